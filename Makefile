@@ -1,0 +1,53 @@
+# make start   fresh clone -> environment -> a model trained for MINUTES minutes -> chat with it
+# make test    everything CI runs
+# make check   style and layers
+# make bench   the benchmarks, side by side with their peers (long)
+# make clean   remove the environment and build leftovers; trained models stay
+
+PYTHON ?= python3
+VENV ?= .venv
+MINUTES ?= 6
+NAME ?= pip
+# For a smaller download on a Linux machine without a GPU:
+#   make start PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt
+
+.PHONY: start install test check bench clean
+.DELETE_ON_ERROR:
+
+start: $(VENV)/.installed
+	@$(BIN)/firstwords learn --minutes $(MINUTES) --name $(NAME) --reuse
+	@if [ -t 0 ]; then $(BIN)/firstwords chat --model $(NAME); \
+	else $(BIN)/firstwords chat --model $(NAME) --demo; fi
+
+install: $(VENV)/.installed
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment: install its venv package" \
+	"(Debian, Ubuntu: apt install python3-venv), or name another Python with make PYTHON=..." >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing firstwords into $(VENV) (once; a few minutes, mostly torch)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: $(VENV)/.installed-dev
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

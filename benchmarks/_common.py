@@ -1,0 +1,94 @@
+"""What the benchmarks share: the processes' environment, the machine's description, tables. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+# glibc gives freed memory back to the kernel and faults it in again; keeping it, in huge pages, is worth 20 % to everybody.
+ALLOCATOR = {
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
+}
+
+
+def data_dir() -> Path:
+    """Folder of real texts: $FIRSTWORDS_TEST_DATA, by default ../shared/data beside the repository."""
+    return Path(os.environ.get("FIRSTWORDS_TEST_DATA") or ROOT.parent / "shared" / "data")
+
+
+def child_env(home: Path | None = None, allocator: bool = False) -> dict[str, str]:
+    """Environment of a benchmarked process: this source tree, this many threads, its own home, no network."""
+    env = dict(os.environ, PYTHONPATH=f"{ROOT / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    env.setdefault("OMP_NUM_THREADS", str(num_cores()))
+    env |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true", "PYTHONUNBUFFERED": "1"}
+    if home is not None:
+        env["FIRSTWORDS_HOME"] = str(home)
+    if allocator:
+        env |= ALLOCATOR
+    return env
+
+
+def reexec_with_allocator() -> None:
+    """Start this process again with ALLOCATOR set, once: glibc reads it only at its start."""
+    if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
+        env = child_env(allocator=True)
+        os.execve(sys.executable, [sys.executable, *sys.argv], env)
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine() -> dict[str, Any]:
+    """What a number is worth nothing without."""
+    versions = {}
+    for name in ("torch", "transformers", "tokenizers"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "-"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
+    return {
+        "processor": _processor(),
+        "cores": num_cores(),
+        "load_at_start": round(load, 2),
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), platform.machine())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table with aligned columns."""
+    cells = [[str(c) for c in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def report(result: dict[str, Any], text: str, as_json: bool) -> None:
+    """With --json one object on stdout and the text on stderr; without, the text on stdout."""
+    print(text, file=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(result, indent=1))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,257 @@
+"""How fast is one training step? Ours beside `transformers` + torch AdamW at the same shape, beside the machine's peak.
+
+    python benchmarks/train_speed.py            # about four minutes on two cores
+    python benchmarks/train_speed.py --shapes 128x3,256x5 --seconds 4 --json
+
+Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW). The peer is
+`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. Both run in this process, in turns
+(A B A B ...) with the same allocator settings, threads, batch and flushed denormals; figures are medians over the turns.
+A step's operations are `ModelConfig.flops_per_token`, for both. The peak is the best matrix product found: large squares and
+the products of the layers themselves. On a GPU both compute in bf16 and are compiled, and the table shows the share of the
+device's nominal peak (model-FLOP utilisation) too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from _common import ROOT, machine, reexec_with_allocator, report, say, table
+
+SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x32768x2048,default"}
+BATCH_TOKENS = {"cpu": 5120, "cuda": 65536}
+NOMINAL_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L4": 121, "4090": 165}  # dense bf16, from the data sheets
+SQUARES = {"cpu": (1024, 2048), "cuda": (4096, 8192, 16384)}
+
+
+@dataclass
+class Arm:
+    """One competitor: a function that makes one whole optimizer step, and the seconds that its turns took."""
+
+    name: str
+    step: Callable[[], None]
+    seconds: list[float]
+
+
+def parse_shapes(text: str, device: str, minutes: float) -> list[Any]:
+    """`WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner takes for `minutes` on this machine."""
+    from firstwords.train.budget import Shape, plan
+    from firstwords.train.machine import machine as measured
+
+    shapes = []
+    for word in text.split(","):
+        if word == "default":
+            shapes.append(plan(minutes * 60, measured(device)).shape)
+        else:
+            width, layers, *rest = map(int, word.split("x"))
+            shapes.append(Shape(width, layers, *(rest + [1024, 256][len(rest) :])))
+    return list(dict.fromkeys(shapes))
+
+
+# ---- the peak --------------------------------------------------------------------------------------------------------
+
+
+def gemm_peak(shapes: list[Any], tokens: int, device: str) -> dict[str, float]:
+    """GFLOP/s of matrix products, by size: squares, and (tokens x in x out) of each width's feed-forward layer."""
+    import torch
+
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    sizes = [(n, n, n) for n in SQUARES[device]]
+    sizes += [(tokens, s.hidden_size, 2 * s.intermediate_size) for s in shapes]
+    sizes += [(tokens, s.intermediate_size, s.hidden_size) for s in shapes]
+    speeds = {}
+    for M, K, N in dict.fromkeys(sizes):
+        a, b = torch.randn(M, K, device=device).to(dtype), torch.randn(K, N, device=device).to(dtype)
+        out = torch.empty(M, N, device=device, dtype=dtype)
+        best = _best(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), device)
+        speeds[f"{M}x{K}x{N}"] = 2 * M * K * N / best / 1e9
+    return speeds
+
+
+def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
+    """Seconds of the fastest of all calls that fit into `seconds` (four at least)."""
+    import torch
+
+    times: list[float] = []
+    while len(times) < 4 or sum(times) < seconds:
+        begin = time.perf_counter()
+        work()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+# ---- the arms --------------------------------------------------------------------------------------------------------
+
+
+def ours(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
+    import numpy as np
+    import torch
+
+    from firstwords.model.transformer import Transformer
+    from firstwords.train.learner import Learner, OptimConfig
+    from firstwords.train.losses import next_token_loss
+    from firstwords.train.machine import model_config
+
+    model = Transformer(model_config(shape, tie)).to(device)
+    model.init_weights(0)
+    if device != "cpu":
+        model.compute_dtype = torch.bfloat16
+        model.hidden = torch.compile(model.hidden)
+    learner = Learner(model, OptimConfig(matrix_lr=1e-3, table_lr=1e-4, vector_lr=1e-4), device)
+    ids = np.random.default_rng(0).integers(3, shape.vocab_size, (rows, shape.context + 1))
+    batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
+
+    def step() -> None:
+        learner.forward_backward([batch], next_token_loss)
+        learner.optim_step(1.0)
+
+    return step
+
+
+def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    heads = shape.hidden_size // 64
+    config = Qwen3Config(
+        vocab_size=shape.vocab_size, hidden_size=shape.hidden_size, intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers, num_attention_heads=heads, num_key_value_heads=heads, head_dim=64,
+        max_position_embeddings=shape.context, tie_word_embeddings=tie, attn_implementation="sdpa", use_cache=False,
+    )  # fmt: skip
+    model = Qwen3ForCausalLM(config).to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
+    ids = torch.randint(3, shape.vocab_size, (rows, shape.context), device=device)
+    compiled = torch.compile(model) if device != "cpu" else model
+
+    def step() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            loss = compiled(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        loss.item()
+
+    return step
+
+
+def race(arms: list[Arm], seconds: float, turns: int, device: str) -> None:
+    """Let the arms step in turns: at least one step a turn, `seconds` for each arm in all."""
+    import torch
+
+    for arm in arms:  # first steps allocate, compile and fill caches
+        for _ in range(2):
+            arm.step()
+    for _ in range(turns):
+        for arm in arms:
+            if device != "cpu":
+                torch.cuda.synchronize()
+            begin, steps = time.perf_counter(), 0
+            while steps == 0 or time.perf_counter() - begin < seconds / turns:
+                arm.step()
+                steps += 1
+            if device != "cpu":
+                torch.cuda.synchronize()
+            arm.seconds.append((time.perf_counter() - begin) / steps)
+
+
+def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]:
+    """Both arms at one shape."""
+    rows = max(1, args.batch_tokens // shape.context)
+    tokens, tie = rows * shape.context, shape.num_matmul_params < 30e6
+    arms = [Arm("ours", ours(shape, rows, args.device, tie), []), Arm("peer", peer(shape, rows, args.device, tie), [])]
+    race(arms, args.seconds, args.turns, args.device)
+    result: dict[str, Any] = {
+        "shape": f"{shape.num_hidden_layers}x{shape.hidden_size} V={shape.vocab_size} T={shape.context}",
+        "matmul_params": shape.num_matmul_params, "batch_tokens": tokens, "flops_per_token": shape.flops_per_token,
+    }  # fmt: skip
+    for arm in arms:
+        median = statistics.median(arm.seconds)
+        gflops = tokens * shape.flops_per_token / median / 1e9
+        result[arm.name] = {
+            "tokens_per_s": tokens / median, "gflops": gflops, "share_of_peak": gflops / peak,
+            "spread": (max(arm.seconds) - min(arm.seconds)) / median,
+        }  # fmt: skip
+        nominal = nominal_tflops(args.device)
+        if nominal:
+            result[arm.name]["mfu"] = gflops / 1e3 / nominal
+    result["ratio"] = result["ours"]["tokens_per_s"] / result["peer"]["tokens_per_s"]
+    return result
+
+
+def nominal_tflops(device: str) -> float | None:
+    """The data sheet's dense bf16 peak of this GPU, None where it is not known."""
+    if device == "cpu":
+        return None
+    import torch
+
+    name = torch.cuda.get_device_name()
+    return next((value for key, value in NOMINAL_TFLOPS.items() if key in name), None)
+
+
+def as_table(result: dict[str, Any]) -> str:
+    rows = []
+    for one in result["shapes"]:
+        for name in ("ours", "peer"):
+            arm = one[name]
+            mfu = (f"{100 * arm['mfu']:.1f} %",) if "mfu" in arm else ()
+            rows.append((one["shape"], f"{one['matmul_params'] / 1e6:.2f}M", name, f"{arm['tokens_per_s']:,.0f}",
+                         f"{arm['gflops']:,.1f}", f"{100 * arm['share_of_peak']:.0f} %", *mfu,
+                         f"{one['ratio']:.2f}" if name == "ours" else "", f"{100 * arm['spread']:.0f} %"))
+    has_mfu = any("mfu" in one["ours"] for one in result["shapes"])
+    header = ["shape", "params", "arm", "tokens/s", "GFLOP/s", "of peak", "ours/peer", "spread"]
+    if has_mfu:
+        header.insert(6, "MFU")
+    best = max(result["gemm_gflops"], key=result["gemm_gflops"].__getitem__)
+    peak = f"peak: {result['peak_gflops']:,.1f} GFLOP/s (matrix product {best})"
+    return f"{peak}; {result['machine']['processor']}\n\n{table(header, rows)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default="", help="WIDTHxLAYERS[xVOCABULARY[xCONTEXT]],... or default")
+    parser.add_argument("--minutes", type=float, default=10.0, help="budget that the shape named default is planned for")
+    parser.add_argument("--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 65,536)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="time for each arm at each shape")
+    parser.add_argument("--turns", type=int, default=6, help="turns into which that time is cut")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    reexec_with_allocator()
+    sys.path.insert(0, str(ROOT / "src"))
+    import torch
+
+    from firstwords.train.learner import prepare_process
+
+    prepare_process()
+    if args.device == "auto":
+        args.device = "cuda" if torch.cuda.is_available() else "cpu"
+    args.batch_tokens = args.batch_tokens or BATCH_TOKENS[args.device]
+    described = machine() | {"device": args.device, "threads": torch.get_num_threads()}
+    if args.device == "cuda":
+        described["gpu"] = torch.cuda.get_device_name()
+    shapes = parse_shapes(args.shapes or SHAPES[args.device], args.device, args.minutes)
+    before = gemm_peak(shapes, args.batch_tokens, args.device)
+    peak = max(before.values())
+    results = []
+    for shape in shapes:
+        results.append(measure(shape, args, peak))
+        say(f"{results[-1]['shape']}: ours/peer {results[-1]['ratio']:.2f}")
+    after = gemm_peak(shapes, args.batch_tokens, args.device)
+    speeds = {size: max(before[size], after[size]) for size in before}
+    peak = max(speeds.values())
+    for one in results:  # against the best product of the whole run, so that a slow start flatters nobody
+        for name in ("ours", "peer"):
+            one[name]["share_of_peak"] = one[name]["gflops"] / peak
+    result = {"machine": described, "peak_gflops": peak, "gemm_gflops": speeds, "shapes": results}
+    report(result, as_table(result), args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""`firstwords COMMAND ...`: finds the command, reads its flags, runs it, and turns mistakes into one sentence.
+
+Nothing heavy is imported before a command needs it: `firstwords --help` answers from the table below.
+Exit codes: 0 done, 1 a defect of ours (with a trace), 2 a mistake of the user, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import platform
+import sys
+
+from firstwords import __version__
+from firstwords.config import UserError, nearest, parse, unknown
+
+# name: (module, dataclass in it, one line of help). Two words make a subcommand.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "learn": ("firstwords.train.learn", "Learn", "all stages: text and chats in, a model that talks out"),
+    "pretrain": ("firstwords.train.pretrain", "Pretrain", "stage one: a base model from text"),
+    "finetune": ("firstwords.train.finetune", "Finetune", "stage two: teach a base model to answer, from chats"),
+    "chat": ("firstwords.commands.chat", "Chat", "talk with a model in the terminal"),
+    "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
+    "complete": ("firstwords.commands.complete", "Complete", "continue a text"),
+    "stages": ("firstwords.commands.stages", "Stages", "one prompt answered by every stage, side by side"),
+    "eval": ("firstwords.commands.evaluate", "Evaluate", "measure a model: bits per byte, or the exam"),
+    "models": ("firstwords.commands.models", "Models", "list the trained models"),
+    "tokenizer train": ("firstwords.commands.tokenizer", "TokenizerTrain", "learn a vocabulary from text"),
+    "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is cut into tokens"),
+    "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
+}
+TRAINING = {"learn", "pretrain", "finetune"}  # worth a re-exec with a better allocator, see reexec_with_allocator
+
+# glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
+# page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.
+ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"
+TUNABLES = {"glibc.malloc.mmap_threshold": 4 * 2**30, "glibc.malloc.trim_threshold": 8 * 2**30}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line and return its exit code. Without `argv`, the process's own (which may re-exec)."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(words, may_reexec=argv is None)
+    except UserError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `firstwords ... | head`: the reader has seen enough
+        _silence_stdout()
+        return 0
+    except MemoryError as error:
+        return _fail(f"not enough memory ({error}); choose a smaller model or a shorter text")
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return _fail(os_sentence(error))
+    except Exception as error:
+        code = getattr(error, "exit_code", None)  # a stage that saved its state on Ctrl-C or SIGTERM says so
+        if not isinstance(code, int):
+            raise
+        print(f"firstwords: {error}", file=sys.stderr)
+        return code
+
+
+def _run(words: list[str], may_reexec: bool) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(help_text(), end="")
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"firstwords {__version__}")
+        return 0
+    name, rest = find_command(words)
+    module_name, class_name, _ = COMMANDS[name]
+    wants_help = any(word in ("-h", "--help") for word in rest)
+    if may_reexec and name in TRAINING and not wants_help:
+        reexec_with_allocator()
+    module = importlib.import_module(module_name)
+    config = parse(getattr(module, class_name), rest, name)
+    code = module.main(config)
+    sys.stdout.flush()
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def find_command(words: list[str]) -> tuple[str, list[str]]:
+    """(command, the words left for it); raises UserError that names the nearest command."""
+    two = " ".join(words[:2])
+    if two in COMMANDS:
+        return two, words[2:]
+    if words[0] in COMMANDS:
+        return words[0], words[1:]
+    under = [name for name in COMMANDS if name.startswith(words[0] + " ")]
+    if under:
+        close = nearest(two, under)
+        raise UserError(f"{words[0]} needs one of these words after it: {', '.join(n.split()[1] for n in under)}"
+                        + (f"; did you mean {close}?" if close and len(words) > 1 else ""))  # fmt: skip
+    raise unknown("command", words[0], COMMANDS, "`firstwords --help` lists the commands")
+
+
+def help_text() -> str:
+    """What `firstwords --help` prints, made from COMMANDS."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, _, text) in COMMANDS.items())
+    return (
+        "firstwords: teach a language model to talk, on your own machine\n\n"
+        "usage: firstwords COMMAND [--help] ...\n\n"
+        f"{rows}\n\n"
+        "To begin:\n"
+        "  firstwords learn --minutes 6         train on the built-in world\n"
+        "  firstwords chat                      talk with the result\n"
+        '  firstwords next "The cat is"         what would it say next, and how sure is it?\n\n'
+        "Models live in $FIRSTWORDS_HOME (default ~/.firstwords).\n"
+    )
+
+
+def reexec_with_allocator() -> None:
+    """Start this very command line anew with allocator settings for training; returns when there is nothing to do.
+
+    Only on Linux with glibc, only once (FIRSTWORDS_ALLOCATOR marks it; set it to 0 to keep your own settings).
+    """
+    if ALLOCATOR_MARK in os.environ or sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execve(sys.executable, sys.orig_argv, allocator_environment(dict(os.environ)))
+    except OSError:  # not worth failing for: training is a little slower without
+        os.environ[ALLOCATOR_MARK] = "0"
+
+
+def allocator_environment(environment: dict[str, str]) -> dict[str, str]:
+    """The environment with the allocator's settings added; settings that somebody made already stay."""
+    tunables = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t]
+    present = {t.partition("=")[0] for t in tunables}
+    tunables += [f"{name}={value}" for name, value in TUNABLES.items() if name not in present]
+    added = {"GLIBC_TUNABLES": ":".join(tunables), ALLOCATOR_MARK: "1"}
+    return {"THP_MEM_ALLOC_ENABLE": "1", **environment, **added}
+
+
+def os_sentence(error: OSError) -> str:
+    """One sentence about a file, a folder or a disk that would not do."""
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full, cannot write{where}; free some space, or set FIRSTWORDS_HOME to another disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission for{where}; change its permissions, or set FIRSTWORDS_HOME to a folder of yours"
+    if error.errno == errno.ENOENT:
+        return f"there is no{where}; check the path"
+    return f"{error.strerror or error}{':' + where if where else ''}"
+
+
+def _fail(sentence: str) -> int:
+    print(f"firstwords: {' '.join(sentence.split())}", file=sys.stderr)
+    return 2
+
+
+def _silence_stdout() -> None:
+    """Keep Python from complaining about the closed pipe once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,87 @@
+"""Measure a model: bits per byte of text it never saw, or the exam on the built-in world.
+
+firstwords eval pip/base --bpb held-out.txt
+firstwords eval pip --exam --json
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tyro.conf import Positional
+
+from firstwords.commands import shared
+from firstwords.config import UserError
+
+EXAM_SLOTS = 16  # answers generated at a time
+
+
+@dataclass
+class Evaluate:
+    """Measure a model. Examples: firstwords eval pip/base --bpb held-out.txt; firstwords eval pip --exam"""
+
+    model: Positional[str]
+    """NAME, NAME/STAGE or the path of a model directory."""
+    bpb: list[str] = field(default_factory=list)
+    """Bits per byte on these files or folders (every byte is scored)."""
+    context: int = 0
+    """Tokens of the sliding window for --bpb (0 = the model's own context)."""
+    exam: bool = False
+    """Ask the exam's questions about the built-in world."""
+    limit: int = 0
+    """Ask only so many questions of each part of the exam (0 = all)."""
+    json: bool = False
+    """Print one JSON object."""
+
+
+def main(config: Evaluate) -> None:
+    """Run what was asked for and print the figures."""
+    if not config.bpb and not config.exam:
+        raise UserError("say what to measure: --bpb FILES, or --exam")
+    if config.limit < 0:
+        raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
+    if "world" in config.bpb:
+        raise UserError("--bpb cannot score the built-in world, it has no end; name files or folders")
+    loaded = shared.load(config.model)
+    result: dict[str, Any] = {"model": loaded.label}
+    if config.bpb:
+        result |= measure_bpb(loaded, config)
+    if config.exam:
+        result |= measure_exam(loaded, config.limit)
+    if config.json:
+        shared.emit(result)
+    else:
+        show(result)
+
+
+def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
+    """{bits_per_byte, bytes, tokens, ...} on the documents of the named files."""
+    from firstwords.data.sources import SourceStats, documents
+    from firstwords.eval.bpb import bits_per_byte
+
+    stats = SourceStats()
+    context = config.context or loaded.context
+    result = bits_per_byte(loaded.model, loaded.tokenizer, documents(config.bpb, stats), context)
+    for note in stats.notes:
+        shared.say(note)
+    return result.asdict()
+
+
+def measure_exam(loaded: shared.Loaded, limit: int) -> dict[str, Any]:
+    """The exam's rates with intervals and counts."""
+    from firstwords.eval.exam import run_exam
+
+    engine = loaded.engine(EXAM_SLOTS)
+    return run_exam(engine, loaded.tokenizer, limit=limit or None)
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the figures for people."""
+    print(result["model"])
+    if "bits_per_byte" in result:
+        print(f"  {result['bits_per_byte']:.4f} bits per byte ({result['bytes']:,} bytes, {result['tokens']:,} tokens)")
+    for name, part in result.items():
+        if isinstance(part, dict) and "rate" in part:
+            interval = f" ({part['low']:.1%} to {part['high']:.1%})" if "low" in part else ""
+            print(f"  {name.replace('_', ' '):<24} {part['rate']:6.1%}{interval}, n = {part.get('n', '?')}")

@@ -1,0 +1,117 @@
+"""The trained models: stages, sizes, dates and what was measured. `firstwords models --json` for programs."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firstwords import home
+from firstwords.commands import shared
+
+
+@dataclass
+class Models:
+    """List the trained models with their stages, sizes and measurements."""
+
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def main(config: Models) -> None:
+    """Read every stage's files; no model is loaded."""
+    rows = [describe(name, stage) for name in home.models() for stage in home.stages(name)]
+    if config.json:
+        shared.emit({"home": str(home.home()), "models": rows})
+    elif not rows:
+        shared.say(f"There is no model in {home.models_dir()} yet; `firstwords learn` trains one.")
+    else:
+        show(rows)
+
+
+def describe(name: str, stage: str) -> dict[str, Any]:
+    """What is known of one stage without loading it."""
+    directory = home.stage_dir(name, stage)
+    card = _read_json(directory / "firstwords.json")
+    config = _read_json(directory / "config.json")
+    size = sum(f.stat().st_size for f in directory.iterdir() if f.is_file())
+    return {
+        "ref": f"{name}/{stage}", "name": name, "stage": stage, "promoted": home.promoted(name) == stage,
+        "parameters": num_parameters(directory), "vocab_size": config.get("vocab_size"),
+        "layers": config.get("num_hidden_layers"), "width": config.get("hidden_size"),
+        "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
+        "metrics": card.get("metrics") or {}, "path": str(directory),
+    }  # fmt: skip
+
+
+def num_parameters(directory: Path) -> int:
+    """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON)."""
+    total = 0
+    for path in sorted(directory.glob("*.safetensors")):
+        try:
+            with open(path, "rb") as file:
+                (length,) = struct.unpack("<Q", file.read(8))
+                header = json.loads(file.read(min(length, 100_000_000)))
+        except (OSError, ValueError, struct.error):
+            continue
+        for key, tensor in header.items():
+            if key != "__metadata__":
+                count = 1
+                for side in tensor["shape"]:
+                    count *= side
+                total += count
+    return total
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table; * marks the stage that the name alone means."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title, justify in (("model", "left"), ("parameters", "right"), ("shape", "left"), ("size", "right"),
+                           ("made", "left"), ("measured", "left")):  # fmt: skip
+        table.add_column(title, justify=justify, no_wrap=title != "measured")
+    for row in rows:
+        mark = "*" if row["promoted"] else ""
+        shape = f"{row['layers']} x {row['width']}, vocabulary {row['vocab_size']:,}" if row["vocab_size"] else ""
+        table.add_row(row["ref"] + mark, short(row["parameters"]), shape, f"{row['bytes'] / 1e6:.1f} MB",
+                      str(row["created"])[:16].replace("T", " "), measured(row["metrics"]))  # fmt: skip
+    Console(highlight=False).print(table)
+    shared.say("* the stage that the name alone means")
+
+
+def measured(metrics: dict[str, Any]) -> str:
+    """The measurements worth a glance: bits per byte and the exam's rates."""
+    parts = []
+    if isinstance(metrics.get("bits_per_byte"), int | float):
+        parts.append(f"{metrics['bits_per_byte']:.3f} bits/byte")
+    exam = metrics.get("exam") or {}
+    for name, part in (exam.get("parts") or exam).items():
+        rate = part.get("rate") if isinstance(part, dict) else None
+        if isinstance(rate, int | float) and len(parts) < 5:
+            parts.append(f"{name.replace('_', ' ')} {rate:.0%}")
+    return ", ".join(parts)
+
+
+def short(count: int) -> str:
+    """1234567 -> 1.23M."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _date(path: Path) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(path.stat().st_mtime))

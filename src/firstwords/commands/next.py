@@ -1,0 +1,88 @@
+"""What would the model say next? The true probabilities, over the whole vocabulary.
+
+    firstwords next "The cat is"
+    firstwords next "What is your first" --model pip/sft --top 5 --json
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from tyro.conf import Positional
+
+from firstwords.commands import shared
+from firstwords.config import UserError
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass
+class Next:
+    """Show the probabilities of the next token after a text. Example: firstwords next "The cat is" """
+
+    text: Positional[str]
+    """The beginning; put it in quotes."""
+    model: str | None = None
+    """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
+    top: int = 10
+    """How many tokens to show; the others are summed up as "everything else"."""
+    json: bool = False
+    """Print one JSON object instead of bars."""
+
+
+def main(config: Next) -> None:
+    """Compute and print the distribution of the next token."""
+    if config.top < 1:
+        raise UserError(f"--top is {config.top}: show at least one token")
+    loaded = shared.load(config.model, stage="base")
+    result = distribution(loaded, config.text, config.top)
+    if config.json:
+        shared.emit(result)
+    else:
+        print(bars(result, shutil.get_terminal_size().columns, sys.stdout.isatty()))
+
+
+def distribution(loaded: shared.Loaded, text: str, top: int) -> dict[str, Any]:
+    """{model, text, tokens: [{id, text, probability, logprob}], rest}: `rest` is the probability of all others."""
+    ids = shared.text_ids(loaded.tokenizer, text)
+    shared.check_fits(ids, loaded.context)
+    logprobs_V = loaded.engine().next_logprobs(ids).double()
+    values, indices = logprobs_V.topk(min(top, len(logprobs_V)))
+    tokens = [
+        {"id": i, "text": _text(loaded.tokenizer, i), "probability": math.exp(v), "logprob": v}
+        for i, v in zip(indices.tolist(), values.tolist())
+    ]
+    rest = max(0.0, 1.0 - sum(t["probability"] for t in tokens)) if len(tokens) < len(logprobs_V) else 0.0
+    others = len(logprobs_V) - len(tokens)
+    return {"model": loaded.label, "text": text, "tokens": tokens, "rest": rest, "rest_tokens": others}
+
+
+def bars(result: dict[str, Any], width: int, colour: bool) -> str:
+    """The distribution as lines of text, one bar a token; a full bar is a probability of 100 %."""
+    rows = [(shared.shown(t["text"]), t["probability"]) for t in result["tokens"]]
+    rows.append((f"everything else ({result['rest_tokens']:,} tokens)", result["rest"]))
+    name_width = max(len(name) for name, _ in rows)
+    room = max(10, min(60, width - name_width - 14))
+    dim, bright, off = ("\033[2m", "\033[32m", "\033[0m") if colour else ("", "", "")
+    lines = [f"{dim}{result['model']}, after{off} {shared.shown(result['text'])}"]
+    for number, (name, p) in enumerate(rows):
+        tint = dim if number == len(rows) - 1 else bright
+        lines.append(f"  {name:<{name_width}}  {p:6.1%}  {tint}{bar(p, room)}{off}".rstrip())
+    return "\n".join(lines)
+
+
+def bar(share: float, room: int) -> str:
+    """A bar of `share` (0..1) of `room` characters, to an eighth of a character."""
+    eighths = round(share * room * 8)
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
+
+
+def _text(tokenizer: Any, token_id: int) -> str:
+    try:
+        return tokenizer.token_bytes(token_id).decode("utf-8", "replace")
+    except IndexError:  # some models have more rows than their tokenizer has ids
+        return f"<unused {token_id}>"

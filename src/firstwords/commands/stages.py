@@ -1,0 +1,94 @@
+"""The same prompt answered by every stage of a model, side by side: what did each stage change?
+
+    firstwords stages "What is your first name?"
+
+The base model gets the bare text and continues it; the later stages get it as a message and answer it. All draw
+with the same seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tyro.conf import Positional
+
+from firstwords import home
+from firstwords.commands import shared
+from firstwords.config import UserError
+
+
+@dataclass
+class Stages:
+    """Show what every stage of a model makes of one prompt. Example: firstwords stages "What is your first name?" """
+
+    text: Positional[str]
+    """The prompt; put it in quotes."""
+    model: str | None = None
+    """Name of the model; default: the newest."""
+    max_tokens: int = 80
+    """Most tokens of one answer."""
+    temperature: float = 0.7
+    """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
+    top_p: float = 0.95
+    """Sample from the likeliest tokens whose probabilities add up to this."""
+    seed: int = 0
+    """All stages draw with this seed."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def main(config: Stages) -> None:
+    """Load one stage after the other and collect the answers."""
+    params = shared.sampling(
+        max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, seed=config.seed
+    )
+    name = (config.model or shared.newest()).partition("/")[0]
+    present = home.stages(name)
+    if not present:
+        home.promoted(name)  # says which names there are
+    rows = [answer(f"{name}/{stage}", config.text, params) for stage in present]
+    if config.json:
+        shared.emit({"model": name, "prompt": config.text, "seed": config.seed, "stages": rows})
+    else:
+        show(config.text, rows)
+
+
+def answer(ref: str, text: str, params: Any) -> dict[str, Any]:
+    """{stage, form, text, tokens, finish_reason} of one stage; form is "text" (continued) or "chat" (answered)."""
+    loaded = shared.load(ref)
+    form = "text" if shared.is_base(loaded.directory) else "chat"
+    if form == "text":
+        ids = shared.text_ids(loaded.tokenizer, text)
+    else:
+        ids = shared.chat_ids(loaded.tokenizer, [{"role": "user", "content": text}])
+    try:
+        shared.check_fits(ids, loaded.context)
+    except UserError as error:
+        raise UserError(f"{ref}: {error}") from None
+    done = loaded.engine().generate([ids], params)[0]
+    facts = {"tokens": len(done.ids), "finish_reason": done.finish_reason}
+    return {"stage": ref.partition("/")[2], "form": form, "text": done.text} | facts
+
+
+def show(prompt: str, rows: list[dict[str, Any]]) -> None:
+    """Print the answers as a table with a row a stage."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(prompt, style="bold"), show_lines=True, title_justify="left")
+    table.add_column("stage", style="cyan", no_wrap=True)
+    table.add_column("what it says", ratio=1)
+    for row in rows:
+        said = Text()
+        if row["form"] == "text":
+            said.append(prompt, style="dim")
+        said.append(row["text"] if row["form"] == "text" else row["text"].strip())
+        if row["finish_reason"] == "length":
+            said.append(" ...", style="dim")
+        table.add_row(row["stage"], said)
+    Console(highlight=False).print(table)
+    ends = {True: "by itself", False: "at --max-tokens"}
+    remarks = [f"{r['stage']} stopped {ends[r['finish_reason'] == 'stop']}" for r in rows]
+    shared.say("; ".join(remarks) + ". ... marks an answer that was cut.")

@@ -1,0 +1,3 @@
+"""One engine for chat, server, evaluation and rollouts: many prompts in, tokens with true log-probabilities
+out.
+"""

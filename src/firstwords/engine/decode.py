@@ -1,0 +1,298 @@
+"""One token for every row, as fast as two CPU cores allow: the model's function again, with very few
+operations.
+
+At a million parameters the arithmetic of a token takes 30 microseconds and starting an operation in PyTorch
+takes 2 to 10, so this path is written in NumPy (0.4 a call), and algebra moves work out of the loop: norm
+gains and constant factors live in the matrices that follow, the gains of query and key norms and 1/sqrt(N) in
+the rotary tables, signs in the gate. Equal to `Transformer.forward` up to fp32 rounding, which tests assert
+for every family.
+
+Axes: B rows (neighbouring slots), D hidden, F feed-forward, H query heads, K key-value heads, G = H / K, N
+head size,
+      L tokens held by the longest row, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.model.cache import KVCache
+from firstwords.model.transformer import Transformer
+
+SMALL_GEMM = 1_000_000  # below this rows * inner * columns OpenBLAS multiplies without packing, twice as fast
+MIN_COLUMNS = 128  # a narrower piece would waste more than it gains
+LEAN_MAX_PARAMS = 30_000_000  # beyond, weights are read from memory and starting operations no longer matters
+SAFE_EXPONENT = 80.0  # exp of +-80, summed over any context, neither overflows nor vanishes in fp32
+
+
+class TorchDecoder:
+    """The plain way, for GPUs, half precision and large models: the model's own forward with T = 1."""
+
+    def __init__(self, model: Transformer, cache: KVCache) -> None:
+        self.model, self.cache = model, cache
+
+    def step(self, ids_B: np.ndarray, first: int, active: np.ndarray | None) -> Tensor:
+        """Feed one token to each of the slots first..first+B-1; returns logits_BV. Does not advance the
+        cache.
+
+        active: rows whose key and value count (None: all); the others are computed and mean nothing.
+        """
+        cache, B = self.cache, len(ids_B)
+        cache.select(first, first + B)
+        ids_BT = torch.from_numpy(ids_B).to(cache.device)[:, None]
+        if active is None:
+            return self.model(ids_BT, cache=cache)[:, 0]
+        # an idle row writes behind its last token, which harms nothing; a full one gives its last token up
+        lengths = cache.lengths[first : first + B]
+        idle = np.ones(B, dtype=bool)
+        idle[active] = False
+        lengths[idle & (lengths >= cache.max_length)] -= 1
+        return self.model(ids_BT, cache=cache)[:, 0]
+
+
+class _Matrix:
+    """x_BI @ weight_IO (+ bias), cut into pieces of columns that stay below the small-matrix limit of
+    OpenBLAS.
+    """
+
+    def __init__(self, weight_OI: np.ndarray, bias_O: np.ndarray | None, rows: int) -> None:
+        self.size, inner = weight_OI.shape
+        self.inner = inner
+        columns = SMALL_GEMM // (rows * inner) // 16 * 16
+        pieces = -(-self.size // columns) if columns >= MIN_COLUMNS else 1
+        self.columns = -(-self.size // pieces // 16) * 16 if pieces > 1 else self.size
+        padded = np.zeros((pieces * self.columns, inner), dtype=np.float32)
+        padded[: self.size] = weight_OI
+        self.pieces_PIO = np.ascontiguousarray(padded.reshape(pieces, self.columns, inner).transpose(0, 2, 1))
+        self.bias_O = None if bias_O is None else np.ascontiguousarray(bias_O, dtype=np.float32)
+
+    def output(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """A buffer as (what matmul writes to, what the caller reads: (rows, size))."""
+        pieces = self.pieces_PIO.shape[0]
+        whole = np.zeros((rows, pieces * self.columns), dtype=np.float32)
+        if pieces == 1:
+            return whole, whole[:, : self.size]
+        return whole.reshape(rows, pieces, self.columns).transpose(1, 0, 2), whole[:, : self.size]
+
+    @property
+    def operand(self) -> np.ndarray:
+        return self.pieces_PIO[0] if len(self.pieces_PIO) == 1 else self.pieces_PIO
+
+
+class _Layer:
+    """The fused matrices of one block."""
+
+    def __init__(self, block: torch.nn.Module, rows: int) -> None:
+        attention, mlp = block.self_attn, block.mlp
+        scale = math.sqrt(attention.q_proj.in_features)  # x / rms(x) = x * sqrt(D) / |x|
+        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+        self.qkv = _fused(projections, rows, block.input_layernorm, scale)
+        self.out = _fused((attention.o_proj,), rows)
+        gain = block.post_attention_layernorm
+        # silu(g) * u = (-g / (1 + exp(-g))) * (-u): the minus signs are free in the weights
+        self.gate_up = _fused((mlp.gate_proj, mlp.up_proj), rows, gain, -scale, bias_scale=-1.0)
+        self.down = _fused((mlp.down_proj,), rows)
+
+
+def _fused(linears, rows: int, norm=None, scale: float = 1.0, bias_scale: float = 1.0) -> _Matrix:
+    weight = torch.cat([linear.weight.detach().float() for linear in linears])
+    if norm is not None:
+        weight = weight * (norm.weight.detach().float() * scale)
+    bias = None
+    if linears[0].bias is not None:
+        bias = torch.cat([linear.bias.detach().float() for linear in linears]).numpy() * bias_scale
+    return _Matrix(weight.numpy(), bias, rows)
+
+
+class NumpyDecoder:
+    """The lean way, for fp32 models on a CPU. Build it again (`refresh`) whenever the weights have
+    changed.
+    """
+
+    @staticmethod
+    def supports(model: Transformer, cache: KVCache) -> bool:
+        parameter = model.head_weight
+        on_cpu = parameter.device.type == "cpu" and cache.device.type == "cpu"
+        in_fp32 = model.compute_dtype == torch.float32 == parameter.dtype == cache.dtype
+        return on_cpu and in_fp32 and model.config.num_params <= LEAN_MAX_PARAMS
+
+    def __init__(self, model: Transformer, cache: KVCache) -> None:
+        self.model, self.cache, self.config = model, cache, model.config
+        self.refresh()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        model, config, rows = self.model, self.config, min(self.cache.num_slots, 32)
+        D = config.hidden_size
+        self._table_VD = model.model.embed_tokens.weight.detach().float().numpy().copy()
+        self._layers = [_Layer(block, rows) for block in model.model.layers]
+        self._head = _fused((model.lm_head,), rows, model.model.norm, math.sqrt(D))
+        cos, sin = model.rope_cos.float().numpy(), model.rope_sin.float().numpy()
+        self._cos_TN = np.concatenate([cos, cos], axis=1)
+        self._sin_TN = np.concatenate([-sin, sin], axis=1)
+        gains_LXN = np.stack([self._gains(block.self_attn) for block in model.model.layers])
+        half = config.head_dim // 2
+        swapped_LXN = np.concatenate([gains_LXN[..., half:], gains_LXN[..., :half]], axis=-1)
+        self._gain_cos, self._gain_sin = gains_LXN[:, None], swapped_LXN[:, None]  # axes: layer, row, head, N
+        self._needs_max = not self._scores_are_bounded(gains_LXN)
+        self._buffers: dict[int, _Buffers] = {}
+        self._version = -1
+
+    def _gains(self, attention: torch.nn.Module) -> np.ndarray:
+        """What multiplies each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm,
+        1/sqrt(N).
+        """
+        H, K, N = self.config.num_attention_heads, self.config.num_key_value_heads, self.config.head_dim
+        gains = np.ones((H + K, N), dtype=np.float32)
+        if attention.q_norm is not None:
+            gains[:H] = attention.q_norm.weight.detach().float().numpy() * math.sqrt(N)
+            gains[H:] = attention.k_norm.weight.detach().float().numpy() * math.sqrt(N)
+        gains[:H] /= math.sqrt(N)
+        return gains
+
+    def _scores_are_bounded(self, gains_LXN: np.ndarray) -> bool:
+        """With norms on queries and keys |q.k| <= max|gain_q| * max|gain_k|, so softmax may skip its
+        maximum.
+        """
+        H = self.config.num_attention_heads
+        if not self.config.qk_norm:
+            return False
+        largest = np.abs(gains_LXN).max(axis=(2,))
+        return bool((largest[:, :H].max(1) * largest[:, H:].max(1)).max() < SAFE_EXPONENT)
+
+    def step(self, ids_B: np.ndarray, first: int, active: np.ndarray | None) -> Tensor:
+        """As `TorchDecoder.step`. The result is a view of a buffer that the next step overwrites."""
+        cache, B = self.cache, len(ids_B)
+        lengths_B = cache.lengths[first : first + B]
+        if active is None:
+            slots, places = np.arange(first, first + B), lengths_B
+        else:
+            slots, places = active + first, lengths_B[active]
+            lengths_B = np.minimum(lengths_B, cache.max_length - 1)
+        longest = int(places.max()) + 1
+        cache.reserve(longest)
+        if self._version != cache.version:  # the storage has moved: fetch the views of it again
+            self._stores = [layer.numpy() for layer in cache.storage]
+            self._version = cache.version
+        buffers = self._buffers.get(B)
+        if buffers is None:
+            buffers = self._buffers[B] = _Buffers(self, B)
+        bias = None
+        if B > 1 and (lengths_B != longest - 1).any():
+            bias = np.where(np.arange(longest) <= lengths_B[:, None], np.float32(0), np.float32(-np.inf))
+            bias = bias[:, None, None]
+        cos = self._cos_TN[lengths_B][:, None] * self._gain_cos
+        sin = self._sin_TN[lengths_B][:, None] * self._gain_sin
+        rows_step = _Step(buffers, first, first + B, longest, bias, active, slots, places)
+        np.take(self._table_VD, ids_B, axis=0, out=buffers.x)
+        with np.errstate(over="ignore"):
+            for index, layer in enumerate(self._layers):
+                self._block(layer, self._stores[index], cos[index], sin[index], rows_step)
+            self._normalise(buffers)
+            np.matmul(buffers.h, self._head.operand, out=buffers.head_out)
+        return buffers.logits
+
+    def _normalise(self, buffers: _Buffers) -> None:
+        x, squares = buffers.x, buffers.squares
+        np.vecdot(x, x, out=squares)
+        np.add(squares, self.config.rms_norm_eps * self.config.hidden_size, out=squares)
+        np.sqrt(squares, out=squares)
+        np.divide(x, buffers.squares_B1, out=buffers.h)
+
+    def _block(self, layer: _Layer, store: np.ndarray, cos, sin, step: _Step) -> None:
+        b = step.buffers
+        self._normalise(b)
+        np.matmul(b.h, layer.qkv.operand, out=b.qkv_out)
+        if layer.qkv.bias_O is not None:
+            np.add(b.qkv, layer.qkv.bias_O, out=b.qkv)
+        np.multiply(b.swapped, sin.reshape(b.turned.shape), out=b.turned)
+        if self.config.qk_norm:
+            np.vecdot(b.qk, b.qk, out=b.head_squares)
+            np.add(b.head_squares, self.config.rms_norm_eps * self.config.head_dim, out=b.head_squares)
+            np.sqrt(b.head_squares, out=b.head_squares)
+        np.multiply(b.qk, cos, out=b.qk)
+        np.add(b.qk, b.turned_flat, out=b.qk)
+        if self.config.qk_norm:
+            np.divide(b.qk, b.head_squares_1, out=b.qk)
+        if step.single is not None:
+            store[:, step.first, :, step.single] = b.kv[0]
+        else:
+            store[:, step.slots, :, step.places] = b.kv if step.active is None else b.kv[step.active]
+        held = store[:, step.first : step.last, :, : step.longest]
+        scores = np.matmul(b.q, held[0].swapaxes(-1, -2))
+        if step.bias is not None:
+            np.add(scores, step.bias, out=scores)
+        if self._needs_max:
+            np.subtract(scores, scores.max(-1, keepdims=True), out=scores)
+        np.exp(scores, out=scores)
+        np.matmul(scores, held[1], out=b.mixed)
+        np.divide(b.mixed, np.add.reduce(scores, axis=-1, keepdims=True), out=b.mixed)
+        _add_product(b.mixed_flat, layer.out, b.out_out, b.out, b.x)
+        self._normalise(b)
+        np.matmul(b.h, layer.gate_up.operand, out=b.gate_up_out)
+        if layer.gate_up.bias_O is not None:
+            np.add(b.gate_up, layer.gate_up.bias_O, out=b.gate_up)
+        np.exp(b.gate, out=b.acted)
+        np.add(b.acted, 1.0, out=b.acted)
+        np.divide(b.gate, b.acted, out=b.acted)
+        np.multiply(b.acted, b.up, out=b.acted)
+        _add_product(b.acted, layer.down, b.down_out, b.down, b.x)
+
+
+def _add_product(operand, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray) -> None:
+    """x += operand @ matrix + bias; `written` and `read` are the two views of the matrix's output buffer."""
+    np.matmul(operand, matrix.operand, out=written)
+    if matrix.bias_O is not None:
+        np.add(read, matrix.bias_O, out=read)
+    np.add(x, read, out=x)
+
+
+class _Step:
+    """What all layers of one step share."""
+
+    __slots__ = ("buffers", "first", "last", "longest", "bias", "active", "slots", "places", "single")
+
+    def __init__(self, buffers, first, last, longest, bias, active, slots, places) -> None:
+        self.buffers, self.first, self.last, self.longest = buffers, first, last, longest
+        self.bias, self.active, self.slots, self.places = bias, active, slots, places
+        self.single = int(places[0]) if last - first == 1 else None
+
+
+class _Buffers:
+    """Working memory for B rows with all the views of it that a step needs, made once."""
+
+    def __init__(self, decoder: NumpyDecoder, B: int) -> None:
+        config, layer = decoder.config, decoder._layers[0]
+        D, F, N = config.hidden_size, config.intermediate_size, config.head_dim
+        H, K = config.num_attention_heads, config.num_key_value_heads
+
+        def new(*shape: int) -> np.ndarray:
+            return np.zeros(shape, dtype=np.float32)
+
+        self.x, self.h, self.squares = new(B, D), new(B, D), new(B)
+        self.squares_B1 = self.squares[:, None]
+        self.qkv_out, self.qkv = layer.qkv.output(B)
+        heads = self.qkv.reshape(B, H + 2 * K, N)
+        self.qk = heads[:, : H + K]
+        self.swapped = self.qk.reshape(B, H + K, 2, N // 2)[:, :, ::-1]
+        self.turned = new(B, H + K, 2, N // 2)
+        self.turned_flat = self.turned.reshape(B, H + K, N)
+        self.head_squares = new(B, H + K)
+        self.head_squares_1 = self.head_squares[..., None]
+        self.q = heads[:, :H].reshape(B, K, H // K, N)
+        self.kv = heads[:, H:].reshape(B, 2, K, N)
+        self.mixed = new(B, K, H // K, N)
+        self.mixed_flat = self.mixed.reshape(B, H * N)
+        self.out_out, self.out = layer.out.output(B)
+        self.gate_up_out, self.gate_up = layer.gate_up.output(B)
+        self.gate, self.up = self.gate_up[:, :F], self.gate_up[:, F:]
+        self.acted = new(B, F)
+        self.down_out, self.down = layer.down.output(B)
+        self.head_out, logits = decoder._head.output(B)
+        self.logits = torch.from_numpy(logits)
+        for view, base in ((self.swapped, self.qkv), (self.q, self.qkv), (self.kv, self.qkv)):
+            assert np.shares_memory(view, base), "a reshape copied: the decoder would read stale numbers"

@@ -1,0 +1,337 @@
+"""The engine: continuous batching over slots, chunked prefill, exact prefix reuse, streams and cancellation.
+
+    engine = Engine(model, tokenizer)
+    engine.generate([ids], SamplingParams(max_tokens=20))    -> [Completion(text=" sat on the mat.", ...)]
+    for token in engine.stream(ids, SamplingParams(seed=1)): print(token.text, end="")
+
+One step computes some prompt tokens (prefill) and one token for every running row (decode). Requests join and
+leave between steps. The engine belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.engine import parallel
+from firstwords.engine.decode import NumpyDecoder, TorchDecoder
+from firstwords.engine.prefix import PrefixIndex
+from firstwords.engine.request import Batch, Completion, Request, Token, token_event
+from firstwords.engine.sampling import MAX_SEED, SamplingParams, sample, true_logprobs
+from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
+from firstwords.engine.score import TokenScores, check_length, score
+from firstwords.engine.text import TextStream
+from firstwords.model.cache import KVCache
+from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.fast import Tokenizer
+
+PREFILL_CHUNK = 256  # prompt tokens a step: some ten decode steps' worth, so streams keep flowing
+
+
+class Engine:
+    """Generates with one model. num_slots rows at most are decoded together; further requests wait in line.
+
+    tokenizer may be None when only ids matter (rollouts). Call `refresh()` after the model's weights have
+    changed.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer | None = None,
+        num_slots: int = 16,
+        max_length: int | None = None,
+        chunk_tokens: int = PREFILL_CHUNK,
+    ) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        weight = model.head_weight
+        self.device = weight.device
+        self.cache = KVCache(model.config, num_slots, max_length, model.compute_dtype, weight.device)
+        self.max_length = self.cache.max_length
+        # the sequence in each slot, whose first cache.lengths[slot] tokens are computed
+        self._tokens: list[list[int]] = [[] for _ in range(num_slots)]
+        self._prefixes = PrefixIndex(num_slots, self._held)
+        self.scheduler = Scheduler(
+            num_slots, chunk_tokens, lambda request, free: self._prefixes.choose(request.prompt_ids, free)
+        )
+        self._decoder: NumpyDecoder | TorchDecoder | None = None
+        self._batch: Batch | None = None
+        self._next_id = 0
+        self._end_ids = frozenset[int]()
+        if tokenizer is not None:
+            chat = [tokenizer.im_end_id] if tokenizer.has_chat_tokens else []
+            self._end_ids = frozenset([tokenizer.endoftext_id, *chat])
+
+    # -- whole answers -------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        params: SamplingParams | Sequence[SamplingParams],
+        num_processes: int | None = None,
+    ) -> list[Completion]:
+        """Continue every prompt; results in the order of the prompts. One set of parameters, or one for each
+        prompt.
+
+        A seed in a single set of parameters is counted up from prompt to prompt, so that equal prompts
+        differ. num_processes: None lets many prompts on a CPU be shared out over its cores (see
+        `parallel`), 1 does not. Raises ValueError for an empty prompt or one that fills the model's context.
+        """
+        if isinstance(params, SamplingParams):
+            every, seeds = [params] * len(prompts), range(len(prompts))
+        else:
+            every, seeds = list(params), [0] * len(prompts)
+        if len(every) != len(prompts):
+            raise ValueError(f"{len(prompts)} prompts came with {len(every)} sets of sampling parameters")
+        for prompt in prompts:
+            self._check_prompt(prompt)
+        every = [self._seeded(p, offset) for p, offset in zip(every, seeds, strict=True)]
+        if num_processes is None:
+            num_processes = parallel.worthwhile(self, every)
+        if num_processes > 1:
+            return parallel.generate(self, prompts, every, num_processes)
+        return self._generate(prompts, every)
+
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams]
+    ) -> list[Completion]:
+        pairs = zip(prompts, params, strict=True)
+        requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in pairs]
+        try:
+            while not all(request.is_finished for request in requests):
+                self.step()
+        finally:
+            for request in requests:
+                self.cancel(request)
+        return [request.completion() for request in requests]
+
+    @staticmethod
+    def _seeded(params: SamplingParams, offset: int) -> SamplingParams:
+        seed = secrets.randbits(63) if params.seed is None else (params.seed + offset) % MAX_SEED
+        return dataclasses.replace(params, seed=seed)
+
+    def stream(self, prompt_ids: Sequence[int], params: SamplingParams) -> Iterator[Token]:
+        """Yield the tokens of one answer as they are sampled. Closing the iterator cancels the request.
+
+        It drives the engine itself; for several streams at a time use add, step and cancel.
+        """
+        request = self.add(prompt_ids, params)
+        try:
+            while not request.is_finished:
+                yield from (token for token in self.step() if token.request_id == request.request_id)
+        finally:
+            self.cancel(request)
+
+    # -- one step at a time --------------------------------------------------------------------------------
+
+    def add(
+        self,
+        prompt_ids: Sequence[int],
+        params: SamplingParams,
+        wants_tokens: bool = True,
+    ) -> Request:
+        """Put a prompt in line. wants_tokens: `step` reports each token. Raises ValueError as `generate`
+        does.
+        """
+        self._check_prompt(prompt_ids)
+        params = params if params.seed is not None else self._seeded(params, 0)
+        prompt = [int(token) for token in prompt_ids]
+        chosen = params.stop_token_ids
+        end_ids = self._end_ids if chosen is None else frozenset(chosen)
+        request = Request(
+            self._next_id,
+            prompt,
+            params=params,
+            seed=params.seed,
+            end_ids=frozenset() if params.ignore_eos else end_ids,
+            max_generated=min(params.max_tokens, self.max_length - len(prompt)),
+            wants_tokens=wants_tokens,
+            stream=TextStream(self.tokenizer, params.stop) if wants_tokens or params.stop else None,
+            all_ids=list(prompt),
+        )
+        self._next_id += 1
+        self.scheduler.add(request)
+        return request
+
+    def cancel(self, request: Request) -> None:
+        """Stop a request and free its slot; nothing happens if it is finished."""
+        if not request.is_finished:
+            self._finish(request, "cancelled")
+
+    @property
+    def has_work(self) -> bool:
+        return self.scheduler.has_work
+
+    @torch.inference_mode()
+    def step(self) -> list[Token]:
+        """Prefill some, decode every running row once; returns the new tokens of the requests that want
+        them.
+        """
+        self._prefill()
+        if self._batch is None:
+            self._batch = self._new_batch()
+        return self._decode(self._batch) if self._batch is not None else []
+
+    def refresh(self) -> None:
+        """The weights have changed: forget all keys and values, and fused matrices. Refused while requests
+        run.
+        """
+        if self.has_work:
+            raise ValueError("the weights changed while requests were running: finish or cancel them first")
+        self._decoder = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the keys and values of finished requests, so that the next prompts start cold."""
+        for slot in self.scheduler.free_slots:
+            self.cache.truncate(slot, 0)
+            self._tokens[slot] = []
+
+    # -- probabilities -------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def next_logprobs(self, ids: Sequence[int]) -> Tensor:
+        """log p(next token | ids) for the whole vocabulary, (V,), fp32 on the CPU."""
+        check_length(len(ids), self.model.config.max_position_embeddings)
+        hidden_BTD = self.model.hidden(torch.as_tensor([list(ids)], device=self.device))
+        return torch.log_softmax(self.model.logits(hidden_BTD[:, -1:])[0, 0], -1).cpu()
+
+    def score(self, ids_list: Sequence[Sequence[int]]) -> list[Tensor]:
+        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,),
+        ...].
+        """
+        return [scores.logprobs_T for scores in score(self.model, ids_list)]
+
+    def score_top(self, ids_list: Sequence[Sequence[int]], top: int) -> list[TokenScores]:
+        """As `score`, with the `top` likeliest tokens at each place."""
+        return score(self.model, ids_list, top)
+
+    # -- inside --------------------------------------------------------------------------------------------
+
+    def _check_prompt(self, prompt_ids: Sequence[int]) -> None:
+        if len(prompt_ids) == 0:
+            raise ValueError("the prompt is empty: give at least one token")
+        if len(prompt_ids) >= self.max_length:
+            raise ValueError(
+                f"the prompt has {len(prompt_ids)} tokens, but this model's context of {self.max_length} "
+                "must also hold the answer: shorten the prompt"
+            )
+        low, high, V = min(prompt_ids), max(prompt_ids), self.model.config.vocab_size
+        if low < 0 or high >= V:
+            raise ValueError(f"token {low if low < 0 else high} is not one of this model's {V} tokens")
+
+    def _held(self, slot: int) -> list[int]:
+        return self._tokens[slot][: self.cache.lengths[slot]]
+
+    def _prefill(self) -> None:
+        scheduler = self.scheduler
+        if scheduler.waiting:
+            scheduler.admit()
+        budget = scheduler.chunk_tokens
+        while budget > 0 and (chunk := scheduler.next_prefill(budget)) is not None:
+            request, first, last = chunk
+            if not request.has_started:
+                self._start(request)
+                continue
+            slot = request.slot
+            self.cache.select(slot, slot + 1)
+            ids_BT = torch.tensor([request.prompt_ids[first:last]], device=self.device)
+            self.model.hidden(ids_BT, cache=self.cache)
+            self.cache.advance(last - first)
+            budget -= last - first
+            self._computed(request, last)
+
+    def _start(self, request: Request) -> None:
+        """Take over what any slot already knows of the prompt."""
+        slot = request.slot
+        source, shared = self._prefixes.longest(request.prompt_ids)
+        if shared:
+            self.cache.copy(source, slot, shared)
+            self._prefixes.touch(source)
+        else:
+            self.cache.truncate(slot, 0)
+        self._prefixes.touch(slot)
+        self._tokens[slot] = request.all_ids
+        request.has_started, request.num_cached = True, shared
+        self._computed(request, shared)
+
+    def _computed(self, request: Request, num_tokens: int) -> None:
+        self.scheduler.prefilled(request, num_tokens)
+        if request.state == DECODE:
+            self._batch = None
+
+    def _new_batch(self) -> Batch | None:
+        for one, other in self.scheduler.compaction():
+            self.cache.swap(one, other)
+            self._tokens[one], self._tokens[other] = self._tokens[other], self._tokens[one]
+            self._prefixes.swap(one, other)
+            self.scheduler.moved(one, other)
+        requests = self.scheduler.decoding()
+        if not requests:
+            return None
+        if self._decoder is None:
+            lean = NumpyDecoder.supports(self.model, self.cache)
+            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
+        return Batch(requests, self.model.config.vocab_size, self.device)
+
+    def _decode(self, batch: Batch) -> list[Token]:
+        logits_BV = self._decoder.step(batch.ids_B, batch.first, batch.active)
+        if batch.active is not None:
+            logits_BV = logits_BV[torch.from_numpy(batch.active).to(self.device)]
+        tokens_B = sample(logits_BV, batch.params, batch.counters, batch.seen_BV)
+        self.cache.lengths[batch.slots] += 1
+        batch.counters += np.uint64(1)
+        if batch.seen_BV is not None:
+            batch.seen_BV[torch.arange(len(tokens_B), device=self.device), tokens_B] = True
+        tokens = tokens_B.tolist()
+        batch.ids_B[batch.rows] = tokens
+        if batch.top is not None:
+            self._keep_logprobs(batch, logits_BV, tokens_B)
+        events = []
+        for request, token in zip(batch.requests, tokens, strict=True):
+            request.all_ids.append(token)
+            text, reason = "", None
+            if token in request.end_ids:
+                reason = "stop"
+            elif request.stream is not None:
+                text = request.stream.push(token)
+                reason = "stop" if request.stream.stopped else None
+            if reason is None and request.num_generated >= request.max_generated:
+                reason = "length"
+            if reason is not None:
+                text += self._finish(request, reason)
+            if request.wants_tokens:
+                events.append(token_event(request, token, text))
+        return events
+
+    def _keep_logprobs(self, batch: Batch, logits_BV: Tensor, tokens_B: Tensor) -> None:
+        sampled_B, ids_BA, values_BA = true_logprobs(logits_BV, tokens_B, batch.top)
+        rows = zip(batch.requests, sampled_B.tolist(), ids_BA.tolist(), values_BA.tolist(), strict=True)
+        for request, logprob, ids, values in rows:
+            count = request.params.logprobs
+            if count is not None:
+                request.logprobs.append(logprob)
+                request.top.append(list(zip(ids[:count], values[:count], strict=True)))
+
+    def _finish(self, request: Request, reason: str) -> str:
+        """Free the slot (its keys and values stay for others to reuse); returns the text that was held
+        back.
+        """
+        if request.state in (PREFILL, DECODE):
+            self._batch = None
+        self.scheduler.finish(request)
+        request.finish_reason = reason
+        stream, rest = request.stream, ""
+        if stream is None:
+            stream = TextStream(self.tokenizer)
+            ids = request.ids
+            for token in ids[:-1] if ids and ids[-1] in request.end_ids else ids:
+                stream.push(token)
+        rest = stream.flush()
+        request.text = stream.text
+        return rest

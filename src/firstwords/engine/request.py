@@ -1,0 +1,127 @@
+"""What goes through the engine: a request, the tokens it streams, its completion, and the batch of decoding
+rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from firstwords.engine.sampling import BatchParams, SamplingParams
+from firstwords.engine.scheduler import Slotted
+from firstwords.engine.text import TextStream
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop
+    token).
+    """
+
+    request_id: int
+    index: int
+    id: int
+    text: str
+    logprob: float | None
+    top: list[tuple[int, float]]
+    finish_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A finished answer. `ids` hold the stop token if one was sampled; `text` never does.
+
+    finish_reason: "stop" (stop token or stop text), "length" (max_tokens or the end of the context),
+    "cancelled". logprobs and top (per token, [(id, logprob)]) are empty unless SamplingParams.logprobs asked
+    for them.
+    """
+
+    ids: list[int]
+    text: str
+    finish_reason: str
+    logprobs: list[float]
+    top: list[list[tuple[int, float]]]
+    num_prompt_tokens: int
+    num_cached_tokens: int
+    seed: int
+
+
+@dataclass(eq=False)
+class Request(Slotted):
+    """A prompt on its way through the engine. Made by `Engine.add`; `completion()` once it `is_finished`."""
+
+    params: SamplingParams = SamplingParams()
+    seed: int = 0
+    end_ids: frozenset[int] = frozenset()
+    max_generated: int = 1
+    wants_tokens: bool = True
+    stream: TextStream | None = None
+    all_ids: list[int] = field(default_factory=list)  # prompt and answer
+    logprobs: list[float] = field(default_factory=list)
+    top: list[list[tuple[int, float]]] = field(default_factory=list)
+    has_started: bool = False
+    num_cached: int = 0
+    text: str = ""
+    finish_reason: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.finish_reason is not None
+
+    @property
+    def num_generated(self) -> int:
+        return len(self.all_ids) - len(self.prompt_ids)
+
+    @property
+    def ids(self) -> list[int]:
+        """The tokens generated so far."""
+        return self.all_ids[len(self.prompt_ids) :]
+
+    def completion(self) -> Completion:
+        if self.finish_reason is None:
+            raise ValueError("this request is still running: call step() until it is finished")
+        return Completion(
+            self.ids, self.text, self.finish_reason, self.logprobs, self.top,
+            len(self.prompt_ids), self.num_cached, self.seed,
+        )  # fmt: skip
+
+
+class Batch:
+    """The decoding rows, kept while nobody joins or leaves: neighbouring slots first..last-1, some perhaps
+    idle.
+    """
+
+    def __init__(self, requests: list[Request], vocab_size: int, device: torch.device) -> None:
+        self.requests = sorted(requests, key=lambda request: request.slot)
+        slots = np.array([request.slot for request in self.requests])
+        self.slots = slots
+        self.first, size = int(slots[0]), int(slots[-1] - slots[0]) + 1
+        self.active = None if size == len(slots) else slots - self.first
+        self.ids_B = np.zeros(size, dtype=np.int64)
+        self.rows = slots - self.first
+        self.ids_B[self.rows] = [request.all_ids[-1] for request in self.requests]
+        self.counters = np.array([request.num_generated for request in self.requests], dtype=np.uint64)
+        self.params = BatchParams([r.params for r in self.requests], [r.seed for r in self.requests], device)
+        counts = [r.params.logprobs for r in self.requests if r.params.logprobs is not None]
+        self.top = max(counts) if counts else None
+        self.seen_BV = None
+        if self.params.penalty_B1 is not None:
+            self.seen_BV = torch.zeros(len(slots), vocab_size, dtype=torch.bool, device=device)
+            for row, request in enumerate(self.requests):
+                self.seen_BV[row, request.all_ids] = True
+
+
+def token_event(request: Request, token: int, text: str) -> Token:
+    """What a stream reports of the token that `request` has just got."""
+    has_logprobs = request.params.logprobs is not None
+    return Token(
+        request.request_id,
+        request.num_generated - 1,
+        token,
+        text,
+        request.logprobs[-1] if has_logprobs else None,
+        request.top[-1] if has_logprobs else [],
+        request.finish_reason,
+    )

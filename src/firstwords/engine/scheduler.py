@@ -1,0 +1,155 @@
+"""Who computes what in the next step: plain Python, no tensors, so that it can be simulated and proved right.
+
+A request waits, then owns one slot while it is *prefilled* (its prompt is computed in chunks) and *decoded*
+(one token a step), then is finished. All decoding requests take part in every step; prefill gets what is left
+of a budget of tokens, first come first served. So a long prompt never stalls the streams that already talk,
+and nobody starves.
+
+The last prompt token is never prefilled: it is the first token that is decoded, because its logits are
+needed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+WAITING, PREFILL, DECODE, FINISHED = "waiting", "prefill", "decode", "finished"
+
+
+@dataclass(eq=False)
+class Slotted:
+    """What the scheduler knows of a request. `num_computed` prompt tokens have their keys and values in the
+    slot.
+    """
+
+    request_id: int
+    prompt_ids: list[int]
+    slot: int = -1
+    num_computed: int = 0
+    state: str = WAITING
+
+    @property
+    def num_to_prefill(self) -> int:
+        return len(self.prompt_ids) - 1 - self.num_computed
+
+
+@dataclass
+class Plan:
+    """One step: chunks (request, first token, one past the last token) to prefill, then rows to decode."""
+
+    prefill: list[tuple[Slotted, int, int]] = field(default_factory=list)
+    decode: list[Slotted] = field(default_factory=list)
+
+
+class Scheduler:
+    """First in, first out over `num_slots` slots, with at most `chunk_tokens` prompt tokens computed a step.
+
+    choose_slot(request, free_slots) -> slot lets the engine prefer a slot that already holds the request's
+    prefix.
+    """
+
+    def __init__(
+        self,
+        num_slots: int,
+        chunk_tokens: int = 256,
+        choose_slot: Callable[[Slotted, list[int]], int] | None = None,
+    ) -> None:
+        if num_slots < 1 or chunk_tokens < 1:
+            raise ValueError(f"an engine needs a slot and a token a chunk, not {num_slots}, {chunk_tokens}")
+        self.num_slots, self.chunk_tokens = num_slots, chunk_tokens
+        self.waiting: deque[Slotted] = deque()
+        self.running: OrderedDict[int, Slotted] = OrderedDict()  # in order of arrival
+        self.free_slots: list[int] = list(range(num_slots))
+        self._choose_slot = choose_slot or (lambda request, free: free[0])
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.waiting or self.running)
+
+    def add(self, request: Slotted) -> None:
+        request.state = WAITING
+        self.waiting.append(request)
+
+    def admit(self) -> list[Slotted]:
+        """Give free slots to those who have waited longest; returns them, now in the state PREFILL or
+        DECODE.
+        """
+        admitted = []
+        while self.waiting and self.free_slots:
+            request = self.waiting.popleft()
+            request.slot = self._choose_slot(request, self.free_slots)
+            self.free_slots.remove(request.slot)
+            self.running[request.request_id] = request
+            request.state = PREFILL
+            admitted.append(request)
+        return admitted
+
+    def next_prefill(self, budget: int) -> tuple[Slotted, int, int] | None:
+        """The oldest request whose prompt is unfinished, with its next chunk of at most `budget` tokens."""
+        for request in self.running.values():
+            if request.state == PREFILL:
+                end = min(request.num_computed + budget, len(request.prompt_ids) - 1)
+                return request, request.num_computed, end
+        return None
+
+    def prefilled(self, request: Slotted, num_computed: int) -> None:
+        """The slot of `request` now holds `num_computed` prompt tokens."""
+        request.num_computed = num_computed
+        if request.num_to_prefill <= 0:
+            request.state = DECODE
+
+    def schedule(self) -> Plan:
+        """One whole step for callers that find no prefixes (simulations): admits, plans, and marks as
+        computed.
+        """
+        plan, budget = Plan(), self.chunk_tokens
+        self.admit()
+        while budget > 0 and (chunk := self.next_prefill(budget)) is not None:
+            request, first, last = chunk
+            if last > first:
+                plan.prefill.append(chunk)
+            budget -= last - first
+            self.prefilled(request, last)
+        plan.decode = self.decoding()
+        return plan
+
+    def decoding(self) -> list[Slotted]:
+        return [request for request in self.running.values() if request.state == DECODE]
+
+    def finish(self, request: Slotted) -> None:
+        """Take a request out, wherever it is, and free its slot. Finishing twice does nothing."""
+        if request.state == FINISHED:
+            return
+        if request.state == WAITING:
+            self.waiting.remove(request)
+        else:
+            del self.running[request.request_id]
+            self.free_slots.append(request.slot)
+            self.free_slots.sort()
+        request.state = FINISHED
+
+    def moved(self, one: int, other: int) -> None:
+        """The contents of two slots were exchanged: their owners, if any, follow."""
+        exchange = {one: other, other: one}
+        for request in self.running.values():
+            request.slot = exchange.get(request.slot, request.slot)
+        self.free_slots = sorted(exchange.get(slot, slot) for slot in self.free_slots)
+
+    def compaction(self) -> list[tuple[int, int]]:
+        """Pairs of slots to exchange so that the decoding rows lie side by side; [] when they are near
+        enough.
+
+        A step computes every slot between the first and the last decoding one, so holes cost time.
+        """
+        taken = sorted(request.slot for request in self.decoding())
+        if not taken or taken[-1] - taken[0] + 1 <= 1.25 * len(taken):
+            return []
+        size = len(taken)
+        starts = range(self.num_slots - size + 1)
+        start = max(starts, key=lambda first: sum(first <= slot < first + size for slot in taken))
+        window = range(start, start + size)
+        holes = [slot for slot in window if slot not in taken]
+        strays = [slot for slot in taken if slot not in window]
+        return list(zip(strays, holes, strict=True))

@@ -1,0 +1,65 @@
+"""From sampled ids to text that may be shown: whole characters only, and nothing at or after a stop text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.fast import Tokenizer
+
+
+class TextStream:
+    """push(id) -> text that is certain; `stopped` turns True when a stop text appears, even across tokens.
+
+    With stop "END", the pieces "the E", "N", "ough" give "the ", "", "ENough"; "the E", "ND" give "the ", ""
+    and stop.
+    """
+
+    def __init__(self, tokenizer: Tokenizer | None, stop: Sequence[str] = ()) -> None:
+        self.text = ""  # all that has been shown
+        self.stopped = False
+        self._stop = tuple(stop)
+        self._held = ""  # could be the beginning of a stop text
+        self._decoder, self._num_known = None, 0
+        if tokenizer is not None:
+            from firstwords.tokenizer.fast import StreamDecoder
+
+            self._decoder, self._num_known = StreamDecoder(tokenizer), tokenizer.vocab_size
+        elif self._stop:
+            raise ValueError("stop texts need a tokenizer: give the engine one, or use stop_token_ids")
+
+    def push(self, token_id: int) -> str:
+        # a model's table may be padded with ids that its tokenizer does not know: they have no text
+        if self._decoder is None or self.stopped or token_id >= self._num_known:
+            return ""
+        return self._show(self._decoder.push(token_id), is_last=False)
+
+    def flush(self) -> str:
+        """What was held back, when no further token will come."""
+        if self._decoder is None or self.stopped:
+            return ""
+        return self._show(self._decoder.flush(), is_last=True)
+
+    def _show(self, piece: str, is_last: bool) -> str:
+        held = self._held + piece
+        if self._stop:
+            found = [place for stop in self._stop if (place := held.find(stop)) >= 0]
+            if found:
+                self.stopped = True
+                shown, self._held = held[: min(found)], ""
+            else:
+                keep = 0 if is_last else max(_overlap(held, stop) for stop in self._stop)
+                shown, self._held = held[: len(held) - keep], held[len(held) - keep :]
+        else:
+            shown = held
+        self.text += shown
+        return shown
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that begins `stop`: _overlap("the E", "END") -> 1."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0

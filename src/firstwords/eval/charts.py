@@ -1,0 +1,150 @@
+"""Line charts and interval bars as inline SVG: no library in the page, colours from the page's own variables.
+
+Both functions are pure: numbers in, a string of SVG out. Text is escaped here, so that the result may be marked safe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import median
+
+Points = Sequence[tuple[float, float]]
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 820, 56, 18, 14, 42
+MAX_POINTS = 600  # per line; more cannot be seen and make the page heavy
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart. `style` is a CSS class: "main", "faint" or "dots"."""
+
+    name: str
+    points: Points
+    style: str = "main"
+
+
+def line_chart(lines: Sequence[Line], x_label: str, y_label: str, height: int = 260, from_zero: bool = False) -> str:
+    """An SVG with axes, ticks, grid and one path a line; a sentence in its place when there is nothing to draw."""
+    lines = [Line(line.name, _finite(line.points), line.style) for line in lines]
+    every = [p for line in lines for p in line.points]
+    if len(every) < 2:
+        return '<p class="none">Too few measurements for a curve.</p>'
+    x_low, x_high = 0.0, max(p[0] for p in every) or 1.0
+    y_low, y_high = (0.0 if from_zero else min(p[1] for p in every)), _typical_high([p[1] for p in every])
+    y_ticks = ticks(y_low, y_high, 5)
+    y_low, y_high = min(y_low, y_ticks[0]), max(y_high, y_ticks[-1])
+    span = (y_high - y_low) or 1.0
+    bottom = height - BOTTOM
+
+    def x(value: float) -> float:
+        return LEFT + (value - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return TOP + (1 - (min(value, y_high) - y_low) / span) * (bottom - TOP)
+
+    parts = [_axes([(x(t), _number(t)) for t in ticks(x_low, x_high, 8) if t <= x_high],
+                   [(y(t), _number(t)) for t in y_ticks], bottom)]  # fmt: skip
+    for line in lines:
+        points = thin(line.points, MAX_POINTS)
+        if line.style == "dots":
+            parts += [f'<circle class="dots" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"><title>{escape(line.name)}: '
+                      f"{b:.3f}</title></circle>" for a, b in points]  # fmt: skip
+        elif points:
+            path = "L".join(f"{x(a):.1f} {y(b):.1f}" for a, b in points)
+            parts.append(f'<path class="{escape(line.style)}" d="M{path}"><title>{escape(line.name)}</title></path>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text class="label" x="{middle}" y="{height - 6}" text-anchor="middle">{escape(x_label)}</text>')
+    parts.append(f'<text class="label" transform="translate(13 {(TOP + bottom) / 2}) rotate(-90)" '
+                 f'text-anchor="middle">{escape(y_label)}</text>')  # fmt: skip
+    return _svg(height, f"{y_label} over {x_label}", parts)
+
+
+def interval_bars(rows: Sequence[tuple[str, float, float, float, int]]) -> str:
+    """Horizontal bars of rates with their intervals: rows are (name, rate, low, high, n), all rates 0..1."""
+    if not rows:
+        return ""
+    left, right, row_height = 210, 150, 34
+    height = row_height * len(rows) + 30
+    scale = WIDTH - left - right
+    parts = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        at = left + share * scale
+        parts.append(f'<line class="grid" x1="{at}" x2="{at}" y1="4" y2="{height - 24}"/>')
+        parts.append(f'<text x="{at}" y="{height - 8}" text-anchor="middle">{share:.0%}</text>')
+    for number, (name, rate, low, high, n) in enumerate(rows):
+        top = 6 + number * row_height
+        middle = top + 11
+        parts.append(f'<text class="name" x="{left - 12}" y="{middle + 5}" text-anchor="end">{escape(name)}</text>')
+        parts.append(f'<rect class="bar" x="{left}" y="{top}" width="{max(rate * scale, 1):.1f}" height="22" rx="4"/>')
+        a, b = left + low * scale, left + high * scale
+        parts.append(f'<path class="whisker" d="M{a:.1f} {middle - 5}v10M{b:.1f} {middle - 5}v10M{a:.1f} {middle}H{b:.1f}"/>')
+        parts.append(f'<text class="value" x="{WIDTH - right + 16}" y="{middle + 5}">{rate:.1%}'
+                     f'<tspan class="n" dx="8">of {n:,}</tspan></text>')  # fmt: skip
+    return _svg(height, "rates with their intervals", parts)
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """Round numbers that cover low..high in about `count` steps of 1, 2 or 5 times a power of ten.
+
+    >>> ticks(0, 10, 5)
+    [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+    """
+    span = (high - low) or abs(high) or 1.0
+    rough = span / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(n * step, 10) for n in range(first, last + 1)]
+
+
+def smooth(points: Points, share: float = 0.02) -> list[tuple[float, float]]:
+    """Running median over a centred window of about `share` of the points: no lag, and a spike does not bend it.
+
+    At both ends the window shrinks with the distance to the end.
+    """
+    points = _finite(points)
+    half = max(1, int(len(points) * share / 2))
+    values = [b for _, b in points]
+    reach = [min(half, i, len(points) - 1 - i) for i in range(len(points))]
+    return [(a, median(values[i - r : i + r + 1])) for i, ((a, _), r) in enumerate(zip(points, reach))]
+
+
+def thin(points: Points, most: int) -> list[tuple[float, float]]:
+    """At most `most` of the points, evenly spread, the last one always kept."""
+    if len(points) <= most:
+        return list(points)
+    return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
+
+
+def _typical_high(values: list[float]) -> float:
+    """The largest value, unless a few outliers (a first step, a spike) would flatten all the rest."""
+    ordered = sorted(values)
+    usual = ordered[int(0.98 * (len(ordered) - 1))]
+    low = ordered[0]
+    return usual if len(ordered) > 50 and ordered[-1] - low > 2 * (usual - low) else ordered[-1]
+
+
+def _finite(points: Points) -> list[tuple[float, float]]:
+    return [(a, b) for a, b in points if a is not None and b is not None and math.isfinite(a) and math.isfinite(b)]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+
+
+def _axes(xs: list[tuple[float, str]], ys: list[tuple[float, str]], bottom: float) -> str:
+    across = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
+        for at, text in ys
+    )
+    down = "".join(f'<text x="{at:.1f}" y="{bottom + 18}" text-anchor="middle">{text}</text>' for at, text in xs)
+    return across + down
+
+
+def _svg(height: float, name: str, parts: list[str]) -> str:
+    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(name)}" '
+            f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>')  # fmt: skip

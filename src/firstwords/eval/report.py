@@ -1,0 +1,200 @@
+"""What a run left behind as one page: `write_report` makes report.html, which needs no network and no other file.
+
+It shows how the loss fell, what the model said while it learned, how every stage answers the same questions, the exam
+with its intervals, and what the planner chose and why. Every figure comes from metrics.jsonl and the stages' cards.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from firstwords import __version__
+from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
+from firstwords.runlog import RunLog, clock
+
+STAGES = {
+    "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),
+    "sft": ("Stage two: fine-tuning", "The same game on conversations; only what the assistant says counts."),
+    "rlhf": ("Stage three: human feedback", "Answers that people preferred become more likely."),
+}
+PARTS = {
+    "told": "facts it was told",
+    "never_told_abstained": "abstains on unknowns",
+    "told_refused": "wrongly abstains",
+    "instructions": "follows instructions",
+    "stops": "stops by itself",
+}
+PLAN_ROWS = (
+    ("parameters", "Parameters"), ("shape", "Shape"), ("vocab_size", "Vocabulary"), ("context", "Context"),
+    ("tokens", "Tokens to read"), ("batch_tokens", "Batch"), ("steps", "Steps"), ("optimizer", "Optimizer"),
+    ("precision", "Precision"), ("epochs", "Readings of the text"),
+)  # fmt: skip
+
+
+def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -> Path:
+    """Write the page for the run in `run_dir` (its stages' logs are in run_dir/STAGE) to `path` and return it.
+
+    `facts` is what `learn` knows: name, config, seconds, stages {stage: card}, answers {stage: {prompt: text}} and
+    exam {part: {rate, low, high, n}}; every key may be missing. The file is written aside and renamed.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    page = environment.get_template("report.html.j2").render(**page_data(Path(run_dir), facts))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(page, encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Everything the template shows, as plain values and finished SVG."""
+    cards = {name: card or {} for name, card in (facts.get("stages") or {}).items()}
+    names = list(cards) or sorted(p.name for p in run_dir.iterdir() if (p / "metrics.jsonl").is_file())
+    stages = [stage_data(name, RunLog.read(run_dir / name), cards.get(name, {})) for name in names]
+    exam = exam_rows(facts.get("exam") or {})
+    answers = facts.get("answers") or {}
+    prompts = list(dict.fromkeys(p for by_prompt in answers.values() for p in by_prompt))
+    asked = [{"prompt": p, "answers": [{"stage": s, "text": a[p]} for s, a in answers.items() if p in a]} for p in prompts]
+    plan = next((card["plan"] for card in cards.values() if card.get("plan")), None)
+    return {
+        "name": facts.get("name") or run_dir.name,
+        "tiles": tiles(facts, cards, exam, stages),
+        "stages": stages,
+        "samples": {s["name"]: s["samples"] for s in stages if s["samples"]},
+        "asked": asked,
+        "exam": exam,
+        "exam_svg": interval_bars([(r["name"], r["rate"], r["low"], r["high"], r["n"]) for r in exam]),
+        "plan": plan_rows(plan or {}),
+        "reasons": list((plan or {}).get("reasons") or []),
+        "details": details(facts, cards),
+        "version": __version__,
+    }
+
+
+def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> dict[str, Any]:
+    """Charts and samples of one stage."""
+    title, what = STAGES.get(name.partition("-")[0], (name, ""))
+    train = [r for r in rows if r["kind"] == "train"]
+    measure, label = ("bpb", "bits per byte") if name == "base" else ("loss", "loss (nats per token)")
+    raw = _series(train, measure)
+    held = _series([r for r in rows if r["kind"] == "eval" and "seconds" in r], measure)
+    curves = [Line("each step", raw, "faint"), Line("running median", smooth(raw), "main"), Line("held out", held, "dots")]
+    rates = [Line("learning rate", _series(train, "lr"), "main")]
+    samples = [
+        {"step": r["step"], "time": clock(r.get("seconds") or 0), "prompt": r.get("prompt", ""), "text": r.get("text", "")}
+        for r in rows if r["kind"] == "sample"
+    ]  # fmt: skip
+    return {
+        "name": name, "title": title, "what": what, "has_heldout": bool(held),
+        "curve": line_chart(curves, "minutes of training", label) if train else "",
+        "rate": line_chart(rates, "minutes of training", "learning rate, share of peak", 150, True) if train else "",
+        "speed": speed(train), "samples": samples, "notes": [r.get("text", "") for r in rows if r["kind"] == "note"],
+        "chat": name != "base", "skipped": (card.get("metrics") or {}).get("skipped_steps") or 0,
+    }  # fmt: skip
+
+
+def speed(train: list[dict[str, Any]]) -> str:
+    """One line on how much was done and how fast: the median of the steps, which a pause does not bend."""
+    rates = sorted(r["tokens_per_s"] for r in train if r.get("tokens_per_s"))
+    if not rates:
+        return ""
+    text = f"{len(train):,} steps, {train[-1].get('tokens') or 0:,} tokens, {rates[len(rates) // 2]:,.0f} tokens/s"
+    flops = sorted(r["gflops"] for r in train if r.get("gflops"))
+    return text + (f", {flops[len(flops) // 2]:,.0f} GFLOP/s" if flops else "")
+
+
+def exam_rows(exam: dict[str, Any]) -> list[dict[str, Any]]:
+    """The exam's parts that have a rate, with the interval (the rate itself where none is given)."""
+    rows = []
+    for key, part in exam.items():
+        if isinstance(part, dict) and isinstance(part.get("rate"), int | float):
+            low, high = part.get("low", part["rate"]), part.get("high", part["rate"])
+            name = PARTS.get(key, key.replace("_", " "))
+            rows.append({"key": key, "name": name, "rate": part["rate"], "low": low, "high": high, "n": part.get("n", 0)})
+    return rows
+
+
+def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages: list[Any]) -> list[tuple[str, str]]:
+    """The figures at the top: (number, what it is)."""
+    shown = []
+    if facts.get("seconds"):
+        shown.append((clock(facts["seconds"]), "minutes in all" if facts["seconds"] < 3600 else "hours in all"))
+    plan = next((card["plan"] for card in cards.values() if card.get("plan")), {}) or {}
+    if count := num_parameters(plan.get("shape") or {}):
+        shown.append((short(count), "parameters"))
+    metrics = (cards.get("base") or {}).get("metrics") or {}
+    if metrics.get("tokens"):
+        shown.append((short(metrics["tokens"]), "tokens read"))
+    if metrics.get("bits_per_byte"):
+        shown.append((f"{metrics['bits_per_byte']:.3f}", "bits per byte, held out"))
+    rates = {row["key"]: row["rate"] for row in exam}
+    for key, label in (("told", "of told facts right"), ("stops", "of answers end by themselves")):
+        if key in rates:
+            shown.append((f"{rates[key]:.1%}", label))
+    return shown
+
+
+def num_parameters(shape: dict[str, Any]) -> int:
+    """Weights in the matrices of a planned shape, the (tied) table counted once."""
+    try:
+        width, layers, vocab = shape["hidden_size"], shape["num_hidden_layers"], shape["vocab_size"]
+    except KeyError:
+        return 0
+    inner = shape.get("intermediate_size") or -(-width * 8 // 3 // 64) * 64
+    return layers * (4 * width**2 + 3 * width * inner) + vocab * width
+
+
+def plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """The planner's choice as (name, value) for a table."""
+    shape = plan.get("shape") or {}
+    known: dict[str, Any] = {**plan, **shape}
+    known["parameters"] = num_parameters(shape) or None
+    known["shape"] = f"{shape['num_hidden_layers']} layers of {shape['hidden_size']}" if shape else None
+    units = {"context": "tokens", "batch_tokens": "tokens", "vocab_size": "ids"}
+    rows = []
+    for key, name in PLAN_ROWS:
+        value = known.get(key)
+        if value is not None:
+            text = f"{value:,}" if isinstance(value, int) else f"{value:.2f}" if isinstance(value, float) else str(value)
+            rows.append((name, f"{text} {units.get(key, '')}".strip()))
+    return rows
+
+
+def details(facts: dict[str, Any], cards: dict[str, Any]) -> list[dict[str, Any]]:
+    """The record for those who want to repeat the run: configuration, data, code and versions."""
+    groups = [{"title": "learn", "rows": _flat(facts.get("config") or {})}]
+    for name, card in cards.items():
+        kept = {k: card.get(k) for k in ("created", "parent", "weights_sha256", "revision", "data", "metrics", "versions")}
+        groups.append({"title": name, "rows": _flat({k: v for k, v in kept.items() if v})})
+    return [group for group in groups if group["rows"]]
+
+
+def short(count: int) -> str:
+    """1234567 -> 1.23 M."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return str(count)
+
+
+def _series(rows: list[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    return [(r["seconds"] / 60, r[key]) for r in rows if r.get("seconds") is not None and r.get(key) is not None]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key}.")
+        elif value is not None and value != "":
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            rows.append((prefix + str(key), f"{value:.4g}" if isinstance(value, float) else text))
+    return rows

@@ -1,0 +1,133 @@
+"""Where things live: one folder, `$FIRSTWORDS_HOME` (default `~/.firstwords`), holds models and run logs.
+
+    home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory
+    home/models/NAME/promoted                the stage that NAME alone means (absent: the latest stage)
+    home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
+
+A REF names a model: NAME (its promoted stage), NAME/STAGE, or the path of any Hugging Face directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from firstwords.config import UserError, nearest
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def home() -> Path:
+    """`$FIRSTWORDS_HOME`, or `~/.firstwords`; not created by asking."""
+    return Path(os.environ.get("FIRSTWORDS_HOME") or "~/.firstwords").expanduser()
+
+
+def models_dir() -> Path:
+    """Folder of all trained models."""
+    return home() / "models"
+
+
+def model_dir(name: str) -> Path:
+    """Folder of one model; raises UserError for a name that could leave the models folder."""
+    return models_dir() / _checked(name, "model name")
+
+
+def stage_dir(name: str, stage: str) -> Path:
+    """Folder of one stage of one model, present or not: stage_dir("pip", "base")."""
+    return model_dir(name) / _checked(stage, "stage name")
+
+
+def run_dir(name: str, stage: str = "") -> Path:
+    """Folder for the run log, the checkpoints and the report of a model or of one of its stages."""
+    folder = home() / "runs" / _checked(name, "model name")
+    return folder / _checked(stage, "stage name") if stage else folder
+
+
+def is_model(path: Path) -> bool:
+    """Whether a directory holds a complete Hugging Face model: a configuration and weights."""
+    return (path / "config.json").is_file() and any((path / w).is_file() for w in WEIGHTS)
+
+
+def models() -> list[str]:
+    """Names of the models with at least one complete stage, the newest first."""
+    if not models_dir().is_dir():
+        return []
+    names = [p.name for p in models_dir().iterdir() if p.is_dir() and _NAME.fullmatch(p.name) and stages(p.name)]
+    return sorted(names, key=lambda n: (-_trained_at(n), n))
+
+
+def stages(name: str) -> list[str]:
+    """Complete stages of a model in the order of training: base, sft, rlhf-1, rlhf-2, ..., then any others."""
+    folder = model_dir(name)
+    if not folder.is_dir():
+        return []
+    found = (p for p in folder.iterdir() if p.is_dir() and _NAME.fullmatch(p.name) and is_model(p))
+    return sorted((p.name for p in found), key=_stage_order)
+
+
+def promoted(name: str) -> str:
+    """The stage that NAME alone means: the one set by set_promoted, else the latest; UserError if there is none."""
+    present = stages(name)
+    if not present:
+        raise _no_model(name)
+    try:
+        chosen = (model_dir(name) / "promoted").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        chosen = ""
+    return chosen if chosen in present else present[-1]
+
+
+def set_promoted(name: str, stage: str) -> None:
+    """Make NAME alone mean this stage; written aside and renamed, so that a crash leaves the old choice."""
+    if stage not in stages(name):
+        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
+    aside = model_dir(name) / "promoted.new"
+    aside.write_text(stage + "\n", encoding="utf-8")
+    aside.replace(model_dir(name) / "promoted")
+
+
+def resolve(ref: str) -> Path:
+    """The model directory that a REF means; raises UserError, with the nearest name, if there is none."""
+    ref = str(ref)
+    name, _, stage = ref.strip("/").partition("/")
+    if _NAME.fullmatch(name) and not ref.startswith(("/", ".", "~")) and stages(name):
+        if not stage:
+            return stage_dir(name, promoted(name))
+        if stage in stages(name):
+            return stage_dir(name, stage)
+    path = Path(ref).expanduser()
+    if is_model(path):
+        return path
+    if path.is_dir():
+        missing = "config.json" if not (path / "config.json").is_file() else "model.safetensors"
+        raise UserError(f"{ref} is not a model directory: {missing} is missing in it")
+    if _NAME.fullmatch(name) and stage and stages(name):
+        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name))}")
+    raise _no_model(ref)
+
+
+def _no_model(ref: str) -> UserError:
+    known = models()
+    if not known:
+        return UserError(f"there is no model {ref} in {models_dir()}; `firstwords learn` trains one")
+    close = nearest(ref, known)
+    hint = f"did you mean {close}?" if close else f"there are {', '.join(known[:8])}"
+    return UserError(f"there is no model {ref}; {hint}")
+
+
+def _checked(name: str, what: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no good {what}: use letters, digits, dots, hyphens and underscores")
+    return name
+
+
+def _stage_order(stage: str) -> tuple[int, int, str]:
+    kind, _, number = stage.partition("-")
+    rank = {"base": 0, "sft": 1, "rlhf": 2}.get(kind, 3)
+    return rank, int(number) if number.isdigit() else 0, stage
+
+
+def _trained_at(name: str) -> float:
+    return max((model_dir(name) / s / "config.json").stat().st_mtime for s in stages(name))

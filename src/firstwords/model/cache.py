@@ -1,0 +1,139 @@
+"""The memory of attention: keys and values of every token so far, in a fixed number of slots.
+
+A slot holds one token sequence. The model only *updates* the cache; whoever calls the model chooses the slots
+(`select`) and moves them forward (`advance`). Storage grows by doubling up to `max_length`, so that a model
+with a long context costs memory only for the tokens that it has really seen.
+
+Axes: B selected slots, T new tokens, S tokens that may be attended to, K key-value heads, N head size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.model.config import ModelConfig
+
+LENGTH_BUCKET = 64  # attention runs over the longest selected row, rounded up to this many tokens
+FIRST_CAPACITY = 256  # tokens a slot that are allocated at first
+
+
+class KVCache:
+    """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's
+    context).
+
+    lengths: int64 array, tokens held by each slot. `storage[layer]` is (2, slots, K, capacity, N): keys, then
+    values. `version` changes whenever the storage is allocated anew, so that holders of views know to fetch
+    them again.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_slots: int,
+        max_length: int | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config = config
+        self.num_slots = num_slots
+        self.max_length = min(max_length or config.max_position_embeddings, config.max_position_embeddings)
+        self.capacity = min(FIRST_CAPACITY, self.max_length)
+        self.dtype, self.device = dtype, torch.device(device)
+        self.lengths = np.zeros(num_slots, dtype=np.int64)
+        self.version = 0
+        self.storage = [self._allocate(self.capacity) for _ in range(config.num_hidden_layers)]
+        self._first, self._last = 0, num_slots
+        self._same_start: int | None = None
+
+    def _allocate(self, capacity: int) -> Tensor:
+        K, N = self.config.num_key_value_heads, self.config.head_dim
+        return torch.zeros(2, self.num_slots, K, capacity, N, dtype=self.dtype, device=self.device)
+
+    def reserve(self, length: int) -> None:
+        """Make room for `length` tokens in every slot. Raises ValueError beyond `max_length`."""
+        if length <= self.capacity:
+            return
+        if length > self.max_length:
+            raise ValueError(f"{length} tokens do not fit into a cache of {self.max_length} tokens a slot")
+        held, capacity = self.capacity, self.capacity
+        while capacity < length:
+            capacity = min(2 * capacity, self.max_length)
+        for layer, old in enumerate(self.storage):
+            new = self._allocate(capacity)
+            new[:, :, :, :held] = old
+            self.storage[layer] = new
+        self.capacity = capacity
+        self.version += 1
+
+    def select(self, first: int, last: int) -> None:
+        """The rows of the next forward passes are the slots first..last-1."""
+        self._first, self._last = first, last
+
+    # -- what the model calls ------------------------------------------------------------------------------
+
+    def positions(self, T: int) -> Tensor:
+        """Where the T new tokens of each selected slot stand, (B, T). Also reserves the room for them."""
+        lengths = self.lengths[self._first : self._last]
+        self.reserve(int(lengths.max()) + T)
+        self._same_start = int(lengths[0]) if (lengths == lengths[0]).all() else None
+        self._positions_BT = torch.from_numpy(lengths[:, None] + np.arange(T)).to(self.device)
+        return self._positions_BT
+
+    def mask(self, T: int) -> Tensor | None:
+        """(B or 1, 1, T, S), True where a new token may look: at everything up to itself.
+
+        None means plain causal attention: all selected slots are empty, and the new tokens see only one
+        another.
+        """
+        if self._same_start == 0:
+            self._span = T
+            return None
+        longest = int(self.lengths[self._first : self._last].max()) + T
+        self._span = min(-(-longest // LENGTH_BUCKET) * LENGTH_BUCKET, self.capacity)
+        rows_BT = self._positions_BT if self._same_start is None else self._positions_BT[:1]
+        seen_S = torch.arange(self._span, device=self.device)
+        return (seen_S <= rows_BT[:, :, None])[:, None]
+
+    def update(self, layer: int, keys_BKTN: Tensor, values_BKTN: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new keys and values of one layer; returns all that may be attended to, both (B, K, S,
+        N).
+        """
+        T = keys_BKTN.shape[2]
+        held = self.storage[layer][:, self._first : self._last]
+        if self._same_start is not None:
+            start = self._same_start
+            held[0, :, :, start : start + T] = keys_BKTN
+            held[1, :, :, start : start + T] = values_BKTN
+        else:
+            row = torch.arange(held.shape[1], device=self.device)[:, None]
+            held[0][row, :, self._positions_BT] = keys_BKTN.transpose(1, 2).to(self.dtype)
+            held[1][row, :, self._positions_BT] = values_BKTN.transpose(1, 2).to(self.dtype)
+        return held[0, :, :, : self._span], held[1, :, :, : self._span]
+
+    # -- what the engine calls -----------------------------------------------------------------------------
+
+    def advance(self, num_tokens: int) -> None:
+        """The selected slots now hold `num_tokens` more."""
+        self.lengths[self._first : self._last] += num_tokens
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget the tokens of a slot from `length` on."""
+        self.lengths[slot] = length
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let `target` hold the first `length` tokens of `source`."""
+        if source != target:
+            for layer in self.storage:
+                layer[:, target, :, :length] = layer[:, source, :, :length]
+        self.lengths[target] = length
+
+    def swap(self, one: int, other: int) -> None:
+        """Exchange the contents of two slots."""
+        length = int(max(self.lengths[one], self.lengths[other]))
+        for layer in self.storage:
+            kept = layer[:, one, :, :length].clone()
+            layer[:, one, :, :length] = layer[:, other, :, :length]
+            layer[:, other, :, :length] = kept
+        self.lengths[[one, other]] = self.lengths[[other, one]]

@@ -1,0 +1,95 @@
+"""Three small operations with hand-written gradients, because a CPU spends more time moving memory than multiplying.
+
+Each computes exactly what its eager twin computes (tests compare values and gradients); it only makes fewer passes
+over memory. Under `torch.compile` and on GPUs the compiler fuses the plain formulas, so those are used there.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Legend: the last axis is the one that is normalised, rotated or gated; leading axes are free.
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, eps):
+        inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        inverse = inverse.square_().mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
+        normed = x * inverse
+        ctx.save_for_backward(normed, inverse, weight)
+        return normed * weight
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        normed, inverse, weight = ctx.saved_tensors
+        product = grad * normed
+        grad_weight = product.reshape(-1, *weight.shape).sum(0)
+        # d/dx of x / rms(x): remove from the incoming gradient its part along the normalised vector
+        along = (product.mul_(weight)).sum(-1, keepdim=True).mul_(-1.0 / grad.shape[-1])
+        grad_x = torch.addcmul(grad * weight, normed, along).mul_(inverse)
+        return grad_x, grad_weight, None
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) * weight over the last axis (Zhang & Sennrich 2019). fp32 inside for half precision."""
+    if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling():
+        return _RMSNorm.apply(x, weight, eps)
+    x32 = x.float()
+    normed = x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + eps)
+    return normed.to(x.dtype) * weight.to(x.dtype)
+
+
+class _Rotate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, cos, sin):
+        ctx.save_for_backward(cos, sin)
+        return _rotated(x, cos, sin)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        cos, sin = ctx.saved_tensors
+        return _rotated(grad, cos, -sin), None, None
+
+
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    first, second = x[..., :half], x[..., half:]
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    torch.mul(first, cos, out=out[..., :half]).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=out[..., half:]).addcmul_(first, sin)
+    return out
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary embedding in the rotate-half layout: pairs are (i, i + half). cos and sin have half the last axis."""
+    if x.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _Rotate.apply(x, cos, sin)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class _SwiGLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, gate, up):
+        activated = F.silu(gate)
+        ctx.save_for_backward(gate, up, activated)
+        return activated * up
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        gate, up, activated = ctx.saved_tensors
+        return torch.ops.aten.silu_backward(grad * up, gate), grad * activated
+
+
+def swiglu(gate: Tensor, up: Tensor) -> Tensor:
+    """silu(gate) * up (Shazeer 2020). On CPUs both should be contiguous: silu of a strided slice is ten times slower."""
+    if gate.device.type == "cpu" and not torch.compiler.is_compiling():
+        return _SwiGLU.apply(gate, up)
+    return F.silu(gate) * up

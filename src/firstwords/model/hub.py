@@ -1,0 +1,188 @@
+"""Model directories as Hugging Face lays them out: read from anybody, written for anybody. Never pickle.
+
+    config.json  model.safetensors (or shards with an index)  generation_config.json  tokenizer files  firstwords.json
+
+`firstwords.json` is the model's card for machines: stage, parent, data, budget, metrics. Other tools ignore it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from firstwords.config import UserError
+from firstwords.model.config import ModelConfig
+from firstwords.model.transformer import Transformer
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.fast import Tokenizer
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+IGNORED_SUFFIXES = ("rotary_emb.inv_freq",)  # a buffer that old exporters saved
+
+
+def read_config(directory: str | Path) -> ModelConfig:
+    """The ModelConfig of a model directory. Raises UserError when there is none or it is damaged."""
+    path = Path(directory) / "config.json"
+    try:
+        return ModelConfig.from_hf(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{directory} is not a model directory: it has no config.json") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
+    except KeyError as error:
+        raise UserError(f"{path} lacks the entry {error}: it is not the configuration of a language model") from None
+
+
+def read_card(directory: str | Path) -> dict[str, Any]:
+    """`firstwords.json` of a model directory, or {} for a model made by other tools."""
+    path = Path(directory) / "firstwords.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def weight_files(directory: str | Path) -> list[Path]:
+    """The safetensors files of a model: one, or those that the index names."""
+    directory = Path(directory)
+    if (directory / INDEX).exists():
+        names = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
+        return [directory / name for name in sorted(set(names))]
+    return [directory / WEIGHTS]
+
+
+def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Transformer:
+    """Build the model of a directory and fill in every weight. Its computation runs in `dtype`.
+
+    Raises UserError for a missing or cut file, missing or unexpected keys, or a wrong shape, naming each.
+    """
+    config = read_config(directory)
+    with torch.device("meta"):
+        model = Transformer(config)
+    model = model.to_empty(device=device)
+    model.tie_weights()
+    _fill_buffers(model)
+    own = dict(model.named_parameters())  # a tied head appears once, under the table's name
+    missing, unexpected = set(own), []
+    for path in weight_files(directory):
+        for name, tensor in _tensors(path):
+            if name in own:
+                _copy(own[name], tensor, name, path)
+                missing.discard(name)
+            elif not (name.endswith(IGNORED_SUFFIXES) or (name == "lm_head.weight" and config.tie_word_embeddings)):
+                unexpected.append(name)
+    if missing or unexpected:
+        problems = [f"missing {_listed(missing)}"] if missing else []
+        problems += [f"unexpected {_listed(unexpected)}"] if unexpected else []
+        raise UserError(f"the weights in {directory} do not fit its config.json: {'; '.join(problems)}")
+    model.compute_dtype = dtype
+    return model.to(dtype) if dtype != torch.float32 else model
+
+
+def _fill_buffers(model: Transformer) -> None:
+    from firstwords.model.transformer import rope_tables
+
+    cos, sin = rope_tables(model.config)
+    model.rope_cos.copy_(cos)
+    model.rope_sin.copy_(sin)
+
+
+def _tensors(path: Path):
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - safe_open is not a dict
+                yield name, file.get_tensor(name)
+    except FileNotFoundError:
+        raise UserError(f"the weights {path} are missing: copy the whole model directory again") from None
+    except SafetensorError as error:
+        raise UserError(f"the weights {path} are damaged ({error}): copy the file again") from None
+
+
+@torch.no_grad()
+def _copy(parameter: torch.Tensor, tensor: torch.Tensor, name: str, path: Path) -> None:
+    if parameter.shape != tensor.shape:
+        raise UserError(
+            f"{name} in {path} has the shape {tuple(tensor.shape)}, but config.json asks for {tuple(parameter.shape)}"
+        )
+    parameter.copy_(tensor)
+
+
+def _listed(names, limit: int = 5) -> str:
+    names = sorted(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def save_model(
+    model: Transformer,
+    directory: str | Path,
+    tokenizer: Tokenizer | None = None,
+    card: dict[str, Any] | None = None,
+) -> None:
+    """Write a complete model directory aside, then rename it into place, so that no half-written model is ever seen.
+
+    Weights are saved in fp32 (the masters). An existing directory is replaced only after the new one is whole.
+    Raises UserError when the disk is full or not writable; the old directory is then untouched.
+    """
+    directory = Path(directory)
+    aside = directory.with_name(f".{directory.name}.writing-{os.getpid()}")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        _write_files(model, aside, tokenizer, card)
+        replace_directory(aside, directory)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise UserError(f"cannot save the model to {directory}: {error.strerror or error}") from None
+    except SafetensorError as error:  # the Rust writer reports a full disk in its own words
+        shutil.rmtree(aside, ignore_errors=True)
+        raise UserError(f"cannot save the model to {directory}: {error}") from None
+
+
+def replace_directory(new: Path, target: Path) -> None:
+    """Rename `new` to `target`; a directory that was there is moved out of the way first and removed last."""
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    if target.exists():
+        os.replace(target, old)
+    os.replace(new, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_files(model: Transformer, aside: Path, tokenizer: Tokenizer | None, card: dict[str, Any] | None) -> None:
+    config = model.config
+    state = {name: p.detach().float().cpu().contiguous() for name, p in model.named_parameters()}
+    save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
+    _write_json(aside / "config.json", config.to_hf() | _special_ids(tokenizer))
+    _write_json(aside / "generation_config.json", _special_ids(tokenizer) | {"do_sample": False})
+    if tokenizer is not None:
+        tokenizer.save(aside, max_length=config.max_position_embeddings)
+    if card is not None:
+        _write_json(aside / "firstwords.json", card)
+
+
+def _special_ids(tokenizer: Tokenizer | None) -> dict[str, Any]:
+    if tokenizer is None:
+        return {}
+    ends = [tokenizer.im_end_id, tokenizer.endoftext_id]
+    return {"bos_token_id": tokenizer.endoftext_id, "eos_token_id": ends, "pad_token_id": tokenizer.endoftext_id}
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def weights_hash(model: Transformer) -> str:
+    """sha256 over all parameters in name order: two models with this hash compute the same function."""
+    digest = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        digest.update(name.encode())
+        digest.update(parameter.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

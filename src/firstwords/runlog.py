@@ -1,0 +1,170 @@
+"""What a run writes down while it works (metrics.jsonl), and what it shows the person who watches (Progress)."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+PLAIN_INTERVAL_S = 10.0  # without a terminal one line in this many seconds keeps logs short
+
+
+class RunLog:
+    """Append-only log of a run: one JSON object a line in `run_dir/metrics.jsonl`.
+
+    Kinds in use: "train" (loss, bpb, lr, tokens, tokens_per_s, gflops, seconds), "sample" (prompt, text),
+    "eval", "plan" and "note". Every row holds `kind`, `step` and `time` (seconds since 1970).
+    """
+
+    def __init__(self, run_dir: Path | str) -> None:
+        self.path = Path(run_dir) / "metrics.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def log(self, kind: str, step: int, **numbers: Any) -> None:
+        """Append one row. Numbers that JSON lacks (NaN, infinity) become null."""
+        row = {"kind": kind, "step": int(step), "time": round(time.time(), 3), **numbers}
+        line = json.dumps(_clean(row), ensure_ascii=False, allow_nan=False) + "\n"
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(line)
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows after `step`: a run resumed from that step writes them again."""
+        rows = self.read(self.path.parent)
+        aside = self.path.with_suffix(".new")
+        kept = (json.dumps(r, ensure_ascii=False) + "\n" for r in rows if r["step"] <= step)
+        aside.write_text("".join(kept), encoding="utf-8")
+        aside.replace(self.path)
+
+    @staticmethod
+    def read(run_dir: Path | str) -> list[dict[str, Any]]:
+        """All complete rows of a run, oldest first; [] without a log. A line cut by a crash is left out."""
+        path = Path(run_dir) / "metrics.jsonl"
+        if not path.is_file():
+            return []
+        rows = []
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+                if isinstance(row, dict) and "kind" in row and "step" in row:
+                    rows.append(row)
+        return rows
+
+
+def _clean(value: Any) -> Any:
+    """Anything as JSON: 0-d arrays become numbers, NaN and infinity become None, paths become strings."""
+    if isinstance(value, dict):
+        return {str(k): _clean(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str | int | bool | None):
+        return value
+    if hasattr(value, "tolist"):  # NumPy and torch, without importing either
+        return _clean(value.tolist())
+    return str(value)
+
+
+class Progress:
+    """One line that shows how far long work is; also fine when `stream` is no terminal (a plain line now and then).
+
+        with Progress("pre-training") as progress:
+            progress.update(0.25, loss=2.31, bpb=1.9, tokens_per_s=11_000, gflops=71.0)
+            progress.sample(400, "Once upon a time", " there was a dog")
+
+    `fraction` is 0..1 of the work; the time left is estimated from it unless `seconds_left` is given.
+    """
+
+    def __init__(self, title: str, stream: IO[str] | None = None, quiet: bool = False) -> None:
+        self.title, self.stream, self.quiet = title, stream or sys.stderr, quiet
+        self.started = time.monotonic()
+        self.fraction, self.numbers, self.seconds_left = 0.0, {}, None
+        self._bar: Any = None
+        self._last_line = -math.inf
+        self._is_terminal = bool(getattr(self.stream, "isatty", lambda: False)()) and not quiet
+
+    def __enter__(self) -> Progress:
+        if self._is_terminal:
+            self._bar = _rich_bar(self)
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(0, completed=self.fraction, text=self._figures())
+            self._bar.stop()
+        elif kind is None and self.fraction > 0:
+            self._plain_line(force=True)
+
+    def update(self, fraction: float, seconds_left: float | None = None, **numbers: float | None) -> None:
+        """Tell how far the work is and its latest figures (loss, bpb, tokens_per_s, gflops, or others by name)."""
+        self.fraction = min(max(float(fraction), 0.0), 1.0)
+        self.seconds_left = seconds_left
+        self.numbers.update({k: float(v) for k, v in numbers.items() if v is not None})
+        if self._bar is not None:
+            self._bar.update(0, completed=self.fraction, text=self._figures())
+        else:
+            self._plain_line()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self.quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=self.stream, flush=True)
+
+    def sample(self, step: int, prompt: str, text: str) -> None:
+        """Print how the model continues `prompt` after `step` steps of its training."""
+        flat = " ".join(text.split("\n")).rstrip()
+        if self._bar is None:
+            self.say(f"  step {step:,}: {prompt}|{flat}")
+            return
+        from rich.text import Text
+
+        line = Text.assemble((f"step {step:>6,}  ", "dim"), (prompt, "bold"), (flat, "green"))
+        self._bar.console.print(line, soft_wrap=True)
+
+    def _figures(self) -> str:
+        names = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s"}
+        names |= {"gflops": "{:,.0f} GFLOP/s"}
+        shown = [names.get(k, k.replace("_", " ") + " {:.4g}").format(v) for k, v in self.numbers.items()]
+        left = self.seconds_left
+        if left is None and self.fraction > 0.005:
+            left = (time.monotonic() - self.started) * (1 - self.fraction) / self.fraction
+        if left is not None and self.fraction < 1:
+            shown.append(f"{clock(left)} left")
+        return ", ".join(shown)
+
+    def _plain_line(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if self.quiet or (not force and now - self._last_line < PLAIN_INTERVAL_S):
+            return
+        self._last_line = now
+        print(f"{self.title} {self.fraction:4.0%}  {self._figures()}", file=self.stream, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss: clock(75) == "1:15"."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def _rich_bar(progress: Progress) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"))
+    console = Console(file=progress.stream)
+    bar = RichProgress(*columns, TextColumn("{task.fields[text]}"), console=console, refresh_per_second=4)
+    bar.add_task(progress.title, total=1.0, text="")
+    return bar

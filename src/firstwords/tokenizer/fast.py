@@ -1,0 +1,395 @@
+"""The tokenizer that everything uses: byte-level BPE from the `tokenizers` library, with three special
+tokens.
+
+    tokenizer = Tokenizer.train(["Once upon a time ..."], vocab_size=1024)
+    tokenizer.encode("Once upon")      -> [300, 412]
+    tokenizer.decode([300, 412])       -> "Once upon"
+
+Ids 0, 1, 2 are `<|endoftext|>`, `<|im_start|>`, `<|im_end|>`; ids 3-258 are the 256 bytes; merges follow.
+`encode` never produces a special token, whatever the text holds: specials are put in by id (`chat.render`,
+`data.shards`). `bpe.py` does the same in plain Python, for reading and as the test's second opinion.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firstwords.config import UserError
+
+if TYPE_CHECKING:
+    import tokenizers
+
+ENDOFTEXT, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+SPECIAL_TOKENS = (ENDOFTEXT, IM_START, IM_END)
+MIN_VOCAB_SIZE = len(SPECIAL_TOKENS) + 256
+
+# Text is cut into "words" by this pattern before any merge, so that no token crosses a word: English
+# contractions; letters (with their combining marks) after at most one other character, usually the space; one
+# digit at a time, so that numbers are always spelled the same way; runs of punctuation; line ends; other
+# white space, leaving the last blank to the next word.
+PATTERN = (
+    r"'(?:[sdmtSDMT]|ll|ve|re|LL|VE|RE)"
+    r"|[^\r\n\p{L}\p{M}\p{N}]?[\p{L}\p{M}]+"
+    r"|\p{N}"
+    r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+"
+    r"|\s+(?!\S)"
+    r"|\s+"
+)
+# Code points on whose class (letter, mark, number) the Rust and the Python regex engines agree for certain;
+# the engines carry different Unicode versions, and text with anything else takes the Rust path. A test walks
+# through every one of them.
+_AGREED = (
+    r"[\0-\u0557\u1e00-\u208e\u2190-\u23ff\u2500-\u2bff\u3000-\u9ffc\uac00-\ud7a3\ufe0f\uff00-\uffef"
+    r"\U0001f300-\U0001faff]*+"
+)
+
+SAMPLE_BYTES = 20_000_000  # BPE on more text than this changes hardly a merge, and time counts
+_PIECE_CHARS = 16_384  # size of the pieces of which that sample is made
+_CACHE_WORDS = 500_000  # distinct words remembered before the cache starts anew (some 100 MB)
+_RUST_CORES = 6  # from this many cores on, Rust's threads beat the word cache
+
+
+class Tokenizer:
+    """Byte-level BPE. Make one with `train`, `load` or `from_gpt2`."""
+
+    def __init__(self, backend: tokenizers.Tokenizer, config: dict[str, Any] | None = None) -> None:
+        self._backend = backend
+        self._backend.encode_special_tokens = True  # "<|im_end|>" typed by a person stays ordinary text
+        self._config = config
+        names = config or {}
+        self._endoftext = self._find(
+            ENDOFTEXT, _token_text(names.get("bos_token")), _token_text(names.get("eos_token"))
+        )
+        self._im_start = backend.token_to_id(IM_START)
+        self._im_end = backend.token_to_id(IM_END)
+        self._words: _WordCache | None = _WordCache(backend) if _splits_like_ours(backend) else None
+
+    def _find(self, *texts: str | None) -> int | None:
+        return next((i for t in texts if t and (i := self._backend.token_to_id(t)) is not None), None)
+
+    # ---- making, loading, saving ---------------------------------------------------------------------------
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int, sample_bytes: int = SAMPLE_BYTES) -> Tokenizer:
+        """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread
+        sample of `texts`.
+
+        The iterator is read to its end (cut an endless one first); at most about twice `sample_bytes` stay in
+        memory. The same texts give the same tokenizer. Little text can give fewer ids than asked for: a merge
+        must occur twice. Raises UserError for a vocabulary too small to hold the bytes and for no text at
+        all.
+        """
+        from tokenizers import trainers
+        from tokenizers.pre_tokenizers import ByteLevel
+
+        if vocab_size < MIN_VOCAB_SIZE:
+            raise UserError(
+                f"a vocabulary of {vocab_size} is too small: "
+                f"use at least {MIN_VOCAB_SIZE} (256 bytes and 3 specials)"
+            )
+        sample = _sample(texts, sample_bytes)
+        if not sample:
+            raise UserError("there is no text to train a tokenizer on: every document was empty")
+        backend = _new_backend()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=2,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        backend.train_from_iterator(sample, trainer)
+        return cls(backend)
+
+    @classmethod
+    def from_gpt2(cls, encoder_json: Path | str, vocab_bpe: Path | str) -> Tokenizer:
+        """Build GPT-2's tokenizer from its two published files (vocabulary and merges)."""
+        from tokenizers import AddedToken, decoders, models, pre_tokenizers
+        from tokenizers import Tokenizer as Backend
+
+        vocab = json.loads(Path(encoder_json).read_text(encoding="utf-8"))
+        lines = Path(vocab_bpe).read_text(encoding="utf-8").split("\n")
+        merges = [
+            (left, right)
+            for left, _, right in (x.partition(" ") for x in lines if x and not x.startswith("#version"))
+        ]
+        backend = Backend(models.BPE(vocab=vocab, merges=merges))
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        backend.decoder = decoders.ByteLevel()
+        backend.add_special_tokens([AddedToken(ENDOFTEXT, normalized=False, special=True)])
+        return cls(backend)
+
+    @classmethod
+    def load(cls, directory: Path | str) -> Tokenizer:
+        """Read `tokenizer.json` of a model directory (ours or any Hugging Face one). UserError if missing or
+        broken."""
+        from tokenizers import Tokenizer as Backend
+
+        path = Path(directory) / "tokenizer.json"
+        if not path.is_file():
+            raise UserError(
+                f"{path} does not exist: {directory} is no model directory, or its tokenizer was not saved"
+            )
+        try:
+            backend = Backend.from_file(str(path))
+            config_path = path.with_name("tokenizer_config.json")
+            config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else None
+        except Exception as error:  # the Rust library raises bare Exception
+            raise UserError(
+                f"{path} cannot be read as a tokenizer ({error}): copy the model directory again"
+            ) from error
+        return cls(backend, config)
+
+    def save(self, directory: Path | str, max_length: int | None = None) -> None:
+        """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
+        result."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        from firstwords.tokenizer.chat import CHAT_TEMPLATE
+
+        config = dict(self._config) if self._config is not None else self._default_config()
+        if self.has_chat_tokens:  # the template must be the one that `chat.render` follows
+            config["chat_template"] = CHAT_TEMPLATE
+        if max_length is not None:
+            config["model_max_length"] = max_length
+        _write_text(directory / "tokenizer.json", self._backend.to_str(pretty=False))
+        _write_text(
+            directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        )
+
+    def _default_config(self) -> dict[str, Any]:
+        return {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": ENDOFTEXT,
+            "eos_token": IM_END if self.has_chat_tokens else ENDOFTEXT,
+            "pad_token": ENDOFTEXT,  # not the eos of a chat model: a padded stop token must stay a stop token
+            "clean_up_tokenization_spaces": False,
+        }
+
+    # ---- facts ---------------------------------------------------------------------------------------------
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, specials included (one more than the largest id)."""
+        return len(self._bytes)
+
+    @property
+    def endoftext_id(self) -> int:
+        """Separates documents and begins every text."""
+        return self._required(self._endoftext, ENDOFTEXT)
+
+    @property
+    def im_start_id(self) -> int:
+        """Opens a chat message."""
+        return self._required(self._im_start, IM_START)
+
+    @property
+    def im_end_id(self) -> int:
+        """Closes a chat message: the token at which a trained model stops."""
+        return self._required(self._im_end, IM_END)
+
+    @property
+    def has_chat_tokens(self) -> bool:
+        """Whether chats can be rendered (false for, say, plain GPT-2)."""
+        return self._im_start is not None and self._im_end is not None
+
+    @staticmethod
+    def _required(token_id: int | None, name: str) -> int:
+        if token_id is None:
+            raise UserError(
+                f"this tokenizer has no {name} token: choose a model whose tokenizer knows ChatML"
+            )
+        return token_id
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """64 hex digits that change with the vocabulary, the merges or the splitting, and with nothing
+        else."""
+        state = json.loads(self._backend.to_str(pretty=False))
+        parts = {key: state.get(key) for key in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    # ---- text <-> ids --------------------------------------------------------------------------------------
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text; special tokens are off, so that no text can produce one. Lone surrogates become
+        "?"."""
+        if not text.isascii():
+            text = text.encode("utf-8", "replace").decode()
+        if self._words is not None and self._words.can_encode(text):
+            return self._words.encode(text)
+        return self._backend.encode(text, add_special_tokens=False).ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """`[encode(t) for t in texts]`, by Rust's threads where there are many cores."""
+        if self._words is not None and (os.cpu_count() or 1) < _RUST_CORES:
+            return [self.encode(text) for text in texts]
+        clean = [t if t.isascii() else t.encode("utf-8", "replace").decode() for t in texts]
+        encodings = self._backend.encode_batch_fast(clean, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def decode(self, ids: Sequence[int], skip_special: bool = True) -> str:
+        """Text of ids; bytes that are not UTF-8 become U+FFFD."""
+        return self._backend.decode([int(i) for i in ids], skip_special_tokens=skip_special)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes one id stands for, e.g. b" the"; a special token gives its name."""
+        return self._bytes[token_id]
+
+    @functools.cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Ids of all special tokens."""
+        return frozenset(i for i, token in self._backend.get_added_tokens_decoder().items() if token.special)
+
+    @functools.cached_property
+    def _bytes(self) -> list[bytes]:
+        vocab = self._backend.get_vocab(with_added_tokens=True)
+        added = self._backend.get_added_tokens_decoder()
+        table = [b""] * (max(vocab.values()) + 1)
+        from_char = byte_of_char()
+        byte_level = "ByteLevel" in json.dumps(json.loads(self._backend.to_str()).get("decoder"))
+        for text, i in vocab.items():
+            if i in added:
+                table[i] = text.encode()
+            elif byte_level:
+                table[i] = bytes(from_char[c] for c in text)
+            elif len(text) == 6 and text.startswith("<0x"):  # SentencePiece spells single bytes <0x0A>
+                table[i] = bytes([int(text[3:5], 16)])
+            else:
+                table[i] = text.replace("\u2581", " ").encode()
+        return table
+
+
+class StreamDecoder:
+    """Turns ids into text one by one, holding back the bytes of an unfinished character. Special tokens give
+    nothing."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def push(self, token_id: int) -> str:
+        """The text that this id completes; "" while a character is unfinished."""
+        if token_id in self._tokenizer.special_ids:
+            return ""
+        return self._utf8.decode(self._tokenizer.token_bytes(token_id))
+
+    def flush(self) -> str:
+        """What is left at the end: "" or U+FFFD for an unfinished character."""
+        return self._utf8.decode(b"", final=True)
+
+
+class _WordCache(dict[str, tuple[int, ...]]):
+    """word -> ids. Text repeats its words, so that a dictionary outruns BPE on a machine with few cores."""
+
+    def __init__(self, backend: tokenizers.Tokenizer) -> None:
+        import regex
+
+        super().__init__()
+        self._model = backend.model
+        self._find_words = regex.compile(PATTERN).findall
+        self._agreed = regex.compile(_AGREED).fullmatch
+        self._char = char_of_byte()
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        chars = "".join(self._char[b] for b in word.encode())
+        ids = self[word] = tuple(token.id for token in self._model.tokenize(chars))
+        return ids
+
+    def can_encode(self, text: str) -> bool:
+        return text.isascii() or self._agreed(text) is not None
+
+    def encode(self, text: str) -> list[int]:
+        if len(self) > _CACHE_WORDS:
+            self.clear()
+        return list(chain.from_iterable(map(self.__getitem__, self._find_words(text))))
+
+
+@functools.cache
+def char_of_byte() -> dict[int, str]:
+    """Byte-level BPE writes every byte as one printable character: Latin-1's printable ones as themselves,
+    the other 68 as U+0100 and up, in order (the mapping of GPT-2's tokenizer, so that its files and
+    everybody's readers fit)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in set(printable)]
+    return {**{b: chr(b) for b in printable}, **{b: chr(0x100 + n) for n, b in enumerate(others)}}
+
+
+@functools.cache
+def byte_of_char() -> dict[str, int]:
+    """The reverse of `char_of_byte`."""
+    return {c: b for b, c in char_of_byte().items()}
+
+
+def _new_backend() -> tokenizers.Tokenizer:
+    from tokenizers import Regex, decoders, models, pre_tokenizers
+    from tokenizers import Tokenizer as Backend
+
+    backend = Backend(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
+    """Whether this is one of our own tokenizers, whose words `_WordCache` finds."""
+    theirs, ours = (json.loads(b.to_str()) for b in (backend, _new_backend()))
+    names = [token["content"] for token in theirs["added_tokens"]]
+    return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(
+        SPECIAL_TOKENS
+    )
+
+
+def _sample(texts: Iterable[str], sample_bytes: int) -> list[str]:
+    """An evenly spread sample in one pass and bounded memory: when twice the wanted size is held, every
+    second piece goes and from then on only every second piece is taken, and so on."""
+    kept: list[str] = []
+    size, stride = 0, 1
+    for number, piece in enumerate(_pieces(texts)):
+        if number % stride == 0:
+            kept.append(piece)
+            size += len(piece)
+            if size > 2 * sample_bytes:
+                kept, stride = kept[::2], stride * 2
+                size = sum(map(len, kept))
+    if size > sample_bytes:  # between once and twice: thin evenly to the wanted size
+        keep = sample_bytes / size
+        kept = [piece for n, piece in enumerate(kept) if int((n + 1) * keep) > int(n * keep)]
+    return kept
+
+
+def _pieces(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        start = 0
+        while start < len(text):
+            end = start + _PIECE_CHARS
+            if end < len(text):
+                cut = text.rfind(" ", start + 1, end)
+                end = cut if cut > 0 else end
+            yield text[start:end]
+            start = end
+
+
+def _token_text(token: Any) -> str | None:
+    """tokenizer_config.json writes a token as text or as {"content": text, ...}."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

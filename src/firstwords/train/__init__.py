@@ -1,0 +1,1 @@
+"""Training: pure parts (losses, schedule, budget, optim), verbs (learner, checkpoint) and the stages, one file each."""

@@ -1,0 +1,270 @@
+"""From minutes to a model: which vocabulary, shape, batch and learning rate fit the time and this machine. Pure functions.
+
+The rules, and where they come from:
+
+* N = 0.115 * sqrt(C) matmul parameters for C floating-point operations, so tokens are about 12 N. One line through
+  nanochat's four isoFLOP optima (1e18-1e19), a five-minute laptop run (2e14) and our own sweep (docs/LOG.md).
+* Below 1e15 operations the vocabulary is the first decision: at 10 minutes of two CPU cores a table of 32k pieces would be
+  five times the body. 1k pieces for minutes, 32k for GPUs.
+* Batch = 0.58 * D^0.571 tokens ("Step Law", Li et al. 2025), never fewer than MIN_STEPS steps.
+* A text that is read more than four times teaches less each time (Muennighoff et al. 2023): few bytes, smaller model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from firstwords.config import UserError
+
+TOKENS_PER_PARAM = 12.0
+FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
+MAX_USEFUL_EPOCHS = 16.0  # beyond, more minutes hardly help
+MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
+MIN_BATCH, MAX_BATCH = 2048, 1 << 19
+MIN_SECONDS = 3.0
+BYTES_PER_TOKEN = {512: 2.1, 1024: 2.6, 2048: 3.0, 4096: 3.4, 8192: 3.7, 16384: 4.0, 32768: 4.3}  # English prose
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One rung of the ladder: width, layers, vocabulary, context (tokens)."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    vocab_size: int
+    context: int
+
+    @property
+    def intermediate_size(self) -> int:
+        """SwiGLU's 8/3 of the width, rounded up to a multiple of 64."""
+        return math.ceil(self.hidden_size * 8 / 3 / 64) * 64
+
+    @property
+    def num_matmul_params(self) -> int:
+        D, block = self.hidden_size, 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size
+        return self.num_hidden_layers * block + self.vocab_size * D
+
+    @property
+    def flops_per_token(self) -> float:
+        """As `ModelConfig.flops_per_token`, for as many heads as fill the width."""
+        return 6 * self.num_matmul_params + 6 * self.num_hidden_layers * self.hidden_size * self.context
+
+
+LADDER = (
+    Shape(64, 2, 512, 128),
+    Shape(64, 2, 1024, 256),
+    Shape(64, 4, 1024, 256),
+    Shape(128, 2, 1024, 256),
+    Shape(128, 3, 1024, 256),
+    Shape(128, 4, 1024, 256),
+    Shape(128, 5, 2048, 256),
+    Shape(192, 4, 2048, 256),
+    Shape(192, 5, 2048, 256),
+    Shape(256, 5, 2048, 256),
+    Shape(256, 6, 4096, 256),
+    Shape(320, 6, 4096, 512),
+    Shape(384, 6, 8192, 512),
+    Shape(448, 8, 8192, 512),
+    Shape(512, 8, 8192, 1024),
+    Shape(640, 10, 16384, 1024),
+    Shape(768, 12, 16384, 1024),
+    Shape(768, 12, 32768, 2048),
+    Shape(1024, 16, 32768, 2048),
+    Shape(1280, 20, 32768, 2048),
+    Shape(1536, 24, 32768, 2048),
+    Shape(2048, 24, 32768, 2048),
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a machine reaches when it trains: GFLOP/s of whole training steps by width, measured (see `machine.py`)."""
+
+    device: str = "cpu"
+    name: str = ""
+    num_threads: int = 1
+    precision: str = "fp32"
+    training_gflops: dict[int, float] = field(default_factory=lambda: {64: 40.0, 128: 75.0, 256: 85.0})
+    gemm_gflops: float = 125.0
+    tokenize_mb_per_s: float = 4.0
+
+    def gflops_at(self, hidden_size: int) -> float:
+        """Training speed at a width, interpolated on the logarithm of the width; constant outside of what was measured."""
+        points = sorted(self.training_gflops.items())
+        if hidden_size <= points[0][0]:
+            return points[0][1]
+        for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+            if hidden_size <= high:
+                share = math.log(hidden_size / low) / math.log(high / low)
+                return at_low + share * (at_high - at_low)
+        return points[-1][1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the planner chose for a pre-training run, and why (`reasons`, one sentence each)."""
+
+    shape: Shape
+    seconds: float
+    tokens: int
+    batch_tokens: int
+    micro_tokens: int
+    steps: int
+    warmup_steps: int
+    cooldown_share: float
+    optimizer: str
+    matrix_lr: float
+    table_lr: float
+    vector_lr: float
+    weight_decay: float
+    beta2: float
+    tie_word_embeddings: bool
+    precision: str
+    epochs: float | None
+    reasons: tuple[str, ...]
+
+    @property
+    def batch_rows(self) -> int:
+        return self.batch_tokens // self.shape.context
+
+    def asdict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(
+    seconds: float,
+    machine: Machine,
+    corpus_bytes: int | None = None,
+    vocab_size: int | None = None,
+    optimizer: str = "muon",
+) -> Plan:
+    """Choose everything for `seconds` of pre-training on `machine`.
+
+    corpus_bytes bounds the epochs (None: text without end); vocab_size is given when a tokenizer already exists.
+    Raises UserError when the time or the text is too small for any model.
+    """
+    if seconds < MIN_SECONDS:
+        raise UserError(
+            f"{max(0.0, seconds):.0f} seconds are left for training, which is too few for any model: give more --minutes"
+        )
+    candidates = [shape for shape in LADDER if vocab_size is None or shape.vocab_size == _nearest_vocab(vocab_size)]
+    shape = min(candidates, key=lambda shape: _misfit(shape, seconds, machine, corpus_bytes))
+    if vocab_size is not None:
+        shape = Shape(shape.hidden_size, shape.num_hidden_layers, vocab_size, shape.context)
+    return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer)
+
+
+def plan_for_shape(
+    shape: Shape, seconds: float, machine: Machine, corpus_bytes: int | None = None, optimizer: str = "muon"
+) -> Plan:
+    """Batch, steps and rates for a shape that is given."""
+    gflops = machine.gflops_at(shape.hidden_size)
+    tokens = int(seconds * gflops * 1e9 / shape.flops_per_token)
+    batch = batch_tokens(tokens, shape.context)
+    steps = max(1, tokens // batch)
+    epochs = None
+    if corpus_bytes is not None:
+        corpus_tokens = corpus_bytes / bytes_per_token(shape.vocab_size)
+        if corpus_tokens < 2 * shape.context:
+            raise UserError(
+                f"the text has only about {corpus_bytes} bytes, less than two rows of {shape.context} tokens: add more text"
+            )
+        epochs = tokens / corpus_tokens
+    many = epochs is not None and epochs > FREE_EPOCHS
+    matrix_lr, table_lr = learning_rates(shape, batch, optimizer)
+    return Plan(
+        shape=shape,
+        seconds=seconds,
+        tokens=tokens,
+        batch_tokens=batch,
+        micro_tokens=micro_tokens(batch, machine.device),
+        steps=steps,
+        warmup_steps=max(5, min(100, steps // 50)),
+        cooldown_share=0.65,
+        optimizer=optimizer,
+        matrix_lr=matrix_lr,
+        table_lr=table_lr,
+        vector_lr=table_lr,
+        weight_decay=0.1 if many else 0.0,
+        beta2=0.98 if batch < 1 << 16 else 0.95,
+        tie_word_embeddings=shape.num_matmul_params < 30e6,
+        precision=machine.precision,
+        epochs=epochs,
+        reasons=_reasons(shape, seconds, gflops, tokens, batch, epochs),
+    )
+
+
+def batch_tokens(tokens: int, context: int) -> int:
+    """Tokens of one optimizer step: Step Law's 0.58 * D^0.571, a whole number of rows, and at least MIN_STEPS steps."""
+    wanted = 0.58 * max(1, tokens) ** 0.571
+    wanted = min(max(wanted, MIN_BATCH), MAX_BATCH, max(context * 4, tokens / MIN_STEPS))
+    return max(1, round(wanted / context)) * context
+
+
+def micro_tokens(batch: int, device: str) -> int:
+    """Tokens of one forward and backward pass: 4-8k keep a CPU's matrix products near peak, a GPU takes 64k."""
+    limit = 8192 if device == "cpu" else 65536
+    return math.ceil(batch / math.ceil(batch / limit))
+
+
+def learning_rates(shape: Shape, batch: int, optimizer: str) -> tuple[float, float]:
+    """Peak rates (matrices, tables). Tuned at 0.7M parameters and batches of 5k tokens (docs/LOG.md); as is usual the
+    matrices' rate grows with the square root of the batch, and tables' falls with the square root of the width.
+    """
+    batch_scale = min(4.0, math.sqrt(batch / 5120))
+    width_scale = math.sqrt(128 / shape.hidden_size)
+    if optimizer == "muon":
+        return 0.02 * batch_scale, 0.01 * batch_scale * width_scale
+    return 0.01 * batch_scale * 128 / shape.hidden_size, 0.01 * batch_scale * width_scale
+
+
+def bytes_per_token(vocab_size: int) -> float:
+    """English prose per piece of a byte-level BPE of that size, in bytes (interpolated from measurements)."""
+    points = sorted(BYTES_PER_TOKEN.items())
+    if vocab_size <= points[0][0]:
+        return points[0][1]
+    for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+        if vocab_size <= high:
+            return at_low + (at_high - at_low) * math.log(vocab_size / low) / math.log(high / low)
+    return points[-1][1]
+
+
+def _nearest_vocab(vocab_size: int) -> int:
+    return min({shape.vocab_size for shape in LADDER}, key=lambda size: abs(math.log(size / vocab_size)))
+
+
+def _misfit(shape: Shape, seconds: float, machine: Machine, corpus_bytes: int | None) -> float:
+    """How far a shape is from TOKENS_PER_PARAM, in octaves. Repeated tokens count for less, which shrinks the model."""
+    tokens = seconds * machine.gflops_at(shape.hidden_size) * 1e9 / shape.flops_per_token
+    if corpus_bytes is not None:
+        unique = corpus_bytes / bytes_per_token(shape.vocab_size)
+        tokens = effective_tokens(tokens, unique)
+    return abs(math.log2(max(1.0, tokens) / shape.num_matmul_params / TOKENS_PER_PARAM))
+
+
+def effective_tokens(tokens: float, unique: float) -> float:
+    """What D tokens read from U unique ones are worth: U + U R* (1 - exp(-(D/U - 1)/R*)), R* = 15.4 (Muennighoff 2023)."""
+    if tokens <= unique:
+        return tokens
+    half_life = 15.4
+    return unique * (1 + half_life * (1 - math.exp(-(tokens / unique - 1) / half_life)))
+
+
+def _reasons(
+    shape: Shape, seconds: float, gflops: float, tokens: int, batch: int, epochs: float | None
+) -> tuple[str, ...]:
+    params, flops = shape.num_matmul_params, seconds * gflops * 1e9
+    reasons = [
+        f"{seconds:.0f} s at {gflops:.0f} GFLOP/s are {flops:.1e} operations",
+        f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
+        f"about {tokens / params:.0f} tokens a parameter (12 is best)",
+        f"a vocabulary of {shape.vocab_size}, because the head would otherwise outweigh the layers",
+        f"{batch} tokens a step, which makes {max(1, tokens // batch)} steps",
+    ]
+    if epochs is not None:
+        reasons.append(f"the text will be read {epochs:.1f} times")
+        if epochs > MAX_USEFUL_EPOCHS:
+            reasons.append(f"more than {MAX_USEFUL_EPOCHS:.0f} readings: more text would help more than more minutes")
+    return tuple(reasons)

@@ -1,0 +1,133 @@
+"""Training state on disk: `step-N` directories of PyTorch distributed checkpoints, written aside and renamed.
+
+    runs/NAME/base/checkpoints/step-400/{.metadata, __0_0.distcp, progress.json}
+    runs/NAME/base/checkpoints/latest        the name of the newest complete one
+
+A kill at any moment leaves either the old state or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed.checkpoint as dcp
+
+from firstwords.config import UserError
+from firstwords.train.learner import Learner
+
+KEEP = 2  # newest checkpoints kept: the last one, and one before it in case that one is found damaged
+
+
+def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any]) -> Path:
+    """Write `step-N` with the learner's state and `progress` (JSON: schedule decisions, tokens, random states ...).
+
+    Raises UserError when the disk is full or not writable; what was there before stays as it was.
+    """
+    directory = Path(directory)
+    final, aside = directory / f"step-{step}", directory / f".writing-{os.getpid()}"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        with _quiet():
+            dcp.save(learner.state_dict(), checkpoint_id=str(aside), no_dist=True)
+        (aside / "progress.json").write_text(json.dumps({"step": step} | progress), encoding="utf-8")
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(aside, final)
+        pointer = directory / ".latest"
+        pointer.write_text(final.name, encoding="utf-8")
+        os.replace(pointer, directory / "latest")
+    except Exception as error:  # DCP wraps OSError in its own exception
+        shutil.rmtree(aside, ignore_errors=True)
+        cause = _os_error(error)
+        if cause is None:
+            raise
+        raise UserError(
+            f"cannot save the checkpoint {final}: {cause.strerror or cause}; the previous checkpoint is untouched"
+        ) from None
+    for old in steps(directory)[:-KEEP]:
+        shutil.rmtree(directory / f"step-{old}", ignore_errors=True)
+    return final
+
+
+def steps(directory: Path) -> list[int]:
+    """Steps of the complete checkpoints in a folder, oldest first."""
+    names = [path.name for path in Path(directory).glob("step-*") if (path / "progress.json").exists()]
+    return sorted(int(name.removeprefix("step-")) for name in names)
+
+
+def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
+    """Restore the newest checkpoint into the learner and return its progress; None when there is none.
+
+    A damaged newest checkpoint is reported and the one before it is used; UserError when none can be read.
+    """
+    found = steps(directory)
+    for step in reversed(found):
+        path = Path(directory) / f"step-{step}"
+        try:
+            return _load(path, learner)
+        except Exception as error:
+            warnings.warn(f"the checkpoint {path} is damaged ({type(error).__name__}); trying the one before", stacklevel=2)
+    if found:
+        raise UserError(f"no checkpoint in {directory} can be read: delete that folder and start the run again")
+    return None
+
+
+def _load(path: Path, learner: Learner) -> dict[str, Any]:
+    progress = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+    _touch_optimizer_state(learner)
+    state = learner.state_dict()
+    state["model"] = {name: torch.empty_like(p) for name, p in state["model"].items()}
+    state["optimizers"] = {
+        name: {key: torch.empty_like(value) for key, value in tensors.items()}
+        for name, tensors in state["optimizers"].items()
+    }
+    with _quiet():
+        dcp.load(state, checkpoint_id=str(path), no_dist=True)
+    learner.load_state_dict(state)
+    return progress
+
+
+def _touch_optimizer_state(learner: Learner) -> None:
+    """Make the optimizers allocate their buffers (a step of rate zero), so that there is something to load into."""
+    if any(optimizer.state for optimizer in learner.optimizers):
+        return
+    for parameter in learner.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    learner.optim_step(0.0)
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, OSError):
+            return error
+        failures = getattr(error, "failures", None)  # CheckpointException: {rank: (exception, traceback)}
+        if failures:
+            error = next(iter(failures.values()))[0]
+        else:
+            error = error.__cause__ or error.__context__
+        seen += 1
+    return None
+
+
+@contextmanager
+def _quiet():
+    """DCP warns that it runs without a process group, which is what we want on one process."""
+    logger = logging.getLogger("torch.distributed.checkpoint")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

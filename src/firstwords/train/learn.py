@@ -1,0 +1,156 @@
+"""The main job: all stages inside one time budget.
+
+    firstwords learn --minutes 6 --name pip
+    firstwords learn --text books/ --chats chats.jsonl --minutes 20 --name mine
+
+Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out is examined and
+written into `runs/NAME/report.html`. Each stage may be run alone with the same result.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firstwords import home
+from firstwords.config import UserError
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.eval.exam import run_exam
+from firstwords.eval.report import write_report
+from firstwords.model.hub import load_model, read_card
+from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import finetune, pretrain
+from firstwords.train.finetune import Finetune
+from firstwords.train.pretrain import Pretrain, check_positive_minutes
+from firstwords.train.run import read_json, write_json
+from firstwords.train.watch import say
+
+CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
+REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
+PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked of every stage at the end
+
+
+@dataclass
+class Learn:
+    """All stages in one go: text -> base model -> a model that answers -> exam and report."""
+
+    text: list[str] = field(default_factory=lambda: ["world"])
+    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
+    chats: list[str] = field(default_factory=lambda: ["world"])
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    minutes: float = 10.0
+    """Time for everything, from launch to the report."""
+    name: str = "mine"
+    """Name of the model."""
+    resume: bool = False
+    """Continue the interrupted run of that name."""
+    reuse: bool = False
+    """Do nothing when a model of that name is complete."""
+    seed: int = 0
+    """Seed of weights and order."""
+    dedup: str = "none"
+    """Remove duplicate documents: none, exact or near."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    precision: str = "auto"
+    """fp32, bf16 or auto (what this machine computes faster)."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    prompt: str = "The "
+    """How the text begins that is continued now and then, to watch the model learn."""
+
+    def __post_init__(self) -> None:
+        check_positive_minutes(self.minutes)
+        if self.resume and self.reuse:
+            raise UserError("--resume and --reuse contradict each other: give one of them")
+
+
+def main(config: Learn) -> None:
+    """Run the stages that are not done yet, then the exam and the report."""
+    started = time.perf_counter()
+    directory = home.run_dir(config.name)
+    if config.reuse and "sft" in home.stages(config.name) and (read_json(directory / "learn.json") or {}).get("done"):
+        say(f"{config.name} is trained already ({home.stage_dir(config.name, 'sft')}); remove --reuse to train it again")
+        return
+    config, state = _open(config, directory)
+    seconds = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
+    shared: dict[str, Any] = {"name": config.name, "seed": config.seed, "device": config.device,
+                              "precision": config.precision, "threads": config.threads}
+
+    # stage one
+    if "base" not in state["stages"]:
+        minutes = seconds * (1 - CHATS_SHARE) / 60
+        resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
+        pretrain.main(Pretrain(text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt,
+                               resume=resume, **shared))
+        _done(directory, state, "base")
+
+    # stage two, with the time that is left
+    if "sft" not in state["stages"]:
+        left = seconds - (time.perf_counter() - started) if not state["resuming"] else seconds * CHATS_SHARE
+        resume = state["resuming"] and (home.run_dir(config.name, "sft") / "plan.json").exists()
+        finetune.main(Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, **shared))
+        _done(directory, state, "sft")
+
+    # what came out
+    facts = examine(config, directory)
+    write_report(directory, directory / "report.html", facts | {"seconds": time.perf_counter() - started})
+    state["done"] = True
+    write_json(directory / "learn.json", state)
+    say(f"report: {directory / 'report.html'}")
+    say(f"talk to it: firstwords chat --model {config.name}")
+
+
+def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
+    """A fresh state, or that of the interrupted run with the configuration it was started with."""
+    if config.resume:
+        state = read_json(directory / "learn.json")
+        if state is None:
+            raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
+        return Learn(**state["config"]), state | {"resuming": True}
+    state = {"config": asdict(config), "stages": [], "resuming": False, "done": False}
+    write_json(directory / "learn.json", state)
+    return config, state
+
+
+def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
+    state["stages"].append(stage)
+    write_json(directory / "learn.json", state)
+    state["resuming"] = False
+
+
+def examine(config: Learn, directory: Path) -> dict[str, Any]:
+    """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
+    facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
+    for stage in home.stages(config.name):
+        path = home.stage_dir(config.name, stage)
+        model, tokenizer = load_model(path), Tokenizer.load(path)
+        engine = Engine(model, tokenizer, num_slots=32)
+        facts["stages"][stage] = read_card(path)
+        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in PROMPTS}
+        if stage == "sft" and "world" in config.chats and "world" in config.text:
+            facts["exam"] = run_exam(engine, tokenizer)
+            write_json(directory / "exam.json", facts["exam"])
+    for prompt in PROMPTS:
+        say(f"\n{prompt}")
+        for stage, answers in facts["answers"].items():
+            say(f"  {stage:>5}: {' '.join(answers[prompt].split())}")
+    if facts["exam"] is not None:
+        say("")
+        for part, figures in facts["exam"].items():
+            if isinstance(figures, dict) and "rate" in figures:
+                say(f"  exam, {part}: {figures['rate']:.1%} ({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})")
+    return facts
+
+
+def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:
+    """What a stage makes of a prompt: a base model continues the text, later stages answer the message. Greedy."""
+    if stage == "base":
+        ids = [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
+    else:
+        ids = render([{"role": "user", "content": prompt}], tokenizer, add_generation_prompt=True)[0]
+    return engine.generate([ids], SamplingParams(max_tokens=48, temperature=0.0))[0].text

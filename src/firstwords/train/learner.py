@@ -1,0 +1,161 @@
+"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops belong to the stages.
+
+    learner = Learner(model, OptimConfig(...))
+    metrics = learner.forward_backward(micro_batches, next_token_loss)
+    metrics |= learner.optim_step(lr_fraction)
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.config import UserError
+from firstwords.model.transformer import Transformer
+from firstwords.train.losses import IGNORED
+from firstwords.train.optim import Muon, split_parameters
+
+LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
+MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Peak learning rates and the like; the schedule multiplies all rates by one fraction of the step."""
+
+    optimizer: str = "muon"
+    """muon (matrices by Muon, the rest by AdamW) or adamw (everything)."""
+    matrix_lr: float = 0.02
+    """Peak rate of the blocks' matrices."""
+    table_lr: float = 0.01
+    """Peak rate of embeddings and head."""
+    vector_lr: float = 0.01
+    """Peak rate of norms and biases."""
+    beta1: float = 0.9
+    beta2: float = 0.98
+    momentum: float = 0.95
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    """Largest gradient norm for AdamW's parameters (Muon's step does not depend on it); 0 switches it off."""
+
+
+class Learner:
+    """A model, its optimizers and the count of steps that were skipped because a number was not finite."""
+
+    def __init__(self, model: Transformer, optim: OptimConfig, device: str = "cpu") -> None:
+        self.model, self.optim, self.device = model, optim, torch.device(device)
+        self.optimizers = build_optimizers(model, optim)
+        self.clipped = [p for optimizer in self.optimizers if not isinstance(optimizer, Muon)
+                        for group in optimizer.param_groups for p in group["params"]]
+        self.num_skipped = 0
+        self._skipped_in_a_row = 0
+        self._finite = True
+
+    def forward_backward(self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn) -> dict[str, float]:
+        """Add the gradient of the mean loss over *all* supervised tokens of the micro-batches. Returns loss and tokens.
+
+        The sum is divided by the global number of supervised tokens, so that k micro-batches equal one large batch,
+        however the tokens are spread over them. A batch is a dict of int arrays (B, T): inputs, targets,
+        and for packed rows positions and segments.
+        """
+        batches = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
+        num_tokens = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
+        total = 0.0
+        for batch in batches:
+            batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+            loss = loss_fn(self.model, batch) / max(1, num_tokens)
+            loss.backward()
+            total += float(loss.detach())
+        self._finite = self._finite and math.isfinite(total)
+        return {"loss": total, "tokens": num_tokens}
+
+    def optim_step(self, lr_fraction: float) -> dict[str, float]:
+        """One update at this fraction of the peak rates; a step with a non-finite loss or gradient is skipped.
+
+        Raises UserError with advice after MAX_SKIPPED_IN_A_ROW skipped steps in a row.
+        """
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+        skipped = not (self._finite and bool(torch.isfinite(norm)))
+        self._finite = True
+        if not skipped:
+            if self.optim.clip and self.clipped:
+                torch.nn.utils.clip_grad_norm_(self.clipped, self.optim.clip)
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak_lr"] * lr_fraction
+                optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self._count_skip(skipped)
+        return {"grad_norm": float(norm), "skipped": self.num_skipped}
+
+    def _count_skip(self, skipped: bool) -> None:
+        self.num_skipped += skipped
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
+        if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
+            raise UserError(
+                f"the loss was not a finite number for {MAX_SKIPPED_IN_A_ROW} steps in a row, so training stopped: "
+                "resume from the last checkpoint with a smaller learning rate (--learning-rate 0.5)"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, apart from the schedule and the data cursor."""
+        return {
+            "model": dict(self.model.named_parameters()),
+            "optimizers": self._optimizer_state(),
+            "num_skipped": self.num_skipped,
+        }
+
+    def _optimizer_state(self) -> dict[str, dict[str, Tensor]]:
+        """Optimizer tensors under the parameter's name, so that a checkpoint does not depend on their order."""
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        return {
+            names[parameter]: dict(state)
+            for optimizer in self.optimizers
+            for parameter, state in optimizer.state.items()
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put everything back, in place. Inverse of `state_dict`."""
+        parameters = dict(self.model.named_parameters())
+        with torch.no_grad():
+            for name, tensor in state["model"].items():
+                parameters[name].copy_(tensor)
+        owner = {p: optimizer for optimizer in self.optimizers for g in optimizer.param_groups for p in g["params"]}
+        for name, tensors in state["optimizers"].items():
+            parameter = parameters[name]
+            owner[parameter].state[parameter] = {key: value.clone() for key, value in tensors.items()}
+        self.num_skipped = state["num_skipped"]
+
+
+def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim.Optimizer]:
+    """Muon and AdamW, or AdamW alone, each group with its `peak_lr`."""
+    matrices, tables, vectors = split_parameters(model)
+    groups = [(tables, optim.table_lr, optim.weight_decay), (vectors, optim.vector_lr, 0.0)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if optim.optimizer == "muon":
+        optimizers.append(Muon(matrices, optim.matrix_lr, optim.momentum, optim.weight_decay))
+    else:
+        groups.insert(0, (matrices, optim.matrix_lr, optim.weight_decay))
+    adamw_groups = [{"params": p, "lr": lr, "weight_decay": wd} for p, lr, wd in groups if p]
+    optimizers.append(torch.optim.AdamW(adamw_groups, betas=(optim.beta1, optim.beta2), eps=1e-10, fused=True))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+    return optimizers
+
+
+def prepare_process(threads: int = 0) -> None:
+    """Settings of a training process: one thread a core, no denormals, no garbage-collector pauses in the loop."""
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,155 @@
+"""How fast this machine trains: a few real steps at three widths, remembered in home so that it is done once.
+
+Takes 5-15 seconds on two cores. The result is keyed by processor, threads and torch version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from firstwords.home import home
+from firstwords.model.config import ModelConfig
+from firstwords.model.transformer import Transformer
+from firstwords.train.budget import Machine, Shape
+from firstwords.train.learner import Learner, OptimConfig
+from firstwords.train.losses import next_token_loss
+
+CPU_WIDTHS = (64, 128, 256)
+GPU_WIDTHS = (256, 768, 1536)
+PROBE_SECONDS = 1.5  # per width and precision
+BF16_WORTH = 1.2  # bf16 must be this much faster than fp32 on a CPU before its rounding is accepted
+
+
+def default_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def machine(device: str = "auto", precision: str = "auto", refresh: bool = False) -> Machine:
+    """The measured Machine, from home/machine.json when it was measured before with the same processor and torch."""
+    device = default_device() if device == "auto" else device
+    path = home() / "machine.json"
+    key = f"{_processor(device)} | {torch.get_num_threads()} threads | torch {torch.__version__} | {precision}"
+    known = _read(path)
+    if key in known and not refresh:
+        data = known[key]
+        return Machine(**(data | {"training_gflops": {int(k): v for k, v in data["training_gflops"].items()}}))
+    measured = measure(device, precision)
+    known[key] = asdict(measured)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    except OSError:
+        pass  # an unwritable home is reported where it matters; measuring again next time costs seconds
+    return measured
+
+
+def measure(device: str, precision: str = "auto") -> Machine:
+    """Time matrix products and whole training steps. precision auto takes bf16 on GPUs, and on CPUs where it pays."""
+    widths = CPU_WIDTHS if device == "cpu" else GPU_WIDTHS
+    if precision == "auto":
+        precision = _choose_precision(device)
+    speeds = {width: training_gflops(_probe_shape(width), device, precision) for width in widths}
+    return Machine(
+        device=device,
+        name=_processor(device),
+        num_threads=torch.get_num_threads(),
+        precision=precision,
+        training_gflops={width: round(speed, 1) for width, speed in speeds.items()},
+        gemm_gflops=round(gemm_gflops(device, torch.bfloat16 if precision == "bf16" else torch.float32), 1),
+    )
+
+
+def _choose_precision(device: str) -> str:
+    if device != "cpu":
+        return "bf16"
+    if not _has_native_bf16():
+        return "fp32"
+    shape = _probe_shape(128)
+    gain = training_gflops(shape, device, "bf16") / training_gflops(shape, device, "fp32")
+    return "bf16" if gain >= BF16_WORTH else "fp32"
+
+
+def _has_native_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _probe_shape(width: int) -> Shape:
+    return Shape(width, 3, 1024, 256) if width <= 256 else Shape(width, 4, 16384, 1024)
+
+
+def training_gflops(shape: Shape, device: str, precision: str, seconds: float = PROBE_SECONDS) -> float:
+    """GFLOP/s of whole steps (forward, backward, optimizer) at a shape, best of those that fit into `seconds`."""
+    model = Transformer(model_config(shape)).to(device)
+    model.init_weights(0)
+    model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    learner = Learner(model, OptimConfig(), device)
+    rows = (5120 if device == "cpu" else 32768) // shape.context
+    ids = np.random.default_rng(0).integers(0, shape.vocab_size, (rows, shape.context + 1))
+    batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
+    best, started = float("inf"), time.perf_counter()
+    while best == float("inf") or time.perf_counter() - started < seconds:
+        begin = time.perf_counter()
+        learner.forward_backward([batch], next_token_loss)
+        learner.optim_step(0.1)
+        best = min(best, time.perf_counter() - begin)
+    return rows * shape.context * shape.flops_per_token / best / 1e9
+
+
+def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: float = 0.4) -> float:
+    """Peak of square matrix products, GFLOP/s."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best, started = float("inf"), time.perf_counter()
+    while time.perf_counter() - started < seconds or best == float("inf"):
+        begin = time.perf_counter()
+        product = a @ b
+        if device != "cpu":
+            product[0, 0].item()
+        best = min(best, time.perf_counter() - begin)
+    return 2 * size**3 / best / 1e9
+
+
+def model_config(shape: Shape, tie_word_embeddings: bool = True) -> ModelConfig:
+    """The Qwen3-shaped model of a rung: heads of 64, twice the training context as the positional limit."""
+    heads = shape.hidden_size // 64
+    return ModelConfig(
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=64,
+        max_position_embeddings=shape.context,
+        tie_word_embeddings=tie_word_embeddings,
+    )
+
+
+def _processor(device: str) -> str:
+    if device != "cpu":
+        return torch.cuda.get_device_name()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()} ({os.cpu_count()} cores)"
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}

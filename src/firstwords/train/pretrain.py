@@ -1,0 +1,223 @@
+"""Stage one: from raw text to a base model that continues text.
+
+    firstwords pretrain --text stories/ notes.pdf --minutes 10 --name mine
+
+Reads the text, chooses vocabulary, shape, batch and rates for the minutes and this machine (`budget.py`), learns the
+vocabulary, and plays the guessing game: given the tokens so far, which one comes next? The loss is
+`losses.next_token_loss`; the update is `Learner.optim_step`; the schedule cools down so as to end on time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from firstwords import home
+from firstwords.config import UserError
+from firstwords.data.packing import PretrainRows
+from firstwords.eval.bpb import bits_per_byte
+from firstwords.model.hub import save_model, weights_hash
+from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.budget import Machine, Plan, Shape, plan, plan_for_shape
+from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.losses import next_token_loss
+from firstwords.train.machine import machine, model_config
+from firstwords.train.prepare import Corpus, prepare, reopen
+from firstwords.train.run import Pace, Run, read_json, write_json
+from firstwords.train.watch import Watcher, card, say
+
+SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
+
+
+@dataclass
+class Pretrain:
+    """Teach a base model to continue text (stage one)."""
+
+    text: list[str] = field(default_factory=lambda: ["world"])
+    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
+    name: str = "mine"
+    """Name of the model; it is saved as NAME/base."""
+    minutes: float = 10.0
+    """Time for everything from launch to the saved model."""
+    steps: int = 0
+    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    resume: bool = False
+    """Continue the interrupted run of that name."""
+    seed: int = 0
+    """Seed of the initial weights and of the order of the text."""
+    dedup: str = "none"
+    """Remove duplicate documents: none, exact or near."""
+    vocab_size: int = 0
+    """Pieces of the vocabulary (0 = the planner decides)."""
+    hidden_size: int = 0
+    """Width, a multiple of 64 (0 = the planner decides)."""
+    layers: int = 0
+    """Number of layers (0 = the planner decides)."""
+    context: int = 0
+    """Tokens of a row, the most the model can look back (0 = the planner decides)."""
+    batch_tokens: int = 0
+    """Tokens of one optimizer step (0 = the planner decides)."""
+    optimizer: str = "muon"
+    """muon or adamw."""
+    learning_rate: float = 1.0
+    """Multiplies the planner's learning rates."""
+    precision: str = "auto"
+    """fp32, bf16 or auto (what this machine computes faster)."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    prompt: str = "The "
+    """How the text begins that is continued now and then, to watch the model learn."""
+    save_every_steps: int = 0
+    """Checkpoint every so many steps (0 = once a minute)."""
+
+    def __post_init__(self) -> None:
+        check_positive_minutes(self.minutes)
+        if self.hidden_size % 64:
+            raise UserError(f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)")
+        for name, value, allowed in (
+            ("optimizer", self.optimizer, ("muon", "adamw")),
+            ("precision", self.precision, ("auto", "fp32", "bf16")),
+            ("dedup", self.dedup, ("none", "exact", "near")),
+        ):
+            if value not in allowed:
+                raise UserError(f"--{name} is {value}, but it must be one of {', '.join(allowed)}")
+
+
+def check_positive_minutes(minutes: float) -> None:
+    if not minutes > 0:
+        raise UserError(f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10")
+
+
+def main(config: Pretrain) -> Path:
+    """Run the stage and return the directory of the base model."""
+    started = time.perf_counter()
+    directory = home.run_dir(config.name, "base")
+    prepare_process(config.threads)
+
+    # 1) the machine, the text, the plan
+    this = machine(config.device, config.precision)
+    corpus = _corpus(config, directory, this, started)
+    chosen = corpus.plan
+    for reason in chosen.reasons:
+        say(f"plan: {reason}")
+
+    # 2) the model and what teaches it
+    model = Transformer(replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size))
+    model.init_weights(config.seed)
+    model.to(this.device)
+    model.compute_dtype = torch.bfloat16 if chosen.precision == "bf16" else torch.float32
+    learner = Learner(model, optim_config(chosen), this.device)
+    rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
+    pace = Pace(chosen.warmup_steps, config.steps or None, chosen.seconds, chosen.cooldown_share)
+
+    # 3) the guessing game
+    run = Run(directory, learner, pace, "base", model.config.flops_per_token(chosen.shape.context),
+              corpus.bytes_per_token, config.save_every_steps)
+    with run:
+        watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout)
+        while not run.done:
+            batches = micro_batches(rows, run.step, chosen)
+            metrics = learner.forward_backward(batches, next_token_loss)
+            metrics |= learner.optim_step(run.lr_fraction)
+            run.finish_step(metrics)
+            watcher.after_step()
+
+    # 4) measure and save
+    return _finish(config, run, corpus, model, this, started)
+
+
+def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
+    """The batch of a step, cut into pieces that the machine computes at once."""
+    inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
+    size = max(1, chosen.micro_tokens // chosen.shape.context)
+    return [
+        {"inputs": np.ascontiguousarray(inputs_BT[i : i + size]), "targets": np.ascontiguousarray(targets_BT[i : i + size])}
+        for i in range(0, len(inputs_BT), size)
+    ]
+
+
+def optim_config(chosen: Plan) -> OptimConfig:
+    return OptimConfig(
+        optimizer=chosen.optimizer,
+        matrix_lr=chosen.matrix_lr,
+        table_lr=chosen.table_lr,
+        vector_lr=chosen.vector_lr,
+        weight_decay=chosen.weight_decay,
+        beta2=chosen.beta2,
+    )
+
+
+def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) -> Corpus:
+    """Prepare the text for a new run, or reopen what an interrupted one prepared."""
+    if config.resume:
+        saved = read_json(directory / "plan.json")
+        if saved is None:
+            raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
+        chosen = Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+        return reopen(directory, Tokenizer.load(directory), chosen)
+    shutil.rmtree(directory, ignore_errors=True)
+
+    def seconds_left() -> float:
+        return config.minutes * 60 - (time.perf_counter() - started) - SAVE_RESERVE
+
+    def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:
+        return choose_plan(config, seconds, this, num_bytes, shape)
+
+    corpus = prepare(config.text, directory, this, seconds_left, choose, config.dedup, say=say)
+    corpus.tokenizer.save(directory)
+    write_json(directory / "config.json", asdict(config))
+    write_json(directory / "plan.json", corpus.plan.asdict())
+    return corpus
+
+
+def choose_plan(
+    config: Pretrain, seconds: float, this: Machine, num_bytes: int | None, shape: Shape | None = None
+) -> Plan:
+    """The planner's choice, with what the flags fix put in its place."""
+    if shape is None:
+        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer).shape
+        shape = Shape(
+            config.hidden_size or shape.hidden_size,
+            config.layers or shape.num_hidden_layers,
+            shape.vocab_size,
+            config.context or shape.context,
+        )
+    chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer)
+    batch = config.batch_tokens // shape.context * shape.context or chosen.batch_tokens
+    return replace(
+        chosen,
+        batch_tokens=batch,
+        micro_tokens=min(chosen.micro_tokens, batch),
+        matrix_lr=chosen.matrix_lr * config.learning_rate,
+        table_lr=chosen.table_lr * config.learning_rate,
+        vector_lr=chosen.vector_lr * config.learning_rate,
+    )
+
+
+def _finish(
+    config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float
+) -> Path:
+    model.compute_dtype = torch.float32 if this.device == "cpu" else model.compute_dtype
+    metrics: dict[str, Any] = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
+    if corpus.heldout:
+        result = bits_per_byte(model, corpus.tokenizer, corpus.heldout, corpus.plan.shape.context)
+        metrics["bits_per_byte"] = result.bits_per_byte
+        run.log.log("eval", run.step, bpb=result.bits_per_byte, bytes=result.bytes)
+    metrics["seconds"] = time.perf_counter() - started
+    target = home.stage_dir(config.name, "base")
+    data = {"text": config.text, "bytes": corpus.shards.num_bytes, "tokens": corpus.shards.num_tokens, "tokenizer": corpus.tokenizer.hash}
+    details = card("base", None, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
+    save_model(model, target, corpus.tokenizer, details)
+    home.set_promoted(config.name, "base")
+    shown = f", {metrics['bits_per_byte']:.3f} bits per byte on held-out text" if "bits_per_byte" in metrics else ""
+    say(f"saved {config.name}/base after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
+    return target

@@ -1,0 +1,237 @@
+"""What surrounds the steps of a stage: the clock, the log, the checkpoints, and stopping politely.
+
+    with Run(run_dir, learner, pace) as run:
+        while not run.done:
+            metrics = learner.forward_backward(batches(run.step), loss_fn)
+            metrics |= learner.optim_step(run.lr_fraction)
+            run.finish_step(metrics)
+
+The loop itself belongs to the stage file.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firstwords.runlog import Progress, RunLog
+from firstwords.train import checkpoint
+from firstwords.train.learner import Learner
+from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
+
+SAVE_EVERY_SECONDS = 60.0
+LOG_EVERY_SECONDS = 1.0
+SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
+WARMUP_STEPS_TO_TIME = 3  # first steps are slower (caches, allocator) and do not enter the speed
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM arrived; the state was saved. Carries the exit code that shells expect (128 + signal)."""
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
+
+
+@dataclass
+class Pace:
+    """When the run ends and which rate each step has: by a number of steps, or by the clock.
+
+    `seconds` is the time that training may still take when the run starts (or resumes).
+    """
+
+    warmup_steps: int
+    steps: int | None = None
+    seconds: float | None = None
+    cooldown_share: float = 0.65
+    expected_steps: int = 0
+    decisions: list[Decision] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and not self.decisions:
+            self.decisions = fixed_decisions(self.steps, self.cooldown_share)
+
+    def decide(self, step: int, elapsed: float, seconds_per_step: float) -> None:
+        """Let the clock, if this run has one, start or correct the cool-down."""
+        if self.steps is None and self.seconds is not None:
+            clock = Clock(self.seconds, self.warmup_steps, self.cooldown_share)
+            decision = clock.decide(step, elapsed, seconds_per_step, self.decisions)
+            if decision is not None:
+                self.decisions.append(decision)
+
+    def lr_fraction(self, step: int) -> float:
+        return lr_fraction(step, self.warmup_steps, self.decisions)
+
+    def total_steps(self) -> int | None:
+        return total_steps(self.decisions)
+
+
+class Run:
+    """One stage's run folder: `metrics.jsonl`, `checkpoints/`. A context manager that catches Ctrl-C and SIGTERM."""
+
+    def __init__(
+        self, directory: Path, learner: Learner, pace: Pace, stage: str,
+        flops_per_token: float, bytes_per_token: float, save_every_steps: int = 0,
+    ) -> None:
+        self.directory, self.learner, self.pace, self.stage = Path(directory), learner, pace, stage
+        self.flops_per_token, self.bytes_per_token = flops_per_token, bytes_per_token
+        self.save_every_steps = save_every_steps
+        self.step, self.tokens, self.elapsed_before = 0, 0, 0.0
+        self.loss: float | None = None
+        self.seconds_per_step = 0.0
+        self._signal: int | None = None
+        self._logged: list[dict[str, float]] = []
+
+    # -- beginning and end ---------------------------------------------------------------------------------
+
+    def __enter__(self) -> Run:
+        self.log = RunLog(self.directory)
+        restored = checkpoint.load_latest(self.checkpoints, self.learner)
+        if restored is not None:
+            self.step, self.tokens = restored["step"], restored["tokens"]
+            self.elapsed_before = restored["elapsed"]
+            self.pace.decisions = [Decision(**decision) for decision in restored["decisions"]]
+            self.log.rewind(self.step)  # lines of steps after the checkpoint, which are done again
+            self.log.log("note", self.step, text=f"resumed at step {self.step}")
+        self.started = self._step_began = self._saved_at = self._logged_at = time.perf_counter()
+        self._old_handlers = {}
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._old_handlers[signum] = signal.signal(signum, self._remember)
+            except ValueError:  # not the main thread: whoever owns the signals stops us otherwise
+                pass
+        self.progress = Progress(self.stage)
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for signum, handler in self._old_handlers.items():
+            signal.signal(signum, handler)
+        self.progress.__exit__(*exception)
+
+    def _remember(self, signum: int, frame: object) -> None:
+        self._signal = signum
+
+    # -- what the loop asks ----------------------------------------------------------------------------------
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    @property
+    def done(self) -> bool:
+        total = self.pace.total_steps()
+        return total is not None and self.step >= total
+
+    @property
+    def lr_fraction(self) -> float:
+        return self.pace.lr_fraction(self.step)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far, those before a resume included."""
+        return self.elapsed_before + time.perf_counter() - self.started
+
+    @property
+    def share_done(self) -> float:
+        """0 at the start, 1 at the end, by steps where their number is known and by time otherwise."""
+        total = self.pace.total_steps() if self.pace.steps is not None else None
+        if total is not None:
+            return min(1.0, self.step / max(1, total))
+        return min(1.0, self.elapsed / max(1e-9, self.pace.seconds or 1e-9))
+
+    # -- after each step -------------------------------------------------------------------------------------
+
+    def finish_step(self, metrics: dict[str, float]) -> None:
+        """Count, log, decide about the schedule, save when due. Raises Interrupted when a signal has arrived."""
+        now = time.perf_counter()
+        took, self._step_began = now - self._step_began, now
+        fraction = self.lr_fraction
+        self.step += 1
+        self.tokens += int(metrics["tokens"])
+        if self.seconds_per_step == 0.0 or self._steps_here <= WARMUP_STEPS_TO_TIME:
+            self.seconds_per_step = took
+        else:
+            self.seconds_per_step = SPEED_MEMORY * self.seconds_per_step + (1 - SPEED_MEMORY) * took
+        self._steps_here_count = self._steps_here + 1
+        self.loss = metrics["loss"] if self.loss is None else 0.9 * self.loss + 0.1 * metrics["loss"]
+        self._record(metrics, fraction, took)
+        if self._steps_here > WARMUP_STEPS_TO_TIME:
+            self.pace.decide(self.step, self.elapsed, self.seconds_per_step)
+        due = now - self._saved_at > SAVE_EVERY_SECONDS
+        if self.save_every_steps:
+            due = self.step % self.save_every_steps == 0
+        if self._signal is not None:
+            self.save()
+            raise Interrupted(self._signal, f"stopped at step {self.step}, everything is saved")
+        if due and not self.done:
+            self.save()
+
+    def pause(self) -> None:
+        """Call after an evaluation or a sample, so that its time does not count as a slow step."""
+        self._step_began = time.perf_counter()
+
+    _steps_here_count = 0
+
+    @property
+    def _steps_here(self) -> int:
+        return self._steps_here_count
+
+    def _record(self, metrics: dict[str, float], fraction: float, took: float) -> None:
+        rate = metrics["tokens"] / max(took, 1e-9)
+        record = {
+            "loss": metrics["loss"],
+            "bpb": metrics["loss"] / 0.6931471805599453 / self.bytes_per_token,
+            "lr": fraction,
+            "tokens": self.tokens,
+            "tokens_per_s": rate,
+            "gflops": rate * self.flops_per_token / 1e9,
+            "grad_norm": metrics.get("grad_norm", 0.0),
+            "skipped": metrics.get("skipped", 0),
+            "seconds": self.elapsed,
+        }
+        self.log.log("train", self.step, **record)
+        now = time.perf_counter()
+        if now - self._logged_at >= LOG_EVERY_SECONDS or self.done:
+            self._logged_at = now
+            smooth = self.seconds_per_step or took
+            rate = metrics["tokens"] / smooth
+            self.progress.update(
+                self.share_done, loss=self.loss, bpb=self.loss / 0.6931471805599453 / self.bytes_per_token,
+                tokens_per_s=rate, gflops=rate * self.flops_per_token / 1e9, seconds_left=self._seconds_left(smooth),
+            )
+
+    def _seconds_left(self, seconds_per_step: float) -> float:
+        total = self.pace.total_steps()
+        if total is not None:
+            return (total - self.step) * seconds_per_step
+        return max(0.0, (self.pace.seconds or 0.0) - self.elapsed)
+
+    def save(self) -> None:
+        """Checkpoint now."""
+        progress = {
+            "tokens": self.tokens,
+            "elapsed": self.elapsed,
+            "decisions": [decision.asdict() for decision in self.pace.decisions],
+        }
+        checkpoint.save(self.checkpoints, self.step, self.learner, progress)
+        self._saved_at = self._step_began = time.perf_counter()
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file aside and rename it."""
+    aside = path.with_name(f".{path.name}.writing")
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    aside.write_text(json.dumps(data, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    aside.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

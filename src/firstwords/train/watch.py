@@ -1,0 +1,121 @@
+"""Watching a model learn: now and then the continuation of one fixed text, and bits per byte on held-out text."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.eval.bpb import bits_per_byte
+from firstwords.tokenizer.chat import Message, render
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.run import Run
+
+NUM_SAMPLES = 14  # continuations in a run, denser at the beginning, where more changes
+SAMPLE_TOKENS = 48
+WATCH_BYTES = 40_000  # of held-out text for the curve; the final figure takes all of it
+NUM_EVALS = 6
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr, so that stdout stays free for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Watcher:
+    """Samples and evaluates on a schedule by share of the run done; costs about 1-2 % of the time."""
+
+    def __init__(
+        self, run: Run, tokenizer: Tokenizer, prompt: str | list[Message], heldout: list[str], seed: int = 0
+    ) -> None:
+        self.run, self.tokenizer, self.seed = run, tokenizer, seed
+        self.is_chat = not isinstance(prompt, str)
+        if isinstance(prompt, str):
+            self.prompt_text, self.prompt_ids = prompt, [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
+        else:
+            self.prompt_text = prompt[-1]["content"]
+            self.prompt_ids = render(prompt, tokenizer, add_generation_prompt=True)[0]
+        self.heldout = _first_bytes(heldout, WATCH_BYTES)
+        self.sample_at = [((i + 1) / NUM_SAMPLES) ** 1.6 for i in range(NUM_SAMPLES)]
+        self.eval_at = [(i + 1) / (NUM_EVALS + 1) for i in range(NUM_EVALS)]
+        share = run.share_done
+        self.sample_at = [at for at in self.sample_at if at > share]
+        self.eval_at = [at for at in self.eval_at if at > share]
+
+    def after_step(self) -> None:
+        """Do what is due after this step."""
+        share, worked = self.run.share_done, False
+        if self.sample_at and share >= self.sample_at[0]:
+            self.sample_at = [at for at in self.sample_at if at > share]
+            self.sample()
+            worked = True
+        if self.heldout and self.eval_at and share >= self.eval_at[0]:
+            self.eval_at = [at for at in self.eval_at if at > share]
+            result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout)
+            self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
+            worked = True
+        if worked:
+            self.run.pause()
+
+    def sample(self) -> None:
+        """Continue the fixed prompt and show it."""
+        engine = Engine(self.run.learner.model, self.tokenizer, num_slots=1)
+        params = SamplingParams(max_tokens=SAMPLE_TOKENS, temperature=0.7, seed=self.seed)
+        completion = engine.generate([self.prompt_ids], params)[0]
+        self.run.log.log("sample", self.run.step, prompt=self.prompt_text, text=completion.text, seconds=self.run.elapsed)
+        self.run.progress.sample(self.run.step, self.prompt_text + (" -> " if self.is_chat else ""), completion.text)
+
+
+def _first_bytes(texts: list[str], max_bytes: int) -> list[str]:
+    """Documents up to that many bytes; a first one that is longer is cut."""
+    taken, total = [], 0
+    for text in texts:
+        room = max_bytes - total
+        if room <= 0:
+            break
+        taken.append(text[:room])
+        total += len(taken[-1].encode())
+    return taken
+
+
+def card(
+    stage: str, parent: str | None, weights: str, config: dict[str, Any], plan: dict[str, Any] | None,
+    data: dict[str, Any], metrics: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of firstwords.json: what this model is, what it came from, how it was made, how good it is."""
+    return {
+        "stage": stage,
+        "parent": parent,
+        "weights_sha256": weights,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "config": config,
+        "plan": plan,
+        "data": data,
+        "metrics": metrics,
+        "revision": _revision(),
+        "versions": {name: _version(name) for name in ("firstwords", "torch", "tokenizers", "safetensors", "numpy")},
+    }
+
+
+def _revision() -> str | None:
+    """The commit of a source checkout, or None for an installed package."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
+        )
+        return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,290 @@
+"""Whole transcripts of the commands, with a tiny random model."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def one_json(out: str) -> dict:
+    """The only JSON object that stdout holds."""
+    assert out.count("\n") == 1
+    return json.loads(out)
+
+
+# ---- next ----------------------------------------------------------------------------------------------------------
+
+
+def test_next_gives_the_true_distribution(firstwords, pip_home: Path) -> None:
+    import torch
+
+    from firstwords.model.hub import load_model
+    from firstwords.tokenizer.fast import Tokenizer
+
+    code, out, err = firstwords("next", "The cat", "--top", "5", "--json")
+    result = one_json(out)
+    assert code == 0 and err == "" and result["model"] == "pip/base" and result["text"] == "The cat"
+    model, tokenizer = load_model(pip_home / "models/pip/base"), Tokenizer.load(pip_home / "models/pip/base")
+    ids = [tokenizer.endoftext_id, *tokenizer.encode("The cat")]
+    with torch.no_grad():
+        expected = torch.softmax(model(torch.tensor([ids]))[0, -1].double(), -1)
+    assert [t["id"] for t in result["tokens"]] == expected.topk(5).indices.tolist()
+    for token in result["tokens"]:
+        assert token["probability"] == pytest.approx(expected[token["id"]].item(), abs=1e-6)
+        assert math.exp(token["logprob"]) == pytest.approx(token["probability"])
+        assert token["text"] == tokenizer.token_bytes(token["id"]).decode("utf-8", "replace")
+    total = sum(t["probability"] for t in result["tokens"]) + result["rest"]
+    assert total == pytest.approx(1.0) and result["rest_tokens"] == tokenizer.vocab_size - 5
+
+
+def test_next_with_the_whole_vocabulary_leaves_no_rest(firstwords, pip_home: Path) -> None:
+    result = one_json(firstwords("next", "", "--top", "100000", "--json")[1])
+    assert result["rest"] == 0.0 and sum(t["probability"] for t in result["tokens"]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_next_draws_bars(firstwords, pip_home: Path) -> None:
+    code, out, _ = firstwords("next", "The cat is", "--model", "pip/sft", "--top", "3")
+    lines = out.splitlines()
+    assert code == 0 and lines[0] == 'pip/sft, after "The cat is"' and len(lines) == 5
+    assert "everything else (" in lines[-1] and "█" in lines[-1] and "%" in lines[1]
+
+
+def test_bar_lengths() -> None:
+    from firstwords.commands.next import bar
+
+    assert (bar(1, 8), bar(0, 8), bar(0.5, 8), bar(1 / 64, 8)) == ("████████", "", "████", "▏")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["next", "x", "--top", "0"], "--top is 0"),
+        (["next", "word " * 500], "reads at most 64"),
+        (["next", "x", "--model", "pop"], "did you mean pip?"),
+        (["next", "x", "--model", "pip/rlhf-1"], "pip has no stage rlhf-1; it has base, sft"),
+        (["complete", "x", "--temperature", "-1"], "--temperature"),
+        (["complete", "x", "--top-p", "0"], "--top-p"),
+        (["complete", "x", "--max-tokens", "0"], "--max-tokens"),
+        (["complete", "x", "--seed", "-4"], "--seed"),
+        (["complete", "word " * 500], "reads at most 64"),
+        (["stages", "x", "--model", "pop"], "did you mean pip?"),
+        (["stages", "word " * 500], "pip/base: the text has"),
+        (["tokenizer", "show", "x", "--model", "pop"], "did you mean pip?"),
+        (["tokenizer", "train", "--text", "/no/such/file.txt"], "/no/such/file.txt does not exist"),
+        (["eval", "pip"], "say what to measure"),
+        (["eval", "pip", "--bpb", "/no/such.txt"], "/no/such.txt does not exist"),
+        (["eval", "pip", "--bpb", "world"], "it has no end"),
+        (["eval", "pip", "--exam", "--limit", "-2"], "--limit is -2"),
+    ],
+)
+def test_bad_input_is_one_sentence(words: list[str], sentence: str, firstwords, pip_home: Path) -> None:
+    code, out, err = firstwords(*words)
+    assert code == 2 and out == "" and err.count("\n") == 1 and sentence in err
+
+
+@pytest.mark.parametrize("command", [["next", "x"], ["complete", "x"], ["chat"], ["stages", "x"], ["tokenizer", "show", "x"]])
+def test_without_a_model_the_advice_is_learn(command: list[str], firstwords, empty_home: Path) -> None:
+    code, out, err = firstwords(*command)
+    assert code == 2 and out == "" and "`firstwords learn` trains one" in err and err.count("\n") == 1
+
+
+def test_a_damaged_model_is_one_sentence(firstwords, pip_home: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(pip_home / "models/pip/base", broken)
+    weights = broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for words in (["next", "x", "--model", broken], ["chat", "--demo", "--model", broken]):
+        code, out, err = firstwords(*words)
+        assert code == 2 and out == "" and err.count("\n") == 1 and str(weights) in err
+    weights.unlink()
+    assert "model.safetensors is missing" in firstwords("next", "x", "--model", broken)[2]
+
+
+# ---- complete ------------------------------------------------------------------------------------------------------
+
+
+def test_complete_repeats_with_a_seed_and_streams_the_same_text(firstwords, pip_home: Path) -> None:
+    words = ("complete", "The cat", "--max-tokens", "12", "--seed", "7")
+    first = one_json(firstwords(*words, "--json")[1])
+    assert first["tokens"] == 12 and first["finish_reason"] == "length" and first["seed"] == 7
+    assert one_json(firstwords(*words, "--json")[1])["text"] == first["text"]
+    assert one_json(firstwords(*words[:-1], "8", "--json")[1])["text"] != first["text"]
+    code, out, err = firstwords(*words)
+    assert code == 0 and out == f"The cat{first['text']}\n" and err == ""
+
+
+def test_complete_stops_at_the_end_of_the_context(firstwords, pip_home: Path) -> None:
+    result = one_json(firstwords("complete", "The cat", "--max-tokens", "999", "--temperature", "1", "--json")[1])
+    assert result["tokens"] < 64 and result["finish_reason"] in ("length", "stop")
+
+
+# ---- chat ----------------------------------------------------------------------------------------------------------
+
+
+def test_chat_through_a_pipe(spawn, pip_home: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "chat.json"
+    text = f"Hello\n\n/system Be brief.\nAgain\n/save {saved}\n/nonsense\n/help\n/quit\nnever asked\n"
+    done = spawn("chat", "--max-tokens", "4", "--seed", "1", text=text)
+    assert done.returncode == 0 and "never" not in done.stdout
+    assert "(system: Be brief.)" in done.stderr and "/nonsense is no order" in done.stderr
+    assert "/reset" in done.stderr and "(saved to" in done.stderr
+    [chat] = json.loads(saved.read_text())
+    assert [m["role"] for m in chat["messages"]] == ["system", "user", "assistant", "user", "assistant"]
+    assert chat["messages"][1]["content"] == "Hello" and chat["messages"][3]["content"] == "Again"
+
+
+def test_chat_demo_answers_and_leaves(spawn, pip_home: Path) -> None:
+    done = spawn("chat", "--demo", "--max-tokens", "3", "--seed", "0")
+    assert done.returncode == 0
+    assert done.stdout.count("you> ") >= 5 and done.stdout.count("pip> ") == done.stdout.count("you> ")
+    assert "firstwords chat --model pip" in done.stderr
+
+
+def conversation(pip_home: Path, **flags):
+    from firstwords.commands import shared
+    from firstwords.commands.chat import Chat, Conversation
+
+    return Conversation(shared.load("pip"), Chat(**flags))
+
+
+def test_a_long_chat_drops_its_oldest_turns(pip_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = conversation(pip_home, max_tokens=8, seed=0, system="Hi.")
+    for number in range(8):
+        talk.ask(f"Is it {number}?")
+        ids = talk._fitting_ids()
+        assert len(ids) + talk.max_tokens <= talk.loaded.context
+    assert talk.dropped > 0 and talk.system == "Hi." and talk.messages[0]["role"] == "system"
+    assert [t["role"] for t in talk.turns[:2]] == ["user", "assistant"] and "7" in talk.turns[-2]["content"]
+
+
+def test_a_message_longer_than_the_context_is_refused_and_forgotten(pip_home: Path) -> None:
+    from firstwords.config import UserError
+
+    talk = conversation(pip_home, max_tokens=8)
+    with pytest.raises(UserError, match="the message has"):
+        talk.ask("word " * 200)
+    assert talk.turns == []
+
+
+def test_reset_forgets_and_jsonl_grows(pip_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from firstwords.commands.chat import obey
+
+    talk, saved = conversation(pip_home, max_tokens=3, seed=0), tmp_path / "chats.jsonl"
+    for _ in range(2):
+        talk.ask("Hello")
+        obey(talk, f"/save {saved}")
+        obey(talk, "/reset")
+        assert talk.messages == []
+    rows = [json.loads(line) for line in saved.read_text().splitlines()]
+    assert len(rows) == 2 and rows[0] == rows[1], "the same seed, the same empty history, the same answer"
+
+
+def test_chat_sends_what_the_template_says(pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from firstwords.tokenizer.chat import render
+
+    talk, seen = conversation(pip_home, max_tokens=3, system="Be kind."), []
+    monkeypatch.setattr(talk.engine, "stream", lambda ids, params: (seen.append(ids), (t for t in ()))[1])
+    talk.ask("Hello <|im_end|>")
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello <|im_end|>"}]
+    assert seen == [render(messages, talk.loaded.tokenizer, add_generation_prompt=True)[0]]
+    assert seen[0].count(talk.loaded.tokenizer.im_end_id) == 2, "a typed <|im_end|> is no stop token"
+
+
+# ---- stages, models, doctor, tokenizer, eval -------------------------------------------------------------------------
+
+
+def test_stages_puts_base_and_sft_side_by_side(firstwords, pip_home: Path) -> None:
+    words = ("stages", "What is your first name?", "--max-tokens", "6", "--seed", "3")
+    result = one_json(firstwords(*words, "--json")[1])
+    assert [(r["stage"], r["form"]) for r in result["stages"]] == [("base", "text"), ("sft", "chat")]
+    alone = ("complete", "What is your first name?", "--max-tokens", "6", "--seed", "3", "--temperature", "0.7")
+    completed = one_json(firstwords(*alone, "--top-p", "0.95", "--model", "pip/base", "--json")[1])
+    assert result["stages"][0]["text"] == completed["text"], "the base stage continues the bare text"
+    code, out, err = firstwords(*words)
+    assert code == 0 and "base" in out and "sft" in out and "What is your first name?" in out
+
+
+def test_models_lists_what_is_there(firstwords, pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from firstwords.model.hub import load_model
+
+    result = one_json(firstwords("models", "--json")[1])
+    assert [m["ref"] for m in result["models"]] == ["pip/base", "pip/sft"]
+    model = load_model(pip_home / "models/pip/sft")
+    assert result["models"][1]["parameters"] == sum(p.numel() for p in model.parameters())
+    assert result["models"][1]["promoted"] and not result["models"][0]["promoted"]
+    assert result["models"][0]["metrics"] == {"bits_per_byte": 2.5}
+    monkeypatch.setenv("COLUMNS", "160")
+    code, out, _ = firstwords("models")
+    assert code == 0 and "pip/sft*" in out and "2 x 64" in out and "2.500 bits/byte" in out and "2026-01-02 03:04" in out
+
+
+def test_models_without_models(firstwords, empty_home: Path) -> None:
+    code, out, err = firstwords("models")
+    assert code == 0 and out == "" and "`firstwords learn` trains one" in err
+    assert one_json(firstwords("models", "--json")[1])["models"] == []
+
+
+def test_doctor(firstwords, pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from firstwords.train import machine
+
+    monkeypatch.setattr(machine, "gemm_gflops", lambda *a, **k: 42.0)
+    code, out, _ = firstwords("doctor", "--json")
+    facts = one_json(out)
+    assert code == (1 if facts["problems"] else 0) and facts["torch"] == torch.__version__ and facts["gemm_gflops"] == 42
+    assert facts["home"] == str(pip_home) and facts["home_writable"] is True and facts["cores"] >= 1
+
+
+def test_doctor_names_what_is_wrong() -> None:
+    from firstwords.commands.doctor import judge
+
+    good = {"home": "/h", "home_writable": True, "disk_free_bytes": 1e11, "memory_bytes": 16e9, "torch_threads": 8,
+            "cores": 8, "gpus": ["x"]}  # fmt: skip
+    assert judge(good) == ([], [])
+    problems, advice = judge(good | {"home_writable": False, "disk_free_bytes": 1e6, "torch_threads": 1})
+    assert "FIRSTWORDS_HOME" in problems[0] and "GB are free" in problems[1] and "1 of 8 cores" in advice[0]
+
+
+def test_tokenizer_train_and_show(firstwords, tmp_path: Path, empty_home: Path) -> None:
+    text, out_dir = tmp_path / "text.txt", tmp_path / "tok"
+    text.write_text("the cat and the dog and the cat\n" * 50)
+    words = ("tokenizer", "train", "--text", text, "--vocab-size", "270", "--out", out_dir, "--json")
+    trained = one_json(firstwords(*words)[1])
+    assert trained["vocab_size"] == 270 and trained["documents"] == 1 and (out_dir / "tokenizer.json").is_file()
+    shown = one_json(firstwords("tokenizer", "show", "the cat é", "--model", out_dir, "--json")[1])
+    assert shown["bytes"] == 10 and len(shown["tokens"]) < 8 and shown["tokens"][0]["text"].startswith("t")
+    code, out, _ = firstwords("tokenizer", "show", "the cat", "--model", out_dir)
+    assert code == 0 and '"' in out and "tokens for 7 bytes" in out
+    code, _, err = firstwords(*words[:5], "100", *words[6:])
+    assert code == 2 and "vocabulary" in err
+
+
+def test_eval_bpb(firstwords, pip_home: Path, tmp_path: Path) -> None:
+    from firstwords.eval.bpb import bits_per_byte
+    from firstwords.model.hub import load_model
+    from firstwords.tokenizer.fast import Tokenizer
+
+    text = tmp_path / "held-out.txt"
+    text.write_text("The cat is in the house. Where is the dog?\n" * 4)
+    result = one_json(firstwords("eval", "pip/base", "--bpb", text, "--json")[1])
+    directory = pip_home / "models/pip/base"
+    expected = bits_per_byte(load_model(directory), Tokenizer.load(directory), [text.read_text()], 64)
+    assert result["bits_per_byte"] == pytest.approx(expected.bits_per_byte, rel=1e-6)
+    assert result["bytes"] == len(text.read_bytes()) and result["model"] == "pip/base"
+    code, out, _ = firstwords("eval", "pip/base", "--bpb", text)
+    assert code == 0 and "bits per byte" in out
+
+
+def test_eval_exam(firstwords, pip_home: Path) -> None:
+    pytest.importorskip("firstwords.eval.exam")
+    code, out, _ = firstwords("eval", "pip", "--exam", "--limit", "2", "--json")
+    result = one_json(out)
+    rated = {name: part for name, part in result.items() if isinstance(part, dict) and "rate" in part}
+    assert code == 0 and {"told", "stops"} <= set(rated)
+    for part in rated.values():
+        assert 0 <= part["low"] <= part["rate"] <= part["high"] <= 1 and part["n"] > 0

@@ -1,0 +1,80 @@
+"""What tests share: a home with a tiny random model, and running commands in this process or in their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = "The cat is on the mat. The dog is in the house. What is your first name? My name is Pip. Is it blue?\n"
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without models; the tests' own home is never the user's."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def _built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/pip/{base,sft} with random weights: 64 wide, 2 layers, context 64."""
+    from firstwords.model.config import ModelConfig
+    from firstwords.model.hub import save_model
+    from firstwords.model.transformer import Transformer
+    from firstwords.tokenizer.fast import Tokenizer
+
+    home = tmp_path_factory.mktemp("shared") / "home"
+    tokenizer = Tokenizer.train([TEXT] * 5, 300)
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=64,
+    )  # fmt: skip
+    for seed, stage in enumerate(("base", "sft")):
+        model = Transformer(config)
+        model.init_weights(seed)
+        card = {"stage": stage, "metrics": {"bits_per_byte": 2.5}, "created": "2026-01-02T03:04:05Z"}
+        save_model(model, home / "models" / "pip" / stage, tokenizer, card)
+    return home
+
+
+@pytest.fixture
+def pip_home(_built_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home that holds the tiny model `pip`; read it, do not write into it."""
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(_built_home))
+    return _built_home
+
+
+@pytest.fixture
+def firstwords(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: firstwords("next", "The cat") -> (exit code, stdout, stderr)."""
+    from firstwords.cli import main
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = main([str(w) for w in words])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def spawn() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command line in a process of its own: spawn("--help", text="typed", env={...})."""
+
+    def run(*words: str, text: str = "", env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(env or {})}
+        command = [sys.executable, "-m", "firstwords", *map(str, words)]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, env=environment)
+
+    return run

@@ -1,0 +1,157 @@
+"""Flags from a dataclass: defaults < TOML < flags, and every mistake is one sentence that helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import tyro
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstwords.config import UserError, nearest, parse, resolved, to_toml
+
+
+@dataclass
+class Example:
+    """What the command does."""
+
+    text: tyro.conf.Positional[str]
+    """The beginning."""
+    minutes: float = 6.0
+    """Minutes of work."""
+    top_k: int = 3
+    """How many."""
+    files: list[str] = field(default_factory=list)
+    """Some files."""
+    json: bool = False
+    """Print JSON."""
+    model: str | None = None
+    """Which model."""
+    method: Literal["muon", "adamw"] = "muon"
+    """Which optimizer."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.minutes, float) and self.minutes < 0:
+            raise UserError("--minutes must be positive")
+
+
+def read(*argv: str) -> Example:
+    return parse(Example, list(argv), "example")
+
+
+def test_defaults_and_flags() -> None:
+    assert read("hi") == Example("hi")
+    given = read("hi", "--minutes", "2.5", "--top-k=9", "--files", "a", "b", "--json", "--model", "pip/base")
+    assert given == Example("hi", 2.5, 9, ["a", "b"], True, "pip/base")
+    assert read("hi", "--top_k", "4").top_k == 4  # underscores work too
+
+
+def test_a_text_may_look_like_a_flag() -> None:
+    assert read("--", "--not a flag").text == "--not a flag"
+    assert read("--json", "--", "-x").text == "-x"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["hi", "--minuts", "3"], "unknown flag --minuts; did you mean --minutes?"),
+        (["hi", "--xyzzy"], "unknown flag --xyzzy; see `firstwords example --help`"),
+        (["hi", "--minutes", "soon"], "--minutes needs a number, not 'soon'"),
+        (["hi", "--top-k", "2.5"], "--top-k needs a whole number, not '2.5'"),
+        (["hi", "--minutes"], "--minutes needs a value"),
+        (["hi", "--method", "sgd"], "invalid choice 'sgd' for argument '--method'"),
+        (["the", "cat"], "put a text of several words in quotes"),
+        ([], "TEXT is missing"),
+        (["-x"], "write -- before a text that begins with -"),
+        (["hi", "--config"], "--config needs the name of a TOML file"),
+        (["hi", "--config", "/no/such.toml"], "there is no such file"),
+        (["hi", "--minutes", "-1"], "--minutes must be positive"),
+    ],
+)
+def test_mistakes_are_one_sentence(argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        read(*argv)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value) and not set("╭│╰") & set(str(caught.value))
+    assert capsys.readouterr() == ("", ""), "the sentence is all there is"
+
+
+def test_toml_stands_between_defaults_and_flags(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('minutes = 9\ntop-k = 5\njson = true\nfiles = ["x", "y"]\nmodel = "pip"\n')
+    assert read("hi", "--config", str(file)) == Example("hi", 9.0, 5, ["x", "y"], True, "pip")
+    assert read(f"--config={file}", "hi", "--top_k=1", "--no-json", "--files", "z").top_k == 1
+    changed = read("hi", "--config", str(file), "--files", "z", "--no-json", "--minutes", "2")
+    assert changed == Example("hi", 2.0, 5, ["z"], False, "pip")
+
+
+def test_toml_may_hold_the_positional_argument(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('text = "from the file"\n')
+    assert read("--config", str(file)).text == "from the file"
+    assert read("from the line", "--config", str(file)).text == "from the line"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("minuts = 3\n", "minuts; did you mean minutes?"),
+        ("qqqq = 3\n", "the keys are files, json"),
+        ('minutes = "soon"\n', "--minutes needs a number, not 'soon'"),
+        ("minutes = \n", "is not valid TOML"),
+        ("[minutes]\na = 1\n", "minutes is a table"),
+    ],
+)
+def test_mistakes_in_toml_name_the_file(tmp_path: Path, content: str, sentence: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(content)
+    with pytest.raises(UserError) as caught:
+        read("hi", "--config", str(file))
+    assert sentence in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_help_shows_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        read("--help")
+    shown = capsys.readouterr().out
+    assert stop.value.code in (0, None)
+    for expected in ("What the command does.", "Minutes of work.", "--top-k INT", "default: 6.0", "--config FILE.toml"):
+        assert expected in shown
+    assert "--no-json" not in shown
+
+
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs"])),
+    minutes=st.floats(0, 1e6),
+    top_k=st.integers(-(10**9), 10**9),
+    files=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=3),
+    json=st.booleans(),
+)
+def test_toml_round_trip(tmp_path_factory, text, minutes, top_k, files, json) -> None:
+    import tomllib
+
+    example = Example(text, minutes, top_k, files, json)
+    assert tomllib.loads(to_toml(example)) == {k: v for k, v in resolved(example).items() if v is not None}
+
+
+def test_to_toml_is_read_back_by_config(tmp_path: Path) -> None:
+    example = Example("The cat", 2.5, 9, ["a b", "c"], True, None, "adamw")
+    file = tmp_path / "saved.toml"
+    file.write_text(to_toml(example))
+    assert read("--config", str(file)) == example
+
+
+def test_resolved_holds_plain_values(tmp_path: Path) -> None:
+    @dataclass
+    class Paths:
+        folder: Path
+        pair: tuple[int, int] = (1, 2)
+
+    assert resolved(Paths(tmp_path)) == {"folder": str(tmp_path), "pair": [1, 2]}
+
+
+def test_nearest() -> None:
+    assert nearest("stges", ["stages", "chat"]) == "stages" and nearest("zzz", ["stages"]) == ""

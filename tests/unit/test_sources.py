@@ -1,0 +1,423 @@
+"""Documents from every kind of file, streamed; what cannot be right is named in one sentence; duplicates
+and held-out text."""
+
+import gzip
+import json
+import os
+import random
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from firstwords.config import UserError
+from firstwords.data import readers, sources
+from firstwords.data.holdout import split_holdout
+from firstwords.data.sources import SourceStats, documents
+
+DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def read(*specs, **options):
+    stats = SourceStats()
+    return list(documents([str(spec) for spec in specs], stats, **options)), stats
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def pdf_bytes(text: str) -> bytes:
+    """A one-page PDF, written by hand."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return (
+        out
+        + b"xref\n0 5\n0000000000 65535 f \n%strailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF"
+        % (table, len(out))
+    )
+
+
+# ---- formats ----------------------------------------------
+
+
+@pytest.mark.parametrize("encode", [
+    lambda t: t.encode(), lambda t: b"\xef\xbb\xbf" + t.encode(), lambda t: t.encode("utf-16"),
+    lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
+])  # fmt: skip
+def test_plain_text_in_its_encodings(tmp_path, encode):
+    text = "Grüße, 世界 🙂\n" * 30_000  # longer than one read, so that characters lie across reads
+    path = write(tmp_path / "a.txt", encode(text[:400_000]))
+    (document,), stats = read(path)
+    assert document == text[:400_000]
+    assert stats.documents == stats.files == 1 and stats.bytes == len(document.encode())
+
+
+def test_line_ends_become_newlines(tmp_path):
+    assert read(write(tmp_path / "a.md", "# One\r\nTwo\r\n"))[0] == ["# One\nTwo\n"]
+
+
+def test_separated_documents(tmp_path):
+    path = write(tmp_path / "a.txt", "one<|endoftext|>\ntwo\n\nmore<|endoftext|>  <|endoftext|>three")
+    assert read(path)[0] == ["one", "\ntwo\n\nmore", "three"]
+
+
+def test_separator_across_two_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_READ_BYTES", 7)
+    path = write(tmp_path / "a.txt", "first one<|endoftext|>second é one<|endoftext|>third")
+    assert read(path)[0] == ["first one", "second é one", "third"]
+
+
+def test_long_text_is_cut_at_blank_lines_and_nothing_is_lost(tmp_path):
+    rng = random.Random(0)
+    text = "".join("word " * rng.randint(1, 80) + rng.choice(["\n", "\n\n"]) for _ in range(14_000))
+    assert len(text) > 2 * readers.WHOLE_CHARS
+    found, _ = read(write(tmp_path / "a.txt", text))
+    assert "".join(found) == text and len(found) > 5
+    assert max(map(len, found)) <= readers.WHOLE_CHARS
+    assert all(document.endswith("\n\n") for document in found[:-1])
+    one_line = "x" * (readers.WHOLE_CHARS + 1)
+    assert "".join(read(write(tmp_path / "b.txt", one_line))[0]) == one_line
+
+
+def test_a_large_file_streams(tmp_path):
+    path = tmp_path / "large.txt"
+    with open(path, "wb") as file:
+        for _ in range(60):
+            file.write(b"A line of text that is not very long.\n\n" * 25_000)  # 1 MB
+    tracemalloc.start()
+    size = sum(map(len, documents([str(path)])))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == path.stat().st_size > 55e6
+    assert peak < 12e6
+
+
+def test_html(tmp_path):
+    page = "<html><head><title>T</title><script>var hidden = 1;</script></head><body><article><p>" + (
+        "The fox went into the wood and found a red house there. " * 9
+    )
+    (text,), _ = read(write(tmp_path / "a.html", page + "</p></article></body></html>"))
+    assert "The fox went into the wood" in text and "hidden" not in text and "<p>" not in text
+    assert "Hello" in read(write(tmp_path / "b.htm", "<p>Hello</p>"))[0][0]
+
+
+def test_pdf(tmp_path):
+    assert read(write(tmp_path / "a.pdf", pdf_bytes("Hello from a page")))[0] == ["Hello from a page"]
+    with pytest.raises(UserError, match="only pictures"):
+        read(write(tmp_path / "empty.pdf", pdf_bytes("")))
+    with pytest.raises(UserError, match=r"broken.pdf cannot be read as PDF"):
+        read(write(tmp_path / "broken.pdf", b"%PDF-1.4 nothing more"))
+
+
+ROWS = [{"id": 1, "story": "first"}, {"id": 2, "story": "sécond"}, {"id": 3, "story": " "}]
+
+
+def _table(path: Path, rows) -> Path:
+    name = path.name
+    if name.endswith(".parquet"):
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=1)
+        return path
+    lines = name.endswith((".jsonl", ".jsonl.gz"))
+    text = "\n".join(map(json.dumps, rows)) + "\n" if lines else json.dumps(rows, indent=1)
+    return write(path, gzip.compress(text.encode()) if name.endswith(".gz") else text)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz", "a.parquet"])
+def test_tables(tmp_path, name):
+    path = _table(tmp_path / name, ROWS)
+    for spec in (path, f"{path}:story"):
+        found, stats = read(spec)
+        assert found == ["first", "sécond"]
+        assert (stats.rows, stats.skipped_rows) == (3, 1)
+        assert f"{path}:" in stats.notes[0]
+    with pytest.raises(UserError, match=r"'title' holds no text \(columns: id, story\)"):
+        read(f"{path}:title")
+
+
+def test_text_column(tmp_path):
+    two = [{"a": "x", "b": "y"}]
+    with pytest.raises(UserError, match=r"a.jsonl:1: which column .* one of a, b"):
+        read(_table(tmp_path / "a.jsonl", two))
+    assert read(f"{tmp_path / 'a.jsonl'}:b")[0] == ["y"]
+    with pytest.raises(UserError, match="--chats"):
+        read(_table(tmp_path / "c.jsonl", [{"instruction": "x", "output": "y"}]))
+    assert read(_table(tmp_path / "d.json", ["one", "two"]))[0] == ["one", "two"]
+    assert read(_table(tmp_path / "e.json", {"version": 1, "data": [{"text": "one"}]}))[0] == ["one"]
+    assert read(_table(tmp_path / "f.jsonl", [{"text": "\ud800 lone"}]))[0] == ["? lone"]
+
+
+def test_a_colon_in_the_name_of_a_file(tmp_path):
+    assert read(write(tmp_path / "a:b.txt", "text"))[0] == ["text"]
+
+
+def test_folder(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    write(tmp_path / "b.txt", "two")
+    write(tmp_path / "a.txt", "one")
+    write(tmp_path / "sub" / "c.md", "three")
+    write(tmp_path / "empty.txt", "")
+    write(tmp_path / "latin.txt", b"caf\xe9 ")
+    write(tmp_path / "picture.png", b"\x89PNG")
+    write(tmp_path / ".hidden" / "d.txt", "never")
+    found, stats = read(tmp_path)
+    assert found == ["one", "two", "three"]
+    assert (stats.files, stats.skipped_files) == (3, 3)
+    assert "empty.txt" in stats.notes[0] and "latin.txt" in stats.notes[1]
+    assert "3 files" in stats.summary()
+
+
+def test_several_specs_in_order(tmp_path):
+    a, b = write(tmp_path / "a.txt", "one"), write(tmp_path / "b.txt", "two")
+    assert read(b, a)[0] == ["two", "one"]
+
+
+@pytest.mark.parametrize("split", ["", ":train", ":train:story"])
+def test_hub_from_a_local_directory(tmp_path, split, monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "set").mkdir()
+    _table(tmp_path / "set" / "train.jsonl", ROWS)
+    found, stats = read(f"hf:{tmp_path / 'set'}{split}")
+    assert found == ["first", "sécond"] and stats.rows == 3
+
+
+def test_hub_saved_to_disk(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "set")
+    assert read(f"hf:{tmp_path / 'set'}")[0] == ["first", "sécond"]
+
+
+def test_hub_mistakes(tmp_path, monkeypatch):
+    pytest.importorskip("datasets")
+    (tmp_path / "set").mkdir()
+    _table(tmp_path / "set" / "train.jsonl", ROWS)
+    for spec in (f"hf:{tmp_path / 'set'}:nosplit", f"hf:{tmp_path / 'nothing'}", "hf:"):
+        with pytest.raises(UserError, match="hf:"):
+            read(spec)
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)  # as if it were not installed
+    with pytest.raises(UserError, match=r"firstwords\[hub\]"):
+        read("hf:some/name")
+
+
+# ---- bad input ----------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("a.txt", b"", "is empty"),
+    ("a.txt", b"  \n ", "there is no text in it"),
+    ("a.txt", b"abc\0def", "is not text .a zero byte at offset 3."),
+    ("a.txt", b"x" * 300_000 + b"\0", "zero byte at offset 300000"),
+    ("a.txt", b"caf\xe9 au lait", r"is not UTF-8 text \(byte 0xe9 at offset 3\): convert it, e.g. iconv"),
+    ("a.txt", "é".encode() * 150_000 + b"\xff", "byte 0xff at offset 300000"),
+    ("a.txt", b"abc\xc3", "byte 0xc3 at offset 3"),
+    ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
+    ("a.docx", b"text", "of a kind that is not known"),
+    ("a.txt.gz", b"text", "not a complete gzip file"),
+    ("a.txt.gz", gzip.compress(os.urandom(5000))[:-400], "not a complete gzip file"),
+    ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
+    ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
+    ("a.jsonl", b"[1, 2]\n", "a.jsonl:1: a row must be"),
+    ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
+    ("a.txt.gz", gzip.compress(bytes(9000))[:15] + b"damage" * 9, "not a complete gzip file"),
+    ("a.parquet", b"PAR1 no table", "cannot be read as Parquet"),
+])  # fmt: skip
+def test_bad_files(tmp_path, name, content, message):
+    path = write(tmp_path / name, content)
+    with pytest.raises(UserError, match=message) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_things(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        read(tmp_path / "nothing.txt")
+    with pytest.raises(UserError, match="holds no file that can be read"):
+        read(tmp_path)
+    with pytest.raises(UserError, match="no text was named"):
+        read()
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.txt", "text")
+    if os.geteuid() == 0:  # root may read everything: let the system call itself refuse
+
+        def refuse(*args, **kwargs):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(readers, "open", refuse, raising=False)
+    else:
+        path.chmod(0)
+    with pytest.raises(UserError, match=r"a.txt cannot be read \(Permission denied\)"):
+        read(path)
+
+
+def test_some_broken_rows_are_counted_and_shown(tmp_path):
+    lines = [json.dumps({"text": f"row {n}"}) for n in range(50)]
+    lines[10:10] = ["{broken"] * 7 + [""]
+    found, stats = read(write(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert len(found) == 50 and stats.skipped_rows == 7
+    assert len(stats.notes) == sources.MAX_NOTES and "a.jsonl:11: broken JSON" in stats.notes[0]
+
+
+def test_too_many_broken_rows(tmp_path):
+    lines = [json.dumps({"text": f"row {n}"}) for n in range(500)]
+    lines[10:10] = ["{broken"] * 101
+    path = write(tmp_path / "a.jsonl", "\n".join(lines))
+    with pytest.raises(UserError, match=r"a.jsonl:111: broken JSON .*100 more broken rows"):
+        read(path)
+    lines[10:111] = []
+    lines = lines * 40 + ["{broken"] * 150  # fewer than one in a hundred
+    assert read(write(path, "\n".join(lines)))[1].skipped_rows == 150
+
+
+# ---- duplicates ----------------------------------------------
+
+
+def _story(seed, length=200):
+    rng = random.Random(seed)
+    return [
+        rng.choice(["fox", "hen", "wood", "red", "ran", "saw", "house", "old", "king", "the"])
+        for _ in range(length)
+    ]
+
+
+def test_dedup(tmp_path):
+    story = _story(1)
+    near = story.copy()
+    near[100] = "changed"
+    half = story[:100] + _story(2, 100)
+    texts = [
+        " ".join(story),
+        "\n".join(story),
+        " ".join(near),
+        " ".join(half),
+        " ".join(_story(3)),
+        "short",
+        "short",
+    ]
+    path = _table(tmp_path / "a.json", texts)
+    assert read(path)[0] == texts
+    found, stats = read(path, dedup="exact")
+    assert found == [texts[0], *texts[2:6]] and stats.duplicates == 2
+    found, stats = read(path, dedup="near")
+    assert found == [texts[0], *texts[3:6]]
+    assert (stats.duplicates, stats.near_duplicates) == (2, 1)
+    assert "2 duplicates, 1 near-duplicates" in stats.summary()
+    with pytest.raises(UserError, match="none, exact or near"):
+        read(path, dedup="fuzzy")
+
+
+def test_minhash_estimates_the_jaccard_similarity():
+    from firstwords.data.dedup import NearIndex
+
+    index = NearIndex()
+    words = _story(4, 10_000)  # more than one block
+    for changed in (0, 50, 300, 1000):
+        other = words.copy()
+        for place in random.Random(changed).sample(range(len(words)), changed):
+            other[place] = f"new{place}"
+        one, two = ({tuple(w[n : n + 5]) for n in range(len(w) - 4)} for w in (words, other))
+        estimate = (index.signature(words) == index.signature(other)).mean()
+        assert estimate == pytest.approx(len(one & two) / len(one | two), abs=0.13)
+
+
+# ---- held-out text ----------------------------------------------
+
+
+def split(texts, **options):
+    train, held = split_holdout(iter(texts), **options)
+    return list(train), held
+
+
+def test_holdout_of_many_documents():
+    texts = [f"document {n} " * 50 for n in range(2000)]
+    train, held = split(texts)
+    assert train + held != texts and sorted(train + held) == sorted(texts)
+    size = sum(map(len, texts))
+    assert 0.005 * size < sum(map(len, held)) < 0.02 * size
+    assert split(texts) == (train, held)
+    assert set(split(texts[::-1])[1]) == set(held)  # which ones does not depend on the order
+
+
+def test_holdout_of_a_stream_longer_than_the_look_ahead():
+    texts = [f"document {n} " * 20 for n in range(3000)]
+    train, held = split([*texts, *texts], look_ahead=20_000, max_chars=4_000)
+    assert held and sum(map(len, held)) <= 4_000
+    assert not set(train) & set(held)  # copies of held-out documents are not trained on either
+    assert len(set(train)) == len(texts) - len(held)
+
+
+def test_holdout_of_a_long_stream_of_long_documents():
+    texts = [f"{n}: " + f"A line of text {n}.\n" * 5000 for n in range(40)]
+    train, held = split([*texts, texts[0]], look_ahead=200_000, max_chars=8_000)
+    assert 6_000 < sum(map(len, held)) <= 8_000 and len(held) > 5
+    whole = [head + tail for head, tail in zip(train, held, strict=False)]
+    assert whole + train[len(held) : -1] == texts
+    assert train[-1] == train[0]  # the copy's tail is not trained on either
+
+
+@pytest.mark.parametrize("num_texts", [1, 3])
+def test_holdout_of_few_long_documents_is_the_tail(num_texts):
+    texts = [f"{n}: " + "A line of a long text.\n" * 3000 for n in range(num_texts)]
+    train, held = split(texts)
+    assert "".join(train) + "".join(held) == "".join(texts)
+    assert 0.005 < len("".join(held)) / len("".join(texts)) <= 0.1
+    assert held[0].startswith("A line")  # cut at a line
+
+
+def test_holdout_beside_a_giant_document():
+    texts = ["giant " * 20_000, *(f"document {n}" for n in range(99))]
+    train, held = split(texts)
+    assert texts[0] in train and 0 < len(held) < 99
+
+
+def test_holdout_of_a_tiny_text():
+    train, held = split(["one two three four five six seven eight nine ten eleven twelve"])
+    assert train and held and len(held[0]) < 10
+    assert split(["x"]) == (["x"], [])
+
+
+def test_holdout_of_real_text():
+    path = DATA / "text" / "tinyshakespeare.txt"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing")
+    train, held = split(documents([str(path)]))
+    text = path.read_text()
+    assert "".join(train) + "".join(held) == text
+    assert 0.01 * len(text) < len("".join(held)) < 0.1 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("children-books", 627), ("fairy-tales", 437), ("african-storybook", 309)]
+)
+def test_real_collections(name, count):
+    path = DATA / "text" / f"{name}.jsonl.gz"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing")
+    found, stats = read(path)
+    assert len(found) == stats.documents == count and stats.skipped_rows == 0
+
+
+def test_the_built_in_world_is_a_source():
+    pytest.importorskip("firstwords.world.text")
+    stats = SourceStats()
+    stream = documents(["world"], stats)
+    found = [next(stream) for _ in range(20)]
+    assert all(isinstance(text, str) and text.strip() for text in found) and stats.documents == 20
