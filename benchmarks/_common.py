@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# glibc gives freed memory back to the kernel and faults it in again; keeping it, in huge pages, is worth 20 % to everybody.
+# glibc gives freed memory back to the kernel and faults it in again: keeping it helps all arms.
 ALLOCATOR = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",

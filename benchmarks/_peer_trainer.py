@@ -1,8 +1,9 @@
-"""The peer of pretrain_quality.py: `transformers.Trainer` on a Qwen3 of a given shape, for a given wall-clock time.
+"""The peer of pretrain_quality.py: `transformers.Trainer` on a Qwen3 of a given shape, for a given time.
 
-Runs as a process of its own, because everything counts from its launch: imports, tokenizer, tokenisation, training, saving.
-It gets what a careful user would give it: byte-level BPE of the same size, packed blocks, fused AdamW, a schedule that
-ends exactly with the time, no evaluation, no data-loading processes, no progress bar, all cores, flushed denormals.
+Runs as a process of its own, because everything counts from its launch: imports, tokenizer, tokenisation,
+training, saving. It gets what a careful user would give it: byte-level BPE of the same size, packed blocks,
+fused AdamW, a schedule that ends exactly with the time, no evaluation, no data-loading processes, no progress
+bar, all cores, flushed denormals.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def train_tokenizer(texts: list[str], vocab_size: int, out: Path) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=[ENDOFTEXT], show_progress=False,
+        vocab_size=vocab_size,
+        special_tokens=[ENDOFTEXT],
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(texts, trainer)
@@ -48,7 +51,9 @@ def train_tokenizer(texts: list[str], vocab_size: int, out: Path) -> Any:
 
 
 def packed(tokenizer: Any, texts: list[str], context: int) -> Any:
-    """Documents, each after a separator, end to end in blocks of `context` tokens: (blocks, context) int64."""
+    """Documents, each after a separator, end to end in blocks of `context` tokens: (blocks, context)
+    int64.
+    """
     import numpy as np
     import torch
 
@@ -65,9 +70,17 @@ def model_of(config: dict[str, Any], vocab_size: int) -> Any:
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
     same = (
-        "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-        "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "tie_word_embeddings",
-    )  # fmt: skip
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "head_dim",
+        "max_position_embeddings",
+        "rms_norm_eps",
+        "rope_theta",
+        "tie_word_embeddings",
+    )
     shape = {name: config[name] for name in same}
     shape |= {"attn_implementation": "sdpa", "use_cache": False, "bos_token_id": 0, "eos_token_id": 0}
     return Qwen3ForCausalLM(Qwen3Config(vocab_size=vocab_size, **shape))
@@ -106,14 +119,33 @@ def trainer_of(model: Any, blocks: Any, args: argparse.Namespace, ends: float) -
 
     micro = max(1, min(args.batch_rows, args.micro_rows))
     arguments = TrainingArguments(
-        output_dir=str(args.out / "trainer"), max_steps=10_000_000, per_device_train_batch_size=micro,
-        gradient_accumulation_steps=max(1, round(args.batch_rows / micro)), learning_rate=args.lr, weight_decay=0.1,
-        adam_beta1=0.9, adam_beta2=args.beta2, max_grad_norm=1.0, optim="adamw_torch_fused", use_cpu=args.cpu,
-        bf16=not args.cpu, torch_compile=not args.cpu, dataloader_num_workers=0, dataloader_pin_memory=not args.cpu,
-        logging_strategy="no", save_strategy="no", eval_strategy="no", report_to="none", disable_tqdm=True,
-        logging_nan_inf_filter=False, remove_unused_columns=False, seed=args.seed,
-    )  # fmt: skip
-    return Timed(model=model, args=arguments, train_dataset=Blocks(), data_collator=collate, callbacks=[Stop()])
+        output_dir=str(args.out / "trainer"),
+        max_steps=10_000_000,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=max(1, round(args.batch_rows / micro)),
+        learning_rate=args.lr,
+        weight_decay=0.1,
+        adam_beta1=0.9,
+        adam_beta2=args.beta2,
+        max_grad_norm=1.0,
+        optim="adamw_torch_fused",
+        use_cpu=args.cpu,
+        bf16=not args.cpu,
+        torch_compile=not args.cpu,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=not args.cpu,
+        logging_strategy="no",
+        save_strategy="no",
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        logging_nan_inf_filter=False,
+        remove_unused_columns=False,
+        seed=args.seed,
+    )
+    return Timed(
+        model=model, args=arguments, train_dataset=Blocks(), data_collator=collate, callbacks=[Stop()]
+    )
 
 
 def main() -> None:
@@ -124,6 +156,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True, help="from launch to the saved model")
     parser.add_argument("--launched", type=float, required=True, help="time.time() at launch")
     parser.add_argument("--lr", type=float, required=True)
+    parser.add_argument("--context", type=int, required=True, help="tokens of a row")
     parser.add_argument("--batch-rows", type=int, required=True)
     parser.add_argument("--micro-rows", type=int, default=1 << 30)
     parser.add_argument("--schedule", choices=("wsd", "cosine"), default="wsd")
@@ -137,11 +170,10 @@ def main() -> None:
     torch.manual_seed(args.seed)
     args.cpu = not torch.cuda.is_available()
     config = json.loads(args.config.read_text(encoding="utf-8"))
-    context = config["max_position_embeddings"]
     texts = [json.loads(line)["text"] for line in args.text.read_text(encoding="utf-8").splitlines()]
     target = args.out / "model"
     tokenizer = train_tokenizer(texts, config["vocab_size"], target)
-    blocks = packed(tokenizer, texts, context)
+    blocks = packed(tokenizer, texts, args.context)
     model = model_of(config, tokenizer.get_vocab_size())
     trainer = trainer_of(model, blocks, args, args.launched + args.seconds - SAVE_SECONDS)
     began = time.time()
@@ -151,10 +183,14 @@ def main() -> None:
     steps = trainer.state.global_step
     micro, every = trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps
     result = {
-        "seconds": time.time() - args.launched, "train_seconds": trained, "steps": steps,
-        "tokens": steps * micro * every * context, "batch_tokens": micro * every * context,
-        "epochs": trainer.state.epoch, "parameters": sum(p.numel() for p in model.parameters()),
-    }  # fmt: skip
+        "seconds": time.time() - args.launched,
+        "train_seconds": trained,
+        "steps": steps,
+        "tokens": steps * micro * every * args.context,
+        "batch_tokens": micro * every * args.context,
+        "epochs": trainer.state.epoch,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
     (args.out / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 

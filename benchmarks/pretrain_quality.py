@@ -1,16 +1,17 @@
-"""How good is a model after so many minutes? Ours against `transformers.Trainer`, same text, same shape, same time.
+"""How good is a model after so many minutes? Ours against `transformers.Trainer`.
 
-    python benchmarks/pretrain_quality.py                              # both tasks, all arms: about 45 minutes
+    python benchmarks/pretrain_quality.py                              # both tasks, all arms: 55 minutes
     python benchmarks/pretrain_quality.py --task books --arms ours     # one arm; results gather in --out
     python benchmarks/pretrain_quality.py --task books --arms trainer  # later, on the same folder
 
 books: children-books.jsonl.gz, split by documents; bits per byte on held-out chapters.
-shakespeare: tinyshakespeare.txt, nanoGPT's split (the last 10 % of the characters are held out); bits per character.
+shakespeare: tinyshakespeare.txt, nanoGPT's split (the last 10 % of the characters); bits per character.
 
-Ours is the command `firstwords pretrain --text TRAIN --minutes M --name bench` in an empty home: it measures the machine,
-plans and trains by itself. The peer (`_peer_trainer.py`) gets the shape and the batch that our planner chose, three
-learning rates of which the best counts, and the wall-clock that ours took from launch to its saved model. Both are scored by
-`firstwords.eval.bpb` with their own tokenizer: every byte, context as trained, stride of half a context.
+Ours is the command `firstwords pretrain --text TRAIN --minutes M --name bench` in an empty home: it measures
+the machine, plans and trains by itself. The peer (`_peer_trainer.py`) gets the shape and the batch that our
+planner chose, three learning rates of which the best counts, and the wall-clock that ours took from launch to
+its saved model. Both are scored by `firstwords.eval.bpb` with their own tokenizer: every byte, context as
+trained, stride of half a context.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ LONG_LINE = 40  # characters from which on a line shared by train and held-out t
 MAX_SHARED_LINES = 0  # long lines that a held-out document may share with any other
 
 
-# ---- data ------------------------------------------------------------------------------------------------------------
+# -- data ------------------------------------------------------------------------------------------------
 
 
 def split_books(path: Path) -> tuple[list[str], list[str], dict[str, Any]]:
-    """(train, held-out, remarks): documents in the order of their id's hash are held out until HELDOUT_BYTES are.
+    """(train, held-out, remarks): documents in the order of their id's hash are held out until HELDOUT_BYTES
+    are.
 
     A document that repeats long lines of others is never held out: training would have seen it.
     """
@@ -87,50 +89,107 @@ def prepare(task: str, data: Path, folder: Path) -> tuple[Path, list[str], dict[
     path = folder / "train.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in train), encoding="utf-8")
     sizes = {
-        "train_documents": len(train), "train_bytes": sum(len(t.encode()) for t in train),
-        "heldout_documents": len(heldout), "heldout_bytes": sum(len(t.encode()) for t in heldout),
-    }  # fmt: skip
+        "train_documents": len(train),
+        "train_bytes": sum(len(t.encode()) for t in train),
+        "heldout_documents": len(heldout),
+        "heldout_bytes": sum(len(t.encode()) for t in heldout),
+    }
     return path, heldout, sizes | remarks
 
 
-# ---- arms ------------------------------------------------------------------------------------------------------------
+# -- arms ------------------------------------------------------------------------------------------------
 
 
 def run_ours(train: Path, minutes: float, folder: Path, extra: list[str]) -> dict[str, Any]:
     """Launch our command as a newcomer would, on a machine that it has never seen."""
     with tempfile.TemporaryDirectory(prefix="firstwords-bench-") as home:
-        command = [sys.executable, "-m", "firstwords", "pretrain", "--text", str(train), "--minutes", str(minutes)]
-        seconds, saved = _launch([*command, "--name", "bench", *extra], child_env(Path(home)), folder / "ours.log",
-                                 Path(home) / "models" / "bench" / "base" / "model.safetensors")
+        command = [
+            sys.executable,
+            "-m",
+            "firstwords",
+            "pretrain",
+            "--text",
+            str(train),
+            "--minutes",
+            str(minutes),
+        ]
+        seconds, saved = _launch(
+            [*command, "--name", "bench", *extra],
+            child_env(Path(home)),
+            folder / "ours.log",
+            Path(home) / "models" / "bench" / "base" / "model.safetensors",
+        )
         shutil.rmtree(folder / "ours", ignore_errors=True)
         shutil.copytree(Path(home) / "models" / "bench" / "base", folder / "ours" / "model")
-        log = (Path(home) / "runs" / "bench" / "base" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        log = (
+            (Path(home) / "runs" / "bench" / "base" / "metrics.jsonl")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
     (folder / "ours" / "metrics.jsonl").write_text("\n".join(log), encoding="utf-8")
     records = [record for record in map(json.loads, log) if record["kind"] == "train"]
-    last, card = records[-1], json.loads((folder / "ours" / "model" / "firstwords.json").read_text(encoding="utf-8"))
+    last, card = (
+        records[-1],
+        json.loads((folder / "ours" / "model" / "firstwords.json").read_text(encoding="utf-8")),
+    )
     return {
-        "seconds": saved, "seconds_to_exit": seconds, "train_seconds": last["seconds"], "tokens": last["tokens"],
-        "steps": len(records), "batch_tokens": card["plan"]["batch_tokens"], "micro_tokens": card["plan"]["micro_tokens"],
-        "optimizer": card["plan"]["optimizer"], "epochs": card["plan"]["epochs"],
-    }  # fmt: skip
+        "seconds": saved,
+        "seconds_to_exit": seconds,
+        "train_seconds": last["seconds"],
+        "tokens": last["tokens"],
+        "steps": len(records),
+        "context": card["plan"]["shape"]["context"],  # config.json allows longer texts than were trained on
+        "batch_tokens": card["plan"]["batch_tokens"],
+        "micro_tokens": card["plan"]["micro_tokens"],
+        "optimizer": card["plan"]["optimizer"],
+        "epochs": card["plan"]["epochs"],
+    }
 
 
-def run_trainer(train: Path, rate: float, folder: Path, ours: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
-    """One learning rate of the peer, with our shape, our batch, our wall-clock, and the allocator's settings."""
+def run_trainer(
+    train: Path, rate: float, folder: Path, ours: dict[str, Any], args: argparse.Namespace
+) -> dict[str, Any]:
+    """One learning rate of the peer, with our shape, our batch, our wall-clock, and the allocator's
+    settings.
+    """
     config = folder / "ours" / "model" / "config.json"
-    context = json.loads(config.read_text(encoding="utf-8"))["max_position_embeddings"]
+    context = ours["context"]
     out = folder / f"trainer-{rate:g}"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     command = [
-        sys.executable, str(Path(__file__).with_name("_peer_trainer.py")), "--text", str(train), "--config", str(config),
-        "--out", str(out), "--seconds", str(ours["seconds"]), "--lr", str(rate), "--schedule", args.peer_schedule,
-        "--batch-rows", str(max(1, ours["batch_tokens"] // context)),
-        "--micro-rows", str(max(1, ours["micro_tokens"] // context)), "--launched", str(time.time()),
-    ]  # fmt: skip
-    seconds, saved = _launch(command, child_env(allocator=True), out / "log.txt", out / "model" / "model.safetensors")
+        sys.executable,
+        str(Path(__file__).with_name("_peer_trainer.py")),
+        "--text",
+        str(train),
+        "--config",
+        str(config),
+        "--out",
+        str(out),
+        "--seconds",
+        str(ours["seconds"]),
+        "--lr",
+        str(rate),
+        "--schedule",
+        args.peer_schedule,
+        "--context",
+        str(context),
+        "--batch-rows",
+        str(max(1, ours["batch_tokens"] // context)),
+        "--micro-rows",
+        str(max(1, ours["micro_tokens"] // context)),
+        "--launched",
+        str(time.time()),
+    ]
+    seconds, saved = _launch(
+        command, child_env(allocator=True), out / "log.txt", out / "model" / "model.safetensors"
+    )
     result = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    return result | {"seconds": saved, "seconds_to_exit": seconds, "optimizer": f"adamw lr {rate:g} {args.peer_schedule}"}
+    return result | {
+        "seconds": saved,
+        "seconds_to_exit": seconds,
+        "optimizer": f"adamw lr {rate:g} {args.peer_schedule}",
+    }
 
 
 def _launch(command: list[str], env: dict[str, str], log: Path, product: Path) -> tuple[float, float]:
@@ -146,19 +205,19 @@ def _launch(command: list[str], env: dict[str, str], log: Path, product: Path) -
     return ended - began, product.stat().st_mtime - began
 
 
-# ---- scoring ---------------------------------------------------------------------------------------------------------
+# -- scoring ---------------------------------------------------------------------------------------------
 
 
-def score_ours(directory: Path, heldout: list[str]) -> dict[str, Any]:
+def score_ours(directory: Path, heldout: list[str], context: int) -> dict[str, Any]:
     from firstwords.eval.bpb import bits_per_byte
     from firstwords.model.hub import load_model
     from firstwords.tokenizer.fast import Tokenizer
 
     model = load_model(directory)
-    return _described(bits_per_byte(model, Tokenizer.load(directory), heldout), model)
+    return _described(bits_per_byte(model, Tokenizer.load(directory), heldout, context), model)
 
 
-def score_peer(directory: Path, heldout: list[str]) -> dict[str, Any]:
+def score_peer(directory: Path, heldout: list[str], context: int) -> dict[str, Any]:
     """The peer's own model class and tokenizer, our windows."""
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
@@ -167,26 +226,30 @@ def score_peer(directory: Path, heldout: list[str]) -> dict[str, Any]:
 
     model = AutoModelForCausalLM.from_pretrained(directory).float().eval()
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-    context, vocab_size = model.config.max_position_embeddings, model.config.vocab_size
+    vocab_size = model.config.vocab_size
     result = score_documents(
         lambda ids_BT: model(ids_BT, use_cache=False).logits,
         lambda text: tokenizer.encode(text, add_special_tokens=False).ids,
-        tokenizer.token_to_id("<|endoftext|>"), heldout, context, rows_for(vocab_size, context),
-    )  # fmt: skip
+        tokenizer.token_to_id("<|endoftext|>"),
+        heldout,
+        context,
+        rows_for(vocab_size, context),
+    )
     return _described(result, model)
 
 
 def _described(result: Any, model: Any) -> dict[str, Any]:
     config = model.config
     return {
-        "bits_per_byte": result.bits_per_byte, "bytes": result.bytes, "heldout_tokens": result.tokens,
-        "shape": f"{config.num_hidden_layers}x{config.hidden_size} V={config.vocab_size} "
-                 f"T={config.max_position_embeddings}",
+        "bits_per_byte": result.bits_per_byte,
+        "bytes": result.bytes,
+        "heldout_tokens": result.tokens,
+        "shape": f"{config.num_hidden_layers}x{config.hidden_size} V={config.vocab_size} T={result.context}",
         "parameters": sum(p.numel() for p in model.parameters()),
-    }  # fmt: skip
+    }
 
 
-# ---- all of it -------------------------------------------------------------------------------------------------------
+# -- all of it -------------------------------------------------------------------------------------------
 
 
 def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -196,15 +259,23 @@ def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
     minutes = args.minutes or MINUTES[task]
     say(f"{task}: {sizes}")
     if "ours" in args.arms:
-        _arm(folder / "ours.json", "ours", args.again, lambda: _fresh_ours(train, minutes, folder, heldout, args))
+        _arm(
+            folder / "ours.json",
+            "ours",
+            args.again,
+            lambda: _fresh_ours(train, minutes, folder, heldout, args),
+        )
     if "trainer" in args.arms:
         ours = _known(folder / "ours.json")
         if ours is None:
-            raise SystemExit(f"the trainer arm takes shape and time from ours: run --task {task} --arms ours first")
+            raise SystemExit(
+                f"the trainer arm takes shape and time from ours: run --task {task} --arms ours first"
+            )
         for rate in args.rates:
+
             def work(rate: float = rate) -> dict[str, Any]:
                 result = run_trainer(train, rate, folder, ours, args)
-                return result | score_peer(folder / f"trainer-{rate:g}" / "model", heldout)
+                return result | score_peer(folder / f"trainer-{rate:g}" / "model", heldout, ours["context"])
 
             _arm(folder / f"trainer-{rate:g}.json", f"trainer, rate {rate:g}", args.again, work)
     arms = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
@@ -217,7 +288,8 @@ def _fresh_ours(
     """A new run of ours makes old runs of the peer meaningless: they had another shape or time."""
     for old in folder.glob("trainer-*.json"):
         old.unlink()
-    return run_ours(train, minutes, folder, args.ours_flags.split()) | score_ours(folder / "ours" / "model", heldout)
+    result = run_ours(train, minutes, folder, args.ours_flags.split())
+    return result | score_ours(folder / "ours" / "model", heldout, result["context"])
 
 
 def _arm(path: Path, name: str, again: bool, work: Any) -> None:
@@ -246,13 +318,32 @@ def _verdict(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def as_table(task: str, result: dict[str, Any]) -> str:
     unit = "bits per character" if task == "shakespeare" else "bits per byte"
     rows = [
-        (name, f"{arm['bits_per_byte']:.4f}", arm["shape"], f"{arm['parameters'] / 1e6:.2f}M",
-         f"{arm['tokens'] / 1e6:.2f}M", f"{arm['tokens'] / arm['train_seconds']:,.0f}", arm["steps"],
-         f"{arm['train_seconds']:.0f}", f"{arm['seconds']:.0f}", arm["optimizer"])
+        (
+            name,
+            f"{arm['bits_per_byte']:.4f}",
+            arm["shape"],
+            f"{arm['parameters'] / 1e6:.2f}M",
+            f"{arm['tokens'] / 1e6:.2f}M",
+            f"{arm['tokens'] / arm['train_seconds']:,.0f}",
+            arm["steps"],
+            f"{arm['train_seconds']:.0f}",
+            f"{arm['seconds']:.0f}",
+            arm["optimizer"],
+        )
         for name, arm in result["arms"].items()
-    ]  # fmt: skip
-    header = ("arm", unit, "shape", "params", "tokens seen", "tokens/s", "steps", "training s", "launch to disk s",
-              "optimizer")  # fmt: skip
+    ]
+    header = (
+        "arm",
+        unit,
+        "shape",
+        "params",
+        "tokens seen",
+        "tokens/s",
+        "steps",
+        "training s",
+        "launch to disk s",
+        "optimizer",
+    )
     lines = [f"## {task}, {result['minutes']:g} minutes (target: {TARGETS[task]})", "", table(header, rows)]
     if "difference_percent" in result:
         lines += ["", f"ours against {result['best_peer']}: {result['difference_percent']:+.1f} % {unit}"]
@@ -260,14 +351,18 @@ def as_table(task: str, result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--task", choices=("books", "shakespeare", "both"), default="both")
     parser.add_argument("--minutes", type=float, default=0.0, help="0: 10 for books, 2.75 for shakespeare")
     parser.add_argument("--arms", default="ours,trainer", help="ours, trainer or both (default)")
     rates = ",".join(f"{rate:g}" for rate in RATES)
     parser.add_argument("--rates", default=rates, help="learning rates of the peer")
     parser.add_argument("--peer-schedule", choices=("wsd", "cosine"), default="wsd")
-    parser.add_argument("--ours-flags", default="", help="more flags for our command (then it is not the planner alone)")
+    parser.add_argument(
+        "--ours-flags", default="", help="more flags for our command (then it is not the planner alone)"
+    )
     parser.add_argument("--data", type=Path, default=data_dir(), help="folder with text/")
     out = ROOT / "benchmarks" / "results" / "pretrain_quality"
     parser.add_argument("--out", type=Path, default=out, help="where results gather")

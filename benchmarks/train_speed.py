@@ -1,14 +1,15 @@
-"""How fast is one training step? Ours beside `transformers` + torch AdamW at the same shape, beside the machine's peak.
+"""How fast is one training step? Ours, `transformers` + AdamW, and the machine's peak.
 
     python benchmarks/train_speed.py            # about four minutes on two cores
     python benchmarks/train_speed.py --shapes 128x3,256x5 --seconds 4 --json
 
 Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW). The peer is
-`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. Both run in this process, in turns
-(A B A B ...) with the same allocator settings, threads, batch and flushed denormals; figures are medians over the turns.
-A step's operations are `ModelConfig.flops_per_token`, for both. The peak is the best matrix product found: large squares and
-the products of the layers themselves. On a GPU both compute in bf16 and are compiled, and the table shows the share of the
-device's nominal peak (model-FLOP utilisation) too.
+`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. Both run in this
+process, in turns (A B A B ...) with the same allocator settings, threads, batch and flushed denormals;
+figures are medians over the turns. A step's operations are `ModelConfig.flops_per_token`, for both. The peak
+is the best matrix product found: large squares and the products of the layers themselves. On a GPU both
+compute in bf16 and are compiled, and the table shows the share of the device's nominal peak (model-FLOP
+utilisation) too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ from _common import ROOT, machine, reexec_with_allocator, report, say, table
 
 SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x32768x2048,default"}
 BATCH_TOKENS = {"cpu": 5120, "cuda": 65536}
-NOMINAL_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L4": 121, "4090": 165}  # dense bf16, from the data sheets
+NOMINAL_TFLOPS = {
+    "H100": 989,
+    "H200": 989,
+    "A100": 312,
+    "L4": 121,
+    "4090": 165,
+}  # dense bf16, from the data sheets
 SQUARES = {"cpu": (1024, 2048), "cuda": (4096, 8192, 16384)}
 
 
@@ -39,7 +46,9 @@ class Arm:
 
 
 def parse_shapes(text: str, device: str, minutes: float) -> list[Any]:
-    """`WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner takes for `minutes` on this machine."""
+    """`WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner takes for `minutes` on this
+    machine.
+    """
     from firstwords.train.budget import Shape, plan
     from firstwords.train.machine import machine as measured
 
@@ -53,11 +62,13 @@ def parse_shapes(text: str, device: str, minutes: float) -> list[Any]:
     return list(dict.fromkeys(shapes))
 
 
-# ---- the peak --------------------------------------------------------------------------------------------------------
+# -- the peak --------------------------------------------------------------------------------------------
 
 
 def gemm_peak(shapes: list[Any], tokens: int, device: str) -> dict[str, float]:
-    """GFLOP/s of matrix products, by size: squares, and (tokens x in x out) of each width's feed-forward layer."""
+    """GFLOP/s of matrix products, by size: squares, and (tokens x in x out) of each width's feed-forward
+    layer.
+    """
     import torch
 
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
@@ -87,7 +98,7 @@ def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
     return min(times)
 
 
-# ---- the arms --------------------------------------------------------------------------------------------------------
+# -- the arms --------------------------------------------------------------------------------------------
 
 
 def ours(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
@@ -121,12 +132,22 @@ def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
 
     heads = shape.hidden_size // 64
     config = Qwen3Config(
-        vocab_size=shape.vocab_size, hidden_size=shape.hidden_size, intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_hidden_layers, num_attention_heads=heads, num_key_value_heads=heads, head_dim=64,
-        max_position_embeddings=shape.context, tie_word_embeddings=tie, attn_implementation="sdpa", use_cache=False,
-    )  # fmt: skip
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=64,
+        max_position_embeddings=shape.context,
+        tie_word_embeddings=tie,
+        attn_implementation="sdpa",
+        use_cache=False,
+    )
     model = Qwen3ForCausalLM(config).to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True
+    )
     ids = torch.randint(3, shape.vocab_size, (rows, shape.context), device=device)
     compiled = torch.compile(model) if device != "cpu" else model
 
@@ -165,19 +186,26 @@ def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]
     """Both arms at one shape."""
     rows = max(1, args.batch_tokens // shape.context)
     tokens, tie = rows * shape.context, shape.num_matmul_params < 30e6
-    arms = [Arm("ours", ours(shape, rows, args.device, tie), []), Arm("peer", peer(shape, rows, args.device, tie), [])]
+    arms = [
+        Arm("ours", ours(shape, rows, args.device, tie), []),
+        Arm("peer", peer(shape, rows, args.device, tie), []),
+    ]
     race(arms, args.seconds, args.turns, args.device)
     result: dict[str, Any] = {
         "shape": f"{shape.num_hidden_layers}x{shape.hidden_size} V={shape.vocab_size} T={shape.context}",
-        "matmul_params": shape.num_matmul_params, "batch_tokens": tokens, "flops_per_token": shape.flops_per_token,
-    }  # fmt: skip
+        "matmul_params": shape.num_matmul_params,
+        "batch_tokens": tokens,
+        "flops_per_token": shape.flops_per_token,
+    }
     for arm in arms:
         median = statistics.median(arm.seconds)
         gflops = tokens * shape.flops_per_token / median / 1e9
         result[arm.name] = {
-            "tokens_per_s": tokens / median, "gflops": gflops, "share_of_peak": gflops / peak,
+            "tokens_per_s": tokens / median,
+            "gflops": gflops,
+            "share_of_peak": gflops / peak,
             "spread": (max(arm.seconds) - min(arm.seconds)) / median,
-        }  # fmt: skip
+        }
         nominal = nominal_tflops(args.device)
         if nominal:
             result[arm.name]["mfu"] = gflops / 1e3 / nominal
@@ -201,9 +229,19 @@ def as_table(result: dict[str, Any]) -> str:
         for name in ("ours", "peer"):
             arm = one[name]
             mfu = (f"{100 * arm['mfu']:.1f} %",) if "mfu" in arm else ()
-            rows.append((one["shape"], f"{one['matmul_params'] / 1e6:.2f}M", name, f"{arm['tokens_per_s']:,.0f}",
-                         f"{arm['gflops']:,.1f}", f"{100 * arm['share_of_peak']:.0f} %", *mfu,
-                         f"{one['ratio']:.2f}" if name == "ours" else "", f"{100 * arm['spread']:.0f} %"))
+            rows.append(
+                (
+                    one["shape"],
+                    f"{one['matmul_params'] / 1e6:.2f}M",
+                    name,
+                    f"{arm['tokens_per_s']:,.0f}",
+                    f"{arm['gflops']:,.1f}",
+                    f"{100 * arm['share_of_peak']:.0f} %",
+                    *mfu,
+                    f"{one['ratio']:.2f}" if name == "ours" else "",
+                    f"{100 * arm['spread']:.0f} %",
+                )
+            )
     has_mfu = any("mfu" in one["ours"] for one in result["shapes"])
     header = ["shape", "params", "arm", "tokens/s", "GFLOP/s", "of peak", "ours/peer", "spread"]
     if has_mfu:
@@ -214,10 +252,16 @@ def as_table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--shapes", default="", help="WIDTHxLAYERS[xVOCABULARY[xCONTEXT]],... or default")
-    parser.add_argument("--minutes", type=float, default=10.0, help="budget that the shape named default is planned for")
-    parser.add_argument("--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 65,536)")
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="budget that the shape named default is planned for"
+    )
+    parser.add_argument(
+        "--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 65,536)"
+    )
     parser.add_argument("--seconds", type=float, default=12.0, help="time for each arm at each shape")
     parser.add_argument("--turns", type=int, default=6, help="turns into which that time is cut")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -24,7 +24,7 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def _built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """models/pip/{base,sft} with random weights: 64 wide, 2 layers, context 64."""
+    """models/pip/{base,sft} with random weights: 64 wide, 2 layers, context 160."""
     from firstwords.model.config import ModelConfig
     from firstwords.model.hub import save_model
     from firstwords.model.transformer import Transformer
@@ -34,7 +34,7 @@ def _built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = Tokenizer.train([TEXT] * 5, 300)
     config = ModelConfig(
         vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=64,
+        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=160,
     )  # fmt: skip
     for seed, stage in enumerate(("base", "sft")):
         model = Transformer(config)

@@ -120,7 +120,8 @@ def test_light_modules_import_no_torch_even_through_others() -> None:
 
 def test_the_rules_see_a_forbidden_edge(tmp_path: Path) -> None:
     file = tmp_path / "bad.py"
-    file.write_text("def f():\n    from firstwords.train.learn import main\n    from firstwords import cli\n    import torch\n")
+    lines = ("def f():", "from firstwords.train.learn import main", "from firstwords import cli", "import torch")
+    file.write_text("\n    ".join(lines) + "\n")
     assert {"train.learn", "cli"} <= ours(file, "model.bad")
     assert layer("train.learn") > layer("model.bad") and layer("engine.scheduler") == 1 < layer("engine.engine")
     assert "torch" in imports(file, "x") and "torch" not in imports(file, "x", top_level_only=True)

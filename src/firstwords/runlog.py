@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import IO, Any
 
 PLAIN_INTERVAL_S = 10.0  # without a terminal one line in this many seconds keeps logs short
+WIDE = 110  # columns from which a terminal holds the bar and all figures written out
+FIGURES = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s",
+           "gflops": "{:,.0f} GFLOP/s"}  # fmt: skip
+NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{:,.0f} tok/s", "gflops": "{:,.0f} GF/s"}
 
 
 class RunLog:
@@ -86,7 +90,7 @@ class Progress:
         self.started = time.monotonic()
         self.fraction, self.numbers, self.seconds_left = 0.0, {}, None
         self._bar: Any = None
-        self._last_line = -math.inf
+        self._last_line, self._last_text = -math.inf, ""
         self._is_terminal = bool(getattr(self.stream, "isatty", lambda: False)()) and not quiet
 
     def __enter__(self) -> Progress:
@@ -133,22 +137,24 @@ class Progress:
         self._bar.console.print(line, soft_wrap=True)
 
     def _figures(self) -> str:
-        names = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s"}
-        names |= {"gflops": "{:,.0f} GFLOP/s"}
+        is_narrow = self._bar is not None and self._bar.console.width < WIDE
+        names = NARROW_FIGURES if is_narrow else FIGURES
         shown = [names.get(k, k.replace("_", " ") + " {:.4g}").format(v) for k, v in self.numbers.items()]
         left = self.seconds_left
         if left is None and self.fraction > 0.005:
             left = (time.monotonic() - self.started) * (1 - self.fraction) / self.fraction
         if left is not None and self.fraction < 1:
             shown.append(f"{clock(left)} left")
-        return ", ".join(shown)
+        return (" " if is_narrow else ", ").join(shown)
 
     def _plain_line(self, force: bool = False) -> None:
         now = time.monotonic()
         if self.quiet or (not force and now - self._last_line < PLAIN_INTERVAL_S):
             return
-        self._last_line = now
-        print(f"{self.title} {self.fraction:4.0%}  {self._figures()}", file=self.stream, flush=True)
+        line = f"{self.title} {self.fraction:4.0%}  {self._figures()}"
+        if line != self._last_text:
+            print(line, file=self.stream, flush=True)
+        self._last_line, self._last_text = now, line
 
 
 def clock(seconds: float) -> str:
@@ -162,9 +168,16 @@ def _rich_bar(progress: Progress) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.percentage:3.0f}%"))
     console = Console(file=progress.stream)
-    bar = RichProgress(*columns, TextColumn("{task.fields[text]}"), console=console, refresh_per_second=4)
+    bar = RichProgress(
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=len(progress.title))),
+        BarColumn(bar_width=24 if console.width >= WIDE else 8),
+        TextColumn("{task.percentage:3.0f}%", table_column=Column(no_wrap=True, min_width=4)),
+        TextColumn("{task.fields[text]}", table_column=Column(no_wrap=True)),
+        console=console,
+        refresh_per_second=4,
+    )
     bar.add_task(progress.title, total=1.0, text="")
     return bar

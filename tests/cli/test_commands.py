@@ -63,14 +63,14 @@ def test_bar_lengths() -> None:
     ("words", "sentence"),
     [
         (["next", "x", "--top", "0"], "--top is 0"),
-        (["next", "word " * 500], "reads at most 64"),
+        (["next", "word " * 500], "reads at most 160"),
         (["next", "x", "--model", "pop"], "did you mean pip?"),
         (["next", "x", "--model", "pip/rlhf-1"], "pip has no stage rlhf-1; it has base, sft"),
         (["complete", "x", "--temperature", "-1"], "--temperature"),
         (["complete", "x", "--top-p", "0"], "--top-p"),
         (["complete", "x", "--max-tokens", "0"], "--max-tokens"),
         (["complete", "x", "--seed", "-4"], "--seed"),
-        (["complete", "word " * 500], "reads at most 64"),
+        (["complete", "word " * 500], "reads at most 160"),
         (["stages", "x", "--model", "pop"], "did you mean pip?"),
         (["stages", "word " * 500], "pip/base: the text has"),
         (["tokenizer", "show", "x", "--model", "pop"], "did you mean pip?"),
@@ -86,9 +86,9 @@ def test_bad_input_is_one_sentence(words: list[str], sentence: str, firstwords, 
     assert code == 2 and out == "" and err.count("\n") == 1 and sentence in err
 
 
-@pytest.mark.parametrize("command", [["next", "x"], ["complete", "x"], ["chat"], ["stages", "x"], ["tokenizer", "show", "x"]])
-def test_without_a_model_the_advice_is_learn(command: list[str], firstwords, empty_home: Path) -> None:
-    code, out, err = firstwords(*command)
+@pytest.mark.parametrize("command", ["next x", "complete x", "chat", "stages x", "tokenizer show x"])
+def test_without_a_model_the_advice_is_learn(command: str, firstwords, empty_home: Path) -> None:
+    code, out, err = firstwords(*command.split())
     assert code == 2 and out == "" and "`firstwords learn` trains one" in err and err.count("\n") == 1
 
 
@@ -119,7 +119,7 @@ def test_complete_repeats_with_a_seed_and_streams_the_same_text(firstwords, pip_
 
 def test_complete_stops_at_the_end_of_the_context(firstwords, pip_home: Path) -> None:
     result = one_json(firstwords("complete", "The cat", "--max-tokens", "999", "--temperature", "1", "--json")[1])
-    assert result["tokens"] < 64 and result["finish_reason"] in ("length", "stop")
+    assert result["tokens"] < 160 and result["finish_reason"] in ("length", "stop")
 
 
 # ---- chat ----------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_a_message_longer_than_the_context_is_refused_and_forgotten(pip_home: Pa
 
     talk = conversation(pip_home, max_tokens=8)
     with pytest.raises(UserError, match="the message has"):
-        talk.ask("word " * 200)
+        talk.ask("word " * 300)
     assert talk.turns == []
 
 
@@ -204,7 +204,7 @@ def test_stages_puts_base_and_sft_side_by_side(firstwords, pip_home: Path) -> No
     alone = ("complete", "What is your first name?", "--max-tokens", "6", "--seed", "3", "--temperature", "0.7")
     completed = one_json(firstwords(*alone, "--top-p", "0.95", "--model", "pip/base", "--json")[1])
     assert result["stages"][0]["text"] == completed["text"], "the base stage continues the bare text"
-    code, out, err = firstwords(*words)
+    code, out, _ = firstwords(*words)
     assert code == 0 and "base" in out and "sft" in out and "What is your first name?" in out
 
 
@@ -219,7 +219,9 @@ def test_models_lists_what_is_there(firstwords, pip_home: Path, monkeypatch: pyt
     assert result["models"][0]["metrics"] == {"bits_per_byte": 2.5}
     monkeypatch.setenv("COLUMNS", "160")
     code, out, _ = firstwords("models")
-    assert code == 0 and "pip/sft*" in out and "2 x 64" in out and "2.500 bits/byte" in out and "2026-01-02 03:04" in out
+    assert code == 0
+    for expected in ("pip/sft*", "2 x 64", "2.500 bits/byte", "2026-01-02 03:04"):
+        assert expected in out
 
 
 def test_models_without_models(firstwords, empty_home: Path) -> None:
@@ -236,7 +238,8 @@ def test_doctor(firstwords, pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(machine, "gemm_gflops", lambda *a, **k: 42.0)
     code, out, _ = firstwords("doctor", "--json")
     facts = one_json(out)
-    assert code == (1 if facts["problems"] else 0) and facts["torch"] == torch.__version__ and facts["gemm_gflops"] == 42
+    assert code == (1 if facts["problems"] else 0)
+    assert facts["torch"] == torch.__version__ and facts["gemm_gflops"] == 42
     assert facts["home"] == str(pip_home) and facts["home_writable"] is True and facts["cores"] >= 1
 
 
@@ -273,7 +276,7 @@ def test_eval_bpb(firstwords, pip_home: Path, tmp_path: Path) -> None:
     text.write_text("The cat is in the house. Where is the dog?\n" * 4)
     result = one_json(firstwords("eval", "pip/base", "--bpb", text, "--json")[1])
     directory = pip_home / "models/pip/base"
-    expected = bits_per_byte(load_model(directory), Tokenizer.load(directory), [text.read_text()], 64)
+    expected = bits_per_byte(load_model(directory), Tokenizer.load(directory), [text.read_text()], 160)
     assert result["bits_per_byte"] == pytest.approx(expected.bits_per_byte, rel=1e-6)
     assert result["bytes"] == len(text.read_bytes()) and result["model"] == "pip/base"
     code, out, _ = firstwords("eval", "pip/base", "--bpb", text)

@@ -92,13 +92,12 @@ def test_cached_logits_equal_uncached_ones(family, decoder_class):
     size, cache = model.config.vocab_size, KVCache(model.config, num_slots=16)
     lengths = {2: 1, 3: 40, 5: 250}
     texts = {slot: [t % size for t in prompt_of(length + 12, slot)] for slot, length in lengths.items()}
+    decoder = decoder_class(model, cache)
     for slot, length in lengths.items():
         for start, end in ((0, length // 2), (length // 2, length)):  # in two chunks
             if end > start:
-                cache.select(slot, slot + 1)
-                model.hidden(torch.tensor([texts[slot][start:end]]), cache=cache)
-                cache.advance(end - start)
-    decoder = decoder_class(model, cache)
+                decoder.prefill(texts[slot][start:end], slot)
+                cache.lengths[slot] += end - start
     expected = {slot: model(torch.tensor([text]))[0] for slot, text in texts.items()}
     active = torch.tensor([0, 1, 3]).numpy()
     for step in range(12):
@@ -165,6 +164,9 @@ def test_batched_equals_alone(model):
     alone = [Engine(model).generate([p], [s])[0] for p, s in zip(prompts, MIXED, strict=True)]
     for num_slots in (16, 2):  # 2: they join and leave in between
         same_answers(Engine(model, num_slots=num_slots).generate(prompts, MIXED), alone)
+    # more rows than one tile of the decoder's matrices
+    many = Engine(model, num_slots=24).generate(prompts * 4, MIXED * 4, num_processes=1)
+    same_answers(many, alone * 4)
 
 
 def test_order_of_joining_changes_nothing(model):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import torch
 
-import firstwords.world
 from firstwords.engine.engine import Engine
 from firstwords.eval import exam as runner
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.world import exam
 
 
 @dataclass(frozen=True)
@@ -56,19 +54,19 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture
 def marked(monkeypatch):
-    """A world whose exam is: an answer is right when it contains the check and stopped."""
-    fake = types.ModuleType("firstwords.world.exam")
-    fake.score = lambda question, answer, stopped: stopped and question.check in answer
-    fake.questions = lambda: [question("told", "Who has a cat?", "Mila"), question("instructions", "Say yes.")]
-    monkeypatch.setitem(sys.modules, "firstwords.world.exam", fake)
-    monkeypatch.setattr(firstwords.world, "exam", fake, raising=False)
+    """A simpler marking: an answer is right when it contains the check and stopped."""
+    monkeypatch.setattr(exam, "score", lambda question, answer, stopped: stopped and question.check in answer)
 
 
 def engine_for(tokenizer, answers: dict[str, tuple[str, str]]) -> FakeEngine:
-    return FakeEngine({
-        tuple(render([{"role": "user", "content": text}], tokenizer, True)[0]): FakeCompletion(*completion)
-        for text, completion in answers.items()
-    })  # fmt: skip
+    return FakeEngine(
+        {
+            tuple(render([{"role": "user", "content": text}], tokenizer, True)[0]): FakeCompletion(
+                *completion
+            )
+            for text, completion in answers.items()
+        }
+    )
 
 
 def test_marks_become_rates_by_part(tokenizer, marked):
@@ -76,27 +74,36 @@ def test_marks_become_rates_by_part(tokenizer, marked):
         question("told", "Who has a cat?", "Mila"),
         question("told", "Who is Mila?", "baker"),
         question("told", "Who bakes?", "Mila"),
-        question("never_told", "Who is Zork?", "know"),
+        question("never_told_abstained", "Who is Zork?", "know"),
         question("instructions", "Say yes.", "yes"),
     ]
-    engine = engine_for(tokenizer, {
-        "Who has a cat?": (" Mila has.\n", "stop"),
-        "Who is Mila?": ("I don't know.", "stop"),
-        "Who bakes?": ("Mila Mila Mila", "length"),
-        "Who is Zork?": ("I do not know.", "stop"),
-        "Say yes.": ("no", "stop"),
-    })  # fmt: skip
+    engine = engine_for(
+        tokenizer,
+        {
+            "Who has a cat?": (" Mila has.\n", "stop"),
+            "Who is Mila?": ("I don't know.", "stop"),
+            "Who bakes?": ("Mila Mila Mila", "length"),
+            "Who is Zork?": ("I do not know.", "stop"),
+            "Say yes.": ("no", "stop"),
+        },
+    )
     result = runner.run_exam(engine, tokenizer, questions=asked)
-    counts = {part: (v["right"], v["n"]) for part, v in result.items() if isinstance(v, dict)}
+    counts = {part: (round(v["rate"] * v["n"]), v["n"]) for part, v in result.items() if isinstance(v, dict)}
     assert counts == {
-        "told": (1, 3), "told_refused": (1, 3), "never_told_abstained": (1, 1), "instructions": (0, 1), "stops": (4, 5),
-    }  # fmt: skip
+        "told": (1, 3),
+        "told_refused": (1, 3),
+        "never_told_abstained": (1, 1),
+        "instructions": (0, 1),
+        "stops": (4, 5),
+    }
     assert result["told"]["rate"] == pytest.approx(1 / 3)
     assert result["too_long"] == 0
     told = [row for row in result["examples"] if row["part"] == "told"]
     assert [(row["answer"], row["right"], row["stopped"]) for row in told] == [
-        ("Mila has.", True, True), ("I don't know.", False, True), ("Mila Mila Mila", False, False),
-    ]  # fmt: skip
+        ("Mila has.", True, True),
+        ("I don't know.", False, True),
+        ("Mila Mila Mila", False, False),
+    ]
     assert told[0]["messages"] == asked[0].messages
 
 
@@ -104,7 +111,7 @@ def test_answers_are_greedy_short_and_stories_longer(tokenizer, marked):
     engine = engine_for(tokenizer, {"Tell me a story.": ("yes", "stop"), "Say yes.": ("yes", "stop")})
     asked = [question("instructions", "Tell me a story."), question("instructions", "Say yes.")]
     assert runner.run_exam(engine, tokenizer, questions=asked)["instructions"]["rate"] == 1
-    (story, short), = engine.calls
+    ((story, short),) = engine.calls
     assert (story[1].temperature, story[1].max_tokens) == (0, 160)
     assert (short[1].temperature, short[1].max_tokens) == (0, 80)
 
@@ -112,7 +119,12 @@ def test_answers_are_greedy_short_and_stories_longer(tokenizer, marked):
 def test_limit_takes_the_first_of_each_part(tokenizer, marked):
     asked = [question(part, f"{part} {i}") for i in range(5) for part in ("told", "instructions")]
     chosen = runner.first_of_each_part(asked, 2)
-    assert [q.messages[0]["content"] for q in chosen] == ["told 0", "instructions 0", "told 1", "instructions 1"]
+    assert [q.messages[0]["content"] for q in chosen] == [
+        "told 0",
+        "instructions 0",
+        "told 1",
+        "instructions 1",
+    ]
     assert runner.first_of_each_part(asked, None) == asked
 
 
@@ -122,29 +134,20 @@ def test_a_prompt_that_fills_the_context_counts_as_wrong(tokenizer, marked):
     seen = []
     asked = [question("instructions", "long " * 60), question("instructions", "Say yes.")]
     result = runner.run_exam(engine, tokenizer, progress=lambda *at: seen.append(at), questions=asked)
-    assert (result["instructions"]["right"], result["instructions"]["n"], result["too_long"]) == (1, 2, 1)
+    assert (result["instructions"]["rate"], result["instructions"]["n"], result["too_long"]) == (0.5, 2, 1)
     assert seen == [(2, 2)]
 
 
 def test_many_questions_are_reported_on_as_they_come_in(tokenizer, marked):
     texts = [f"Say yes {i}" for i in range(300)]
-    engine = engine_for(tokenizer, {text: ("yes", "stop") for text in texts})
+    engine = engine_for(tokenizer, dict.fromkeys(texts, ("yes", "stop")))
     seen = []
     asked = [question("instructions", text) for text in texts]
     result = runner.run_exam(engine, tokenizer, progress=lambda *at: seen.append(at), questions=asked)
-    assert result["instructions"]["right"] == 300
+    assert result["instructions"]["rate"] == 1
     assert seen == [(128, 300), (256, 300), (300, 300)]
     assert len(result["examples"]) == runner.EXAMPLES_PER_PART
     assert [row["messages"][0]["content"] for row in result["examples"]][:2] == ["Say yes 0", "Say yes 50"]
-
-
-def test_wilson_interval():
-    # published values: 8 of 10 -> 0.4902 to 0.9433; none of 20 -> 0 to 0.1611
-    eight = runner.rate([True] * 8 + [False] * 2)
-    assert (round(eight["low"], 4), round(eight["high"], 4)) == (0.4902, 0.9433)
-    none = runner.rate([False] * 20)
-    assert none["low"] == 0 and round(none["high"], 4) == 0.1611
-    assert runner.rate([True] * 5)["high"] == 1
 
 
 def test_slots_change_no_answer(tokenizer, marked):
@@ -167,7 +170,6 @@ def test_slots_change_no_answer(tokenizer, marked):
 
 
 def test_the_built_in_exam_is_askable(tokenizer):
-    exam = pytest.importorskip("firstwords.world.exam")
     questions = exam.questions()
     assert {"told", "instructions"} <= {q.part for q in questions}
 

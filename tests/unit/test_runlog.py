@@ -67,6 +67,7 @@ def test_without_a_terminal_plain_lines_come_now_and_then(monkeypatch) -> None:
     assert 10 <= len(progressed) <= 12
     assert "loss 2.500, 1.250 bits/byte, 11,000 tokens/s, 72 GFLOP/s, 1:39 left" in progressed[0]
     assert progressed[-1].startswith("pre-training 100%") and "left" not in progressed[-1]
+    assert len(set(progressed)) == len(progressed)
     assert any("step 40: The cat| sat on the mat" in line for line in lines)
 
 
@@ -108,3 +109,12 @@ def test_an_error_inside_passes_through_and_stops_the_bar() -> None:
 
 def test_clock() -> None:
     assert [clock(s) for s in (0, 75, 3599.6, 3725, -4)] == ["0:00", "1:15", "1:00:00", "1:02:05", "0:00"]
+
+
+def test_all_figures_fit_a_terminal_of_80_columns(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Terminal()
+    with Progress("pre-training", out) as progress:
+        progress.update(0.5, seconds_left=3599, loss=2.513, bpb=1.867, tokens_per_s=11_234.0, gflops=121.0)
+        progress._bar.refresh()
+    assert "…" not in out.getvalue() and "59:59 left" in out.getvalue() and "121 GF/s" in out.getvalue()

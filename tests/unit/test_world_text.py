@@ -215,7 +215,7 @@ def test_punctuation_and_characters():
         ), d
         assert d.count('"') % 2 == 0, d
         assert not re.search(r"\.\.|,,| [.,?!]|[.,]\w*\{|\}|\[| ,", d), d
-        assert not re.search(r"\b(\w+) \1\b", d.replace("had had", "")), d
+        assert not re.search(r"\b(?!tap |had |knock )(\w+) \1\b", d), d
         assert not re.search(r"[.?!] [a-z]", re.sub(r'"[^"]*"', '""', d)) or kind == "story", (kind, d)
 
 

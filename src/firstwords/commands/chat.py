@@ -136,10 +136,13 @@ def main(config: Chat) -> None:
             import readline  # noqa: F401 - gives input() line editing and history
         shared.say(f"Talking with {loaded.label}. /help lists what else you can do, /quit leaves.")
     for line in _lines("you> " if is_terminal else ""):
-        if is_terminal:
-            print("\033[32m" + loaded.label.partition("/")[0] + ">\033[0m ", end="", flush=True)
         try:
-            talk.ask(line) if not line.startswith("/") else obey(talk, line)
+            if line.startswith("/"):
+                obey(talk, line)
+                continue
+            if is_terminal:
+                print(f"\033[32m{loaded.label.partition('/')[0]}>\033[0m ", end="", flush=True)
+            talk.ask(line)
         except UserError as error:
             shared.say(f"{error}")
         except EOFError:

@@ -14,7 +14,7 @@ from tyro.conf import Positional
 from firstwords.commands import shared
 from firstwords.config import UserError
 
-EXAM_SLOTS = 16  # answers generated at a time
+EXAM_SLOTS = 32  # answers generated at a time
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Evaluate:
     bpb: list[str] = field(default_factory=list)
     """Bits per byte on these files or folders (every byte is scored)."""
     context: int = 0
-    """Tokens of the sliding window for --bpb (0 = the model's own context)."""
+    """Tokens of the sliding window for --bpb (0 = the context it was trained on)."""
     exam: bool = False
     """Ask the exam's questions about the built-in world."""
     limit: int = 0
@@ -59,9 +59,10 @@ def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
     """{bits_per_byte, bytes, tokens, ...} on the documents of the named files."""
     from firstwords.data.sources import SourceStats, documents
     from firstwords.eval.bpb import bits_per_byte
+    from firstwords.model.hub import trained_context
 
     stats = SourceStats()
-    context = config.context or loaded.context
+    context = config.context or trained_context(loaded.directory) or loaded.context
     result = bits_per_byte(loaded.model, loaded.tokenizer, documents(config.bpb, stats), context)
     for note in stats.notes:
         shared.say(note)

@@ -77,7 +77,7 @@ def show(rows: list[dict[str, Any]]) -> None:
         table.add_column(title, justify=justify, no_wrap=title != "measured")
     for row in rows:
         mark = "*" if row["promoted"] else ""
-        shape = f"{row['layers']} x {row['width']}, vocabulary {row['vocab_size']:,}" if row["vocab_size"] else ""
+        shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
         table.add_row(row["ref"] + mark, short(row["parameters"]), shape, f"{row['bytes'] / 1e6:.1f} MB",
                       str(row["created"])[:16].replace("T", " "), measured(row["metrics"]))  # fmt: skip
     Console(highlight=False).print(table)

@@ -24,6 +24,7 @@ from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 
 SMALL_GEMM = 1_000_000  # below this rows * inner * columns OpenBLAS multiplies without packing, twice as fast
+TILE_ROWS = 16  # rows of one such product
 MIN_COLUMNS = 128  # a narrower piece would waste more than it gains
 LEAN_MAX_PARAMS = 30_000_000  # beyond, weights are read from memory and starting operations no longer matters
 SAFE_EXPONENT = 80.0  # exp of +-80, summed over any context, neither overflows nor vanishes in fp32
@@ -53,59 +54,71 @@ class TorchDecoder:
         lengths[idle & (lengths >= cache.max_length)] -= 1
         return self.model(ids_BT, cache=cache)[:, 0]
 
+    def prefill(self, ids: list[int], slot: int) -> None:
+        """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
+        self.cache.select(slot, slot + 1)
+        self.model.hidden(torch.tensor([ids], device=self.cache.device), cache=self.cache)
+
 
 class _Matrix:
-    """x_BI @ weight_IO (+ bias), cut into pieces of columns that stay below the small-matrix limit of
+    """x_BI @ weight_IO (+ bias), in tiles of rows and pieces of columns below the small-matrix limit of
     OpenBLAS.
+
+    Tiles also keep OpenBLAS from starting threads, which at these sizes wait for one another longer than they
+    work. A matrix too deep for tiles is multiplied whole.
     """
 
-    def __init__(self, weight_OI: np.ndarray, bias_O: np.ndarray | None, rows: int) -> None:
+    def __init__(self, weight_OI: np.ndarray, bias_O: np.ndarray | None) -> None:
         self.size, inner = weight_OI.shape
-        self.inner = inner
-        columns = SMALL_GEMM // (rows * inner) // 16 * 16
-        pieces = -(-self.size // columns) if columns >= MIN_COLUMNS else 1
+        columns = SMALL_GEMM // (TILE_ROWS * inner) // 16 * 16
+        self.is_tiled = columns >= min(MIN_COLUMNS, self.size)
+        pieces = -(-self.size // columns) if self.is_tiled else 1
         self.columns = -(-self.size // pieces // 16) * 16 if pieces > 1 else self.size
         padded = np.zeros((pieces * self.columns, inner), dtype=np.float32)
         padded[: self.size] = weight_OI
         self.pieces_PIO = np.ascontiguousarray(padded.reshape(pieces, self.columns, inner).transpose(0, 2, 1))
+        self.operand = self.pieces_PIO[0] if pieces == 1 else self.pieces_PIO
         self.bias_O = None if bias_O is None else np.ascontiguousarray(bias_O, dtype=np.float32)
 
-    def output(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """A buffer as (what matmul writes to, what the caller reads: (rows, size))."""
-        pieces = self.pieces_PIO.shape[0]
-        whole = np.zeros((rows, pieces * self.columns), dtype=np.float32)
-        if pieces == 1:
-            return whole, whole[:, : self.size]
-        return whole.reshape(rows, pieces, self.columns).transpose(1, 0, 2), whole[:, : self.size]
-
-    @property
-    def operand(self) -> np.ndarray:
-        return self.pieces_PIO[0] if len(self.pieces_PIO) == 1 else self.pieces_PIO
+    def views(self, source: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows,
+        size).
+        """
+        num_rows, pieces = len(source), len(self.pieces_PIO)
+        whole = np.zeros((num_rows, pieces * self.columns), dtype=np.float32)
+        result = whole[:rows, : self.size]
+        if num_rows > TILE_ROWS and self.is_tiled:
+            tiles = num_rows // TILE_ROWS
+            written = whole.reshape(tiles, TILE_ROWS, pieces, self.columns).transpose(0, 2, 1, 3)
+            return source.reshape(tiles, 1, TILE_ROWS, -1), written, result
+        if pieces > 1:
+            return source, whole.reshape(num_rows, pieces, self.columns).transpose(1, 0, 2), result
+        return source, whole, result
 
 
 class _Layer:
     """The fused matrices of one block."""
 
-    def __init__(self, block: torch.nn.Module, rows: int) -> None:
+    def __init__(self, block: torch.nn.Module) -> None:
         attention, mlp = block.self_attn, block.mlp
         scale = math.sqrt(attention.q_proj.in_features)  # x / rms(x) = x * sqrt(D) / |x|
         projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        self.qkv = _fused(projections, rows, block.input_layernorm, scale)
-        self.out = _fused((attention.o_proj,), rows)
+        self.qkv = _fused(projections, block.input_layernorm, scale)
+        self.out = _fused((attention.o_proj,))
         gain = block.post_attention_layernorm
         # silu(g) * u = (-g / (1 + exp(-g))) * (-u): the minus signs are free in the weights
-        self.gate_up = _fused((mlp.gate_proj, mlp.up_proj), rows, gain, -scale, bias_scale=-1.0)
-        self.down = _fused((mlp.down_proj,), rows)
+        self.gate_up = _fused((mlp.gate_proj, mlp.up_proj), gain, -scale, bias_scale=-1.0)
+        self.down = _fused((mlp.down_proj,))
 
 
-def _fused(linears, rows: int, norm=None, scale: float = 1.0, bias_scale: float = 1.0) -> _Matrix:
+def _fused(linears, norm=None, scale: float = 1.0, bias_scale: float = 1.0) -> _Matrix:
     weight = torch.cat([linear.weight.detach().float() for linear in linears])
     if norm is not None:
         weight = weight * (norm.weight.detach().float() * scale)
     bias = None
     if linears[0].bias is not None:
         bias = torch.cat([linear.bias.detach().float() for linear in linears]).numpy() * bias_scale
-    return _Matrix(weight.numpy(), bias, rows)
+    return _Matrix(weight.numpy(), bias)
 
 
 class NumpyDecoder:
@@ -126,11 +139,11 @@ class NumpyDecoder:
 
     @torch.no_grad()
     def refresh(self) -> None:
-        model, config, rows = self.model, self.config, min(self.cache.num_slots, 32)
+        model, config = self.model, self.config
         D = config.hidden_size
         self._table_VD = model.model.embed_tokens.weight.detach().float().numpy().copy()
-        self._layers = [_Layer(block, rows) for block in model.model.layers]
-        self._head = _fused((model.lm_head,), rows, model.model.norm, math.sqrt(D))
+        self._layers = [_Layer(block) for block in model.model.layers]
+        self._head = _fused((model.lm_head,), model.model.norm, math.sqrt(D))
         cos, sin = model.rope_cos.float().numpy(), model.rope_sin.float().numpy()
         self._cos_TN = np.concatenate([cos, cos], axis=1)
         self._sin_TN = np.concatenate([-sin, sin], axis=1)
@@ -174,10 +187,7 @@ class NumpyDecoder:
             slots, places = active + first, lengths_B[active]
             lengths_B = np.minimum(lengths_B, cache.max_length - 1)
         longest = int(places.max()) + 1
-        cache.reserve(longest)
-        if self._version != cache.version:  # the storage has moved: fetch the views of it again
-            self._stores = [layer.numpy() for layer in cache.storage]
-            self._version = cache.version
+        self._reserve(longest)
         buffers = self._buffers.get(B)
         if buffers is None:
             buffers = self._buffers[B] = _Buffers(self, B)
@@ -191,10 +201,40 @@ class NumpyDecoder:
         np.take(self._table_VD, ids_B, axis=0, out=buffers.x)
         with np.errstate(over="ignore"):
             for index, layer in enumerate(self._layers):
-                self._block(layer, self._stores[index], cos[index], sin[index], rows_step)
+                self._project(layer, cos[index], sin[index], buffers)
+                self._attend(self._stores[index], rows_step)
+                self._transform(layer, buffers)
             self._normalise(buffers)
-            np.matmul(buffers.h, self._head.operand, out=buffers.head_out)
+            np.matmul(buffers.head_in, self._head.operand, out=buffers.head_out)
         return buffers.logits
+
+    def prefill(self, ids: list[int], slot: int) -> None:
+        """As `TorchDecoder.prefill`. Here the rows are the tokens of one slot."""
+        cache, T = self.cache, len(ids)
+        start, end = int(cache.lengths[slot]), int(cache.lengths[slot]) + T
+        self._reserve(end)
+        buffers = _Buffers(self, T, has_head=False)
+        hidden = np.arange(end) > np.arange(start, end)[:, None]
+        heads = self.config.num_attention_heads // self.config.num_key_value_heads
+        bias = np.repeat(np.where(hidden, np.float32(-np.inf), np.float32(0)), heads, axis=0)
+        cos = self._cos_TN[start:end][:, None] * self._gain_cos
+        sin = self._sin_TN[start:end][:, None] * self._gain_sin
+        np.take(self._table_VD, np.array(ids), axis=0, out=buffers.x)
+        with np.errstate(over="ignore"):
+            for index, layer in enumerate(self._layers):
+                self._project(layer, cos[index], sin[index], buffers)
+                store = self._stores[index][:, slot]
+                store[:, :, start:end] = buffers.kv.transpose(1, 2, 0, 3)
+                if index == len(self._layers) - 1:
+                    break  # nobody reads what comes after the last keys and values of a prompt
+                self._attend_prompt(store[:, :, :end], bias, buffers)
+                self._transform(layer, buffers)
+
+    def _reserve(self, length: int) -> None:
+        self.cache.reserve(length)
+        if self._version != self.cache.version:  # the storage has moved: fetch the views of it again
+            self._stores = [layer.numpy() for layer in self.cache.storage]
+            self._version = self.cache.version
 
     def _normalise(self, buffers: _Buffers) -> None:
         x, squares = buffers.x, buffers.squares
@@ -203,10 +243,10 @@ class NumpyDecoder:
         np.sqrt(squares, out=squares)
         np.divide(x, buffers.squares_B1, out=buffers.h)
 
-    def _block(self, layer: _Layer, store: np.ndarray, cos, sin, step: _Step) -> None:
-        b = step.buffers
+    def _project(self, layer: _Layer, cos: np.ndarray, sin: np.ndarray, b: _Buffers) -> None:
+        """x -> normalised, rotated and scaled queries, keys, and values, all in b.qkv."""
         self._normalise(b)
-        np.matmul(b.h, layer.qkv.operand, out=b.qkv_out)
+        np.matmul(b.qkv_in, layer.qkv.operand, out=b.qkv_out)
         if layer.qkv.bias_O is not None:
             np.add(b.qkv, layer.qkv.bias_O, out=b.qkv)
         np.multiply(b.swapped, sin.reshape(b.turned.shape), out=b.turned)
@@ -218,29 +258,54 @@ class NumpyDecoder:
         np.add(b.qk, b.turned_flat, out=b.qk)
         if self.config.qk_norm:
             np.divide(b.qk, b.head_squares_1, out=b.qk)
+
+    def _attend(self, store: np.ndarray, step: _Step) -> None:
+        """Every row stores its key and value and looks at its own slot."""
+        b = step.buffers
         if step.single is not None:
             store[:, step.first, :, step.single] = b.kv[0]
         else:
             store[:, step.slots, :, step.places] = b.kv if step.active is None else b.kv[step.active]
         held = store[:, step.first : step.last, :, : step.longest]
         scores = np.matmul(b.q, held[0].swapaxes(-1, -2))
-        if step.bias is not None:
-            np.add(scores, step.bias, out=scores)
+        total = self._exponentials(scores, step.bias)
+        np.matmul(scores, held[1], out=b.mixed)
+        np.divide(b.mixed, total, out=b.mixed)
+
+    def _attend_prompt(self, held: np.ndarray, bias: np.ndarray, b: _Buffers) -> None:
+        """All rows look at one slot, each at what stands before it and at itself."""
+        T, K, G, N = b.q.shape
+        for start in range(0, T, TILE_ROWS):
+            rows = slice(start, min(start + TILE_ROWS, T))
+            queries = b.q[rows].transpose(1, 0, 2, 3).reshape(K, -1, N)
+            scores = np.matmul(queries, held[0].swapaxes(-1, -2))
+            total = self._exponentials(scores, bias[start * G : rows.stop * G])
+            mixed = np.matmul(scores, held[1]) / total
+            b.mixed[rows] = mixed.reshape(K, -1, G, N).transpose(1, 0, 2, 3)
+
+    def _exponentials(self, scores: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """Turns scores into unnormalised attention weights in place; returns their sums over the last
+        axis.
+        """
+        if bias is not None:
+            np.add(scores, bias, out=scores)
         if self._needs_max:
             np.subtract(scores, scores.max(-1, keepdims=True), out=scores)
         np.exp(scores, out=scores)
-        np.matmul(scores, held[1], out=b.mixed)
-        np.divide(b.mixed, np.add.reduce(scores, axis=-1, keepdims=True), out=b.mixed)
-        _add_product(b.mixed_flat, layer.out, b.out_out, b.out, b.x)
+        return np.add.reduce(scores, axis=-1, keepdims=True)
+
+    def _transform(self, layer: _Layer, b: _Buffers) -> None:
+        """x += attention's output projection; x += feed-forward network."""
+        _add_product(b.out_in, layer.out, b.out_out, b.out, b.x)
         self._normalise(b)
-        np.matmul(b.h, layer.gate_up.operand, out=b.gate_up_out)
+        np.matmul(b.gate_up_in, layer.gate_up.operand, out=b.gate_up_out)
         if layer.gate_up.bias_O is not None:
             np.add(b.gate_up, layer.gate_up.bias_O, out=b.gate_up)
         np.exp(b.gate, out=b.acted)
         np.add(b.acted, 1.0, out=b.acted)
         np.divide(b.gate, b.acted, out=b.acted)
         np.multiply(b.acted, b.up, out=b.acted)
-        _add_product(b.acted, layer.down, b.down_out, b.down, b.x)
+        _add_product(b.down_in, layer.down, b.down_out, b.down, b.x)
 
 
 def _add_product(operand, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray) -> None:
@@ -265,34 +330,38 @@ class _Step:
 class _Buffers:
     """Working memory for B rows with all the views of it that a step needs, made once."""
 
-    def __init__(self, decoder: NumpyDecoder, B: int) -> None:
+    def __init__(self, decoder: NumpyDecoder, B: int, has_head: bool = True) -> None:
         config, layer = decoder.config, decoder._layers[0]
         D, F, N = config.hidden_size, config.intermediate_size, config.head_dim
         H, K = config.num_attention_heads, config.num_key_value_heads
 
-        def new(*shape: int) -> np.ndarray:
-            return np.zeros(shape, dtype=np.float32)
+        padded = B if B <= TILE_ROWS else -(-B // TILE_ROWS) * TILE_ROWS
 
-        self.x, self.h, self.squares = new(B, D), new(B, D), new(B)
+        def new(columns: int) -> np.ndarray:
+            return np.zeros((padded, columns), dtype=np.float32)
+
+        self.x, normed, acted, mixed = new(D)[:B], new(D), new(F), new(H * N)
+        self.h, self.acted = normed[:B], acted[:B]
+        self.mixed = mixed[:B].reshape(B, K, H // K, N)
+        self.squares = np.zeros(B, dtype=np.float32)
         self.squares_B1 = self.squares[:, None]
-        self.qkv_out, self.qkv = layer.qkv.output(B)
+        self.qkv_in, self.qkv_out, self.qkv = layer.qkv.views(normed, B)
         heads = self.qkv.reshape(B, H + 2 * K, N)
         self.qk = heads[:, : H + K]
         self.swapped = self.qk.reshape(B, H + K, 2, N // 2)[:, :, ::-1]
-        self.turned = new(B, H + K, 2, N // 2)
+        self.turned = np.zeros((B, H + K, 2, N // 2), dtype=np.float32)
         self.turned_flat = self.turned.reshape(B, H + K, N)
-        self.head_squares = new(B, H + K)
+        self.head_squares = np.zeros((B, H + K), dtype=np.float32)
         self.head_squares_1 = self.head_squares[..., None]
         self.q = heads[:, :H].reshape(B, K, H // K, N)
         self.kv = heads[:, H:].reshape(B, 2, K, N)
-        self.mixed = new(B, K, H // K, N)
-        self.mixed_flat = self.mixed.reshape(B, H * N)
-        self.out_out, self.out = layer.out.output(B)
-        self.gate_up_out, self.gate_up = layer.gate_up.output(B)
+        self.out_in, self.out_out, self.out = layer.out.views(mixed, B)
+        self.gate_up_in, self.gate_up_out, self.gate_up = layer.gate_up.views(normed, B)
         self.gate, self.up = self.gate_up[:, :F], self.gate_up[:, F:]
-        self.acted = new(B, F)
-        self.down_out, self.down = layer.down.output(B)
-        self.head_out, logits = decoder._head.output(B)
-        self.logits = torch.from_numpy(logits)
-        for view, base in ((self.swapped, self.qkv), (self.q, self.qkv), (self.kv, self.qkv)):
+        self.down_in, self.down_out, self.down = layer.down.views(acted, B)
+        if has_head:
+            self.head_in, self.head_out, logits = decoder._head.views(normed, B)
+            self.logits = torch.from_numpy(logits)
+        views = ((self.swapped, self.qkv), (self.q, self.qkv), (self.kv, self.qkv), (self.mixed, mixed))
+        for view, base in views:
             assert np.shares_memory(view, base), "a reshape copied: the decoder would read stale numbers"

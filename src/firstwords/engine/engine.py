@@ -238,11 +238,8 @@ class Engine:
             if not request.has_started:
                 self._start(request)
                 continue
-            slot = request.slot
-            self.cache.select(slot, slot + 1)
-            ids_BT = torch.tensor([request.prompt_ids[first:last]], device=self.device)
-            self.model.hidden(ids_BT, cache=self.cache)
-            self.cache.advance(last - first)
+            self._the_decoder().prefill(request.prompt_ids[first:last], request.slot)
+            self.cache.lengths[request.slot] += last - first
             budget -= last - first
             self._computed(request, last)
 
@@ -265,6 +262,12 @@ class Engine:
         if request.state == DECODE:
             self._batch = None
 
+    def _the_decoder(self) -> NumpyDecoder | TorchDecoder:
+        if self._decoder is None:
+            lean = NumpyDecoder.supports(self.model, self.cache)
+            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
+        return self._decoder
+
     def _new_batch(self) -> Batch | None:
         for one, other in self.scheduler.compaction():
             self.cache.swap(one, other)
@@ -274,13 +277,10 @@ class Engine:
         requests = self.scheduler.decoding()
         if not requests:
             return None
-        if self._decoder is None:
-            lean = NumpyDecoder.supports(self.model, self.cache)
-            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
         return Batch(requests, self.model.config.vocab_size, self.device)
 
     def _decode(self, batch: Batch) -> list[Token]:
-        logits_BV = self._decoder.step(batch.ids_B, batch.first, batch.active)
+        logits_BV = self._the_decoder().step(batch.ids_B, batch.first, batch.active)
         if batch.active is not None:
             logits_BV = logits_BV[torch.from_numpy(batch.active).to(self.device)]
         tokens_B = sample(logits_BV, batch.params, batch.counters, batch.seen_BV)

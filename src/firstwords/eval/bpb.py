@@ -1,11 +1,13 @@
 """Bits per byte of a text under a model: the one number that compares models with different tokenizers.
 
-Every byte is scored. A document is `<|endoftext|>` followed by its tokens; windows of T = context tokens slide over it by
-T/2. The first window scores all its tokens, each later one only those that no earlier window scored, so that (away from a
-document's beginning) every token is predicted from at least T/2 tokens before it. The sum of the text tokens' nats, divided
-by ln 2 and by the UTF-8 bytes of the text, is the result. The separator itself is never scored.
+Every byte is scored. A document is `<|endoftext|>` followed by its tokens; windows of T = context tokens
+slide over it by T/2. The first window scores all its tokens, each later one only those that no earlier window
+scored, so that (away from a document's beginning) every token is predicted from at least T/2 tokens before
+it. The sum of the text tokens' nats, divided by ln 2 and by the UTF-8 bytes of the text, is the result. The
+separator itself is never scored.
 
-`score_tokens` knows no model, only a function from ids to logits: other people's models are scored by the same lines.
+`score_tokens` knows no model, only a function from ids to logits: other people's models are scored by the
+same lines.
 
 Axes: B rows, T tokens of a row, V vocabulary.
 """
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from firstwords.model.transformer import Transformer
     from firstwords.tokenizer.fast import Tokenizer
 
-LogitsFn = Callable[[Tensor], Tensor]  # ids_BT (int64) -> logits_BTV; causal: the right end of a row never changes its left
+LogitsFn = Callable[
+    [Tensor], Tensor
+]  # ids_BT (int64) -> logits_BTV; causal: the right end of a row never changes its left
 UNSCORED = -100
 LOGIT_ELEMENTS = 1 << 23  # logits held at once (32 MiB in fp32) decide the rows of a batch
 HELD_BATCHES = 16  # windows of so many batches are sorted by length together, to waste little on padding
@@ -37,7 +41,9 @@ MAX_ROWS = 64
 
 @dataclass(frozen=True)
 class BpbResult:
-    """What was scored, and the result. `tokens` are text tokens; `nats` is the sum of their -log probabilities."""
+    """What was scored, and the result. `tokens` are text tokens; `nats` is the sum of their -log
+    probabilities.
+    """
 
     bits_per_byte: float
     bytes: int
@@ -57,14 +63,17 @@ def bits_per_byte(
     context: int | None = None,
     batch_rows: int | None = None,
 ) -> BpbResult:
-    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with the text.
+    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with
+    the text.
 
     Raises UserError for a context that the model does not have and for no text at all.
     """
     limit = model.config.max_position_embeddings
     context = limit if context is None else context
     if not 2 <= context <= limit:
-        raise UserError(f"a context of {context} tokens is not possible here: use 2 to {limit}, which this model can read")
+        raise UserError(
+            f"a context of {context} tokens is not possible here: use 2 to {limit}, which this model can read"
+        )
     device = next(model.parameters()).device
 
     def logits(ids_BT: Tensor) -> Tensor:
@@ -85,11 +94,12 @@ def score_documents(
     context: int,
     batch_rows: int = 8,
 ) -> BpbResult:
-    """`bits_per_byte` for any model: `encode` must give ids without special tokens, `bos_id` is put before each document.
+    """`bits_per_byte` for any model: `encode` must give ids without special tokens, `bos_id` is put before
+    each document.
 
-    bos_id None is for models without a separator (say, characters only): then the first token of each document has nothing
-    before it and counts as ln V nats, which is what knowing nothing costs. Raises UserError when there is nothing to score.
-    """
+    bos_id None is for models without a separator (say, characters only): then the first token of each
+    document has nothing before it and counts as ln V nats, which is what knowing nothing costs. Raises
+    UserError when there is nothing to score."""
     counts = {"bytes": 0, "tokens": 0, "documents": 0}
     unpredicted = 0
 
@@ -113,8 +123,8 @@ def score_documents(
 
 
 def windows(num_targets: int, context: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, first) of each window: it reads ids[start:stop] and scores what follows from the `first`-th on,
-    that is, its predictions of ids[start + first + 1 : stop + 1].
+    """(start, stop, first) of each window: it reads ids[start:stop] and scores what follows from the
+    `first`-th on, that is, its predictions of ids[start + first + 1 : stop + 1].
 
     >>> list(windows(10, 4))
     [(0, 4, 0), (2, 6, 2), (4, 8, 2), (6, 10, 2)]
@@ -133,7 +143,9 @@ def windows(num_targets: int, context: int) -> Iterator[tuple[int, int, int]]:
 def score_tokens(
     logits_fn: LogitsFn, sequences: Iterable[Sequence[int]], context: int, batch_rows: int
 ) -> tuple[float, int]:
-    """(sum of nats of every token but the first of each sequence, size of the vocabulary as the logits have it)."""
+    """(sum of nats of every token but the first of each sequence, size of the vocabulary as the logits have
+    it).
+    """
     nats, vocab_size = 0.0, 0
     held: list[tuple[list[int], int]] = []
     with torch.no_grad():

@@ -80,7 +80,8 @@ def interval_bars(rows: Sequence[tuple[str, float, float, float, int]]) -> str:
         parts.append(f'<text class="name" x="{left - 12}" y="{middle + 5}" text-anchor="end">{escape(name)}</text>')
         parts.append(f'<rect class="bar" x="{left}" y="{top}" width="{max(rate * scale, 1):.1f}" height="22" rx="4"/>')
         a, b = left + low * scale, left + high * scale
-        parts.append(f'<path class="whisker" d="M{a:.1f} {middle - 5}v10M{b:.1f} {middle - 5}v10M{a:.1f} {middle}H{b:.1f}"/>')
+        ends = f"M{a:.1f} {middle - 5}v10M{b:.1f} {middle - 5}v10"
+        parts.append(f'<path class="whisker" d="{ends}M{a:.1f} {middle}H{b:.1f}"/>')
         parts.append(f'<text class="value" x="{WIDTH - right + 16}" y="{middle + 5}">{rate:.1%}'
                      f'<tspan class="n" dx="8">of {n:,}</tspan></text>')  # fmt: skip
     return _svg(height, "rates with their intervals", parts)

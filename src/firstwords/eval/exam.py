@@ -1,18 +1,19 @@
 """The exam on the built-in world: what a model knows, admits and manages, in a table of rates with intervals.
 
     run_exam(Engine(model, tokenizer, num_slots=32), tokenizer)
-    -> {"told": {"rate": .91, "low": .87, "high": .94, "n": 240, "right": 218}, "told_refused": ..., "examples": [...]}
+    -> {"told": {"rate": .91, "low": .87, "high": .94, "n": 240}, ...}
 
 | part | the rate of |
 |---|---|
 | told | right answers to held-out phrasings of facts that the text told |
-| told_refused | "I don't know" to those same questions (smaller is better) |
+| two_steps | right answers about a told person's told friend or parent |
+| told_refused | "I don't know" to the questions of `told` (smaller is better) |
 | never_told_abstained | "I don't know" to questions on what nobody ever told |
 | instructions | answers that do what was asked |
 | stops | answers that end by themselves, over all questions |
 
-The questions and the program that marks the answers are in `world/exam.py`; here they are asked: greedily, all at once in
-the engine's slots, in the chat format of training.
+The questions and the program that marks the answers are in `world/exam.py`; here they are asked: greedily,
+all at once in the engine's slots, in the chat format of training.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.sampling import SamplingParams
 from firstwords.tokenizer.chat import render
+from firstwords.world import exam
 
 if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 80
 STORY_TOKENS = 160
-ASKED_AT_ONCE = 128  # questions between two calls of `progress`; many more than slots, so that these stay full
+ASKED_AT_ONCE = (
+    128  # questions between two calls of `progress`; many more than slots, so that these stay full
+)
 EXAMPLES_PER_PART = 6
-Z95 = 1.959964  # standard deviations of a 95 % interval
-NAMES = {"never_told": "never_told_abstained"}  # a part is named by what its rate means
 
 
 def run_exam(
@@ -47,32 +49,33 @@ def run_exam(
 ) -> dict[str, Any]:
     """Ask every question (of each part the first `limit`) and mark the answers.
 
-    progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's 95 %), n and
-    right; `examples`, unedited rows in even steps through each part; `too_long`, questions that the model's context cannot
-    hold, which count as wrong; and `seconds`.
+    progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's
+    95 %) and n; `examples`, unedited rows in even steps through each part; `too_long`, questions that the
+    model's context cannot hold, which count as wrong; and `seconds`.
     """
-    from firstwords.world import exam
-    from firstwords.world.chat_checks import abstains
-
     began = time.perf_counter()
     asked = first_of_each_part(exam.questions() if questions is None else questions, limit)
     answers = ask(engine, tokenizer, asked, progress)
-    outcomes: dict[str, list[bool]] = defaultdict(list)
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for question, (answer, stopped) in zip(asked, answers, strict=True):
-        part = NAMES.get(question.part, question.part)
-        right = bool(answer is not None and exam.score(question, answer, stopped))
-        outcomes[part].append(right)
-        outcomes["stops"].append(stopped)
-        if part == "told":
-            outcomes["told_refused"].append(answer is not None and abstains(answer))
-        rows[part].append({"part": part, "messages": question.messages, "answer": answer or "", "right": right,
-                           "stopped": stopped})  # fmt: skip
-    result: dict[str, Any] = {part: rate(marks) for part, marks in sorted(outcomes.items())}
-    result["examples"] = [row for part in sorted(rows) for row in evenly(rows[part], EXAMPLES_PER_PART)]
+    results = [
+        (question, answer or "", stopped) for question, (answer, stopped) in zip(asked, answers, strict=True)
+    ]
+    table = exam.report(results)
+    result: dict[str, Any] = {part: figures for part, figures in table.items() if figures["n"]}
+    result["examples"] = examples(results)
     result["too_long"] = sum(answer is None for answer, _ in answers)
     result["seconds"] = round(time.perf_counter() - began, 2)
     return result
+
+
+def examples(results: Sequence[tuple[Question, str, bool]]) -> list[dict[str, Any]]:
+    """Unedited rows {part, messages, answer, right, stopped}, a few of each part, chosen by place alone."""
+    by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for question, answer, stopped in results:
+        row = {"part": question.part, "messages": list(question.messages), "answer": answer}
+        by_part[question.part].append(
+            row | {"right": exam.score(question, answer, stopped), "stopped": stopped}
+        )
+    return [row for rows in by_part.values() for row in evenly(rows, EXAMPLES_PER_PART)]
 
 
 def ask(
@@ -81,7 +84,9 @@ def ask(
     questions: Sequence[Question],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[str | None, bool]]:
-    """(answer, whether it stopped by itself) of each question; answer None where the prompt fills the whole context."""
+    """(answer, whether it stopped by itself) of each question; answer None where the prompt fills the whole
+    context.
+    """
     prompts = [render(question.messages, tokenizer, add_generation_prompt=True)[0] for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
@@ -109,19 +114,6 @@ def first_of_each_part(questions: Sequence[Question], limit: int | None) -> list
         if limit is None or taken[question.part] <= limit:
             chosen.append(question)
     return chosen
-
-
-def rate(marks: Sequence[bool]) -> dict[str, float]:
-    """Share of true marks, its 95 % interval (Wilson 1927: honest near 0 and 1 and for few questions), n and right.
-
-    >>> rate([True] * 9 + [False])
-    {'rate': 0.9, 'low': 0.5958499826324434, 'high': 0.9821238174874163, 'n': 10, 'right': 9}
-    """
-    n, right = len(marks), sum(marks)
-    share, z2 = right / n, Z95 * Z95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * ((share * (1 - share) + z2 / (4 * n)) / n) ** 0.5 / (1 + z2 / n)
-    return {"rate": share, "low": max(0.0, middle - half), "high": min(1.0, middle + half), "n": n, "right": right}
 
 
 def evenly(rows: Sequence[Any], count: int) -> list[Any]:

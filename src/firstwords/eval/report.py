@@ -21,6 +21,7 @@ STAGES = {
 }
 PARTS = {
     "told": "facts it was told",
+    "two_steps": "facts in two steps",
     "never_told_abstained": "abstains on unknowns",
     "told_refused": "wrongly abstains",
     "instructions": "follows instructions",
@@ -62,7 +63,10 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
     exam = exam_rows(facts.get("exam") or {})
     answers = facts.get("answers") or {}
     prompts = list(dict.fromkeys(p for by_prompt in answers.values() for p in by_prompt))
-    asked = [{"prompt": p, "answers": [{"stage": s, "text": a[p]} for s, a in answers.items() if p in a]} for p in prompts]
+    asked = [
+        {"prompt": p, "answers": [{"stage": stage, "text": said[p]} for stage, said in answers.items() if p in said]}
+        for p in prompts
+    ]
     plan = next((card["plan"] for card in cards.values() if card.get("plan")), None)
     return {
         "name": facts.get("name") or run_dir.name,
@@ -86,12 +90,13 @@ def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> d
     measure, label = ("bpb", "bits per byte") if name == "base" else ("loss", "loss (nats per token)")
     raw = _series(train, measure)
     held = _series([r for r in rows if r["kind"] == "eval" and "seconds" in r], measure)
-    curves = [Line("each step", raw, "faint"), Line("running median", smooth(raw), "main"), Line("held out", held, "dots")]
+    curves = [Line("each step", raw, "faint"), Line("running median", smooth(raw)), Line("held out", held, "dots")]
     rates = [Line("learning rate", _series(train, "lr"), "main")]
     samples = [
-        {"step": r["step"], "time": clock(r.get("seconds") or 0), "prompt": r.get("prompt", ""), "text": r.get("text", "")}
-        for r in rows if r["kind"] == "sample"
-    ]  # fmt: skip
+        {"step": r["step"], "time": clock(r.get("seconds") or 0), "prompt": r["prompt"], "text": r["text"]}
+        for r in rows
+        if r["kind"] == "sample"
+    ]
     return {
         "name": name, "title": title, "what": what, "has_heldout": bool(held),
         "curve": line_chart(curves, "minutes of training", label) if train else "",
@@ -117,8 +122,8 @@ def exam_rows(exam: dict[str, Any]) -> list[dict[str, Any]]:
     for key, part in exam.items():
         if isinstance(part, dict) and isinstance(part.get("rate"), int | float):
             low, high = part.get("low", part["rate"]), part.get("high", part["rate"])
-            name = PARTS.get(key, key.replace("_", " "))
-            rows.append({"key": key, "name": name, "rate": part["rate"], "low": low, "high": high, "n": part.get("n", 0)})
+            name, n = PARTS.get(key, key.replace("_", " ")), part.get("n", 0)
+            rows.append({"key": key, "name": name, "rate": part["rate"], "low": low, "high": high, "n": n})
     return rows
 
 
@@ -163,7 +168,7 @@ def plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
     for key, name in PLAN_ROWS:
         value = known.get(key)
         if value is not None:
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.2f}" if isinstance(value, float) else str(value)
+            text = {int: "{:,}", float: "{:.2f}"}.get(type(value), "{}").format(value)
             rows.append((name, f"{text} {units.get(key, '')}".strip()))
     return rows
 
@@ -172,8 +177,8 @@ def details(facts: dict[str, Any], cards: dict[str, Any]) -> list[dict[str, Any]
     """The record for those who want to repeat the run: configuration, data, code and versions."""
     groups = [{"title": "learn", "rows": _flat(facts.get("config") or {})}]
     for name, card in cards.items():
-        kept = {k: card.get(k) for k in ("created", "parent", "weights_sha256", "revision", "data", "metrics", "versions")}
-        groups.append({"title": name, "rows": _flat({k: v for k, v in kept.items() if v})})
+        wanted = ("created", "parent", "weights_sha256", "revision", "data", "metrics", "versions")
+        groups.append({"title": name, "rows": _flat({key: card[key] for key in wanted if card.get(key)})})
     return [group for group in groups if group["rows"]]
 
 

@@ -50,7 +50,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.architecture not in MODEL_TYPES:
             known = ", ".join(MODEL_TYPES)
-            raise UserError(f"the architecture {self.architecture} is not one that firstwords knows: use one of {known}")
+            raise UserError(
+                f"the architecture {self.architecture} is not one that firstwords knows: use one of {known}"
+            )
         if self.num_attention_heads % self.num_key_value_heads:
             raise UserError(
                 f"{self.num_attention_heads} attention heads cannot share {self.num_key_value_heads} key-value heads: "
@@ -139,6 +141,8 @@ class ModelConfig:
             "attention_dropout": 0.0,
             "torch_dtype": "float32",
         }
+        if self.rope_scaling:  # readers before transformers 5 look here, and would silently compute unscaled angles
+            data["rope_scaling"] = dict(self.rope_scaling)
         if self.architecture == "LlamaForCausalLM":
             data["mlp_bias"] = self.mlp_bias
         if self.architecture == "MistralForCausalLM":

@@ -33,31 +33,49 @@ def read_config(directory: str | Path) -> ModelConfig:
     """The ModelConfig of a model directory. Raises UserError when there is none or it is damaged."""
     path = Path(directory) / "config.json"
     try:
-        return ModelConfig.from_hf(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        return ModelConfig.from_hf(_read_json(path))
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory} is not a model directory: it has no config.json") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
     except KeyError as error:
         raise UserError(f"{path} lacks the entry {error}: it is not the configuration of a language model") from None
 
 
 def read_card(directory: str | Path) -> dict[str, Any]:
     """`firstwords.json` of a model directory, or {} for a model made by other tools."""
-    path = Path(directory) / "firstwords.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        return _read_json(Path(directory) / "firstwords.json")
+    except (OSError, UserError):
         return {}
 
 
+def _read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. UserError when it is damaged or closed to us, OSError when it is not there."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is damaged (it holds no JSON object): copy it again from its source")
+    return data
+
+
+def trained_context(directory: Path) -> int | None:
+    """Tokens of the rows that a model was pre-trained on, from its card; None for models made by other tools."""
+    plan = read_card(directory).get("plan") or {}
+    return (plan.get("shape") or {}).get("context")
+
+
 def weight_files(directory: str | Path) -> list[Path]:
-    """The safetensors files of a model: one, or those that the index names."""
+    """The safetensors files of a model: one, or those that the index names. Raises UserError for a damaged index."""
     directory = Path(directory)
-    if (directory / INDEX).exists():
-        names = json.loads((directory / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
-        return [directory / name for name in sorted(set(names))]
-    return [directory / WEIGHTS]
+    if not (directory / INDEX).exists():
+        return [directory / WEIGHTS]
+    weight_map = _read_json(directory / INDEX).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise UserError(f"{directory / INDEX} is damaged (it has no weight_map): copy it again from its source")
+    return [directory / name for name in sorted(set(weight_map.values()))]
 
 
 def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Transformer:
@@ -66,11 +84,7 @@ def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device
     Raises UserError for a missing or cut file, missing or unexpected keys, or a wrong shape, naming each.
     """
     config = read_config(directory)
-    with torch.device("meta"):
-        model = Transformer(config)
-    model = model.to_empty(device=device)
-    model.tie_weights()
-    _fill_buffers(model)
+    model = Transformer(config).to(device)
     own = dict(model.named_parameters())  # a tied head appears once, under the table's name
     missing, unexpected = set(own), []
     for path in weight_files(directory):
@@ -88,21 +102,16 @@ def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device
     return model.to(dtype) if dtype != torch.float32 else model
 
 
-def _fill_buffers(model: Transformer) -> None:
-    from firstwords.model.transformer import rope_tables
-
-    cos, sin = rope_tables(model.config)
-    model.rope_cos.copy_(cos)
-    model.rope_sin.copy_(sin)
-
-
 def _tensors(path: Path):
     try:
+        path.open("rb").close()  # safe_open calls a file that may not be read a missing one
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - safe_open is not a dict
                 yield name, file.get_tensor(name)
     except FileNotFoundError:
         raise UserError(f"the weights {path} are missing: copy the whole model directory again") from None
+    except OSError as error:
+        raise UserError(f"cannot read the weights {path}: {error.strerror or error}") from None
     except SafetensorError as error:
         raise UserError(f"the weights {path} are damaged ({error}): copy the file again") from None
 
@@ -148,11 +157,20 @@ def save_model(
 
 
 def replace_directory(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; a directory that was there is moved out of the way first and removed last."""
+    """Rename `new` to `target`; a directory that was there is moved out of the way first and removed last.
+
+    When the second rename fails, the old directory is moved back. A kill between the two leaves it beside as `.old`.
+    """
     old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         os.replace(target, old)
-    os.replace(new, target)
+    try:
+        os.replace(new, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     from firstwords.model.cache import KVCache
 
 
+class Linear(nn.Linear):
+    """Weights stay as memory had them until `init_weights` or a checkpoint fills them: starting up costs nothing."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Embedding(nn.Embedding):
+    def reset_parameters(self) -> None:
+        pass
+
+
 class RMSNorm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -53,10 +65,10 @@ class Attention(nn.Module):
         super().__init__()
         D, N = config.hidden_size, config.head_dim
         self.num_heads, self.num_kv_heads, self.head_dim = config.num_attention_heads, config.num_key_value_heads, N
-        self.q_proj = nn.Linear(D, self.num_heads * N, bias=config.qkv_bias)
-        self.k_proj = nn.Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
-        self.v_proj = nn.Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
-        self.o_proj = nn.Linear(self.num_heads * N, D, bias=config.o_bias)
+        self.q_proj = Linear(D, self.num_heads * N, bias=config.qkv_bias)
+        self.k_proj = Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
+        self.v_proj = Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
+        self.o_proj = Linear(self.num_heads * N, D, bias=config.o_bias)
         self.q_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
 
@@ -80,12 +92,14 @@ class MLP(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         D, hidden, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
-        self.gate_proj = nn.Linear(D, hidden, bias=bias)
-        self.up_proj = nn.Linear(D, hidden, bias=bias)
-        self.down_proj = nn.Linear(hidden, D, bias=bias)
+        self.gate_proj = Linear(D, hidden, bias=bias)
+        self.up_proj = Linear(D, hidden, bias=bias)
+        self.down_proj = Linear(hidden, D, bias=bias)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        return fused_linear(swiglu(fused_linear(x_BTD, self.gate_proj), fused_linear(x_BTD, self.up_proj)), self.down_proj)
+        return fused_linear(
+            swiglu(fused_linear(x_BTD, self.gate_proj), fused_linear(x_BTD, self.up_proj)), self.down_proj
+        )
 
 
 class Block(nn.Module):
@@ -104,7 +118,7 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
@@ -117,7 +131,7 @@ class Transformer(nn.Module):
         self.config = config
         self.compute_dtype = torch.float32
         self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         self.tie_weights()
         cos, sin = rope_tables(config)
         self.register_buffer("rope_cos", cos, persistent=False)
@@ -147,7 +161,7 @@ class Transformer(nn.Module):
         """
         _, T = ids_BT.shape
         limit = self.config.max_position_embeddings
-        if T > limit:
+        if limit < T:
             raise ValueError(f"{T} tokens do not fit into this model's context of {limit}")
         mask = None
         if cache is not None:

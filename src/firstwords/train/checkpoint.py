@@ -75,7 +75,9 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
         try:
             return _load(path, learner)
         except Exception as error:
-            warnings.warn(f"the checkpoint {path} is damaged ({type(error).__name__}); trying the one before", stacklevel=2)
+            warnings.warn(
+                f"the checkpoint {path} is damaged ({type(error).__name__}); trying the one before", stacklevel=2
+            )
     if found:
         raise UserError(f"no checkpoint in {directory} can be read: delete that folder and start the run again")
     return None

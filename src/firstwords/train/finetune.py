@@ -22,20 +22,20 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
-from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
-from firstwords.train.learner import Learner, prepare_process
+from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
-from firstwords.train.pretrain import check_positive_minutes, optim_config
-from firstwords.train.run import Pace, Run, read_json, write_json
+from firstwords.train.run import Pace, Run, check_minutes, read_plan, write_json
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
 MAX_EPOCHS = 6  # a few thousand chats read more often than this are learned by heart
+TOO_LONG = 0.05  # share of chats that may be cut before rows are made as long as the model can read
 MAX_HELDOUT = 200  # chats kept back to measure the loss on answers never seen
 SAVE_RESERVE = 2.0
 
@@ -66,13 +66,15 @@ class Finetune:
     """cpu, cuda or auto."""
     threads: int = 0
     """CPU threads (0 = one per core)."""
+    compile: str = "auto"
+    """torch.compile: yes, no, or auto (on GPUs only)."""
     prompt: str = "What is your first name?"
     """The question that is answered now and then, to watch the model learn."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
-        check_positive_minutes(self.minutes)
+        check_minutes(self.minutes)
 
 
 @dataclass
@@ -93,23 +95,36 @@ def main(config: Finetune) -> Path:
     # 1) the base model, the plan, the chats
     base = home.stage_dir(config.name, "base")
     if not home.is_model(base):
-        raise UserError(f"there is no base model {config.name}/base: make it first with firstwords pretrain --name {config.name}")
+        raise UserError(
+            f"there is no base model {config.name}/base: make it first with firstwords pretrain --name {config.name}"
+        )
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
-    chosen = _plan(config, directory, model, this, started)
-    lessons = _lessons(config, tokenizer, chosen)
-    model.compute_dtype = torch.bfloat16 if chosen.precision == "bf16" else torch.float32
+    rough = _rough_plan(config, model, this, started)
+    rendered = _read_chats(config, tokenizer, rough)
+    chosen = _plan(config, directory, model, base, rough, rendered)
+    lessons = _lessons(rendered, chosen)
 
     # 2) what teaches it; few chats are not read more than MAX_EPOCHS times
+    place(model, this.device, chosen.precision, config.compile)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
-    steps = config.steps or _most_steps(config, lessons.train, chosen)
-    pace = Pace(chosen.warmup_steps, steps, chosen.seconds - (time.perf_counter() - started), chosen.cooldown_share)
+    seconds = chosen.seconds - (time.perf_counter() - started)
+    pace = Pace(
+        chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(config, lessons, chosen)
+    )
     say(f"plan: {lessons.num_chats:,} chats in {len(lessons.train.inputs):,} rows, {chosen.batch_tokens} tokens a step")
 
     # 3) the same game as in stage one, on the assistant's tokens only
-    run = Run(directory, learner, pace, "sft", model.config.flops_per_token(chosen.shape.context),
-              bytes_per_token=_bytes_per_token(base), save_every_steps=config.save_every_steps)
+    run = Run(
+        directory,
+        learner,
+        pace,
+        "sft",
+        model.config.flops_per_token(chosen.shape.context),
+        bytes_per_token=_bytes_per_token(base),
+        save_every_steps=config.save_every_steps,
+    )
     with run:
         watcher = Watcher(run, tokenizer, [{"role": "user", "content": config.prompt}], heldout=[])
         while not run.done:
@@ -136,36 +151,22 @@ def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.
     ]
 
 
-def _plan(config: Finetune, directory: Path, model: Transformer, this: Machine, started: float) -> Plan:
-    """Batch, steps and rates for the base model's shape; an interrupted run's plan is read back."""
-    if config.resume:
-        saved = read_json(directory / "plan.json")
-        if saved is None:
-            raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
-        return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
+def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: float) -> Plan:
+    """Batch, tokens and rates for the base model's shape, before the chats' lengths are known."""
     shape = Shape(
-        model.config.hidden_size, model.config.num_hidden_layers, model.config.vocab_size,
+        model.config.hidden_size,
+        model.config.num_hidden_layers,
+        model.config.vocab_size,
         model.config.max_position_embeddings,
     )
     seconds = config.minutes * 60 - (time.perf_counter() - started) - SAVE_RESERVE
-    chosen = plan_for_shape(shape, max(1.0, seconds), this)
-    batch = config.batch_tokens // shape.context * shape.context or chosen.batch_tokens
-    scale = RATE * config.learning_rate
-    chosen = replace(
-        chosen, batch_tokens=batch, micro_tokens=min(chosen.micro_tokens, batch), cooldown_share=0.8,
-        matrix_lr=chosen.matrix_lr * scale, table_lr=chosen.table_lr * scale, vector_lr=chosen.vector_lr * scale,
-    )
-    write_json(directory / "config.json", asdict(config))
-    write_json(directory / "plan.json", chosen.asdict())
-    return chosen
+    return plan_for_shape(shape, max(1.0, seconds), this)
 
 
-def _lessons(config: Finetune, tokenizer: Tokenizer, chosen: Plan) -> Lessons:
-    """Read as many chats as the time can use, render and pack them, keeping a few back."""
+def _read_chats(config: Finetune, tokenizer: Tokenizer, rough: Plan) -> list[tuple[list[int], list[int]]]:
+    """Render as many chats as the time can use: (ids, mask) of each."""
     stats = SourceStats()
-    enough = int(chosen.tokens * 1.2) if "world" in config.chats else chosen.tokens * 4
+    enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
     rendered, total = [], 0
     for messages in conversations(config.chats, stats):
         rendered.append(render(messages, tokenizer))
@@ -177,6 +178,40 @@ def _lessons(config: Finetune, tokenizer: Tokenizer, chosen: Plan) -> Lessons:
     if not rendered:
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
     say(f"read {len(rendered):,} chats; left out {stats.skipped_rows} rows")
+    return rendered
+
+
+def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list) -> Plan:
+    """The plan of the run: rows as long as the base model's were, unless too many answers would not fit in.
+
+    An interrupted run's plan is read back; a new one is written down.
+    """
+    if config.resume:
+        return read_plan(directory, config.name)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    context = min(trained_context(base) or model.config.max_position_embeddings, model.config.max_position_embeddings)
+    if sum(len(ids) > context + 1 for ids, _ in rendered) > TOO_LONG * len(rendered):
+        context = model.config.max_position_embeddings
+    batch = (config.batch_tokens or rough.batch_tokens) // context * context or context
+    scale = RATE * config.learning_rate
+    chosen = replace(
+        rough,
+        shape=replace(rough.shape, context=context),
+        batch_tokens=batch,
+        micro_tokens=min(rough.micro_tokens, batch),
+        cooldown_share=0.8,
+        matrix_lr=rough.matrix_lr * scale,
+        table_lr=rough.table_lr * scale,
+        vector_lr=rough.vector_lr * scale,
+    )
+    write_json(directory / "config.json", asdict(config))
+    write_json(directory / "plan.json", chosen.asdict())
+    return chosen
+
+
+def _lessons(rendered: list[tuple[list[int], list[int]]], chosen: Plan) -> Lessons:
+    """Pack the chats, a few kept back."""
     num_heldout = min(MAX_HELDOUT, len(rendered) // 20)
     order = np.random.default_rng(0).permutation(len(rendered))  # the same split whatever the seed of the run
     heldout = [rendered[i] for i in order[:num_heldout]]
@@ -193,12 +228,11 @@ def _pack_or_none(rendered: list, context: int) -> PackedChats | None:
         return None
 
 
-def _most_steps(config: Finetune, packed: PackedChats, chosen: Plan) -> int | None:
-    """The steps of MAX_EPOCHS readings when those take less than the time; None where the clock ends the run."""
+def _most_steps(config: Finetune, lessons: Lessons, chosen: Plan) -> int | None:
+    """The steps of MAX_EPOCHS readings of chats that have an end."""
     if "world" in config.chats:
         return None
-    steps = MAX_EPOCHS * len(packed.inputs) // chosen.batch_rows
-    return max(1, steps) if steps < chosen.steps else None
+    return max(1, MAX_EPOCHS * len(lessons.train.inputs) // chosen.batch_rows)
 
 
 def _bytes_per_token(base: Path) -> float:
@@ -223,11 +257,16 @@ def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = 16) 
 
 
 def _finish(
-    config: Finetune, run: Run, lessons: Lessons, model: Transformer, tokenizer: Tokenizer, chosen: Plan,
-    base: Path, started: float,
+    config: Finetune,
+    run: Run,
+    lessons: Lessons,
+    model: Transformer,
+    tokenizer: Tokenizer,
+    chosen: Plan,
+    base: Path,
+    started: float,
 ) -> Path:
-    if run.learner.device.type == "cpu":
-        model.compute_dtype = torch.float32
+    unplace(model)
     metrics = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
     if lessons.heldout is not None:
         metrics["heldout_loss"] = heldout_loss(model, lessons.heldout)
@@ -236,7 +275,12 @@ def _finish(
     target = home.stage_dir(config.name, "sft")
     data = {"chats": config.chats, "num_chats": lessons.num_chats, "packing": asdict(lessons.train.stats)}
     parent = read_card(base).get("weights_sha256")
-    save_model(model, target, tokenizer, card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics))
+    save_model(
+        model,
+        target,
+        tokenizer,
+        card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics),
+    )
     home.set_promoted(config.name, "sft")
     shown = f", loss {metrics['heldout_loss']:.3f} on answers never seen" if "heldout_loss" in metrics else ""
     say(f"saved {config.name}/sft after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")

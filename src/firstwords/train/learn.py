@@ -10,7 +10,7 @@ written into `runs/NAME/report.html`. Each stage may be run alone with the same 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import finetune, pretrain
 from firstwords.train.finetune import Finetune
-from firstwords.train.pretrain import Pretrain, check_positive_minutes
-from firstwords.train.run import read_json, write_json
+from firstwords.train.pretrain import Pretrain
+from firstwords.train.run import check_minutes, read_json, write_json
 from firstwords.train.watch import say
 
-CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
+CHATS_SHARE = (
+    0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
+)
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
 PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked of every stage at the end
 
@@ -49,7 +51,7 @@ class Learn:
     resume: bool = False
     """Continue the interrupted run of that name."""
     reuse: bool = False
-    """Do nothing when a model of that name is complete."""
+    """Do nothing when a model of that name is complete, and continue a run that was interrupted."""
     seed: int = 0
     """Seed of weights and order."""
     dedup: str = "none"
@@ -64,7 +66,7 @@ class Learn:
     """How the text begins that is continued now and then, to watch the model learn."""
 
     def __post_init__(self) -> None:
-        check_positive_minutes(self.minutes)
+        check_minutes(self.minutes)
         if self.resume and self.reuse:
             raise UserError("--resume and --reuse contradict each other: give one of them")
 
@@ -73,20 +75,30 @@ def main(config: Learn) -> None:
     """Run the stages that are not done yet, then the exam and the report."""
     started = time.perf_counter()
     directory = home.run_dir(config.name)
-    if config.reuse and "sft" in home.stages(config.name) and (read_json(directory / "learn.json") or {}).get("done"):
-        say(f"{config.name} is trained already ({home.stage_dir(config.name, 'sft')}); remove --reuse to train it again")
-        return
+    if config.reuse and (earlier := read_json(directory / "learn.json")):
+        if earlier["done"] and "sft" in home.stages(config.name):
+            say(f"{config.name} is trained already; without --reuse it would be trained anew")
+            return
+        config = replace(config, resume=not earlier["done"], reuse=False)
     config, state = _open(config, directory)
     seconds = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
-    shared: dict[str, Any] = {"name": config.name, "seed": config.seed, "device": config.device,
-                              "precision": config.precision, "threads": config.threads}
+    shared: dict[str, Any] = {
+        "name": config.name,
+        "seed": config.seed,
+        "device": config.device,
+        "precision": config.precision,
+        "threads": config.threads,
+    }
 
     # stage one
     if "base" not in state["stages"]:
         minutes = seconds * (1 - CHATS_SHARE) / 60
         resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
-        pretrain.main(Pretrain(text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt,
-                               resume=resume, **shared))
+        pretrain.main(
+            Pretrain(
+                text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume, **shared
+            )
+        )
         _done(directory, state, "base")
 
     # stage two, with the time that is left
@@ -143,7 +155,9 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         say("")
         for part, figures in facts["exam"].items():
             if isinstance(figures, dict) and "rate" in figures:
-                say(f"  exam, {part}: {figures['rate']:.1%} ({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})")
+                say(
+                    f"  exam, {part}: {figures['rate']:.1%} ({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
+                )
     return facts
 
 

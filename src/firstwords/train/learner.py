@@ -1,8 +1,8 @@
 """The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops belong to the stages.
 
-    learner = Learner(model, OptimConfig(...))
-    metrics = learner.forward_backward(micro_batches, next_token_loss)
-    metrics |= learner.optim_step(lr_fraction)
+learner = Learner(model, OptimConfig(...))
+metrics = learner.forward_backward(micro_batches, next_token_loss)
+metrics |= learner.optim_step(lr_fraction)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
+from firstwords.train.budget import Plan
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 
@@ -46,14 +47,31 @@ class OptimConfig:
     """Largest gradient norm for AdamW's parameters (Muon's step does not depend on it); 0 switches it off."""
 
 
+def optim_config(chosen: Plan) -> OptimConfig:
+    """The rates that a plan chose."""
+    return OptimConfig(
+        optimizer=chosen.optimizer,
+        matrix_lr=chosen.matrix_lr,
+        table_lr=chosen.table_lr,
+        vector_lr=chosen.vector_lr,
+        weight_decay=chosen.weight_decay,
+        beta2=chosen.beta2,
+    )
+
+
 class Learner:
     """A model, its optimizers and the count of steps that were skipped because a number was not finite."""
 
     def __init__(self, model: Transformer, optim: OptimConfig, device: str = "cpu") -> None:
         self.model, self.optim, self.device = model, optim, torch.device(device)
         self.optimizers = build_optimizers(model, optim)
-        self.clipped = [p for optimizer in self.optimizers if not isinstance(optimizer, Muon)
-                        for group in optimizer.param_groups for p in group["params"]]
+        self.clipped = [
+            p
+            for optimizer in self.optimizers
+            if not isinstance(optimizer, Muon)
+            for group in optimizer.param_groups
+            for p in group["params"]
+        ]
         self.num_skipped = 0
         self._skipped_in_a_row = 0
         self._finite = True
@@ -150,6 +168,26 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
         for group in optimizer.param_groups:
             group["peak_lr"] = group["lr"]
     return optimizers
+
+
+def place(model: Transformer, device: str, precision: str, compile: str = "auto") -> Transformer:
+    """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
+
+    compile auto compiles on GPUs, where it fuses the small operations; on CPUs it has not paid for its minute yet.
+    """
+    model.to(device)
+    model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    if compile == "yes" or (compile == "auto" and device != "cpu"):
+        model.hidden = torch.compile(model.hidden, dynamic=False)
+    return model
+
+
+def unplace(model: Transformer) -> Transformer:
+    """Undo compiling and, on a CPU, reduced precision: the model as it is evaluated and saved."""
+    model.__dict__.pop("hidden", None)
+    if model.rope_cos.device.type == "cpu":
+        model.compute_dtype = torch.float32
+    return model
 
 
 def prepare_process(threads: int = 0) -> None:

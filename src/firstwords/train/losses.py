@@ -21,12 +21,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x_RD, weight_VD, targets_R):
-        R, V = x_RD.shape[0], weight_VD.shape[0]
+    def forward(ctx, x_RD, master_VD, targets_R):
+        R, V = x_RD.shape[0], master_VD.shape[0]
+        weight_VD = master_VD.to(x_RD.dtype)
         rows = max(1, CHUNK_ELEMENTS // V)
         loss = x_RD.new_zeros((), dtype=torch.float32)
         grad_x = torch.empty_like(x_RD) if ctx.needs_input_grad[0] else None
-        grad_weight = torch.zeros_like(weight_VD) if ctx.needs_input_grad[1] else None
+        # summed in fp32: hundreds of chunks added up in bf16 would lose the last ones (4 % off after 512)
+        grad_weight = torch.zeros_like(master_VD, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         for start in range(0, R, rows):
             part = slice(start, start + rows)
             x, targets = x_RD[part], targets_R[part]
@@ -42,9 +44,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
             probs = probs.mul_(valid.unsqueeze(1)).to(x.dtype)
             if grad_x is not None:
                 torch.mm(probs, weight_VD, out=grad_x[part])
-            if grad_weight is not None:
+            if grad_weight is not None and x.dtype == grad_weight.dtype:
                 grad_weight.addmm_(probs.T, x)
-        ctx.save_for_backward(grad_x, grad_weight)
+            elif grad_weight is not None:
+                grad_weight += probs.T @ x
+        ctx.save_for_backward(grad_x, None if grad_weight is None else grad_weight.to(master_VD.dtype))
         return loss
 
     @staticmethod
@@ -63,7 +67,7 @@ def linear_cross_entropy(x_RD: Tensor, weight_VD: Tensor, targets_R: Tensor) -> 
 
     Equal to `F.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)` without ever holding all logits.
     """
-    return _LinearCrossEntropy.apply(x_RD, weight_VD.to(x_RD.dtype), targets_R)
+    return _LinearCrossEntropy.apply(x_RD, weight_VD, targets_R)
 
 
 def next_token_loss(model, batch: dict[str, Tensor]) -> Tensor:

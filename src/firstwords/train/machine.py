@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from firstwords.home import home
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Machine, Shape
-from firstwords.train.learner import Learner, OptimConfig
+from firstwords.train.learner import Learner, OptimConfig, place
 from firstwords.train.losses import next_token_loss
 
 CPU_WIDTHS = (64, 128, 256)
@@ -35,20 +35,35 @@ def default_device() -> str:
 def machine(device: str = "auto", precision: str = "auto", refresh: bool = False) -> Machine:
     """The measured Machine, from home/machine.json when it was measured before with the same processor and torch."""
     device = default_device() if device == "auto" else device
-    path = home() / "machine.json"
-    key = f"{_processor(device)} | {torch.get_num_threads()} threads | torch {torch.__version__} | {precision}"
-    known = _read(path)
-    if key in known and not refresh:
-        data = known[key]
+    given = os.environ.get(
+        "FIRSTWORDS_MACHINE"
+    )  # JSON of a Machine: plan for another machine, or repeat a plan exactly
+    data = json.loads(given) if given else _read().get(_key(device, precision))
+    if data is not None and not refresh:
         return Machine(**(data | {"training_gflops": {int(k): v for k, v in data["training_gflops"].items()}}))
     measured = measure(device, precision)
-    known[key] = asdict(measured)
+    _remember(_key(device, precision), measured)
+    return measured
+
+
+def learn_speed(known: Machine, precision: str, hidden_size: int, gflops: float) -> None:
+    """Correct the remembered speeds by what a real run reached: a machine may have been busy when it was measured."""
+    ratio = (1 + gflops / known.gflops_at(hidden_size)) / 2  # half-way, so that one odd run does not rule
+    speeds = {width: round(speed * ratio, 1) for width, speed in known.training_gflops.items()}
+    _remember(_key(known.device, precision), replace(known, training_gflops=speeds))
+
+
+def _key(device: str, precision: str) -> str:
+    return f"{_processor(device)} | {torch.get_num_threads()} threads | torch {torch.__version__} | {precision}"
+
+
+def _remember(key: str, measured: Machine) -> None:
+    path = home() / "machine.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        path.write_text(json.dumps(_read() | {key: asdict(measured)}, indent=1), encoding="utf-8")
     except OSError:
         pass  # an unwritable home is reported where it matters; measuring again next time costs seconds
-    return measured
 
 
 def measure(device: str, precision: str = "auto") -> Machine:
@@ -91,9 +106,9 @@ def _probe_shape(width: int) -> Shape:
 
 def training_gflops(shape: Shape, device: str, precision: str, seconds: float = PROBE_SECONDS) -> float:
     """GFLOP/s of whole steps (forward, backward, optimizer) at a shape, best of those that fit into `seconds`."""
-    model = Transformer(model_config(shape)).to(device)
+    model = Transformer(model_config(shape))
     model.init_weights(0)
-    model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    place(model, device, precision)
     learner = Learner(model, OptimConfig(), device)
     rows = (5120 if device == "cpu" else 32768) // shape.context
     ids = np.random.default_rng(0).integers(0, shape.vocab_size, (rows, shape.context + 1))
@@ -121,7 +136,7 @@ def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: floa
 
 
 def model_config(shape: Shape, tie_word_embeddings: bool = True) -> ModelConfig:
-    """The Qwen3-shaped model of a rung: heads of 64, twice the training context as the positional limit."""
+    """The Qwen3-shaped model of a rung, with heads of 64. Short contexts leave room to chat for twice as long."""
     heads = shape.hidden_size // 64
     return ModelConfig(
         vocab_size=shape.vocab_size,
@@ -131,7 +146,7 @@ def model_config(shape: Shape, tie_word_embeddings: bool = True) -> ModelConfig:
         num_attention_heads=heads,
         num_key_value_heads=heads,
         head_dim=64,
-        max_position_embeddings=shape.context,
+        max_position_embeddings=shape.context * (2 if shape.context <= 512 else 1),
         tie_word_embeddings=tie_word_embeddings,
     )
 
@@ -148,8 +163,8 @@ def _processor(device: str) -> str:
     return platform.processor() or platform.machine()
 
 
-def _read(path: Path) -> dict:
+def _read() -> dict:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads((home() / "machine.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return {}

@@ -91,7 +91,10 @@ def prepare(
     if total == 0:
         raise UserError(f"no text was found in {', '.join(specs)}: give files with text in them")
     whole = not endless and total < limit
-    say(f"read {stats.summary()} in {time.perf_counter() - started:.1f} s" + ("" if whole else " (as much as fits the time)"))
+    say(
+        f"read {stats.summary()} in {time.perf_counter() - started:.1f} s"
+        + ("" if whole else " (as much as fits the time)")
+    )
     chosen = choose(seconds_for(), total if whole else None, None)
     if tokenizer is None:
         started = time.perf_counter()

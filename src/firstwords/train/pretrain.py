@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from firstwords import home
 from firstwords.config import UserError
@@ -26,11 +25,11 @@ from firstwords.model.hub import save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan, plan_for_shape
-from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import machine, model_config
+from firstwords.train.machine import learn_speed, machine, model_config
 from firstwords.train.prepare import Corpus, prepare, reopen
-from firstwords.train.run import Pace, Run, read_json, write_json
+from firstwords.train.run import Pace, Run, check_minutes, read_plan, write_json
 from firstwords.train.watch import Watcher, card, say
 
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
@@ -74,27 +73,27 @@ class Pretrain:
     """cpu, cuda or auto."""
     threads: int = 0
     """CPU threads (0 = one per core)."""
+    compile: str = "auto"
+    """torch.compile: yes, no, or auto (on GPUs only)."""
     prompt: str = "The "
     """How the text begins that is continued now and then, to watch the model learn."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
-        check_positive_minutes(self.minutes)
+        check_minutes(self.minutes)
         if self.hidden_size % 64:
-            raise UserError(f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)")
+            raise UserError(
+                f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"
+            )
         for name, value, allowed in (
             ("optimizer", self.optimizer, ("muon", "adamw")),
             ("precision", self.precision, ("auto", "fp32", "bf16")),
+            ("compile", self.compile, ("auto", "yes", "no")),
             ("dedup", self.dedup, ("none", "exact", "near")),
         ):
             if value not in allowed:
                 raise UserError(f"--{name} is {value}, but it must be one of {', '.join(allowed)}")
-
-
-def check_positive_minutes(minutes: float) -> None:
-    if not minutes > 0:
-        raise UserError(f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10")
 
 
 def main(config: Pretrain) -> Path:
@@ -111,19 +110,27 @@ def main(config: Pretrain) -> Path:
         say(f"plan: {reason}")
 
     # 2) the model and what teaches it
-    model = Transformer(replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size))
+    model = Transformer(
+        replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size)
+    )
     model.init_weights(config.seed)
-    model.to(this.device)
-    model.compute_dtype = torch.bfloat16 if chosen.precision == "bf16" else torch.float32
+    place(model, this.device, chosen.precision, config.compile)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
     pace = Pace(chosen.warmup_steps, config.steps or None, chosen.seconds, chosen.cooldown_share)
 
     # 3) the guessing game
-    run = Run(directory, learner, pace, "base", model.config.flops_per_token(chosen.shape.context),
-              corpus.bytes_per_token, config.save_every_steps)
+    run = Run(
+        directory,
+        learner,
+        pace,
+        "base",
+        model.config.flops_per_token(chosen.shape.context),
+        corpus.bytes_per_token,
+        config.save_every_steps,
+    )
     with run:
-        watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout)
+        watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout, chosen.shape.context)
         while not run.done:
             batches = micro_batches(rows, run.step, chosen)
             metrics = learner.forward_backward(batches, next_token_loss)
@@ -140,29 +147,18 @@ def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str,
     inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
-        {"inputs": np.ascontiguousarray(inputs_BT[i : i + size]), "targets": np.ascontiguousarray(targets_BT[i : i + size])}
+        {
+            "inputs": np.ascontiguousarray(inputs_BT[i : i + size]),
+            "targets": np.ascontiguousarray(targets_BT[i : i + size]),
+        }
         for i in range(0, len(inputs_BT), size)
     ]
-
-
-def optim_config(chosen: Plan) -> OptimConfig:
-    return OptimConfig(
-        optimizer=chosen.optimizer,
-        matrix_lr=chosen.matrix_lr,
-        table_lr=chosen.table_lr,
-        vector_lr=chosen.vector_lr,
-        weight_decay=chosen.weight_decay,
-        beta2=chosen.beta2,
-    )
 
 
 def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) -> Corpus:
     """Prepare the text for a new run, or reopen what an interrupted one prepared."""
     if config.resume:
-        saved = read_json(directory / "plan.json")
-        if saved is None:
-            raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
-        chosen = Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+        chosen = read_plan(directory, config.name)
         return reopen(directory, Tokenizer.load(directory), chosen)
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -203,18 +199,24 @@ def choose_plan(
     )
 
 
-def _finish(
-    config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float
-) -> Path:
-    model.compute_dtype = torch.float32 if this.device == "cpu" else model.compute_dtype
+def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float) -> Path:
+    unplace(model)
     metrics: dict[str, Any] = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
+    if run.seconds_per_step and not config.steps:
+        reached = corpus.plan.batch_tokens * run.flops_per_token / run.seconds_per_step / 1e9
+        learn_speed(this, config.precision, corpus.plan.shape.hidden_size, reached)
     if corpus.heldout:
         result = bits_per_byte(model, corpus.tokenizer, corpus.heldout, corpus.plan.shape.context)
         metrics["bits_per_byte"] = result.bits_per_byte
         run.log.log("eval", run.step, bpb=result.bits_per_byte, bytes=result.bytes)
     metrics["seconds"] = time.perf_counter() - started
     target = home.stage_dir(config.name, "base")
-    data = {"text": config.text, "bytes": corpus.shards.num_bytes, "tokens": corpus.shards.num_tokens, "tokenizer": corpus.tokenizer.hash}
+    data = {
+        "text": config.text,
+        "bytes": corpus.shards.num_bytes,
+        "tokens": corpus.shards.num_tokens,
+        "tokenizer": corpus.tokenizer.hash,
+    }
     details = card("base", None, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
     save_model(model, target, corpus.tokenizer, details)
     home.set_promoted(config.name, "base")

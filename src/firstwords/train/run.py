@@ -18,13 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstwords.config import UserError
 from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
+from firstwords.train.budget import Plan, Shape
 from firstwords.train.learner import Learner
 from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 
 SAVE_EVERY_SECONDS = 60.0
 LOG_EVERY_SECONDS = 1.0
+OVERTIME = 1.01  # a run by the clock ends here even if a machine that became busy has left steps undone
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
 WARMUP_STEPS_TO_TIME = 3  # first steps are slower (caches, allocator) and do not enter the speed
 
@@ -41,14 +44,15 @@ class Interrupted(Exception):
 class Pace:
     """When the run ends and which rate each step has: by a number of steps, or by the clock.
 
-    `seconds` is the time that training may still take when the run starts (or resumes).
+    `seconds` is the training time of the whole run, that before a resume included; `max_steps` ends a run by the clock
+    earlier where more steps would not help.
     """
 
     warmup_steps: int
     steps: int | None = None
     seconds: float | None = None
     cooldown_share: float = 0.65
-    expected_steps: int = 0
+    max_steps: int | None = None
     decisions: list[Decision] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,7 +62,10 @@ class Pace:
     def decide(self, step: int, elapsed: float, seconds_per_step: float) -> None:
         """Let the clock, if this run has one, start or correct the cool-down."""
         if self.steps is None and self.seconds is not None:
-            clock = Clock(self.seconds, self.warmup_steps, self.cooldown_share)
+            seconds = self.seconds
+            if self.max_steps is not None:
+                seconds = min(seconds, elapsed + (self.max_steps - step) * seconds_per_step)
+            clock = Clock(seconds, self.warmup_steps, self.cooldown_share)
             decision = clock.decide(step, elapsed, seconds_per_step, self.decisions)
             if decision is not None:
                 self.decisions.append(decision)
@@ -74,8 +81,14 @@ class Run:
     """One stage's run folder: `metrics.jsonl`, `checkpoints/`. A context manager that catches Ctrl-C and SIGTERM."""
 
     def __init__(
-        self, directory: Path, learner: Learner, pace: Pace, stage: str,
-        flops_per_token: float, bytes_per_token: float, save_every_steps: int = 0,
+        self,
+        directory: Path,
+        learner: Learner,
+        pace: Pace,
+        stage: str,
+        flops_per_token: float,
+        bytes_per_token: float,
+        save_every_steps: int = 0,
     ) -> None:
         self.directory, self.learner, self.pace, self.stage = Path(directory), learner, pace, stage
         self.flops_per_token, self.bytes_per_token = flops_per_token, bytes_per_token
@@ -125,7 +138,10 @@ class Run:
     @property
     def done(self) -> bool:
         total = self.pace.total_steps()
-        return total is not None and self.step >= total
+        if total is not None and self.step >= total:
+            return True
+        by_clock = self.pace.steps is None and self.pace.seconds is not None
+        return by_clock and self.step > 0 and self.elapsed > self.pace.seconds * OVERTIME
 
     @property
     def lr_fraction(self) -> float:
@@ -138,8 +154,8 @@ class Run:
 
     @property
     def share_done(self) -> float:
-        """0 at the start, 1 at the end, by steps where their number is known and by time otherwise."""
-        total = self.pace.total_steps() if self.pace.steps is not None else None
+        """0 at the start, 1 at the end: by steps once their number is known, by time before."""
+        total = self.pace.total_steps()
         if total is not None:
             return min(1.0, self.step / max(1, total))
         return min(1.0, self.elapsed / max(1e-9, self.pace.seconds or 1e-9))
@@ -201,8 +217,12 @@ class Run:
             smooth = self.seconds_per_step or took
             rate = metrics["tokens"] / smooth
             self.progress.update(
-                self.share_done, loss=self.loss, bpb=self.loss / 0.6931471805599453 / self.bytes_per_token,
-                tokens_per_s=rate, gflops=rate * self.flops_per_token / 1e9, seconds_left=self._seconds_left(smooth),
+                self.share_done,
+                loss=self.loss,
+                bpb=self.loss / 0.6931471805599453 / self.bytes_per_token,
+                tokens_per_s=rate,
+                gflops=rate * self.flops_per_token / 1e9,
+                seconds_left=self._seconds_left(smooth),
             )
 
     def _seconds_left(self, seconds_per_step: float) -> float:
@@ -235,3 +255,17 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
+
+
+def read_plan(directory: Path, name: str) -> Plan:
+    """The plan of an interrupted run. Raises UserError when there is none to resume."""
+    saved = read_json(directory / "plan.json")
+    if saved is None:
+        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
+    return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+
+
+def check_minutes(minutes: float) -> None:
+    """Refuse a budget that is no time at all."""
+    if not 0 < minutes < float("inf"):
+        raise UserError(f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10")

@@ -60,9 +60,7 @@ class Clock:
     def __init__(self, seconds: float, warmup_steps: int, cooldown_share: float = COOLDOWN_SHARE) -> None:
         self.seconds, self.warmup_steps, self.cooldown_share = seconds, warmup_steps, cooldown_share
 
-    def decide(
-        self, step: int, elapsed: float, seconds_per_step: float, decisions: list[Decision]
-    ) -> Decision | None:
+    def decide(self, step: int, elapsed: float, seconds_per_step: float, decisions: list[Decision]) -> Decision | None:
         left = max(0.0, self.seconds - elapsed)
         steps_left = max(1, round(left / seconds_per_step))
         if not decisions:
@@ -70,8 +68,8 @@ class Clock:
                 return None
             return Decision(step, lr_fraction(step, self.warmup_steps, []), steps_left)
         planned = total_steps(decisions) - step
-        due = step - decisions[-1].step >= max(10, decisions[-1].steps_left // 12)
+        due = step - decisions[-1].step >= max(3, decisions[-1].steps_left // 12)
         # correct only what matters: more than 2 % off, and not in the very last steps
-        if not due or planned < 10 or abs(steps_left - planned) <= 0.02 * planned:
+        if not due or planned < 3 or abs(steps_left - planned) <= 0.02 * planned:
             return None
         return Decision(step, lr_fraction(step, self.warmup_steps, decisions), steps_left)

@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.bpb import bits_per_byte
@@ -21,6 +20,7 @@ NUM_SAMPLES = 14  # continuations in a run, denser at the beginning, where more 
 SAMPLE_TOKENS = 48
 WATCH_BYTES = 40_000  # of held-out text for the curve; the final figure takes all of it
 NUM_EVALS = 6
+MAX_SAMPLE_SHARE = 0.01  # of the run's time for one sample
 
 
 def say(text: str) -> None:
@@ -32,9 +32,15 @@ class Watcher:
     """Samples and evaluates on a schedule by share of the run done; costs about 1-2 % of the time."""
 
     def __init__(
-        self, run: Run, tokenizer: Tokenizer, prompt: str | list[Message], heldout: list[str], seed: int = 0
+        self,
+        run: Run,
+        tokenizer: Tokenizer,
+        prompt: str | list[Message],
+        heldout: list[str],
+        context: int | None = None,
+        seed: int = 0,
     ) -> None:
-        self.run, self.tokenizer, self.seed = run, tokenizer, seed
+        self.run, self.tokenizer, self.context, self.seed = run, tokenizer, context, seed
         self.is_chat = not isinstance(prompt, str)
         if isinstance(prompt, str):
             self.prompt_text, self.prompt_ids = prompt, [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
@@ -44,6 +50,7 @@ class Watcher:
         self.heldout = _first_bytes(heldout, WATCH_BYTES)
         self.sample_at = [((i + 1) / NUM_SAMPLES) ** 1.6 for i in range(NUM_SAMPLES)]
         self.eval_at = [(i + 1) / (NUM_EVALS + 1) for i in range(NUM_EVALS)]
+        self.sample_seconds = 0.0
         share = run.share_done
         self.sample_at = [at for at in self.sample_at if at > share]
         self.eval_at = [at for at in self.eval_at if at > share]
@@ -57,19 +64,28 @@ class Watcher:
             worked = True
         if self.heldout and self.eval_at and share >= self.eval_at[0]:
             self.eval_at = [at for at in self.eval_at if at > share]
-            result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout)
-            self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
+            result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout, self.context)
+            self.run.log.log(
+                "eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed
+            )
             worked = True
         if worked:
             self.run.pause()
 
     def sample(self) -> None:
-        """Continue the fixed prompt and show it."""
+        """Continue the fixed prompt and show it. Skipped while samples are dear: on a busy machine, or in seconds."""
+        began = time.perf_counter()
+        if self.sample_seconds > MAX_SAMPLE_SHARE * (self.run.pace.seconds or float("inf")):
+            self.sample_seconds /= 2  # try again later
+            return
         engine = Engine(self.run.learner.model, self.tokenizer, num_slots=1)
         params = SamplingParams(max_tokens=SAMPLE_TOKENS, temperature=0.7, seed=self.seed)
         completion = engine.generate([self.prompt_ids], params)[0]
-        self.run.log.log("sample", self.run.step, prompt=self.prompt_text, text=completion.text, seconds=self.run.elapsed)
+        self.run.log.log(
+            "sample", self.run.step, prompt=self.prompt_text, text=completion.text, seconds=self.run.elapsed
+        )
         self.run.progress.sample(self.run.step, self.prompt_text + (" -> " if self.is_chat else ""), completion.text)
+        self.sample_seconds = time.perf_counter() - began
 
 
 def _first_bytes(texts: list[str], max_bytes: int) -> list[str]:
@@ -85,8 +101,13 @@ def _first_bytes(texts: list[str], max_bytes: int) -> list[str]:
 
 
 def card(
-    stage: str, parent: str | None, weights: str, config: dict[str, Any], plan: dict[str, Any] | None,
-    data: dict[str, Any], metrics: dict[str, Any],
+    stage: str,
+    parent: str | None,
+    weights: str,
+    config: dict[str, Any],
+    plan: dict[str, Any] | None,
+    data: dict[str, Any],
+    metrics: dict[str, Any],
 ) -> dict[str, Any]:
     """The content of firstwords.json: what this model is, what it came from, how it was made, how good it is."""
     return {
@@ -107,7 +128,12 @@ def _revision() -> str | None:
     """The commit of a source checkout, or None for an installed package."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
         )
         return done.stdout.strip()
     except (OSError, subprocess.SubprocessError):

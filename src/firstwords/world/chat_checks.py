@@ -1,12 +1,14 @@
 """Checks: data that says when an answer is right, and the program that applies them.
 
-A check is made of plain strings, so that it can be stored beside a question. Answers are compared as whole words
-without case and punctuation; listing everything never helps, because a rival of the right value makes it wrong.
+A check is made of plain strings, so that it can be stored beside a question. Answers are compared as whole
+words
+without case and punctuation; listing everything never helps, because a rival of the right value makes it
+wrong.
 """
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from firstwords.world import knowledge as know
 from firstwords.world.phrases import plural
@@ -19,17 +21,22 @@ ABSTENTIONS = (
     "does not tell", "i cannot say", "i cannot see", "nobody can say", "there is no",
 )
 _WORD = re.compile(r"[a-zà-ÿ0-9]+(?:[-'][a-zà-ÿ0-9]+)*")
-_SMALL = frozenset("a an the in on at of to and or is it that with for by his her my so as".split())
+_SMALL_WORDS = "a an the in on at of to and or is it that with for by his her my so as"
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 @dataclass(frozen=True)
 class Check:
     """What a right answer is.
 
-    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the accepted
-    people, no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain",
-    "number" (this number and no other), "exact" (the accepted words with at most six others), "list" (three or more
-    accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words"
+    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the
+    accepted
+    people, no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no",
+    "abstain",
+    "number" (this number and no other), "exact" (the accepted words with at most eight others), "list"
+    (three or more
+    accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it),
+    "words"
     (all accepted words, at least `least` words in all), "polite" (the wish in polite words).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
@@ -42,7 +49,8 @@ class Check:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in small letters; the possessive 's is dropped: "Mila's cat!" -> ["mila", "cat"]."""
+    """The words of a text in small letters; the possessive 's is dropped: "Mila's cat!" -> ["mila",
+    "cat"]."""
     return [w[:-2] if w.endswith("'s") else w for w in _WORD.findall(text.lower())]
 
 
@@ -57,7 +65,7 @@ def abstains(answer: str) -> bool:
     return any(marker in low for marker in ABSTENTIONS)
 
 
-@lru_cache(maxsize=None)
+@cache
 def domain_values(domain: str) -> tuple[str, ...]:
     """All values of a closed domain, the longest first."""
     t = town()
@@ -150,7 +158,7 @@ def _number(check: Check, answer: str) -> bool:
 def _exact(check: Check, answer: str) -> bool:
     had = plain(answer)
     return not abstains(answer) and any(
-        plain(a) in had and len(had.split()) <= len(plain(a).split()) + 6 + len(check.allow) for a in check.accept)
+        plain(a) in had and len(had.split()) <= len(plain(a).split()) + 8 for a in check.accept)
 
 
 def _list(check: Check, answer: str) -> bool:
@@ -190,7 +198,8 @@ def _abstain(check: Check, answer: str) -> bool:
 
 
 _KINDS = {
-    "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number, "exact": _exact,
+    "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
+    "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "polite": _polite, "abstain": _abstain,
     "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
     "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),

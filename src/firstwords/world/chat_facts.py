@@ -1,4 +1,5 @@
-"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with something."""
+"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with
+something."""
 
 from functools import lru_cache
 from random import Random
@@ -10,7 +11,9 @@ from firstwords.world.facts import OFTEN_TOLD
 from firstwords.world.phrases import cap, join_and, pick
 from firstwords.world.town import Fact, Feast, Person, Place, Town, town
 
-OFTEN = ("job", "age", "street", "friend", "pet", "pet name", "food", "colour", "hobby", "birthday", "mother", "father")
+OFTEN = ("job", "age", "street", "friend", "pet", "pet name", "food", "colour", "hobby", "birthday", "mother",
+         "father")
+PEOPLE = frozenset(("friend", "mother", "father"))
 SELDOM = ("family name", "spouse", "fear", "wish", "instrument")
 
 
@@ -36,6 +39,14 @@ def framed(rng: Random, ask: Ask, slots: dict[str, str]) -> str:
     return pick(rng, EMBEDDED_FRAMES).format(e=pick(rng, ask.embedded).format_map(slots))
 
 
+def by_pronoun(rng: Random, direct: tuple[str, ...], slots: dict[str, str]) -> str:
+    """A direct question with a pronoun; "the age of him" is left out."""
+    while True:
+        template = pick(rng, direct)
+        if "of {o}" not in template:
+            return template.format_map(slots)
+
+
 def all_questions(ask: Ask, slots: dict[str, str]) -> set[str]:
     """Every question that `framed` can make of these slots."""
     found = set()
@@ -50,7 +61,8 @@ def all_questions(ask: Ask, slots: dict[str, str]) -> set[str]:
 def person_slots(name: str, p: Person, pronoun: bool = False) -> dict[str, str]:
     """Slots for the templates of a person, by name or by pronoun."""
     return {
-        "s": p.he if pronoun else name, "p": p.his if pronoun else f"{name}'s", "o": p.him if pronoun else name,
+        "s": p.he if pronoun else name, "p": p.his if pronoun else f"{name}'s",
+        "o": p.him if pronoun else name,
         "p2": p.his, "k": p.pet_kind or "pet", "wife": "wife" if p.gender == "he" else "husband",
         "the_job": p.the_job,
     }
@@ -63,7 +75,8 @@ def thing_slots(thing: Place | Feast) -> dict[str, str]:
 
 
 _DOMAINS = {
-    "job": ("one_of", "job"), "age": ("number", ""), "street": ("one_of", "street"), "friend": ("one_of", "name"),
+    "job": ("one_of", "job"), "age": ("number", ""), "street": ("one_of", "street"),
+    "friend": ("one_of", "name"),
     "pet": ("pet", "pet"), "pet name": ("one_of", "pet name"), "food": ("one_of", "food"),
     "colour": ("one_of", "colour"), "hobby": ("phrase", "hobby"), "birthday": ("one_of", "month"),
     "mother": ("one_of", "name"), "father": ("one_of", "name"), "spouse": ("one_of", "name"),
@@ -77,7 +90,9 @@ def fact_check(fact: Fact) -> Check:
     kind, domain = _DOMAINS.get(fact.relation, ("phrase", ""))
     if fact.relation == "food" and fact.subject not in town().by_name:
         kind, domain = "one_of", "food"
-    return Check(kind, (fact.value,), domain, (fact.subject,))
+    accept = (fact.value, "goes to the Yellow School",
+              "goes to school") if fact.value == "pupil" else (fact.value,)
+    return Check(kind, accept, domain, (fact.subject,))
 
 
 @lru_cache(maxsize=1)
@@ -126,7 +141,8 @@ def _pools() -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Fact, ...]]:
     often = tuple(f for f in t.facts if f.subject in t.by_name and f.relation in OFTEN)
     seldom = tuple(f for f in t.facts if f.subject in t.by_name and f.relation in SELDOM)
     things = tuple(f for f in t.facts if f.subject not in t.by_name and (f.subject, f.relation) in _asks())
-    told = {f for f in things if f.relation in OFTEN_TOLD and (f.subject in t.place_by_name or f.relation == "month")}
+    often_told = {f for f in things if f.relation in OFTEN_TOLD}
+    told = {f for f in often_told if f.subject in t.place_by_name or f.relation == "month"}
     return often, seldom, tuple(f for f in things for _ in range(3 if f in told else 1))
 
 
@@ -154,7 +170,9 @@ def _known(p: Person, relations: tuple[str, ...] = OFTEN) -> list[Fact]:
 def follow_ups(rng: Random, town: Town) -> list[Turn]:
     """Two to four questions about one person; the later ones say "he" or "she"."""
     p = pick(rng, town.people)
-    facts = rng.sample(_known(p), rng.choice((2, 2, 3, 4)))
+    # a question that brings another person in comes last, so that "she" cannot be misread
+    facts = sorted(rng.sample(_known(p), rng.choice((2, 2, 3, 4))), key=lambda f: f.relation in PEOPLE)
+    facts = facts[: 1 + next((i for i, f in enumerate(facts) if f.relation in PEOPLE), len(facts))]
     turns = []
     slots, short = _slots()[p.name], person_slots(p.name, p, pronoun=True)
     for i, one in enumerate(facts):
@@ -162,8 +180,9 @@ def follow_ups(rng: Random, town: Town) -> list[Turn]:
         if not i:
             question = framed(rng, ask, slots)
         else:
-            direct = pick(rng, ask.direct).format_map(short)
-            question = pick(rng, ("And {q}", "And {q}", "{Q}", "Thank you. And {q}", "I see. {Q}", "Good. {Q}",
+            direct = by_pronoun(rng, ask.direct, short)
+            question = pick(rng, ("And {q}", "And {q}", "{Q}", "Thank you. And {q}", "I see. {Q}",
+                                  "Good. {Q}",
                                   "Nice! And {q}")).format(q=direct, Q=cap(direct))
         turns.append(Turn(question, answer(rng, one), fact_check(one)))
     return turns
@@ -177,7 +196,8 @@ def and_the_other(rng: Random, town: Town) -> list[Turn]:
         first, second = (town.facts_of[x.name].get(relation) for x in (one, other))
         if first and second and relation != "pet name":
             break
-    short = ("And {n}?", "And what about {n}?", "What about {n}?", "And {n}, please?", "Now the same for {n}.")
+    short = ("And {n}?", "And what about {n}?", "What about {n}?", "And {n}, please?",
+             "Now the same for {n}.")
     return [
         Turn(framed(rng, PERSON[relation], _slots()[one.name]), answer(rng, first), fact_check(first)),
         Turn(pick(rng, short).format(n=other.name), answer(rng, second), fact_check(second)),
@@ -205,7 +225,9 @@ def two_steps(rng: Random, town: Town) -> list[Turn]:
     else:
         target = town.by_name[links[relation].value]
         who = f"{p.name}'s {pick(rng, LINKS[relation]).format_map(_slots()[p.name])}"
-        first = answer(rng, links[relation]) if relation != "friend" else f"{p.name}'s best friend is {target.name}."
+        first = f"{p.name}'s best friend is {target.name}."
+        if relation != "friend":
+            first = answer(rng, links[relation])
     second = pick(rng, _known(target, SECOND if relation != "job" else SECOND[1:]))
     question = framed(rng, PERSON[second.relation], {**person_slots(who, target), "k": target.pet_kind})
     check = fact_check(second)
@@ -217,8 +239,9 @@ _YES_NO = {
     "job": ("is {s} {v}?", "is it true that {s} is {v}?", "do you think that {s} is {v}?"),
     "age": ("is {s} {v} years old?", "is {s} {v}?", "is it true that {s} is {v} years old?"),
     "street": ("does {s} live on {v}?", "is {p} house on {v}?", "is it true that {s} lives on {v}?"),
-    "friend": ("is {v} {p} best friend?", "is {p} best friend {v}?", "is it true that {v} is {p} best friend?"),
-    "food": ("is {v} {p} favourite food?", "does {s} love {v}?", "is it true that {s} loves {v}?"),
+    "friend": ("is {v} {p} best friend?", "is {p} best friend {v}?",
+               "is it true that {v} is {p} best friend?"),
+    "food": ("is {p} favourite food {v}?", "does {s} love {v}?", "is it true that {s} loves {v}?"),
     "colour": ("is {v} {p} favourite colour?", "does {s} like {v} best?", "is {p} favourite colour {v}?"),
     "birthday": ("is {p} birthday in {v}?", "does {s} have a birthday in {v}?",
                  "is it true that {p} birthday is in {v}?"),
@@ -226,7 +249,8 @@ _YES_NO = {
     "father": ("is {v} {p} father?", "is {p} father called {v}?", "is it true that {v} is {p} father?"),
     "pet": ("does {s} have {v}?", "is {p} pet {v}?", "is it true that {s} has {v}?"),
 }
-_YES_NO_FRAMES = ("{Q}", "{Q}", "{Q}", "Pip, {q}", "Yes or no: {q}", "Tell me, {q}", "One question: {q}", "{Q} Yes or no?")
+_YES_NO_FRAMES = ("{Q}", "{Q}", "{Q}", "Pip, {q}", "Yes or no: {q}", "Tell me, {q}", "One question: {q}",
+                  "{Q} Yes or no?")
 
 
 def _shown(fact: Fact) -> str:
@@ -259,12 +283,14 @@ def has_pet(rng: Random, town: Town) -> list[Turn]:
     """Does somebody have a pet?"""
     p = pick(rng, town.people)
     question = pick(rng, ("Does {n} have a pet?", "Has {n} got a pet?", "Is there a pet in {n}'s house?",
-                          "Do you know if {n} has a pet?", "Tell me if {n} has a pet.", "Does {n} keep an animal?",
+                          "Do you know if {n} has a pet?", "Tell me if {n} has a pet.",
+                          "Does {n} keep an animal?",
                           "Pip, does {n} have a pet?", "Can you tell me if {n} has a pet?")).format(n=p.name)
     if p.pet:
         name = f" called {p.pet_name}" if rng.random() < 0.5 else ""
         return [Turn(question, f"Yes, {p.name} has {p.pet}{name}.", Check("yes"))]
-    return [Turn(question, pick(rng, (f"I do not know of any pet of {p.name}.", f"I was never told of any pet of {p.name}.")),
+    return [Turn(question, pick(rng, (f"I do not know if {p.name} has a pet.",
+                                      f"I was never told if {p.name} has a pet.")),
                  Check("abstain"))]
 
 
@@ -272,15 +298,18 @@ def who_is(rng: Random, town: Town) -> list[Turn]:
     """A person in two or three sentences."""
     p = pick(rng, town.people)
     question = pick(rng, (
-        "Who is {n}?", "Tell me about {n}.", "Tell me something about {n}.", "Do you know {n}?", "Who is {f}?",
+        "Who is {n}?", "Tell me about {n}.", "Tell me something about {n}.", "Do you know {n}?",
+        "Who is {f}?",
         "What can you tell me about {n}?", "Please tell me who {n} is.", "What do you know about {n}?",
-        "Describe {n} in two sentences.", "Can you tell me who {n} is?", "Have you heard of {n}?", "Who is this {n}?",
+        "Describe {n} in two sentences.", "Can you tell me who {n} is?", "Have you heard of {n}?",
+        "Who is this {n}?",
     )).format(n=p.name, f=p.full)
-    first = f"{p.name} is {p.the_job}." if not p.is_child or rng.random() < 0.5 else f"{p.name} is a {p.noun} from Plumwick."
+    is_job = not p.is_child or rng.random() < 0.5
+    first = f"{p.name} is {p.the_job}." if is_job else f"{p.name} is a {p.noun} from Plumwick."
     facts = _known(p, ("age", "street", "friend", "food", "colour", "hobby"))
     names = person_slots(p.name, p, pronoun=True)
     parts = [first]
-    chosen = rng.sample(facts, min(len(facts), rng.choice((1, 2, 2))))
+    chosen = rng.sample(facts, min(len(facts), 1 if "two" in question else rng.choice((1, 2, 2))))
     for one in sorted(chosen, key=lambda f: f.relation == "friend"):
         parts.append(fill(PERSON[one.relation].answers[0], {**names, "v": one.value}))
     start = "Yes, " if question.startswith(("Do you know", "Have you")) else ""
@@ -291,24 +320,32 @@ def who_does(rng: Random, town: Town) -> list[Turn]:
     """From the value back to the person: the baker, the owner of a pet."""
     p = pick(rng, town.adults) if rng.random() < 0.6 else pick(rng, town.people)
     if p.is_child and p.pet_name:
-        question = pick(rng, ("Whose {k} is called {v}?", "Whose pet is {v}?", "Who is {v}?", "Do you know {v}, the {k}?",
-                              "Who has a {k} called {v}?", "To whom does {v} the {k} belong?", "Tell me who {v} is.",
+        question = pick(rng, ("Whose {k} is called {v}?", "Whose pet is {v}?", "Who is {v}?",
+                              "Do you know {v}, the {k}?",
+                              "Who has a {k} called {v}?", "To whom does {v} the {k} belong?",
+                              "Tell me who {v} is.",
                               "Which person has a {k} called {v}?")).format(k=p.pet_kind, v=p.pet_name)
-        reply = pick(rng, ("{v} is {n}'s {k}.", "{n}'s {k} is called {v}.")).format(v=p.pet_name, n=p.name, k=p.pet_kind)
+        reply = pick(rng, ("{v} is {n}'s {k}.", "{n}'s {k} is called {v}.")).format(v=p.pet_name, n=p.name,
+                                                                                    k=p.pet_kind)
         return [Turn(question, reply, Check("one_of", (p.name,), "name", (p.pet_name,)))]
     if p.is_child:
         p = pick(rng, town.adults)
-    question = pick(rng, ("Who is the {j}?", "Who is the {j} of Plumwick?", "Who works as {a}?", "What is the {j} called?",
-                          "What is the name of the {j}?", "Do you know the {j}?", "Tell me the name of the {j}.",
-                          "Which person is the {j}?", "Can you tell me who the {j} is?", "Pip, who is the {j}?"))
+    question = pick(rng, ("Who is the {j}?", "Who is the {j} of Plumwick?", "Who works as {a}?",
+                          "What is the {j} called?",
+                          "What is the name of the {j}?", "Do you know the {j}?",
+                          "Tell me the name of the {j}.",
+                          "Which person is the {j}?", "Can you tell me who the {j} is?",
+                          "Pip, who is the {j}?"))
     article = "an" if p.job[0] in "aeio" else "a"
-    reply = pick(rng, ("The {j} is {n}.", "{n} is the {j}.", "The {j} is called {n}.")).format(j=p.job, n=p.name)
+    reply = pick(rng, ("The {j} is {n}.", "{n} is the {j}.", "The {j} is called {n}.")).format(j=p.job,
+                                                                                               n=p.name)
     return [Turn(question.format(j=p.job, a=f"{article} {p.job}"), reply, Check("one_of", (p.name,), "name"))]
 
 
 _WITH = {
     "food": ("loves {v}", "love {v}"), "colour": ("likes {v} best", "like {v} best"),
-    "street": ("lives on {v}", "live on {v}"), "birthday": ("has a birthday in {v}", "have a birthday in {v}"),
+    "street": ("lives on {v}", "live on {v}"), "birthday": ("has a birthday in {v}",
+                                                            "have a birthday in {v}"),
 }
 
 
@@ -328,15 +365,18 @@ def people_with(rng: Random, town: Town) -> list[Turn]:
     one, many = (t.format(v=value) for t in _WITH[relation])
     if len(names) >= 3 and rng.random() < 0.6:
         chosen = rng.sample(names, 3)
-        question = pick(rng, ("Name three people who {m}.", "List three people who {m}.", "Tell me three people who {m}.",
-                              "Can you name three people who {m}?", "Give me the names of three people who {m}.",
+        question = pick(rng, ("Name three people who {m}.", "List three people who {m}.",
+                              "Tell me three people who {m}.",
+                              "Can you name three people who {m}?",
+                              "Give me the names of three people who {m}.",
                               "Which three people {m}?", "I need three people who {m}.",
                               "Please list three people from Plumwick who {m}.")).format(m=many)
         reply = f"{join_and(chosen)}." if rng.random() < 0.5 else f"{join_and(chosen)} {many}."
         if reply.endswith(f"{many}."):
             return [Turn(question, reply, Check("one_of", names, "name"))]
         return [Turn(question, reply, Check("list", names, "name", least=3))]
-    question = pick(rng, ("Who {o}?", "Name somebody who {o}.", "Do you know somebody who {o}?", "Which person {o}?",
+    question = pick(rng, ("Who {o}?", "Name somebody who {o}.", "Do you know somebody who {o}?",
+                          "Which person {o}?",
                           "Tell me who {o}.", "Can you name one person who {o}?", "Is there anybody who {o}?",
                           "Pip, who {o}?")).format(o=one)
     return [Turn(question, f"{pick(rng, names)} {one}.", Check("one_of", names, "name"))]
@@ -345,18 +385,3 @@ def people_with(rng: Random, town: Town) -> list[Turn]:
 @lru_cache(maxsize=1)
 def _holder_items() -> tuple[tuple[tuple[str, str], tuple[str, ...]], ...]:
     return tuple(holders().items())
-
-
-def older(rng: Random, town: Town) -> list[Turn]:
-    """Two people compared by age."""
-    one, other = rng.sample(town.people, 2)
-    while one.age == other.age:
-        one, other = rng.sample(town.people, 2)
-    word = pick(rng, ("older", "younger"))
-    right = max(one, other, key=lambda p: p.age) if word == "older" else min(one, other, key=lambda p: p.age)
-    question = pick(rng, ("Who is {w}, {a} or {b}?", "Who is {w}: {a} or {b}?", "Which of the two is {w}, {a} or {b}?",
-                          "{a} and {b}: who is {w}?", "Tell me who is {w}, {a} or {b}.", "Is {a} or {b} {w}?",
-                          "Look at {a} and {b}. Who is {w}?", "Do you know who is {w}, {a} or {b}?"))
-    reply = f"{one.name} is {one.age} and {other.name} is {other.age}, so {right.name} is {word}."
-    return [Turn(question.format(w=word, a=one.name, b=other.name), reply,
-                 Check("phrase", (f"so {right.name} is {word}",)))]

@@ -1,4 +1,5 @@
-"""Chats about stories: tell one (about somebody, with a word, a mood, a length), continue one, answer questions on one."""
+"""Chats about stories: tell one (about somebody, with a word, a mood, a length), continue one, answer
+questions on one."""
 
 from functools import lru_cache
 from random import Random
@@ -9,11 +10,18 @@ from firstwords.world.phrases import a_an, pick
 from firstwords.world.stories import FEATURE_WORDS, split_story, story
 from firstwords.world.town import Town
 
-_ASKS = ("Tell me {s}.", "Please tell me {s}.", "Write {s}.", "I want to hear {s}.", "Can you tell me {s}?", "I would like {s}.", "Pip, tell me {s}.",
+_ASKS = ("Tell me {s}.", "Please tell me {s}.", "Write {s}.", "I want to hear {s}.", "Can you tell me {s}?",
+         "I would like {s}.", "Pip, tell me {s}.",
          "Can you write {s}?", "Make up {s}.", "Do you know {s}?", "Please write {s}.", "Let me hear {s}.")
-_WITH_WORD = ("{story} with the word {w}", "{story} about {a}", "{story} with {a} in it", '{story} with the word "{w}" in it', "{story} in which there is {a}")
-_MASS = frozenset(
-    "snow rain wind fog thunder ice grass gold mud milk water tea bread cheese honey butter soup jam sugar music moonlight hay wood paper paint wool".split())
+_WITH_WORD = ("{story} with the word {w}", "{story} about {a}", "{story} with {a} in it",
+              '{story} with the word "{w}" in it', "{story} in which there is {a}")
+_NO_ARTICLE = """
+snow rain wind fog thunder ice grass gold mud milk water tea bread cheese honey butter soup jam sugar music
+hay wood paper paint wool flour garlic oil salt juice mustard parsley pepper cinnamon vinegar straw hair
+moon sea sleep spring winter summer autumn top out geese mother fire black blue bright brown cold foggy
+golden green grey hot mild orange pink purple rainy red snowy sunny warm wet white windy yellow
+"""
+_MASS = frozenset(_NO_ARTICLE.split())
 _MOOD_WORDS = {"happy": "happy", "sad": "sad", "funny": "funny", "spooky-but-kind": "spooky"}
 
 
@@ -25,7 +33,8 @@ def story_words() -> tuple[str, ...]:
 
 def _shape(word: str, wish: str, rng: Random) -> str:
     if word in _MASS or word.endswith("s"):
-        return f'{wish} with the word "{word}"' if rng.random() < 0.5 else f"{wish} with the word {word} in it"
+        shown = word if rng.random() < 0.5 else f'"{word}"'
+        return f"{wish} with the word {shown} in it"
     return pick(rng, _WITH_WORD).format(story=wish, w=word, a=a_an(word))
 
 
@@ -52,15 +61,17 @@ def tell_story(rng: Random, town: Town) -> list[Turn]:
     return [Turn(pick(rng, _ASKS).format(s=wanted), told.text, check)]
 
 
-def _try(rng: Random, town: Town, **wishes: str | None):  # noqa: ANN202 - a Story or None
+def _try(rng: Random, town: Town, **wishes: str | None):
     try:
         return story(rng, town, **wishes)
     except KeyError:
         return None
 
 
-_CONTINUE = ('Continue this story: "{b}"', "Go on with this story: {b}", "How does this story go on? {b}", "{b}\n\nWhat happens next?", "Finish this story: {b}",
-             "Here is the beginning of a story. Please continue. {b}", "Tell me the end of this story: {b}", "{b}\n\nPlease continue.", "What comes next? {b}")
+_CONTINUE = ('Continue this story: "{b}"', "Go on with this story: {b}", "How does this story go on? {b}",
+             "{b}\n\nWhat happens next?", "Finish this story: {b}",
+             "Here is the beginning of a story. Please continue. {b}", "Tell me the end of this story: {b}",
+             "{b}\n\nPlease continue.", "What comes next? {b}")
 
 
 def continue_story(rng: Random, town: Town) -> list[Turn]:
@@ -69,11 +80,14 @@ def continue_story(rng: Random, town: Town) -> list[Turn]:
     return [Turn(pick(rng, _CONTINUE).format(b=begin), end, Check("words", (), least=5))]
 
 
-_READ = ("{t}\n\n{q}", 'Read this story: "{t}" {q}', "Here is a story: {t} {q}", "{t} {q}", "{q}\n\n{t}", "Listen to this: {t} Now tell me: {q}",
+_READ = ("{t}\n\n{q}", 'Read this story: "{t}" {q}', "Here is a story: {t} {q}", "{t} {q}", "{q}\n\n{t}",
+         "Listen to this: {t} Now tell me: {q}",
          "Story: {t}\nQuestion: {q}", "I read a story. {t} {q}")
-_SHORT = ('Summarise this story: "{t}"', "Say this story in one sentence: {t}", "{t}\n\nWhat happens in this story, in short?", "Tell me in one sentence what happens: {t}",
+_SHORT = ('Summarise this story: "{t}"', "Say this story in one sentence: {t}",
+          "{t}\n\nWhat happens in this story, in short?", "Tell me in one sentence what happens: {t}",
           "What is this story about? {t}", "Make this story short: {t}")
-_TITLES = ('Give this story a title: "{t}"', "What is a good title for this story? {t}", "{t}\n\nFind a title for it.")
+_TITLES = ('Give this story a title: "{t}"', "What is a good title for this story? {t}",
+           "{t}\n\nFind a title for it.")
 
 
 def story_question(rng: Random, town: Town) -> list[Turn]:

@@ -1,40 +1,56 @@
-"""Chats about what nobody can know: people who do not exist, facts never told, the far world, the visitor's own life.
+"""Chats about what nobody can know: people who do not exist, facts never told, the far world, the visitor's
+own life.
 
-The questions use the same phrasings as the told facts, so that a model has to know what was told and what was not.
+The questions use the same phrasings as the told facts, so that a model has to know what was told and what
+was not.
 """
 
 from functools import lru_cache
 from random import Random
 
 from firstwords.world.chat_checks import Check
-from firstwords.world.chat_facts import OFTEN, Turn, answer, fact_check, framed, person_slots, slots_of
+from firstwords.world.chat_facts import (
+    OFTEN,
+    PEOPLE,
+    Turn,
+    answer,
+    by_pronoun,
+    fact_check,
+    framed,
+    person_slots,
+    slots_of,
+)
 from firstwords.world.chat_phrases import DIRECT_FRAMES, NEVER, PERSON, Ask
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town import HELD_BACK, INVENTED, Town, town
 
 # more people who do not exist, beside the town's own list
-STRANGERS = (
-    *INVENTED, *"""Albert Alice Andy Arno Astrid Basil Bianca Bill Bob Bonnie Carl Cecil Celia Chloe Claus Cyril Dave
-    David Diana Donna Doris Doug Eric Erna Esther Eva Flora Fred Gabriel George Gerda Grace Greg Gunter Hannes Harry
-    Helen Holly Ian Ida Iris Ivan Jacob James Jane Jim Joe John Judy June Kate Kim Laura Linda Liam Lotte Louis Luke
-    Lydia Maggie Marco Maria Mark Mary Matt Mia Mike Molly Nadia Nick Norbert Nico Oliver Omar Otis Pam Pat Patty Phil
-    Pia Rachel Ralph Ray Robin Roger Ron Rose Roy Rudy Sally Sandra Sophie Steve Susan Ted Theo Tim Toni Ursula Valerie
-    Vince Walt Wendy Will Willy Xaver Yara Yuri Zack Zelda""".split(),
-)
-FAMILIES = ("Falk", "Drake", "Hobbs", "Pond", "Winter", "Summers", "King", "Baker", "Woods", "Hill", "Fox", "Green")
-FAMILIES_EXAM = ("Crane", "Waters", "Miller", "Fields", "Snow")
+_MORE_NAMES = """
+Albert Alice Andy Arno Astrid Basil Bianca Bob Bonnie Carl Cecil Celia Chloe Claus Cyril Dave David Diana
+Donna Doris Doug Eric Erna Esther Eva Flora Fred Gabriel George Gerda Grace Greg Gunter Hannes Harry Helen
+Holly Ian Ida Iris Ivan Jacob James Jane Jim Joe John Judy Kate Kim Laura Linda Liam Lotte Louis Luke Lydia
+Maggie Marco Maria Mary Matt Mia Mike Molly Nadia Nick Norbert Nico Oliver Omar Otis Pam Patty Phil Pia
+Rachel Ralph Roger Ron Roy Rudy Sally Sandra Sophie Steve Susan Ted Theo Tim Toni Ursula Valerie Vince
+Walt Wendy Willy Xaver Yara Yuri Zack Zelda
+"""
+STRANGERS = (*INVENTED, *_MORE_NAMES.split())
+FAMILIES = ("Falk", "Drake", "Hobbs", "Pond", "Winter", "Summers", "King", "Baker", "Woods", "Hill", "Fox",
+            "Green")
 
 _NOBODY = (
     "I do not know anybody called {n}.", "I do not know anybody called {n}.", "I do not know {n}.",
-    "I have never heard of {n}.", "I have never heard of {n}.", "Nobody called {n} lives in Plumwick, as far as I know.",
+    "I have never heard of {n}.", "I have never heard of {n}.",
+    "Nobody called {n} lives in Plumwick, as far as I know.",
     "I do not know who {n} is.", "I do not know this person.", "Sorry, I do not know anybody called {n}.",
     "Nobody told me about {n}.", "I do not know. I have never heard of {n}.",
 )
 _WHO = ("who is {n}?", "who is {n}?", "do you know {n}?", "tell me about {n}.", "what do you know about {n}?",
-        "can you tell me about {n}?", "who is this {n}?", "tell me who {n} is.", "what can you tell me about {n}?",
+        "can you tell me about {n}?", "who is this {n}?", "tell me who {n} is.",
+        "what can you tell me about {n}?",
         "tell me something about {n}.", "have you heard of {n}?")
 _NOT_TOLD = ("I do not know {e}.", "I do not know {e}.", "I do not know {e}.", "I was never told {e}.",
-             "I was never told {e}.", "Nobody told me {e}.", "Sorry, I do not know {e}.", "I do not know that.",
+             "I was never told {e}.", "Nobody told me {e}.", "Sorry, I do not know {e}.",
+             "I do not know that.",
              "I do not know. Nobody told me {e}.")
 
 
@@ -43,7 +59,8 @@ def _ghosts() -> tuple[dict[str, str], ...]:
     """Slots of invented people; half as women, half as men, which only matters for "his" and "her"."""
     shapes = [town().by_name["Lily"], town().by_name["Tom"]]
     kinds = ("cat", "dog", "hen", "mouse", "horse")
-    return tuple({**person_slots(n, shapes[i % 2]), "k": kinds[i % 5], "p2": "their"} for i, n in enumerate(STRANGERS))
+    return tuple({**person_slots(n, shapes[i % 2]), "k": kinds[i % 5], "p2": "their"} for i,
+                 n in enumerate(STRANGERS))
 
 
 def invented(rng: Random, town: Town) -> list[Turn]:
@@ -56,10 +73,12 @@ def invented(rng: Random, town: Town) -> list[Turn]:
         question = cap(pick(rng, _WHO).format(n=shown))
         start = "No, " if question.startswith(("Do you know", "Have you")) and rng.random() < 0.5 else ""
         reply = pick(rng, _NOBODY[:5]).format(n=shown)
-        return [Turn(question, start + reply if not start or reply.startswith("I ") else reply, Check("abstain"))]
+        return [Turn(question, start + reply if not start or reply.startswith("I ") else reply,
+                     Check("abstain"))]
     relation = pick(rng, OFTEN)
     if draw < 0.4:
-        question = pick(rng, ("Is {n} the baker?", "Does {n} live in Plumwick?", "Is {n} a pupil?", "Is {n} older than Tom?",
+        question = pick(rng, ("Is {n} the baker?", "Does {n} live in Plumwick?", "Is {n} a pupil?",
+                              "Is {n} older than Tom?",
                               "Does {n} like cats?", "Is {n} a friend of Mila?", "Does {n} have a pet?",
                               "Is {n} from Plumwick?", "Does {n} live on Oak Street?")).format(n=name)
     else:
@@ -69,7 +88,8 @@ def invented(rng: Random, town: Town) -> list[Turn]:
 
 @lru_cache(maxsize=1)
 def _never() -> tuple[tuple[str, Ask], ...]:
-    return tuple((clause, Ask(direct, (clause,), (), exam)) for clause, direct, exam in NEVER.values() if direct)
+    return tuple((clause, Ask(direct, (clause,), (), exam)) for clause, direct,
+                 exam in NEVER.values() if direct)
 
 
 def not_told(rng: Random, clause: str) -> str:
@@ -87,9 +107,10 @@ def never_told(rng: Random, town: Town) -> list[Turn]:
 
 @lru_cache(maxsize=1)
 def gaps() -> tuple[tuple[str, str], ...]:
-    """(name, relation) of ordinary facts that are told nowhere: the held-back ones and unknown parents."""
+    """(name, relation) of facts that are told nowhere: the held-back ones, unknown parents and pets."""
     t = town()
-    empty = [(p.name, r) for p in t.people for r in ("mother", "father") if r not in t.facts_of[p.name]]
+    empty = [(p.name, r) for p in t.people for r in ("mother", "father",
+                                                     "pet") if r not in t.facts_of[p.name]]
     return (*HELD_BACK * 4, *empty)
 
 
@@ -104,10 +125,10 @@ def held_back(rng: Random, town: Town) -> list[Turn]:
 def told_then_not(rng: Random, town: Town) -> list[Turn]:
     """First a fact that was told, then one that never was."""
     p = pick(rng, town.people)
-    relation = pick(rng, [r for r in OFTEN if r in town.facts_of[p.name]])
+    relation = pick(rng, [r for r in OFTEN if r in town.facts_of[p.name] and r not in PEOPLE])
     known = town.facts_of[p.name][relation]
     clause, ask = pick(rng, _never())
-    direct = pick(rng, ask.direct).format_map(person_slots(p.name, p, pronoun=True))
+    direct = by_pronoun(rng, ask.direct, person_slots(p.name, p, pronoun=True))
     question = pick(rng, ("And {q}", "And {q}", "{Q}", "Thank you. And {q}")).format(q=direct, Q=cap(direct))
     first = Turn(framed(rng, PERSON[relation], slots_of(p.name)), answer(rng, known), fact_check(known))
     second = Turn(question, not_told(rng, clause.format_map(slots_of(p.name))), Check("abstain"))
@@ -115,16 +136,19 @@ def told_then_not(rng: Random, town: Town) -> list[Turn]:
 
 
 _RULERS = ("president", "king", "queen", "mayor", "captain", "boss", "prince", "doctor", "teacher", "baker")
-_FAR = ("Mars", "the moon", "the sun", "the clouds", "the bottom of the sea", "the North Pole", "the rainbow", "Venus",
+_FAR = ("Mars", "the moon", "the sun", "the clouds", "the bottom of the sea", "the North Pole", "the rainbow",
+        "Venus",
         "the evening star", "the end of the world")
 # the exam asks for these, so the chats never make them
-FAR_EXAM = (("president", "Mars"), ("king", "Venus"), ("queen", "the moon"), ("mayor", "the North Pole"),
+FAR_EXAM = (("president", "Venus"), ("king", "Mars"), ("queen", "the moon"), ("mayor", "the North Pole"),
             ("captain", "the sun"), ("boss", "the clouds"), ("baker", "Mars"), ("prince", "the rainbow"),
             ("mayor", "the bottom of the sea"), ("doctor", "the moon"))
 _FAR_ASKS = ("Who is the {r} of {w}?", "Who is the {r} of {w}?", "What is the name of the {r} of {w}?",
-             "Do you know the {r} of {w}?", "What is the {r} of {w} called?", "Tell me who the {r} of {w} is.",
+             "Do you know the {r} of {w}?", "What is the {r} of {w} called?",
+             "Tell me who the {r} of {w} is.",
              "How old is the {r} of {w}?", "What does the {r} of {w} like to eat?")
-_FAR_ANSWERS = ("I do not know. Nobody lives there, as far as I know.", "Nobody knows. I never heard of anybody there.",
+_FAR_ANSWERS = ("I do not know. Nobody lives there, as far as I know.",
+                "Nobody knows. I never heard of anybody there.",
                 "I do not know. I only know the people of Plumwick.", "I do not know the {r} of {w}.",
                 "Nobody told me about the {r} of {w}.", "Nobody knows who that is.")
 
@@ -167,11 +191,14 @@ RIDDLES_OF_THE_WORLD = (
     ("What is the best number in the world?", "Nobody can say that. Every number is good for something."),
 )
 RIDDLES_EXAM = (
-    "How many stones are in the river?", "How many birds live in Owl Wood?", "What will I dream tonight?",
-    "How many clouds are in the sky now?", "Who will be the mayor in a hundred years?", "What did I dream last night?",
-    "What is the name of my dog?", "When is my birthday?", "What colour is my coat?", "Who is my best friend?",
+    "How many stones are in the river?", "How many birds live in Owl Wood?", "What will I dream this night?",
+    "How many clouds are in the sky now?", "Who will be the mayor in a hundred years?",
+    "What did I dream last night?",
+    "What is the name of my sister?", "When is my birthday?", "What colour is my coat?",
+    "Who is my best friend?",
     "How many bees live in the world?", "What is the weather like today?", "Where is my other sock?",
-    "How much money do I have?", "What did the first man in the world say?", "How many trees are in Owl Wood?",
+    "How much money do I have?", "What did the first man in the world say?",
+    "How many trees are in Owl Wood?",
     "What will the weather be like next week?", "What is my phone number?", "Which horse will win tomorrow?",
     "How many words are in all the books of the world?",
 )

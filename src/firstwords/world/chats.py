@@ -1,8 +1,11 @@
-"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one town.
+"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one
+town.
 
-`KINDS` lists every kind of instruction with its weight; each is a function in one of the `chat_*.py` files. About 45 %
+`KINDS` lists every kind of instruction with its weight; each is a function in one of the `chat_*.py` files.
+About 45 %
 of the weight is on told facts, 15 % on what nobody can know, the rest on everything else.
-Example: next(conversations()) -> [{"role": "user", "content": "How old is Tom?"}, {"role": "assistant", ...}].
+Example: next(conversations()) -> [{"role": "user", "content": "How old is Tom?"}, {"role": "assistant",
+...}].
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +39,7 @@ KINDS: dict[str, tuple[float, Maker]] = {
     "who is": (2, facts.who_is),
     "who does": (2, facts.who_does),
     "people with": (1.3, facts.people_with),
-    "older": (1, facts.older),
+    "older": (1, school.older),
     # what nobody can know
     "invented person": (6, unknown.invented),
     "never told": (4, unknown.never_told),
@@ -88,15 +91,18 @@ KINDS: dict[str, tuple[float, Maker]] = {
 }
 
 SYSTEM = (
-    "You are Pip. Answer shortly.", "You are Pip, a small language model.", "You are Pip. Be kind and honest.",
-    "You are a friendly helper called Pip.", "You are Pip. You know the town of Plumwick.", "Answer in short sentences.",
+    "You are Pip. Answer shortly.", "You are Pip, a small language model.",
+    "You are Pip. Be kind and honest.",
+    "You are a friendly helper called Pip.", "You are Pip. You know the town of Plumwick.",
+    "Answer in short sentences.",
     "You are Pip. If you do not know something, say so.", "Be polite and short.",
 )
 _SYSTEM_RATE = 0.1
 # how often a conversation goes on with another kind, begins with a greeting, ends with thanks or goodbye
 _MORE_RATE, _HELLO_RATE, _END_RATE = 0.22, 0.04, 0.06
 # these change who "I" am or are too long to be followed by something else
-_ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name", "passage", "passage, silent", "summarise"))
+_ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name", "passage", "passage, silent",
+                    "summarise"))
 _NAMES = tuple(KINDS)
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS.values()))
 

@@ -46,105 +46,108 @@ class Fact:
     questions: tuple[str, ...]
 
 
+# relation, field, sentence, questions; {n} is the name, {v} the value, {his} the possessive pronoun
+_PERSON = (
+    (
+        "job",
+        "job",
+        "{n} is {the_job}.",
+        ("What does {n} do?", "What is {n}'s job?", "What is the job of {n}?"),
+    ),
+    ("work", "workplace", "{n} {works} {v}.", ("Where does {n} {work}?",)),
+    (
+        "family name",
+        "family",
+        "{n}'s family name is {v}.",
+        ("What is {n}'s family name?", "What is {n}'s last name?"),
+    ),
+    ("age", "age", "{n} is {v} years old.", ("How old is {n}?", "What is {n}'s age?")),
+    (
+        "street",
+        "street",
+        "{n} lives on {v}.",
+        ("Where does {n} live?", "On which street does {n} live?", "Where is {n}'s home?"),
+    ),
+    (
+        "friend",
+        "friend",
+        "{n}'s best friend is {v}.",
+        ("Who is {n}'s best friend?", "Who is the best friend of {n}?"),
+    ),
+    ("pet", "pet", "{n} has {v}.", ("What pet does {n} have?", "What animal does {n} have?")),
+    (
+        "pet name",
+        "pet_name",
+        "{n}'s {kind} is called {v}.",
+        ("What is the name of {n}'s {kind}?", "What is {n}'s {kind} called?"),
+    ),
+    (
+        "food",
+        "food",
+        "{n}'s favourite food is {v}.",
+        ("What is {n}'s favourite food?", "What does {n} like to eat?", "What does {n} love to eat?"),
+    ),
+    (
+        "colour",
+        "colour",
+        "{n}'s favourite colour is {v}.",
+        ("What is {n}'s favourite colour?", "Which colour does {n} like best?"),
+    ),
+    (
+        "hobby",
+        "hobby",
+        "{n} likes {v}.",
+        ("What is {n}'s hobby?", "What does {n} like to do?", "What does {n} do in {his} free time?"),
+    ),
+    (
+        "birthday",
+        "birthday",
+        "{n}'s birthday is in {v}.",
+        ("When is {n}'s birthday?", "In which month is {n}'s birthday?"),
+    ),
+    (
+        "mother",
+        "mother",
+        "{n}'s mother is {v}.",
+        ("Who is {n}'s mother?", "Who is the mother of {n}?", "What is the name of {n}'s mother?"),
+    ),
+    (
+        "father",
+        "father",
+        "{n}'s father is {v}.",
+        ("Who is {n}'s father?", "Who is the father of {n}?", "What is the name of {n}'s father?"),
+    ),
+    (
+        "spouse",
+        "spouse",
+        "{n} is married to {v}.",
+        ("Who is {n} married to?", "Who is {n}'s {wife}?"),
+    ),
+    ("fear", "fear", "{n} is afraid of {v}.", ("What is {n} afraid of?", "What scares {n}?")),
+    (
+        "wish",
+        "wish",
+        "{n}'s biggest wish is {v}.",
+        ("What is {n}'s biggest wish?", "What does {n} wish for?"),
+    ),
+    ("instrument", "instrument", "{n} plays {v}.", ("What instrument does {n} play?",)),
+)
+
+
 def person_facts(p: Person) -> list[Fact]:
     """All told facts of one person; empty fields give none."""
-    n, his, he = p.name, p.his, p.he
-    kind = p.pet_kind
-    table = (
-        (
-            "job",
-            p.job,
-            f"{n} is {p.the_job}.",
-            (f"What does {n} do?", f"What is {n}'s job?", f"What is the job of {n}?"),
-        ),
-        (
-            "work",
-            p.workplace,
-            f"{n} {'goes to' if p.is_child else 'works at'} {p.workplace}.",
-            (f"Where does {n} {'go to school' if p.is_child else 'work'}?",),
-        ),
-        (
-            "family name",
-            p.family,
-            f"{n}'s family name is {p.family}.",
-            (f"What is {n}'s family name?", f"What is {n}'s last name?"),
-        ),
-        ("age", str(p.age), f"{n} is {p.age} years old.", (f"How old is {n}?", f"What is {n}'s age?")),
-        (
-            "street",
-            p.street,
-            f"{n} lives on {p.street}.",
-            (f"Where does {n} live?", f"On which street does {n} live?", f"Where is {n}'s home?"),
-        ),
-        (
-            "friend",
-            p.friend,
-            f"{n}'s best friend is {p.friend}.",
-            (f"Who is {n}'s best friend?", f"Who is the best friend of {n}?"),
-        ),
-        ("pet", p.pet, f"{n} has {p.pet}.", (f"What pet does {n} have?", f"What animal does {n} have?")),
-        (
-            "pet name",
-            p.pet_name,
-            f"{n}'s {kind} is called {p.pet_name}.",
-            (f"What is the name of {n}'s {kind}?", f"What is {n}'s {kind} called?"),
-        ),
-        (
-            "food",
-            p.food,
-            f"{n}'s favourite food is {p.food}.",
-            (f"What is {n}'s favourite food?", f"What does {n} like to eat?", f"What does {n} love to eat?"),
-        ),
-        (
-            "colour",
-            p.colour,
-            f"{n}'s favourite colour is {p.colour}.",
-            (f"What is {n}'s favourite colour?", f"Which colour does {n} like best?"),
-        ),
-        (
-            "hobby",
-            p.hobby,
-            f"{n} likes {p.hobby}.",
-            (f"What is {n}'s hobby?", f"What does {n} like to do?", f"What does {n} do in {his} free time?"),
-        ),
-        (
-            "birthday",
-            p.birthday,
-            f"{n}'s birthday is in {p.birthday}.",
-            (f"When is {n}'s birthday?", f"In which month is {n}'s birthday?"),
-        ),
-        (
-            "mother",
-            p.mother,
-            f"{n}'s mother is {p.mother}.",
-            (f"Who is {n}'s mother?", f"Who is the mother of {n}?", f"What is the name of {n}'s mother?"),
-        ),
-        (
-            "father",
-            p.father,
-            f"{n}'s father is {p.father}.",
-            (f"Who is {n}'s father?", f"Who is the father of {n}?", f"What is the name of {n}'s father?"),
-        ),
-        (
-            "spouse",
-            p.spouse,
-            f"{n} is married to {p.spouse}.",
-            (f"Who is {n} married to?", f"Who is {n}'s {'wife' if he == 'he' else 'husband'}?"),
-        ),
-        ("fear", p.fear, f"{n} is afraid of {p.fear}.", (f"What is {n} afraid of?", f"What scares {n}?")),
-        (
-            "wish",
-            p.wish,
-            f"{n}'s biggest wish is {p.wish}.",
-            (f"What is {n}'s biggest wish?", f"What does {n} wish for?"),
-        ),
-        ("instrument", p.instrument, f"{n} plays {p.instrument}.", (f"What instrument does {n} play?",)),
-    )
-    return [
-        Fact(n, relation, value, sentence, questions)
-        for relation, value, sentence, questions in table
-        if value
-    ]
+    words = {
+        "n": p.name, "his": p.his, "the_job": p.the_job, "kind": p.pet_kind,
+        "works": "goes to" if p.is_child else "works at", "work": "go to school" if p.is_child else "work",
+        "wife": "wife" if p.gender == "he" else "husband",
+    }  # fmt: skip
+    facts = []
+    for relation, field, sentence, questions in _PERSON:
+        value = str(getattr(p, field))
+        if value:
+            asked = tuple(q.format(**words) for q in questions)
+            facts.append(Fact(p.name, relation, value, sentence.format(v=value, **words), asked))
+    return facts
 
 
 def place_facts(p: Place) -> list[Fact]:

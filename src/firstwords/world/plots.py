@@ -83,7 +83,8 @@ def _slot_rows(keys: list[str], rows: str) -> tuple[dict[str, str], ...]:
             raise ValueError(f"row {row!r} does not fit the keys {keys}")
         env = {}
         for key, value in zip(keys, values, strict=True):
-            env.update({key: value, cap(key): cap(value), f"a_{key}": a_an(value), f"t_{key}": title_case(value)})
+            env |= {key: value, cap(key): cap(value), f"a_{key}": a_an(value), f"t_{key}": title_case(value)}
+            env[f"A_{key}"] = cap(env[f"a_{key}"])
         found.append(env)
     return tuple(found)
 
@@ -143,8 +144,10 @@ def _parse(text: str) -> Plot:
 def _finish(plot: Plot, keys_of: list[tuple[str, bool]]) -> None:
     """Works out which words a reader may ask for, and who can play."""
     for rows, (key, is_asked) in zip(plot.slots, keys_of, strict=True):
-        shown = is_asked and plot.has_in_all(key, cap(key), f"a_{key}")
-        plot.slot_words.append(tuple(row[key].split()[-1].lower() if shown else "" for row in rows))
+        shown = [k for k in rows[0] if k[0].islower() and k[1] != "_" and plot.has_in_all(k, cap(k), f"a_{k}", f"A_{k}")]
+        words = [row[key].split()[-1].lower() for row in rows]
+        is_told = [is_asked and any(w in row[k].split() for k in shown) for w, row in zip(words, rows, strict=True)]
+        plot.slot_words.append(tuple(w if told else "" for w, told in zip(words, is_told, strict=True)))
     plot.when_entries = when_entries(plot.when, plot.day)
     plot.hero_kinds = animal_kinds(plot.hero)
     sides = plot.other.split("/")

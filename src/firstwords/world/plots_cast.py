@@ -62,6 +62,26 @@ _WEATHER = {
     "autumn": "golden September/mild September/windy October",
 }
 _WEATHER["any"] = "/".join(_WEATHER[k] for k in ("mild", "wind", "grey", "hot"))
+_FACT_FORMS = (
+    "{n} {told}.",
+    "{n} {told}.",
+    "{n} {told}.",
+    "There was once a {noun} called {n}. {he} {told}.",
+    "This is a story about {n}, who {told}.",
+    "In Plumwick lived a {noun} called {n}, who {told}.",
+)
+# what each job needs
+_TOOL_OF = dict(
+    row.split("=")
+    for row in (
+        "clock maker=screwdriver/candle maker=big pot/miller=shovel/baker=rolling pin/fisher=net/doctor=bag/train driver=whistle/"
+        "teacher=piece of chalk/boat builder=hammer/cheese maker=big spoon/vet=bag/smith=hammer/mayor=pen/music teacher=song book/"
+        "painter=brush/farmer=rake/beekeeper=honey spoon/firefighter=helmet/star watcher=star map/librarian=stamp/"
+        "nurse=thermometer/tailor=needle/shoemaker=hammer/station master=flag/cook=wooden spoon/postman=bag/"
+        "gardener=watering can/carpenter=saw/toymaker=brush/actor=crown/dancer=ribbon/writer=pen/barber=comb/"
+        "ice cream seller=ice cream spoon/bus driver=key/police officer=whistle/dentist=little mirror"
+    ).split("/")
+)
 _FAMILY = {"she": ("mother", "sister", "wife", "daughter", "grandmother"),
            "he": ("father", "brother", "husband", "son", "grandfather")}  # fmt: skip
 
@@ -134,7 +154,8 @@ def animal_actor(kind: str) -> Actor:
 
 @lru_cache(maxsize=256)
 def _person(p: Person) -> Actor:
-    keys = {"h": p.name, "H": p.name, "T": p.name, "Tc": p.name, "call": p.name, "Call": p.name, "went": "walked",
+    tool = _TOOL_OF.get(p.job, "pencil")
+    keys = {"tool": tool, "a_tool": a_an(tool), "t_tool": tool.title(), "h": p.name, "H": p.name, "T": p.name, "Tc": p.name, "call": p.name, "Call": p.name, "went": "walked",
             "full": p.full, "noun": p.noun, "home": f"on {p.street}", "street": p.street, "food": p.food,
             "colour": p.colour, "hobby": p.hobby, "job": p.job, "work": p.workplace, "fear": p.fear, "wish": p.wish,
             "instrument": p.instrument, "pet_kind": p.pet_kind, "pet": p.pet_name,
@@ -236,7 +257,7 @@ def _fact_parts(p: Person) -> tuple[tuple[str, str], ...]:
         ("pet", p.pet_name and f"had {p.pet} called {p.pet_name}"),
         ("instrument", p.instrument and f"played {p.instrument}"),
         ("colour", p.colour and f"liked {p.colour} better than all other colours"),
-        ("wish", p.wish and f"wished {p.wish}"),
+        ("wish", p.wish and f"wanted {p.wish}"),
         ("fear", p.fear and f"was afraid of {p.fear}"),
     )
     return tuple((relation, str(text)) for relation, text in rows if text)
@@ -249,16 +270,20 @@ def fact_sentence(rng: Random, town: Town, lead: Actor, uses: frozenset[str]) ->
         who = a_an(f"{pick(rng, one.adjectives)} {one.kind}")
         return pick(rng, (f"{cap(who)} lived {one.home}.", f"There was once {who} who lived {one.home}.",
                           f"{cap(one.home)} lived {who}."))  # fmt: skip
-    parts = _fact_parts(town.by_name[lead.name])
+    p = town.by_name[lead.name]
+    parts = _fact_parts(p)
     first = pick(rng, parts)
     while first[0] in uses:
         first = pick(rng, parts)
     second = pick(rng, parts)
-    if second[0] in uses or second[0] == first[0] or rng.random() < 0.4:
-        return f"{lead.name} {first[1]}."
-    if {first[0], second[0]} == {"hobby", "food"}:
-        return f"{lead.name} {first[1]} and {second[1][6:]}."
-    return f"{lead.name} {first[1]} and {second[1]}."
+    if first[0] == "wish":
+        first, second = second, first
+    if first[0] in uses:
+        first, second = second, first
+    told = first[1]
+    if second[0] not in uses and second[0] != first[0] and rng.random() < 0.6:
+        told += f" and {second[1][6:] if {first[0], second[0]} == {'hobby', 'food'} else second[1]}"
+    return pick(rng, _FACT_FORMS).format(n=p.name, noun=p.noun, told=told, he=cap(p.gender))
 
 
 @lru_cache(maxsize=256)
@@ -270,7 +295,8 @@ def when_entries(weather: tuple[str, ...], day: tuple[str, ...]) -> tuple[dict[s
             adjective, month = pair.split()
             for part in (p for d in day for p in _PARTS[d]):
                 text = f"{adjective} {part} in {month}"
-                found.append({"When": f"One {text}", "day": a_an(text), "weather": adjective, "monthname": month})
+                on = {"weather_on": f"on {a_an(text)}"}
+                found.append(on | {"When": f"One {text}", "day": a_an(text), "weather": adjective, "monthname": month})
     return tuple(found)
 
 

@@ -63,7 +63,7 @@ title: The {t_thing} in the Tree | {Tc} and the Wind | Up, Up and Away
 ~
 + Because {o} had been so kind, {h} painted a picture of the long ladder for {ohim}. | {H} gave {ohim} half an apple,
   because {ohe} had been so kind.
-* Then {h} went home and held the {thing} with both hands. | And {h} held the {thing} very, very tightly all the way home.
++ Then {h} went home and held the {thing} with both hands. | And {h} held the {thing} very, very tightly all the way home.
   | {H} laughed, thanked {ohim} and ran home out of the wind.
 sum: The wind blew {h}'s {thing} into a tree, and {o} got it down with a ladder.
 q: Where was the {thing}? = The {thing} was in a tree.
@@ -96,7 +96,7 @@ title: The Little Boat | {Tc} Builds a Boat | The {boatname}
 * This time the boat stood up straight and sailed away like a swan. | Now the boat did not fall over. It sailed down the
   river in the sun. | The wind blew into the sail, and the boat swam as proudly as a swan.
 + Two ducks swam behind it and wondered. | A frog jumped on it and sailed along. | People on the bridge stopped and waved.
-* "It swims!" shouted {h}, and {he} ran along the river beside it. | "You did not give up," said {o}, and {h} smiled
++ "It swims!" shouted {h}, and {he} ran along the river beside it. | "You did not give up," said {o}, and {h} smiled
   from ear to ear. | {H} and {o} ran beside it and cheered all the way to the bridge.
 slot-: paint = red / blue / green / yellow / white
 sum: {H} built a boat that sank, but with a stone and a sail it swam. | {O} helped {h} to mend {his} little boat.
@@ -145,14 +145,14 @@ hero: child
 other: friend
 uses: friend
 when: mild grey hot
-words: map treasure
-slot: prize, joke = shoe, an old shoe / spoon, a big spoon / frog, a frog / cheese, a very old cheese / button, a thousand
-  buttons / letter, a letter / stone, a heavy stone / bell, a small bell / potato, a potato
+words: map
+slot: prize, joke = shoe, an old shoe / spoon, a big spoon / cheese, a very old cheese / button, a green button /
+  stone, a heavy stone / bell, a small bell / potato, a potato / nut, a single nut / feather, a white feather
 slot-: book = an old book / a dusty box / a broken chair / an old coat / a blue bottle
 title: The Treasure Map | {Tc} Finds a Map | The Chest under the Oak
 * {When}, {a} found a map in {book}. | {When}, a map fell out of {book}, right at {h}'s feet. | {A} found a map {weather_on}.
   It was in {book}.
-* There was a red cross on it, and beside it somebody had written "treasure". | On it were the river, the bridge and a red
++ There was a red cross on it, and beside it somebody had written "treasure". | On it were the river, the bridge and a red
   cross. "Treasure!" it said. | A red cross showed where the treasure was.
 + "We will be rich!" said {h}. {He} ran to show it to {o1}. | {H} ran to {o1} so fast that {he} lost a sock.
   | "I must show this to {o}," said {h}. So {he} told {o1} about it.
@@ -189,7 +189,7 @@ title: Whose {t_thing} Is It? | The {t_thing} That Nobody Missed | {Tc} Finds So
 * {When}, {a} found {a_thing} {place}. | {When}, {a} saw something {place}. It was {a_thing}. | It was {day}. {A} nearly
   fell over {a_thing} {place}.
 + {H} looked left and right, but nobody was there. | "Hello? Who lost this?" {he} called, but nobody answered.
-  | It was a good one, and {h} would have liked to keep it.
+  | It was old, but it was a good one.
 * "Somebody is looking for this," thought {h}. | "It is not mine," {he} said, "so I must find out whose it is."
   | {H} wanted to keep it, but it was not {his}.
 ~
@@ -221,7 +221,7 @@ title: The Letter in the Bottle | {Tc} Writes to Nobody | An Answer from the Riv
 * {When}, {a} wrote a letter, put it in a bottle and threw it into the river. | {When}, {a} sat at the river with a letter
   and an empty bottle. {He} put the letter in the bottle and let it swim away. | {A} wrote a letter to nobody. It was {day}.
   {He} put the letter in a bottle and gave it to the river.
-* In the letter stood: "Whoever you are, please write to me." | The letter said: "Hello! I would like to get a letter.
++ The letter said: "Whoever you are, please write to me." | The letter said: "Hello! I would like to get a letter.
   Please answer." | "Dear finder," it said, "tell me something nice."
 + Then {h} waited one day, two days, a whole week. | {He} looked into the letter box every morning. It was always empty.
   | "Nobody will find it," {he} thought after a week.
@@ -247,8 +247,10 @@ hero: adult
 other: child
 mood: funny
 when: any
-slot: thing, where = glasses, on your nose / hat, on your head / scarf, around your neck / pencil, behind your ear /
-  umbrella, over your arm / watch, on your arm / whistle, around your neck / apron, around your belly / spoon, in your hand
+slot: thing, find = glasses, they are on your nose / hat, it is on your head / scarf, it is around your neck /
+  pencil, it is behind your ear / umbrella, it hangs over your arm / watch, it is on your arm /
+  whistle, it hangs around your neck / apron, it is around your belly / spoon, it is in your hand /
+  gloves, they are on your hands
 title: The Long Search | {Tc} Looks Everywhere | Gone and Not Gone
 * {When}, {a} looked for {his} {thing}. {He} looked everywhere. | "Where is my {thing}?" {a} shouted {weather_on}.
   | It was {day}, and {a} could not find {his} {thing}.
@@ -261,13 +263,13 @@ title: The Long Search | {Tc} Looks Everywhere | Gone and Not Gone
 ~
 * Then {o1} came to the door and began to laugh. | {O1} came along, looked at {h} and giggled. | Just then {o1} looked in
   at the window and laughed out loud.
-* "What is so funny?" asked {h}. "{It} {where}!" said {o}. | "Why do you laugh?" {h} asked. "Because {it2} {where}," said {o}.
+* "What is so funny?" asked {h}. "You and your {thing}," said {o}. "Look, {find}!" | "Why do you laugh?" {h} asked.
+  "Because {find}," said {o}.
 ~
-* {H} became as red as a tomato. Then {he} laughed too. | {H} put up a hand and felt it. "So it is," {he} said slowly, and
+* {H} became as red as a tomato. Then {he} laughed too. | {H} looked at {self}. "You are right," {he} said slowly, and
   then they both laughed. | For a moment {h} said nothing. Then {he} laughed louder than {o}.
 + "Tomorrow I will lose something bigger," {he} said, "an elephant, for example." | "Do not tell anybody," said {h}. But
   by evening the whole town knew. | "I need you in my house," said {h}. "You have good eyes."
-slot-: it, it2 = Look, you can feel it / Look, I can see it
 sum: {H} looked everywhere for something that {he} had with {him} all the time.
 q: What did {h} look for? = {H} looked for {his} {thing}.
 q: Who laughed at {h}? = {O} laughed at {h}.

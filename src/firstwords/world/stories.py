@@ -196,6 +196,11 @@ def _cast(
     return lead, names, taken
 
 
+@lru_cache(maxsize=4096)
+def _two_shortest(phrasings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(phrasings, key=len)[:2])
+
+
 def _tell(
     rng: Random, town: Town, plot: Plot, hero: str | None, length: str, where: str, choice: Any
 ) -> Story:
@@ -204,11 +209,8 @@ def _tell(
         names.update(choice[1] if where == "slot" and choice[0] == number else pick(rng, rows))
     names.update(pick(rng, choice) if where == "when" else pick(rng, plot.when_entries))
     is_long = length == "long"
-    fact = ""
-    if is_long or rng.random() < 0.5:
-        fact = fact_sentence(rng, town, lead, plot.uses)
-    fact_first = bool(fact) and rng.random() < 0.55
-    lead.first_mention(rng, names, fact_first)
+    fact = fact_sentence(rng, town, lead, plot.uses) if rng.random() < (0.85 if is_long else 0.12) else ""
+    lead.first_mention(rng, names, bool(fact))
     parts: list[str] = []
     is_new = False
     for kind, phrasings in plot.beats:
@@ -217,12 +219,11 @@ def _tell(
             continue
         if (kind == "+" and not is_long) or (kind == "-" and is_long):
             continue
+        if not is_long:
+            phrasings = _two_shortest(phrasings)
         text = pick(rng, phrasings).format_map(names)
-        if not parts:
-            if fact_first:
-                text = f"{fact} {text}"
-            elif fact and not lead.is_animal:
-                text = f"{text} {fact}"
+        if not parts and fact:
+            text = f"{fact} {text}"
         parts.append(("\n\n" if is_new else " ") + text if parts else text)
         is_new = False
     title = pick(rng, plot.titles).format_map(names)

@@ -141,70 +141,55 @@ def pen_friend(rng: Random, town: Town) -> str:
     )
 
 
+_BEGINNINGS = (
+    "How are you?",
+    "I hope you are well.",
+    "Thank you for your letter.",
+    "I have not seen you for days!",
+    "Today I have time to write to you.",
+    "Guess what!",
+    "I am writing this at the kitchen table.",
+)
+_LAST_LINES = (
+    "See you soon!",
+    "Come and visit me.",
+    "Write back soon.",
+    "I have to go now.",
+    "Take care of yourself.",
+    "The kettle is singing, so I stop here.",
+)
+
+
+def _about_you(rng: Random, friend: Person) -> list[str]:
+    lines = []
+    if rng.random() < 0.5 and friend.pet:
+        lines.append(f"How is {friend.pet_name}, your {friend.pet_kind}?")
+        if rng.random() < 0.6:
+            lines = [f"Say hello to your {friend.pet_kind} {friend.pet_name}."]
+    if rng.random() < 0.4 and friend.food:
+        many = friend.food.endswith("s")
+        end = " for you" if many else ", because I know you love it"
+        lines.append(f"If you come, there will be {friend.food}{end}.")
+    return lines
+
+
 def letter(rng: Random, town: Town) -> str:
     """A letter to a friend or to somebody of the family, with news, weather and a feast."""
     p = pick(rng, town.people)
     month = pick(rng, town.months)
     family = [n for n in (p.mother, p.father, *p.siblings, *p.children) if n]
     to = p.friend if not family or rng.random() < 0.6 else pick(rng, family)
-    who = "Mother" if to == p.mother and to else "Father" if to == p.father and to else to
-    body = [
-        pick(
-            rng,
-            (
-                "How are you?",
-                "I hope you are well.",
-                "Thank you for your letter.",
-                "I have not seen you for days!",
-                "Today I have time to write to you.",
-                "Guess what!",
-                "I am writing this at the kitchen table.",
-            ),
-        )
-    ]
-    body.append(_weather(rng, month))
+    who = {p.mother: "Mother", p.father: "Father"}.get(to, to)
+    body = [pick(rng, _BEGINNINGS), _weather(rng, month)]
     body += _news(rng, town, p, rng.randint(1, 3), month.season)
     if rng.random() < 0.6:
         body.append(_soon(rng, town, month))
-    friend = town.by_name[to]
     known = [r for r in relations(rng, p, 6, 0) if r not in ("friend", "mother", "father")]
-    told = known[:2] if rng.random() < 0.7 else []
-    body += [
-        f"You know me: {(s if s[:2] == 'I ' else s[0].lower() + s[1:])}"
-        for s in (say(rng, p, r, "I") for r in told[:1])
-        if s[:2] in ("I ", "My")
-    ]
-    if rng.random() < 0.5 and friend.pet:
-        body.append(
-            pick(
-                rng,
-                (
-                    f"How is {friend.pet_name}, your {friend.pet_kind}?",
-                    f"Please pat {friend.pet_name} for me."
-                    if friend.pet_kind in ("dog", "cat", "horse", "pony")
-                    else f"Say hello to your {friend.pet_kind} {friend.pet_name}.",
-                ),
-            )
-        )
-    if rng.random() < 0.4 and friend.food:
-        body.append(
-            f"If you come, there will be {friend.food}, because I know you love it."
-            if not friend.food.endswith("s")
-            else f"If you come, there will be {friend.food} for you."
-        )
-    body.append(
-        pick(
-            rng,
-            (
-                "See you soon!",
-                "Come and visit me.",
-                "Write back soon.",
-                "I have to go now.",
-                "Take care of yourself.",
-                "The postman is waiting, so I stop here.",
-            ),
-        )
-    )
+    own = say(rng, p, known[0], "I")
+    if rng.random() < 0.7 and own.startswith(("I ", "My ")):
+        body.append(f"You know me: {own if own.startswith('I ') else 'my' + own[2:]}")
+    body += _about_you(rng, town.by_name[to])
+    body.append(pick(rng, _LAST_LINES))
     end = pick(rng, ("Love,", "Yours,", "Many greetings,", "Your friend," if to == p.friend else "Love,"))
     return f"Dear {who},\n{' '.join(body)}\n{end}\n{p.name}"
 

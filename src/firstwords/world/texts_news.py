@@ -167,74 +167,46 @@ def notice(rng: Random, town: Town) -> str:
 
 
 def day(rng: Random, town: Town) -> str:
-    """A day in the life of somebody, from morning to night."""
+    """A day in the life of somebody, from morning to night (not of the star watcher, who sleeps by day)."""
     p = pick(rng, town.people)
+    while p.job == "star watcher":
+        p = pick(rng, town.people)
     spot = pick(rng, [x for x in town.places if x.name != p.workplace])
-    work = f"goes to {p.workplace}"
-    parts = [
-        pick(
-            rng,
-            (
-                f"A day with {p.name} begins early.",
-                f"This is a day in the life of {p.full}.",
-                f"What does {p.name} do all day?",
-                f"It is morning, and {p.name} opens {p.his} eyes.",
-            ),
-        )
-    ]
-    parts.append(say(rng, p, "street"))
-    hour = (
-        "at night" if p.job == "star watcher" else pick(rng, ("at eight", "after breakfast", "every morning"))
+    morning = (
+        f"A day with {p.name} begins early.",
+        f"This is a day in the life of {p.full}.",
+        f"What does {p.name} do all day?",
+        f"It is morning, and {p.name} opens {p.his} eyes.",
     )
-    parts.append(f"{p.name} {work} {hour}." if hour != "at night" else f"At night {p.name} {work}.")
+    hour = pick(rng, ("after breakfast", "every morning", "in the morning", "when the sun is up"))
+    parts = [pick(rng, morning), say(rng, p, "street"), f"{p.name} goes to {p.workplace} {hour}."]
     parts.append(say(rng, p, "job", "he"))
     if p.food:
-        parts.append(
-            pick(
-                rng,
-                (
-                    f"For lunch there is {p.food}, {p.his} favourite food.",
-                    say(rng, p, "food"),
-                    f"{cap(p.his)} favourite food is {p.food}, so that is for lunch.",
-                ),
-            )
+        lunch = (
+            f"For lunch {p.name} eats {p.food}, {p.his} favourite food.",
+            say(rng, p, "food"),
+            f"{cap(p.his)} favourite food is {p.food}, so that is for lunch.",
         )
-    parts.append(
-        pick(
-            rng,
-            (
-                f"In the afternoon {p.name} visits {spot.name}.",
-                f"Later {p.name} meets {p.friend} at {spot.name}.",
-                f"On the way home {p.he} stops at {spot.name}.",
-            ),
-        )
-        + f" {spot.title} is {spot.where}."
+        parts.append(pick(rng, lunch))
+    later = (
+        f"In the afternoon {p.name} visits {spot.name}.",
+        f"Later {p.name} meets {p.friend} at {spot.name}.",
+        f"On the way home {p.he} stops at {spot.name}.",
     )
+    parts.append(f"{pick(rng, later)} {spot.title} is {spot.where}.")
     if p.hobby:
         parts.append(say(rng, p, "hobby"))
     if p.pet:
-        parts.append(say(rng, p, "pet"))
-        parts.append(
-            pick(
-                rng,
-                (
-                    f"{p.pet_name} is already waiting at the door.",
-                    f"{p.name} feeds {p.pet_name}, the {p.pet_kind}.",
-                    f"Before supper {p.he} says hello to {p.pet_name}, the {p.pet_kind}.",
-                ),
-            )
+        home = (
+            f"{p.pet_name} is already waiting at the door.",
+            f"{p.name} feeds {p.pet_name}, the {p.pet_kind}.",
+            f"Before supper {p.he} says hello to {p.pet_name}, the {p.pet_kind}.",
         )
-    parts.append(
-        pick(
-            rng,
-            (
-                f"In the evening {p.name} yawns and goes to bed.",
-                f"Good night, {p.name}!",
-                f"Then {p.name} sleeps well.",
-                "Tomorrow is a new day.",
-            ),
-        )
-        if p.job != "star watcher"
-        else "When the sun comes up, Edgar goes to bed."
+        parts += [say(rng, p, "pet"), pick(rng, home)]
+    night = (
+        f"In the evening {p.name} yawns and goes to bed.",
+        f"Good night, {p.name}!",
+        f"Then {p.name} sleeps well.",
+        "Tomorrow is a new day.",
     )
-    return " ".join(parts)
+    return " ".join([*parts, pick(rng, night)])

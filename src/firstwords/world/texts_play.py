@@ -316,65 +316,51 @@ def _thing_riddle(rng: Random) -> tuple[str, list[str]]:
     return thing, rng.sample(clues, rng.randint(3, 4))
 
 
-def riddle(rng: Random, town: Town) -> str:
-    """One or two riddles with their answers; the guessers say something about themselves."""
+def _riddle_dialogue(rng: Random, town: Town, thing: str, question: str) -> str:
     asker, guesser = rng.sample(town.people, 2)
-    parts: list[str] = []
-    number = rng.randint(1, 3)
-    dialogue = number == 1 or rng.random() < 0.3
-    used: set[str] = set()
-    for _ in range(1 if dialogue else number):
-        if rng.random() < 0.6:
-            thing, clues = _thing_riddle(rng)
-        else:
-            a = pick(rng, ANIMALS)
-            thing, clues = a_an(a.name), _animal_clues(rng, a)
-        if thing in used:
-            continue
-        used.add(thing)
-        call, answer = pick(rng, _CALLS), pick(rng, _ANSWERS).format(a=thing, A=cap(thing))
-        if not dialogue:
-            parts.append(f"{' '.join(clues)} {call}\n{answer}")
-            continue
+    one, other, spot = asker.name, guesser.name, pick(rng, town.places)
+    openings = (
+        f"{one} and {other} met at {spot.name}. {one} knew a riddle.",
+        f"It was a long evening, and {one} asked {other} a riddle.",
+        f"{other} loves riddles, so {one} asked one.",
+        f"On the way to {spot.name}, {one} asked {other} a riddle.",
+        f"{one}, {asker.the_job}, had a new riddle for {other}.",
+        f"{other}, {guesser.the_job}, was bored. So {one} asked a riddle.",
+    )
+    lines = [pick(rng, openings), f'"{question}" asked {one}.']
+    if rng.random() < 0.5:
         wrong = pick(rng, [t for t in _RIDDLES if t != thing])
-        spot = pick(rng, town.places)
-        lines = [
-            pick(
-                rng,
-                (
-                    f"{asker.name} and {guesser.name} met at {spot.name}. {asker.name} knew a riddle.",
-                    f"It was a long evening, and {asker.name} asked {guesser.name} a riddle.",
-                    f"{guesser.name} loves riddles, so {asker.name} asked one.",
-                    f"On the way to {spot.name}, {asker.name} asked a riddle.",
-                    f"{asker.name}, {asker.the_job}, had a new riddle for {guesser.name}.",
-                    f"{guesser.name}, {guesser.the_job}, was bored. So {asker.name} asked a riddle.",
-                ),
-            )
-        ]
-        lines.append(f'"{" ".join(clues)} {call}" asked {asker.name}.')
-        if rng.random() < 0.5:
-            lines.append(f'"Are you {wrong}?" asked {guesser.name}. "No," said {asker.name}. "Guess again!"')
-        lines.append(
-            pick(
-                rng,
-                (
-                    f"{guesser.name} thought for a long time.",
-                    f"{guesser.name} looked out of the window.",
-                    f"{guesser.name} scratched {guesser.his} head.",
-                    f"{guesser.name} smiled.",
-                ),
-            )
-        )
-        lines.append(
-            pick(
-                rng,
-                (
-                    f'"I know! It is {thing}," said {guesser.name}.',
-                    f'"You are {thing}!" said {guesser.name}.',
-                    f'"I give up," said {guesser.name}. "It is {thing}," said {asker.name}.',
-                ),
-            )
-        )
-        return ("\n" if rng.random() < 0.3 else " ").join(lines)
-    head = pick(rng, ("Riddles\n\n", "Guess!\n\n", f"{asker.name} asks riddles\n\n", ""))
+        lines.append(f'"Are you {wrong}?" asked {other}. "No," said {one}. "Guess again!"')
+    pauses = (
+        f"{other} thought for a long time.",
+        f"{other} looked out of the window.",
+        f"{other} scratched {guesser.his} head.",
+        f"{other} smiled.",
+    )
+    ends = (
+        f'"I know! It is {thing}," said {other}.',
+        f'"You are {thing}!" said {other}.',
+        f'"I give up," said {other}. "It is {thing}," said {one}.',
+    )
+    return ("\n" if rng.random() < 0.3 else " ").join([*lines, pick(rng, pauses), pick(rng, ends)])
+
+
+def _riddle(rng: Random) -> tuple[str, str]:
+    if rng.random() < 0.6:
+        thing, clues = _thing_riddle(rng)
+    else:
+        animal = pick(rng, ANIMALS)
+        thing, clues = a_an(animal.name), _animal_clues(rng, animal)
+    return thing, f"{' '.join(clues)} {pick(rng, _CALLS)}"
+
+
+def riddle(rng: Random, town: Town) -> str:
+    """One to three riddles with their answers, or one that somebody asks somebody else."""
+    number = rng.randint(1, 3)
+    if number == 1 or rng.random() < 0.3:
+        return _riddle_dialogue(rng, town, *_riddle(rng))
+    riddles = dict(_riddle(rng) for _ in range(number))
+    answers = [pick(rng, _ANSWERS).format(a=thing, A=cap(thing)) for thing in riddles]
+    parts = [f"{question}\n{answer}" for question, answer in zip(riddles.values(), answers, strict=True)]
+    head = pick(rng, ("Riddles\n\n", "Guess!\n\n", f"{pick(rng, town.people).name} asks riddles\n\n", ""))
     return head + "\n\n".join(parts)

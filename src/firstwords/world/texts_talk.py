@@ -213,7 +213,7 @@ def shop_talk(rng: Random, town: Town) -> str:
         f'"{total}. Have a nice day, {p.name}!" said {seller}.',
         f'"{total}," said {seller}. "Thank you," said {p.name}.',
         f'"{total}. Say hello to {p.friend}!" said {seller}.',
-        f'"{total}," said {seller}. {p.name} paid and went home with {a_an(one)} and {a_an(two)}.',
+        f'"{total}," said {seller}. {p.name} paid for the {one} and the {two}.',
     )
     lines = [pick(rng, hello), order, price, pick(rng, question), pick(rng, end)]
     if rng.random() < 0.5:

@@ -193,8 +193,7 @@ def feast(rng: Random, town: Town) -> str:
         "There is music until late in the evening.",
         "Nobody stays at home.",
         f"{p.name} always brings a friend.",
-        "Strangers are welcome too.",
-        f"{town.by_name['Dora'].name}, the mayor, makes a speech, but a short one.",
+        "Dora, the mayor, makes a speech, but a short one.",
     ]
     parts += rng.sample(happy, rng.randint(2, 3))
     return (f"{f.title}\n\n" if rng.random() < 0.5 else "") + " ".join(parts)

@@ -1,0 +1,335 @@
+"""The exam of the built-in world: fixed questions in phrasings that no chat contains, judged by program.
+
+Parts: "told" (facts that the texts tell), "two_steps" (facts of a told friend or parent),
+"never_told_abstained"
+(what nobody can know), "instructions". `report` adds "told_refused" (told facts the model claimed not to
+know) and
+"stops" (answers that ended by themselves).
+Example: score(Question("told", [...], Check("number", ("12",))), "Tom is 12 years old.", True) is True.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import sqrt
+from random import Random
+
+from firstwords.world import knowledge as know
+from firstwords.world.chat_checks import Check, abstains, passes
+from firstwords.world.chat_facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
+from firstwords.world.chat_passages import passage
+from firstwords.world.chat_phrases import NEVER, PERSON
+from firstwords.world.chat_school import opposite_pairs
+from firstwords.world.chat_unknown import FAR_EXAM, RIDDLES_EXAM
+from firstwords.world.chat_words import LETTER_WORDS, feeling_sentence, list_groups
+from firstwords.world.phrases import a_an, cap, number_word, plural
+from firstwords.world.town import HELD_BACK, INVENTED_EXAM, Fact, town
+
+PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
+_SEED = "exam 1"  # changing it makes another exam: figures are then not comparable with older ones
+_Z = 1.959964  # 95 %
+
+# held-out phrasings of the instructions; those of the facts stand beside the chats' ones in chat_phrases.py
+TASKS = {
+    "plus": ("What do you get when you put {a} and {b} together?", "Could you work out {a} plus {b}?",
+             "I have {a} and get {b} more. How many is that?",
+             "Say how much {a} and {b} is."),
+    "minus": ("What is left when you take {b} away from {a}?", "Could you work out {a} minus {b}?",
+              "I have {a} and lose {b}. How many is that?"),
+    "opposite": ("Could you tell me the opposite of {w}?", "What word is the opposite of {w}?",
+                 "I want the opposite of {w}."),
+    "to_french": ("Could you say {w} in French?", "How do people in France say {w}?",
+                  "Which French word means {w}?"),
+    "from_french": ("Could you tell me what the French word {f} means?", "What is the English word for {f}?",
+                    "{f} is a French word. What does it mean?"),
+    "list": ("Could you list three {k}?", "I want to know three {k}.",
+             "Please write down the names of three {k}."),
+    "letter": ("Could you say something only with words that begin with {l}?",
+               "Write a line in which every word begins with {l}.",
+               "All your words should begin with {l}."),
+    "story": ("Could you tell me a short story with the word {w} in it?", "A short story about {a}, please."),
+    "polite": ('Could you say this politely? "{r}"', 'I said: "{r}" How can I say it politely?',
+               'Say it so that it is polite: "{r}"'),
+    "sentiment": ('Could you tell me if this is happy or sad? "{s}"', '"{s}" Does that sound happy or sad?',
+                  'Tell me how this sounds, happy or sad: "{s}"'),
+    "capital": ("Could you tell me the capital of {c}?", "I forgot: what is the capital of {c}?",
+                "Which city is the capital city of {c}?"),
+    "plural": ("Could you tell me the plural of {w}?", "One {w}, and now there are two. Two what?"),
+    "sound": ("Could you tell me what {a} says?", "I hear {a}. What does it say?"),
+    "colour": ("Could you tell me what colour {t} is?", "I forgot: what colour is {t}?"),
+    "order": ("Could you tell me which {k} comes after {n}?", "Today it is {n}. What {k} comes next?"),
+    "passage": ('Could you read this? "{t}" {q}', "{t} Please answer: {q}",
+                "My text is this: {t} And now: {q}"),
+}
+_YES_NO = {
+    "job": ("Could it be that {s} is {v}?", "I think {s} is {v}. Is that right?"),
+    "street": ("I think that {s} lives on {v}. Is that right?", "Could you tell me if {s} lives on {v}?"),
+    "colour": ("I think that {p} favourite colour is {v}. Is that right?",
+               "Could you tell me if {v} is {p} favourite colour?"),
+    "age": ("I think that {s} is {v} years old. Is that right?",
+            "Could you tell me if {s} is {v} years old?"),
+}
+_STRANGER = ("Could you tell me who {n} is?", "I forgot: who is {n}?", "Do you remember a person called {n}?",
+             "Could you say something about {n}?")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: `messages` end with the user's turn, `check` says what a right answer is."""
+
+    part: str
+    messages: tuple[dict[str, str], ...]
+    check: Check
+
+
+def _ask(part: str, text: str, check: Check) -> Question:
+    return Question(part, ({"role": "user", "content": cap(text)},), check)
+
+
+def _told(rng: Random) -> list[Question]:
+    by_relation: dict[str, list[Fact]] = {}
+    for fact in town().told_facts():
+        ask = ask_of(fact)
+        if ask and ask.exam:
+            kind = "person" if fact.subject in town().by_name else "thing"
+            by_relation.setdefault(f"{fact.relation} of a {kind}", []).append(fact)
+    found = []
+    for facts in by_relation.values():
+        for i, fact in enumerate(rng.sample(facts, min(len(facts), 16))):
+            exam = ask_of(fact).exam
+            found.append(_ask("told", exam[i % len(exam)].format_map(slots_of(fact.subject)),
+                              fact_check(fact)))
+    return found
+
+
+def _two_steps(rng: Random) -> list[Question]:
+    t, found = town(), []
+    while len(found) < 40:
+        p = rng.choice(t.people)
+        link = rng.choice(("friend", "mother", "father", "spouse"))
+        if link not in t.facts_of[p.name]:
+            continue
+        target = t.by_name[t.facts_of[p.name][link].value]
+        relation = rng.choice(SECOND)
+        if relation in t.facts_of[target.name]:
+            who = f"{p.name}'s {rng.choice(LINKS[link]).format_map(slots_of(p.name))}"
+            fact = t.facts_of[target.name][relation]
+            check = fact_check(fact)
+            text = rng.choice(PERSON[relation].exam).format_map(person_slots(who, target))
+            allow = (p.name, target.name, *((str(p.age),) if relation == "age" else ()))
+            found.append(_ask("two_steps", text, Check(check.kind, check.accept, check.domain, allow)))
+    return found
+
+
+# a held-back value must not be guessed beside "I do not know"
+_GUARD = {"colour": "colour", "food": "food", "birthday": "month", "hobby": "hobby"}
+
+
+def _unknown(rng: Random) -> list[Question]:
+    t, part = town(), "never_told_abstained"
+    found = []
+    for _, _, exam in NEVER.values():
+        for template in exam:
+            found.append(_ask(part, template.format_map(slots_of(rng.choice(t.people).name)),
+                              Check("abstain")))
+    for name, relation in HELD_BACK:
+        for template in rng.sample(PERSON[relation].exam, 2):
+            found.append(_ask(part, template.format_map(slots_of(name)),
+                              Check("abstain", domain=_GUARD[relation])))
+    relations = [r for r in PERSON if PERSON[r].exam and not r.startswith("pet")]
+    for i, name in enumerate(INVENTED_EXAM):
+        shape = t.by_name["Lily" if i % 2 else "Tom"]
+        for relation in rng.sample(relations, 2):
+            text = rng.choice(PERSON[relation].exam).format_map({**person_slots(name, shape), "p2": "their"})
+            found.append(_ask(part, text, Check("abstain", domain=_GUARD.get(relation, ""))))
+        found.append(_ask(part, _STRANGER[i % 4].format(n=name), Check("abstain", domain="job")))
+    for role, where in FAR_EXAM:
+        found.append(_ask(part, f"Could you tell me who the {role} of {where} is?", Check("abstain")))
+    return found + [_ask(part, text, Check("abstain")) for text in RIDDLES_EXAM]
+
+
+Made = tuple[dict[str, str], Check]
+
+
+def _knowledge(rng: Random) -> dict[str, Callable[[], Made]]:
+    def capital() -> Made:
+        c = rng.choice(know.COUNTRIES)
+        return {"c": c.name}, Check("one_of", (c.capital,), "capital")
+
+    def plurals() -> Made:
+        a = rng.choice(know.ANIMALS).name
+        return {"w": a}, Check("exact", (plural(a),))
+
+    def sound() -> Made:
+        a = rng.choice([x for x in know.ANIMALS if x.sound])
+        return {"a": a_an(a.name)}, Check("one_of", (a.sound,), "sound")
+
+    def colour() -> Made:
+        thing, value = rng.choice([(k, v) for k, v in know.COLOUR_OF.items() if v not in k])
+        return {"t": thing}, Check("one_of", (value,), "colour")
+
+    def order() -> Made:
+        names, kind = rng.choice(((know.DAYS, "day"), (know.MONTHS, "month")))
+        i = rng.randrange(len(names))
+        return {"k": kind, "n": names[i]}, Check("one_of", (names[(i + 1) % len(names)],), kind, (names[i],))
+
+    return {"capital": capital, "plural": plurals, "sound": sound, "colour": colour, "order": order}
+
+
+def _school(rng: Random) -> list[tuple[str, str, Check]]:
+    rows: list[tuple[str, str, Check]] = []
+
+    def add(task: str, count: int, make: Callable[[], Made]) -> None:
+        for i in range(count):
+            slots, check = make()
+            template = TASKS[task][i % len(TASKS[task])]
+            rows.append((task, template.format(**slots), check))
+
+    def total(sign: int) -> Callable[[], Made]:
+        def make() -> Made:
+            a = rng.randint(2, 10) if sign > 0 else rng.randint(6, 20)
+            b = rng.randint(1, min(9, a - 1) if sign < 0 else 9)
+            return {"a": number_word(a), "b": number_word(b)}, Check("number", (str(a + sign * b),),
+                                                                     allow=(str(a), str(b)))
+
+        return make
+
+    pairs = iter(rng.sample(opposite_pairs(), 12))
+
+    def opposite() -> Made:
+        word, other = next(pairs)
+        return {"w": word}, Check("one_of", (other,), "opposite", (word,))
+
+    french = iter(rng.sample(sorted(know.FRENCH.items()), 18))
+
+    def translate(back: bool) -> Callable[[], Made]:
+        def make() -> Made:
+            word, other = next(french)
+            return ({"f": other}, Check("exact", (word,))) if back else ({"w": word},
+                                                                         Check("exact", (other,)))
+
+        return make
+
+    knows = _knowledge(rng)
+    plan = (("plus", 12, total(1)), ("minus", 6, total(-1)), ("opposite", 12, opposite),
+            ("to_french", 12, translate(False)), ("from_french", 6, translate(True)),
+            *((task, 6 if task in ("capital", "order") else 4, make) for task, make in knows.items()))
+    for task, count, make in plan:
+        add(task, count, make)
+    return rows
+
+
+_LISTS = ("animals", "birds", "colours", "kinds of fruit", "drinks", "days", "months", "tools", "instruments",
+          "farm animals", "countries", "wild animals")
+STORY_WORDS = ("kite", "boat", "key", "apple", "lantern", "hat", "moon", "letter")
+_RUDE = ("give me the bread", "open the window", "bring me a chair", "close the door", "show me the map",
+         "help me with the sum", "bring me the tea",
+         "give me a spoon")
+
+
+def _wordy(rng: Random) -> list[tuple[str, str, Check]]:
+    rows: list[tuple[str, str, Check]] = []
+
+    def put(task: str, check: Check, **slots: str) -> None:
+        number = sum(row[0] == task for row in rows)
+        rows.append((task, TASKS[task][number % len(TASKS[task])].format(**slots), check))
+
+    for kind, members in list_groups():
+        if kind not in _LISTS:
+            continue
+        domain = {"colours": "colour", "days": "day", "months": "month", "animals": ""}.get(kind, "animal")
+        put("list", Check("list", tuple(members) + tuple(plural(m) for m in members), domain, least=3),
+            k=kind)
+    for letter in rng.sample(sorted(LETTER_WORDS), 8):
+        put("letter", Check("letter", (letter,), least=3), l=letter.upper())
+    for word in STORY_WORDS:
+        put("story", Check("words", (word,), least=20), w=word,
+            a="the moon" if word == "moon" else a_an(word))
+    for wish in _RUDE:
+        put("polite", Check("polite", (wish,)), r=cap(wish) + "!")
+    for _ in range(6):
+        sentence, happy = feeling_sentence(rng, town())
+        put("sentiment", Check("one_of", ("happy" if happy else "sad",), "feeling"), s=sentence)
+    for i in range(14):
+        text = passage(rng, town())
+        questions, _, check = rng.choice(text.asks)
+        question, check = (rng.choice(text.unasked), Check("abstain")) if i % 3 == 2 else (questions[0],
+                                                                                           check)
+        put("passage", check, t=text.text, q=question)
+    return rows
+
+
+def _yes_no(rng: Random) -> list[tuple[str, str, Check]]:
+    rows, t = [], town()
+    for i in range(16):
+        relation = sorted(_YES_NO)[i % 4]
+        facts = [t.facts_of[p.name][relation] for p in t.people if relation in t.facts_of[p.name]]
+        one = rng.choice(facts)
+        other = one if i % 8 < 4 else rng.choice([f for f in facts if f.value != one.value])
+        value = t.by_name[other.subject].the_job if relation == "job" else other.value
+        text = _YES_NO[relation][i % 2].format_map({**slots_of(one.subject), "v": value})
+        rows.append(("yes_no", text, Check("yes" if other is one else "no")))
+    return rows
+
+
+def _follow_ups(rng: Random) -> list[Question]:
+    t, found = town(), []
+    for p in rng.sample(t.people, 10):
+        first, second = rng.sample([f for r, f in t.facts_of[p.name].items() if r in SECOND], 2)
+        question = PERSON[second.relation].exam[0].format_map(person_slots(p.name, p, pronoun=True))
+        opening = cap(PERSON[first.relation].exam[0].format_map(slots_of(p.name)))
+        messages = (
+            {"role": "user", "content": opening},
+            {"role": "assistant", "content": first.sentence},
+            {"role": "user", "content": f"And {question[0].lower()}{question[1:]}"},
+        )
+        found.append(Question("instructions", messages, fact_check(second)))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _questions() -> tuple[Question, ...]:
+    rng = Random(_SEED)
+    tasks = [*_school(rng), *_wordy(rng), *_yes_no(rng)]
+    found = [*_told(rng), *_two_steps(rng), *_unknown(rng), *(_ask("instructions", text, check) for _, text,
+                                                              check in tasks), *_follow_ups(rng)]
+    unique = {q.messages[-1]["content"] if len(q.messages) == 1 else str(q.messages): q for q in found}
+    return tuple(unique.values())
+
+
+def questions() -> list[Question]:
+    """The whole exam, the same every time: about 600 different questions in a fixed order."""
+    return list(_questions())
+
+
+def score(question: Question, answer: str, stopped: bool) -> bool:
+    """Whether an answer is right: its check passes and it ended by itself."""
+    return stopped and passes(question.check, answer)
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a rate (Wilson 1927, score interval); (0, 1) without data."""
+    if n == 0:
+        return 0.0, 1.0
+    rate, z2 = right / n, _Z * _Z
+    middle, spread = rate + z2 / (2 * n), _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    return max(0.0, (middle - spread) / (1 + z2 / n)), min(1.0, (middle + spread) / (1 + z2 / n))
+
+
+def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str, float]]:
+    """Rate, interval and count of every part from (question, answer, stopped by itself).
+
+    Example: report(...)["told"] == {"rate": 0.84, "low": 0.79, "high": 0.88, "n": 232}.
+    """
+    had: dict[str, list[bool]] = {part: [] for part in (*PARTS[:1], "told_refused", *PARTS[1:], "stops")}
+    for question, answer, stopped in results:
+        had[question.part].append(score(question, answer, stopped))
+        if question.part == "told":
+            had["told_refused"].append(abstains(answer))
+        had["stops"].append(stopped)
+    table = {}
+    for part, outcomes in had.items():
+        low, high = wilson(sum(outcomes), len(outcomes))
+        table[part] = {"rate": sum(outcomes) / len(outcomes) if outcomes else 0.0, "low": low, "high": high,
+                       "n": len(outcomes)}
+    return table

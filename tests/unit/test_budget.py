@@ -1,0 +1,86 @@
+"""The planner is a pure function, so its choices are written down as a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from firstwords.config import UserError
+from firstwords.train.budget import (
+    LADDER,
+    MIN_STEPS,
+    Machine,
+    batch_tokens,
+    effective_tokens,
+    micro_tokens,
+    plan,
+)
+
+LAPTOP = Machine(training_gflops={64: 40.0, 128: 75.0, 256: 85.0})
+GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 350e3, 1536: 420e3})
+
+
+@pytest.mark.parametrize(
+    ("machine", "minutes", "width", "layers", "vocab"),
+    [
+        (LAPTOP, 1, 64, 2, 1024),
+        (LAPTOP, 10, 128, 3, 1024),
+        (LAPTOP, 48, 192, 4, 2048),
+        (LAPTOP, 115, 192, 5, 2048),
+        (LAPTOP, 18 * 60, 320, 6, 4096),
+        (GPU, 10, 768, 12, 16384),
+        (GPU, 42, 768, 12, 32768),
+        (GPU, 7 * 60, 1280, 20, 32768),
+    ],
+)
+def test_table(machine: Machine, minutes: float, width: int, layers: int, vocab: int) -> None:
+    shape = plan(minutes * 60, machine).shape
+    assert (shape.hidden_size, shape.num_hidden_layers, shape.vocab_size) == (width, layers, vocab)
+
+
+def test_more_time_never_means_a_smaller_model() -> None:
+    sizes = [plan(minutes * 60, LAPTOP).shape.num_matmul_params for minutes in (0.2, 1, 3, 10, 30, 100, 1000)]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 4
+
+
+def test_tokens_a_parameter_stay_near_twelve() -> None:
+    for minutes in (5, 10, 30, 100, 600):
+        chosen = plan(minutes * 60, LAPTOP)
+        assert 5 < chosen.tokens / chosen.shape.num_matmul_params < 25
+
+
+def test_ladder_climbs() -> None:
+    params = [shape.num_matmul_params for shape in LADDER]
+    assert params == sorted(params)
+    assert all(shape.hidden_size % 64 == 0 and shape.intermediate_size % 64 == 0 for shape in LADDER)
+
+
+def test_a_small_text_gets_a_smaller_model_and_is_told_so() -> None:
+    rich, poor = plan(3600, LAPTOP), plan(3600, LAPTOP, corpus_bytes=300_000)
+    assert poor.shape.num_matmul_params < rich.shape.num_matmul_params
+    assert poor.weight_decay > 0 and poor.epochs > 16
+    assert "more text would help more than more minutes" in " ".join(poor.reasons)
+
+
+def test_repeated_tokens_are_worth_less() -> None:
+    assert effective_tokens(1e6, 1e6) == 1e6
+    assert 3.5e6 < effective_tokens(4e6, 1e6) < 4e6  # four readings: nearly as good as new (Muennighoff et al.)
+    assert effective_tokens(1e9, 1e6) < 17e6
+
+
+def test_batch() -> None:
+    assert batch_tokens(9_000_000, 256) % 256 == 0
+    assert 4_000 < batch_tokens(9_000_000, 256) < 7_000  # Step Law at 9M tokens: 5.4k
+    assert batch_tokens(60_000, 128) * MIN_STEPS <= 60_000 * 4  # a short run keeps its steps
+    assert micro_tokens(5120, "cpu") == 5120 and micro_tokens(20480, "cpu") <= 8192
+
+
+def test_a_given_vocabulary_is_kept() -> None:
+    assert plan(600, LAPTOP, vocab_size=1500).shape.vocab_size == 1500
+
+
+def test_too_little_time_and_too_little_text_are_named() -> None:
+    with pytest.raises(UserError, match="more --minutes"):
+        plan(0.5, LAPTOP)
+    with pytest.raises(UserError, match="add more text"):
+        plan(600, LAPTOP, corpus_bytes=200)

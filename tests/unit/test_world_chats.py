@@ -1,0 +1,164 @@
+"""The chats: deterministic, well formed, true to the town, and apart from the exam."""
+
+import re
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from firstwords.world import chats
+from firstwords.world.chat_checks import ABSTENTIONS, abstains, passes
+from firstwords.world.chat_facts import all_questions, ask_of, slots_of
+from firstwords.world.chat_phrases import FEAST, NEVER, PERSON, PLACE
+from firstwords.world.chat_unknown import STRANGERS, gaps
+from firstwords.world.exam import questions
+from firstwords.world.town import HELD_BACK, INVENTED_EXAM, town
+
+NUM = 20_000
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return list(islice(chats.checked(0), NUM))
+
+
+def _texts(sample):
+    return [m["content"] for _, messages, _ in sample for m in messages]
+
+
+def test_same_seed_same_chats_and_a_longer_run_begins_the_same():
+    short, long = list(islice(chats.conversations(3), 200)), list(islice(chats.conversations(3), 400))
+    assert short == long[:200]
+    assert short != list(islice(chats.conversations(4), 200))
+    assert [m for _, m, _ in islice(chats.checked(3), 200)] == short
+
+
+def test_roles_alternate_and_end_with_the_assistant(sample):
+    systems = 0
+    for _, messages, checks in sample:
+        roles = [m["role"] for m in messages]
+        systems += roles[0] == "system"
+        roles = roles[1:] if roles[0] == "system" else roles
+        assert roles == ["user", "assistant"] * (len(roles) // 2) and roles
+        assert len(checks) == len(roles) // 2
+        assert all(m["content"] == m["content"].strip() != "" for m in messages)
+    assert 0.07 * NUM < systems < 0.13 * NUM
+
+
+def test_every_answer_with_a_check_passes_it(sample):
+    wrong, checked = [], 0
+    for kind, messages, checks in sample:
+        answers = [m["content"] for m in messages if m["role"] == "assistant"]
+        for answer, check in zip(answers, checks, strict=True):
+            if check is not None:
+                checked += 1
+                if not passes(check, answer):
+                    wrong.append((kind, answer, check))
+    assert checked > 0.8 * NUM
+    assert wrong == []
+
+
+def test_answers_of_other_questions_fail_the_check(sample):
+    """Swapping answers between questions of one kind is (nearly) always noticed."""
+    passed = total = 0
+    for name in ("fact", "place or feast", "two steps", "opposite", "to French", "country", "animal",
+                 "only one letter"):
+        rows = [(m[-1]["content"], c[-1]) for kind, m, c in sample if kind == name and len(c) == 1][:150]
+        for (_, check), (answer, other) in zip(rows, rows[1:] + rows[:1], strict=True):
+            if check.accept != other.accept:
+                total += 1
+                passed += passes(check, answer)
+    assert total > 500
+    assert passed < 0.03 * total
+
+
+def test_unknowable_questions_are_answered_with_a_marker(sample):
+    for kind, messages, checks in sample:
+        for answer, check in zip((m["content"] for m in messages if m["role"] == "assistant"), checks,
+                                 strict=True):
+            if check is not None and check.kind == "abstain":
+                assert abstains(answer), answer
+            elif kind in ("fact", "two steps", "yes or no", "sum", "opposite") and check is not None:
+                assert not abstains(answer), answer
+    assert all(marker == marker.lower() for marker in ABSTENTIONS)
+
+
+def test_no_gap_is_ever_filled():
+    told = {(f.subject, f.relation) for f in town().facts}
+    assert not told & set(gaps())
+    assert set(HELD_BACK) <= set(gaps())
+    assert not set(STRANGERS) & set(town().by_name)
+    assert not set(STRANGERS) & set(INVENTED_EXAM)
+
+
+def test_no_exam_question_and_no_exam_template_can_be_produced(sample):
+    told = [q.messages[-1]["content"] for q in questions()]
+    users = {m["content"] for _, messages, _ in sample for m in messages if m["role"] == "user"}
+    assert not users & set(told)
+    for group in (PERSON, PLACE, FEAST):
+        for relation, ask in group.items():
+            assert not set(ask.exam) & {*ask.direct, *ask.embedded}, relation
+    for fact in town().facts:
+        ask = ask_of(fact)
+        if ask is not None and ask.exam:
+            slots = slots_of(fact.subject)
+            exam = {t.format_map(slots) for t in ask.exam}
+            assert not exam & all_questions(ask, slots), fact
+            assert not exam & set(fact.questions), fact
+    templates = [t for group in (PERSON, PLACE, FEAST) for ask in group.values() for t in ask.exam]
+    templates += [t for _, _, exam in NEVER.values() for t in exam]
+    some_name = r"[\w' ]{2,40}"
+    patterns = [re.compile(re.sub(r"\\{\w+\\}", lambda _: some_name, re.escape(t))) for t in templates]
+    joined = "\n".join(users)
+    for pattern in patterns:
+        assert not re.search(rf"^(?:{pattern.pattern})$", joined, re.MULTILINE), pattern.pattern
+
+
+def test_exam_people_are_in_no_chat(sample):
+    words = {w for text in _texts(sample) for w in re.findall(r"[A-Z]\w+", text)}
+    assert not words & set(INVENTED_EXAM)
+
+
+def test_kinds_balance_and_distinctness(sample):
+    assert len(chats.KINDS) >= 30
+    kinds = Counter(kind for kind, _, _ in sample)
+    assert set(kinds) == set(chats.KINDS)
+    names = list(chats.KINDS)
+    share = lambda some: sum(kinds[k] for k in some) / NUM  # noqa: E731
+    assert 0.40 < share(names[: names.index("invented person")]) < 0.50
+    assert 0.11 < share(names[names.index("invented person") : names.index("greeting")]) < 0.19
+    assert len({str(m) for _, m, _ in sample}) >= 0.9 * NUM
+
+
+def test_every_kind_has_many_phrasings(sample):
+    """Questions without their names and numbers: at least eight shapes of a kind."""
+    shapes = {}
+    for kind, messages, _ in sample:
+        first = next(m["content"] for m in messages if m["role"] == "user")
+        shapes.setdefault(kind, set()).add(re.sub(r"[A-Z]\w+|\d+", "*", first))
+    assert {k: len(v) for k, v in shapes.items() if len(v) < 8} == {}
+
+
+def test_told_facts_come_up_often_enough(sample):
+    told = [f for f in town().told_facts() if ask_of(f)]
+    wanted = {(f.subject, f.value) for f in told}
+    seen = Counter()
+    for _, _, checks in sample:
+        for check in checks:
+            if check is not None and check.allow and check.accept and (check.allow[0],
+                                                                       check.accept[0]) in wanted:
+                seen[check.allow[0], check.accept[0]] += 1
+    assert min(seen[key] for key in wanted) >= 3
+
+
+def test_clean_english(sample):
+    words = Counter()
+    for text in _texts(sample):
+        assert "  " not in text and " ," not in text and " ." not in text and ".." not in text, text
+        assert not re.search(r"[{};“”’—]", text), text
+        assert text.count('"') % 2 == 0, text
+        assert not re.search(r"\b[Aa] [aeiou]", re.sub(r"\ba (use|one|uni)", "", text)), text
+        assert not re.search(r"\b[Aa]n (?!hour|honest)[b-df-hj-np-tv-z]", text), text
+        assert not re.search(r"\b(\w{2,}) \1\b", text), text
+        words.update(re.findall(r"[a-zà-ÿ]+", text.lower()))
+    assert len(words) < 3000
