@@ -68,8 +68,8 @@ class Clock:
                 return None
             return Decision(step, lr_fraction(step, self.warmup_steps, []), steps_left)
         planned = total_steps(decisions) - step
-        due = step - decisions[-1].step >= max(3, decisions[-1].steps_left // 12)
+        due = step - decisions[-1].step >= max(5, decisions[-1].steps_left // 10)
         # correct only what matters: more than 2 % off, and not in the very last steps
-        if not due or planned < 3 or abs(steps_left - planned) <= 0.02 * planned:
+        if not due or planned < 10 or abs(steps_left - planned) <= 0.02 * planned:
             return None
         return Decision(step, lr_fraction(step, self.warmup_steps, decisions), steps_left)
