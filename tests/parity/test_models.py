@@ -1,4 +1,4 @@
-"""Our transformer is Llama, Mistral, Qwen2 and Qwen3: the same logits, loss, gradients and greedy tokens as `transformers`,
+"""Our transformer is Llama, Mistral, Qwen2 and Qwen3: logits, loss, gradients and greedy tokens of `transformers`,
 in both directions, on tiny random models in fp32.
 """
 

@@ -1,4 +1,4 @@
-"""Model directories: strict about keys and shapes, one sentence for every kind of damage, and saving never loses a model."""
+"""Model directories: strict keys and shapes, one sentence for every damage, and saving never loses a model."""
 
 import errno
 import json
@@ -273,7 +273,7 @@ def test_a_failed_write_leaves_the_old_directory_whole(saved, monkeypatch, error
         raise error
 
     monkeypatch.setattr(hub, "save_file", fail)
-    with pytest.raises(UserError, match="(?i)no space") as caught:
+    with pytest.raises(UserError, match=r"(?i)no space") as caught:
         save_model(tiny(seed=1), saved)
     assert str(saved) in str(caught.value)
     assert whole_files(saved) == before
@@ -314,7 +314,7 @@ def test_a_disk_that_is_really_full(small_disk):
     save_model(small, small_disk / "model")
     before = whole_files(small_disk / "model")
     large = tiny(seed=1, vocab_size=2000)  # 256 kB of embeddings alone
-    with pytest.raises(UserError, match="(?i)no space left"):
+    with pytest.raises(UserError, match=r"(?i)no space left"):
         save_model(large, small_disk / "model")
     assert whole_files(small_disk / "model") == before
     assert [path.name for path in small_disk.iterdir()] == ["model"]
@@ -355,7 +355,7 @@ def test_no_permission_to_read(open_folder, name):
     directory = open_folder / "model"
     save_model(tiny(), directory)
     (directory / name).chmod(0)
-    with unprivileged(), pytest.raises(UserError, match="(?i)permission") as caught:
+    with unprivileged(), pytest.raises(UserError, match=r"(?i)permission") as caught:
         load_model(directory)
     assert name in str(caught.value)
 
@@ -364,6 +364,6 @@ def test_no_permission_to_enter(open_folder):
     directory = open_folder / "model"
     save_model(tiny(), directory)
     directory.chmod(0)
-    with unprivileged(), pytest.raises(UserError, match="(?i)permission"):
+    with unprivileged(), pytest.raises(UserError, match=r"(?i)permission"):
         load_model(directory)
     directory.chmod(0o755)

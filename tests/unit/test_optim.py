@@ -187,12 +187,11 @@ def test_the_state_has_one_buffer_of_the_known_name():
 
 
 def model_of(tied: bool) -> Transformer:
-    model = Transformer(
-        ModelConfig(
-            vocab_size=31, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-            num_key_value_heads=1, head_dim=16, max_position_embeddings=16, tie_word_embeddings=tied, qkv_bias=True,
-        )  # fmt: skip
-    )
+    config = ModelConfig(
+        vocab_size=31, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, max_position_embeddings=16, tie_word_embeddings=tied, qkv_bias=True,
+    )  # fmt: skip
+    model = Transformer(config)
     model.init_weights(0)
     return model
 

@@ -1,6 +1,7 @@
 """The schedule as a table, its continuity, and the clock that ends a run on time though the speed drifts."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -57,6 +58,14 @@ def test_total_steps():
     assert total_steps([Decision(10, 1.0, 20), Decision(20, 0.5, 4)]) == 24
 
 
+def test_a_cool_down_that_begins_within_the_warm_up_does_not_jump_to_the_peak():
+    """Ten steps with a warm-up of eight: the rate rises along its line and falls once the other line is lower."""
+    fractions = [lr_fraction(step, 8, fixed_decisions(10)) for step in range(10)]
+    assert fractions[:5] == pytest.approx([1 / 8, 2 / 8, 3 / 8, 4 / 8, 5 / 8])
+    assert max(fractions) < 0.8 and fractions[-1] < 0.2
+    assert all(abs(a - b) < 0.2 for a, b in pairwise(fractions))
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 777])
 def test_a_fixed_length_is_kept(steps):
     decisions = fixed_decisions(steps)
@@ -72,8 +81,8 @@ def test_a_decision_survives_json():
     assert Decision(**decision.asdict()) == decision
 
 
-def run(clock: Clock, seconds_per_step, overhead: float = 0.0) -> tuple[float, list[float], list[Decision]]:
-    """Train by a made-up clock: (seconds at the end, fraction of every step, decisions). Speeds are averaged as runs do."""
+def run(clock: Clock, seconds_per_step) -> tuple[float, list[float], list[Decision]]:
+    """Train by a made-up clock, averaging speed as runs do: (seconds at the end, fraction of each step, decisions)."""
     step, elapsed, smooth, decisions, fractions = 0, 0.0, 0.0, [], []
     while (total := total_steps(decisions)) is None or step < total:
         fractions.append(lr_fraction(step, clock.warmup_steps, decisions))
@@ -122,7 +131,7 @@ def test_the_rate_never_jumps(speed):
         assert abs(before - decision.fraction) <= steepest + 1e-12
         kept = [d for d in decisions if d.step < decision.step]
         assert decision.fraction == pytest.approx(lr_fraction(decision.step, 20, kept))
-    assert max(abs(a - b) for a, b in zip(fractions[20:], fractions[21:], strict=False)) < 0.05
+    assert max(abs(a - b) for a, b in pairwise(fractions[20:])) < 0.05
 
 
 def test_the_same_decisions_give_the_same_schedule():

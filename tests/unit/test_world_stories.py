@@ -12,6 +12,9 @@ from firstwords.world.town import town
 TOWN = town()
 AN_A = re.compile(r"\b[Aa] (?=[aeiouAEIOU])(?!one\b|uni|use)\w+|\b[Aa]n (?![aeiouAEIOU]|hour|honest)\w+")
 SHE, HE = re.compile(r"\b(she|her|herself)\b", re.I), re.compile(r"\b(he|him|his|himself)\b", re.I)
+UGLY = re.compile(
+    r"[{}|]| {2}| [.,!?]|\.\.|,,|\bthe the\b|\ba a\b|\bthe an?\b|(?:sunny|bright) (?:night|evening)"
+)
 WORD = re.compile(r"[a-z]+")
 
 
@@ -43,8 +46,8 @@ def test_a_plot_renders_cleanly(plot):
             one = told(plot, seed, length)
             whole = [one.text, one.title, one.summary, *(x for pair in one.questions for x in pair)]
             for text in whole:
-                assert text.isascii() and text == text.strip() and text[0] in '"' or text[0].isupper()
-                assert not re.search(r"[{}|]| {2}| [.,!?]|\.\.|,,|\bthe the\b|\ba a\b|\bthe an?\b", text), text
+                assert text.isascii() and text == text.strip() and (text[0] == '"' or text[0].isupper())
+                assert not UGLY.search(text), text
                 assert not AN_A.search(text), text
                 assert text.count('"') % 2 == 0, text
             for paragraph in one.text.split("\n\n"):
@@ -52,7 +55,7 @@ def test_a_plot_renders_cleanly(plot):
             assert one.text[-1] in '.!?"'
             assert one.summary.endswith((".", '."', '!"')) and 2 <= len(one.questions) <= 3
             size = len(one.text.split())
-            assert (30 <= size <= 115) if length == "short" else (85 <= size <= 215), (size, one.text)
+            assert (35 <= size <= 130) if length == "short" else (85 <= size <= 215), (size, one.text)
 
 
 @pytest.mark.parametrize("plot", [p for p in PLOTS if p.name != "looking for mother"], ids=lambda p: p.name)
@@ -61,7 +64,7 @@ def test_pronouns_belong_to_somebody(plot):
         one = told(plot, seed, "long")
         present = genders(one)
         free = re.sub(r"\b(her|his) (mother|father)\b", "", one.text)
-        if "she" not in present and not re.search(r"\b(mother|woman|girl|grandmother|queen|she)\b", plot_text(plot)):
+        if "she" not in present and not re.search(r"\b(mother|woman|girl|she)\b", plot_text(plot)):
             assert not SHE.search(free), one.text
         if "he" not in present and not re.search(r"\b(father|man|boy|king|he)\b", plot_text(plot)):
             assert not HE.search(free), one.text
@@ -69,6 +72,11 @@ def test_pronouns_belong_to_somebody(plot):
 
 def plot_text(plot):
     return " ".join(text for _, phrasings in plot.beats for text in phrasings)
+
+
+def test_no_possessive_stands_alone():
+    for plot in PLOTS:  # "it was not {his}." would become "it was not her."
+        assert not re.search(r"\{[op]?his\}(?! [a-z{])", plot_text(plot)), plot.name
 
 
 def test_same_seed_same_story():
@@ -98,7 +106,9 @@ def test_wishes_for_hero_and_mood():
     assert story(rng, TOWN, mood="spooky").mood == "spooky-but-kind"
 
 
-@pytest.mark.parametrize("wish", [{"hero": "Zorro"}, {"word": "helicopter"}, {"mood": "angry"}, {"length": "huge"}])
+@pytest.mark.parametrize(
+    "wish", [{"hero": "Zorro"}, {"word": "helicopter"}, {"mood": "angry"}, {"length": "huge"}], ids=str
+)
 def test_impossible_wishes(wish):
     with pytest.raises(KeyError):
         story(Random(0), TOWN, **wish)

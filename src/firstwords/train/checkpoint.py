@@ -19,11 +19,14 @@ from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint import CheckpointException
 
 from firstwords.config import UserError
+from firstwords.model.hub import replace_directory
 from firstwords.train.learner import Learner
 
 KEEP = 2  # newest checkpoints kept: the last one, and one before it in case that one is found damaged
+FAILURES = (Exception, CheckpointException)  # the second is a BaseException, so the first does not cover it
 
 
 def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any]) -> Path:
@@ -34,18 +37,17 @@ def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any])
     directory = Path(directory)
     final, aside = directory / f"step-{step}", directory / f".writing-{os.getpid()}"
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        for leftover in directory.glob(".writing-*"):  # of a process that was killed while it wrote
+            shutil.rmtree(leftover, ignore_errors=True)
         aside.mkdir(parents=True)
         with _quiet():
             dcp.save(learner.state_dict(), checkpoint_id=str(aside), no_dist=True)
         (aside / "progress.json").write_text(json.dumps({"step": step} | progress), encoding="utf-8")
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(aside, final)
+        replace_directory(aside, final)
         pointer = directory / ".latest"
         pointer.write_text(final.name, encoding="utf-8")
         os.replace(pointer, directory / "latest")
-    except Exception as error:  # DCP wraps OSError in its own exception
+    except FAILURES as error:  # DCP wraps OSError in its own exception
         shutil.rmtree(aside, ignore_errors=True)
         cause = _os_error(error)
         if cause is None:
@@ -53,15 +55,20 @@ def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any])
         raise UserError(
             f"cannot save the checkpoint {final}: {cause.strerror or cause}; the previous checkpoint is untouched"
         ) from None
-    for old in steps(directory)[:-KEEP]:
+    found = steps(directory)
+    ahead = [other for other in found if other > step]  # found damaged at the start, or this run would stand there
+    for old in ahead + [other for other in found if other <= step][:-KEEP]:
         shutil.rmtree(directory / f"step-{old}", ignore_errors=True)
+    for leftover in directory.glob(".step-*.old-*"):  # of a process that was killed between two renames
+        shutil.rmtree(leftover, ignore_errors=True)
     return final
 
 
 def steps(directory: Path) -> list[int]:
     """Steps of the complete checkpoints in a folder, oldest first."""
-    names = [path.name for path in Path(directory).glob("step-*") if (path / "progress.json").exists()]
-    return sorted(int(name.removeprefix("step-")) for name in names)
+    complete = [path.name for path in Path(directory).glob("step-*") if (path / "progress.json").exists()]
+    numbers = [name.removeprefix("step-") for name in complete]
+    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
@@ -74,7 +81,7 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
         path = Path(directory) / f"step-{step}"
         try:
             return _load(path, learner)
-        except Exception as error:
+        except FAILURES as error:
             warnings.warn(
                 f"the checkpoint {path} is damaged ({type(error).__name__}); trying the one before", stacklevel=2
             )
@@ -85,26 +92,22 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
 
 def _load(path: Path, learner: Learner) -> dict[str, Any]:
     progress = json.loads((path / "progress.json").read_text(encoding="utf-8"))
-    _touch_optimizer_state(learner)
-    state = learner.state_dict()
-    state["model"] = {name: torch.empty_like(p) for name, p in state["model"].items()}
-    state["optimizers"] = {
-        name: {key: torch.empty_like(value) for key, value in tensors.items()}
-        for name, tensors in state["optimizers"].items()
+    parameters = dict(learner.model.named_parameters())
+    state: dict[str, Any] = {
+        "model": {name: torch.empty_like(parameter) for name, parameter in parameters.items()},
+        "optimizers": {},
+        "num_skipped": 0,
     }
+    # an optimizer has state only for what it has moved: what there is to load, the checkpoint itself says
+    for key, entry in dcp.FileSystemReader(str(path)).read_metadata().state_dict_metadata.items():
+        if key.startswith("optimizers."):
+            name, what = key.removeprefix("optimizers.").rsplit(".", 1)
+            tensor = torch.empty(entry.size, dtype=entry.properties.dtype, device=parameters[name].device)
+            state["optimizers"].setdefault(name, {})[what] = tensor
     with _quiet():
         dcp.load(state, checkpoint_id=str(path), no_dist=True)
     learner.load_state_dict(state)
     return progress
-
-
-def _touch_optimizer_state(learner: Learner) -> None:
-    """Make the optimizers allocate their buffers (a step of rate zero), so that there is something to load into."""
-    if any(optimizer.state for optimizer in learner.optimizers):
-        return
-    for parameter in learner.model.parameters():
-        parameter.grad = torch.zeros_like(parameter)
-    learner.optim_step(0.0)
 
 
 def _os_error(error: BaseException) -> OSError | None:

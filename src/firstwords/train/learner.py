@@ -147,6 +147,8 @@ class Learner:
             for name, tensor in state["model"].items():
                 parameters[name].copy_(tensor)
         owner = {p: optimizer for optimizer in self.optimizers for g in optimizer.param_groups for p in g["params"]}
+        for optimizer in self.optimizers:
+            optimizer.state.clear()
         for name, tensors in state["optimizers"].items():
             parameter = parameters[name]
             owner[parameter].state[parameter] = {key: value.clone() for key, value in tensors.items()}
@@ -154,7 +156,9 @@ class Learner:
 
 
 def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim.Optimizer]:
-    """Muon and AdamW, or AdamW alone, each group with its `peak_lr`."""
+    """Muon and AdamW, or AdamW alone, each group with its `peak_lr`. Raises UserError for another optimizer."""
+    if optim.optimizer not in ("muon", "adamw"):
+        raise UserError(f"the optimizer {optim.optimizer} is not known: use muon or adamw")
     matrices, tables, vectors = split_parameters(model)
     groups = [(tables, optim.table_lr, optim.weight_decay), (vectors, optim.vector_lr, 0.0)]
     optimizers: list[torch.optim.Optimizer] = []

@@ -29,15 +29,18 @@ class Decision:
 def lr_fraction(step: int, warmup_steps: int, decisions: list[Decision]) -> float:
     """Share of the peak learning rate at `step` (0-based). The latest decision that is not after the step rules.
 
+    A cool-down that begins before the warm-up has ended never lifts the rate above the warm-up's line.
+
     >>> [lr_fraction(s, 2, [Decision(4, 1.0, 4)]) for s in (0, 1, 2, 3)]
     [0.5, 1.0, 1.0, 1.0]
     """
     ruling = [decision for decision in decisions if decision.step <= step]
+    warm = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     if not ruling:
-        return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+        return warm
     latest = ruling[-1]
     done = min(1.0, (step - latest.step) / max(1, latest.steps_left))
-    return latest.fraction + (FINAL_FRACTION - latest.fraction) * done
+    return min(warm, latest.fraction + (FINAL_FRACTION - latest.fraction) * done)
 
 
 def total_steps(decisions: list[Decision]) -> int | None:

@@ -1,27 +1,35 @@
 """The little language in which plots are written, and its parser.
 
-A plot begins with "# name". Then header lines "key: value"; then beats. A line that begins with a space continues the
-line above. Phrasings of a beat are divided by " | ".
+A plot begins with "# name". Then header lines "key: value"; then beats. A line that begins with a space
+continues the line above. Phrasings of a beat are divided by " | ".
 
-    * a beat of every version      + only in long versions      - only in short versions      ~ a new paragraph
+    * a beat of every version    + only in long versions    - only in short versions    ~ new paragraph
 
-Headers: hero (child, adult, person, or sets of animals such as wood, farm, or single kinds; several may be named),
-other and third (see `plots_cast.companion`; "friend/wood" means a friend for a person and an animal for an animal),
-mood, when (weather), day (parts of the day), need (fields that the hero must have), fear (the hero fears one of these),
-pet (kinds), uses (facts that the plot tells itself), words (words that every version contains), title, sum,
-q (question = answer), and
+Headers: hero (child, adult, person, or sets of animals such as wood, farm, or single kinds; several may be
+named), other and third (see `plots_cast.companion`; "friend/wood" means a friend for a person and an animal
+for an animal), mood, when (weather), day (parts of the day), need (fields that the hero must have), fear
+(the hero fears one of these), pet (kinds), uses (facts that the plot tells itself, "intro" where it
+introduces its hero late), words (words that every version contains), title, sum, q (question = answer), and
 slot: "slot: a, b = a1, b1 / a2, b2" chooses one row; "slot-" marks words nobody should ask for.
 
-In beats {h} is the hero ("Tom", "the fox"), {H} the same with a capital, {a}/{A} the first mention, {he} {him} {his}
-{self} {went} {call}; {o1} the first mention of the helper ("his friend Leo"), {o} later, {ohe} {ohim} {ohis}; the same
-with p for the third. {When} is "One windy day in March", {day} "a windy day in March". A slot key has {Key}, {a_key}
-and {t_key} (for titles) too.
+In beats {h} is the hero ("Tom", "the fox"), {H} the same with a capital, {a}/{A} the first mention, {he}
+{him} {his} {self} {went} {call}; {o1} the first mention of the helper ("his friend Leo"), {o} later, {ohe}
+{ohim} {ohis}; the same with p for the third. {When} is "One windy day in March", {day} "a windy day in
+March". A slot key has {Key}, {a_key} and {t_key} (for titles) too.
 """
 
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from firstwords.world import plots_animals, plots_friends, plots_home, plots_night, plots_things, plots_work
+from firstwords.world import (
+    plots_animals,
+    plots_friends,
+    plots_home,
+    plots_night,
+    plots_things,
+    plots_wood,
+    plots_work,
+)
 from firstwords.world.phrases import a_an, cap
 from firstwords.world.plots_cast import animal_kinds, when_entries
 
@@ -60,7 +68,8 @@ class Plot:
         """Whether some beat of every version names one of these keys in each of its phrasings."""
         marks = tuple("{" + key + "}" for key in keys)
         return any(
-            kind == "*" and all(any(m in text for m in marks) for text in phrasings) for kind, phrasings in self.beats
+            kind == "*" and all(any(m in text for m in marks) for text in phrasings)
+            for kind, phrasings in self.beats
         )
 
     def shows(self, what: str) -> bool:
@@ -144,22 +153,32 @@ def _parse(text: str) -> Plot:
 def _finish(plot: Plot, keys_of: list[tuple[str, bool]]) -> None:
     """Works out which words a reader may ask for, and who can play."""
     for rows, (key, is_asked) in zip(plot.slots, keys_of, strict=True):
-        shown = [k for k in rows[0] if k[0].islower() and k[1] != "_" and plot.has_in_all(k, cap(k), f"a_{k}", f"A_{k}")]
+        shown = [
+            k
+            for k in rows[0]
+            if k[0].islower() and k[1] != "_" and plot.has_in_all(k, cap(k), f"a_{k}", f"A_{k}")
+        ]
         words = [row[key].split()[-1].lower() for row in rows]
-        is_told = [is_asked and any(w in row[k].split() for k in shown) for w, row in zip(words, rows, strict=True)]
+        is_told = [
+            is_asked and any(w in row[k].split() for k in shown) for w, row in zip(words, rows, strict=True)
+        ]
         plot.slot_words.append(tuple(w if told else "" for w, told in zip(words, is_told, strict=True)))
     plot.when_entries = when_entries(plot.when, plot.day)
     plot.hero_kinds = animal_kinds(plot.hero)
     sides = plot.other.split("/")
     plot.animal_other_kinds = animal_kinds(tuple(sides[-1].split())) if plot.hero_kinds else ()
-    person_side = animal_kinds(tuple(sides[0].split())) if set(plot.hero) & {"child", "adult", "person"} else ()
+    person_side = (
+        animal_kinds(tuple(sides[0].split())) if set(plot.hero) & {"child", "adult", "person"} else ()
+    )
     plot.other_kinds = tuple(dict.fromkeys(plot.animal_other_kinds + person_side))
 
 
 @lru_cache(maxsize=1)
 def _read() -> tuple[Plot, ...]:
-    modules = (plots_things, plots_friends, plots_home, plots_night, plots_work, plots_animals)
-    return tuple(_parse(text) for module in modules for text in module.TEXT.strip().lstrip("# ").split("\n# "))
+    modules = (plots_things, plots_friends, plots_home, plots_night, plots_work, plots_animals, plots_wood)
+    return tuple(
+        _parse(text) for module in modules for text in module.TEXT.strip().lstrip("# ").split("\n# ")
+    )
 
 
 def all_plots() -> list[Plot]:

@@ -62,6 +62,7 @@ _WEATHER = {
     "autumn": "golden September/mild September/windy October",
 }
 _WEATHER["any"] = "/".join(_WEATHER[k] for k in ("mild", "wind", "grey", "hot"))
+_DAYLIGHT = ("sunny", "bright", "golden")  # no night is like that
 _FACT_FORMS = (
     "{n} {told}.",
     "{n} {told}.",
@@ -71,17 +72,45 @@ _FACT_FORMS = (
     "In Plumwick lived a {noun} called {n}, who {told}.",
 )
 # what each job needs
-_TOOL_OF = dict(
-    row.split("=")
-    for row in (
-        "clock maker=screwdriver/candle maker=big pot/miller=shovel/baker=rolling pin/fisher=net/doctor=bag/train driver=whistle/"
-        "teacher=piece of chalk/boat builder=hammer/cheese maker=big spoon/vet=bag/smith=hammer/mayor=pen/music teacher=song book/"
-        "painter=brush/farmer=rake/beekeeper=honey spoon/firefighter=helmet/star watcher=star map/librarian=stamp/"
-        "nurse=thermometer/tailor=needle/shoemaker=hammer/station master=flag/cook=wooden spoon/postman=bag/"
-        "gardener=watering can/carpenter=saw/toymaker=brush/actor=crown/dancer=ribbon/writer=pen/barber=comb/"
-        "ice cream seller=ice cream spoon/bus driver=key/police officer=whistle/dentist=little mirror"
-    ).split("/")
-)
+_TOOL_OF = {
+    "clock maker": "screwdriver",
+    "candle maker": "big pot",
+    "miller": "shovel",
+    "baker": "rolling pin",
+    "fisher": "net",
+    "doctor": "bag",
+    "train driver": "whistle",
+    "teacher": "piece of chalk",
+    "boat builder": "hammer",
+    "cheese maker": "big spoon",
+    "vet": "bag",
+    "smith": "hammer",
+    "mayor": "pen",
+    "music teacher": "song book",
+    "painter": "brush",
+    "farmer": "rake",
+    "beekeeper": "honey spoon",
+    "firefighter": "helmet",
+    "star watcher": "star map",
+    "librarian": "stamp",
+    "nurse": "thermometer",
+    "tailor": "needle",
+    "shoemaker": "hammer",
+    "station master": "flag",
+    "cook": "wooden spoon",
+    "postman": "bag",
+    "gardener": "watering can",
+    "carpenter": "saw",
+    "toymaker": "brush",
+    "actor": "crown",
+    "dancer": "ribbon",
+    "writer": "pen",
+    "barber": "comb",
+    "ice cream seller": "ice cream spoon",
+    "bus driver": "key",
+    "police officer": "whistle",
+    "dentist": "little mirror",
+}
 _FAMILY = {"she": ("mother", "sister", "wife", "daughter", "grandmother"),
            "he": ("father", "brother", "husband", "son", "grandfather")}  # fmt: skip
 
@@ -147,19 +176,19 @@ def animal_actor(kind: str) -> Actor:
     """The fox, and what it is called in a story."""
     one = ANIMALS[kind]
     title = cap(kind)
-    keys = {"h": f"the {kind}", "H": f"The {kind}", "T": f"the {title}", "Tc": f"The {title}", "call": kind,
-            "Call": title, "went": one.went, "full": kind, "home": one.home} | _pronouns(one.gender)  # fmt: skip
+    keys = {"h": f"the {kind}", "H": f"The {kind}", "T": f"the {title}", "Tc": f"The {title}", "call": kind}
+    keys |= {"Call": title, "went": one.went, "full": kind} | _pronouns(one.gender)
     return Actor(kind, one.gender, True, keys)
 
 
 @lru_cache(maxsize=256)
 def _person(p: Person) -> Actor:
     tool = _TOOL_OF.get(p.job, "pencil")
-    keys = {"tool": tool, "a_tool": a_an(tool), "t_tool": tool.title(), "h": p.name, "H": p.name, "T": p.name, "Tc": p.name, "call": p.name, "Call": p.name, "went": "walked",
-            "full": p.full, "noun": p.noun, "home": f"on {p.street}", "street": p.street, "food": p.food,
-            "colour": p.colour, "hobby": p.hobby, "job": p.job, "work": p.workplace, "fear": p.fear, "wish": p.wish,
-            "instrument": p.instrument, "pet_kind": p.pet_kind, "pet": p.pet_name,
-            "month": p.birthday} | _pronouns(p.gender)  # fmt: skip
+    fields = {"street": p.street, "food": p.food, "colour": p.colour, "hobby": p.hobby, "job": p.job}
+    names = dict.fromkeys(("h", "H", "T", "Tc", "call", "Call"), p.name)
+    extra = {"tool": tool, "a_tool": a_an(tool), "t_tool": tool.title(), "went": "walked", "full": p.full}
+    more = {"noun": p.noun, "pet_kind": p.pet_kind, "pet": p.pet_name, "month": p.birthday}
+    keys = names | fields | extra | more | _pronouns(p.gender)
     return Actor(p.name, p.gender, False, keys)
 
 
@@ -227,7 +256,9 @@ def companion(
         keys = {"h": p.pet_name, "H": p.pet_name, "call": p.pet_name, "went": "ran"} | _pronouns("it")
         return Actor(p.pet_name, "it", False, keys), f"{p.his} {p.pet_kind} {p.pet_name}"
     if rule == "friend" and p.friend not in taken:
-        return person_actor(town, p.friend), f"{p.his} {'best ' if rng.random() < 0.5 else ''}friend {p.friend}"
+        return person_actor(
+            town, p.friend
+        ), f"{p.his} {'best ' if rng.random() < 0.5 else ''}friend {p.friend}"
     if rule in ("family", "parent"):
         free = [r for r in _relatives(town, p, rule == "parent") if r[0] not in taken]
         if free:
@@ -282,7 +313,8 @@ def fact_sentence(rng: Random, town: Town, lead: Actor, uses: frozenset[str]) ->
         first, second = second, first
     told = first[1]
     if second[0] not in uses and second[0] != first[0] and rng.random() < 0.6:
-        told += f" and {second[1][6:] if {first[0], second[0]} == {'hobby', 'food'} else second[1]}"
+        verb, rest = second[1].split(" ", 1)
+        told += f" and {rest if first[1].startswith(verb + ' ') and verb != 'was' else second[1]}"
     return pick(rng, _FACT_FORMS).format(n=p.name, noun=p.noun, told=told, he=cap(p.gender))
 
 
@@ -294,9 +326,13 @@ def when_entries(weather: tuple[str, ...], day: tuple[str, ...]) -> tuple[dict[s
         for pair in _WEATHER[kind].split("/"):
             adjective, month = pair.split()
             for part in (p for d in day for p in _PARTS[d]):
+                if part in ("evening", "night") and adjective in _DAYLIGHT:
+                    adjective = "mild" if month in ("May", "September") else "warm"
                 text = f"{adjective} {part} in {month}"
                 on = {"weather_on": f"on {a_an(text)}"}
-                found.append(on | {"When": f"One {text}", "day": a_an(text), "weather": adjective, "monthname": month})
+                found.append(
+                    on | {"When": f"One {text}", "day": a_an(text), "weather": adjective, "monthname": month}
+                )
     return tuple(found)
 
 

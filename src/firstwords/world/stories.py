@@ -1,8 +1,9 @@
 """Stories on more than forty plots, about the people of the town and the animals around it.
 
-A plot (see `plots_*.py`, parsed by `plots.py`) is a list of beats; each beat has several phrasings. `story()` casts the
-plot (hero, helper, weather, things), picks one phrasing a beat and fills it. Beats marked "+" are told in long stories
-only, those marked "-" in short ones only, so that both lengths have the same events, cause and ending.
+A plot (see `plots_*.py`, parsed by `plots.py`) is a list of beats; each beat has several phrasings.
+`story()` casts the plot (hero, helper, weather, things), picks one phrasing a beat and fills it. Beats
+marked "+" are told in long stories only, those marked "-" in short ones only, so that both lengths have the
+same events, cause and ending.
 """
 
 import re
@@ -110,9 +111,7 @@ def _mood(mood: str | None) -> str | None:
     raise KeyError(f"no story has the mood {mood!r}; known: {', '.join(MOODS)}")
 
 
-def _choices(
-    town: Town, hero: str | None, word: str | None, mood: str | None
-) -> list[tuple[Plot, str, Any]]:
+def _choices(town: Town, hero: str | None, word: str | None, mood: str | None) -> list[tuple[Plot, str, Any]]:
     if word is None:
         found: Iterable[tuple[Plot, str, Any]] = ((plot, "fixed", None) for plot in PLOTS)
     else:
@@ -123,7 +122,9 @@ def _choices(
     if hero not in town.by_name and hero not in ANIMALS:
         raise KeyError(f"no story is about {hero!r}")
     return [
-        c for c in kept if hero in candidates(town, c[0]) and not (c[1] in ("hero", "other") and _bad(c, hero))
+        c
+        for c in kept
+        if hero in candidates(town, c[0]) and not (c[1] in ("hero", "other") and _bad(c, hero))
     ]
 
 
@@ -153,8 +154,9 @@ def story(
 ) -> Story:
     """A story, the same for the same state of `rng`.
 
-    hero: a first name or an animal kind ("fox"); word: one of FEATURE_WORDS, the text will contain it; mood: one of
-    MOODS ("spooky" will do for "spooky-but-kind"); length: "short" (40-70 words) or "long" (100-200 words).
+        hero: a first name or an animal kind ("fox"); word: one of FEATURE_WORDS, the text will contain it;
+    mood: one of
+    MOODS ("spooky" will do for "spooky-but-kind"); length: "short" (about 80 words) or "long" (about 140).
     Raises KeyError where no plot fits the wishes together.
     """
     _TOWNS.setdefault(id(town), town)
@@ -165,7 +167,9 @@ def story(
         raise KeyError(f"length must be one of {LENGTHS}, not {length!r}")
     for _ in range(50):
         plot, where, choice = pick(rng, choices)
-        told = _tell(rng, town, plot, hero, length or ("long" if rng.random() < 0.7 else "short"), where, choice)
+        told = _tell(
+            rng, town, plot, hero, length or ("long" if rng.random() < 0.7 else "short"), where, choice
+        )
         if word is None or word.lower() in told.words:
             return told
     raise KeyError(f"no story for hero={hero!r}, word={word!r}, mood={mood!r}")
@@ -209,7 +213,9 @@ def _tell(
         names.update(choice[1] if where == "slot" and choice[0] == number else pick(rng, rows))
     names.update(pick(rng, choice) if where == "when" else pick(rng, plot.when_entries))
     is_long = length == "long"
-    fact = fact_sentence(rng, town, lead, plot.uses) if rng.random() < (0.85 if is_long else 0.12) else ""
+    fact = ""
+    if "intro" not in plot.uses and rng.random() < (0.85 if is_long else 0.12):
+        fact = fact_sentence(rng, town, lead, plot.uses)
     lead.first_mention(rng, names, bool(fact))
     parts: list[str] = []
     is_new = False
@@ -229,12 +235,22 @@ def _tell(
     title = pick(rng, plot.titles).format_map(names)
     people = tuple(n for n in taken if n in town.by_name)
     return Story(
-        title, "".join(parts), lead.name, plot.mood, length, plot.name, tuple(parts), people, plot, names, rng.random()
+        title,
+        "".join(parts),
+        lead.name,
+        plot.mood,
+        length,
+        plot.name,
+        tuple(parts),
+        people,
+        plot,
+        names,
+        rng.random(),
     )
 
 
 def split_story(told: Story) -> tuple[str, str]:
-    """Beginning and continuation, cut between two beats near the middle; joined by a space they tell the story."""
+    """Beginning and continuation, cut between two beats near the middle."""
     half, size = len(told.text) * 0.45, 0
     for number, part in enumerate(told.parts):
         size += len(part)
