@@ -10,7 +10,6 @@ from firstwords.train.budget import (
     MIN_STEPS,
     Machine,
     batch_tokens,
-    effective_tokens,
     micro_tokens,
     plan,
 )
@@ -27,7 +26,7 @@ GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 
         (LAPTOP, 48, 192, 4, 2048),
         (LAPTOP, 115, 192, 5, 2048),
         (LAPTOP, 18 * 60, 320, 6, 4096),
-        (GPU, 10, 768, 12, 16384),
+        (GPU, 10, 640, 10, 16384),
         (GPU, 42, 768, 12, 32768),
         (GPU, 7 * 60, 1280, 20, 32768),
     ],
@@ -62,10 +61,10 @@ def test_a_small_text_gets_a_smaller_model_and_is_told_so() -> None:
     assert "more text would help more than more minutes" in " ".join(poor.reasons)
 
 
-def test_repeated_tokens_are_worth_less() -> None:
-    assert effective_tokens(1e6, 1e6) == 1e6
-    assert 3.5e6 < effective_tokens(4e6, 1e6) < 4e6  # four readings: nearly as good as new (Muennighoff et al.)
-    assert effective_tokens(1e9, 1e6) < 17e6
+def test_a_text_that_would_be_read_often_gets_a_larger_model_and_weight_decay() -> None:
+    fresh, limited = plan(160, LAPTOP), plan(160, LAPTOP, corpus_bytes=1_000_000)
+    assert limited.shape.num_matmul_params > fresh.shape.num_matmul_params
+    assert fresh.weight_decay == 0 and 0.5 < limited.weight_decay <= 1.2
 
 
 def test_batch() -> None:

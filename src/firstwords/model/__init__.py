@@ -1,1 +1,1 @@
-"""The language model: its shape (`config`), its mathematics (`transformer`), its files (`hub`) and its memory (`cache`)."""
+"""The language model: its shape (`config`), mathematics (`transformer`), files (`hub`) and memory (`cache`)."""

@@ -89,7 +89,7 @@ class _SwiGLU(torch.autograd.Function):
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """silu(gate) * up (Shazeer 2020). On CPUs both should be contiguous: silu of a strided slice is ten times slower."""
+    """silu(gate) * up (Shazeer 2020). On CPUs both should be contiguous: silu of a slice is ten times slower."""
     if gate.device.type == "cpu" and not torch.compiler.is_compiling():
         return _SwiGLU.apply(gate, up)
     return F.silu(gate) * up

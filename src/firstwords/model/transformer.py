@@ -138,7 +138,7 @@ class Transformer(nn.Module):
         self.register_buffer("rope_sin", sin, persistent=False)
 
     def tie_weights(self) -> None:
-        """Make the head *be* the embedding table where the config says so (again, after PyTorch has copied them apart)."""
+        """Make the head *be* the embedding table where the config says so (again, after a copy)."""
         if self.config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
 

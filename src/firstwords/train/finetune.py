@@ -2,7 +2,8 @@
 
     firstwords finetune mine --chats chats.jsonl --minutes 3
 
-The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token included, which is how
+The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token
+included, which is how
 the model learns to stop. Chats are packed several to a row and do not see one another.
 """
 

@@ -3,7 +3,8 @@
     firstwords learn --minutes 6 --name pip
     firstwords learn --text books/ --chats chats.jsonl --minutes 20 --name mine
 
-Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out is examined and
+Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out
+is examined and
 written into `runs/NAME/report.html`. Each stage may be run alone with the same result.
 """
 
@@ -156,7 +157,8 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         for part, figures in facts["exam"].items():
             if isinstance(figures, dict) and "rate" in figures:
                 say(
-                    f"  exam, {part}: {figures['rate']:.1%} ({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
+                    f"  exam, {part}: {figures['rate']:.1%} "
+                    f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
                 )
     return facts
 

@@ -1,4 +1,5 @@
-"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops belong to the stages.
+"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops belong
+to the stages.
 
 learner = Learner(model, OptimConfig(...))
 metrics = learner.forward_backward(micro_batches, next_token_loss)

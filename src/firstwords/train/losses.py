@@ -65,13 +65,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
 def linear_cross_entropy(x_RD: Tensor, weight_VD: Tensor, targets_R: Tensor) -> Tensor:
     """Sum over the supervised rows of -log softmax(x @ weight.T)[target], in nats; a scalar in fp32.
 
-    Equal to `F.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)` without ever holding all logits.
+    Equal to `F.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)` without all logits at once.
     """
     return _LinearCrossEntropy.apply(x_RD, weight_VD, targets_R)
 
 
 def next_token_loss(model, batch: dict[str, Tensor]) -> Tensor:
-    """Summed cross-entropy of a batch {inputs, targets, positions?, segments?}, each (B, T): the loss of stages 1 and 2."""
+    """Summed cross-entropy of a batch {inputs, targets, positions?, segments?}, each (B, T): stages 1 and 2."""
     x_BTD = model.hidden(batch["inputs"], batch.get("positions"), batch.get("segments"))
     return linear_cross_entropy(x_BTD.flatten(0, 1), model.head_weight, batch["targets"].flatten())
 

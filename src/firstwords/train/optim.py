@@ -1,7 +1,8 @@
 """Muon for the matrices of the blocks, AdamW for everything else.
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the
-update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run seven times slower;
+update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run seven
+times slower;
 ours computes in the given dtype and batches all matrices of one shape into one product.
 """
 
@@ -37,7 +38,7 @@ def orthogonalise(matrices_PMN: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised; `lr` is the size of a step in spectral norm, times sqrt(rows / columns) where rows exceed.
+    """Momentum, orthogonalised; `lr` is the size of a step in spectral norm, times sqrt(rows / columns) if tall.
 
     Weight decay is decoupled and cautious: it acts only where it does not undo the update (Chen et al. 2025).
     """

@@ -77,7 +77,7 @@ def prepare(
 ) -> Corpus:
     """Read, hold out, plan, train the tokenizer, tokenise.
 
-    seconds_for() tells how many seconds are left for training at the moment it is asked; choose(seconds, bytes, shape) plans,
+    seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape) plans,
     the second time for the shape whose vocabulary exists by then.
     Raises UserError for bad text, or for a text too small for the budget.
     """

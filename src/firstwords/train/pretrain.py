@@ -67,6 +67,8 @@ class Pretrain:
     """muon or adamw."""
     learning_rate: float = 1.0
     """Multiplies the planner's learning rates."""
+    weight_decay: float = -1.0
+    """Decoupled weight decay (-1 = the planner decides: none for fresh text, more the more often a text is read)."""
     precision: str = "auto"
     """fp32, bf16 or auto (what this machine computes faster)."""
     device: str = "auto"
@@ -196,6 +198,7 @@ def choose_plan(
         matrix_lr=chosen.matrix_lr * config.learning_rate,
         table_lr=chosen.table_lr * config.learning_rate,
         vector_lr=chosen.vector_lr * config.learning_rate,
+        weight_decay=chosen.weight_decay if config.weight_decay < 0 else config.weight_decay,
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,8 @@ class Run:
         self.started = self._step_began = self._saved_at = self._logged_at = time.perf_counter()
         self._old_handlers = {}
         for signum in (signal.SIGINT, signal.SIGTERM):
-            try:
+            with suppress(ValueError):  # not the main thread: whoever owns the signals stops us otherwise
                 self._old_handlers[signum] = signal.signal(signum, self._remember)
-            except ValueError:  # not the main thread: whoever owns the signals stops us otherwise
-                pass
         self.progress = Progress(self.stage)
         self.progress.__enter__()
         return self
