@@ -22,7 +22,7 @@ GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 
     ("machine", "minutes", "width", "layers", "vocab"),
     [
         (LAPTOP, 1, 64, 2, 1024),
-        (LAPTOP, 10, 128, 3, 1024),
+        (LAPTOP, 10, 128, 4, 1024),
         (LAPTOP, 48, 192, 4, 2048),
         (LAPTOP, 115, 192, 5, 2048),
         (LAPTOP, 18 * 60, 320, 6, 4096),

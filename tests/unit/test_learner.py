@@ -173,7 +173,7 @@ def test_a_batch_without_supervised_tokens_is_harmless():
     batch = batch_of()
     batch["targets"][:] = IGNORED
     before = weights_hash(learner.model)
-    assert learner.forward_backward([batch], next_token_loss) == {"loss": 0.0, "tokens": 0}
+    assert learner.forward_backward([batch], next_token_loss) == {"loss": 0.0, "tokens": 0, "processed": 48}
     assert learner.optim_step(1.0)["skipped"] == 0
     assert weights_hash(learner.model) == before
 

@@ -3,7 +3,7 @@ Pure functions.
 
 The rules, and where they come from:
 
-* N = 0.115 * sqrt(C) matmul parameters for C floating-point operations, so tokens are about 12 N. One line through
+* N = 0.115 * sqrt(C) matmul parameters for C floating-point operations, so tokens are about 10 N. One line through
   nanochat's four isoFLOP optima (1e18-1e19), a five-minute laptop run (2e14) and our own sweep (docs/LOG.md).
 * Below 1e15 operations the vocabulary is the first decision: at 10 minutes of two CPU cores a table of 32k pieces
   would be five times the body. 1k pieces for minutes, 32k for GPUs.
@@ -20,7 +20,7 @@ from typing import Any
 
 from firstwords.config import UserError
 
-TOKENS_PER_PARAM = 10.0  # nanochat's optimum is 10.5-12, the line below says 11-12; a little fewer keeps more layers
+TOKENS_PER_PARAM = 9.0  # the optimum of the loss is 10-12; a little fewer buys a layer, which talks better (docs/LOG.md)
 TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
 FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
 LIMITED_TOKENS_PER_PARAM = 3.0  # where the text is what is scarce ...
@@ -274,7 +274,7 @@ def _reasons(
     reasons = [
         f"{seconds:.0f} s at {gflops:.0f} GFLOP/s are {flops:.1e} operations",
         f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
-        f"about {tokens / params:.0f} tokens a parameter (about 10 is best, fewer where text is scarce)",
+        f"about {tokens / params:.0f} tokens a parameter (9-12 are best, fewer where text is scarce)",
         f"a vocabulary of {shape.vocab_size}, because the head would otherwise outweigh the layers",
         f"{batch} tokens a step, which makes {max(1, tokens // batch)} steps",
     ]

@@ -78,7 +78,9 @@ class Learner:
         self._finite = True
 
     def forward_backward(self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn) -> dict[str, float]:
-        """Add the gradient of the mean loss over *all* supervised tokens of the micro-batches. Returns loss and tokens.
+        """Add the gradient of the mean loss over *all* supervised tokens of the micro-batches.
+
+        Returns loss (nats a supervised token), tokens (supervised ones) and processed (all, which the time goes into).
 
         The sum is divided by the global number of supervised tokens, so that k micro-batches equal one large batch,
         however the tokens are spread over them. A batch is a dict of int arrays (B, T): inputs, targets,
@@ -93,7 +95,8 @@ class Learner:
             loss.backward()
             total += float(loss.detach())
         self._finite = self._finite and math.isfinite(total)
-        return {"loss": total, "tokens": num_tokens}
+        processed = sum(batch["inputs"].numel() for batch in batches)
+        return {"loss": total, "tokens": num_tokens, "processed": processed}
 
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
         """One update at this fraction of the peak rates; a step with a non-finite loss or gradient is skipped.

@@ -197,7 +197,7 @@ class Run:
         return self._steps_here_count
 
     def _record(self, metrics: dict[str, float], fraction: float, took: float) -> None:
-        rate = metrics["tokens"] / max(took, 1e-9)
+        rate = metrics["processed"] / max(took, 1e-9)
         record = {
             "loss": metrics["loss"],
             "bpb": metrics["loss"] / 0.6931471805599453 / self.bytes_per_token,
@@ -214,7 +214,7 @@ class Run:
         if now - self._logged_at >= LOG_EVERY_SECONDS or self.done:
             self._logged_at = now
             smooth = self.seconds_per_step or took
-            rate = metrics["tokens"] / smooth
+            rate = metrics["processed"] / smooth
             self.progress.update(
                 self.share_done,
                 loss=self.loss,
