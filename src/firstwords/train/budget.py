@@ -20,7 +20,7 @@ from typing import Any
 
 from firstwords.config import UserError
 
-TOKENS_PER_PARAM = 9.0  # the optimum of the loss is 10-12; a little fewer buys a layer, which talks better (docs/LOG.md)
+TOKENS_PER_PARAM = 9.0  # the optimum of the loss is 10-12; a little fewer buys a layer (docs/LOG.md)
 TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
 FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
 LIMITED_TOKENS_PER_PARAM = 3.0  # where the text is what is scarce ...

@@ -182,7 +182,8 @@ class Run:
             due = self.step % self.save_every_steps == 0
         if self._signal is not None:
             self.save()
-            raise Interrupted(self._signal, f"stopped at step {self.step}, everything is saved")
+            saved = f"stopped at step {self.step} and saved; the same command with --resume goes on from there"
+            raise Interrupted(self._signal, saved)
         if due and not self.done:
             self.save()
 

@@ -1,0 +1,63 @@
+"""What a GPU run switches on, run on a CPU: bf16 computation with fp32 masters, torch.compile, fused head and loss."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from firstwords.model.config import ModelConfig
+from firstwords.model.transformer import Transformer
+from firstwords.train.learner import Learner, OptimConfig, place, unplace
+from firstwords.train.losses import next_token_loss
+
+CONFIG = ModelConfig(
+    vocab_size=97, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
+    num_key_value_heads=1, head_dim=32, max_position_embeddings=32,
+)  # fmt: skip
+
+
+def losses(precision: str, compile: str, packed: bool, steps: int = 4) -> tuple[list[float], Transformer]:
+    model = Transformer(CONFIG)
+    model.init_weights(1)
+    place(model, "cpu", precision, compile)
+    learner = Learner(model, OptimConfig(matrix_lr=0.01, table_lr=0.003))
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(steps):
+        ids = rng.integers(0, 97, (4, 33)) // 8 * 8  # 13 different tokens: there is something to learn
+        batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
+        if packed:
+            batch["segments"] = np.repeat([[1, 2]], 16, axis=1).repeat(4, axis=0)
+            batch["positions"] = np.tile(np.arange(16), (4, 2))
+        found.append(learner.forward_backward([batch], next_token_loss)["loss"])
+        learner.optim_step(1.0)
+    return found, model
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("packed", [False, True])
+def test_compiled_equals_eager(packed: bool) -> None:
+    eager, plain = losses("fp32", "no", packed)
+    compiled, model = losses("fp32", "yes", packed)
+    assert compiled == pytest.approx(eager, rel=1e-4)
+    ids = torch.arange(20)[None]
+    torch.testing.assert_close(unplace(model)(ids), plain(ids), rtol=1e-2, atol=1e-2)
+
+
+def test_bf16_follows_fp32_and_keeps_fp32_masters() -> None:
+    exact, _ = losses("fp32", "no", packed=False)
+    rounded, model = losses("bf16", "no", packed=False)
+    assert rounded == pytest.approx(exact, rel=0.02) and rounded != exact
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    assert model(torch.arange(20)[None]).dtype == torch.float32  # logits
+    assert unplace(model).compute_dtype == torch.float32
+
+
+def test_unplace_takes_the_compiler_away() -> None:
+    model = Transformer(CONFIG)
+    place(model, "cpu", "bf16", "yes")
+    assert "hidden" in vars(model)
+    assert "hidden" not in vars(unplace(model))
