@@ -35,9 +35,9 @@ TRAINING = {"learn", "pretrain", "finetune"}  # worth a re-exec with a better al
 # glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
 # page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.
 ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"
-# OpenMP threads that wait for one another spin by default. Beside any other busy process that makes a training step 3.7
-# times as long; sleeping at once makes it 1.8 times, and costs 2 % on an idle machine (docs/LOG.md).
-SPINS = "0"
+# OpenMP threads that wait for one another spin without end by default. A limit makes a training step 10 % faster on an
+# idle machine, and 1.3 times as fast beside another busy process (docs/LOG.md).
+SPINS = "10000"
 TUNABLES = {"glibc.malloc.mmap_threshold": 4 * 2**30, "glibc.malloc.trim_threshold": 8 * 2**30}
 
 

@@ -167,7 +167,7 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
     groups = [(tables, optim.table_lr, optim.weight_decay), (vectors, optim.vector_lr, 0.0)]
     optimizers: list[torch.optim.Optimizer] = []
     if optim.optimizer == "muon":
-        optimizers.append(Muon(matrices, optim.matrix_lr, optim.momentum, optim.weight_decay))
+        optimizers.append(Muon(matrices, optim.matrix_lr, optim.momentum, optim.weight_decay, model.compute_dtype))
     else:
         groups.insert(0, (matrices, optim.matrix_lr, optim.weight_decay))
     adamw_groups = [{"params": p, "lr": lr, "weight_decay": wd} for p, lr, wd in groups if p]

@@ -41,10 +41,19 @@ class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised; `lr` is the size of a step in spectral norm, times sqrt(rows / columns) if tall.
 
     Weight decay is decoupled and cautious: it acts only where it does not undo the update (Chen et al. 2025).
+    The iterations run in `dtype` (bf16 where the hardware is faster in it, as in the original); momentum stays fp32.
     """
 
-    def __init__(self, params, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        params,
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
@@ -67,7 +76,7 @@ class Muon(torch.optim.Optimizer):
         momentum, lr = group["momentum"], group["lr"]
         torch._foreach_lerp_(buffers, grads, 1.0 - momentum)
         nesterov = torch._foreach_lerp(grads, buffers, momentum)
-        updates = orthogonalise(torch.stack(nesterov))
+        updates = orthogonalise(torch.stack(nesterov).to(self.dtype)).float()
         scale = lr * max(1.0, shape[0] / shape[1]) ** 0.5
         for parameter, update in zip(parameters, updates, strict=True):
             if group["weight_decay"]:
