@@ -31,7 +31,7 @@ from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
-from firstwords.train.run import Pace, Run, check_minutes, read_plan, write_json
+from firstwords.train.run import Pace, Run, check_minutes, read_json, read_plan, write_json
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -102,7 +102,7 @@ def main(config: Finetune) -> Path:
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
-    rendered = _read_chats(config, tokenizer, rough)
+    rendered = _read_chats(config, tokenizer, rough, directory)
     chosen = _plan(config, directory, model, base, rough, rendered)
     lessons = _lessons(rendered, chosen)
 
@@ -110,7 +110,7 @@ def main(config: Finetune) -> Path:
     place(model, this.device, chosen.precision, config.compile)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
-    seconds = chosen.seconds - (time.perf_counter() - started)
+    seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
     pace = Pace(
         chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(config, lessons, chosen)
     )
@@ -164,15 +164,19 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
     return plan_for_shape(shape, max(1.0, seconds), this)
 
 
-def _read_chats(config: Finetune, tokenizer: Tokenizer, rough: Plan) -> list[tuple[list[int], list[int]]]:
-    """Render as many chats as the time can use: (ids, mask) of each."""
+def _read_chats(
+    config: Finetune, tokenizer: Tokenizer, rough: Plan, directory: Path
+) -> list[tuple[list[int], list[int]]]:
+    """Render as many chats as the time can use: (ids, mask) of each. A resumed run reads exactly as many as before."""
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
-    rendered, total = [], 0
+    before = (read_json(directory / "chats.json") or {}).get("read") if config.resume else None
+    rendered: list[tuple[list[int], list[int]]] = []
+    total = 0
     for messages in conversations(config.chats, stats):
         rendered.append(render(messages, tokenizer))
         total += len(rendered[-1][0])
-        if total >= enough:
+        if len(rendered) == before or (before is None and total >= enough):
             break
     for note in stats.notes:
         say(f"skipped: {note}")
@@ -207,6 +211,7 @@ def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rou
         vector_lr=rough.vector_lr * scale,
     )
     write_json(directory / "config.json", asdict(config))
+    write_json(directory / "chats.json", {"read": len(rendered)})
     write_json(directory / "plan.json", chosen.asdict())
     return chosen
 
