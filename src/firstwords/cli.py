@@ -61,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return _fail(os_sentence(error))
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU; torch is not imported for its name here
+            return _fail("the GPU has not enough memory; choose a smaller model or fewer --batch-tokens")
         code = getattr(error, "exit_code", None)  # a stage that saved its state on Ctrl-C or SIGTERM says so
         if not isinstance(code, int):
             raise

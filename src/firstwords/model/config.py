@@ -12,7 +12,7 @@ One decoder covers five families; what differs between them is four switches:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from firstwords.config import UserError
@@ -150,9 +150,6 @@ class ModelConfig:
         if self.architecture.startswith("Qwen"):
             data["use_sliding_window"] = False
         return data
-
-    def with_vocab(self, vocab_size: int) -> ModelConfig:
-        return replace(self, vocab_size=vocab_size)
 
 
 def _refuse_unsupported(data: dict[str, Any]) -> None:

@@ -94,7 +94,6 @@ class Machine:
     precision: str = "fp32"
     training_gflops: dict[int, float] = field(default_factory=lambda: {64: 40.0, 128: 75.0, 256: 85.0})
     gemm_gflops: float = 125.0
-    tokenize_mb_per_s: float = 4.0
 
     def gflops_at(self, hidden_size: int) -> float:
         """Training speed at a width, interpolated on its logarithm; constant outside of what was measured."""
@@ -151,10 +150,7 @@ def plan(
     corpus_bytes bounds the epochs (None: text without end); vocab_size is given when a tokenizer already exists.
     Raises UserError when the time or the text is too small for any model.
     """
-    if seconds < MIN_SECONDS:
-        raise UserError(
-            f"{max(0.0, seconds):.0f} seconds are left for training, too few for any model: give more --minutes"
-        )
+    check_seconds(seconds)
     candidates = [shape for shape in LADDER if vocab_size is None or shape.vocab_size == _nearest_vocab(vocab_size)]
     shape = _best_fit(candidates, seconds, machine, TOKENS_PER_PARAM)
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes)) > FREE_EPOCHS:
@@ -165,6 +161,14 @@ def plan(
     if vocab_size is not None:
         shape = Shape(shape.hidden_size, shape.num_hidden_layers, vocab_size, shape.context)
     return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer)
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a time in which nothing can be learned."""
+    if seconds < MIN_SECONDS:
+        raise UserError(
+            f"{max(0.0, seconds):.0f} seconds are left for training, too few for any model: give more --minutes"
+        )
 
 
 def plan_for_shape(

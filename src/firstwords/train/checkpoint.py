@@ -30,7 +30,7 @@ FAILURES = (Exception, CheckpointException)  # the second is a BaseException, so
 
 
 def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any]) -> Path:
-    """Write `step-N` with the learner's state and `progress` (JSON: schedule decisions, tokens, random states ...).
+    """Write `step-N` with the learner's state and `progress` (JSON: schedule decisions, tokens, seconds).
 
     Raises UserError when the disk is full or not writable; what was there before stays as it was.
     """

@@ -2,9 +2,8 @@
 
     firstwords finetune mine --chats chats.jsonl --minutes 3
 
-The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token
-included, which is how
-the model learns to stop. Chats are packed several to a row and do not see one another.
+The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token included, which is
+how the model learns to stop. Chats are packed several to a row and do not see one another.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
-from firstwords.train.run import Pace, Run, check_minutes, read_json, read_plan, write_json
+from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -54,7 +53,7 @@ class Finetune:
     steps: int = 0
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
     resume: bool = False
-    """Continue the interrupted run of that name."""
+    """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
     """Seed of the order of the chats."""
     batch_tokens: int = 0
@@ -75,7 +74,7 @@ class Finetune:
     """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
-        check_minutes(self.minutes)
+        check_flags(self)
 
 
 @dataclass
@@ -91,7 +90,6 @@ def main(config: Finetune) -> Path:
     """Run the stage and return the directory of the fine-tuned model."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "sft")
-    prepare_process(config.threads)
 
     # 1) the base model, the plan, the chats
     base = home.stage_dir(config.name, "base")
@@ -99,6 +97,9 @@ def main(config: Finetune) -> Path:
         raise UserError(
             f"there is no base model {config.name}/base: make it first with firstwords pretrain --name {config.name}"
         )
+    if config.resume:
+        config = _resumed(config, directory, base)
+    prepare_process(config.threads)
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
@@ -150,6 +151,15 @@ def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.
         }
         for i in range(0, chosen.batch_rows, size)
     ]
+
+
+def _resumed(config: Finetune, directory: Path, base: Path) -> Finetune:
+    """The interrupted run's flags. Raises UserError when its base model was trained anew in the meantime."""
+    config = started_with(config, directory, config.name)
+    parent = read_card(base).get("weights_sha256")
+    if (read_json(directory / "chats.json") or {}).get("parent", parent) != parent:
+        raise UserError(f"{config.name}/base is another model than when this run began: start without --resume")
+    return config
 
 
 def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: float) -> Plan:
@@ -211,7 +221,7 @@ def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rou
         vector_lr=rough.vector_lr * scale,
     )
     write_json(directory / "config.json", asdict(config))
-    write_json(directory / "chats.json", {"read": len(rendered)})
+    write_json(directory / "chats.json", {"read": len(rendered), "parent": read_card(base).get("weights_sha256")})
     write_json(directory / "plan.json", chosen.asdict())
     return chosen
 

@@ -3,13 +3,13 @@
     firstwords learn --minutes 6 --name pip
     firstwords learn --text books/ --chats chats.jsonl --minutes 20 --name mine
 
-Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out
-is examined and
-written into `runs/NAME/report.html`. Each stage may be run alone with the same result.
+Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out is
+examined and written into `runs/NAME/report.html`. Each stage may be run alone.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -26,8 +26,9 @@ from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import finetune, pretrain
 from firstwords.train.finetune import Finetune
+from firstwords.train.machine import usable_device
 from firstwords.train.pretrain import Pretrain
-from firstwords.train.run import check_minutes, read_json, write_json
+from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.watch import say
 
 CHATS_SHARE = (
@@ -50,7 +51,7 @@ class Learn:
     name: str = "mine"
     """Name of the model."""
     resume: bool = False
-    """Continue the interrupted run of that name."""
+    """Continue the interrupted run of that name, with the flags that it was started with."""
     reuse: bool = False
     """Do nothing when a model of that name is complete, and continue a run that was interrupted."""
     seed: int = 0
@@ -67,7 +68,7 @@ class Learn:
     """How the text begins that is continued now and then, to watch the model learn."""
 
     def __post_init__(self) -> None:
-        check_minutes(self.minutes)
+        check_flags(self)
         if self.resume and self.reuse:
             raise UserError("--resume and --reuse contradict each other: give one of them")
 
@@ -82,6 +83,7 @@ def main(config: Learn) -> None:
             return
         config = replace(config, resume=not earlier["done"], reuse=False)
     config, state = _open(config, directory)
+    resumed = state["resuming"]
     seconds = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
     shared: dict[str, Any] = {
         "name": config.name,
@@ -104,7 +106,7 @@ def main(config: Learn) -> None:
 
     # stage two, with the time that is left
     if "sft" not in state["stages"]:
-        left = seconds - (time.perf_counter() - started) if not state["resuming"] else seconds * CHATS_SHARE
+        left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
         resume = state["resuming"] and (home.run_dir(config.name, "sft") / "plan.json").exists()
         finetune.main(Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, **shared))
         _done(directory, state, "sft")
@@ -125,6 +127,8 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
         if state is None:
             raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
         return Learn(**state["config"]), state | {"resuming": True}
+    for stage in ("base", "sft"):  # of an earlier run under this name, which --resume must not take for this one
+        shutil.rmtree(home.run_dir(config.name, stage), ignore_errors=True)
     state = {"config": asdict(config), "stages": [], "resuming": False, "done": False}
     write_json(directory / "learn.json", state)
     return config, state
@@ -139,15 +143,17 @@ def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
 def examine(config: Learn, directory: Path) -> dict[str, Any]:
     """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
     facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
+    device = usable_device(config.device)
     for stage in home.stages(config.name):
         path = home.stage_dir(config.name, stage)
-        model, tokenizer = load_model(path), Tokenizer.load(path)
+        model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
         engine = Engine(model, tokenizer, num_slots=32)
         facts["stages"][stage] = read_card(path)
         facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in PROMPTS}
         if stage == "sft" and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
             write_json(directory / "exam.json", facts["exam"])
+            _put_on_card(path, facts["exam"])
     for prompt in PROMPTS:
         say(f"\n{prompt}")
         for stage, answers in facts["answers"].items():
@@ -161,6 +167,13 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
                     f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
                 )
     return facts
+
+
+def _put_on_card(path: Path, exam: dict[str, Any]) -> None:
+    """Add the exam's rates to a model's card, where `firstwords models` finds them."""
+    card = read_card(path)
+    rates = {part: figures for part, figures in exam.items() if isinstance(figures, dict)}
+    write_json(path / "firstwords.json", card | {"metrics": card.get("metrics", {}) | {"exam": rates}})
 
 
 def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:

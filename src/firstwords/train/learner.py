@@ -1,5 +1,4 @@
-"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops belong
-to the stages.
+"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops are the stages'.
 
 learner = Learner(model, OptimConfig(...))
 metrics = learner.forward_backward(micro_batches, next_token_loss)
@@ -9,8 +8,12 @@ metrics |= learner.optim_step(lr_fraction)
 from __future__ import annotations
 
 import gc
+import importlib.util
 import math
-from collections.abc import Callable, Iterable
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +127,7 @@ class Learner:
         if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise UserError(
                 f"the loss was not a finite number for {MAX_SKIPPED_IN_A_ROW} steps in a row, so training stopped: "
-                "resume from the last checkpoint with a smaller learning rate (--learning-rate 0.5)"
+                "start again with a smaller learning rate (pretrain and finetune take --learning-rate 0.5)"
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -181,18 +184,37 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
 def place(model: Transformer, device: str, precision: str, compile: str = "auto") -> Transformer:
     """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
 
-    compile auto compiles on GPUs, where it fuses the small operations; on CPUs it has not paid for its minute yet.
+    compile auto compiles on GPUs that have a compiler at hand, where it fuses the small operations; on CPUs it has not
+    paid for its minute yet.
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    if compile == "yes" or (compile == "auto" and device != "cpu"):
+    if compile == "yes" or (compile == "auto" and device != "cpu" and _can_compile()):
         model.hidden = torch.compile(model.hidden, dynamic=False)
     return model
 
 
+def _can_compile() -> bool:
+    """Whether torch.compile can work for a GPU here: it needs Triton, and Triton needs a C compiler."""
+    compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
+    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+
+
+@contextmanager
+def uncompiled(model: Transformer) -> Iterator[None]:
+    """For samples and evaluations while a model trains: each of their many shapes would be compiled anew."""
+    compiled = model.__dict__.pop("hidden", None)
+    try:
+        yield
+    finally:
+        if compiled is not None:
+            model.hidden = compiled
+
+
 def unplace(model: Transformer) -> Transformer:
     """Undo compiling and, on a CPU, reduced precision: the model as it is evaluated and saved."""
-    model.__dict__.pop("hidden", None)
+    if model.__dict__.pop("hidden", None) is not None:
+        torch.compiler.reset()  # what was compiled counts against a limit that the next model needs
     if model.rope_cos.device.type == "cpu":
         model.compute_dtype = torch.float32
     return model

@@ -1,6 +1,6 @@
 """How fast this machine trains: a few real steps at three widths, remembered in home so that it is done once.
 
-Takes 5-15 seconds on two cores. The result is keyed by processor, threads and torch version.
+Takes 5-15 seconds on two cores. The result is keyed by processor, threads, torch version and the precision asked for.
 """
 
 from __future__ import annotations
@@ -9,45 +9,69 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from firstwords.config import UserError
 from firstwords.home import home
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Machine, Shape
-from firstwords.train.learner import Learner, OptimConfig, place
+from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
 
 CPU_WIDTHS = (64, 128, 256)
 GPU_WIDTHS = (256, 768, 1536)
 PROBE_SECONDS = 1.5  # per width and precision
+GIVEN = "FIRSTWORDS_MACHINE"  # JSON of a Machine: plan for another machine, or repeat a plan exactly
 BF16_WORTH = 1.05  # bf16 costs 0.001 bits per byte (docs/LOG.md), so nearly any gain in speed is worth it
 
 
-def default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def usable_device(device: str = "auto") -> str:
+    """cpu or cuda. Raises UserError for a GPU that torch does not see."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not torch.cuda.is_available():
+        raise UserError(f"--device is {device}, but torch sees no GPU here: `firstwords doctor` says more")
+    return device
 
 
 def machine(device: str = "auto", precision: str = "auto", refresh: bool = False) -> Machine:
     """The measured Machine, from home/machine.json when it was measured before with the same processor and torch."""
-    device = default_device() if device == "auto" else device
-    given = os.environ.get(
-        "FIRSTWORDS_MACHINE"
-    )  # JSON of a Machine: plan for another machine, or repeat a plan exactly
-    data = json.loads(given) if given else _read().get(_key(device, precision))
-    if data is not None and not refresh:
-        return Machine(**(data | {"training_gflops": {int(k): v for k, v in data["training_gflops"].items()}}))
+    device = usable_device(device)
+    if given := os.environ.get(GIVEN):
+        known = _given(given)
+        return known if precision == "auto" else replace(known, precision=precision)
+    if not refresh and (data := _read().get(_key(device, precision))):
+        return _machine(data)
     measured = measure(device, precision)
     _remember(_key(device, precision), measured)
     return measured
 
 
+def _given(text: str) -> Machine:
+    try:
+        known = _machine(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{GIVEN} is not the JSON of a machine ({error}): mend it or unset it") from None
+    return replace(known, device=usable_device(known.device))
+
+
+def _machine(data: dict[str, Any]) -> Machine:
+    """A Machine from JSON, whose keys are strings and may be those of another version."""
+    names = {f.name for f in fields(Machine)}
+    speeds = {int(width): float(speed) for width, speed in data["training_gflops"].items()}
+    return Machine(**({key: value for key, value in data.items() if key in names} | {"training_gflops": speeds}))
+
+
 def learn_speed(known: Machine, precision: str, hidden_size: int, gflops: float) -> None:
     """Correct the remembered speeds by what a real run reached: a machine may have been busy when it was measured."""
+    if os.environ.get(GIVEN):  # what was planned for is another machine
+        return
     ratio = (1 + gflops / known.gflops_at(hidden_size)) / 2  # half-way, so that one odd run does not rule
     speeds = {width: round(speed * ratio, 1) for width, speed in known.training_gflops.items()}
     _remember(_key(known.device, precision), replace(known, training_gflops=speeds))
@@ -115,12 +139,18 @@ def training_gflops(shape: Shape, device: str, precision: str, seconds: float = 
     rows = (5120 if device == "cpu" else 32768) // shape.context
     ids = np.random.default_rng(0).integers(0, shape.vocab_size, (rows, shape.context + 1))
     batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
+    if device != "cpu":  # the first step compiles, which takes far longer than what is measured
+        learner.forward_backward([batch], next_token_loss)
+        learner.optim_step(0.1)
     best, started = float("inf"), time.perf_counter()
     while best == float("inf") or time.perf_counter() - started < seconds:
         begin = time.perf_counter()
         learner.forward_backward([batch], next_token_loss)
         learner.optim_step(0.1)
+        if device != "cpu":
+            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - begin)
+    unplace(model)
     return rows * shape.context * shape.flops_per_token / best / 1e9
 
 

@@ -1,9 +1,8 @@
 """Muon for the matrices of the blocks, AdamW for everything else.
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the
-update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run seven
-times slower;
-ours computes in the given dtype and batches all matrices of one shape into one product.
+update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run
+seven times slower; ours computes in the given dtype and batches all matrices of one shape into one product.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from firstwords.eval.bpb import bits_per_byte
 from firstwords.model.hub import save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import Machine, Plan, Shape, plan, plan_for_shape
+from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import learn_speed, machine, model_config
 from firstwords.train.prepare import Corpus, prepare, reopen
-from firstwords.train.run import Pace, Run, check_minutes, read_plan, write_json
+from firstwords.train.run import Pace, Run, check_flags, read_plan, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
@@ -48,7 +48,7 @@ class Pretrain:
     steps: int = 0
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
     resume: bool = False
-    """Continue the interrupted run of that name."""
+    """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
     """Seed of the initial weights and of the order of the text."""
     dedup: str = "none"
@@ -83,25 +83,19 @@ class Pretrain:
     """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
-        check_minutes(self.minutes)
+        check_flags(self)
         if self.hidden_size % 64:
             raise UserError(
                 f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"
             )
-        for name, value, allowed in (
-            ("optimizer", self.optimizer, ("muon", "adamw")),
-            ("precision", self.precision, ("auto", "fp32", "bf16")),
-            ("compile", self.compile, ("auto", "yes", "no")),
-            ("dedup", self.dedup, ("none", "exact", "near")),
-        ):
-            if value not in allowed:
-                raise UserError(f"--{name} is {value}, but it must be one of {', '.join(allowed)}")
 
 
 def main(config: Pretrain) -> Path:
     """Run the stage and return the directory of the base model."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "base")
+    if config.resume:
+        config = started_with(config, directory, config.name)
     prepare_process(config.threads)
 
     # 1) the machine, the text, the plan
@@ -189,8 +183,12 @@ def choose_plan(
             shape.vocab_size,
             config.context or shape.context,
         )
+    if not config.steps:
+        check_seconds(seconds)  # again: reading and the tokenizer have taken their time
     chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer)
-    batch = config.batch_tokens // shape.context * shape.context or chosen.batch_tokens
+    batch = chosen.batch_tokens
+    if config.batch_tokens:
+        batch = max(1, config.batch_tokens // shape.context) * shape.context
     return replace(
         chosen,
         batch_tokens=batch,

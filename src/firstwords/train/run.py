@@ -12,12 +12,13 @@ The loop itself belongs to the stage file.
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from firstwords.config import UserError
 from firstwords.runlog import Progress, RunLog
@@ -31,6 +32,19 @@ LOG_EVERY_SECONDS = 1.0
 OVERTIME = 1.01  # a run by the clock ends here even if a machine that became busy has left steps undone
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
 WARMUP_STEPS_TO_TIME = 3  # first steps are slower (caches, allocator) and do not enter the speed
+
+CHOICES = {  # flags of the stages that take one word of these
+    "device": ("auto", "cpu", "cuda"),
+    "precision": ("auto", "fp32", "bf16"),
+    "compile": ("auto", "yes", "no"),
+    "dedup": ("none", "exact", "near"),
+    "optimizer": ("muon", "adamw"),
+}
+COUNTS = (
+    "steps", "seed", "vocab_size", "hidden_size", "layers", "context", "batch_tokens", "threads", "save_every_steps",
+)  # fmt: skip
+
+C = TypeVar("C")
 
 
 class Interrupted(Exception):
@@ -97,8 +111,8 @@ class Run:
         self.step, self.tokens, self.elapsed_before = 0, 0, 0.0
         self.loss: float | None = None
         self.seconds_per_step = 0.0
+        self._steps_here = 0
         self._signal: int | None = None
-        self._logged: list[dict[str, float]] = []
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -172,8 +186,9 @@ class Run:
             self.seconds_per_step = took
         else:
             self.seconds_per_step = SPEED_MEMORY * self.seconds_per_step + (1 - SPEED_MEMORY) * took
-        self._steps_here_count = self._steps_here + 1
-        self.loss = metrics["loss"] if self.loss is None else 0.9 * self.loss + 0.1 * metrics["loss"]
+        self._steps_here += 1
+        if math.isfinite(metrics["loss"]):  # one NaN would stay in the mean for ever
+            self.loss = metrics["loss"] if self.loss is None else 0.9 * self.loss + 0.1 * metrics["loss"]
         self._record(metrics, fraction, took)
         if self._steps_here > WARMUP_STEPS_TO_TIME:
             self.pace.decide(self.step, self.elapsed, self.seconds_per_step)
@@ -182,7 +197,7 @@ class Run:
             due = self.step % self.save_every_steps == 0
         if self._signal is not None:
             self.save()
-            saved = f"stopped at step {self.step} and saved; the same command with --resume goes on from there"
+            saved = f"stopped at step {self.step} and saved; --resume goes on from there"
             raise Interrupted(self._signal, saved)
         if due and not self.done:
             self.save()
@@ -191,17 +206,11 @@ class Run:
         """Call after an evaluation or a sample, so that its time does not count as a slow step."""
         self._step_began = time.perf_counter()
 
-    _steps_here_count = 0
-
-    @property
-    def _steps_here(self) -> int:
-        return self._steps_here_count
-
     def _record(self, metrics: dict[str, float], fraction: float, took: float) -> None:
         rate = metrics["processed"] / max(took, 1e-9)
         record = {
             "loss": metrics["loss"],
-            "bpb": metrics["loss"] / 0.6931471805599453 / self.bytes_per_token,
+            "bpb": self._bits_per_byte(metrics["loss"]),
             "lr": fraction,
             "tokens": self.tokens,
             "tokens_per_s": rate,
@@ -219,11 +228,14 @@ class Run:
             self.progress.update(
                 self.share_done,
                 loss=self.loss,
-                bpb=self.loss / 0.6931471805599453 / self.bytes_per_token,
+                bpb=None if self.loss is None else self._bits_per_byte(self.loss),
                 tokens_per_s=rate,
                 gflops=rate * self.flops_per_token / 1e9,
                 seconds_left=self._seconds_left(smooth),
             )
+
+    def _bits_per_byte(self, loss: float) -> float:
+        return loss / math.log(2) / self.bytes_per_token
 
     def _seconds_left(self, seconds_per_step: float) -> float:
         total = self.pace.total_steps()
@@ -265,7 +277,30 @@ def read_plan(directory: Path, name: str) -> Plan:
     return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
 
 
-def check_minutes(minutes: float) -> None:
-    """Refuse a budget that is no time at all."""
-    if not 0 < minutes < float("inf"):
-        raise UserError(f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10")
+def started_with(config: C, directory: Path, name: str) -> C:
+    """The flags that an interrupted run was started with, which are those that it goes on with."""
+    saved = read_json(directory / "config.json")
+    if saved is None:
+        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
+    known = {f.name for f in fields(config)}
+    return type(config)(**({key: value for key, value in saved.items() if key in known} | {"resume": True}))
+
+
+def check_flags(config: Any) -> None:
+    """Refuse what no stage can use, before anything is measured, read or replaced."""
+    if not 0 < config.minutes < float("inf"):
+        raise UserError(
+            f"--minutes is {config.minutes:g}, but training needs some time: give a number above 0, such as 10"
+        )
+    for flag, allowed in CHOICES.items():
+        if (value := getattr(config, flag, allowed[0])) not in allowed:
+            raise UserError(f"--{flag} is {value}, but it must be one of {', '.join(allowed)}")
+    for field_name in COUNTS:
+        if (value := getattr(config, field_name, 0)) < 0:
+            raise UserError(f"--{field_name.replace('_', '-')} is {value}, but it must be 0 or more")
+    rate = getattr(config, "learning_rate", 1.0)
+    if not 0 < rate < float("inf"):
+        raise UserError(f"--learning-rate is {rate:g}, but it must be above 0: 1 is the planner's own rate")
+    for flag in ("text", "chats"):
+        if "world" in getattr(config, flag, [])[:-1]:
+            raise UserError(f"--{flag} names something after world, which has no end: put world last")

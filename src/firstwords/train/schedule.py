@@ -1,11 +1,9 @@
 """The learning rate as a pure function of the step and of decisions that were written down.
 
-Warm-up, constant, linear cool-down (the "trapezoid" or WSD schedule: Hu et al. 2024; the long cool-down of
-60 % and more
-is what the nanoGPT and nanochat speed records converged to). The constant phase needs no horizon, so a run
-that must end
-at a given *time* decides while it runs when to cool down. Each such decision is recorded; given the same decisions the
-schedule is the same function of the step, which is what makes a resumed run equal to an uninterrupted one.
+Warm-up, constant, linear cool-down (the "trapezoid" or WSD schedule: Hu et al. 2024; the long cool-down of 60 % and
+more is what the nanoGPT and nanochat speed records converged to). The constant phase needs no horizon, so a run that
+must end at a given *time* decides while it runs when to cool down. Each such decision is recorded; given the same
+decisions the schedule is the same function of the step, which makes a resumed run equal to an uninterrupted one.
 """
 
 from __future__ import annotations

@@ -9,11 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from firstwords.config import UserError
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.bpb import bits_per_byte
 from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.learner import uncompiled
 from firstwords.train.run import Run
 
 NUM_SAMPLES = 14  # continuations in a run, denser at the beginning, where more changes
@@ -47,6 +49,11 @@ class Watcher:
         else:
             self.prompt_text = prompt[-1]["content"]
             self.prompt_ids = render(prompt, tokenizer, add_generation_prompt=True)[0]
+        limit = run.learner.model.config.max_position_embeddings
+        if len(self.prompt_ids) >= limit:
+            raise UserError(
+                f"--prompt has {len(self.prompt_ids)} tokens, but this model reads at most {limit}: give a shorter one"
+            )
         self.heldout = _first_bytes(heldout, WATCH_BYTES)
         self.sample_at = [((i + 1) / NUM_SAMPLES) ** 1.6 for i in range(NUM_SAMPLES)]
         self.eval_at = [(i + 1) / (NUM_EVALS + 1) for i in range(NUM_EVALS)]
@@ -57,20 +64,24 @@ class Watcher:
 
     def after_step(self) -> None:
         """Do what is due after this step."""
-        share, worked = self.run.share_done, False
-        if self.sample_at and share >= self.sample_at[0]:
-            self.sample_at = [at for at in self.sample_at if at > share]
-            self.sample()
-            worked = True
-        if self.heldout and self.eval_at and share >= self.eval_at[0]:
-            self.eval_at = [at for at in self.eval_at if at > share]
-            result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout, self.context)
-            self.run.log.log(
-                "eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed
-            )
-            worked = True
-        if worked:
-            self.run.pause()
+        share = self.run.share_done
+        must_sample = bool(self.sample_at) and share >= self.sample_at[0]
+        must_evaluate = bool(self.heldout and self.eval_at) and share >= self.eval_at[0]
+        if not (must_sample or must_evaluate):
+            return
+        with uncompiled(self.run.learner.model):
+            if must_sample:
+                self.sample_at = [at for at in self.sample_at if at > share]
+                self.sample()
+            if must_evaluate:
+                self.eval_at = [at for at in self.eval_at if at > share]
+                self.evaluate()
+        self.run.pause()
+
+    def evaluate(self) -> None:
+        """Bits per byte on the held-out text, for the curve."""
+        result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout, self.context)
+        self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
 
     def sample(self) -> None:
         """Continue the fixed prompt and show it. Skipped while samples are dear: on a busy machine, or in seconds."""
@@ -89,14 +100,15 @@ class Watcher:
 
 
 def _first_bytes(texts: list[str], max_bytes: int) -> list[str]:
-    """Documents up to that many bytes; a first one that is longer is cut."""
+    """Documents up to that many bytes; the last one is cut."""
     taken, total = [], 0
     for text in texts:
         room = max_bytes - total
         if room <= 0:
             break
-        taken.append(text[:room])
-        total += len(taken[-1].encode())
+        cut = text.encode()[:room]
+        taken.append(cut.decode(errors="ignore"))  # half a character at the cut is left out
+        total += len(cut)
     return taken
 
 
