@@ -78,3 +78,14 @@ def spawn() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, env=environment)
 
     return run
+
+
+@pytest.fixture
+def one_thread():
+    """Tiny models are faster on one thread, and sums come out in one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -15,12 +15,7 @@ from firstwords.train.losses import IGNORED, next_token_loss
 B, T, V = 8, 24, 47
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def model_of(architecture: str = "Qwen3") -> Transformer:

@@ -11,12 +11,7 @@ from firstwords.train.losses import IGNORED, linear_cross_entropy, next_token_lo
 R, D, V = 50, 24, 37
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def example(ignored: str = "some") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -16,12 +16,7 @@ from firstwords.train.losses import IGNORED, next_token_loss
 B, T, V = 4, 12, 31
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def learner_of(optimizer: str = "muon", **changes) -> Learner:
