@@ -14,34 +14,35 @@ from torch.autograd.function import once_differentiable
 # Legend: the last axis is the one that is normalised, rotated or gated; leading axes are free.
 
 
-class _RMSNorm(torch.autograd.Function):
+class _Normalise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, eps):
+    def forward(ctx, x, eps):
         inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         inverse = inverse.square_().mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
         normed = x * inverse
-        ctx.save_for_backward(normed, inverse, weight)
-        return normed * weight
+        ctx.save_for_backward(normed, inverse)
+        return normed
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad):
-        normed, inverse, weight = ctx.saved_tensors
-        product = grad * normed
-        grad_weight = product.reshape(-1, *weight.shape).sum(0)
+        normed, inverse = ctx.saved_tensors
         # d/dx of x / rms(x): remove from the incoming gradient its part along the normalised vector
-        along = (product.mul_(weight)).sum(-1, keepdim=True).mul_(-1.0 / grad.shape[-1])
-        grad_x = torch.addcmul(grad * weight, normed, along).mul_(inverse)
-        return grad_x, grad_weight, None
+        along = torch.linalg.vecdot(grad, normed).unsqueeze(-1).mul_(-1.0 / grad.shape[-1])
+        return torch.addcmul(grad, normed, along).mul_(inverse), None
+
+
+def normalise(x: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) over the last axis (Zhang & Sennrich 2019). fp32 inside for half precision."""
+    if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling():
+        return _Normalise.apply(x, eps)
+    x32 = x.float()
+    return (x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """x / sqrt(mean(x^2) + eps) * weight over the last axis (Zhang & Sennrich 2019). fp32 inside for half precision."""
-    if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling():
-        return _RMSNorm.apply(x, weight, eps)
-    x32 = x.float()
-    normed = x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + eps)
-    return normed.to(x.dtype) * weight.to(x.dtype)
+    """`normalise`, times a gain for each place of the last axis (or of the last two)."""
+    return normalise(x, eps) * weight.to(x.dtype)
 
 
 class _Rotate(torch.autograd.Function):

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from firstwords.model.config import ModelConfig
-from firstwords.model.functional import rms_norm, rotate, swiglu
+from firstwords.model.functional import normalise, rms_norm, rotate, swiglu
 
 if TYPE_CHECKING:
     from firstwords.model.cache import KVCache
@@ -49,12 +49,17 @@ class RMSNorm(nn.Module):
         return rms_norm(x, self.weight, self.eps)
 
 
-def fused_linear(x: Tensor, *layers: nn.Linear) -> Tensor:
-    """Several projections of one input as a single, larger matrix product; the outputs lie side by side."""
+def fused_linear(x: Tensor, *layers: nn.Linear, gain: Tensor | None = None) -> Tensor:
+    """Several projections of one input as a single, larger matrix product; the outputs lie side by side.
+
+    gain: of the norm before the projections, (D,). It multiplies the small matrices instead of all the tokens.
+    """
     weight = layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
     bias = None
     if layers[0].bias is not None:
         bias = torch.cat([layer.bias for layer in layers]).to(x.dtype)
+    if gain is not None:
+        weight = weight * gain
     return F.linear(x, weight.to(x.dtype), bias)
 
 
@@ -72,16 +77,18 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
         self.k_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
 
-    def forward(self, x_BTD: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+    def forward(
+        self, x_BTD: Tensor, gain: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int
+    ) -> Tensor:
         B, T, _ = x_BTD.shape
         H, K, N = self.num_heads, self.num_kv_heads, self.head_dim
-        qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj).view(B, T, H + 2 * K, N)
-        qk, v = qkv[:, :, : H + K], qkv[:, :, H + K :]
+        qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj, gain=gain).view(B, T, H + 2 * K, N)
+        qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split is one copy, that of two slices five passes
         if self.q_norm is not None:  # one pass over queries and keys, each head with its own gain
             gains = torch.cat((self.q_norm.weight.expand(H, N), self.k_norm.weight.expand(K, N)))
             qk = rms_norm(qk, gains, self.q_norm.eps)
-        qk = rotate(qk, *rope)
-        q, k, v = qk[:, :, :H].transpose(1, 2), qk[:, :, H:].transpose(1, 2), v.transpose(1, 2)
+        q, k = rotate(qk, *rope).split((H, K), dim=2)
+        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
         if cache is not None:
             k, v = cache.update(layer, k, v)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=H != K)
@@ -96,10 +103,9 @@ class MLP(nn.Module):
         self.up_proj = Linear(D, hidden, bias=bias)
         self.down_proj = Linear(hidden, D, bias=bias)
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        return fused_linear(
-            swiglu(fused_linear(x_BTD, self.gate_proj), fused_linear(x_BTD, self.up_proj)), self.down_proj
-        )
+    def forward(self, x_BTD: Tensor, gain: Tensor) -> Tensor:
+        gate, up = (fused_linear(x_BTD, layer, gain=gain) for layer in (self.gate_proj, self.up_proj))
+        return fused_linear(swiglu(gate, up), self.down_proj)
 
 
 class Block(nn.Module):
@@ -111,8 +117,10 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x_BTD: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        x_BTD = x_BTD + self.self_attn(self.input_layernorm(x_BTD), rope, mask, cache, layer)
-        return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD))
+        norm = self.input_layernorm
+        x_BTD = x_BTD + self.self_attn(normalise(x_BTD, norm.eps), norm.weight, rope, mask, cache, layer)
+        norm = self.post_attention_layernorm
+        return x_BTD + self.mlp(normalise(x_BTD, norm.eps), norm.weight)
 
 
 class Decoder(nn.Module):

@@ -36,13 +36,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
             logits = (x @ weight_VD.T).float()
             valid = targets != IGNORED
             index = targets.clamp(min=0).unsqueeze(1)
+            logits -= logits.amax(1, keepdim=True)
             picked = logits.gather(1, index).squeeze(1)
-            normaliser = logits.logsumexp(1)
-            loss += ((normaliser - picked) * valid).sum()
+            total = logits.exp_().sum(1)
+            loss += ((total.log() - picked) * valid).sum()
             # d loss / d logits = softmax - one_hot, zero on ignored rows
-            probs = logits.sub_(normaliser.unsqueeze(1)).exp_()
-            probs.scatter_add_(1, index, torch.full_like(picked, -1.0).unsqueeze(1))
-            probs = probs.mul_(valid.unsqueeze(1)).to(x.dtype)
+            probs = logits.mul_((valid / total).unsqueeze(1))
+            probs.scatter_add_(1, index, -valid.float().unsqueeze(1))
+            probs = probs.to(x.dtype)
             if grad_x is not None:
                 torch.mm(probs, weight_VD, out=grad_x[part])
             if grad_weight is not None and x.dtype == grad_weight.dtype:
