@@ -21,10 +21,10 @@ GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 
 @pytest.mark.parametrize(
     ("machine", "minutes", "width", "layers", "vocab"),
     [
-        (LAPTOP, 1, 64, 2, 1024),
-        (LAPTOP, 10, 128, 4, 1024),
-        (LAPTOP, 48, 192, 4, 2048),
-        (LAPTOP, 115, 192, 5, 2048),
+        (LAPTOP, 1, 64, 4, 1024),
+        (LAPTOP, 4, 128, 2, 2048),
+        (LAPTOP, 10, 128, 4, 2048),
+        (LAPTOP, 48, 192, 4, 3072),
         (LAPTOP, 18 * 60, 320, 6, 4096),
         (GPU, 10, 640, 10, 16384),
         (GPU, 42, 768, 12, 32768),
@@ -42,10 +42,17 @@ def test_more_time_never_means_a_smaller_model() -> None:
     assert len(set(sizes)) > 4
 
 
-def test_tokens_a_parameter_stay_near_twelve() -> None:
-    for minutes in (5, 10, 30, 100, 600):
-        chosen = plan(minutes * 60, LAPTOP)
-        assert 5 < chosen.tokens / chosen.shape.num_matmul_params < 25
+def test_tokens_a_parameter_stay_near_the_best() -> None:
+    for machine, best in ((LAPTOP, 9), (GPU, 13)):
+        for minutes in (5, 10, 30, 100, 600):
+            chosen = plan(minutes * 60, machine)
+            assert best / 2 < chosen.tokens / chosen.shape.num_layer_params < best * 2
+
+
+def test_a_small_text_does_not_get_pieces_that_it_never_fills() -> None:
+    assert plan(3600, LAPTOP, corpus_bytes=1_000_000).shape.vocab_size == 1024
+    assert plan(3600, LAPTOP, corpus_bytes=50_000).shape.vocab_size == 512
+    assert plan(3600, LAPTOP, corpus_bytes=100_000_000).shape == plan(3600, LAPTOP).shape
 
 
 def test_ladder_climbs() -> None:

@@ -15,22 +15,24 @@ The rules, and where they come from:
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from firstwords.config import UserError
 
-TOKENS_PER_PARAM = 9.0  # the optimum of the loss is 10-12; a little fewer buys a layer (docs/LOG.md)
+TOKENS_PER_PARAM = 9.0  # tokens a parameter *of the layers* at a million of them; our runs (docs/LOG.md) ...
+TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, where nanochat's isoFLOP curves have their bottom
 TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
 FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
 LIMITED_TOKENS_PER_PARAM = 3.0  # where the text is what is scarce ...
 LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but no more parameters than three times its distinct tokens
+BYTES_PER_PIECE = 700  # of text for each piece of the vocabulary: a rarer piece learns nothing
 DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six readings
 MAX_USEFUL_EPOCHS = 16.0  # beyond, more minutes hardly help
 MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
 MIN_BATCH, MAX_BATCH = 2048, 1 << 19
 MIN_SECONDS = 3.0
-BYTES_PER_TOKEN = {512: 2.1, 1024: 2.6, 2048: 3.0, 4096: 3.4, 8192: 3.7, 16384: 4.0, 32768: 4.3}  # English prose
+BYTES_PER_TOKEN = {512: 2.3, 1024: 2.9, 2048: 3.5, 4096: 3.9, 8192: 4.1, 16384: 4.3, 32768: 4.5}  # English prose
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,14 @@ class Shape:
         return math.ceil(self.hidden_size * 8 / 3 / 64) * 64
 
     @property
+    def num_layer_params(self) -> int:
+        """Weights of the layers' matrices. The head is not among them: its size follows from the text."""
+        D = self.hidden_size
+        return self.num_hidden_layers * (4 * D**2 + 3 * D * self.intermediate_size)
+
+    @property
     def num_matmul_params(self) -> int:
-        D, block = self.hidden_size, 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size
-        return self.num_hidden_layers * block + self.vocab_size * D
+        return self.num_layer_params + self.vocab_size * self.hidden_size
 
     @property
     def flops_per_token(self) -> float:
@@ -58,17 +65,18 @@ class Shape:
         return 6 * self.num_matmul_params + 6 * self.num_hidden_layers * self.hidden_size * self.context
 
 
+# Vocabularies: the largest at which a byte of prose costs no more than a few per cent above the least (docs/LOG.md).
 LADDER = (
     Shape(64, 2, 512, 128),
     Shape(64, 2, 1024, 256),
     Shape(64, 4, 1024, 256),
-    Shape(128, 2, 1024, 256),
-    Shape(128, 3, 1024, 256),
-    Shape(128, 4, 1024, 256),
-    Shape(128, 5, 2048, 256),
-    Shape(192, 4, 2048, 256),
-    Shape(192, 5, 2048, 256),
-    Shape(256, 5, 2048, 256),
+    Shape(128, 2, 2048, 256),
+    Shape(128, 3, 2048, 256),
+    Shape(128, 4, 2048, 256),
+    Shape(128, 5, 3072, 256),
+    Shape(192, 4, 3072, 256),
+    Shape(192, 5, 3072, 256),
+    Shape(256, 5, 4096, 256),
     Shape(256, 6, 4096, 256),
     Shape(320, 6, 4096, 512),
     Shape(384, 6, 8192, 512),
@@ -151,16 +159,22 @@ def plan(
     Raises UserError when the time or the text is too small for any model.
     """
     check_seconds(seconds)
-    candidates = [shape for shape in LADDER if vocab_size is None or shape.vocab_size == _nearest_vocab(vocab_size)]
-    shape = _best_fit(candidates, seconds, machine, TOKENS_PER_PARAM)
+    candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes) for shape in LADDER]
+    shape = _best_fit(candidates, seconds, machine, 1.0)
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes)) > FREE_EPOCHS:
         most = LIMITED_PARAMS_PER_TOKEN * corpus_bytes
         small = [s for s in candidates if s.num_matmul_params <= most / bytes_per_token(s.vocab_size)] or candidates[:1]
-        wanted = max(LIMITED_TOKENS_PER_PARAM, TOKENS_PER_PARAM * FREE_EPOCHS / epochs)
-        shape = _best_fit(small, seconds, machine, wanted)
-    if vocab_size is not None:
-        shape = Shape(shape.hidden_size, shape.num_hidden_layers, vocab_size, shape.context)
+        scarcity = max(LIMITED_TOKENS_PER_PARAM / TOKENS_PER_PARAM, FREE_EPOCHS / epochs)
+        shape = _best_fit(small, seconds, machine, scarcity)
     return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer)
+
+
+def _with_vocabulary(shape: Shape, vocab_size: int | None, corpus_bytes: int | None) -> Shape:
+    """A rung with the vocabulary that is given, else its own, or what a small text can fill if that is less."""
+    if vocab_size is None:
+        fillable = LADDER[-1].vocab_size if corpus_bytes is None else max(1, corpus_bytes // BYTES_PER_PIECE)
+        vocab_size = min(shape.vocab_size, max(LADDER[0].vocab_size, 1 << int(math.log2(fillable))))
+    return replace(shape, vocab_size=vocab_size)
 
 
 def check_seconds(seconds: float) -> None:
@@ -245,22 +259,20 @@ def bytes_per_token(vocab_size: int) -> float:
     return points[-1][1]
 
 
-def _nearest_vocab(vocab_size: int) -> int:
-    return min({shape.vocab_size for shape in LADDER}, key=lambda size: abs(math.log(size / vocab_size)))
-
-
-def _best_fit(shapes: list[Shape], seconds: float, machine: Machine, tokens_per_param: float) -> Shape:
-    """The largest of those shapes whose tokens a parameter are nearest to what is wanted."""
-    misfits = [_misfit(shape, seconds, machine, tokens_per_param) for shape in shapes]
+def _best_fit(shapes: list[Shape], seconds: float, machine: Machine, scarcity: float) -> Shape:
+    """The largest of those shapes whose tokens a parameter are nearest to what is wanted times `scarcity`."""
+    misfits = [_misfit(shape, seconds, machine, scarcity) for shape in shapes]
     return max(
         (shape for shape, misfit in zip(shapes, misfits, strict=True) if misfit <= min(misfits) + TIE),
         key=lambda shape: shape.num_matmul_params,
     )
 
 
-def _misfit(shape: Shape, seconds: float, machine: Machine, tokens_per_param: float) -> float:
-    """How far a shape is from so many tokens a parameter, in octaves."""
-    return abs(math.log2(_tokens(shape, seconds, machine) / shape.num_matmul_params / tokens_per_param))
+def _misfit(shape: Shape, seconds: float, machine: Machine, scarcity: float) -> float:
+    """How far a shape is from the tokens a parameter that are best for its size, in octaves."""
+    params = shape.num_layer_params
+    wanted = scarcity * TOKENS_PER_PARAM * (params / 1e6) ** TOKENS_EXPONENT
+    return abs(math.log2(_tokens(shape, seconds, machine) / params / wanted))
 
 
 def _tokens(shape: Shape, seconds: float, machine: Machine) -> float:
@@ -278,8 +290,9 @@ def _reasons(
     reasons = [
         f"{seconds:.0f} s at {gflops:.0f} GFLOP/s are {flops:.1e} operations",
         f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
-        f"about {tokens / params:.0f} tokens a parameter (9-12 are best, fewer where text is scarce)",
-        f"a vocabulary of {shape.vocab_size}, because the head would otherwise outweigh the layers",
+        f"about {tokens / shape.num_layer_params:.0f} tokens a parameter of the layers "
+        f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} are best, fewer where text is scarce)",
+        f"a vocabulary of {shape.vocab_size}: more pieces would make a byte of text dearer to read",
         f"{batch} tokens a step, which makes {max(1, tokens // batch)} steps",
     ]
     if epochs is not None:
