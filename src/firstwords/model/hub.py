@@ -33,7 +33,7 @@ def read_config(directory: str | Path) -> ModelConfig:
     """The ModelConfig of a model directory. Raises UserError when there is none or it is damaged."""
     path = Path(directory) / "config.json"
     try:
-        return ModelConfig.from_hf(_read_json(path))
+        return ModelConfig.from_hf(read_json(path))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory} is not a model directory: it has no config.json") from None
     except KeyError as error:
@@ -43,12 +43,12 @@ def read_config(directory: str | Path) -> ModelConfig:
 def read_card(directory: str | Path) -> dict[str, Any]:
     """`firstwords.json` of a model directory, or {} for a model made by other tools."""
     try:
-        return _read_json(Path(directory) / "firstwords.json")
+        return read_json(Path(directory) / "firstwords.json")
     except (OSError, UserError):
         return {}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds an object. UserError when it is damaged or closed to us, OSError when it is not there."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def weight_files(directory: str | Path) -> list[Path]:
     directory = Path(directory)
     if not (directory / INDEX).exists():
         return [directory / WEIGHTS]
-    weight_map = _read_json(directory / INDEX).get("weight_map")
+    weight_map = read_json(directory / INDEX).get("weight_map")
     if not isinstance(weight_map, dict):
         raise UserError(f"{directory / INDEX} is damaged (it has no weight_map): copy it again from its source")
     return [directory / name for name in sorted(set(weight_map.values()))]
@@ -85,21 +85,28 @@ def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device
     """
     config = read_config(directory)
     model = Transformer(config).to(device)
-    own = dict(model.named_parameters())  # a tied head appears once, under the table's name
+    # a tied head appears once, under the table's name
+    fill_weights(
+        dict(model.named_parameters()), Path(directory), ("lm_head.weight",) if config.tie_word_embeddings else ()
+    )
+    model.compute_dtype = dtype
+    return model.to(dtype) if dtype != torch.float32 else model
+
+
+def fill_weights(own: dict[str, torch.Tensor], directory: Path, ignored: tuple[str, ...] = ()) -> None:
+    """Copy every weight of a directory into the parameters of that name. Raises UserError as `load_model` does."""
     missing, unexpected = set(own), []
     for path in weight_files(directory):
         for name, tensor in _tensors(path):
             if name in own:
                 _copy(own[name], tensor, name, path)
                 missing.discard(name)
-            elif not (name.endswith(IGNORED_SUFFIXES) or (name == "lm_head.weight" and config.tie_word_embeddings)):
+            elif not (name.endswith(IGNORED_SUFFIXES) or name in ignored):
                 unexpected.append(name)
     if missing or unexpected:
         problems = [f"missing {_listed(missing)}"] if missing else []
         problems += [f"unexpected {_listed(unexpected)}"] if unexpected else []
         raise UserError(f"the weights in {directory} do not fit its config.json: {'; '.join(problems)}")
-    model.compute_dtype = dtype
-    return model.to(dtype) if dtype != torch.float32 else model
 
 
 def _tensors(path: Path):
@@ -175,13 +182,12 @@ def replace_directory(new: Path, target: Path) -> None:
 
 
 def _write_files(model: Transformer, aside: Path, tokenizer: Tokenizer | None, card: dict[str, Any] | None) -> None:
-    config = model.config
     state = {name: p.detach().float().cpu().contiguous() for name, p in model.named_parameters()}
     save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
-    _write_json(aside / "config.json", config.to_hf() | _special_ids(tokenizer))
+    _write_json(aside / "config.json", model.hf_config() | _special_ids(tokenizer))
     _write_json(aside / "generation_config.json", _special_ids(tokenizer) | {"do_sample": False})
     if tokenizer is not None:
-        tokenizer.save(aside, max_length=config.max_position_embeddings)
+        tokenizer.save(aside, max_length=model.config.max_position_embeddings)
     if card is not None:
         _write_json(aside / "firstwords.json", card)
 

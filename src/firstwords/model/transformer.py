@@ -14,7 +14,7 @@ The cache protocol (see `cache.py`): the model asks `cache.positions(T)` where t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -203,6 +203,10 @@ class Transformer(nn.Module):
         else:
             cos, sin = self.rope_cos[positions_BT].unsqueeze(2), self.rope_sin[positions_BT].unsqueeze(2)
         return cos.to(self.compute_dtype), sin.to(self.compute_dtype)
+
+    def hf_config(self) -> dict[str, Any]:
+        """The dict of `config.json` that describes this model."""
+        return self.config.to_hf()
 
     @torch.no_grad()
     def init_weights(self, seed: int) -> None:

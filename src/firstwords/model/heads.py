@@ -1,0 +1,85 @@
+"""A transformer that ends in one number a token instead of logits: reward models and critics.
+
+On disk it is Hugging Face's `...ForSequenceClassification` with one label: the trunk's names as ever, `score.weight`
+for the head, no language-model head.
+
+Axes: B rows, T tokens of a row, D hidden.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from firstwords.config import UserError
+from firstwords.model.config import ModelConfig
+from firstwords.model.hub import fill_weights, read_json
+from firstwords.model.transformer import Linear, Transformer
+
+CAUSAL, SCALAR = "ForCausalLM", "ForSequenceClassification"
+
+
+class ScalarModel(Transformer):
+    """`model(ids_BT, lengths_B)` -> scores_B at each row's last token; `values(ids_BT)` -> one a token."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        del self.lm_head
+        self.score = Linear(config.hidden_size, 1, bias=False)
+
+    def tie_weights(self) -> None:
+        """There is no head to tie."""
+
+    @property
+    def head_weight(self) -> Tensor:
+        """The row vector (1, D) that turns a hidden state into a score."""
+        return self.score.weight
+
+    @classmethod
+    @torch.no_grad()
+    def from_policy(cls, policy: Transformer, seed: int) -> ScalarModel:
+        """The trunk of a language model with a fresh head of std 1/sqrt(D + 1) (Stiennon et al. 2020, appendix)."""
+        model = cls(policy.config)
+        weights = dict(policy.named_parameters())
+        for name, parameter in model.named_parameters():
+            if name != "score.weight":
+                parameter.copy_(weights[name])
+        generator = torch.Generator().manual_seed(seed)
+        D = policy.config.hidden_size
+        model.score.weight.copy_(torch.empty(1, D).normal_(0.0, (D + 1) ** -0.5, generator=generator))
+        return model.to(policy.head_weight.device)
+
+    def values(self, ids_BT: Tensor) -> Tensor:
+        """A number for every token, fp32, (B, T)."""
+        return self.hidden(ids_BT).float() @ self.score.weight[0].float()
+
+    def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
+        """The score of each row at its last real token, fp32, (B,). Rows are padded on the right, with any id."""
+        hidden_BTD = self.hidden(ids_BT)
+        last_BD = hidden_BTD[torch.arange(len(ids_BT), device=ids_BT.device), lengths_B - 1]
+        return last_BD.float() @ self.score.weight[0].float()
+
+    def hf_config(self) -> dict[str, Any]:
+        """The dict of `config.json`."""
+        data = super().hf_config()
+        architecture = self.config.architecture.replace(CAUSAL, SCALAR)
+        return data | {"architectures": [architecture], "num_labels": 1, "id2label": {"0": "reward"}}
+
+
+def load_scalar_model(directory: str | Path, device: str = "cpu") -> ScalarModel:
+    """Build the model of a directory of a saved ScalarModel. Raises UserError as `load_model` does."""
+    path = Path(directory) / "config.json"
+    try:
+        data = read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{directory} is not a model directory: it has no config.json") from None
+    architecture = (data.get("architectures") or ["?"])[0]
+    if not architecture.endswith(SCALAR):
+        raise UserError(f"{directory} holds {architecture}, which is not a reward model: name one that {SCALAR} fits")
+    config = ModelConfig.from_hf(data | {"architectures": [architecture.replace(SCALAR, CAUSAL)]})
+    model = ScalarModel(config).to(device)
+    fill_weights(dict(model.named_parameters()), Path(directory), ignored=("lm_head.weight",))
+    return model
