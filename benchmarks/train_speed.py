@@ -6,23 +6,25 @@
 Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW). The peer is
 `Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. Both run in this
 process, in turns (A B A B ...) with the same allocator settings, threads, batch and flushed denormals;
-figures are medians over the turns. A step's operations are `ModelConfig.flops_per_token`, for both. The peak
-is the best matrix product found: large squares and the products of the layers themselves. On a GPU both
-compute in bf16 and are compiled, and the table shows the share of the device's nominal peak (model-FLOP
-utilisation) too.
+figures are medians over the turns. On a CPU a third arm, `stock`, is the peer as it comes: a process of its own
+without our allocator settings, before and after the turns. A step's operations are
+`ModelConfig.flops_per_token`, for all. The peak is the best matrix product found: large squares and the products
+of the layers themselves. On a GPU both compute in bf16 and are compiled, and the table shows the share of the
+device's nominal peak (model-FLOP utilisation) too.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from _common import ROOT, machine, reexec_with_allocator, report, say, table
+from _common import ALLOCATOR, ROOT, child_env, machine, reexec_with_allocator, report, say, table
 
 SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x32768x2048,default"}
 BATCH_TOKENS = {"cpu": 5120, "cuda": 65536}
@@ -162,6 +164,24 @@ def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
     return step
 
 
+def stock(shape: Any, args: argparse.Namespace) -> float:
+    """Median seconds of the peer's step in a new process that has none of our settings."""
+    words = [f"{shape.hidden_size}x{shape.num_hidden_layers}x{shape.vocab_size}x{shape.context}"]
+    words += ["--stock-child", "--seconds", str(args.seconds / 2), "--batch-tokens", str(args.batch_tokens)]
+    env = {name: value for name, value in child_env().items() if name not in ALLOCATOR}
+    command = [sys.executable, __file__, "--shapes", *words]
+    return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+
+
+def run_stock_child(args: argparse.Namespace) -> None:
+    """The other side of `stock`."""
+    shape = parse_shapes(args.shapes, "cpu", args.minutes)[0]
+    rows = max(1, args.batch_tokens // shape.context)
+    arm = Arm("stock", peer(shape, rows, "cpu", shape.num_matmul_params < 30e6), [])
+    race([arm], args.seconds, args.turns, "cpu")
+    print(statistics.median(arm.seconds))
+
+
 def race(arms: list[Arm], seconds: float, turns: int, device: str) -> None:
     """Let the arms step in turns: at least one step a turn, `seconds` for each arm in all."""
     import torch
@@ -190,7 +210,10 @@ def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]
         Arm("ours", ours(shape, rows, args.device, tie), []),
         Arm("peer", peer(shape, rows, args.device, tie), []),
     ]
+    stock_seconds = [stock(shape, args)] if args.device == "cpu" else []
     race(arms, args.seconds, args.turns, args.device)
+    if stock_seconds:
+        arms.append(Arm("stock", arms[1].step, [*stock_seconds, stock(shape, args)]))
     result: dict[str, Any] = {
         "shape": f"{shape.num_hidden_layers}x{shape.hidden_size} V={shape.vocab_size} T={shape.context}",
         "matmul_params": shape.num_matmul_params,
@@ -209,7 +232,10 @@ def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]
         nominal = nominal_tflops(args.device)
         if nominal:
             result[arm.name]["mfu"] = gflops / 1e3 / nominal
-    result["ratio"] = result["ours"]["tokens_per_s"] / result["peer"]["tokens_per_s"]
+    for name in ("peer", "stock"):
+        if name in result:
+            result[name]["ratio"] = result["ours"]["tokens_per_s"] / result[name]["tokens_per_s"]
+    result["ratio"] = result["peer"]["ratio"]
     return result
 
 
@@ -226,7 +252,7 @@ def nominal_tflops(device: str) -> float | None:
 def as_table(result: dict[str, Any]) -> str:
     rows = []
     for one in result["shapes"]:
-        for name in ("ours", "peer"):
+        for name in (name for name in ("ours", "peer", "stock") if name in one):
             arm = one[name]
             mfu = (f"{100 * arm['mfu']:.1f} %",) if "mfu" in arm else ()
             rows.append(
@@ -238,12 +264,12 @@ def as_table(result: dict[str, Any]) -> str:
                     f"{arm['gflops']:,.1f}",
                     f"{100 * arm['share_of_peak']:.0f} %",
                     *mfu,
-                    f"{one['ratio']:.2f}" if name == "ours" else "",
+                    f"{arm['ratio']:.2f}" if "ratio" in arm else "",
                     f"{100 * arm['spread']:.0f} %",
                 )
             )
     has_mfu = any("mfu" in one["ours"] for one in result["shapes"])
-    header = ["shape", "params", "arm", "tokens/s", "GFLOP/s", "of peak", "ours/peer", "spread"]
+    header = ["shape", "params", "arm", "tokens/s", "GFLOP/s", "of peak", "ours / it", "spread"]
     if has_mfu:
         header.insert(6, "MFU")
     best = max(result["gemm_gflops"], key=result["gemm_gflops"].__getitem__)
@@ -266,9 +292,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=6, help="turns into which that time is cut")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stock-child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    reexec_with_allocator()
+    if not args.stock_child:
+        reexec_with_allocator()
     sys.path.insert(0, str(ROOT / "src"))
+    if args.stock_child:
+        run_stock_child(args)
+        return
     import torch
 
     from firstwords.train.learner import prepare_process
@@ -291,7 +322,7 @@ def main() -> None:
     speeds = {size: max(before[size], after[size]) for size in before}
     peak = max(speeds.values())
     for one in results:  # against the best product of the whole run, so that a slow start flatters nobody
-        for name in ("ours", "peer"):
+        for name in (name for name in ("ours", "peer", "stock") if name in one):
             one[name]["share_of_peak"] = one[name]["gflops"] / peak
     result = {"machine": described, "peak_gflops": peak, "gemm_gflops": speeds, "shapes": results}
     report(result, as_table(result), args.json)

@@ -22,8 +22,8 @@ GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 
     ("machine", "minutes", "width", "layers", "vocab"),
     [
         (LAPTOP, 1, 64, 4, 1024),
-        (LAPTOP, 4, 128, 2, 2048),
-        (LAPTOP, 10, 128, 4, 2048),
+        (LAPTOP, 4, 128, 2, 3072),
+        (LAPTOP, 10, 128, 4, 3072),
         (LAPTOP, 48, 192, 4, 3072),
         (LAPTOP, 18 * 60, 320, 6, 4096),
         (GPU, 10, 640, 10, 16384),
