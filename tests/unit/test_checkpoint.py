@@ -326,20 +326,6 @@ def test_an_os_error_within_the_writer_is_one_sentence(two_saved, monkeypatch):
     assert state_bytes(fresh) == states[4]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 512 KiB, where this test may mount one."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk], capture_output=True)
-    if made.returncode:
-        pytest.skip("this machine does not let us mount a file system")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
-
-
 def test_a_disk_that_is_really_full(small_disk):
     learner = learner_of()
     train(learner, 0, 2)

@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -293,20 +292,6 @@ def test_a_failed_rename_puts_the_old_directory_back(saved, monkeypatch):
         save_model(tiny(seed=1), saved)
     assert whole_files(saved) == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 KiB, where this test may mount one."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True)
-    if made.returncode:
-        pytest.skip("this machine does not let us mount a file system")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def test_a_disk_that_is_really_full(small_disk):

@@ -20,7 +20,7 @@ from typing import Any
 
 from firstwords.config import UserError
 
-TOKENS_PER_PARAM = 9.0  # tokens a parameter *of the layers* at a million of them; our runs (docs/LOG.md) ...
+TOKENS_PER_PARAM = 8.0  # tokens a parameter *of the layers* at a million of them; our runs (docs/LOG.md) ...
 TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, where nanochat's isoFLOP curves have their bottom
 TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
 FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text

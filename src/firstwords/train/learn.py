@@ -17,6 +17,7 @@ from typing import Any
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.data.chats import conversations
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.exam import run_exam
@@ -25,8 +26,9 @@ from firstwords.model.hub import load_model, read_card
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import finetune, pretrain
-from firstwords.train.finetune import Finetune
-from firstwords.train.machine import usable_device
+from firstwords.train.budget import MIN_SECONDS, bytes_per_token, plan
+from firstwords.train.finetune import MAX_EPOCHS, Finetune
+from firstwords.train.machine import machine, usable_device
 from firstwords.train.pretrain import Pretrain
 from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.watch import say
@@ -34,6 +36,8 @@ from firstwords.train.watch import say
 CHATS_SHARE = (
     0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
 )
+TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
+CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
 PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked of every stage at the end
 
@@ -95,7 +99,7 @@ def main(config: Learn) -> None:
 
     # stage one
     if "base" not in state["stages"]:
-        minutes = seconds * (1 - CHATS_SHARE) / 60
+        minutes = (seconds - chat_seconds(config, seconds)) / 60
         resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
         pretrain.main(
             Pretrain(
@@ -118,6 +122,22 @@ def main(config: Learn) -> None:
     write_json(directory / "learn.json", state)
     say(f"report: {directory / 'report.html'}")
     say(f"talk to it: firstwords chat --model {config.name}")
+
+
+def chat_seconds(config: Learn, seconds: float) -> float:
+    """The part of the time that stage two can use: CHATS_SHARE of it, or less where the chats end before that."""
+    most = seconds * CHATS_SHARE
+    if "world" in config.chats:
+        return most
+    speed = plan(max(MIN_SECONDS, seconds - most), machine(config.device, config.precision))
+    tokens_per_second = speed.tokens / speed.seconds
+    needed = most * tokens_per_second * bytes_per_token(speed.shape.vocab_size) / MAX_EPOCHS
+    total = 0
+    for messages in conversations(config.chats):
+        total += sum(len(message["content"].encode()) + TURN_BYTES for message in messages)
+        if total >= needed:
+            return most
+    return min(most, most * total / needed + CHAT_RESERVE)
 
 
 def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:

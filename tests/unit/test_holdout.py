@@ -1,0 +1,74 @@
+"""Held-out text: which documents, how many of them, and that training never sees them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from firstwords.data.holdout import split_holdout
+from firstwords.data.sources import documents
+
+DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def split(texts, **options):
+    train, held = split_holdout(iter(texts), **options)
+    return list(train), held
+
+
+def test_holdout_of_many_documents():
+    texts = [f"document {n} " * 50 for n in range(2000)]
+    train, held = split(texts)
+    assert train + held != texts and sorted(train + held) == sorted(texts)
+    size = sum(map(len, texts))
+    assert 0.005 * size < sum(map(len, held)) < 0.02 * size
+    assert split(texts) == (train, held)
+    assert set(split(texts[::-1])[1]) == set(held)  # which ones does not depend on the order
+
+
+def test_holdout_of_a_stream_longer_than_the_look_ahead():
+    texts = [f"document {n} " * 20 for n in range(3000)]
+    train, held = split([*texts, *texts], look_ahead=20_000, max_chars=4_000)
+    assert held and sum(map(len, held)) <= 4_000
+    assert not set(train) & set(held)  # copies of held-out documents are not trained on either
+    assert len(set(train)) == len(texts) - len(held)
+
+
+def test_holdout_of_a_long_stream_of_long_documents():
+    texts = [f"{n}: " + f"A line of text {n}.\n" * 5000 for n in range(40)]
+    train, held = split([*texts, texts[0]], look_ahead=200_000, max_chars=8_000)
+    assert 6_000 < sum(map(len, held)) <= 8_000 and len(held) > 5
+    whole = [head + tail for head, tail in zip(train, held, strict=False)]
+    assert whole + train[len(held) : -1] == texts
+    assert train[-1] == train[0]  # the copy's tail is not trained on either
+
+
+@pytest.mark.parametrize("num_texts", [1, 3])
+def test_holdout_of_few_long_documents_is_the_tail(num_texts):
+    texts = [f"{n}: " + "A line of a long text.\n" * 3000 for n in range(num_texts)]
+    train, held = split(texts)
+    assert "".join(train) + "".join(held) == "".join(texts)
+    assert 0.005 < len("".join(held)) / len("".join(texts)) <= 0.1
+    assert held[0].startswith("A line")  # cut at a line
+
+
+def test_holdout_beside_a_giant_document():
+    texts = ["giant " * 20_000, *(f"document {n}" for n in range(99))]
+    train, held = split(texts)
+    assert texts[0] in train and 0 < len(held) < 99
+
+
+def test_holdout_of_a_tiny_text():
+    train, held = split(["one two three four five six seven eight nine ten eleven twelve"])
+    assert train and held and len(held[0]) < 10
+    assert split(["x"]) == (["x"], [])
+
+
+def test_holdout_of_real_text():
+    path = DATA / "text" / "tinyshakespeare.txt"
+    if not path.is_file():
+        pytest.skip(f"{path} is missing")
+    train, held = split(documents([str(path)]))
+    text = path.read_text()
+    assert "".join(train) + "".join(held) == text
+    assert 0.01 * len(text) < len("".join(held)) < 0.1 * len(text)
