@@ -11,6 +11,7 @@ from firstwords.train.budget import (
     Machine,
     batch_tokens,
     micro_tokens,
+    momentum,
     plan,
 )
 
@@ -72,6 +73,12 @@ def test_a_text_that_would_be_read_often_gets_a_larger_model_and_weight_decay() 
     fresh, limited = plan(160, LAPTOP), plan(160, LAPTOP, corpus_bytes=1_000_000)
     assert limited.shape.num_layer_params > fresh.shape.num_layer_params
     assert fresh.weight_decay == 0 and 0.4 < limited.weight_decay <= 0.7
+
+
+def test_momentum_grows_with_the_length_of_the_run() -> None:
+    assert momentum(1) == momentum(1500) == 0.85 and momentum(10_000) == momentum(10**6) == pytest.approx(0.95)
+    assert momentum(1500) < momentum(3000) < momentum(9000)
+    assert plan(600, LAPTOP).momentum == 0.85 and plan(7 * 3600, GPU).momentum > 0.9
 
 
 def test_batch() -> None:

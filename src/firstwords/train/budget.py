@@ -29,6 +29,7 @@ LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but no more parameters than three times it
 BYTES_PER_PIECE = 700  # of text for each piece of the vocabulary: a rarer piece learns nothing
 DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six readings
 MAX_USEFUL_EPOCHS = 16.0  # beyond, more minutes hardly help
+SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): ours, and the speed records'
 MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
 MIN_BATCH, MAX_BATCH = 2048, 1 << 19
 MIN_SECONDS = 3.0
@@ -132,6 +133,7 @@ class Plan:
     table_lr: float
     vector_lr: float
     weight_decay: float
+    momentum: float
     beta2: float
     tie_word_embeddings: bool
     precision: str
@@ -216,12 +218,20 @@ def plan_for_shape(
         table_lr=table_lr,
         vector_lr=table_lr,
         weight_decay=min(MAX_DECAY, DECAY_PER_EPOCH * epochs) if epochs is not None and epochs > 1 else 0.0,
+        momentum=momentum(steps),
         beta2=0.98 if batch < 1 << 16 else 0.95,
         tie_word_embeddings=shape.num_matmul_params < 30e6,
         precision=machine.precision,
         epochs=epochs,
         reasons=_reasons(shape, seconds, gflops, tokens, batch, epochs),
     )
+
+
+def momentum(steps: int) -> float:
+    """Muon's momentum: a short run has no time for a long memory (measured at 300 and 400 steps, docs/LOG.md)."""
+    (few, low), (many, high) = SHORT_RUN, LONG_RUN
+    share = math.log(max(1, steps) / few) / math.log(many / few)
+    return low + (high - low) * min(1.0, max(0.0, share))
 
 
 def batch_tokens(tokens: int, context: int) -> int:

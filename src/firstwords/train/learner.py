@@ -59,6 +59,7 @@ def optim_config(chosen: Plan) -> OptimConfig:
         table_lr=chosen.table_lr,
         vector_lr=chosen.vector_lr,
         weight_decay=chosen.weight_decay,
+        momentum=chosen.momentum,
         beta2=chosen.beta2,
     )
 
