@@ -170,8 +170,8 @@ def refuse_estimator(kind: str) -> None:
     if kind in ("k2", "k3"):
         raise UserError(
             f'the KL estimator "{kind}" must not stand in the reward: its value estimates the KL, but its gradient '
-            "there does not, and pushes the policy away from the reference even when every reward is 0. Use exact or k1 "
-            "(docs/kl-placement.md has the figures)"
+            "there does not, and pushes the policy away from the reference even when every reward is 0. Use exact or "
+            "k1 (docs/kl-placement.md has the figures)"
         )
     raise UserError(f'the KL estimator "{kind}" is unknown: use one of {", ".join(KL_IN_REWARD)}')
 
@@ -291,8 +291,8 @@ def exact_kl_policy_loss(
 
         grad J = E[ sum_t grad log pi(y_t) (r - beta sum_(u>t) KL_u - baseline) ] - beta E[ sum_t grad KL_t ]
 
-    kl_BT carries its gradient. advantages_BT are `exact_kl_returns` minus a baseline that does not depend on y_t. Leaving out the later KL
-    is the per-token form, which settles elsewhere (docs/kl-placement.md).
+    kl_BT carries its gradient. advantages_BT are `exact_kl_returns` minus a baseline that does not depend on y_t.
+    Leaving out the later KL is the per-token form, which settles elsewhere (docs/kl-placement.md).
     """
     kl = _masked(kl_BT, mask_BT).sum() / (num_sequences or logprobs_BT.shape[0])
     return reinforce_loss(logprobs_BT, advantages_BT, mask_BT, num_sequences) + beta * kl
