@@ -1,0 +1,135 @@
+"""A judge whose reward is known, for the built-in world: the whole of stage three can be held against the truth.
+
+    task = tasks(seed=0, num=1)[0]
+    true_reward(task, "Tom is twelve years old.", stopped=True)    -> 2.0
+    Annotator(seed=0).judge(task, left, right, True, True, index=0)    -> "left"
+
+What the judge likes, in this order: the truth (an invented answer to what nobody can know is worst, a refusal of what
+could be known is better than a wrong claim), an answer that ends by itself, a short one, a kind one. Its verdicts are
+noisy as people's are, and a tie where both are worth the same:
+P(left) = sigmoid((reward of left - reward of right) / temperature + left_bias).
+No torch here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from random import Random
+
+from firstwords.preferences.records import prompt_key
+from firstwords.world import chats, exam
+from firstwords.world.chat_checks import Check, abstains, passes, words
+
+RIGHT = 2.0  # the check passes: a right answer, or an honest "I do not know" where nobody can
+REFUSED = -0.5  # "I do not know" where the answer could be known
+WRONG = -1.5  # a wrong claim
+INVENTED = -2.5  # a claim where nobody can know
+NOT_STOPPED = -2.0  # cut at the limit
+LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # words that an answer may have, cost of each more, most it can cost
+KIND = 0.3
+KIND_WORDS = frozenset(("please", "thank", "thanks", "sorry", "welcome", "glad", "nice", "happy", "friend"))
+TOO_LONG_CHECK = 12  # words that an answer must have: stories are left out, a verdict on them says little
+
+UNKNOWN_SHARE = 0.28  # of the tasks: questions that nobody can answer
+SPLITS = {"train": range(0, 70), "eval": range(70, 85), "gold": range(85, 100)}  # by a hash of the prompt, per cent
+
+
+@dataclass(frozen=True)
+class Task:
+    """Messages that end with a user's turn, and what a right answer is."""
+
+    messages: tuple[dict[str, str], ...]
+    check: Check
+    kind: str
+
+    @property
+    def is_unanswerable(self) -> bool:
+        return self.check.kind == "abstain"
+
+
+def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
+    """`num` different tasks of a split, the same for the same seed; the prompts of two splits never meet.
+
+    They come from the chats of the built-in world, in the order of `world.chats.checked(seed)`, never from its exam.
+    """
+    known, unknown = round(num * (1 - UNKNOWN_SHARE)), num - round(num * (1 - UNKNOWN_SHARE))
+    room = {False: known, True: unknown}
+    found: list[Task] = []
+    seen: set[str] = set()
+    for kind, messages, checks in chats.checked(seed + 7_000_003):
+        for task in _tasks_of(kind, messages, checks):
+            key = prompt_key(task.messages)
+            if room[task.is_unanswerable] and key not in seen and int(key[:8], 16) % 100 in SPLITS[split]:
+                seen.add(key)
+                if task.messages[-1]["content"] not in _exam_questions():
+                    room[task.is_unanswerable] -= 1
+                    found.append(task)
+        if not any(room.values()):
+            break
+    return found
+
+
+def _tasks_of(kind: str, messages: Sequence[dict[str, str]], checks: Sequence[Check | None]) -> list[Task]:
+    """A task for every answer that a program can judge."""
+    places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    judged = [(i, c) for i, c in zip(places, checks, strict=True) if c is not None and c.least < TOO_LONG_CHECK]
+    return [Task(tuple(messages[:i]), check, kind) for i, check in judged]
+
+
+@lru_cache(maxsize=1)
+def _exam_questions() -> frozenset[str]:
+    return frozenset(question.messages[-1]["content"] for question in exam.questions())
+
+
+def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
+    """The terms of the true reward by name: truth, stop, short, kind."""
+    had = words(answer)
+    if passes(task.check, answer):
+        truth = RIGHT
+    elif task.is_unanswerable:
+        truth = INVENTED
+    else:
+        truth = REFUSED if abstains(answer) else WRONG
+    too_long = max(0, len(had) - LONG_AFTER)
+    return {
+        "truth": truth,
+        "stop": 0.0 if stopped else NOT_STOPPED,
+        "short": max(MAX_LONG, PER_WORD * too_long),
+        "kind": KIND if KIND_WORDS & set(had) else 0.0,
+    }
+
+
+def true_reward(task: Task, answer: str, stopped: bool) -> float:
+    """What an answer is worth, by the rules above."""
+    return sum(true_components(task, answer, stopped).values())
+
+
+class Annotator:
+    """A noisy judge: Bradley-Terry with the known reward. Verdicts are a pure function of (seed, index)."""
+
+    def __init__(self, seed: int, temperature: float = 1.0, left_bias: float = 0.0) -> None:
+        self.seed, self.temperature, self.left_bias = seed, temperature, left_bias
+
+    def win_probability(self, task: Task, left: str, right: str, left_stopped: bool, right_stopped: bool) -> float:
+        """P(left is chosen)."""
+        difference = true_reward(task, left, left_stopped) - true_reward(task, right, right_stopped)
+        return 1.0 / (1.0 + math.exp(-(difference / self.temperature + self.left_bias)))
+
+    def judge(
+        self, task: Task, left: str, right: str, left_stopped: bool, right_stopped: bool, index: int
+    ) -> str:
+        """left or right; tie where both are worth exactly the same, as people say when they see no difference."""
+        if true_reward(task, left, left_stopped) == true_reward(task, right, right_stopped):
+            return "tie"
+        key = sha256(f"{self.seed} {index}".encode()).digest()
+        chance = self.win_probability(task, left, right, left_stopped, right_stopped)
+        return "left" if Random(key).random() < chance else "right"
+
+
+def noise_ceiling(probabilities: Sequence[float]) -> float:
+    """The best accuracy that any reward model can have on verdicts with these probabilities of the left side."""
+    return sum(max(p, 1 - p) for p in probabilities) / len(probabilities)

@@ -1,0 +1,168 @@
+"""Win rates: intervals that cover, verdicts that wait for the evidence, lengths taken out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from firstwords.config import UserError
+from firstwords.eval.report_card import as_text, report_card
+from firstwords.eval.winrate import (
+    Comparison,
+    best_of_n_kl,
+    cluster_bootstrap,
+    length_controlled,
+    order_consistency,
+    pairs_needed,
+    wilson,
+    win_rate,
+)
+
+
+def rows(outcomes, samples: int = 1) -> list[Comparison]:
+    return [Comparison(f"prompt {i // samples}", float(o)) for i, o in enumerate(outcomes)]
+
+
+def test_counts_ties_and_a_verdict() -> None:
+    result = win_rate(rows([1] * 70 + [0.5] * 10 + [0] * 20))
+    assert (result.wins, result.ties, result.losses, result.n, result.num_prompts) == (70, 10, 20, 100, 100)
+    assert result.win_rate == 0.75 and result.low > 0.5 and result.verdict == "better" and result.more_needed is None
+    with pytest.raises(UserError, match="nothing to compare"):
+        win_rate([])
+
+
+def test_swapping_the_sides_mirrors_everything() -> None:
+    outcomes = np.random.default_rng(0).choice([0, 0.5, 1], 90, p=[0.2, 0.2, 0.6])
+    for samples in (1, 3):
+        one, other = win_rate(rows(outcomes, samples)), win_rate(rows(1 - outcomes, samples))
+        assert (one.wins, one.losses) == (other.losses, other.wins)
+        assert one.win_rate == pytest.approx(1 - other.win_rate)
+        assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+        assert {one.verdict, other.verdict} == {"better", "worse"}
+
+
+def test_little_evidence_says_how_much_more_is_needed() -> None:
+    result = win_rate(rows([1] * 11 + [0] * 9))
+    assert result.verdict == "not yet shown" and result.more_needed == 783 - 20
+    assert win_rate(rows([1, 0] * 10)).more_needed is None  # nothing to show
+
+
+def test_the_planners_figures() -> None:
+    assert [pairs_needed(rate) for rate in (0.55, 0.60, 0.65, 0.70)] == [783, 194, 85, 47]
+    assert pairs_needed(0.40) == pairs_needed(0.60)
+    with pytest.raises(UserError, match="never"):
+        pairs_needed(0.5)
+
+
+@pytest.mark.parametrize("true_rate", [0.5, 0.7])
+def test_wilson_covers(true_rate: float) -> None:
+    wins = np.random.default_rng(1).binomial(100, true_rate, 2000)
+    covered = [low <= true_rate <= high for low, high in (wilson(w / 100, 100) for w in wins)]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_the_bootstrap_covers_where_samples_of_a_prompt_are_alike_and_wilson_does_not() -> None:
+    """60 prompts x 4 samples; each prompt has its own win rate, drawn around 0.6."""
+    random, sims = np.random.default_rng(2), 2000
+    chances = random.beta(1.2, 0.8, size=(sims, 60))
+    wins = random.binomial(4, chances)
+    covered = naive = 0
+    for number in range(sims):
+        clusters = [[1.0] * w + [0.0] * (4 - w) for w in wins[number]]
+        low, high = cluster_bootstrap(clusters, seed=number)
+        covered += low <= 0.6 <= high
+        low, high = wilson(wins[number].sum() / 240, 240)
+        naive += low <= 0.6 <= high
+    assert covered / sims >= 0.93
+    assert naive / sims < 0.85
+
+
+def test_a_policy_against_itself_is_not_better() -> None:
+    random = np.random.default_rng(3)
+    verdicts = [win_rate(rows(random.integers(0, 2, 200))).verdict for _ in range(400)]
+    assert 0.92 <= verdicts.count("not yet shown") / 400 <= 0.98
+
+
+def test_a_judge_of_lengths_is_seen_through() -> None:
+    random = np.random.default_rng(4)
+    lengths = random.integers(5, 40, size=(2000, 2)) + [8, 0]  # A talks more
+    chance = 1 / (1 + np.exp(-0.3 * (lengths[:, 0] - lengths[:, 1])))
+    outcomes = (random.random(2000) < chance).astype(float)
+    comparisons = [
+        Comparison(str(i), float(o), int(a), int(b)) for i, (o, (a, b)) in enumerate(zip(outcomes, lengths))
+    ]
+    assert win_rate(comparisons).low > 0.6
+    controlled = length_controlled(comparisons)
+    assert controlled["win_rate"] == pytest.approx(0.5, abs=0.05) and controlled["slope"] > 1
+    assert controlled["matched_win_rate"] == pytest.approx(0.5, abs=0.1) and controlled["matched_n"] > 100
+
+
+def test_length_control_leaves_a_real_difference() -> None:
+    random = np.random.default_rng(5)
+    comparisons = [
+        Comparison(str(i), float(random.random() < 0.7), int(a), int(b))
+        for i, (a, b) in enumerate(random.integers(5, 40, size=(2000, 2)))
+    ]
+    assert length_controlled(comparisons)["win_rate"] == pytest.approx(0.7, abs=0.03)
+
+
+def test_orders_that_disagree_show_a_bias_of_place() -> None:
+    fair = [Comparison(str(i), float(i % 2), swapped_outcome=float(i % 2)) for i in range(10)]
+    assert order_consistency(fair) == {"n": 10, "agreement": 1.0, "first_place": 0.5}
+    biased = [Comparison(str(i), 1.0, swapped_outcome=0.0) for i in range(10)]  # whoever stands first wins
+    assert order_consistency(biased) == {"n": 10, "agreement": 0.0, "first_place": 1.0}
+
+
+def test_best_of_n() -> None:
+    assert [round(best_of_n_kl(n), 2) for n in (2, 4, 8, 16, 64)] == [0.19, 0.64, 1.2, 1.84, 3.17]
+
+
+# -- the report card -------------------------------------------------------------------------------------------
+
+
+def scored(n: int = 20_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of a perfect reward model under Bradley-Terry noise: (chosen, rejected, P(chosen is chosen))."""
+    random = np.random.default_rng(seed)
+    one, other = random.normal(size=(2, n)) * 1.5
+    first = random.random(n) < 1 / (1 + np.exp(other - one))
+    chosen, rejected = np.where(first, one, other), np.where(first, other, one)
+    return chosen, rejected, 1 / (1 + np.exp(rejected - chosen))
+
+
+def test_a_perfect_model_stands_at_its_ceiling_and_is_calibrated() -> None:
+    chosen, rejected, truth = scored()
+    lengths = np.random.default_rng(1).integers(5, 30, size=(2, len(chosen)))
+    card = report_card(chosen, rejected, *lengths, true_probability=truth)
+    assert card["accuracy"]["rate"] == pytest.approx(card["noise_ceiling"], abs=0.01)
+    assert card["expected_accuracy"] == pytest.approx(card["noise_ceiling"])
+    assert card["ece"] < 0.015 and card["ruler"]["rate"] == pytest.approx(0.5, abs=0.02)
+    margins = [part["rate"] for part in card["by_margin"]]
+    assert margins == sorted(margins) and margins[0] < 0.6 < 0.9 < margins[-1]
+    assert sum(row["n"] for row in card["calibration"]) == len(chosen)
+    loud = report_card(3 * chosen, 3 * rejected, *lengths)
+    assert loud["ece"] > 0.08 and loud["accuracy"] == card["accuracy"]
+
+
+def test_closed_forms() -> None:
+    card = report_card(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([3, 4]), np.array([2, 4]))
+    p = 1 / (1 + math.exp(-1))
+    assert card["nll"] == pytest.approx(-(math.log(p) + math.log(1 - p)) / 2)
+    assert card["brier"] == pytest.approx(((1 - p) ** 2 + p**2) / 2)
+    assert card["accuracy"]["rate"] == 0.5 and card["ruler"] | {"low": 0, "high": 0} == {
+        "rule": "longer", "rate": 0.75, "low": 0, "high": 0, "n": 2,
+    }  # fmt: skip
+    assert report_card(np.array([1e4]), np.array([-1e4]), np.array([1]), np.array([1]))["nll"] == 0.0
+
+
+def test_a_model_that_has_learned_lengths_is_shown_beside_the_ruler() -> None:
+    random = np.random.default_rng(2)
+    lengths = random.integers(5, 40, size=(2, 3000))
+    chosen_longer = random.random(3000) < 0.8
+    chosen = np.where(chosen_longer, lengths.max(0), lengths.min(0))
+    rejected = np.where(chosen_longer, lengths.min(0), lengths.max(0))
+    card = report_card(chosen.astype(float), rejected.astype(float), chosen, rejected)
+    assert card["accuracy"]["rate"] == pytest.approx(card["ruler"]["rate"], abs=0.01)
+    assert card["length_correlation"] == pytest.approx(1.0)
+    assert "a ruler (longer wins)" in as_text(card)
