@@ -19,14 +19,15 @@ LAYERS = {
     # Stages measure while they train, so eval stands beside the learner, below the stages.
     "engine": 3, "train": 3, "preferences": 3, "retrieval": 3, "eval": 3,
     "train.pretrain": 4, "train.finetune": 4, "train.reward": 4, "train.ppo": 4, "train.rloo": 4, "train.grpo": 4,
-    "train.dpo": 4, "train.learn": 4,
+    "train.dpo": 4, "train.align": 4, "train.learn": 4,
     "commands": 5, "cli": 5, "__main__": 5, "serve": 5,
 }  # fmt: skip
 STAGES = {name for name, layer in LAYERS.items() if layer == 4}
-# `learn` runs the stages one after the other; the command line names them as text only.
-MAY_IMPORT_STAGES = {"train.learn"}
+# `learn` and `align` run stages one after the other; the command line names them as text only.
+MAY_IMPORT_STAGES = {"train.learn", "train.align"}
 NO_TORCH = ("config", "home", "runlog", "tokenizer", "data", "world", "engine.scheduler", "train.schedule",
-            "train.budget", "cli", "eval.report", "eval.charts", "commands.models", "commands.tokenizer")  # fmt: skip
+            "train.budget", "cli", "eval.report", "eval.charts",
+            "eval.winrate", "eval.report_card", "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "learn": ("firstwords.train.learn", "Learn", "all stages: text and chats in, a model that talks out"),
     "pretrain": ("firstwords.train.pretrain", "Pretrain", "stage one: a base model from text"),
     "finetune": ("firstwords.train.finetune", "Finetune", "stage two: teach a base model to answer, from chats"),
+    "reward": ("firstwords.train.reward", "Reward", "stage 3a: a reward model from preferences"),
+    "align": ("firstwords.train.align", "Align", "stage three: learn from preferences, measured"),
     "chat": ("firstwords.commands.chat", "Chat", "talk with a model in the terminal"),
     "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
     "complete": ("firstwords.commands.complete", "Complete", "continue a text"),
@@ -30,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is cut into tokens"),
     "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
 }
-TRAINING = {"learn", "pretrain", "finetune"}  # worth a re-exec with a better allocator, see reexec_with_allocator
+TRAINING = {"learn", "pretrain", "finetune", "reward", "align"}  # worth a better allocator, see reexec_with_allocator
 
 # glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
 # page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.

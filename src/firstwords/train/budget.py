@@ -24,7 +24,7 @@ TOKENS_PER_PARAM = 8.0  # tokens a parameter *of the layers* at a million of the
 TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, where nanochat's isoFLOP curves have their bottom
 TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
 FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
-LIMITED_TOKENS_PER_PARAM = 3.0  # where the text is what is scarce ...
+LIMITED_TOKENS_PER_PARAM = 2.5  # where the text is what is scarce ...
 LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but no more parameters than three times its distinct tokens
 BYTES_PER_PIECE = 700  # of text for each piece of the vocabulary: a rarer piece learns nothing
 DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six readings
@@ -166,7 +166,7 @@ def plan(
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes)) > FREE_EPOCHS:
         most = LIMITED_PARAMS_PER_TOKEN * corpus_bytes
         small = [s for s in candidates if s.num_matmul_params <= most / bytes_per_token(s.vocab_size)] or candidates[:1]
-        scarcity = max(LIMITED_TOKENS_PER_PARAM / TOKENS_PER_PARAM, FREE_EPOCHS / epochs)
+        scarcity = max(LIMITED_TOKENS_PER_PARAM / TOKENS_PER_PARAM, (FREE_EPOCHS / epochs) ** 2)
         shape = _best_fit(small, seconds, machine, scarcity)
     return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer)
 

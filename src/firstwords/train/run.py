@@ -102,7 +102,7 @@ class Run:
         pace: Pace,
         stage: str,
         flops_per_token: float,
-        bytes_per_token: float,
+        bytes_per_token: float | None,
         save_every_steps: int = 0,
     ) -> None:
         self.directory, self.learner, self.pace, self.stage = Path(directory), learner, pace, stage
@@ -110,6 +110,7 @@ class Run:
         self.save_every_steps = save_every_steps
         self.step, self.tokens, self.elapsed_before = 0, 0, 0.0
         self.loss: float | None = None
+        self.state: dict[str, Any] = {}  # what a stage must remember beside the learner (JSON); saved and restored
         self.seconds_per_step = 0.0
         self._steps_here = 0
         self._signal: int | None = None
@@ -122,6 +123,7 @@ class Run:
         if restored is not None:
             self.step, self.tokens = restored["step"], restored["tokens"]
             self.elapsed_before = restored["elapsed"]
+            self.state = restored.get("state", {})
             self.pace.decisions = [Decision(**decision) for decision in restored["decisions"]]
             self.log.rewind(self.step)  # lines of steps after the checkpoint, which are done again
             self.log.log("note", self.step, text=f"resumed at step {self.step}")
@@ -219,7 +221,7 @@ class Run:
             "skipped": metrics.get("skipped", 0),
             "seconds": self.elapsed,
         }
-        self.log.log("train", self.step, **record)
+        self.log.log("train", self.step, **(metrics | record))
         now = time.perf_counter()
         if now - self._logged_at >= LOG_EVERY_SECONDS or self.done:
             self._logged_at = now
@@ -234,7 +236,9 @@ class Run:
                 seconds_left=self._seconds_left(smooth),
             )
 
-    def _bits_per_byte(self, loss: float) -> float:
+    def _bits_per_byte(self, loss: float) -> float | None:
+        if self.bytes_per_token is None:  # the loss is not that of a text
+            return None
         return loss / math.log(2) / self.bytes_per_token
 
     def _seconds_left(self, seconds_per_step: float) -> float:
@@ -249,6 +253,7 @@ class Run:
             "tokens": self.tokens,
             "elapsed": self.elapsed,
             "decisions": [decision.asdict() for decision in self.pace.decisions],
+            "state": self.state,
         }
         checkpoint.save(self.checkpoints, self.step, self.learner, progress)
         self._saved_at = self._step_began = time.perf_counter()

@@ -1,0 +1,154 @@
+"""Stage three as one command: preferences -> reward model -> policy -> a measured comparison -> promoted, or not.
+
+    firstwords align pip --preferences world --minutes 2
+    firstwords align mine --preferences preferences.jsonl --method dpo
+
+The new version becomes the model's voice only where the interval of its win rate against the version before excludes
+one half. On the built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person
+has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that was optimised
+cannot be the judge.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from firstwords import home
+from firstwords.config import UserError
+from firstwords.engine.engine import Engine
+from firstwords.eval.winrate import Comparison, WinRate, win_rate
+from firstwords.model.hub import load_model
+from firstwords.preferences.annotator import Task, tasks, true_reward
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import dpo, reward, rloo
+from firstwords.train.judged import sample
+from firstwords.train.machine import usable_device
+from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.versions import next_stage
+from firstwords.train.watch import say
+
+METHODS = ("rloo", "dpo")
+REWARD_SHARE = 0.3  # of the time for the reward model
+COMPARE_TASKS = 400  # questions of the final comparison, one answer of each side
+COMPARE_SECONDS = 6.0
+
+
+@dataclass
+class Align:
+    """Learn from preferences (stage three): reward model, policy, and a comparison with the version before."""
+
+    name: tyro.conf.Positional[str] = "mine"
+    """Name of the model; its promoted stage is improved and rlhf-N is written."""
+    preferences: list[str] = field(default_factory=lambda: ["log"])
+    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    pairs: int = 400
+    """Preferences that the built-in judge gives (with --preferences world)."""
+    method: str = "rloo"
+    """rloo (a reward model, then the policy's own answers) or dpo (the preferences alone)."""
+    minutes: float = 3.0
+    """Time for everything."""
+    steps: int = 0
+    """Policy steps instead of the time (exactly repeatable)."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of everything."""
+    learning_rate: float = 1.0
+    """Multiplies the policy's learning rate."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
+        if self.method not in METHODS:
+            raise UserError(f"--method is {self.method}, but it must be one of {', '.join(METHODS)}")
+
+
+def main(config: Align) -> None:
+    """Make the next version, compare it with the one before, and promote it if it is better."""
+    started = time.perf_counter()
+    before = home.resolve(config.name)
+    directory = home.run_dir(config.name, "align")
+    state = {"method": config.method, "preferences": config.preferences, "reward": False}
+    if config.resume:
+        saved = read_json(directory / "align.json")
+        if saved is None:
+            raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+        state = saved
+    else:
+        write_json(directory / "align.json", state)
+    new = _by_dpo(config, state) if state["method"] == "dpo" else _by_rloo(config, state, directory, started)
+    if "world" not in state["preferences"]:
+        say(
+            f"not promoted: the reward model cannot judge what it has taught. Compare them yourself: "
+            f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
+        )
+        return
+    result = compare_on_world(new, before, config.seed, usable_device(config.device))
+    write_json(home.run_dir(config.name, new.name) / "compare.json", {"before": before.name} | vars(result))
+    say(
+        f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; win rate "
+        f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): {result.verdict}"
+    )
+    if result.verdict == "better":
+        home.set_promoted(config.name, new.name)
+        say(f"promoted: {config.name} now means {config.name}/{new.name}")
+
+
+def _shared(config: Align, minutes: float) -> dict[str, Any]:
+    return {
+        "name": config.name, "seed": config.seed, "device": config.device, "threads": config.threads,
+        "minutes": minutes, "resume": config.resume,
+    }  # fmt: skip
+
+
+def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
+    return dpo.main(
+        dpo.Dpo(
+            preferences=state["preferences"], pairs=config.pairs, steps=config.steps,
+            learning_rate=config.learning_rate, **_shared(config, config.minutes),
+        )
+    )  # fmt: skip
+
+
+def _by_rloo(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
+    if not state["reward"]:
+        again = config.resume and (home.run_dir(config.name, "reward") / "config.json").exists()
+        shared = _shared(config, config.minutes * REWARD_SHARE) | {"resume": again}
+        reward.main(reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared))
+        state["reward"] = True
+        write_json(directory / "align.json", state)
+    left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
+    again = config.resume and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists()
+    shared = _shared(config, max(left, 5.0) / 60) | {"resume": again}
+    return rloo.main(
+        rloo.Rloo(
+            prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared
+        )
+    )  # fmt: skip
+
+
+def compare_on_world(new: Path, before: Path, seed: int, device: str) -> WinRate:
+    """One sampled answer of each side to questions that no stage has seen, judged by the true reward."""
+    asked = tasks(seed, COMPARE_TASKS, "eval")
+    truths = [_true_rewards(path, asked, (seed, side), device) for side, path in enumerate((new, before), 91)]
+    rows = []
+    for task, (one, length_one), (other, length_other) in zip(asked, *truths, strict=True):
+        outcome = 0.5 if one == other else float(one > other)
+        key = repr([m["content"] for m in task.messages])
+        rows.append(Comparison(key, outcome, length_one, length_other, outcome))
+    return win_rate(rows, seed=seed)
+
+
+def _true_rewards(path: Path, asked: list[Task], seed: tuple[int, int], device: str) -> list[tuple[float, int]]:
+    engine = Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
+    answers = sample(engine, engine.tokenizer, asked, seed)
+    return [(true_reward(t, *a), len(a[0].split())) for t, a in zip(asked, answers, strict=True)]
+

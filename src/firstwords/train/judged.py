@@ -1,0 +1,122 @@
+"""Preferences for stage three, wherever they come from: files, the person's own log, the built-in world's judge.
+
+The built-in judge stands in for a person: its reward is known, its verdicts are noisy as a person's are, and so the
+whole loop can be held against the truth (`preferences/annotator.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from firstwords.config import UserError
+from firstwords.data.sources import SourceStats
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.model.transformer import Transformer
+from firstwords.preferences.annotator import Annotator, Task, tasks
+from firstwords.preferences.formats import read_preferences
+from firstwords.preferences.records import Preference
+from firstwords.preferences.store import PreferenceStore
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.reward_model import prompt_ids
+from firstwords.train.watch import say
+
+ANSWER_TOKENS = 48  # room for an answer; the built-in world's are short, and a longer one is the policy's mistake
+NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
+SLOTS = 32
+TRIES = 12  # tasks asked for each pair wanted: where both answers are the same there is nothing to judge
+
+
+@dataclass
+class Judged:
+    """Preferences, samples of the sft model (ids of prompt and answer), and what is known of the judge."""
+
+    preferences: list[Preference]
+    samples: list[list[int]]
+    probabilities: dict[tuple[str, str, str], float] | None = None  # (prompt key, chosen, rejected) -> P(chosen wins)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int) -> Judged:
+    """All preferences of the specs. Raises UserError when there is none, naming what was looked at."""
+    engine = Engine(policy, tokenizer, num_slots=SLOTS)
+    files = [spec for spec in specs if spec not in ("log", "world")]
+    found, stats = Judged([], []), SourceStats()
+    if files:
+        found.preferences += list(read_preferences(files, stats))
+        for note in stats.notes:
+            say(f"skipped: {note}")
+        say(f"read {len(found.preferences):,} preferences; left out {stats.skipped_rows} rows")
+    if "log" in specs:
+        found.preferences += PreferenceStore().preferences()
+    if "world" in specs:
+        pairs, found.probabilities = judge_world(engine, tokenizer, num_pairs, seed)
+        found.preferences += pairs
+        if files or "log" in specs:
+            found.probabilities = None  # of people nobody knows it
+    if not found.preferences:
+        raise UserError(
+            f"there is no preference in {', '.join(specs)}: judge some pairs with `firstwords teach`, "
+            "name a file, or take --preferences world"
+        )
+    found.counts = dict(Counter(p.source for p in found.preferences))
+    found.samples = sft_samples(engine, tokenizer, found.preferences, seed)
+    return found
+
+
+def judge_world(
+    engine: Engine, tokenizer: Tokenizer, num_pairs: int, seed: int
+) -> tuple[list[Preference], dict[tuple[str, str, str], float]]:
+    """Two sampled answers to each task, judged by the built-in judge until there are `num_pairs` verdicts."""
+    annotator = Annotator(seed)
+    asked = tasks(seed, TRIES * num_pairs, "train")
+    pairs: list[Preference] = []
+    probabilities: dict[tuple[str, str, str], float] = {}
+    for start in range(0, len(asked), num_pairs):
+        part = asked[start : start + num_pairs]
+        lefts, rights = (sample(engine, tokenizer, part, (seed, side)) for side in (1, 2))
+        for index, (task, left, right) in enumerate(zip(part, lefts, rights, strict=True), start):
+            if left[0] == right[0] or len(pairs) == num_pairs:
+                continue
+            pair, chance = _verdict(annotator, task, left, right, index)
+            if pair is not None:
+                pairs.append(pair)
+                probabilities[(pair.prompt_key, pair.chosen, pair.rejected)] = chance
+        if len(pairs) == num_pairs:
+            break
+    return pairs, probabilities
+
+
+def _verdict(annotator: Annotator, task: Task, left: Any, right: Any, index: int) -> tuple[Preference | None, float]:
+    if not (left[0] and right[0]):
+        return None, 0.5
+    verdict = annotator.judge(task, left[0], right[0], left[1], right[1], index)
+    if verdict not in ("left", "right"):
+        return None, 0.5
+    chance = annotator.win_probability(task, left[0], right[0], left[1], right[1])
+    chosen, rejected = (left[0], right[0]) if verdict == "left" else (right[0], left[0])
+    pair = Preference(tuple(task.messages), chosen, rejected, source="world")
+    return pair, chance if verdict == "left" else 1 - chance
+
+
+def sample(
+    engine: Engine, tokenizer: Tokenizer, asked: Sequence[Task], seed: tuple[int, int], temperature: float = 1.0
+) -> list[tuple[str, bool]]:
+    """(answer, whether it stopped by itself) to each task, a pure function of the model and the seed."""
+    prompts = [prompt_ids(tokenizer, task.messages) for task in asked]
+    base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
+    params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, seed=base)
+    return [(c.text.strip(), c.finish_reason == "stop") for c in engine.generate(prompts, params)]
+
+
+def sft_samples(engine: Engine, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int) -> list[list[int]]:
+    """One sampled answer to each of up to NORMALISING_PROMPTS different prompts, as ids with the prompt."""
+    by_prompt = {p.prompt_key: p.prompt for p in preferences}
+    prompts = [prompt_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
+    prompts = [prompt for prompt in prompts if len(prompt) < engine.max_length]
+    params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
+    answers = engine.generate(prompts, params)
+    return [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)]

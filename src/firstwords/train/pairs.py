@@ -1,0 +1,55 @@
+"""Pairs of answers as padded batches, for the reward model and for DPO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from firstwords.config import UserError
+from firstwords.preferences.records import Preference
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.reward_model import answer_ids, padded, prompt_ids
+
+BATCH_PAIRS = 16
+
+
+class PairRows:
+    """Pairs as ids; which come when is a pure function of (seed, step)."""
+
+    def __init__(self, pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int, seed: int) -> None:
+        encoded = [(*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in pairs]
+        self.pairs = [row for row in encoded if max(len(row[0]), len(row[1])) <= limit]
+        self.left_out, self.seed = len(encoded) - len(self.pairs), seed
+        if not self.pairs:
+            raise UserError(f"no pair of answers fits into this model's context of {limit} tokens: give shorter ones")
+        self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
+
+    @property
+    def mean_length(self) -> int:
+        return max(1, round(sum(len(row[0]) + len(row[1]) for row in self.pairs) / (2 * len(self.pairs))))
+
+    def batch(self, step: int) -> dict[str, np.ndarray]:
+        """The pairs of a step."""
+        count = len(self.pairs)
+        places = range(step * self.batch_pairs, (step + 1) * self.batch_pairs)
+        orders = {p // count: np.random.default_rng((self.seed, p // count)).permutation(count) for p in places}
+        return self.take([int(orders[p // count][p % count]) for p in places])
+
+    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+        """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is
+        one of the answer; margins (P,); targets (P,), one supervised unit a pair.
+        """
+        rows = [self.pairs[i] for i in indices]
+        inputs, lengths = padded([row[0] for row in rows] + [row[1] for row in rows])
+        starts = np.array([row[2] for row in rows] * 2)
+        places = np.arange(1, inputs.shape[1])
+        mask = (places >= starts[:, None]) & (places < lengths[:, None])
+        margins = np.array([row[3] for row in rows], dtype=np.float32)
+        targets = np.zeros(len(rows), dtype=np.int64)
+        return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins, "targets": targets}
+
+
+def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Ids of the chosen and of the rejected answer, each with the prompt."""
+    return answer_ids(tokenizer, pair.prompt, pair.chosen), answer_ids(tokenizer, pair.prompt, pair.rejected)

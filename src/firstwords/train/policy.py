@@ -1,0 +1,288 @@
+"""What the policy methods of stage three share around their loops: prompts, rollouts, rewards, the watch, the end.
+
+    policy = open_policy(config, "rloo", started)
+    with policy.run as run:
+        while not run.done: ...                     # the loop is the method's: rloo.py, grpo.py, ppo.py
+    finish(policy, started)
+
+Axes: B answers, T places, N chosen tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from firstwords import home
+from firstwords.config import UserError
+from firstwords.data.chats import conversations
+from firstwords.data.packing import ChatRows, pack_chats
+from firstwords.data.sources import SourceStats
+from firstwords.engine.engine import Engine
+from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.transformer import Transformer
+from firstwords.preferences.annotator import Task, tasks, true_reward
+from firstwords.preferences.formats import read_preferences
+from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.judged import sample as sample_answers
+from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.losses import next_token_loss
+from firstwords.train.machine import usable_device
+from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
+from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
+from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, chosen_logprobs, sample_rollouts
+from firstwords.train.run import Pace, Run, started_with, write_json
+from firstwords.train.versions import next_stage, sft_dir, unfinished
+from firstwords.train.watch import card, say
+
+RATE = 3e-4  # AdamW, all parameters; swept on the built-in world (docs/LOG.md)
+MICRO_TOKENS = 8192  # of one forward and backward pass
+NUM_TASKS = 4000  # prompts of the built-in world to practise on
+GOLD_TASKS = 128  # answered for each look at the gold reward
+GOLD_LOOKS = 12  # in a run
+REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
+REHEARSAL_ROWS = 4  # of them a step
+SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
+KL_HORIZON = 2000  # answers within which beta follows its target
+BEST_OF = (4, 16)
+
+
+@dataclass
+class Policy:
+    """A policy in training with all it needs."""
+
+    config: Any
+    stage: str
+    directory: Path
+    parent: Path
+    model: Transformer
+    reference: Transformer
+    tokenizer: Tokenizer
+    reward: RewardModel
+    learner: Learner
+    engine: Engine
+    run: Run
+    prompts: list[list[int]]
+    gold: list[Task]
+    rehearsal: ChatRows | None
+    kl: AdaptiveKL
+
+    def sample(self, step: int) -> Rollouts:
+        """Answers of the policy as it is now to this step's prompts."""
+        if "kl" in self.run.state:  # of a run that resumes
+            self.kl.load_state_dict(self.run.state["kl"])
+        self.engine.refresh()
+        config, count = self.config, len(self.prompts)
+        places = np.arange(step * config.step_prompts, (step + 1) * config.step_prompts)
+        order = {int(e): np.random.default_rng((config.seed, int(e))).permutation(count) for e in places // count}
+        chosen = [self.prompts[order[int(place) // count][place % count]] for place in places]
+        return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
+
+    def rewards(self, rollouts: Rollouts) -> np.ndarray:
+        """Normalised rewards less the penalty of answers that did not stop, fp64, (B,)."""
+        scores_B = self.reward.score_ids(rollouts.sequences).astype(np.float64)
+        return scores_B - self.config.stop_penalty * ~rollouts.stopped_B
+
+    @torch.no_grad()
+    def measure(self, rollouts: Rollouts) -> tuple[Tensor, np.ndarray, float]:
+        """(reference logits (N, V), exact KL of every state (B, T), mean entropy); asserts that the sampler agrees."""
+        ids_BT, mask_BT = torch.from_numpy(rollouts.ids_BT), torch.from_numpy(rollouts.mask_BT)
+        device = self.model.head_weight.device
+        ids_BT, mask_BT = ids_BT.to(device), mask_BT.to(device)
+        logits_NV = chosen_logits(self.model, ids_BT, mask_BT)
+        ref_logits_NV = chosen_logits(self.reference, ids_BT, mask_BT)
+        targets_N = torch.from_numpy(rollouts.targets_BT).to(device)[mask_BT]
+        sampled_N = torch.from_numpy(rollouts.sampler_logprobs_BT).to(device)[mask_BT]
+        check_sampler(sampled_N, chosen_logprobs(logits_NV, targets_N))
+        kl_BT = np.zeros(rollouts.mask_BT.shape)
+        kl_BT[rollouts.mask_BT] = exact_kl(logits_NV[None], ref_logits_NV[None])[0].double().cpu().numpy()
+        return ref_logits_NV.cpu(), kl_BT, float(entropy(logits_NV[None]).mean())
+
+    def micro_batches(self, batch: dict[str, np.ndarray], ref_logits_NV: Tensor) -> list[dict[str, np.ndarray]]:
+        """Cut a batch by rows, the reference's logits with it."""
+        rows, width = batch["inputs"].shape
+        size = max(1, MICRO_TOKENS // width)
+        counts = np.concatenate([[0], np.cumsum(batch["mask"].sum(1))])
+        pieces = []
+        for start in range(0, rows, size):
+            piece = {key: np.ascontiguousarray(array[start : start + size]) for key, array in batch.items()}
+            end = min(rows, start + size)
+            piece["ref_logits"] = ref_logits_NV[counts[start] : counts[end]].numpy()
+            pieces.append(piece)
+        return pieces
+
+    def rehearse(self, step: int) -> None:
+        """Add the gradient of a share of stage two's loss, so that what was known is not forgotten."""
+        share = self.config.sft_share
+        if self.rehearsal is None or share == 0:
+            return
+        names = ("inputs", "targets", "positions", "segments")
+        arrays = (a.astype(np.int64) for a in self.rehearsal.batch(step, REHEARSAL_ROWS))
+        self.learner.forward_backward(
+            [dict(zip(names, arrays, strict=True))], lambda model, batch: share * next_token_loss(model, batch)
+        )
+
+    def finish_step(self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray) -> None:
+        """Log the step, let beta follow its target, look at the gold reward when that is due."""
+        run = self.run
+        if self.config.target_kl > 0:
+            self.kl.update(metrics["kl"], len(rewards_B))
+        run.state["kl"] = self.kl.state_dict()
+        metrics |= {
+            "reward": float(rewards_B.mean()),
+            "length": float(rollouts.lengths_B.mean()),
+            "stops": float(rollouts.stopped_B.mean()),
+        }
+        run.finish_step(metrics)
+        if run.done or run.share_done >= run.state.setdefault("looks", 0) / GOLD_LOOKS:
+            run.state["looks"] = int(run.share_done * GOLD_LOOKS) + 1
+            self._look(rollouts, rewards_B)
+
+    def _look(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
+        """Measure the gold reward of the policy as it is now, show an answer, and keep the best weights."""
+        gold = self.gold_reward()
+        shown = gold if gold is not None else float(rewards_B.mean())
+        row = int(np.argsort(rewards_B)[len(rewards_B) // 2])  # the answer in the middle, neither best nor worst
+        prompt = self.tokenizer.decode(rollouts.sequences[row][: -int(rollouts.lengths_B[row])])
+        question = prompt.split("user\n")[-1].split("\nassistant")[0].strip()
+        self.run.log.log("gold", self.run.step, gold=gold, proxy=float(rewards_B.mean()), seconds=self.run.elapsed)
+        self.run.log.log("sample", self.run.step, prompt=question, text=rollouts.texts[row], seconds=self.run.elapsed)
+        self.run.progress.sample(self.run.step, f"reward {shown:+.2f}  {question} -> ", rollouts.texts[row])
+        if shown > self.run.state.get("best", float("-inf")):
+            self.run.state |= {"best": shown, "best_step": self.run.step}
+            state = {name: p.detach().cpu().contiguous() for name, p in self.model.named_parameters()}
+            aside = self.directory / ".best.safetensors"
+            save_file(state, aside)
+            aside.replace(self.directory / "best.safetensors")
+        self.run.pause()
+
+    def gold_reward(self) -> float | None:
+        """Mean true reward of one sampled answer to each gold task; None where the truth is not known."""
+        if not self.gold:
+            return None
+        self.engine.refresh()
+        answers = sample_answers(self.engine, self.tokenizer, self.gold, (self.config.seed, 77))
+        return float(np.mean([true_reward(t, *a) for t, a in zip(self.gold, answers, strict=True)]))
+
+
+def open_policy(config: Any, method: str, started: float) -> Policy:
+    """Load policy, reference and reward model, prepare prompts, and open the run (again, with --resume)."""
+    runs = home.run_dir(config.name)
+    if not home.is_model(runs / "reward" / "model"):
+        raise UserError(f"{config.name} has no reward model: make one first with firstwords reward {config.name}")
+    if config.resume:
+        stage = unfinished(config.name)
+        config = started_with(config, runs / stage, config.name)
+        parent = Path((runs / stage / "parent").read_text(encoding="utf-8"))
+    else:
+        stage, parent = next_stage(config.name), home.resolve(config.name)
+        shutil.rmtree(runs / stage, ignore_errors=True)
+        (runs / stage).mkdir(parents=True)
+        write_json(runs / stage / "config.json", asdict(config))
+        (runs / stage / "parent").write_text(str(parent), encoding="utf-8")
+    prepare_process(config.threads)
+    device = usable_device(config.device)
+    tokenizer = Tokenizer.load(parent)
+    model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
+    reward = load_reward_model(runs / "reward" / "model", device)
+    rate = RATE * config.learning_rate
+    learner = Learner(
+        model, OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate, clip=1.0), device
+    )
+    prompts, gold = prompts_of(config, tokenizer, model.config.max_position_embeddings)
+    rehearsal = rehearsal_rows(config, parent, tokenizer)
+    seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
+    pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
+    flops = model.config.flops_per_token(64)
+    run = Run(runs / stage, learner, pace, stage, flops, None, config.save_every_steps)
+    say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers a step")
+    return Policy(
+        config, stage, runs / stage, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
+        Engine(model, tokenizer, num_slots=64), run, prompts, gold, rehearsal,
+        AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
+    )  # fmt: skip
+
+
+def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task]]:
+    """(prompts to practise on, as ids; gold tasks, where the truth is known)."""
+    files = [spec for spec in config.prompts if spec != "world"]
+    found = [prompt_ids(tokenizer, p.prompt) for p in read_preferences(files, SourceStats())] if files else []
+    gold: list[Task] = []
+    if "world" in config.prompts:
+        found += [prompt_ids(tokenizer, task.messages) for task in tasks(config.seed, NUM_TASKS, "train")]
+        gold = tasks(config.seed, GOLD_TASKS, "gold")
+    unique = list(dict.fromkeys(map(tuple, found)))
+    fitting = [list(ids) for ids in unique if len(ids) + config.max_tokens <= limit]
+    if len(fitting) < 2:
+        raise UserError(f"there are {len(fitting)} usable prompts in {', '.join(config.prompts)}: give more")
+    return fitting, gold
+
+
+def rehearsal_rows(config: Any, parent: Path, tokenizer: Tokenizer) -> ChatRows | None:
+    """Rows of the chats of stage two, read again; None where those are not known or not there any more."""
+    if config.sft_share == 0:
+        return None
+    sft = read_card(sft_dir(config.name))
+    specs = (sft.get("data") or {}).get("chats") or []
+    rendered = []
+    try:
+        for messages in conversations(specs, SourceStats()):
+            rendered.append(render(messages, tokenizer))
+            if len(rendered) == REHEARSAL_CHATS:
+                break
+        context = ((sft.get("plan") or {}).get("shape") or {}).get("context", 256)
+        return ChatRows(pack_chats(rendered, context), config.seed)
+    except (UserError, OSError) as error:
+        say(f"the chats of stage two cannot be read again ({error}): training goes on without rehearsing them")
+        return None
+
+
+def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, float]:
+    """Gold reward of the answer that the reward model likes best among n of the reference: what training must beat."""
+    if not policy.gold:
+        return {}
+    engine = Engine(policy.reference, policy.tokenizer, num_slots=64)
+    result, most = {}, max(counts)
+    asked = [task for task in policy.gold for _ in range(most)]
+    answers = sample_answers(engine, policy.tokenizer, asked, (policy.config.seed, 78))
+    scores = policy.reward.score([(t.messages, a) for t, (a, _) in zip(asked, answers, strict=True)])
+    truth = np.array([true_reward(t, *a) for t, a in zip(asked, answers, strict=True)]).reshape(-1, most)
+    result["1"] = float(truth[:, 0].mean())
+    for count in counts:
+        best = scores.reshape(-1, most)[:, :count].argmax(1)
+        result[str(count)] = float(truth[np.arange(len(truth)), best].mean())
+    return result
+
+
+def finish(policy: Policy, started: float) -> Path:
+    """Put back the weights of the gold peak, measure the baseline, save rlhf-N. Does not promote it."""
+    best = policy.directory / "best.safetensors"
+    with torch.no_grad():
+        for name, tensor in load_file(best).items():
+            policy.model.get_parameter(name).copy_(tensor)
+    baseline = best_of_n(policy)
+    run, config = policy.run, policy.config
+    metrics = {
+        "gold": run.state.get("best"), "best_step": run.state.get("best_step"), "steps": run.step,
+        "best_of_n_gold": baseline, "seconds": time.perf_counter() - started,
+    }  # fmt: skip
+    target = home.stage_dir(config.name, policy.stage)
+    data = {"prompts": config.prompts, "reward_model": policy.reward.hash, "reference": "sft"}
+    parent = read_card(policy.parent).get("weights_sha256")
+    details = card(policy.stage, parent, weights_hash(policy.model), asdict(config), None, data, metrics)
+    kept = home.promoted(config.name)
+    save_model(policy.model, target, policy.tokenizer, details)
+    home.set_promoted(config.name, kept)  # a new version counts only once it is shown to be better
+    say(f"saved {config.name}/{policy.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
+        f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items()))  # fmt: skip
+    return target

@@ -1,0 +1,169 @@
+"""Stage 3a: from preferences to a reward model (Bradley-Terry).
+
+    firstwords reward mine --preferences preferences.jsonl
+    firstwords reward pip --preferences world --pairs 400
+
+The sft model grows a scalar head and learns to score the answer that people preferred above the other one: the loss is
+`policy_losses.bradley_terry_loss`. Its scores are then normalised on samples of the sft model and frozen, and a report
+card on held-out preferences says what it has learned, beside a ruler that knows nothing but lengths.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from torch import Tensor
+
+from firstwords import home
+from firstwords.eval.report_card import as_text, report_card
+from firstwords.model.heads import ScalarModel
+from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.preferences.records import Preference, split_by_prompt
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.judged import Judged, gather
+from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.machine import usable_device
+from firstwords.train.pairs import PairRows, pair_ids
+from firstwords.train.policy_losses import bradley_terry_loss
+from firstwords.train.reward_model import RewardModel
+from firstwords.train.run import Pace, Run, check_flags, started_with, write_json
+from firstwords.train.versions import sft_dir
+from firstwords.train.watch import card, say
+
+EPOCHS = 2.0  # readings of the pairs; more are learned by heart (docs/LOG.md)
+HELDOUT_SHARE = 0.2  # of the prompts
+RATE = 5e-4  # AdamW, all parameters; swept on the built-in world (docs/LOG.md)
+
+
+@dataclass
+class Reward:
+    """Learn from preferences what makes an answer good (stage 3a)."""
+
+    name: tyro.conf.Positional[str] = "mine"
+    """Name of the model; its stage sft is read, runs/NAME/reward is written."""
+    preferences: list[str] = field(default_factory=lambda: ["log"])
+    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    pairs: int = 400
+    """Preferences that the built-in judge gives (with --preferences world)."""
+    epochs: float = EPOCHS
+    """How often the pairs are read."""
+    steps: int = 0
+    """Stop after so many steps instead (0 = by --epochs)."""
+    minutes: float = 10.0
+    """Most time to take."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of the head, of the split and of the order."""
+    learning_rate: float = 1.0
+    """Multiplies the learning rate."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    save_every_steps: int = 0
+    """Checkpoint every so many steps (0 = once a minute)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
+
+
+def main(config: Reward) -> Path:
+    """Run the stage and return the directory of the reward model."""
+    started = time.perf_counter()
+    directory = home.run_dir(config.name, "reward")
+    sft = sft_dir(config.name)
+    if config.resume:
+        config = started_with(config, directory, config.name)
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_json(directory / "config.json", asdict(config))
+    prepare_process(config.threads)
+
+    # 1) the preferences, and what they are judged against
+    device = usable_device(config.device)
+    policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
+    judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed)
+    train, heldout = split_by_prompt(judged.preferences, HELDOUT_SHARE, config.seed)
+    rows = PairRows(train, tokenizer, policy.config.max_position_embeddings, config.seed)
+    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(heldout)} held out; {rows.left_out} too long")
+
+    # 2) a scalar head on the sft model
+    model = ScalarModel.from_policy(policy, config.seed)
+    rate = RATE * config.learning_rate
+    optim = OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate, clip=1.0)
+    learner = Learner(model, optim, device)
+    steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
+    pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
+
+    # 3) chosen above rejected
+    flops = model.config.flops_per_token(rows.mean_length)
+    with Run(directory, learner, pace, "reward", flops, None, config.save_every_steps) as run:
+        while not run.done:
+            metrics = learner.forward_backward([rows.batch(run.step)], pair_loss)
+            metrics |= learner.optim_step(run.lr_fraction)
+            run.finish_step(metrics)
+
+    # 4) normalise, freeze, measure, save
+    return _finish(config, run, model, tokenizer, judged, heldout, sft, started)
+
+
+def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
+    """Summed Bradley-Terry loss of a batch whose first half of rows are the chosen answers of its second half."""
+    chosen_P, rejected_P = model(batch["inputs"], batch["lengths"]).chunk(2)
+    return bradley_terry_loss(chosen_P, rejected_P, batch["margins"]) * len(chosen_P)
+
+
+def examine(
+    reward: RewardModel, heldout: Sequence[Preference], judged: Judged, tokenizer: Tokenizer
+) -> dict[str, Any]:
+    """The report card of a reward model on held-out preferences."""
+    limit = reward.model.config.max_position_embeddings
+    fitting = [(p, ids) for p in heldout if max(map(len, ids := pair_ids(p, tokenizer))) <= limit]
+    if not fitting:
+        return {}
+    chosen = reward.score_ids([ids[0] for _, ids in fitting]) * reward.std
+    rejected = reward.score_ids([ids[1] for _, ids in fitting]) * reward.std
+    lengths = np.array([[len(side) for side in ids] for _, ids in fitting])
+    truth = None
+    if judged.probabilities is not None:
+        truth = np.array([judged.probabilities[(p.prompt_key, p.chosen, p.rejected)] for p, _ in fitting])
+    return report_card(chosen, rejected, lengths[:, 0], lengths[:, 1], true_probability=truth)
+
+
+def _finish(
+    config: Reward,
+    run: Run,
+    model: ScalarModel,
+    tokenizer: Tokenizer,
+    judged: Judged,
+    heldout: list[Preference],
+    sft: Path,
+    started: float,
+) -> Path:
+    reward = RewardModel(model, tokenizer)
+    reward.normalise_on(judged.samples or [side for p in heldout for side in pair_ids(p, tokenizer)])
+    report = examine(reward, heldout, judged, tokenizer)
+    target = run.directory / "model"
+    data = {
+        "preferences": config.preferences, "num_preferences": len(judged.preferences), "sources": judged.counts,
+        "mean": reward.mean, "std": reward.std,
+    }  # fmt: skip
+    metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
+    parent = read_card(sft).get("weights_sha256")
+    save_model(
+        model, target, tokenizer, card("reward", parent, weights_hash(model), asdict(config), None, data, metrics)
+    )
+    if report:
+        say(as_text(report))
+    say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
+    return target
+

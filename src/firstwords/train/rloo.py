@@ -1,0 +1,121 @@
+"""Stage 3b: the policy learns what the reward model likes, by REINFORCE with leave-one-out baselines (RLOO).
+
+    firstwords align pip --method rloo
+
+Every step samples several answers to each of some prompts from the policy itself, scores them, and makes the tokens of
+answers that beat their siblings likelier (Ahmadian et al. 2024). The KL divergence to the sft model is part of the
+reward, as the return-to-go: the only placement whose optimum is pi_ref exp(r / beta) (docs/kl-placement.md).
+A share of the loss of stage two keeps what was known. The weights that are kept are those at the peak of the *gold*
+reward, which the policy is not trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import tyro
+from torch import Tensor
+
+from firstwords.model.transformer import Transformer
+from firstwords.train.policy import Policy, finish, open_policy
+from firstwords.train.policy_losses import exact_kl, leave_one_out_advantages
+from firstwords.train.rollout import Rollouts, chosen_logits, chosen_logprobs
+from firstwords.train.run import check_flags
+
+
+@dataclass
+class Rloo:
+    """Improve a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
+
+    name: tyro.conf.Positional[str] = "mine"
+    """Name of the model; its promoted stage is improved and rlhf-N is written."""
+    prompts: list[str] = field(default_factory=lambda: ["world"])
+    """What to practise on: files of preferences or chats (their prompts are taken), or world."""
+    minutes: float = 2.0
+    """Time for everything from launch to the saved model."""
+    steps: int = 0
+    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of prompts and samples."""
+    step_prompts: int = 32
+    """Different prompts of one step."""
+    samples: int = 4
+    """Answers to each prompt of a step."""
+    max_tokens: int = 48
+    """Room for an answer."""
+    beta: float = 0.05
+    """Price of a nat of KL, in standard deviations of the reward; adapts to --target-kl."""
+    target_kl: float = 4.0
+    """Nats of KL an answer to aim at (0: beta stays)."""
+    stop_penalty: float = 1.0
+    """Taken off the reward of an answer that does not stop by itself."""
+    sft_share: float = 0.2
+    """Weight of the loss of stage two beside the policy's."""
+    learning_rate: float = 1.0
+    """Multiplies the learning rate."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    save_every_steps: int = 0
+    """Checkpoint every so many steps (0 = once a minute)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
+
+
+def main(config: Rloo) -> Path:
+    """Run the stage and return the directory of the new policy."""
+    started = time.perf_counter()
+    policy = open_policy(config, "rloo", started)
+    with policy.run as run:
+        while not run.done:
+            rollouts = policy.sample(run.step)
+            rewards_B = policy.rewards(rollouts)
+            batches, metrics = batches_of(policy, rollouts, rewards_B)
+            metrics |= policy.learner.forward_backward(batches, policy_loss)
+            policy.rehearse(run.step)
+            metrics |= policy.learner.optim_step(run.lr_fraction)
+            policy.finish_step(metrics, rollouts, rewards_B)
+    return finish(policy, started)
+
+
+def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[list[dict], dict[str, float]]:
+    """Micro-batches with each token's advantage: reward minus the price of the KL still to come, minus the baseline.
+
+    The exact KL of a state is differentiated in the loss, so only *later* states' KL belongs into a token's return.
+    """
+    ref_logits_NV, kl_BT, entropy = policy.measure(rollouts)
+    beta = policy.kl.beta
+    to_come_BT = np.flip(np.cumsum(np.flip(kl_BT, 1), 1), 1) - kl_BT
+    totals = rewards_B - beta * kl_BT.sum(1)
+    totals_PG = torch.from_numpy(totals.astype(np.float32)).view(-1, rollouts.num_samples)
+    baseline_B = totals - leave_one_out_advantages(totals_PG).flatten().numpy()
+    advantages_BT = (rewards_B - baseline_B)[:, None] - beta * to_come_BT
+    batch = {
+        "inputs": rollouts.ids_BT,
+        "chosen": rollouts.targets_BT,
+        "mask": rollouts.mask_BT,
+        "advantages": (advantages_BT * rollouts.mask_BT).astype(np.float32),
+        "beta": np.full(len(rewards_B), beta, dtype=np.float32),
+        "targets": np.zeros(len(rewards_B), dtype=np.int64),  # the loss is a mean over answers, not over tokens
+    }
+    signal = float((totals_PG.std(1) > 1e-6).float().mean())
+    metrics = {"kl": float(kl_BT.sum(1).mean()), "entropy": entropy, "informative": signal, "beta": beta}
+    return policy.micro_batches(batch, ref_logits_NV), metrics
+
+
+def policy_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
+    mask_BT = batch["mask"]
+    logits_NV = chosen_logits(model, batch["inputs"], mask_BT)
+    logprobs_N = chosen_logprobs(logits_NV, batch["chosen"][mask_BT])
+    kl_N = exact_kl(logits_NV[None], batch["ref_logits"][None])[0]
+    return (batch["beta"][0] * kl_N - batch["advantages"][mask_BT] * logprobs_N).sum()
+

@@ -1,0 +1,188 @@
+"""Stage three on a tiny random model and a rule that is easy to learn: good answers say "yes"."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from firstwords import home
+from firstwords.config import UserError
+from firstwords.model.config import ModelConfig
+from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.transformer import Transformer
+from firstwords.runlog import RunLog
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import dpo, reward, rloo
+from firstwords.train.dpo import Dpo
+from firstwords.train.reward import Reward
+from firstwords.train.reward_model import answer_ids, load_reward_model
+from firstwords.train.rloo import Rloo
+from firstwords.train.run import Run
+
+WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "river"]
+
+
+@pytest.fixture
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread) -> Path:
+    """A home with pip/sft, random weights, and preferences.jsonl: 120 prompts, "yes" is always in the chosen answer."""
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
+    tokenizer = Tokenizer.train([" ".join(WORDS) + " What is it?\n"] * 5, 300)
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=128,
+    )  # fmt: skip
+    model = Transformer(config)
+    model.init_weights(0)
+    save_model(model, home.stage_dir("pip", "sft"), tokenizer, {"stage": "sft", "weights_sha256": weights_hash(model)})
+    draw = random.Random(0)
+    with open(tmp_path / "preferences.jsonl", "w", encoding="utf-8") as file:
+        for i in range(120):
+            words = draw.choices(WORDS[2:], k=3)
+            chosen, rejected = [*words, "yes"], [*words, "no"]
+            draw.shuffle(chosen)
+            draw.shuffle(rejected)
+            row = {"prompt": f"What is it? {i} {draw.choice(WORDS[3:])}", "chosen": " ".join(chosen)}
+            file.write(json.dumps(row | {"rejected": " ".join(rejected)}) + "\n")
+    return tmp_path / "preferences.jsonl"
+
+
+def learn_rewards(pip: Path, **options) -> Path:
+    return reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, **options))
+
+
+def policy_config(pip: Path, **options) -> Rloo:
+    defaults = {"steps": 12, "step_prompts": 8, "samples": 4, "max_tokens": 8, "sft_share": 0.0, "stop_penalty": 0.0}
+    return Rloo("pip", prompts=[str(pip)], **defaults | options)
+
+
+def test_a_reward_model_learns_the_rule_and_says_how_well(pip: Path) -> None:
+    directory = learn_rewards(pip)
+    card = read_card(directory)
+    assert card["metrics"]["report_card"]["accuracy"]["rate"] >= 0.9
+    assert card["metrics"]["report_card"]["accuracy"]["n"] == 24
+    model = load_reward_model(directory)
+    messages = [{"role": "user", "content": "What is it?"}]
+    good, bad = model.score([(messages, "the sun yes"), (messages, "the sun no")])
+    assert good > bad + 0.5
+    alone = model.score([(messages, "the sun yes")])
+    path = model.score_ids([answer_ids(model.tokenizer, messages, " the sun yes ")])
+    np.testing.assert_allclose([alone[0], path[0]], good, atol=1e-5)
+
+
+def test_the_scores_are_normalised_on_samples_of_the_sft_model(pip: Path) -> None:
+    data = read_card(learn_rewards(pip))["data"]
+    assert data["std"] > 0 and np.isfinite(data["mean"])
+    model = load_reward_model(home.run_dir("pip", "reward") / "model")
+    raw = load_reward_model(home.run_dir("pip", "reward") / "model")
+    raw.mean, raw.std = 0.0, 1.0
+    ids = [answer_ids(model.tokenizer, [{"role": "user", "content": "What is it?"}], w) for w in WORDS]
+    np.testing.assert_allclose(model.score_ids(ids), (raw.score_ids(ids) - data["mean"]) / data["std"], rtol=1e-4)
+
+
+def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_it(pip: Path) -> None:
+    learn_rewards(pip)
+    target = rloo.main(policy_config(pip, steps=60, learning_rate=5.0, beta=0.01, target_kl=0.0))
+    assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
+    rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
+    first, last = (np.mean([row["reward"] for row in part]) for part in (rows[:5], rows[-5:]))
+    assert last > first + 0.5
+    assert rows[0]["kl"] == pytest.approx(0, abs=1e-4) and rows[-1]["kl"] > 0.1
+    assert {"entropy", "length", "stops", "informative", "beta"} <= rows[0].keys()
+    assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
+
+
+def test_a_high_price_of_kl_keeps_the_policy_where_it_was(pip: Path) -> None:
+    learn_rewards(pip)
+    rloo.main(policy_config(pip, steps=30, learning_rate=5.0, beta=100.0, target_kl=0.0))
+    rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
+    assert rows[-1]["kl"] < 0.05
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a SIGKILL behind that step would: nothing more is saved."""
+    finish = Run.finish_step
+
+    def dying(self, metrics):
+        finish(self, metrics)
+        if self.step == step:
+            raise KilledError
+
+    monkeypatch.setattr(Run, "finish_step", dying)
+
+
+@pytest.mark.parametrize("stage", ["reward", "rloo", "dpo"])
+def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path, monkeypatch) -> None:
+    if stage == "rloo":
+        learn_rewards(pip)
+    configs = {
+        "reward": (reward.main, lambda **o: Reward("pip", preferences=[str(pip)], steps=6, **o)),
+        "rloo": (rloo.main, lambda **o: policy_config(pip, steps=6, **o)),
+        "dpo": (dpo.main, lambda **o: Dpo("pip", preferences=[str(pip)], steps=6, **o)),
+    }
+    main, make = configs[stage]
+    whole = (main(make()) / "model.safetensors").read_bytes()
+    version = home.stage_dir("pip", "rlhf-1")
+    if version.exists():
+        version.rename(version.with_name(".away"))
+    with monkeypatch.context() as patch:
+        killed_after(4, patch)
+        with pytest.raises(KilledError):
+            main(make(save_every_steps=3))
+    assert (main(make(resume=True)) / "model.safetensors").read_bytes() == whole
+
+
+def test_dpo_learns_the_pairs(pip: Path) -> None:
+    target = dpo.main(Dpo("pip", preferences=[str(pip)], epochs=6.0, learning_rate=3.0))
+    found = read_card(target)["metrics"]["heldout"]
+    assert found["best"] < 0.6 and found["accuracy"] >= 0.85
+    rows = RunLog.read(home.run_dir("pip", "rlhf-1"))
+    assert next(r for r in rows if r["kind"] == "train")["loss"] == pytest.approx(np.log(2), abs=1e-5)
+    assert load_model(target).config == load_model(home.stage_dir("pip", "sft")).config
+
+
+def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps({"prompt": f"{i}?", "chosen": "a", "rejected": "b"}) + "\n" for i in range(5)))
+    for config, sentence in (
+        (Reward("pip"), "there is no preference in log"),
+        (Reward("pip", preferences=[str(few)]), "too few"),
+        (Reward("nobody", preferences=[str(pip)]), "no model nobody/sft"),
+        (Reward("pip", preferences=[str(tmp_path / "none.jsonl")]), "does not exist"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            reward.main(config)
+    with pytest.raises(UserError, match="no reward model: make one first"):
+        rloo.main(policy_config(pip))
+    learn_rewards(pip)
+    with pytest.raises(UserError, match="no run of pip to resume"):
+        rloo.main(policy_config(pip, resume=True))
+
+
+def test_sampler_and_trainer_are_compared_in_every_run(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn_rewards(pip)
+    monkeypatch.setattr(rloo.Policy, "sample", _stale(rloo.Policy.sample))
+    with pytest.raises(RuntimeError, match="disagree"):
+        rloo.main(policy_config(pip, steps=4, learning_rate=20.0))
+
+
+def _stale(sample):
+    def without_refresh(self, step):
+        if step == 0:
+            return sample(self, step)
+        self.engine.refresh, kept = (lambda: None), self.engine.refresh
+        try:
+            with torch.no_grad():
+                return sample(self, step)
+        finally:
+            self.engine.refresh = kept
+
+    return without_refresh
