@@ -20,13 +20,9 @@ import tyro
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.engine.engine import Engine
-from firstwords.eval.winrate import Comparison, WinRate, win_rate
-from firstwords.model.hub import load_model
-from firstwords.preferences.annotator import Task, tasks, true_reward
-from firstwords.tokenizer.fast import Tokenizer
+from firstwords.eval.winrate import win_rate
 from firstwords.train import dpo, reward, rloo
-from firstwords.train.judged import sample
+from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
 from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.versions import next_stage
@@ -34,7 +30,6 @@ from firstwords.train.watch import say
 
 METHODS = ("rloo", "dpo")
 REWARD_SHARE = 0.3  # of the time for the reward model
-COMPARE_TASKS = 400  # questions of the final comparison, one answer of each side
 COMPARE_SECONDS = 6.0
 
 
@@ -91,7 +86,7 @@ def main(config: Align) -> None:
             f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
         )
         return
-    result = compare_on_world(new, before, config.seed, usable_device(config.device))
+    result = win_rate(compare_on_world(new, before, config.seed, usable_device(config.device)), config.seed)
     write_json(home.run_dir(config.name, new.name) / "compare.json", {"before": before.name} | vars(result))
     say(
         f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; win rate "
@@ -133,22 +128,3 @@ def _by_rloo(config: Align, state: dict[str, Any], directory: Path, started: flo
             prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared
         )
     )  # fmt: skip
-
-
-def compare_on_world(new: Path, before: Path, seed: int, device: str) -> WinRate:
-    """One sampled answer of each side to questions that no stage has seen, judged by the true reward."""
-    asked = tasks(seed, COMPARE_TASKS, "eval")
-    truths = [_true_rewards(path, asked, (seed, side), device) for side, path in enumerate((new, before), 91)]
-    rows = []
-    for task, (one, length_one), (other, length_other) in zip(asked, *truths, strict=True):
-        outcome = 0.5 if one == other else float(one > other)
-        key = repr([m["content"] for m in task.messages])
-        rows.append(Comparison(key, outcome, length_one, length_other, outcome))
-    return win_rate(rows, seed=seed)
-
-
-def _true_rewards(path: Path, asked: list[Task], seed: tuple[int, int], device: str) -> list[tuple[float, int]]:
-    engine = Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
-    answers = sample(engine, engine.tokenizer, asked, seed)
-    return [(true_reward(t, *a), len(a[0].split())) for t, a in zip(asked, answers, strict=True)]
-

@@ -105,11 +105,18 @@ def _verdict(annotator: Annotator, task: Task, left: Any, right: Any, index: int
 def sample(
     engine: Engine, tokenizer: Tokenizer, asked: Sequence[Task], seed: tuple[int, int], temperature: float = 1.0
 ) -> list[tuple[str, bool]]:
-    """(answer, whether it stopped by itself) to each task, a pure function of the model and the seed."""
+    """(answer, whether it stopped by itself) to each task, a pure function of the model and the seed.
+
+    A prompt that fills the model's context gets no answer: ("", False).
+    """
     prompts = [prompt_ids(tokenizer, task.messages) for task in asked]
     base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
     params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, seed=base)
-    return [(c.text.strip(), c.finish_reason == "stop") for c in engine.generate(prompts, params)]
+    fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
+    answers = [("", False)] * len(prompts)
+    for i, completion in zip(fitting, engine.generate([prompts[i] for i in fitting], params), strict=True):
+        answers[i] = (completion.text.strip(), completion.finish_reason == "stop")
+    return answers
 
 
 def sft_samples(engine: Engine, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int) -> list[list[int]]:

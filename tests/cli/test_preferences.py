@@ -1,0 +1,94 @@
+"""Transcripts of the commands of stage three: the log of preferences, comparisons, versions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from firstwords import home
+from firstwords.preferences.store import PreferenceStore
+
+ROWS = [
+    {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"},
+    {"prompt": "Bye", "chosen": "Goodbye!", "rejected": "Goodbye!"},
+    {"prompt": "Who?", "chosen": "Pip.", "rejected": "Guess."},
+]
+
+
+@pytest.fixture
+def own_home(_built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home with the tiny model, to write into."""
+    shutil.copytree(_built_home, tmp_path / "home")
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    code, _, err = firstwords("preferences", "import", source, "--model", "pip")
+    assert code == 0 and "added 2 preferences; left out 1 rows" in err
+    assert "in.jsonl:2: the two answers are equal" in err
+    assert firstwords("preferences", "add", "--prompt", "Why?", "--chosen", "So.", "--rejected", "No.")[0] == 0
+    code, out, _ = firstwords("preferences", "stats", "--json")
+    assert code == 0 and json.loads(out)["usable"] == 3 and json.loads(out)["verdicts"]["left"] == 3
+    code, out, _ = firstwords("preferences", "list", "--limit", "1")
+    assert "Why?" in out and "Hi" not in out
+    assert firstwords("preferences", "export", target, "--plain", "--model", "pip")[0] == 0
+    back = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert back == [ROWS[0], ROWS[2]]
+
+
+def test_a_version_against_itself_by_the_truth(firstwords, own_home: Path) -> None:
+    code, out, _ = firstwords("compare", "pip/sft", "pip/sft", "--limit", "12", "--json")
+    result = json.loads(out)
+    assert code == 0 and result["n"] == 12 == result["wins"] + result["ties"] + result["losses"]
+    assert result["verdict"] == "not yet shown" and result["low"] <= 0.5 <= result["high"]
+    assert {"win_rate", "more_needed", "length_controlled", "order_consistency", "judge"} <= result.keys()
+
+
+def test_a_person_judges_blindly_and_the_log_keeps_it(spawn, own_home: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("What is it?\nWho are you?\nIs it blue?\nWhere is the cat?\n", encoding="utf-8")
+    words = ("compare", "pip/sft", "pip/base", "--judge", "human", "--prompts", prompts, "--max-tokens", "12")
+    done = spawn(*words, "--json", text="l\nx\nr\nt\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["n"] == 3 and result["ties"] == 1
+    said = PreferenceStore(own_home / "firstwords.db").all()
+    assert [j.verdict for j in said] == ["left", "right", "tie"] and said[0].model == "pip"
+    assert "pip/base" not in done.stderr and "pip/sft" not in done.stderr
+
+
+def test_promote_and_rollback(firstwords, own_home: Path) -> None:
+    assert home.promoted("pip") == "sft"
+    code, _, err = firstwords("rollback", "pip")
+    assert code == 0 and home.promoted("pip") == "base" and "pip now means pip/base" in err
+    code, _, err = firstwords("rollback", "pip")
+    assert code == 2 and "no version before base" in err
+    assert firstwords("promote", "pip", "sft")[0] == 0 and home.promoted("pip") == "sft"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("preferences", "export", "x.jsonl"), "holds no preference"),
+        (("preferences", "import", "none.jsonl"), "does not exist"),
+        (("preferences", "add", "--prompt", "Hi", "--chosen", "a", "--rejected", "a"), "equal"),
+        (("preferences",), "needs one of these words"),
+        (("compare", "pip/sft", "pip/rlhf-9"), "no stage rlhf-9"),
+        (("compare", "pip/sft", "pip/base", "--judge", "coin"), "--judge is coin"),
+        (("compare", "pip/sft", "pip/base", "--prompts", "x"), "needs --judge human"),
+        (("promote", "pip", "rlhf-9"), "no stage rlhf-9"),
+        (("rollback", "nobody"), "no model nobody"),
+        (("align", "pip", "--method", "magic"), "--method is magic"),
+        (("align", "pip"), "no preference in log"),
+    ],
+)
+def test_mistakes_get_one_sentence(firstwords, own_home: Path, words: tuple[str, ...], sentence: str) -> None:
+    code, out, err = firstwords(*words)
+    assert code == 2 and out == ""
+    assert sentence in err and "Traceback" not in err and err.count("firstwords: ") == 1
