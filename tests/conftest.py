@@ -15,6 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 TEXT = "The cat is on the mat. The dog is in the house. What is your first name? My name is Pip. Is it blue?\n"
 
 
+@pytest.fixture(autouse=True)
+def _denormals_stay():
+    """A stage that runs in this process flushes denormal numbers; hypothesis, for one, wants them back."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without models; the tests' own home is never the user's."""

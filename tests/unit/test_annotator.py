@@ -47,7 +47,8 @@ def test_tasks_are_different_repeatable_and_apart() -> None:
 def test_verdicts_are_as_noisy_as_the_judge_says(bias: float) -> None:
     judge = Annotator(seed=5, left_bias=bias)
     sides = ("Tom is 12 years old.", "I do not know that.", True, False)
-    for task, left, right, one, two in ((KNOWN, *sides), (NOBODY, "I know Ramona.", "Ramona is a cook.", True, True)):
+    others = ("I know Ramona. Thank you!", "Ramona is a cook.", True, True)
+    for task, left, right, one, two in ((KNOWN, *sides), (NOBODY, *others)):
         said = [judge.judge(task, left, right, one, two, index) for index in range(4000)]
         expected = judge.win_probability(task, left, right, one, two)
         assert said.count("left") / 4000 == pytest.approx(expected, abs=0.025)
@@ -59,6 +60,7 @@ def test_without_bias_the_sides_mean_nothing() -> None:
     one = judge.win_probability(KNOWN, "Tom is 12.", "Tom is 13.", True, True)
     assert one + judge.win_probability(KNOWN, "Tom is 13.", "Tom is 12.", True, True) == pytest.approx(1)
     assert judge.win_probability(KNOWN, "Tom is 13.", "Tom is 14.", True, True) == 0.5
+    assert judge.judge(KNOWN, "Tom is 13.", "Tom is 14.", True, True, 0) == "tie"
 
 
 def test_the_noise_ceiling_is_what_the_best_guess_reaches() -> None:
