@@ -36,7 +36,7 @@ from firstwords.train.run import Pace, Run, check_flags, started_with, write_jso
 from firstwords.train.versions import next_stage, sft_dir, unfinished
 from firstwords.train.watch import card, say
 
-RATE = 1e-4  # AdamW, all parameters; swept on the built-in world (docs/LOG.md)
+RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
 HELDOUT_SHARE = 0.2  # of the prompts
 LOOKS = 10  # at the held-out pairs, in a run

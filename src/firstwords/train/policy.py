@@ -45,7 +45,7 @@ from firstwords.train.run import Pace, Run, started_with, write_json
 from firstwords.train.versions import next_stage, sft_dir, unfinished
 from firstwords.train.watch import card, say
 
-RATE = 3e-4  # AdamW, all parameters; swept on the built-in world (docs/LOG.md)
+RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
 MICRO_TOKENS = 8192  # of one forward and backward pass
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
 GOLD_TASKS = 128  # answered for each look at the gold reward

@@ -37,9 +37,9 @@ from firstwords.train.run import Pace, Run, check_flags, started_with, write_jso
 from firstwords.train.versions import sft_dir
 from firstwords.train.watch import card, say
 
-EPOCHS = 2.0  # readings of the pairs; more are learned by heart (docs/LOG.md)
+EPOCHS = 2.0  # readings of the pairs; a first choice, not swept yet
 HELDOUT_SHARE = 0.2  # of the prompts
-RATE = 5e-4  # AdamW, all parameters; swept on the built-in world (docs/LOG.md)
+RATE = 5e-4  # AdamW, all parameters; a first choice, not swept yet
 
 
 @dataclass
