@@ -15,9 +15,12 @@ from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.preferences.formats import read_preferences
+from firstwords.preferences.store import PreferenceStore, import_preferences
 from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import dpo, reward, rloo
+from firstwords.train import align, dpo, reward, rloo
+from firstwords.train.align import Align
 from firstwords.train.dpo import Dpo
 from firstwords.train.reward import Reward
 from firstwords.train.reward_model import answer_ids, load_reward_model
@@ -165,6 +168,14 @@ def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
     learn_rewards(pip)
     with pytest.raises(UserError, match="no run of pip to resume"):
         rloo.main(policy_config(pip, resume=True))
+
+
+def test_what_a_person_judged_is_what_is_practised_on(pip: Path) -> None:
+    store = PreferenceStore()
+    import_preferences(store, list(read_preferences([pip])), "pip")
+    align.main(Align("pip", steps=2))  # --preferences log is the default
+    assert home.stages("pip") == ["sft", "rlhf-1"] and home.promoted("pip") == "sft"
+    assert read_card(home.stage_dir("pip", "rlhf-1"))["data"]["prompts"] == ["log"]
 
 
 def test_sampler_and_trainer_are_compared_in_every_run(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import torch
 from firstwords.engine.engine import Engine
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
-from firstwords.train.rollout import check_sampler, chosen_logits, chosen_logprobs, sample_rollouts
+from firstwords.train.losses import token_logprobs
+from firstwords.train.rollout import check_sampler, chosen_logits, sample_rollouts
 
 V = 7
 STOP = 6
@@ -34,7 +35,7 @@ def tiny_model(seed: int = 0) -> Transformer:
 def trainer_logprobs(model: Transformer, rollouts) -> torch.Tensor:
     mask_BT = torch.from_numpy(rollouts.mask_BT)
     logits_NV = chosen_logits(model, torch.from_numpy(rollouts.ids_BT), mask_BT)
-    return chosen_logprobs(logits_NV, torch.from_numpy(rollouts.targets_BT)[mask_BT])
+    return token_logprobs(logits_NV, torch.from_numpy(rollouts.targets_BT)[mask_BT])
 
 
 @pytest.fixture
@@ -92,6 +93,6 @@ def test_probabilities_of_all_completions_sum_to_one() -> None:
     ids_BT = torch.tensor(rows)
     mask_BT = torch.zeros(len(rows), 4, dtype=torch.bool)
     mask_BT[:, 1:] = True
-    logprobs_N = chosen_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
+    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
     total = logprobs_N.view(-1, 3).double().sum(1).exp().sum()
     np.testing.assert_allclose(float(total), 1.0, atol=1e-5)

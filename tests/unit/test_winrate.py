@@ -16,9 +16,9 @@ from firstwords.eval.winrate import (
     length_controlled,
     order_consistency,
     pairs_needed,
-    wilson,
     win_rate,
 )
+from firstwords.world.exam import wilson
 
 
 def rows(outcomes, samples: int = 1) -> list[Comparison]:
@@ -59,7 +59,7 @@ def test_the_planners_figures() -> None:
 @pytest.mark.parametrize("true_rate", [0.5, 0.7])
 def test_wilson_covers(true_rate: float) -> None:
     wins = np.random.default_rng(1).binomial(100, true_rate, 2000)
-    covered = [low <= true_rate <= high for low, high in (wilson(w / 100, 100) for w in wins)]
+    covered = [low <= true_rate <= high for low, high in (wilson(w, 100) for w in wins)]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
@@ -73,7 +73,7 @@ def test_the_bootstrap_covers_where_samples_of_a_prompt_are_alike_and_wilson_doe
         clusters = [[1.0] * w + [0.0] * (4 - w) for w in wins[number]]
         low, high = cluster_bootstrap(clusters, seed=number)
         covered += low <= 0.6 <= high
-        low, high = wilson(wins[number].sum() / 240, 240)
+        low, high = wilson(wins[number].sum(), 240)
         naive += low <= 0.6 <= high
     assert covered / sims >= 0.93
     assert naive / sims < 0.85

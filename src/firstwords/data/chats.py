@@ -21,7 +21,7 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import readers
-from firstwords.data.sources import SourceStats, from_path
+from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
 from firstwords.tokenizer.chat import Message
 
 _ROLES = {
@@ -44,10 +44,6 @@ _FORMS = (
 )
 
 
-class _UnusableError(Exception):
-    """Why a row gives no conversation."""
-
-
 def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[list[Message]]:
     """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, or `world` (endless).
 
@@ -65,38 +61,22 @@ def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None)
 
 
 def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
+    def parse(row: Any) -> list[Message]:
+        return parse_row(row, stats)
+
     if spec == "world":
         from firstwords.world.chats import conversations as world_conversations
 
         yield from world_conversations()
     elif spec.startswith("hf:"):
-        yield from _usable(readers.hub_rows(spec, stats)[0], stats, spec)
+        yield from usable(readers.hub_rows(spec, stats)[0], parse, stats, spec)
     else:
         path = Path(spec).expanduser()
         yield from from_path(
             path,
             readers.TABLE_SUFFIXES,
             stats,
-            lambda file: _usable(readers.file_rows(file, stats), stats, str(file)),
-        )
-
-
-def _usable(rows: Iterator[tuple[str, Any]], stats: SourceStats, source: str) -> Iterator[list[Message]]:
-    found = 0
-    first_problem = ""
-    for where, row in rows:
-        try:
-            chat = parse_row(row, stats)
-        except _UnusableError as problem:
-            stats.skipped_rows += 1
-            first_problem = first_problem or f"{where}: {problem}"
-            stats.note(f"{where}: {problem}")
-        else:
-            found += 1
-            yield chat
-    if not found:
-        raise UserError(
-            first_problem + ", and so with every row" if first_problem else f"{source} holds no rows"
+            lambda file: usable(readers.file_rows(file, stats), parse, stats, str(file)),
         )
 
 
@@ -106,7 +86,7 @@ def parse_row(row: Any, stats: SourceStats | None = None) -> list[Message]:
     if isinstance(row, list):
         return _clean(_from_list(row), stats)
     if not isinstance(row, dict):
-        raise _UnusableError(f"a row must be an object, not {type(row).__name__}")
+        raise UnusableRowError(f"a row must be an object, not {type(row).__name__}")
     for name in _LISTS:
         if isinstance(row.get(name), list):
             return _clean(_with_system(row, _from_list(row[name])), stats)
@@ -114,10 +94,10 @@ def parse_row(row: Any, stats: SourceStats | None = None) -> list[Message]:
         if row.get(ask) is not None and row.get(answer) is not None:
             return _clean(_with_system(row, _from_pair(row, ask, answer)), stats)
     if "chosen" in row and "rejected" in row:
-        raise _UnusableError(
+        raise UnusableRowError(
             "the row is a preference (chosen, rejected), not a chat: give the file to --preferences"
         )
-    raise _UnusableError(f"no chat in the columns {', '.join(map(str, row)) or '(none)'}; known are {_FORMS}")
+    raise UnusableRowError(f"no chat in the columns {', '.join(map(str, row)) or '(none)'}; known are {_FORMS}")
 
 
 def _with_system(row: dict[str, Any], messages: list[Message]) -> list[Message]:
@@ -131,11 +111,11 @@ def _from_list(turns: list[Any]) -> list[Message]:
     messages: list[Message] = []
     for turn in turns:
         if not isinstance(turn, dict):
-            raise _UnusableError("a message must be an object with role and content")
+            raise UnusableRowError("a message must be an object with role and content")
         name = turn.get("role", turn.get("from"))
         role = _ROLES.get(str(name).strip().lower())
         if role is None:
-            raise _UnusableError(f"a message has the role {name!r}; known are system, user and assistant")
+            raise UnusableRowError(f"a message has the role {name!r}; known are system, user and assistant")
         messages.append({"role": role, "content": _text(turn.get("content", turn.get("value")))})
     return messages
 
@@ -171,7 +151,7 @@ def _text(content: Any) -> str:
         return "".join(str(part.get("text", "")) for part in content)
     if isinstance(content, (int, float)):
         return str(content)
-    raise _UnusableError("a message holds something else than text")
+    raise UnusableRowError("a message holds something else than text")
 
 
 def _clean(messages: list[Message], stats: SourceStats | None) -> list[Message]:
@@ -191,7 +171,7 @@ def _clean(messages: list[Message], stats: SourceStats | None) -> list[Message]:
         chat.pop()
     if not chat:
         has_answer = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
-        raise _UnusableError(
+        raise UnusableRowError(
             "the chat has no user turn before its answer" if has_answer else "the chat has no assistant turn"
         )
     if stats is not None:

@@ -20,7 +20,7 @@ from firstwords.data.shards import TokenShards
 IGNORE = -100  # a target that is not learned, as in torch's cross-entropy
 
 
-class _EpochOrder:
+class EpochOrder:
     """Row numbers in an order that is new in every epoch and depends on (seed, epoch) only."""
 
     def __init__(self, num_rows: int, seed: int) -> None:
@@ -63,7 +63,7 @@ class PretrainRows:
                 "give more text or a shorter context"
             )
         self.skipped_per_epoch = self._ring - self.rows_per_epoch * context
-        self._order = _EpochOrder(self.rows_per_epoch, seed)
+        self._order = EpochOrder(self.rows_per_epoch, seed)
 
     def batch(self, step: int, batch_rows: int) -> tuple[np.ndarray, np.ndarray]:
         """(inputs_BT, targets_BT) of a step, int64; targets are the inputs one further. A pure function of
@@ -223,7 +223,7 @@ class ChatRows:
     def __init__(self, packed: PackedChats, seed: int) -> None:
         self._packed = packed
         self.rows_per_epoch = len(packed.inputs)
-        self._order = _EpochOrder(self.rows_per_epoch, seed)
+        self._order = EpochOrder(self.rows_per_epoch, seed)
 
     def batch(self, step: int, batch_rows: int) -> ChatBatch:
         """The batch of a step: a pure function of (seed, step)."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from firstwords.config import UserError
 
@@ -56,6 +56,32 @@ class SourceStats:
         skipped = ", ".join(f"{count:,} {name}" for name, count in left_out.items() if count)
         text = f"{self.documents:,} documents, {self.bytes / 1e6:,.1f} MB"
         return f"{text}; left out: {skipped}" if skipped else text
+
+
+class UnusableRowError(Exception):
+    """Why a row of a table is passed over."""
+
+
+def usable(
+    rows: Iterator[tuple[str, Any]], parse: Callable[[Any], T], stats: SourceStats, source: str
+) -> Iterator[T]:
+    """What `parse` makes of (place, row) pairs; rows it calls unusable are counted and the first few noted.
+
+    Raises UserError when no row of the source is usable, with the first reason.
+    """
+    found, first_problem = 0, ""
+    for where, row in rows:
+        try:
+            parsed = parse(row)
+        except UnusableRowError as problem:
+            stats.skipped_rows += 1
+            first_problem = first_problem or f"{where}: {problem}"
+            stats.note(f"{where}: {problem}")
+        else:
+            found += 1
+            yield parsed
+    if not found:
+        raise UserError(first_problem + ", and so with every row" if first_problem else f"{source} holds no rows")
 
 
 def documents(

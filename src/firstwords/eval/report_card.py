@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from firstwords.eval.winrate import MATCHED, wilson
+from firstwords.eval.winrate import MATCHED
+from firstwords.world.exam import wilson
 
 BINS = 10  # of the calibration table, equally wide in confidence from one half to one
 
@@ -88,7 +89,7 @@ def by_parts(value_n: np.ndarray, right_n: np.ndarray, parts: int) -> list[dict[
 def _rate(right_n: np.ndarray) -> dict[str, Any]:
     n = len(right_n)
     rate = float(np.mean(right_n)) if n else 0.5
-    low, high = wilson(rate, n) if n else (0.0, 1.0)
+    low, high = wilson(rate * n, n)
     return {"rate": rate, "low": low, "high": high, "n": n}
 
 

@@ -17,10 +17,10 @@ from statistics import NormalDist
 import numpy as np
 
 from firstwords.config import UserError
+from firstwords.world.exam import wilson
 
 LEVEL = 0.95
 RESAMPLES = 2000
-Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 MATCHED = 0.1  # lengths that differ by no more than this share are alike
 
 
@@ -62,19 +62,13 @@ def win_rate(comparisons: Sequence[Comparison], seed: int = 0) -> WinRate:
         by_prompt[c.prompt_key].append(c.outcome)
     rate, n = float(outcomes_n.mean()), len(outcomes_n)
     is_clustered = len(by_prompt) < n
-    low, high = cluster_bootstrap(list(by_prompt.values()), seed) if is_clustered else wilson(rate, n)
+    low, high = cluster_bootstrap(list(by_prompt.values()), seed) if is_clustered else wilson(rate * n, n)
     verdict = "better" if low > 0.5 else "worse" if high < 0.5 else "not yet shown"
     more = max(1, pairs_needed(rate) - n) if verdict == "not yet shown" and abs(rate - 0.5) > 1e-3 else None
     ties = int((outcomes_n == 0.5).sum())
     wins = int((outcomes_n > 0.5).sum())
     method = "bootstrap" if is_clustered else "wilson"
     return WinRate(wins, ties, n - wins - ties, n, len(by_prompt), rate, low, high, verdict, method, more)
-
-
-def wilson(rate: float, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a rate of n comparisons, ties counted half (which makes it a little too wide)."""
-    middle, spread = rate + Z * Z / (2 * n), Z * math.sqrt(rate * (1 - rate) / n + Z * Z / (4 * n * n))
-    return max(0.0, (middle - spread) / (1 + Z * Z / n)), min(1.0, (middle + spread) / (1 + Z * Z / n))
 
 
 def cluster_bootstrap(clusters: Sequence[Sequence[float]], seed: int = 0) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
-from firstwords.model.hub import fill_weights, read_json
+from firstwords.model.hub import fill_weights, read_config
 from firstwords.model.transformer import Linear, Transformer
 
 CAUSAL, SCALAR = "ForCausalLM", "ForSequenceClassification"
@@ -58,9 +58,7 @@ class ScalarModel(Transformer):
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
         """The score of each row at its last real token, fp32, (B,). Rows are padded on the right, with any id."""
-        hidden_BTD = self.hidden(ids_BT)
-        last_BD = hidden_BTD[torch.arange(len(ids_BT), device=ids_BT.device), lengths_B - 1]
-        return last_BD.float() @ self.score.weight[0].float()
+        return self.values(ids_BT)[torch.arange(len(ids_BT), device=ids_BT.device), lengths_B - 1]
 
     def hf_config(self) -> dict[str, Any]:
         """The dict of `config.json`."""
@@ -71,15 +69,13 @@ class ScalarModel(Transformer):
 
 def load_scalar_model(directory: str | Path, device: str = "cpu") -> ScalarModel:
     """Build the model of a directory of a saved ScalarModel. Raises UserError as `load_model` does."""
-    path = Path(directory) / "config.json"
-    try:
-        data = read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{directory} is not a model directory: it has no config.json") from None
-    architecture = (data.get("architectures") or ["?"])[0]
-    if not architecture.endswith(SCALAR):
-        raise UserError(f"{directory} holds {architecture}, which is not a reward model: name one that {SCALAR} fits")
-    config = ModelConfig.from_hf(data | {"architectures": [architecture.replace(SCALAR, CAUSAL)]})
-    model = ScalarModel(config).to(device)
+
+    def as_causal(data: dict[str, Any]) -> dict[str, Any]:
+        architecture = (data.get("architectures") or ["?"])[0]
+        if not architecture.endswith(SCALAR):
+            raise UserError(f"{directory} holds {architecture}, which is not a reward model: choose a {SCALAR}")
+        return data | {"architectures": [architecture.replace(SCALAR, CAUSAL)]}
+
+    model = ScalarModel(read_config(directory, as_causal)).to(device)
     fill_weights(dict(model.named_parameters()), Path(directory), ignored=("lm_head.weight",))
     return model

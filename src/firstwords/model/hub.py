@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,11 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 IGNORED_SUFFIXES = ("rotary_emb.inv_freq",)  # a buffer that old exporters saved
 
 
-def read_config(directory: str | Path) -> ModelConfig:
-    """The ModelConfig of a model directory. Raises UserError when there is none or it is damaged."""
+def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> ModelConfig:
+    """The ModelConfig of a model directory, after `change`. Raises UserError when there is none or it is damaged."""
     path = Path(directory) / "config.json"
     try:
-        return ModelConfig.from_hf(read_json(path))
+        return ModelConfig.from_hf(change(_read_json(path)))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory} is not a model directory: it has no config.json") from None
     except KeyError as error:
@@ -43,12 +44,12 @@ def read_config(directory: str | Path) -> ModelConfig:
 def read_card(directory: str | Path) -> dict[str, Any]:
     """`firstwords.json` of a model directory, or {} for a model made by other tools."""
     try:
-        return read_json(Path(directory) / "firstwords.json")
+        return _read_json(Path(directory) / "firstwords.json")
     except (OSError, UserError):
         return {}
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds an object. UserError when it is damaged or closed to us, OSError when it is not there."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +73,7 @@ def weight_files(directory: str | Path) -> list[Path]:
     directory = Path(directory)
     if not (directory / INDEX).exists():
         return [directory / WEIGHTS]
-    weight_map = read_json(directory / INDEX).get("weight_map")
+    weight_map = _read_json(directory / INDEX).get("weight_map")
     if not isinstance(weight_map, dict):
         raise UserError(f"{directory / INDEX} is damaged (it has no weight_map): copy it again from its source")
     return [directory / name for name in sorted(set(weight_map.values()))]

@@ -20,17 +20,13 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import readers
-from firstwords.data.sources import SourceStats, from_path
+from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
 from firstwords.preferences.records import Preference
 
 _TURN = re.compile(r"\n\n(Human|Assistant): ?")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 Messages = list[dict[str, str]]
-
-
-class _UnusableError(Exception):
-    """Why a row gives no preference."""
 
 
 def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[Preference]:
@@ -41,42 +37,28 @@ def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = No
     stats = stats if stats is not None else SourceStats()
     for spec in map(str, specs):
         if spec.startswith("hf:"):
-            found = _usable(readers.hub_rows(spec, stats)[0], stats, spec)
+            found = usable(readers.hub_rows(spec, stats)[0], parse_row, stats, spec)
         else:
             found = from_path(
                 Path(spec).expanduser(),
                 readers.TABLE_SUFFIXES,
                 stats,
-                lambda file: _usable(readers.file_rows(file, stats), stats, str(file)),
+                lambda file: usable(
+                    readers.file_rows(file, stats), lambda row: parse_row(row, file.name), stats, str(file)
+                ),
             )
         for preference in found:
             stats.documents += 1
             yield preference
 
 
-def _usable(rows: Iterator[tuple[str, Any]], stats: SourceStats, source: str) -> Iterator[Preference]:
-    found, first_problem = 0, ""
-    for where, row in rows:
-        try:
-            preference = parse_row(row, Path(source).name)
-        except _UnusableError as problem:
-            stats.skipped_rows += 1
-            first_problem = first_problem or f"{where}: {problem}"
-            stats.note(f"{where}: {problem}")
-        else:
-            found += 1
-            yield preference
-    if not found:
-        raise UserError(first_problem + ", and so with every row" if first_problem else f"{source} holds no rows")
-
-
 def parse_row(row: Any, source: str = "") -> Preference:
     """One row, whatever its form; raises an exception that says why if it is no usable preference."""
     if not isinstance(row, dict):
-        raise _UnusableError(f"a row must be an object, not {type(row).__name__}")
+        raise UnusableRowError(f"a row must be an object, not {type(row).__name__}")
     for name in ("chosen", "rejected"):
         if row.get(name) is None:
-            raise _UnusableError(f"a preference needs the column {name}")
+            raise UnusableRowError(f"a preference needs the column {name}")
     if isinstance(row["chosen"], list) or isinstance(row["rejected"], list):
         prompt, chosen, rejected = _conversational(row)
     elif isinstance(row["chosen"], str) and _TURN.match(row["chosen"]):
@@ -91,30 +73,30 @@ def parse_row(row: Any, source: str = "") -> Preference:
 
 def _check(prompt: Messages, chosen: str, rejected: str) -> None:
     if not prompt or prompt[-1]["role"] != "user":
-        raise _UnusableError("there is no prompt that ends with a user's turn")
+        raise UnusableRowError("there is no prompt that ends with a user's turn")
     if not all(message["content"] for message in prompt):
-        raise _UnusableError("a message of the prompt is empty")
+        raise UnusableRowError("a message of the prompt is empty")
     if not chosen or not rejected:
-        raise _UnusableError("one of the two answers is empty")
+        raise UnusableRowError("one of the two answers is empty")
     if chosen == rejected:
-        raise _UnusableError("the two answers are equal")
+        raise UnusableRowError("the two answers are equal")
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise _UnusableError(f"an answer must be text, not {type(value).__name__}")
+        raise UnusableRowError(f"an answer must be text, not {type(value).__name__}")
     return value.strip()
 
 
 def _messages(value: Any) -> Messages:
     if not isinstance(value, list):
-        raise _UnusableError("one answer is a list of messages and the other is not")
+        raise UnusableRowError("one answer is a list of messages and the other is not")
     found = []
     for message in value:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str):
-            raise _UnusableError("a message must be an object with role and content")
+            raise UnusableRowError("a message must be an object with role and content")
         if message.get("role") not in ("system", "user", "assistant"):
-            raise _UnusableError(f"a message has the role {message.get('role')!r}; known are system, user, assistant")
+            raise UnusableRowError(f"a message has the role {message.get('role')!r}; known are system, user, assistant")
         found.append({"role": message["role"], "content": message["content"].strip()})
     return found
 
@@ -131,7 +113,7 @@ def _conversational(row: dict[str, Any]) -> tuple[Messages, str, str]:
 
 def _one_answer(messages: Messages) -> str:
     if [message["role"] for message in messages] != ["assistant"]:
-        raise _UnusableError("after the prompt each side must be one turn of the assistant")
+        raise UnusableRowError("after the prompt each side must be one turn of the assistant")
     return messages[0]["content"]
 
 
@@ -141,17 +123,17 @@ def _transcripts(row: dict[str, Any]) -> tuple[Messages, str, str]:
         pieces = _TURN.split(_text_kept(row[name]))
         turns = [{"role": _ROLES[who], "content": what.strip()} for who, what in zip(pieces[1::2], pieces[2::2])]
         if not turns or turns[-1]["role"] != "assistant":
-            raise _UnusableError(f"the transcript {name} does not end with the assistant's turn")
+            raise UnusableRowError(f"the transcript {name} does not end with the assistant's turn")
         sides.append(turns)
     (chosen, rejected) = sides
     if chosen[:-1] != rejected[:-1]:
-        raise _UnusableError("the two transcripts differ before their last turn")
+        raise UnusableRowError("the two transcripts differ before their last turn")
     return chosen[:-1], chosen[-1]["content"], rejected[-1]["content"]
 
 
 def _text_kept(value: Any) -> str:
     if not isinstance(value, str):
-        raise _UnusableError(f"a transcript must be text, not {type(value).__name__}")
+        raise UnusableRowError(f"a transcript must be text, not {type(value).__name__}")
     return value
 
 
@@ -169,7 +151,7 @@ def _prompt(row: dict[str, Any]) -> Messages:
             if isinstance(extra, str) and extra.strip():
                 text = f"{text}\n\n{extra.strip()}"
             return [{"role": "user", "content": text}]
-    raise _UnusableError("a preference needs a prompt")
+    raise UnusableRowError("a preference needs a prompt")
 
 
 def write_jsonl(preferences: Iterable[Preference], path: Path, conversational: bool = True) -> int:

@@ -29,7 +29,6 @@ from firstwords.train.versions import next_stage
 from firstwords.train.watch import say
 
 METHODS = ("rloo", "dpo")
-REWARD_SHARE = 0.3  # of the time for the reward model
 COMPARE_SECONDS = 6.0
 
 
@@ -46,7 +45,7 @@ class Align:
     method: str = "rloo"
     """rloo (a reward model, then the policy's own answers) or dpo (the preferences alone)."""
     minutes: float = 3.0
-    """Time for everything."""
+    """Time for reward model, policy and comparison (rloo); dpo reads the pairs a fixed number of times."""
     steps: int = 0
     """Policy steps instead of the time (exactly repeatable)."""
     resume: bool = False
@@ -97,10 +96,10 @@ def main(config: Align) -> None:
         say(f"promoted: {config.name} now means {config.name}/{new.name}")
 
 
-def _shared(config: Align, minutes: float) -> dict[str, Any]:
+def _shared(config: Align) -> dict[str, Any]:
     return {
         "name": config.name, "seed": config.seed, "device": config.device, "threads": config.threads,
-        "minutes": minutes, "resume": config.resume,
+        "resume": config.resume,
     }  # fmt: skip
 
 
@@ -108,7 +107,7 @@ def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
     return dpo.main(
         dpo.Dpo(
             preferences=state["preferences"], pairs=config.pairs, steps=config.steps,
-            learning_rate=config.learning_rate, **_shared(config, config.minutes),
+            learning_rate=config.learning_rate, **_shared(config),
         )
     )  # fmt: skip
 
@@ -116,15 +115,13 @@ def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
 def _by_rloo(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
     if not state["reward"]:
         again = config.resume and (home.run_dir(config.name, "reward") / "config.json").exists()
-        shared = _shared(config, config.minutes * REWARD_SHARE) | {"resume": again}
+        shared = _shared(config) | {"resume": again}
         reward.main(reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared))
         state["reward"] = True
         write_json(directory / "align.json", state)
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
     again = config.resume and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists()
-    shared = _shared(config, max(left, 5.0) / 60) | {"resume": again}
+    shared = _shared(config) | {"resume": again, "minutes": max(left, 5.0) / 60}
     return rloo.main(
-        rloo.Rloo(
-            prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared
-        )
-    )  # fmt: skip
+        rloo.Rloo(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared)
+    )

@@ -10,31 +10,30 @@ the lowest loss on held-out pairs.
 
 from __future__ import annotations
 
-import shutil
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from firstwords import home
-from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.hub import load_model
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import gather
-from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.learner import Learner, adamw_config, prepare_process
+from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
 from firstwords.train.pairs import PairRows
 from firstwords.train.policy_losses import dpo_loss
-from firstwords.train.rollout import chosen_logits, chosen_logprobs
-from firstwords.train.run import Pace, Run, check_flags, started_with, write_json
-from firstwords.train.versions import next_stage, sft_dir, unfinished
-from firstwords.train.watch import card, say
+from firstwords.train.rollout import chosen_logits
+from firstwords.train.run import Pace, Run, check_flags
+from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.watch import say
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
@@ -60,8 +59,6 @@ class Dpo:
     """How often the pairs are read."""
     steps: int = 0
     """Stop after so many steps instead (0 = by --epochs)."""
-    minutes: float = 10.0
-    """Most time to take."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
@@ -84,15 +81,8 @@ def main(config: Dpo) -> Path:
     started = time.perf_counter()
 
     # 1) the policy, the reference and the pairs
-    stage = unfinished(config.name) if config.resume else next_stage(config.name)
-    directory, sft = home.run_dir(config.name, stage), sft_dir(config.name)
-    if config.resume:
-        config = started_with(config, directory, config.name)
-    parent = home.resolve(config.name)
-    if not config.resume:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        write_json(directory / "config.json", asdict(config))
+    sft = sft_dir(config.name)
+    config, directory, parent = open_version(config)
     prepare_process(config.threads)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
@@ -104,27 +94,32 @@ def main(config: Dpo) -> Path:
     say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {rows.left_out} too long")
 
     # 2) what teaches it
-    rate = RATE * config.learning_rate
-    optim = OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate, clip=1.0)
-    learner = Learner(model, optim, device)
+    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
-    run = Run(directory, learner, pace, stage, model.config.flops_per_token(64), None, config.save_every_steps)
+    run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
 
     # 3) the chosen answer's ratio above the rejected one's
     with run:
-        keep_best(run, unseen, directory)
+        keep_best(run, unseen)
         while not run.done:
             batch = rows.batch(run.step)
             metrics = learner.forward_backward([batch], pair_loss)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
             if run.step % max(1, steps // LOOKS) == 0:
-                keep_best(run, unseen, directory)
-        keep_best(run, unseen, directory)
+                keep_best(run, unseen)
+        keep_best(run, unseen)
 
     # 4) the best weights on held-out pairs
-    return _finish(config, run, model, tokenizer, parent, sft, len(judged.preferences), started)
+    restore_weights(run)
+    data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
+    metrics = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
+    say(
+        f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
+        f"loss {run.state['best']:.4f} on held-out pairs (0.6931 before; {run.state['accuracy']:.1%} of them right)"
+    )
+    return save_version(config, run, model, tokenizer, parent, data, metrics)
 
 
 class DpoRows(PairRows):
@@ -135,87 +130,64 @@ class DpoRows(PairRows):
         self.config = config
         self.ref_logprobs = np.zeros((len(self.pairs), 2), dtype=np.float32)
         with torch.no_grad():
-            for index in range(len(self.pairs)):
-                batch = {key: torch.from_numpy(value) for key, value in PairRows.take(self, [index]).items()}
-                self.ref_logprobs[index] = answer_logprobs(reference, batch).cpu().numpy()
+            for start in range(0, len(self.pairs), self.batch_pairs):
+                indices = range(start, min(start + self.batch_pairs, len(self.pairs)))
+                logprobs = answer_logprobs(reference, on_device(reference, super().take(indices)))
+                self.ref_logprobs[indices] = logprobs.view(2, -1).T.cpu().numpy()
 
-    def take(self, indices: list[int]) -> dict[str, np.ndarray]:
+    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
         """A batch of these pairs; see `PairRows.take`."""
         ref = self.ref_logprobs[indices]
         settings = np.array([self.config.beta, self.config.variant == "ipo"], dtype=np.float32)
         return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]]), "settings": settings}
 
 
+def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """A batch as tensors where the model is."""
+    return {key: torch.from_numpy(value).to(model.head_weight.device) for key, value in batch.items()}
+
+
 def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
     """Summed log-probability of each row's answer, stop token included, (2P,)."""
     mask_BT, ids_BT = batch["mask"], batch["inputs"]
-    logprobs_N = chosen_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
+    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
     rows_N = mask_BT.nonzero()[:, 0]
     return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)
 
 
-def pair_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-    """Summed DPO (or IPO) loss of a batch whose first half of rows are the chosen answers of its second half."""
-    chosen_P, rejected_P = answer_logprobs(model, batch).chunk(2)
-    ref_chosen_P, ref_rejected_P = batch["ref"].chunk(2)
+def pair_losses(logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """DPO's (or IPO's) loss of each pair, (P,); the first half of the rows are the second half's chosen answers."""
     beta, is_ipo = batch["settings"].tolist()
     lengths = batch["mask"].sum(1).chunk(2)
     loss_P, _, _ = dpo_loss(
-        chosen_P, rejected_P, ref_chosen_P, ref_rejected_P, beta, "ipo" if is_ipo else "sigmoid",
+        *logprobs_2P.chunk(2), *batch["ref"].chunk(2), beta, "ipo" if is_ipo else "sigmoid",
         chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=bool(is_ipo),
     )  # fmt: skip
-    return loss_P.sum()
+    return loss_P
 
 
-def keep_best(run: Run, unseen: DpoRows, directory: Path) -> None:
+def pair_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed loss of a batch of pairs."""
+    return pair_losses(answer_logprobs(model, batch), batch).sum()
+
+
+@torch.no_grad()
+def keep_best(run: Run, unseen: DpoRows) -> None:
     """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
-    model, total, right, drift = run.learner.model, 0.0, 0.0, 0.0
-    with torch.no_grad():
-        for start in range(0, len(unseen.pairs), unseen.batch_pairs):
-            indices = list(range(start, min(start + unseen.batch_pairs, len(unseen.pairs))))
-            device = model.head_weight.device
-            batch = {key: torch.from_numpy(value).to(device) for key, value in unseen.take(indices).items()}
-            total += float(pair_loss(model, batch))
-            gains_P = (answer_logprobs(model, batch) - batch["ref"]).chunk(2)
-            right += float((gains_P[0] > gains_P[1]).sum())
-            drift += float(gains_P[0].sum())
-    count = len(unseen.pairs)
-    loss = total / count
-    run.log.log("eval", run.step, loss=loss, accuracy=right / count, chosen_drift=drift / count)
-    if loss < run.state.get("best", float("inf")):
-        run.state |= {"best": loss, "best_step": run.step, "accuracy": right / count, "chosen_drift": drift / count}
-        aside = directory / ".best.safetensors"
-        save_file({name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}, aside)
-        aside.replace(directory / "best.safetensors")
+    model, losses, gains = run.learner.model, [], []
+    for start in range(0, len(unseen.pairs), unseen.batch_pairs):
+        batch = on_device(model, unseen.take(range(start, min(start + unseen.batch_pairs, len(unseen.pairs)))))
+        logprobs_2P = answer_logprobs(model, batch)
+        losses.append(pair_losses(logprobs_2P, batch))
+        gains.append((logprobs_2P - batch["ref"]).view(2, -1))
+    chosen_P, rejected_P = torch.cat(gains, dim=1)
+    found = {
+        "loss": float(torch.cat(losses).mean()),
+        "accuracy": float((chosen_P > rejected_P).float().mean()),
+        "chosen_drift": float(chosen_P.mean()),
+    }
+    run.log.log("eval", run.step, **found)
+    if found["loss"] < run.state.get("best", float("inf")):
+        run.state |= {"best": found["loss"], "best_step": run.step} | found
+        keep_weights(run)
     run.pause()
-
-
-def _finish(
-    config: Dpo,
-    run: Run,
-    model: Transformer,
-    tokenizer: Tokenizer,
-    parent: Path,
-    sft: Path,
-    num_preferences: int,
-    started: float,
-) -> Path:
-    with torch.no_grad():
-        for name, tensor in load_file(run.directory / "best.safetensors").items():
-            model.get_parameter(name).copy_(tensor)
-    metrics = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
-    data = {"preferences": config.preferences, "num_preferences": num_preferences, "reference": weights_of(sft)}
-    details = card(run.stage, weights_of(parent), weights_hash(model), asdict(config), None, data, metrics)
-    target, kept = home.stage_dir(config.name, run.stage), home.promoted(config.name)
-    save_model(model, target, tokenizer, details)
-    home.set_promoted(config.name, kept)  # a new version counts only once it is shown to be better
-    say(
-        f"saved {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
-        f"loss {run.state['best']:.4f} on held-out pairs (0.6931 before; {run.state['accuracy']:.1%} of them right)"
-    )
-    return target
-
-
-def weights_of(directory: Path) -> str | None:
-    """The hash on a model's card."""
-    return read_card(directory).get("weights_sha256")

@@ -6,9 +6,8 @@ whole loop can be held against the truth (`preferences/annotator.py`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from firstwords.config import UserError
@@ -32,38 +31,40 @@ TRIES = 12  # tasks asked for each pair wanted: where both answers are the same 
 
 @dataclass
 class Judged:
-    """Preferences, samples of the sft model (ids of prompt and answer), and what is known of the judge."""
+    """Preferences, and what is known of the judge."""
 
     preferences: list[Preference]
-    samples: list[list[int]]
     probabilities: dict[tuple[str, str, str], float] | None = None  # (prompt key, chosen, rejected) -> P(chosen wins)
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int) -> Judged:
     """All preferences of the specs. Raises UserError when there is none, naming what was looked at."""
-    engine = Engine(policy, tokenizer, num_slots=SLOTS)
-    files = [spec for spec in specs if spec not in ("log", "world")]
-    found, stats = Judged([], []), SourceStats()
-    if files:
-        found.preferences += list(read_preferences(files, stats))
-        for note in stats.notes:
-            say(f"skipped: {note}")
-        say(f"read {len(found.preferences):,} preferences; left out {stats.skipped_rows} rows")
-    if "log" in specs:
-        found.preferences += PreferenceStore().preferences()
+    found = Judged(of_people(specs))
     if "world" in specs:
-        pairs, found.probabilities = judge_world(engine, tokenizer, num_pairs, seed)
+        engine = Engine(policy, tokenizer, num_slots=SLOTS)
+        pairs, probabilities = judge_world(engine, tokenizer, num_pairs, seed)
+        if not found.preferences:  # of people nobody knows it
+            found.probabilities = probabilities
         found.preferences += pairs
-        if files or "log" in specs:
-            found.probabilities = None  # of people nobody knows it
     if not found.preferences:
         raise UserError(
-            f"there is no preference in {', '.join(specs)}: judge some pairs with `firstwords teach`, "
-            "name a file, or take --preferences world"
+            f"there is no preference in {', '.join(specs)}: judge some pairs with `firstwords compare "
+            "--judge human`, name a file, or take --preferences world"
         )
-    found.counts = dict(Counter(p.source for p in found.preferences))
-    found.samples = sft_samples(engine, tokenizer, found.preferences, seed)
+    return found
+
+
+def of_people(specs: Sequence[str]) -> list[Preference]:
+    """The preferences of files and of the log, without those of the built-in judge."""
+    found: list[Preference] = []
+    if files := [spec for spec in specs if spec not in ("log", "world")]:
+        stats = SourceStats()
+        found += read_preferences(files, stats)
+        for note in stats.notes:
+            say(f"skipped: {note}")
+        say(f"read {len(found):,} preferences; left out {stats.skipped_rows} rows")
+    if "log" in specs:
+        found += PreferenceStore().preferences()
     return found
 
 
@@ -119,8 +120,11 @@ def sample(
     return answers
 
 
-def sft_samples(engine: Engine, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int) -> list[list[int]]:
+def sft_samples(
+    policy: Transformer, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int
+) -> list[list[int]]:
     """One sampled answer to each of up to NORMALISING_PROMPTS different prompts, as ids with the prompt."""
+    engine = Engine(policy, tokenizer, num_slots=SLOTS)
     by_prompt = {p.prompt_key: p.prompt for p in preferences}
     prompts = [prompt_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
     prompts = [prompt for prompt in prompts if len(prompt) < engine.max_length]

@@ -64,6 +64,11 @@ def optim_config(chosen: Plan) -> OptimConfig:
     )
 
 
+def adamw_config(rate: float) -> OptimConfig:
+    """AdamW with one rate for everything: what stage three, with its noisy gradients, takes."""
+    return OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate)
+
+
 class Learner:
     """A model, its optimizers and the count of steps that were skipped because a number was not finite."""
 

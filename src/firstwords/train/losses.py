@@ -79,5 +79,5 @@ def next_token_loss(model, batch: dict[str, Tensor]) -> Tensor:
 
 
 def token_logprobs(logits_BTV: Tensor, ids_BT: Tensor) -> Tensor:
-    """log softmax(logits)[id] of each token, (B, T), in nats."""
-    return -F.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT.flatten(), reduction="none").view_as(ids_BT)
+    """log softmax(logits)[id] of each token, (B, T), in nats. Any number of leading axes will do."""
+    return -F.cross_entropy(logits_BTV.flatten(0, -2).float(), ids_BT.flatten(), reduction="none").view_as(ids_BT)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from firstwords.config import UserError
+from firstwords.data.packing import EpochOrder
 from firstwords.preferences.records import Preference
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.reward_model import answer_ids, padded, prompt_ids
@@ -20,10 +21,11 @@ class PairRows:
     def __init__(self, pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int, seed: int) -> None:
         encoded = [(*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in pairs]
         self.pairs = [row for row in encoded if max(len(row[0]), len(row[1])) <= limit]
-        self.left_out, self.seed = len(encoded) - len(self.pairs), seed
+        self.left_out = len(encoded) - len(self.pairs)
         if not self.pairs:
             raise UserError(f"no pair of answers fits into this model's context of {limit} tokens: give shorter ones")
         self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
+        self._order = EpochOrder(len(self.pairs), seed)
 
     @property
     def mean_length(self) -> int:
@@ -31,10 +33,8 @@ class PairRows:
 
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """The pairs of a step."""
-        count = len(self.pairs)
-        places = range(step * self.batch_pairs, (step + 1) * self.batch_pairs)
-        orders = {p // count: np.random.default_rng((self.seed, p // count)).permutation(count) for p in places}
-        return self.take([int(orders[p // count][p % count]) for p in places])
+        _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
+        return self.take(indices)
 
     def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
         """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is

@@ -10,40 +10,38 @@ Axes: B answers, T places, N chosen tokens, V vocabulary.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.chats import conversations
-from firstwords.data.packing import ChatRows, pack_chats
+from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.engine.engine import Engine
-from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.hub import load_model, read_card
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Task, tasks, true_reward
-from firstwords.preferences.formats import read_preferences
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.judged import of_people
 from firstwords.train.judged import sample as sample_answers
-from firstwords.train.learner import Learner, OptimConfig, prepare_process
-from firstwords.train.losses import next_token_loss
+from firstwords.train.learner import Learner, adamw_config, prepare_process
+from firstwords.train.losses import next_token_loss, token_logprobs
 from firstwords.train.machine import usable_device
 from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
-from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, chosen_logprobs, sample_rollouts
-from firstwords.train.run import Pace, Run, started_with, write_json
-from firstwords.train.versions import next_stage, sft_dir, unfinished
-from firstwords.train.watch import card, say
+from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, sample_rollouts
+from firstwords.train.run import Pace, Run
+from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.watch import say
 
 RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
 MICRO_TOKENS = 8192  # of one forward and backward pass
@@ -62,8 +60,6 @@ class Policy:
     """A policy in training with all it needs."""
 
     config: Any
-    stage: str
-    directory: Path
     parent: Path
     model: Transformer
     reference: Transformer
@@ -73,6 +69,7 @@ class Policy:
     engine: Engine
     run: Run
     prompts: list[list[int]]
+    order: EpochOrder
     gold: list[Task]
     rehearsal: ChatRows | None
     kl: AdaptiveKL
@@ -82,10 +79,9 @@ class Policy:
         if "kl" in self.run.state:  # of a run that resumes
             self.kl.load_state_dict(self.run.state["kl"])
         self.engine.refresh()
-        config, count = self.config, len(self.prompts)
-        places = np.arange(step * config.step_prompts, (step + 1) * config.step_prompts)
-        order = {int(e): np.random.default_rng((config.seed, int(e))).permutation(count) for e in places // count}
-        chosen = [self.prompts[order[int(place) // count][place % count]] for place in places]
+        config = self.config
+        _, indices = self.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
+        chosen = [self.prompts[index] for index in indices]
         return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
@@ -103,7 +99,7 @@ class Policy:
         ref_logits_NV = chosen_logits(self.reference, ids_BT, mask_BT)
         targets_N = torch.from_numpy(rollouts.targets_BT).to(device)[mask_BT]
         sampled_N = torch.from_numpy(rollouts.sampler_logprobs_BT).to(device)[mask_BT]
-        check_sampler(sampled_N, chosen_logprobs(logits_NV, targets_N))
+        check_sampler(sampled_N, token_logprobs(logits_NV, targets_N))
         kl_BT = np.zeros(rollouts.mask_BT.shape)
         kl_BT[rollouts.mask_BT] = exact_kl(logits_NV[None], ref_logits_NV[None])[0].double().cpu().numpy()
         return ref_logits_NV.cpu(), kl_BT, float(entropy(logits_NV[None]).mean())
@@ -126,11 +122,8 @@ class Policy:
         share = self.config.sft_share
         if self.rehearsal is None or share == 0:
             return
-        names = ("inputs", "targets", "positions", "segments")
-        arrays = (a.astype(np.int64) for a in self.rehearsal.batch(step, REHEARSAL_ROWS))
-        self.learner.forward_backward(
-            [dict(zip(names, arrays, strict=True))], lambda model, batch: share * next_token_loss(model, batch)
-        )
+        batch = self.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
+        self.learner.forward_backward([batch], lambda model, batch: share * next_token_loss(model, batch))
 
     def finish_step(self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray) -> None:
         """Log the step, let beta follow its target, look at the gold reward when that is due."""
@@ -160,10 +153,7 @@ class Policy:
         self.run.progress.sample(self.run.step, f"reward {shown:+.2f}  {question} -> ", rollouts.texts[row])
         if shown > self.run.state.get("best", float("-inf")):
             self.run.state |= {"best": shown, "best_step": self.run.step}
-            state = {name: p.detach().cpu().contiguous() for name, p in self.model.named_parameters()}
-            aside = self.directory / ".best.safetensors"
-            save_file(state, aside)
-            aside.replace(self.directory / "best.safetensors")
+            keep_weights(self.run)
         self.run.pause()
 
     def gold_reward(self) -> float | None:
@@ -180,43 +170,30 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     runs = home.run_dir(config.name)
     if not home.is_model(runs / "reward" / "model"):
         raise UserError(f"{config.name} has no reward model: make one first with firstwords reward {config.name}")
-    if config.resume:
-        stage = unfinished(config.name)
-        config = started_with(config, runs / stage, config.name)
-        parent = Path((runs / stage / "parent").read_text(encoding="utf-8"))
-    else:
-        stage, parent = next_stage(config.name), home.resolve(config.name)
-        shutil.rmtree(runs / stage, ignore_errors=True)
-        (runs / stage).mkdir(parents=True)
-        write_json(runs / stage / "config.json", asdict(config))
-        (runs / stage / "parent").write_text(str(parent), encoding="utf-8")
+    config, directory, parent = open_version(config)
     prepare_process(config.threads)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
     reward = load_reward_model(runs / "reward" / "model", device)
-    rate = RATE * config.learning_rate
-    learner = Learner(
-        model, OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate, clip=1.0), device
-    )
+    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     prompts, gold = prompts_of(config, tokenizer, model.config.max_position_embeddings)
-    rehearsal = rehearsal_rows(config, parent, tokenizer)
+    rehearsal = rehearsal_rows(config, tokenizer)
     seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
-    run = Run(runs / stage, learner, pace, stage, flops, None, config.save_every_steps)
+    run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps)
     say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers a step")
     return Policy(
-        config, stage, runs / stage, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
-        Engine(model, tokenizer, num_slots=64), run, prompts, gold, rehearsal,
+        config, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
+        Engine(model, tokenizer, num_slots=64), run, prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal,
         AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
     )  # fmt: skip
 
 
 def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task]]:
     """(prompts to practise on, as ids; gold tasks, where the truth is known)."""
-    files = [spec for spec in config.prompts if spec != "world"]
-    found = [prompt_ids(tokenizer, p.prompt) for p in read_preferences(files, SourceStats())] if files else []
+    found = [prompt_ids(tokenizer, p.prompt) for p in of_people(config.prompts)]
     gold: list[Task] = []
     if "world" in config.prompts:
         found += [prompt_ids(tokenizer, task.messages) for task in tasks(config.seed, NUM_TASKS, "train")]
@@ -228,7 +205,7 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
     return fitting, gold
 
 
-def rehearsal_rows(config: Any, parent: Path, tokenizer: Tokenizer) -> ChatRows | None:
+def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
     """Rows of the chats of stage two, read again; None where those are not known or not there any more."""
     if config.sft_share == 0:
         return None
@@ -266,23 +243,14 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
 
 def finish(policy: Policy, started: float) -> Path:
     """Put back the weights of the gold peak, measure the baseline, save rlhf-N. Does not promote it."""
-    best = policy.directory / "best.safetensors"
-    with torch.no_grad():
-        for name, tensor in load_file(best).items():
-            policy.model.get_parameter(name).copy_(tensor)
+    restore_weights(policy.run)
     baseline = best_of_n(policy)
     run, config = policy.run, policy.config
     metrics = {
         "gold": run.state.get("best"), "best_step": run.state.get("best_step"), "steps": run.step,
         "best_of_n_gold": baseline, "seconds": time.perf_counter() - started,
     }  # fmt: skip
-    target = home.stage_dir(config.name, policy.stage)
     data = {"prompts": config.prompts, "reward_model": policy.reward.hash, "reference": "sft"}
-    parent = read_card(policy.parent).get("weights_sha256")
-    details = card(policy.stage, parent, weights_hash(policy.model), asdict(config), None, data, metrics)
-    kept = home.promoted(config.name)
-    save_model(policy.model, target, policy.tokenizer, details)
-    home.set_promoted(config.name, kept)  # a new version counts only once it is shown to be better
-    say(f"saved {config.name}/{policy.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
+    say(f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
         f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items()))  # fmt: skip
-    return target
+    return save_version(config, run, policy.model, policy.tokenizer, policy.parent, data, metrics)

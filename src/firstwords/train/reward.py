@@ -10,8 +10,8 @@ card on held-out preferences says what it has learned, beside a ruler that knows
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,13 +27,13 @@ from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.judged import Judged, gather
-from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.judged import Judged, gather, sft_samples
+from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.pairs import PairRows, pair_ids
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import RewardModel
-from firstwords.train.run import Pace, Run, check_flags, started_with, write_json
+from firstwords.train.run import Pace, Run, check_flags, open_folder
 from firstwords.train.versions import sft_dir
 from firstwords.train.watch import card, say
 
@@ -56,8 +56,6 @@ class Reward:
     """How often the pairs are read."""
     steps: int = 0
     """Stop after so many steps instead (0 = by --epochs)."""
-    minutes: float = 10.0
-    """Most time to take."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
@@ -80,12 +78,7 @@ def main(config: Reward) -> Path:
     started = time.perf_counter()
     directory = home.run_dir(config.name, "reward")
     sft = sft_dir(config.name)
-    if config.resume:
-        config = started_with(config, directory, config.name)
-    else:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True, exist_ok=True)
-        write_json(directory / "config.json", asdict(config))
+    config = open_folder(config, directory)
     prepare_process(config.threads)
 
     # 1) the preferences, and what they are judged against
@@ -98,9 +91,7 @@ def main(config: Reward) -> Path:
 
     # 2) a scalar head on the sft model
     model = ScalarModel.from_policy(policy, config.seed)
-    rate = RATE * config.learning_rate
-    optim = OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate, clip=1.0)
-    learner = Learner(model, optim, device)
+    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
 
@@ -113,7 +104,9 @@ def main(config: Reward) -> Path:
             run.finish_step(metrics)
 
     # 4) normalise, freeze, measure, save
-    return _finish(config, run, model, tokenizer, judged, heldout, sft, started)
+    reward_model = RewardModel(model, tokenizer)
+    reward_model.normalise_on(sft_samples(policy, tokenizer, judged.preferences, config.seed))
+    return _finish(config, run, reward_model, judged, heldout, sft, started)
 
 
 def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
@@ -122,12 +115,10 @@ def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
     return bradley_terry_loss(chosen_P, rejected_P, batch["margins"]) * len(chosen_P)
 
 
-def examine(
-    reward: RewardModel, heldout: Sequence[Preference], judged: Judged, tokenizer: Tokenizer
-) -> dict[str, Any]:
+def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) -> dict[str, Any]:
     """The report card of a reward model on held-out preferences."""
     limit = reward.model.config.max_position_embeddings
-    fitting = [(p, ids) for p in heldout if max(map(len, ids := pair_ids(p, tokenizer))) <= limit]
+    fitting = [(p, ids) for p in heldout if max(map(len, ids := pair_ids(p, reward.tokenizer))) <= limit]
     if not fitting:
         return {}
     chosen = reward.score_ids([ids[0] for _, ids in fitting]) * reward.std
@@ -142,28 +133,23 @@ def examine(
 def _finish(
     config: Reward,
     run: Run,
-    model: ScalarModel,
-    tokenizer: Tokenizer,
+    reward: RewardModel,
     judged: Judged,
     heldout: list[Preference],
     sft: Path,
     started: float,
 ) -> Path:
-    reward = RewardModel(model, tokenizer)
-    reward.normalise_on(judged.samples or [side for p in heldout for side in pair_ids(p, tokenizer)])
-    report = examine(reward, heldout, judged, tokenizer)
+    report = examine(reward, heldout, judged)
     target = run.directory / "model"
     data = {
-        "preferences": config.preferences, "num_preferences": len(judged.preferences), "sources": judged.counts,
-        "mean": reward.mean, "std": reward.std,
+        "preferences": config.preferences, "num_preferences": len(judged.preferences),
+        "sources": dict(Counter(p.source for p in judged.preferences)), "mean": reward.mean, "std": reward.std,
     }  # fmt: skip
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
-    parent = read_card(sft).get("weights_sha256")
-    save_model(
-        model, target, tokenizer, card("reward", parent, weights_hash(model), asdict(config), None, data, metrics)
-    )
+    parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
+    details = card("reward", parent, weights, asdict(config), None, data, metrics)
+    save_model(reward.model, target, reward.tokenizer, details)
     if report:
         say(as_text(report))
     say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
     return target
-

@@ -21,9 +21,10 @@ import tyro
 from torch import Tensor
 
 from firstwords.model.transformer import Transformer
+from firstwords.train.losses import token_logprobs
 from firstwords.train.policy import Policy, finish, open_policy
-from firstwords.train.policy_losses import exact_kl, leave_one_out_advantages
-from firstwords.train.rollout import Rollouts, chosen_logits, chosen_logprobs
+from firstwords.train.policy_losses import exact_kl, exact_kl_policy_loss, exact_kl_returns, leave_one_out_advantages
+from firstwords.train.rollout import Rollouts, chosen_logits
 from firstwords.train.run import check_flags
 
 
@@ -93,16 +94,16 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
     """
     ref_logits_NV, kl_BT, entropy = policy.measure(rollouts)
     beta = policy.kl.beta
-    to_come_BT = np.flip(np.cumsum(np.flip(kl_BT, 1), 1), 1) - kl_BT
-    totals = rewards_B - beta * kl_BT.sum(1)
-    totals_PG = torch.from_numpy(totals.astype(np.float32)).view(-1, rollouts.num_samples)
-    baseline_B = totals - leave_one_out_advantages(totals_PG).flatten().numpy()
-    advantages_BT = (rewards_B - baseline_B)[:, None] - beta * to_come_BT
+    scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, kl_BT, rollouts.mask_BT))
+    totals_B = scores_B - beta * kl_BT.sum(1)
+    totals_PG = totals_B.view(-1, rollouts.num_samples)
+    baseline_B = totals_B - leave_one_out_advantages(totals_PG).flatten()
+    advantages_BT = (exact_kl_returns(scores_B, kl_BT, mask_BT, beta) - baseline_B[:, None]) * mask_BT
     batch = {
         "inputs": rollouts.ids_BT,
         "chosen": rollouts.targets_BT,
         "mask": rollouts.mask_BT,
-        "advantages": (advantages_BT * rollouts.mask_BT).astype(np.float32),
+        "advantages": advantages_BT.float().numpy(),
         "beta": np.full(len(rewards_B), beta, dtype=np.float32),
         "targets": np.zeros(len(rewards_B), dtype=np.int64),  # the loss is a mean over answers, not over tokens
     }
@@ -115,7 +116,9 @@ def policy_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
     """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
     mask_BT = batch["mask"]
     logits_NV = chosen_logits(model, batch["inputs"], mask_BT)
-    logprobs_N = chosen_logprobs(logits_NV, batch["chosen"][mask_BT])
-    kl_N = exact_kl(logits_NV[None], batch["ref_logits"][None])[0]
-    return (batch["beta"][0] * kl_N - batch["advantages"][mask_BT] * logprobs_N).sum()
+    logprobs_N = token_logprobs(logits_NV, batch["chosen"][mask_BT])
+    # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
+    advantages_N, kl_N = batch["advantages"][mask_BT], exact_kl(logits_NV, batch["ref_logits"])
+    row = (each[None] for each in (logprobs_N, advantages_N, kl_N, torch.ones_like(kl_N)))
+    return exact_kl_policy_loss(*row, beta=float(batch["beta"][0]), num_sequences=1)
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from firstwords.engine.engine import Engine
@@ -78,11 +77,6 @@ def chosen_logits(model: Transformer, ids_BT: Tensor, mask_BT: Tensor) -> Tensor
     """Logits at the places whose next token the policy chose, in the order of the mask, fp32, (N, V)."""
     hidden_ND = model.hidden(ids_BT)[mask_BT]
     return model.logits(hidden_ND[None])[0]
-
-
-def chosen_logprobs(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
-    """log p of each chosen token at temperature 1 over the full vocabulary, (N,)."""
-    return torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]
 
 
 def check_sampler(sampler_logprobs_N: Tensor, trainer_logprobs_N: Tensor) -> float:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -291,11 +292,21 @@ def started_with(config: C, directory: Path, name: str) -> C:
     return type(config)(**({key: value for key, value in saved.items() if key in known} | {"resume": True}))
 
 
+def open_folder(config: C, directory: Path) -> C:
+    """An empty run folder that remembers its flags; with --resume the old one, and the flags it was started with."""
+    if config.resume:
+        return started_with(config, directory, config.name)
+    shutil.rmtree(directory, ignore_errors=True)
+    write_json(directory / "config.json", asdict(config))
+    return config
+
+
 def check_flags(config: Any) -> None:
     """Refuse what no stage can use, before anything is measured, read or replaced."""
-    if not 0 < config.minutes < float("inf"):
+    minutes = getattr(config, "minutes", 1.0)
+    if not 0 < minutes < float("inf"):
         raise UserError(
-            f"--minutes is {config.minutes:g}, but training needs some time: give a number above 0, such as 10"
+            f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10"
         )
     for flag, allowed in CHOICES.items():
         if (value := getattr(config, flag, allowed[0])) not in allowed:

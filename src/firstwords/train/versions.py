@@ -1,11 +1,25 @@
-"""Which version of a model comes next in stage three: sft, rlhf-1, rlhf-2, ..."""
+"""The versions that stage three makes of a model: sft, rlhf-1, rlhf-2, ... and the best weights of a run on the way."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors.torch import load_file, save_file
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.model.hub import read_card, save_model, weights_hash
+from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.run import Run, open_folder
+from firstwords.train.watch import card
+
+BEST, PARENT = "best.safetensors", "parent"  # files of a run folder
+
+C = TypeVar("C")
 
 
 def sft_dir(name: str) -> Path:
@@ -22,9 +36,44 @@ def next_stage(name: str) -> str:
     return f"rlhf-{max(numbers, default=0) + 1}"
 
 
-def unfinished(name: str) -> str:
-    """The stage whose run was interrupted. Raises UserError when there is none."""
-    stage = next_stage(name)
-    if not (home.run_dir(name, stage) / "config.json").exists():
-        raise UserError(f"there is no run of {name} to resume: start `firstwords align {name}` without --resume")
-    return stage
+def open_version(config: C) -> tuple[C, Path, Path]:
+    """(flags, run folder, model directory that is improved) of the next version, or of the one that was interrupted."""
+    directory = home.run_dir(config.name, next_stage(config.name))
+    if config.resume and not (directory / "config.json").exists():
+        raise UserError(
+            f"there is no run of {config.name} to resume: start `firstwords align {config.name}` without --resume"
+        )
+    parent = home.resolve(config.name)
+    config = open_folder(config, directory)
+    if config.resume:
+        parent = Path((directory / PARENT).read_text(encoding="utf-8"))
+    else:
+        (directory / PARENT).write_text(str(parent), encoding="utf-8")
+    return config, directory, parent
+
+
+def keep_weights(run: Run) -> None:
+    """Remember the weights as they are now as the best of the run."""
+    aside = run.directory / f".{BEST}"
+    save_file({name: p.detach().cpu().contiguous() for name, p in run.learner.model.named_parameters()}, aside)
+    aside.replace(run.directory / BEST)
+
+
+@torch.no_grad()
+def restore_weights(run: Run) -> None:
+    """Put the best weights of the run back into its model."""
+    for name, tensor in load_file(run.directory / BEST).items():
+        run.learner.model.get_parameter(name).copy_(tensor)
+
+
+def save_version(
+    config: Any, run: Run, model: Transformer, tokenizer: Tokenizer, parent: Path, data: dict, metrics: dict
+) -> Path:
+    """Save rlhf-N and return its directory. It is not promoted: a new version counts only once it is shown better."""
+    target, kept = home.stage_dir(config.name, run.stage), home.promoted(config.name)
+    before = read_card(parent).get("weights_sha256")
+    save_model(
+        model, target, tokenizer, card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
+    )
+    home.set_promoted(config.name, kept)
+    return target

@@ -307,8 +307,8 @@ def score(question: Question, answer: str, stopped: bool) -> bool:
     return stopped and passes(question.check, answer)
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927, score interval); (0, 1) without data."""
+def wilson(right: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a rate (Wilson 1927, score interval); (0, 1) without data. A tie may count as half a right."""
     if n == 0:
         return 0.0, 1.0
     rate, z2 = right / n, _Z * _Z
