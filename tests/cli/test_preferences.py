@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firstwords import home
-from firstwords.preferences.store import PreferenceStore
+from firstwords.preferences.store import Judgement, PreferenceStore
 
 ROWS = [
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"},
@@ -32,6 +32,8 @@ def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path)
     code, _, err = firstwords("preferences", "import", source, "--model", "pip")
     assert code == 0 and "added 2 preferences; left out 1 rows" in err
     assert "in.jsonl:2: the two answers are equal" in err
+    code, _, err = firstwords("preferences", "import", source, "--model", "pip")
+    assert code == 0 and "added 0 preferences; left out 1 rows; 2 were already there" in err
     assert firstwords("preferences", "add", "--prompt", "Why?", "--chosen", "So.", "--rejected", "No.")[0] == 0
     code, out, _ = firstwords("preferences", "stats", "--json")
     assert code == 0 and json.loads(out)["usable"] == 3 and json.loads(out)["verdicts"]["left"] == 3
@@ -40,6 +42,21 @@ def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path)
     assert firstwords("preferences", "export", target, "--plain", "--model", "pip")[0] == 0
     back = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert back == [ROWS[0], ROWS[2]]
+
+
+def test_stats_say_how_fair_and_how_consistent_the_judge_was(firstwords, empty_home: Path) -> None:
+    log = PreferenceStore()
+    for i, (first, again) in enumerate([("left", "right"), ("right", "left"), ("left", "left"), ("tie", "tie")]):
+        question = ({"role": "user", "content": f"{i}?"},)
+        number = log.add(Judgement(question, "a", "b", first))
+        log.add(Judgement(question, "b", "a", again, repeat_of=number))
+        log.add(Judgement(question, "good", verdict="up", kind="thumb"))
+    code, out, _ = firstwords("preferences", "stats")
+    assert code == 0 and "12 judgements (4 left, 2 right, 2 tie, 4 up), 3 to learn from" in out
+    assert "the left side won: 67% (30%-90%, n = 6)\n" in out
+    assert "the same verdict on a hidden repeat: 75% (30%-95%, n = 4), kappa 0.64\n" in out  # (3/4 - 5/16) / (1 - 5/16)
+    assert "4 thumbs are left over" in out
+    assert json.loads(firstwords("preferences", "stats", "--json")[1])["consistency"]["n"] == 4
 
 
 def test_a_version_against_itself_by_the_truth(firstwords, own_home: Path) -> None:

@@ -154,7 +154,7 @@ def test_dpo_learns_the_pairs(pip: Path) -> None:
 
 def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
-    few.write_text("".join(json.dumps({"prompt": f"{i}?", "chosen": "a", "rejected": "b"}) + "\n" for i in range(5)))
+    few.write_text(json.dumps({"prompt": "Why?", "chosen": "a", "rejected": "b"}) + "\n")
     for config, sentence in (
         (Reward("pip"), "there is no preference in log"),
         (Reward("pip", preferences=[str(few)]), "too few"),
