@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from firstwords import home
+from firstwords.commands import judging
 from firstwords.preferences.store import Judgement, PreferenceStore
 
 ROWS = [
@@ -16,14 +16,6 @@ ROWS = [
     {"prompt": "Bye", "chosen": "Goodbye!", "rejected": "Goodbye!"},
     {"prompt": "Who?", "chosen": "Pip.", "rejected": "Guess."},
 ]
-
-
-@pytest.fixture
-def own_home(_built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the home with the tiny model, to write into."""
-    shutil.copytree(_built_home, tmp_path / "home")
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path) -> None:
@@ -71,12 +63,14 @@ def test_a_person_judges_blindly_and_the_log_keeps_it(spawn, own_home: Path, tmp
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("What is it?\nWho are you?\nIs it blue?\nWhere is the cat?\n", encoding="utf-8")
     words = ("compare", "pip/sft", "pip/base", "--judge", "human", "--prompts", prompts, "--max-tokens", "12")
-    done = spawn(*words, "--json", text="l\nx\nr\nt\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
+    done = spawn(*words, "--json", text="l kinder\nx\nr\ns\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["n"] == 3 and result["ties"] == 1
+    assert result["n"] == 2 == result["wins"] + result["losses"]
     said = PreferenceStore(own_home / "firstwords.db").all()
-    assert [j.verdict for j in said] == ["left", "right", "tie"] and said[0].model == "pip"
+    assert [(j.verdict, j.reasons) for j in said] == [("left", ("kinder",)), ("right", ())] and said[0].model == "pip"
+    hashes = {judging.stage_hash(own_home / "models" / "pip" / stage) for stage in ("sft", "base")}
+    assert all({j.left_stage, j.right_stage} == hashes for j in said) and len(hashes) == 2
     assert "pip/base" not in done.stderr and "pip/sft" not in done.stderr
 
 

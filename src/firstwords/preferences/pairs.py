@@ -1,4 +1,4 @@
-"""Which two answers to show a person, and how far that person agrees with himself. Pure functions with seeds.
+"""Which two answers to show a person, and how consistent that person is. Pure functions with seeds.
 
     choose_pair(["a", "b", "c"], seed=1)            -> Pair(left=2, right=0, selection="random")
     choose_pair(["a", "b", "c"], scores_MC, seed=1) -> the pair on which the reward models disagree most, mostly
@@ -21,7 +21,7 @@ from firstwords.preferences.records import Judgement
 from firstwords.world.exam import wilson
 
 RANDOM_SHARE = 0.2  # of the pairs stay random, so that the gain of choosing can be measured
-REPEAT_RATE = 0.07  # of the pairs shown are repeats; 5 to 10 % tell how far a person agrees with himself
+REPEAT_RATE = 0.07  # of the pairs shown are repeats; 5 to 10 % tell how consistent a person is
 REPEAT_GAP = 3  # pairs between a pair and its repeat, so that it is judged anew and not remembered
 
 
