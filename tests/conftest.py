@@ -61,6 +61,14 @@ def pip_home(_built_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def own_home(_built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home with the tiny model, to write into."""
+    shutil.copytree(_built_home, tmp_path / "home")
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
 def firstwords(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run a command line in this process: firstwords("next", "The cat") -> (exit code, stdout, stderr)."""
     from firstwords.cli import main

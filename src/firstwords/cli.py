@@ -26,6 +26,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
     "complete": ("firstwords.commands.complete", "Complete", "continue a text"),
     "stages": ("firstwords.commands.stages", "Stages", "one prompt answered by every stage, side by side"),
+    "teach": (
+        "firstwords.commands.teach",
+        "Teach",
+        "choose the better of two answers, blindly: what align learns from",
+    ),
     "compare": ("firstwords.commands.compare", "Compare", "is one version better than another, and how sure is that?"),
     "promote": ("firstwords.commands.promote", "Promote", "make a model's name mean one of its versions"),
     "rollback": ("firstwords.commands.promote", "Rollback", "go back to the version before"),

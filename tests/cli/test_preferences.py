@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from firstwords import home
-from firstwords.preferences.store import PreferenceStore
+from firstwords.commands import judging
+from firstwords.preferences.store import Judgement, PreferenceStore
 
 ROWS = [
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"},
@@ -18,20 +18,14 @@ ROWS = [
 ]
 
 
-@pytest.fixture
-def own_home(_built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the home with the tiny model, to write into."""
-    shutil.copytree(_built_home, tmp_path / "home")
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
     code, _, err = firstwords("preferences", "import", source, "--model", "pip")
     assert code == 0 and "added 2 preferences; left out 1 rows" in err
     assert "in.jsonl:2: the two answers are equal" in err
+    code, _, err = firstwords("preferences", "import", source, "--model", "pip")
+    assert code == 0 and "added 0 preferences; left out 1 rows; 2 were already there" in err
     assert firstwords("preferences", "add", "--prompt", "Why?", "--chosen", "So.", "--rejected", "No.")[0] == 0
     code, out, _ = firstwords("preferences", "stats", "--json")
     assert code == 0 and json.loads(out)["usable"] == 3 and json.loads(out)["verdicts"]["left"] == 3
@@ -40,6 +34,21 @@ def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path)
     assert firstwords("preferences", "export", target, "--plain", "--model", "pip")[0] == 0
     back = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     assert back == [ROWS[0], ROWS[2]]
+
+
+def test_stats_say_how_fair_and_how_consistent_the_judge_was(firstwords, empty_home: Path) -> None:
+    log = PreferenceStore()
+    for i, (first, again) in enumerate([("left", "right"), ("right", "left"), ("left", "left"), ("tie", "tie")]):
+        question = ({"role": "user", "content": f"{i}?"},)
+        number = log.add(Judgement(question, "a", "b", first))
+        log.add(Judgement(question, "b", "a", again, repeat_of=number))
+        log.add(Judgement(question, "good", verdict="up", kind="thumb"))
+    code, out, _ = firstwords("preferences", "stats")
+    assert code == 0 and "12 judgements (4 left, 2 right, 2 tie, 4 up), 3 to learn from" in out
+    assert "the left side won: 67% (30%-90%, n = 6)\n" in out
+    assert "the same verdict on a hidden repeat: 75% (30%-95%, n = 4), kappa 0.64\n" in out  # (3/4 - 5/16) / (1 - 5/16)
+    assert "4 thumbs are left over" in out
+    assert json.loads(firstwords("preferences", "stats", "--json")[1])["consistency"]["n"] == 4
 
 
 def test_a_version_against_itself_by_the_truth(firstwords, own_home: Path) -> None:
@@ -54,12 +63,14 @@ def test_a_person_judges_blindly_and_the_log_keeps_it(spawn, own_home: Path, tmp
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("What is it?\nWho are you?\nIs it blue?\nWhere is the cat?\n", encoding="utf-8")
     words = ("compare", "pip/sft", "pip/base", "--judge", "human", "--prompts", prompts, "--max-tokens", "12")
-    done = spawn(*words, "--json", text="l\nx\nr\nt\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
+    done = spawn(*words, "--json", text="l kinder\nx\nr\ns\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["n"] == 3 and result["ties"] == 1
+    assert result["n"] == 2 == result["wins"] + result["losses"]
     said = PreferenceStore(own_home / "firstwords.db").all()
-    assert [j.verdict for j in said] == ["left", "right", "tie"] and said[0].model == "pip"
+    assert [(j.verdict, j.reasons) for j in said] == [("left", ("kinder",)), ("right", ())] and said[0].model == "pip"
+    hashes = {judging.stage_hash(own_home / "models" / "pip" / stage) for stage in ("sft", "base")}
+    assert all({j.left_stage, j.right_stage} == hashes for j in said) and len(hashes) == 2
     assert "pip/base" not in done.stderr and "pip/sft" not in done.stderr
 
 

@@ -16,6 +16,7 @@ from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.formats import read_preferences
+from firstwords.preferences.records import split_by_prompt
 from firstwords.preferences.store import PreferenceStore, import_preferences
 from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
@@ -67,7 +68,8 @@ def test_a_reward_model_learns_the_rule_and_says_how_well(pip: Path) -> None:
     directory = learn_rewards(pip)
     card = read_card(directory)
     assert card["metrics"]["report_card"]["accuracy"]["rate"] >= 0.9
-    assert card["metrics"]["report_card"]["accuracy"]["n"] == 24
+    heldout = split_by_prompt(list(read_preferences([pip])), reward.HELDOUT_SHARE)[1]
+    assert card["metrics"]["report_card"]["accuracy"]["n"] == len(heldout) > 10
     model = load_reward_model(directory)
     messages = [{"role": "user", "content": "What is it?"}]
     good, bad = model.score([(messages, "the sun yes"), (messages, "the sun no")])
@@ -154,7 +156,7 @@ def test_dpo_learns_the_pairs(pip: Path) -> None:
 
 def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
-    few.write_text("".join(json.dumps({"prompt": f"{i}?", "chosen": "a", "rejected": "b"}) + "\n" for i in range(5)))
+    few.write_text(json.dumps({"prompt": "Why?", "chosen": "a", "rejected": "b"}) + "\n")
     for config, sentence in (
         (Reward("pip"), "there is no preference in log"),
         (Reward("pip", preferences=[str(few)]), "too few"),

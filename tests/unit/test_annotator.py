@@ -64,4 +64,22 @@ def test_without_bias_the_sides_mean_nothing() -> None:
 
 
 def test_the_noise_ceiling_is_what_the_best_guess_reaches() -> None:
-    assert noise_ceiling([0.9, 0.1, 0.5]) == pytest.approx((0.9 + 0.9 + 0.5) / 3)
+    assert noise_ceiling([0.9, 0.1, 0.5], [0.9, 0.1, 0.5]) == pytest.approx((0.9 + 0.9 + 0.5) / 3)
+    # a judge who always says left gives a reward model nothing to know
+    assert noise_ceiling([1.0, 1.0], [0.0, 0.0]) == 0.5
+
+
+def test_a_bias_of_place_lowers_the_ceiling_that_a_reward_model_can_reach() -> None:
+    judge, n = Annotator(seed=3, left_bias=1.5), 6000
+    better, worse = ("Tom is 12. Thank you!", True), ("Tom is 12.", True)
+    as_left = judge.win_probability(KNOWN, better[0], worse[0], True, True)
+    as_right = 1 - judge.win_probability(KNOWN, worse[0], better[0], True, True)
+    ceiling = noise_ceiling([as_left], [as_right])
+    assert judge.fair_probability(KNOWN, better[0], worse[0], True, True) == pytest.approx(ceiling)
+    chosen = 0  # the best guess knows the truth and not the order
+    for index in range(n):
+        left, right = (better, worse) if index % 2 else (worse, better)
+        verdict = judge.judge(KNOWN, left[0], right[0], left[1], right[1], index)
+        chosen += (left if verdict == "left" else right) is better
+    assert chosen / n == pytest.approx(ceiling, abs=0.02)
+    assert ceiling < 0.6 < as_left

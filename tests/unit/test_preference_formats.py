@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_turns_before_the_last_belong_to_the_prompt(tmp_path: Path) -> None:
     (found,), _ = read(tmp_path / "p.jsonl", row)
     assert found.prompt == (user("Hi"), said("Hello!"), user("Who are you?"))
     assert (found.chosen, found.rejected) == ("Pip.", "Guess.")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_row_alone_in_a_json_file(form: str, tmp_path: Path) -> None:
+    # lists of messages are no list of rows
+    (tmp_path / "one.json").write_text(json.dumps(FORMS[form]), encoding="utf-8")
+    (found,) = read_preferences([tmp_path / "one.json"])
+    assert (found.prompt, found.chosen, found.rejected) == ((user("Hi"),), "Hello!", "What?")
+
+
+def test_a_preference_knows_its_file_and_what_that_held(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        (one,), _ = read(tmp_path / name, FORMS["plain"])
+        assert one.source == name and one.source_hash == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

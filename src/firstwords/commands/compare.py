@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from typing import Any
 from tyro.conf import Positional
 
 from firstwords import home
-from firstwords.commands import shared
+from firstwords.commands import judging, shared
 from firstwords.config import UserError
 
 JUDGES = ("truth", "human")
-KEYS = {"l": 1.0, "r": 0.0, "t": 0.5, "b": 0.5}
 
 
 @dataclass
@@ -78,76 +76,55 @@ def main(config: Compare) -> None:
 
 
 def ask_person(config: Compare, one: Path, other: Path) -> list[Any]:
-    """Show pairs with shuffled sides and read l, r, t (tie), b (both bad) or q; the log keeps each verdict."""
+    """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict."""
     from firstwords.eval.winrate import Comparison
     from firstwords.preferences.records import prompt_key
     from firstwords.preferences.store import Judgement, PreferenceStore
 
     prompts = _questions(config)
     sides = [_answers(path, prompts, config, offset) for offset, path in enumerate((one, other))]
+    hashes = [judging.stage_hash(path) for path in (one, other)]
     order, rows, log = random.Random(config.seed), [], PreferenceStore()
     for number, (messages, a, b) in enumerate(zip(prompts, *sides, strict=True), start=1):
         if a == b or not a or not b:
             continue
         is_swapped = order.random() < 0.5
         left, right = (b, a) if is_swapped else (a, b)
-        shared.say(f"\n{number}/{len(prompts)}  {messages[-1]['content']}\n  left   {left}\n  right  {right}")
-        key = _key()
-        if key == "q":
+        said = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
+        if said is None:
             break
-        outcome = KEYS[key] if key in "tb" or not is_swapped else 1 - KEYS[key]
+        if said.verdict == "skip":
+            continue
+        outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(said.verdict, 0.5)
         rows.append(Comparison(prompt_key(messages), outcome, len(a.split()), len(b.split())))
-        verdict = {"l": "left", "r": "right", "t": "tie", "b": "both_bad"}[key]
-        stages = (_hash(other), _hash(one)) if is_swapped else (_hash(one), _hash(other))
+        left_stage, right_stage = hashes[::-1] if is_swapped else hashes
         params = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
         log.add(
             Judgement(
-                tuple(messages), left, right, verdict, left_stage=stages[0], right_stage=stages[1], params=params,
+                tuple(messages), left, right, said.verdict, left_stage=left_stage, right_stage=right_stage,
+                params=params, reasons=(said.reason,) if said.reason else (),
                 model=shared.label(one).partition("/")[0],
             )
         )  # fmt: skip
     return rows
 
 
-def _key() -> str:
-    while True:
-        shared.say("  which is better? l(eft) r(ight) t(ie) b(oth bad) q(uit)")
-        line = sys.stdin.readline()
-        if not line:
-            return "q"
-        if (key := line.strip().lower()[:1]) in (*KEYS, "q"):
-            return key
-
-
-def _questions(config: Compare) -> list[list[dict[str, str]]]:
+def _questions(config: Compare) -> list[tuple[dict[str, str], ...]]:
     limit = config.limit or 20
     if config.prompts:
-        try:
-            lines = Path(config.prompts).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {config.prompts}: {getattr(error, 'strerror', None) or error}") from None
-        texts = [line.strip() for line in lines if line.strip()][:limit]
-        if not texts:
-            raise UserError(f"{config.prompts} holds no question: write one a line")
-        return [[{"role": "user", "content": text}] for text in texts]
+        return judging.file_prompts(config.prompts)[:limit]
     from firstwords.preferences.annotator import tasks
 
-    return [list(task.messages) for task in tasks(config.seed, limit, "eval")]
+    return [task.messages for task in tasks(config.seed, limit, "eval")]
 
 
-def _answers(path: Path, prompts: list[list[dict[str, str]]], config: Compare, offset: int) -> list[str]:
+def _answers(path: Path, prompts: list[tuple[dict[str, str], ...]], config: Compare, offset: int) -> list[str]:
     loaded = shared.load(str(path))
-    ids = [shared.chat_ids(loaded.tokenizer, messages) for messages in prompts]
+    ids = [shared.chat_ids(loaded.tokenizer, list(messages)) for messages in prompts]
     params = shared.sampling(
         max_tokens=config.max_tokens, temperature=config.temperature, seed=config.seed * 2_000_003 + offset * 1_000_003
     )
     return [answer.text.strip() for answer in loaded.engine(num_slots=16).generate(ids, params)]
-
-
-def _hash(path: Path) -> str:
-    from firstwords.model.hub import read_card
-
-    return read_card(path).get("weights_sha256") or ""
 
 
 def show(result: dict[str, Any]) -> None:

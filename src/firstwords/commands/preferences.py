@@ -115,23 +115,25 @@ def export(config: PreferencesExport) -> None:
     """Write the usable ones to a file."""
     from firstwords.preferences.formats import write_jsonl
 
-    found = PreferenceStore().preferences(config.model)
+    found, left_over = PreferenceStore().usable(config.model)
     if not found:
-        raise UserError("the log holds no preference to export: judge some pairs with firstwords compare --judge human")
+        raise UserError("the log holds no preference to export: judge some pairs with `firstwords teach NAME`")
     shared.say(f"wrote {write_jsonl(found, Path(config.file), not config.plain):,} preferences to {config.file}")
+    if left_over:
+        shared.say(unpaired(left_over))
 
 
 def bring_in(config: PreferencesImport) -> None:
-    """Append those of files."""
+    """Append those of files that the log does not hold yet."""
     from firstwords.data.sources import SourceStats
     from firstwords.preferences.formats import read_preferences
 
     stats = SourceStats()
-    found = list(read_preferences(config.files, stats))
+    count = import_preferences(PreferenceStore(), read_preferences(config.files, stats), config.model)
     for note in stats.notes:
         shared.say(f"skipped: {note}")
-    count = import_preferences(PreferenceStore(), found, config.model)
-    shared.say(f"added {count:,} preferences; left out {stats.skipped_rows} rows")
+    there = f"; {count.already_there:,} were already there" if count.already_there else ""
+    shared.say(f"added {count.added:,} preferences; left out {stats.skipped_rows} rows{there}")
 
 
 def stats(config: PreferencesStats) -> None:
@@ -144,4 +146,17 @@ def stats(config: PreferencesStats) -> None:
     print(f"{result['judgements']} judgements ({counts or 'none'}), {result['usable']} to learn from")
     for name, text in (("left", "the left side won"), ("consistency", "the same verdict on a hidden repeat")):
         if (figures := result[name])["n"]:
-            print(f"{text}: {figures['rate']:.0%} ({figures['low']:.0%}-{figures['high']:.0%}, n = {figures['n']})")
+            print(f"{text}: {shown(figures)}")
+    if result["unpaired_thumbs"]:
+        print(unpaired(result["unpaired_thumbs"]))
+
+
+def shown(figures: dict[str, Any]) -> str:
+    """A rate with its interval, and Cohen's kappa where there is one."""
+    kappa = f", kappa {figures['kappa']:.2f}" if figures.get("kappa") is not None else ""
+    return f"{figures['rate']:.0%} ({figures['low']:.0%}-{figures['high']:.0%}, n = {figures['n']}){kappa}"
+
+
+def unpaired(count: int) -> str:
+    """Why some thumbs teach nothing."""
+    return f"{count} thumbs are left over: one up needs one down on the same prompt, and the reverse"

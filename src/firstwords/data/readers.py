@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import json
 import logging
 import zlib
@@ -191,6 +192,15 @@ def file_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
         yield from _jsonl_rows(path, stats)
 
 
+def file_hash(path: Path) -> str:
+    """sha256 of a file's content, unzipped."""
+    digest = hashlib.sha256()
+    with _opened(path) as file:
+        while chunk := file.read(_READ_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _jsonl_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
     bad = good = 0
     first_problem = ""
@@ -244,7 +254,7 @@ def _json_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
             for value in data.values()
             if isinstance(value, list) and value and isinstance(value[0], dict)
         ]
-        is_row = any(key in data for key in (*TEXT_COLUMNS, "messages", "conversations"))
+        is_row = any(key in data for key in (*TEXT_COLUMNS, "messages", "conversations", "chosen"))
         data = max(lists, key=len) if lists and not is_row else [data]
     if not isinstance(data, list):
         raise UserError(f"{path}: the file must hold a list of rows")

@@ -119,9 +119,12 @@ class Annotator:
         difference = true_reward(task, left, left_stopped) - true_reward(task, right, right_stopped)
         return 1.0 / (1.0 + math.exp(-(difference / self.temperature + self.left_bias)))
 
-    def judge(
-        self, task: Task, left: str, right: str, left_stopped: bool, right_stopped: bool, index: int
-    ) -> str:
+    def fair_probability(self, task: Task, one: str, other: str, one_stopped: bool, other_stopped: bool) -> float:
+        """P(one is chosen) averaged over both orders: what a reward model, which sees no order, can know of it."""
+        left = self.win_probability(task, one, other, one_stopped, other_stopped)
+        return (left + 1 - self.win_probability(task, other, one, other_stopped, one_stopped)) / 2
+
+    def judge(self, task: Task, left: str, right: str, left_stopped: bool, right_stopped: bool, index: int) -> str:
         """left or right; tie where both are worth exactly the same, as people say when they see no difference."""
         if true_reward(task, left, left_stopped) == true_reward(task, right, right_stopped):
             return "tie"
@@ -130,6 +133,11 @@ class Annotator:
         return "left" if Random(key).random() < chance else "right"
 
 
-def noise_ceiling(probabilities: Sequence[float]) -> float:
-    """The best accuracy that any reward model can have on verdicts with these probabilities of the left side."""
-    return sum(max(p, 1 - p) for p in probabilities) / len(probabilities)
+def noise_ceiling(as_left: Sequence[float], as_right: Sequence[float]) -> float:
+    """The best accuracy that any reward model can have on verdicts of pairs that are shown in either order.
+
+    as_left, as_right: of each pair, P(its first answer is chosen) where that stands left and where it stands right. A
+    reward model knows the answers and not their order, so that a judge's bias of place is noise to it.
+    """
+    fair = [(left + right) / 2 for left, right in zip(as_left, as_right, strict=True)]
+    return sum(max(p, 1 - p) for p in fair) / len(fair)

@@ -37,22 +37,27 @@ def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = No
     stats = stats if stats is not None else SourceStats()
     for spec in map(str, specs):
         if spec.startswith("hf:"):
-            found = usable(readers.hub_rows(spec, stats)[0], parse_row, stats, spec)
+            found = _of_hub(spec, stats)
         else:
             found = from_path(
-                Path(spec).expanduser(),
-                readers.TABLE_SUFFIXES,
-                stats,
-                lambda file: usable(
-                    readers.file_rows(file, stats), lambda row: parse_row(row, file.name), stats, str(file)
-                ),
+                Path(spec).expanduser(), readers.TABLE_SUFFIXES, stats, lambda file: _of_file(file, stats)
             )
         for preference in found:
             stats.documents += 1
             yield preference
 
 
-def parse_row(row: Any, source: str = "") -> Preference:
+def _of_hub(spec: str, stats: SourceStats) -> Iterator[Preference]:
+    return usable(readers.hub_rows(spec, stats)[0], lambda row: parse_row(row, spec), stats, spec)
+
+
+def _of_file(file: Path, stats: SourceStats) -> Iterator[Preference]:
+    rows = readers.file_rows(file, stats)
+    content = readers.file_hash(file)
+    yield from usable(rows, lambda row: parse_row(row, file.name, content), stats, str(file))
+
+
+def parse_row(row: Any, source: str = "", source_hash: str = "") -> Preference:
     """One row, whatever its form; raises an exception that says why if it is no usable preference."""
     if not isinstance(row, dict):
         raise UnusableRowError(f"a row must be an object, not {type(row).__name__}")
@@ -68,7 +73,7 @@ def parse_row(row: Any, source: str = "") -> Preference:
     _check(prompt, chosen, rejected)
     margin = row.get("margin")
     known = float(margin) if isinstance(margin, int | float) else 0.0
-    return Preference(tuple(prompt), chosen, rejected, known, source)
+    return Preference(tuple(prompt), chosen, rejected, known, source, source_hash)
 
 
 def _check(prompt: Messages, chosen: str, rejected: str) -> None:

@@ -1,15 +1,16 @@
-"""A preference: of two answers to one prompt, the one that was chosen."""
+"""What people said: a judgement of answers, and a preference, the part of it that a model learns from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from firstwords.config import UserError
 
-MIN_PROMPTS = 4  # on either side of a split; with fewer, what is measured means nothing
+PAIR_VERDICTS, THUMB_VERDICTS = ("left", "right", "tie", "both_bad"), ("up", "down")
 
 
 def prompt_key(messages: Sequence[dict[str, str]]) -> str:
@@ -26,27 +27,70 @@ class Preference:
     chosen: str
     rejected: str
     margin: float = 0.0
-    source: str = ""
+    source: str = ""  # name of a file or data set, or log, thumbs, world
+    source_hash: str = ""  # sha256 of the file that it was read from
 
     @property
     def prompt_key(self) -> str:
         return prompt_key(self.prompt)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What one person said of two answers (kind pair) or of one (kind thumb: in `left`, verdict up or down)."""
+
+    prompt: tuple[dict[str, str], ...]
+    left: str
+    right: str = ""
+    verdict: str = "tie"
+    kind: str = "pair"
+    left_stage: str = ""  # sha256 of the weights that gave the answer
+    right_stage: str = ""
+    params: dict[str, Any] = field(default_factory=dict)  # temperature, top_p, max_tokens ...
+    left_seed: int | None = None
+    right_seed: int | None = None
+    reasons: tuple[str, ...] = ()
+    annotator: str = ""
+    model: str = ""
+    repeat_of: int | None = None  # a hidden repeat of that row, which measures the judge
+    selection: str = "random"  # how the pair was chosen: random, disagreement, import, thumbs
+    created: str = ""
+    id: int | None = None
+    origin: str = ""  # of an imported row: name of the file or data set,
+    origin_hash: str = ""  # and sha256 of that file
+
+    @property
+    def winner(self) -> str:
+        """The text that won, or the verdict where none did: what a repeat must agree on, whichever side it stood."""
+        return {"left": self.left, "right": self.right}.get(self.verdict, self.verdict)
+
+
 def split_by_prompt(
     preferences: Sequence[Preference], share: float, seed: int = 0
 ) -> tuple[list[Preference], list[Preference]]:
-    """(for training, held out): whole prompts are held out, about `share` of them, by a hash of prompt and seed.
+    """(for training, held out): whole prompts are held out, about `share` of them, by a hash of seed and prompt.
 
-    A pair of a prompt that training saw would measure memory. Raises UserError when too few prompts are left on a side.
+    A pair of a prompt that training saw would measure memory. A prompt's side depends on nothing but seed and share, so
+    that it stays there as the log grows. Only where one side would be empty does the prompt nearest to the threshold
+    take it, until others belong there. Raises UserError for fewer than two prompts.
     """
-    names = {p.prompt_key for p in preferences}
-    ordered = sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
-    held = set(ordered[: round(len(names) * share)])
-    if len(held) < MIN_PROMPTS or len(names) - len(held) < MIN_PROMPTS:
+    if not 0 < share < 1:
+        raise UserError(f"the share to hold out is {share}: use a number between 0 and 1")
+    places = {key: _place(key, seed) for key in {p.prompt_key for p in preferences}}
+    if len(places) < 2:
         raise UserError(
-            f"there are preferences on {len(names)} different prompts, too few to hold {share:.0%} of them out: "
-            f"{round(MIN_PROMPTS / min(share, 1 - share))} are needed at least"
+            f"there are preferences on {len(places)} different prompts, too few to hold {share:.0%} of them out: "
+            "give some on two prompts or more"
         )
+    held = {key for key, place in places.items() if place < share}
+    if not held:
+        held = {min(places, key=lambda key: places[key])}
+    elif len(held) == len(places):
+        held.remove(max(places, key=lambda key: places[key]))
     train = [p for p in preferences if p.prompt_key not in held]
     return train, [p for p in preferences if p.prompt_key in held]
+
+
+def _place(key: str, seed: int) -> float:
+    """A number in [0, 1) that is a prompt's own under this seed."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:6], "big") / 2**48

@@ -13,22 +13,25 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.preferences.records import Preference
-from firstwords.world.exam import wilson
+from firstwords.database import opened
+from firstwords.preferences.pairs import rate_of, self_consistency
+from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference
 
-PAIR_VERDICTS, THUMB_VERDICTS = ("left", "right", "tie", "both_bad"), ("up", "down")
-BUSY_SECONDS = 30.0  # to wait while another process writes
-
-_TABLE = """
+_STAYS = """
+CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
+BEGIN SELECT RAISE(ABORT, 'judgements are never changed'); END;
+"""
+_TABLE = f"""
 CREATE TABLE judgements (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, prompt TEXT NOT NULL, "left" TEXT NOT NULL, "right" TEXT NOT NULL,
     left_stage TEXT NOT NULL, right_stage TEXT NOT NULL, params TEXT NOT NULL, left_seed INTEGER, right_seed INTEGER,
@@ -36,35 +39,24 @@ CREATE TABLE judgements (
     repeat_of INTEGER REFERENCES judgements (id), selection TEXT NOT NULL
 );
 CREATE INDEX judgements_model ON judgements (model);
-CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
-BEGIN SELECT RAISE(ABORT, 'judgements are never changed'); END;
+{_STAYS}
 CREATE TRIGGER judgements_keep BEFORE DELETE ON judgements
 BEGIN SELECT RAISE(ABORT, 'judgements are never removed'); END;
 """
-MIGRATIONS = (_TABLE,)  # to version 1, 2, ...; a database of version n runs those from n on
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What one person said of two answers (kind pair) or of one (kind thumb: in `left`, verdict up or down)."""
-
-    prompt: tuple[dict[str, str], ...]
-    left: str
-    right: str = ""
-    verdict: str = "tie"
-    kind: str = "pair"
-    left_stage: str = ""  # sha256 of the weights that gave the answer
-    right_stage: str = ""
-    params: dict[str, Any] = field(default_factory=dict)  # temperature, top_p, max_tokens ...
-    left_seed: int | None = None
-    right_seed: int | None = None
-    reasons: tuple[str, ...] = ()
-    annotator: str = ""
-    model: str = ""
-    repeat_of: int | None = None  # a hidden repeat of that row, which measures the judge
-    selection: str = "random"  # how the pair was chosen: random, disagreement, import, thumbs
-    created: str = ""
-    id: int | None = None
+# Version 1 put the name of an imported file where the annotator belongs. The last trigger refuses INSERT OR REPLACE of
+# a row that is there from other programs too: they need not set recursive_triggers.
+_ORIGIN = f"""
+ALTER TABLE judgements ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+ALTER TABLE judgements ADD COLUMN origin_hash TEXT NOT NULL DEFAULT '';
+DROP TRIGGER judgements_stay;
+UPDATE judgements SET origin = annotator, annotator = '' WHERE selection = 'import' AND annotator != '';
+{_STAYS}
+CREATE INDEX judgements_origin ON judgements (origin);
+CREATE TRIGGER judgements_not_replaced BEFORE INSERT ON judgements
+WHEN EXISTS (SELECT 1 FROM judgements WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'judgements are never replaced'); END;
+"""
+MIGRATIONS = (_TABLE, _ORIGIN)  # to version 1, 2, ...; a database of version n runs those from n on
 
 
 class PreferenceStore:
@@ -73,36 +65,22 @@ class PreferenceStore:
     def __init__(self, path: Path | None = None) -> None:
         self.path = Path(path) if path is not None else home.home() / "firstwords.db"
 
-    @contextmanager
-    def _open(self, write: bool = False) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            _migrate(connection)
-            if write:
-                connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            if write:
-                connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise UserError(f"the log of preferences {self.path} cannot be used ({error})") from None
-        finally:
-            connection.close()
+    def _open(self, write: bool = False) -> AbstractContextManager[sqlite3.Connection]:
+        return opened(self.path, "judgements", MIGRATIONS, write)
 
     def add(self, judgement: Judgement) -> int:
         """Append one judgement and return its id. Raises UserError for one that says nothing."""
-        _check(judgement)
-        row = _row(judgement)
-        names = ", ".join(f'"{name}"' for name in row)
+        return self.add_all([judgement])[0]
+
+    def add_all(self, judgements: Sequence[Judgement], only_new: bool = False) -> list[int]:
+        """Append judgements in one transaction, all or none; returns their ids.
+
+        only_new: rows of an import that the log holds already are left out, see `import_preferences`.
+        """
+        for judgement in judgements:
+            _check(judgement)
         with self._open(write=True) as connection:
-            marks = ", ".join("?" * len(row))
-            cursor = connection.execute(f"INSERT INTO judgements ({names}) VALUES ({marks})", list(row.values()))
-            return int(cursor.lastrowid or 0)
+            return [_insert(connection, j) for j in (_new(connection, judgements) if only_new else judgements)]
 
     def all(self, model: str | None = None, annotator: str | None = None) -> list[Judgement]:
         """All judgements, the oldest first."""
@@ -117,6 +95,13 @@ class PreferenceStore:
 
     def preferences(self, model: str | None = None) -> list[Preference]:
         """What can be learned from: decided pairs (no hidden repeats), and thumbs up against down on one prompt."""
+        return self.usable(model)[0]
+
+    def usable(self, model: str | None = None) -> tuple[list[Preference], int]:
+        """(preferences, how many thumbs are left over): a thumb up needs one down on the same prompt, and the reverse.
+
+        Each thumb is used once, with the oldest one of the other kind on a different answer.
+        """
         found: list[Preference] = []
         thumbs: dict[str, dict[str, list[Judgement]]] = defaultdict(lambda: {"up": [], "down": []})
         for j in self.all(model):
@@ -125,48 +110,36 @@ class PreferenceStore:
             elif j.repeat_of is None and j.verdict in ("left", "right"):
                 sides = (j.left, j.right) if j.verdict == "left" else (j.right, j.left)
                 found.append(Preference(j.prompt, *sides, source="log"))
+        left_over = 0
         for both in thumbs.values():
-            pairs = zip(both["up"], both["down"])
-            found += [Preference(u.prompt, u.left, d.left, source="thumbs") for u, d in pairs if u.left != d.left]
-        return found
+            pairs = _thumb_pairs(both["up"], both["down"])
+            found += [Preference(u.prompt, u.left, d.left, source="thumbs") for u, d in pairs]
+            left_over += len(both["up"]) + len(both["down"]) - 2 * len(pairs)
+        return found, left_over
 
     def stats(self, model: str | None = None) -> dict[str, Any]:
         """Counts by verdict, how often the left side won (a bias of place), and how often hidden repeats agreed."""
         rows = self.all(model)
-        counts = {v: sum(j.verdict == v for j in rows) for v in (*PAIR_VERDICTS, *THUMB_VERDICTS)}
-        by_id = {j.id: j for j in rows}
-        repeats = [(by_id[j.repeat_of], j) for j in rows if j.repeat_of in by_id]
-        agreed = sum(_winner(first) == _winner(again) for first, again in repeats)
+        preferences, left_over = self.usable(model)
         shown = [j.verdict for j in rows if j.selection != "import" and j.verdict in ("left", "right")]
         return {
             "judgements": len(rows),
-            "verdicts": counts,
-            "usable": len(self.preferences(model)),
-            "left": _rate(shown.count("left"), len(shown)),
-            "consistency": _rate(agreed, len(repeats)),
+            "verdicts": {v: sum(j.verdict == v for j in rows) for v in (*PAIR_VERDICTS, *THUMB_VERDICTS)},
+            "usable": len(preferences),
+            "unpaired_thumbs": left_over,
+            "left": rate_of(shown.count("left"), len(shown)),
+            "consistency": self_consistency(rows),
         }
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to the newest version; one process does it, the others wait."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] >= len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number in range(version, len(MIGRATIONS)):
-        for statement in _statements(MIGRATIONS[number]):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
-    connection.execute("COMMIT")
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def _thumb_pairs(ups: Sequence[Judgement], downs: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:
+    pairs, free = [], list(downs)
+    for up in ups:
+        down = next((d for d in free if d.left != up.left), None)
+        if down is not None:
+            free.remove(down)
+            pairs.append((up, down))
+    return pairs
 
 
 def _check(j: Judgement) -> None:
@@ -179,6 +152,20 @@ def _check(j: Judgement) -> None:
         raise UserError("a judgement needs its answers: one is empty")
     if j.kind == "pair" and j.left.strip() == j.right.strip():
         raise UserError("the two answers are equal: there is nothing to judge")
+
+
+def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
+    row = _row(j)
+    names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+    try:
+        number = connection.execute(f"INSERT INTO judgements ({names}) VALUES ({marks})", list(row.values())).lastrowid
+    except sqlite3.IntegrityError as error:
+        if "FOREIGN KEY" not in str(error):
+            raise
+        number = j.repeat_of
+    if number is None or number == j.repeat_of:  # a row that names itself satisfies the table
+        raise UserError(f"this repeats judgement {j.repeat_of}, which the log does not hold: name an earlier one")
+    return number
 
 
 def _row(j: Judgement) -> dict[str, Any]:
@@ -195,20 +182,53 @@ def _judgement(row: sqlite3.Row) -> Judgement:
     return Judgement(**values | {"prompt": prompt, "reasons": reasons, "params": json.loads(values["params"])})
 
 
-def _winner(j: Judgement) -> str:
-    """The text that won, or the verdict where none did: what a repeat must agree on, whichever side stood left."""
-    return {"left": j.left, "right": j.right}.get(j.verdict, j.verdict)
+# ---- import ------------------------------------------------------------------------------------------------
 
 
-def _rate(count: int, n: int) -> dict[str, float]:
-    low, high = wilson(count, n)
-    return {"rate": count / n if n else 0.0, "low": low, "high": high, "n": n}
+@dataclass(frozen=True)
+class Imported:
+    """Rows that an import added, and rows that were there from an earlier one."""
+
+    added: int
+    already_there: int
 
 
-def import_preferences(store: PreferenceStore, preferences: Sequence[Preference], model: str = "") -> int:
-    """Append preferences of a file as judgements; returns how many."""
-    for p in preferences:
-        store.add(
-            Judgement(p.prompt, p.chosen, p.rejected, "left", annotator=p.source, model=model, selection="import")
-        )
-    return len(preferences)
+def import_preferences(store: PreferenceStore, preferences: Iterable[Preference], model: str = "") -> Imported:
+    """Append preferences of files as judgements, one transaction a file; a file of the log is not added again.
+
+    A row is there already if an earlier import for the same model had its prompt, its answers and its verdict from a
+    file of the same name or of the same content. Rows that a file itself holds twice count twice.
+    """
+    added = total = 0
+    for (name, content), rows in groupby(preferences, key=lambda p: (p.source, p.source_hash)):
+        of_file = [
+            Judgement(
+                p.prompt, p.chosen, p.rejected, "left", model=model, selection="import", origin=name,
+                origin_hash=content,
+            )
+            for p in rows
+        ]  # fmt: skip
+        added += len(store.add_all(of_file, only_new=True))
+        total += len(of_file)
+    return Imported(added, total - added)
+
+
+def _new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Those of one file that no earlier import of it has brought."""
+    names = ("prompt", "left", "right", "verdict", "model")
+    first = judgements[0]
+    rows = connection.execute(
+        """SELECT prompt, "left", "right", verdict, model FROM judgements
+           WHERE selection = 'import' AND (origin = ? OR (origin_hash = ? AND origin_hash != ''))""",
+        [first.origin, first.origin_hash],
+    )
+    there = Counter(tuple(row) for row in rows)
+    new = []
+    for judgement in judgements:
+        row = _row(judgement)
+        key = tuple(row[name] for name in names)
+        if there[key]:
+            there[key] -= 1
+        else:
+            new.append(judgement)
+    return new

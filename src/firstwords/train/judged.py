@@ -48,8 +48,8 @@ def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer:
         found.preferences += pairs
     if not found.preferences:
         raise UserError(
-            f"there is no preference in {', '.join(specs)}: judge some pairs with `firstwords compare "
-            "--judge human`, name a file, or take --preferences world"
+            f"there is no preference in {', '.join(specs)}: judge some pairs with "
+            "`firstwords teach NAME`, name a file, or take --preferences world"
         )
     return found
 
@@ -64,7 +64,10 @@ def of_people(specs: Sequence[str]) -> list[Preference]:
             say(f"skipped: {note}")
         say(f"read {len(found):,} preferences; left out {stats.skipped_rows} rows")
     if "log" in specs:
-        found += PreferenceStore().preferences()
+        judged, left_over = PreferenceStore().usable()
+        found += judged
+        if left_over:
+            say(f"left out {left_over} thumbs: a thumb up needs one down on the same prompt, and the reverse")
     return found
 
 
@@ -97,7 +100,7 @@ def _verdict(annotator: Annotator, task: Task, left: Any, right: Any, index: int
     verdict = annotator.judge(task, left[0], right[0], left[1], right[1], index)
     if verdict not in ("left", "right"):
         return None, 0.5
-    chance = annotator.win_probability(task, left[0], right[0], left[1], right[1])
+    chance = annotator.fair_probability(task, left[0], right[0], left[1], right[1])
     chosen, rejected = (left[0], right[0]) if verdict == "left" else (right[0], left[0])
     pair = Preference(tuple(task.messages), chosen, rejected, source="world")
     return pair, chance if verdict == "left" else 1 - chance

@@ -1,0 +1,69 @@
+"""What `compare --judge human` and `teach` share: a person sees two answers, blindly, and types a key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstwords.commands import shared
+from firstwords.config import UserError
+
+VERDICTS = {"l": "left", "r": "right", "t": "tie", "b": "both_bad", "s": "skip"}
+_WORDS = {**VERDICTS, **{verdict: verdict for verdict in VERDICTS.values()}}
+QUESTION = "  which is better? l(eft) r(ight) t(ie) b(oth bad) s(kip) q(uit); a reason may follow: l kinder"
+
+Messages = Sequence[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """left, right, tie, both_bad or skip, and why, in the person's own words."""
+
+    verdict: str
+    reason: str = ""
+
+
+def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
+    """Show a pair on stderr and read a line from stdin until one is a verdict; None for q, Ctrl-C and end of input."""
+    said_before = messages[0]["content"] if len(messages) == 1 else _chat(messages)
+    shared.say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
+    while True:
+        shared.say(QUESTION)
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            return None
+        key, _, reason = line.strip().partition(" ")
+        if not line or key.lower() in ("q", "quit"):
+            return None
+        if verdict := _WORDS.get(key.lower()):
+            return Said(verdict, reason.strip())
+
+
+def _chat(messages: Messages) -> str:
+    return "".join(f"\n  {message['role']}> {message['content']}" for message in messages)
+
+
+def _indented(answer: str) -> str:
+    return answer.replace("\n", "\n         ")
+
+
+def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
+    """The prompts of a text file, one a line. Raises UserError for a file that cannot be read or holds none."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    texts = [line.strip() for line in lines if line.strip()]
+    if not texts:
+        raise UserError(f"{path} holds no question: write one a line")
+    return [({"role": "user", "content": text},) for text in texts]
+
+
+def stage_hash(directory: Path) -> str:
+    """sha256 of a stage's weights: of its card, or computed for a model that has none."""
+    from firstwords.model.hub import load_model, read_card, weights_hash
+
+    return read_card(directory).get("weights_sha256") or weights_hash(load_model(directory))

@@ -1,0 +1,114 @@
+"""Which two answers to show a person, and how consistent that person is. Pure functions with seeds.
+
+    choose_pair(["a", "b", "c"], seed=1)            -> Pair(left=2, right=0, selection="random")
+    choose_pair(["a", "b", "c"], scores_MC, seed=1) -> the pair on which the reward models disagree most, mostly
+    self_consistency(judgements)                    -> {"rate": 0.75, "low": 0.53, "high": 0.89, "n": 20, "kappa": 0.5}
+
+Axes: M members of an ensemble of reward models, C candidate answers. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from random import Random
+
+import numpy as np
+
+from firstwords.preferences.records import Judgement
+from firstwords.world.exam import wilson
+
+RANDOM_SHARE = 0.2  # of the pairs stay random, so that the gain of choosing can be measured
+REPEAT_RATE = 0.07  # of the pairs shown are repeats; 5 to 10 % tell how consistent a person is
+REPEAT_GAP = 3  # pairs between a pair and its repeat, so that it is judged anew and not remembered
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two candidates to show, by index. disagreement: of the ensemble about these two, None without one."""
+
+    left: int
+    right: int
+    selection: str = "random"
+    disagreement: float | None = None
+
+
+def choose_pair(
+    candidates: Sequence[str],
+    scores_MC: np.ndarray | None = None,
+    *,
+    seed: object = 0,
+    random_share: float = RANDOM_SHARE,
+    groups: Sequence[int] | None = None,
+) -> Pair | None:
+    """Two different answers on random sides; None where no two differ or one is empty.
+
+    Without scores the pair is random. With the scores of an ensemble it is the one whose members disagree most (ties: a
+    random one of them), except in a random share of the cases; `selection` says which it was. groups: of each candidate
+    the model that gave it; the two sides are then of different models.
+    """
+    spread_CC = None if scores_MC is None else disagreement(scores_MC)
+    if spread_CC is not None and len(spread_CC) != len(candidates):
+        raise ValueError(f"{len(candidates)} candidates came with scores for {len(spread_CC)}")
+    texts = [text.strip() for text in candidates]
+    options = [
+        (a, b) for a, b in combinations(range(len(texts)), 2)
+        if texts[a] and texts[b] and texts[a] != texts[b] and (groups is None or groups[a] != groups[b])
+    ]  # fmt: skip
+    if not options:
+        return None
+    rng = Random(f"pair {seed}")
+    is_random = rng.random() < random_share or spread_CC is None
+    rng.shuffle(options)
+    if spread_CC is not None and not is_random:
+        options.sort(key=lambda pair: -spread_CC[pair])
+    left, right = options[0] if rng.random() < 0.5 else options[0][::-1]
+    value = None if spread_CC is None else float(spread_CC[left, right])
+    return Pair(left, right, "random" if is_random else "disagreement", value)
+
+
+def disagreement(scores_MC: np.ndarray) -> np.ndarray:
+    """(C, C): variance over the members of score[a] - score[b]. What a member adds to all its scores does not count."""
+    scores = np.asarray(scores_MC, dtype=np.float64)
+    return (scores[:, :, None] - scores[:, None, :]).var(axis=0)
+
+
+def choose_repeat(repeat_of: Sequence[int | None], *, seed: object = 0, rate: float = REPEAT_RATE) -> int | None:
+    """The place of an earlier pair that is to be shown again now, with its sides swapped; None for a new pair.
+
+    repeat_of: of each pair shown so far, the place of what it repeats. A pair is repeated once at most, a repeat never,
+    and the last REPEAT_GAP pairs not yet. Asked before every pair, so that repeats are the share `rate` of all.
+    """
+    used = {place for place in repeat_of if place is not None}
+    fresh = [i for i, of in enumerate(repeat_of[:-REPEAT_GAP]) if of is None and i not in used]
+    rng = Random(f"repeat {seed} {len(repeat_of)}")
+    return rng.choice(fresh) if fresh and rng.random() < rate else None
+
+
+def self_consistency(judgements: Sequence[Judgement]) -> dict[str, float | int | None]:
+    """How often hidden repeats got the verdict of the first time, with a Wilson interval, and Cohen's kappa.
+
+    kappa = (p - c) / (1 - c), where c is the agreement that chance gives two showings with these shares of verdicts
+    (Cohen 1960): 1 agrees always, 0 as much as chance (so does who always chooses the left side). None where c is 1.
+    """
+    by_id = {j.id: j for j in judgements if j.id is not None}
+    both = [(by_id[j.repeat_of], j) for j in judgements if j.repeat_of in by_id]
+    labels = [(_label(first, first), _label(again, first)) for first, again in both]
+    n, agreed = len(labels), sum(one == other for one, other in labels)
+    shares = [Counter(side) for side in zip(*labels)] if labels else [Counter(), Counter()]
+    chance = sum(shares[0][label] * shares[1][label] for label in shares[0]) / max(n, 1) ** 2
+    kappa = (agreed / n - chance) / (1 - chance) if n and chance < 1 else None
+    return rate_of(agreed, n) | {"kappa": kappa}
+
+
+def _label(j: Judgement, first: Judgement) -> str:
+    """The verdict in the order of the first showing, whichever side the answers stand on now."""
+    return {first.left: "left", first.right: "right"}.get(j.winner, j.winner)
+
+
+def rate_of(count: int, n: int) -> dict[str, float]:
+    """A rate with its 95 % interval (Wilson) and its n."""
+    low, high = wilson(count, n)
+    return {"rate": count / n if n else 0.0, "low": low, "high": high, "n": n}
