@@ -18,6 +18,7 @@ from statistics import NormalDist
 import numpy as np
 
 from firstwords.config import UserError
+from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.world.exam import wilson
 
 LEVEL = 0.95
@@ -30,13 +31,18 @@ MATCHED = 0.1  # lengths that differ by no more than this share are alike
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two answers to one prompt: outcome 1 = A wins, 0 = B wins, 0.5 = a tie; lengths in words or tokens."""
+    """Two answers to one prompt: outcome 1 = A wins, 0 = B wins, 0.5 = a tie; lengths in words or tokens.
+
+    decoding_a, decoding_b: how each side was sampled; `win_rate` refuses sides that were not sampled alike.
+    """
 
     prompt_key: str
     outcome: float
     length_a: int = 0
     length_b: int = 0
     swapped_outcome: float | None = None  # A's outcome when the same pair was judged in the other order
+    decoding_a: Decoding | None = None
+    decoding_b: Decoding | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,11 @@ class WinRate:
 def win_rate(comparisons: Sequence[Comparison], *, stopped_early: bool = False) -> WinRate:
     """The win rate of A with its 95 % intervals; comparisons in the order in which they were judged.
 
-    Raises UserError without comparisons.
+    Raises UserError without comparisons, and where answers were decoded with different settings.
     """
     if not comparisons:
         raise UserError("there is nothing to compare: no prompt was answered by both sides")
+    check_equal(record for c in comparisons for record in (c.decoding_a, c.decoding_b))
     outcomes_n = np.array([c.outcome for c in comparisons])
     by_prompt: dict[str, list[float]] = defaultdict(list)
     for c in comparisons:
@@ -159,7 +166,7 @@ def confidence_sequence(outcomes: Sequence[float], alpha: float = 1 - LEVEL) -> 
     """
     x_n = np.asarray(outcomes, dtype=float)
     n = len(x_n)
-    if n and not (0 <= x_n.min() and x_n.max() <= 1):
+    if n and not (x_n.min() >= 0 and x_n.max() <= 1):
         raise ValueError(f"an outcome lies outside 0 to 1: {x_n.min():g} to {x_n.max():g}")
     times_n = np.arange(1, n + 1)
     mean_n = (0.5 + np.cumsum(x_n)) / (times_n + 1)

@@ -34,6 +34,7 @@ from firstwords.train.pairs import PairRows, pair_ids
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import RewardModel
 from firstwords.train.run import Pace, Run, check_flags, open_folder
+from firstwords.train.seen import Seen
 from firstwords.train.versions import sft_dir
 from firstwords.train.watch import card, say
 
@@ -149,6 +150,7 @@ def _finish(
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
     save_model(reward.model, target, reward.tokenizer, details)
+    Seen.of(judged.preferences).write(target)
     if report:
         say(as_text(report))
     say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
