@@ -114,6 +114,12 @@ def test_a_judge_of_the_same_preferences_may_judge_with_a_warning(firstwords, ow
     assert "warning: pip/rlhf-2 has learned from 40 of the 40 preferences that made this judge" in err
 
 
+def test_a_reward_model_comes_with_its_reliability_plot(own: Path) -> None:
+    plot = home.run_dir("pip", "reward") / "model" / "report_card.svg"
+    ece = read_card(plot.parent)["metrics"]["report_card"]["ece"]
+    assert plot.read_text().startswith("<svg") and f"(ECE) {ece:.3f}" in plot.read_text()
+
+
 def test_what_was_seen_is_handed_on(own: Path) -> None:
     judge = read_seen(home.run_dir("pip", "reward") / "model")
     first, second = (read_seen(home.stage_dir("pip", f"rlhf-{i}")) for i in (1, 2))

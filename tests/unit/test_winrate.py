@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from firstwords.config import UserError
-from firstwords.eval.report_card import as_text, report_card
+from firstwords.eval.report_card import as_svg, as_text, report_card
 from firstwords.eval.winrate import (
     Comparison,
     best_of_n_kl,
@@ -232,3 +234,41 @@ def test_a_model_that_has_learned_lengths_is_shown_beside_the_ruler() -> None:
     assert card["accuracy"]["rate"] == pytest.approx(card["ruler"]["rate"], abs=0.01)
     assert card["length_correlation"] == pytest.approx(1.0)
     assert "a ruler (longer wins)" in as_text(card)
+
+
+def test_the_bins_of_the_calibration_have_intervals_that_cover() -> None:
+    chosen, rejected, _ = scored()
+    bins = report_card(chosen, rejected, *np.ones((2, len(chosen))))["calibration"]
+    assert sum(row["low"] <= row["confidence"] <= row["high"] for row in bins) >= 8 and len(bins) == 10
+    assert all(row["low"] < row["accuracy"] <= row["high"] for row in bins)
+    tie = report_card(np.zeros(4), np.zeros(4), np.ones(4), np.ones(4))
+    assert tie["calibration"][0]["accuracy"] == 0.5 and tie["ece"] == 0.0
+
+
+def test_the_reliability_plot_stands_where_the_numbers_are() -> None:
+    chosen, rejected, _ = scored(400)
+    card = report_card(chosen, rejected, *np.ones((2, len(chosen))))
+    source = as_svg(card)
+    svg = ElementTree.fromstring(source)
+    space = "{http://www.w3.org/2000/svg}"
+    dots, whiskers = svg.findall(f"{space}circle"), svg.findall(f"{space}path[@class='whisker']")
+    ideal = svg.find(f"{space}path[@class='ideal']").get("d")
+    (x0, y0), (x1, y1) = (map(float, point.split()) for point in ideal.removeprefix("M").split("L"))
+    assert len(dots) == len(whiskers) == len(card["calibration"])
+    for dot, whisker, row in zip(dots, whiskers, card["calibration"]):
+        share = (float(dot.get("cx")) - x0) / (x1 - x0)
+        assert 0.5 + share / 2 == pytest.approx(row["confidence"], abs=1e-3)
+        ends = whisker.get("d").rsplit(" ", 1)[1].split("V")
+        drawn = [float(dot.get("cy")), *map(float, ends)]
+        # y0 stands for one half and y1 for all
+        shares = [0.5 + (y - y0) / (y1 - y0) / 2 for y in drawn]
+        assert shares == pytest.approx([row["accuracy"], row["low"], row["high"]], abs=1e-3)
+    assert f"(ECE) {card['ece']:.3f}" in source and "prefers-color-scheme:dark" in source
+    assert not re.search(r"href|url\(|@import|<script|https?://(?!www\.w3\.org/2000/svg)", source)
+
+
+def test_the_styles_of_the_plot_stay_in_the_plot() -> None:
+    chosen, rejected, _ = scored(50)
+    style = re.search("<style>(.*)</style>", as_svg(report_card(chosen, rejected, *np.ones((2, 50)))))[1]
+    selectors = re.findall(r"([^{}]+)\{", style)
+    assert len(selectors) > 10 and all(s.startswith((".reliability", "@media (prefers")) for s in selectors)

@@ -22,7 +22,7 @@ import tyro
 from torch import Tensor
 
 from firstwords import home
-from firstwords.eval.report_card import as_text, report_card
+from firstwords.eval.report_card import PLOT, as_svg, as_text, report_card
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.records import Preference, split_by_prompt
@@ -152,6 +152,7 @@ def _finish(
     save_model(reward.model, target, reward.tokenizer, details)
     Seen.of(judged.preferences).write(target)
     if report:
+        (target / PLOT).write_text(as_svg(report), encoding="utf-8")
         say(as_text(report))
     say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
     return target
