@@ -27,7 +27,8 @@ STAGES = {name for name, layer in LAYERS.items() if layer == 4}
 MAY_IMPORT_STAGES = {"train.learn", "train.align"}
 NO_TORCH = ("config", "home", "runlog", "tokenizer", "data", "world", "engine.scheduler", "train.schedule",
             "train.budget", "cli", "eval.report", "eval.charts",
-            "eval.winrate", "eval.report_card", "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
+            "eval.winrate", "eval.report_card", "eval.decoding",
+            "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

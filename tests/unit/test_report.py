@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from firstwords.eval.charts import Line, interval_bars, line_chart, smooth, thin, ticks
+from firstwords.eval.charts import Line, interval_bars, line_chart, reliability_plot, smooth, thin, ticks
 from firstwords.eval.report import num_parameters, write_report
+from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog
 
 VOID = {"meta", "input", "br", "hr", "img", "link", "circle", "rect", "path", "line"}
@@ -105,6 +106,21 @@ def test_missing_facts_leave_parts_out(tmp_path: Path, given: dict[str, Any]) ->
 def test_a_run_without_facts_is_read_from_its_logs(run: Path) -> None:
     page = read(write_report(run, run / "report.html", {}))
     assert "pre-training" in page.text and "fine-tuning" in page.text
+
+
+def test_the_reward_models_plot_is_on_the_page_where_stage_three_ran(run: Path) -> None:
+    model = run / "reward" / "model"
+    model.mkdir(parents=True)
+    row = {"confidence": 0.7, "accuracy": 0.8, "low": 0.6, "high": 0.9, "n": 9}
+    (model / PLOT).write_text(reliability_plot([row], ece=0.1))
+    assert "The reward model" not in read(write_report(run, run / "report.html", facts())).text
+    RunLog(run / "rlhf-1").log("train", 1, loss=1.0, lr=1.0, tokens=10, tokens_per_s=1.0, seconds=1.0)
+    given = facts()
+    given["stages"]["rlhf-1"] = {}
+    path = write_report(run, run / "report.html", given)
+    page = read(path)
+    assert "The reward model" in page.text and "(ECE) 0.100" in page.text
+    assert not re.search(r"""(src|href)\s*=|url\(|@import|https?://(?!www\.w3\.org/2000/svg)""", path.read_text())
 
 
 def test_the_curve_stands_where_the_numbers_are() -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from firstwords.config import UserError
-from firstwords.eval.report_card import as_text, report_card
+from firstwords.eval.report_card import as_svg, as_text, report_card
 from firstwords.eval.winrate import (
     Comparison,
     best_of_n_kl,
-    cluster_bootstrap,
+    cluster_interval,
+    confidence_sequence,
+    effective_size,
     length_controlled,
     order_consistency,
     pairs_needed,
+    student,
     win_rate,
 )
 from firstwords.world.exam import wilson
@@ -40,6 +45,7 @@ def test_swapping_the_sides_mirrors_everything() -> None:
         assert (one.wins, one.losses) == (other.losses, other.wins)
         assert one.win_rate == pytest.approx(1 - other.win_rate)
         assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+        assert (one.always_low, one.always_high) == pytest.approx((1 - other.always_high, 1 - other.always_low))
         assert {one.verdict, other.verdict} == {"better", "worse"}
 
 
@@ -63,20 +69,84 @@ def test_wilson_covers(true_rate: float) -> None:
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
-def test_the_bootstrap_covers_where_samples_of_a_prompt_are_alike_and_wilson_does_not() -> None:
-    """60 prompts x 4 samples; each prompt has its own win rate, drawn around 0.6."""
-    random, sims = np.random.default_rng(2), 2000
-    chances = random.beta(1.2, 0.8, size=(sims, 60))
-    wins = random.binomial(4, chances)
-    covered = naive = 0
-    for number in range(sims):
-        clusters = [[1.0] * w + [0.0] * (4 - w) for w in wins[number]]
-        low, high = cluster_bootstrap(clusters, seed=number)
-        covered += low <= 0.6 <= high
-        low, high = wilson(wins[number].sum(), 240)
-        naive += low <= 0.6 <= high
-    assert covered / sims >= 0.93
-    assert naive / sims < 0.85
+def alike(prompts: int, samples: int, rate: float, correlation: float, sims: int = 2000) -> np.ndarray:
+    """Wins of each prompt (sims, prompts): every prompt has its own rate, drawn from a beta distribution around it."""
+    random, strength = np.random.default_rng(2), (1 - correlation) / correlation
+    return random.binomial(samples, random.beta(rate * strength, (1 - rate) * strength, size=(sims, prompts)))
+
+
+def clusters_of(wins: np.ndarray, samples: int) -> list[list[float]]:
+    return [[1.0] * w + [0.0] * (samples - w) for w in wins]
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.7, 0.9])
+@pytest.mark.parametrize("samples", [2, 5])
+@pytest.mark.parametrize("prompts", [6, 20, 40, 100])
+def test_the_clustered_interval_covers(prompts: int, samples: int, rate: float) -> None:
+    for correlation in (0.1, 0.5):
+        covered = 0
+        for wins in alike(prompts, samples, rate, correlation):
+            low, high = cluster_interval(clusters_of(wins, samples))
+            covered += low <= rate <= high
+        assert covered / 2000 >= 0.93, f"correlation {correlation}"
+
+
+def test_wilsons_interval_does_not_cover_where_samples_of_a_prompt_are_alike() -> None:
+    intervals = [wilson(wins.sum(), 200) for wins in alike(40, 5, 0.7, 0.5)]
+    assert np.mean([low <= 0.7 <= high for low, high in intervals]) < 0.85
+
+
+def test_the_clustered_interval_narrows_with_more_samples_only_where_they_say_more() -> None:
+    random = np.random.default_rng(6)
+    independent, copies = random.integers(0, 2, size=(200, 5)).astype(float), np.repeat([[1.0], [0.0]], 5, axis=1)
+    assert 850 < effective_size(independent) <= 1000
+    assert effective_size(copies.tolist() * 100) == pytest.approx(200)
+    low, high = cluster_interval([[1.0] * 5] * 6)
+    assert low < 0.6 and high == 1.0, "six prompts, all won, are six prompts"
+    assert cluster_interval([[1.0, 0.0, 1.0]]) == (0.0, 1.0), "one prompt says nothing of others"
+    uneven = [[1.0] * 20, [0.0], [1.0], [0.0]]
+    assert 1 <= effective_size(uneven) <= 4
+    assert win_rate(rows([1, 1, 0, 0, 1, 0], samples=2)).method == "clustered"
+
+
+@pytest.mark.parametrize(("degrees", "quantile"), [(1, 12.706), (4, 2.776), (5, 2.571), (19, 2.093), (99, 1.984)])
+def test_students_quantiles(degrees: int, quantile: float) -> None:
+    assert student(degrees) == pytest.approx(quantile, rel=2e-3)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.7, 0.9])
+def test_the_always_valid_interval_covers_at_every_moment_at_once(rate: float, monkeypatch) -> None:
+    monkeypatch.setattr("firstwords.eval.winrate.GRID", 200)
+    random, sims = np.random.default_rng(7), 500
+    missed = peeked = 0
+    for _ in range(sims):
+        outcomes = (random.random(150) < rate).astype(float)
+        low_n, high_n = confidence_sequence(outcomes)
+        missed += bool(((low_n > rate) | (high_n < rate)).any())
+        sums = np.cumsum(outcomes)
+        looks = [wilson(sums[t - 1], t) for t in range(10, 151)]
+        peeked += any(not low <= rate <= high for low, high in looks)
+    assert missed / sims <= 0.05
+    assert peeked / sims > 0.15, "looking again and again breaks an ordinary interval"
+
+
+def test_the_always_valid_interval_never_widens_and_has_its_price() -> None:
+    low_n, high_n = confidence_sequence([1, 1, 1, 0] * 50)
+    assert (np.diff(low_n) >= 0).all() and (np.diff(high_n) <= 0).all() and len(low_n) == 200
+    result = win_rate(rows([1, 1, 1, 0] * 50))
+    assert result.always_low < result.low and result.high < result.always_high
+    assert (result.always_low, result.always_high) == (low_n[-1], high_n[-1]) and result.always_low > 0.5
+    assert confidence_sequence([])[0].shape == (0,)
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        confidence_sequence([1, 2])
+
+
+def test_who_stops_early_is_judged_by_the_always_valid_interval() -> None:
+    outcomes = [1, 1, 1, 0] * 5  # enough where 20 were planned, not where one stopped at 20 because it looked good
+    planned, stopped = win_rate(rows(outcomes)), win_rate(rows(outcomes), stopped_early=True)
+    assert planned.verdict == "better" and stopped.verdict == "not yet shown" and stopped.more_needed is not None
+    assert (planned.low, planned.always_low) == (stopped.low, stopped.always_low)
+    assert win_rate(rows([1] * 40), stopped_early=True).verdict == "better"
 
 
 def test_a_policy_against_itself_is_not_better() -> None:
@@ -90,9 +160,7 @@ def test_a_judge_of_lengths_is_seen_through() -> None:
     lengths = random.integers(5, 40, size=(2000, 2)) + [8, 0]  # A talks more
     chance = 1 / (1 + np.exp(-0.3 * (lengths[:, 0] - lengths[:, 1])))
     outcomes = (random.random(2000) < chance).astype(float)
-    comparisons = [
-        Comparison(str(i), float(o), int(a), int(b)) for i, (o, (a, b)) in enumerate(zip(outcomes, lengths))
-    ]
+    comparisons = [Comparison(str(i), float(o), int(a), int(b)) for i, (o, (a, b)) in enumerate(zip(outcomes, lengths))]
     assert win_rate(comparisons).low > 0.6
     controlled = length_controlled(comparisons)
     assert controlled["win_rate"] == pytest.approx(0.5, abs=0.05) and controlled["slope"] > 1
@@ -166,3 +234,41 @@ def test_a_model_that_has_learned_lengths_is_shown_beside_the_ruler() -> None:
     assert card["accuracy"]["rate"] == pytest.approx(card["ruler"]["rate"], abs=0.01)
     assert card["length_correlation"] == pytest.approx(1.0)
     assert "a ruler (longer wins)" in as_text(card)
+
+
+def test_the_bins_of_the_calibration_have_intervals_that_cover() -> None:
+    chosen, rejected, _ = scored()
+    bins = report_card(chosen, rejected, *np.ones((2, len(chosen))))["calibration"]
+    assert sum(row["low"] <= row["confidence"] <= row["high"] for row in bins) >= 8 and len(bins) == 10
+    assert all(row["low"] < row["accuracy"] <= row["high"] for row in bins)
+    tie = report_card(np.zeros(4), np.zeros(4), np.ones(4), np.ones(4))
+    assert tie["calibration"][0]["accuracy"] == 0.5 and tie["ece"] == 0.0
+
+
+def test_the_reliability_plot_stands_where_the_numbers_are() -> None:
+    chosen, rejected, _ = scored(400)
+    card = report_card(chosen, rejected, *np.ones((2, len(chosen))))
+    source = as_svg(card)
+    svg = ElementTree.fromstring(source)
+    space = "{http://www.w3.org/2000/svg}"
+    dots, whiskers = svg.findall(f"{space}circle"), svg.findall(f"{space}path[@class='whisker']")
+    ideal = svg.find(f"{space}path[@class='ideal']").get("d")
+    (x0, y0), (x1, y1) = (map(float, point.split()) for point in ideal.removeprefix("M").split("L"))
+    assert len(dots) == len(whiskers) == len(card["calibration"])
+    for dot, whisker, row in zip(dots, whiskers, card["calibration"]):
+        share = (float(dot.get("cx")) - x0) / (x1 - x0)
+        assert 0.5 + share / 2 == pytest.approx(row["confidence"], abs=1e-3)
+        ends = whisker.get("d").rsplit(" ", 1)[1].split("V")
+        drawn = [float(dot.get("cy")), *map(float, ends)]
+        # y0 stands for one half and y1 for all
+        shares = [0.5 + (y - y0) / (y1 - y0) / 2 for y in drawn]
+        assert shares == pytest.approx([row["accuracy"], row["low"], row["high"]], abs=1e-3)
+    assert f"(ECE) {card['ece']:.3f}" in source and "prefers-color-scheme:dark" in source
+    assert not re.search(r"href|url\(|@import|<script|https?://(?!www\.w3\.org/2000/svg)", source)
+
+
+def test_the_styles_of_the_plot_stay_in_the_plot() -> None:
+    chosen, rejected, _ = scored(50)
+    style = re.search("<style>(.*)</style>", as_svg(report_card(chosen, rejected, *np.ones((2, 50)))))[1]
+    selectors = re.findall(r"([^{}]+)\{", style)
+    assert len(selectors) > 10 and all(s.startswith((".reliability", "@media (prefers")) for s in selectors)

@@ -2,8 +2,10 @@
 
     firstwords compare pip/rlhf-1 pip/sft                          # the built-in world, judged by the known truth
     firstwords compare mine/rlhf-1 mine/sft --judge human --prompts questions.txt
+    firstwords compare mine/rlhf-1 mine/sft --judge other  # the reward model of another model, or the path of one
 
-"better" is said only where the interval of the win rate excludes one half.
+"better" is said only where the interval of the win rate excludes one half; of a person who stopped before the last
+question it has to be the interval that holds whenever one stops.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
@@ -19,7 +21,8 @@ from firstwords import home
 from firstwords.commands import judging, shared
 from firstwords.config import UserError
 
-JUDGES = ("truth", "human")
+if TYPE_CHECKING:
+    from firstwords.eval.decoding import Decoding
 
 
 @dataclass
@@ -31,27 +34,28 @@ class Compare:
     b: Positional[str]
     """The other one; the win rate is that of the first."""
     judge: str = "truth"
-    """truth (the built-in world, whose answers are known) or human (you, blindly)."""
+    """truth (the built-in world, whose answers are known), human (you, blindly), or a reward model's NAME or path."""
     prompts: str = ""
-    """With --judge human: a file with a question a line; without it questions of the built-in world."""
+    """A file with a question a line, not with --judge truth; without it questions of the built-in world."""
     limit: int = 0
-    """Number of questions (0 = 400 for the truth, 20 for you)."""
+    """Number of questions (0 = 20 for you, else 400)."""
     temperature: float = 1.0
     """Of both sides."""
     max_tokens: int = 80
-    """Most tokens of an answer, with --judge human."""
+    """Most tokens of an answer, not with --judge truth."""
     seed: int = 0
     """Seed of questions, answers and sides."""
     json: bool = False
     """Print one JSON object."""
 
     def __post_init__(self) -> None:
-        if self.judge not in JUDGES:
-            raise UserError(f"--judge is {self.judge}, but it must be one of {', '.join(JUDGES)}")
         if self.limit < 0:
             raise UserError(f"--limit is {self.limit}, but it must be 0 or more")
-        if self.prompts and self.judge != "human":
-            raise UserError("--prompts needs --judge human: nobody else knows what a good answer to them is")
+        if self.prompts and self.judge == "truth":
+            raise UserError(
+                "--prompts needs --judge human or a reward model: of questions outside the built-in world nobody knows "
+                "the true answer"
+            )
 
 
 def main(config: Compare) -> None:
@@ -59,44 +63,85 @@ def main(config: Compare) -> None:
     from firstwords.eval.winrate import length_controlled, order_consistency, win_rate
 
     one, other = home.resolve(config.a), home.resolve(config.b)
+    stopped_early, extra = False, {}
     if config.judge == "truth":
         from firstwords.train.compare import COMPARE_TASKS, compare_on_world
 
         rows = compare_on_world(one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature)
+    elif config.judge == "human":
+        extra = remarks(config, _questions(config), one, other)
+        rows, stopped_early = ask_person(config, one, other)
     else:
-        rows = ask_person(config, one, other)
-    result = asdict(win_rate(rows, config.seed))
+        rows, extra = ask_reward_model(config, one, other)
+    result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
     result |= {"length_controlled": length_controlled(rows), "order_consistency": order_consistency(rows)}
     result |= {"a": shared.label(one), "b": shared.label(other), "judge": config.judge, "seed": config.seed,
-               "temperature": config.temperature}  # fmt: skip
+               "temperature": config.temperature, "decoding": asdict(rows[0].decoding_a)}  # fmt: skip
     if config.json:
         shared.emit(result)
     else:
         show(result)
 
 
-def ask_person(config: Compare, one: Path, other: Path) -> list[Any]:
-    """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict."""
+def remarks(config: Compare, prompts: list[tuple[dict[str, str], ...]], one: Path, other: Path) -> dict[str, Any]:
+    """How many of the questions of a file a side was trained on; also said, where there are any."""
+    from firstwords.train.compare import count_seen
+
+    if not config.prompts:
+        return {}
+    seen = count_seen(prompts, (one, other))
+    if seen:
+        shared.say(
+            f"{seen} of {len(prompts)} questions were among the prompts of stage three: answers to them say little "
+            "about new ones"
+        )
+    return {"seen_prompts": seen}
+
+
+def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any], dict[str, Any]]:
+    """(rows, what else to report). Raises UserError for a reward model that a side was optimised against."""
+    from firstwords.train.compare import check_judge, compare_by_reward, reward_model_dir
+    from firstwords.train.reward_model import load_reward_model
+
+    directory = reward_model_dir(config.judge)
+    judge = load_reward_model(directory)
+    warnings = check_judge(directory, judge.hash, (one, other), (shared.label(one), shared.label(other)))
+    for warning in warnings:
+        shared.say(f"warning: {warning}")
+    prompts = _questions(config)
+    extra = remarks(config, prompts, one, other) | {"reward_model": judge.hash, "warnings": warnings}
+    (a, record_a), (b, record_b) = (_answers(path, prompts, config, i) for i, path in enumerate((one, other)))
+    return compare_by_reward(prompts, (a, b), (record_a, record_b), judge), extra
+
+
+def ask_person(config: Compare, one: Path, other: Path) -> tuple[list[Any], bool]:
+    """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict.
+
+    Returns the rows, and whether the person stopped before the last question.
+    """
+    from firstwords.eval.decoding import check_equal
     from firstwords.eval.winrate import Comparison
     from firstwords.preferences.records import prompt_key
     from firstwords.preferences.store import Judgement, PreferenceStore
 
     prompts = _questions(config)
-    sides = [_answers(path, prompts, config, offset) for offset, path in enumerate((one, other))]
+    (a_texts, a_record), (b_texts, b_record) = (_answers(p, prompts, config, i) for i, p in enumerate((one, other)))
+    check_equal((a_record, b_record))
     hashes = [judging.stage_hash(path) for path in (one, other)]
     order, rows, log = random.Random(config.seed), [], PreferenceStore()
-    for number, (messages, a, b) in enumerate(zip(prompts, *sides, strict=True), start=1):
+    for number, (messages, a, b) in enumerate(zip(prompts, a_texts, b_texts, strict=True), start=1):
         if a == b or not a or not b:
             continue
         is_swapped = order.random() < 0.5
         left, right = (b, a) if is_swapped else (a, b)
         said = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
         if said is None:
-            break
+            return rows, True
         if said.verdict == "skip":
             continue
         outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(said.verdict, 0.5)
-        rows.append(Comparison(prompt_key(messages), outcome, len(a.split()), len(b.split())))
+        lengths = len(a.split()), len(b.split())
+        rows.append(Comparison(prompt_key(messages), outcome, *lengths, decoding_a=a_record, decoding_b=b_record))
         left_stage, right_stage = hashes[::-1] if is_swapped else hashes
         params = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
         log.add(
@@ -106,11 +151,11 @@ def ask_person(config: Compare, one: Path, other: Path) -> list[Any]:
                 model=shared.label(one).partition("/")[0],
             )
         )  # fmt: skip
-    return rows
+    return rows, False
 
 
 def _questions(config: Compare) -> list[tuple[dict[str, str], ...]]:
-    limit = config.limit or 20
+    limit = config.limit or (20 if config.judge == "human" else 400)
     if config.prompts:
         return judging.file_prompts(config.prompts)[:limit]
     from firstwords.preferences.annotator import tasks
@@ -118,13 +163,18 @@ def _questions(config: Compare) -> list[tuple[dict[str, str], ...]]:
     return [task.messages for task in tasks(config.seed, limit, "eval")]
 
 
-def _answers(path: Path, prompts: list[tuple[dict[str, str], ...]], config: Compare, offset: int) -> list[str]:
+def _answers(
+    path: Path, prompts: list[tuple[dict[str, str], ...]], config: Compare, offset: int
+) -> tuple[list[str], Decoding]:
+    from firstwords.eval.decoding import Decoding
+
     loaded = shared.load(str(path))
     ids = [shared.chat_ids(loaded.tokenizer, list(messages)) for messages in prompts]
     params = shared.sampling(
         max_tokens=config.max_tokens, temperature=config.temperature, seed=config.seed * 2_000_003 + offset * 1_000_003
     )
-    return [answer.text.strip() for answer in loaded.engine(num_slots=16).generate(ids, params)]
+    answers = loaded.engine(num_slots=16).generate(ids, params)
+    return [answer.text.strip() for answer in answers], Decoding.of(params)
 
 
 def show(result: dict[str, Any]) -> None:
@@ -135,11 +185,18 @@ def show(result: dict[str, Any]) -> None:
         f"win rate {result['win_rate']:.1%} ({result['low']:.1%}-{result['high']:.1%}), ties counted half: "
         f"{result['verdict']}"
     )
+    if result["judge"] == "human":
+        print(f"whenever you stop it is in {result['always_low']:.1%}-{result['always_high']:.1%}"
+              + (": you stopped early, so the verdict rests on this" if result["stopped_early"] else ""))  # fmt: skip
     controlled = result["length_controlled"]
     print(
         f"at equal lengths {controlled['win_rate']:.1%}; of {controlled['matched_n']} pairs alike in length "
         f"{controlled['matched_win_rate']:.1%}"
     )
-    if result["verdict"] == "not yet shown":
+    if result["stopped_early"] and result["verdict"] == "not yet shown" and not result["low"] <= 0.5 <= result["high"]:
+        print(
+            "judged to the last question it may be shown: then their number was fixed, and the narrower interval holds"
+        )
+    elif result["verdict"] == "not yet shown":
         more = result["more_needed"]
         print(f"about {more:,} more comparisons would show it" if more else "no difference is in sight")

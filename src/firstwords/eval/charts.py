@@ -1,12 +1,13 @@
-"""Line charts and interval bars as inline SVG: no library in the page, colours from the page's own variables.
+"""Line charts, interval bars and reliability plots as inline SVG: no library in the page, colours from its variables.
 
-Both functions are pure: numbers in, a string of SVG out. Text is escaped here, so that the result may be marked safe.
+All are pure: numbers in, a string of SVG out. A reliability plot is also a file of its own, with its own colours.
+Text is escaped here, so that the result may be marked safe.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import median
@@ -87,6 +88,79 @@ def interval_bars(rows: Sequence[tuple[str, float, float, float, int]]) -> str:
     return _svg(height, "rates with their intervals", parts)
 
 
+# Plain colours, twice: not every viewer of SVG files knows variables; one without media queries shows the light ones.
+_INK = """.reliability .paper{{fill:{paper}}}.reliability text{{fill:{quiet}}}.reliability .title{{fill:{ink}}}\
+.reliability .grid{{stroke:{line}}}.reliability .ideal{{stroke:{quiet}}}.reliability .bar{{fill:{soft}}}\
+.reliability .whisker{{stroke:{ink}}}.reliability .dots{{fill:{warm};stroke:{paper}}}"""
+_LIGHT = {
+    "paper": "#ffffff",
+    "ink": "#23262b",
+    "quiet": "#6c7078",
+    "line": "#e5e2da",
+    "soft": "#a9c9c8",
+    "warm": "#c4713b",
+}
+_DARK = {
+    "paper": "#1e2226",
+    "ink": "#e6e4df",
+    "quiet": "#9a9da3",
+    "line": "#31363b",
+    "soft": "#3d6668",
+    "warm": "#e09a66",
+}
+_RELIABILITY_STYLE = (
+    ".reliability{font:13px system-ui,sans-serif}.reliability .title{font-size:17px}.reliability path{fill:none}"
+    ".reliability .ideal{stroke-width:1.5;stroke-dasharray:6 5}.reliability .whisker{stroke-width:1.5}"
+    f"{_INK.format(**_LIGHT)}@media (prefers-color-scheme:dark){{{_INK.format(**_DARK)}}}"
+)
+
+
+def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
+    """Predicted chance against observed share, bin by bin with intervals; on the diagonal a chance is what it says.
+
+    rows: bins with confidence, accuracy, low, high, n (`report_card.calibration`). Bars at the foot: pairs in each bin.
+    """
+    if not rows:
+        return ""
+    height, top, foot = 460, 52, 56
+    bottom = height - BOTTOM
+    most = max(row["n"] for row in rows)
+
+    def x(chance: float) -> float:
+        return LEFT + (chance - 0.5) / 0.5 * (WIDTH - LEFT - 2 * RIGHT)
+
+    def y(share: float) -> float:
+        return top + (1 - share) * (bottom - top)
+
+    fifths = [i / 10 for i in range(0, 11, 2)]
+    xs = [(x(t / 10), f"{t / 10:.0%}") for t in range(5, 11)]
+    parts = [
+        f"<style>{_RELIABILITY_STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{height}" rx="12"/>',
+        f'<text class="title" x="{LEFT}" y="30">Does a chance mean what it says? Mean gap (ECE) {ece:.3f}, '
+        f"{sum(row['n'] for row in rows):,} held-out pairs</text>",
+        _axes(xs, [(y(t), f"{t:.0%}") for t in fifths], bottom),
+    ]
+    for row in rows:
+        tall = row["n"] / most * foot
+        parts.append(f'<rect class="bar" x="{x(row["confidence"]) - 11:.1f}" y="{bottom - tall:.1f}" width="22" '
+                     f'height="{tall:.1f}" rx="2"/>')  # fmt: skip
+    parts.append(f'<path class="ideal" d="M{x(0.5):.1f} {y(0.5):.1f}L{x(1):.1f} {y(1):.1f}"/>')
+    for row in rows:
+        at, low, high = x(row["confidence"]), y(row["low"]), y(row["high"])
+        parts.append(f'<path class="whisker" d="M{at - 5:.1f} {low:.1f}h10M{at - 5:.1f} {high:.1f}h10'
+                     f'M{at:.1f} {low:.1f}V{high:.1f}"/>')  # fmt: skip
+        parts.append(f'<circle class="dots" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="5"><title>predicted '
+                     f'{row["confidence"]:.1%}, right {row["accuracy"]:.1%} ({row["low"]:.1%}-{row["high"]:.1%}) of '
+                     f'{row["n"]:,}</title></circle>')  # fmt: skip
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{height - 6}" text-anchor="middle">predicted chance of the answer with the '
+                 f"higher score (bars: pairs, {most:,} in the tallest)</text>")  # fmt: skip
+    parts.append(f'<text transform="translate(13 {(top + bottom) / 2}) rotate(-90)" text-anchor="middle">share of them '
+                 "that people chose</text>")  # fmt: skip
+    return _svg(height, "predicted chances against observed shares", parts, "reliability")
+
+
 def ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers that cover low..high in about `count` steps of 1, 2 or 5 times a power of ten.
 
@@ -146,6 +220,7 @@ def _axes(xs: list[tuple[float, str]], ys: list[tuple[float, str]], bottom: floa
     return across + down
 
 
-def _svg(height: float, name: str, parts: list[str]) -> str:
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(name)}" '
+def _svg(height: float, name: str, parts: list[str], style: str = "") -> str:
+    named = f' class="{style}"' if style else ""
+    return (f'<svg{named} viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(name)}" '
             f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>')  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 from firstwords import __version__
 from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
+from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog, clock
 
 STAGES = {
@@ -76,11 +77,19 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "asked": asked,
         "exam": exam,
         "exam_svg": interval_bars([(r["name"], r["rate"], r["low"], r["high"], r["n"]) for r in exam]),
+        "reliability_svg": reliability(run_dir, names),
         "plan": plan_rows(plan or {}),
         "reasons": list((plan or {}).get("reasons") or []),
         "details": details(facts, cards),
         "version": __version__,
     }
+
+
+def reliability(run_dir: Path, stages: list[str]) -> str:
+    """The reliability plot of the reward model, where stage three ran with one."""
+    plot = run_dir / "reward" / "model" / PLOT
+    has_run = any(name.startswith("rlhf") for name in stages)
+    return plot.read_text(encoding="utf-8") if has_run and plot.is_file() else ""
 
 
 def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     card = report_card(chosen_scores, rejected_scores, chosen_lengths, rejected_lengths)
     print(as_text(card))
+    path.write_text(as_svg(card))       # the reliability plot
 
 Everything comes from one table of raw scores on held-out pairs. Axes: n pairs.
 """
@@ -12,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from firstwords.eval.charts import reliability_plot
 from firstwords.eval.winrate import MATCHED
 from firstwords.world.exam import wilson
 
+PLOT = "report_card.svg"  # beside the reward model
 BINS = 10  # of the calibration table, equally wide in confidence from one half to one
 
 
@@ -60,15 +63,15 @@ def report_card(
 
 
 def calibration(chance_n: np.ndarray) -> list[dict[str, float]]:
-    """Of each bin of confidence in the likelier side: mean confidence, share of it that was right, n."""
-    confidence_n, right_n = np.maximum(chance_n, 1 - chance_n), chance_n > 0.5
+    """Of each bin of confidence in the likelier side: mean confidence, share of it that was right, its interval, n."""
+    confidence_n, right_n = np.maximum(chance_n, 1 - chance_n), np.where(chance_n == 0.5, 0.5, chance_n > 0.5)
     bin_n = np.minimum(((confidence_n - 0.5) * 2 * BINS).astype(int), BINS - 1)
     rows = []
     for index in range(BINS):
         inside = bin_n == index
         if inside.any():
-            figures = {"confidence": float(confidence_n[inside].mean()), "accuracy": float(right_n[inside].mean())}
-            rows.append(figures | {"n": int(inside.sum())})
+            figures = _rate(right_n[inside])
+            rows.append({"confidence": float(confidence_n[inside].mean()), "accuracy": figures.pop("rate")} | figures)
     return rows
 
 
@@ -97,6 +100,11 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     if np.std(one) == 0 or np.std(other) == 0:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
+
+
+def as_svg(card: dict[str, Any]) -> str:
+    """The card's reliability plot as an SVG file of its own."""
+    return reliability_plot(card["calibration"], card["ece"])
 
 
 def as_text(card: dict[str, Any]) -> str:

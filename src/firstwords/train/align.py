@@ -85,7 +85,7 @@ def main(config: Align) -> None:
             f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
         )
         return
-    result = win_rate(compare_on_world(new, before, config.seed, usable_device(config.device)), config.seed)
+    result = win_rate(compare_on_world(new, before, config.seed, usable_device(config.device)))
     write_json(home.run_dir(config.name, new.name) / "compare.json", {"before": before.name} | vars(result))
     say(
         f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; win rate "

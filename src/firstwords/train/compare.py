@@ -1,20 +1,28 @@
-"""Two versions put to the same questions of the built-in world, judged by the known truth.
+"""Two versions put to the same questions: judged by the known truth of the built-in world, or by a reward model.
 
-The questions are of a split that neither preferences nor policies were made from. Both sides sample at temperature 1
-with the same settings and different seeds, so that a version against itself wins half.
+The world's questions are of a split that neither preferences nor policies were made from. Both sides sample with the
+same settings and different seeds, so that a version against itself wins half. A reward model judges nobody who was
+optimised against it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from firstwords import home
+from firstwords.config import UserError
 from firstwords.engine.engine import Engine
+from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.eval.winrate import Comparison
 from firstwords.model.hub import load_model
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
+from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.judged import sample
+from firstwords.train.judged import answer_params, sample
+from firstwords.train.reward_model import RewardModel
+from firstwords.train.seen import read_seen, short
 
 COMPARE_TASKS = 400  # questions, one answer of each side
 
@@ -24,13 +32,73 @@ def compare_on_world(
 ) -> list[Comparison]:
     """A comparison for each question: which side's answer is worth more; equal worth is a tie."""
     asked = tasks(seed, num, "eval")
-    sides = [_worths(path, asked, (seed, side), device, temperature) for side, path in enumerate((one, other), 91)]
+    seeds = ((seed, 91), (seed, 92))
+    sides = [_worths(path, asked, own, device, temperature) for own, path in zip(seeds, (one, other))]
+    records = [Decoding.of(answer_params(own, temperature)) for own in seeds]
     rows = []
     for task, (a, length_a), (b, length_b) in zip(asked, *sides, strict=True):
         outcome = 0.5 if a == b else float(a > b)
         # the truth sees no sides: judged the other way round it says the same
-        rows.append(Comparison(prompt_key(task.messages), outcome, length_a, length_b, outcome))
+        rows.append(Comparison(prompt_key(task.messages), outcome, length_a, length_b, outcome, *records))
     return rows
+
+
+def compare_by_reward(
+    prompts: Sequence[Sequence[Message]],
+    sides: Sequence[Sequence[str]],
+    records: Sequence[Decoding],
+    reward: RewardModel,
+) -> list[Comparison]:
+    """A comparison for each prompt: the answer with the higher reward wins, equal answers and rewards tie.
+
+    sides: the answers of A and those of B; records: how each was decoded. Raises UserError where these differ.
+    """
+    check_equal(records)
+    scores = [reward.score(list(zip(prompts, answers, strict=True))) for answers in sides]
+    rows = []
+    for messages, a, b, score_a, score_b in zip(prompts, *sides, *scores, strict=True):
+        # the same text scored in another batch may differ in the last digit
+        outcome = 0.5 if a == b or score_a == score_b else float(score_a > score_b)
+        rows.append(Comparison(prompt_key(messages), outcome, len(a.split()), len(b.split()), outcome, *records))
+    return rows
+
+
+def reward_model_dir(ref: str) -> Path:
+    """The reward model that REF means: that of the model NAME, else the path of one. UserError where there is none."""
+    places = [Path(ref).expanduser()]
+    if not ref.startswith(("/", ".", "~")) and "/" not in ref:
+        places.insert(0, home.run_dir(ref, "reward") / "model")
+    for path in places:
+        if home.is_model(path):
+            return path
+    raise UserError(
+        f"--judge is {ref}, but it must be truth, human, or a reward model: its path, or the NAME of a model that "
+        "`firstwords reward` or `align` has made one for"
+    )
+
+
+def check_judge(judge: Path, judge_hash: str, sides: Sequence[Path], labels: Sequence[str]) -> list[str]:
+    """Refuse a reward model that a side was optimised against; returns remarks on preferences learned by both.
+
+    Optimised against it counts for the versions before a side too. Raises UserError.
+    """
+    own, remarks = read_seen(judge).preferences, []
+    for path, label in zip(sides, labels, strict=True):
+        seen = read_seen(path)
+        if judge_hash in seen.reward_models:
+            raise UserError(
+                f"{label} was optimised against the reward model {judge}, which cannot judge what it has taught: take "
+                "--judge human, --judge truth, or a reward model that was made from other preferences"
+            )
+        if common := len(own & seen.preferences):
+            remarks.append(f"{label} has learned from {common} of the {len(own)} preferences that made this judge")
+    return list(dict.fromkeys(remarks))
+
+
+def count_seen(prompts: Sequence[Sequence[Message]], sides: Sequence[Path]) -> int:
+    """How many of the prompts stage three of either side was trained on, as far as their files say."""
+    known = set().union(*(read_seen(path).prompts for path in sides))
+    return sum(short(prompt_key(messages)) in known for messages in prompts)
 
 
 def _worths(

@@ -32,6 +32,7 @@ from firstwords.train.pairs import PairRows
 from firstwords.train.policy_losses import dpo_loss
 from firstwords.train.rollout import chosen_logits
 from firstwords.train.run import Pace, Run, check_flags
+from firstwords.train.seen import Seen
 from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
 
@@ -119,7 +120,7 @@ def main(config: Dpo) -> Path:
         f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
         f"loss {run.state['best']:.4f} on held-out pairs (0.6931 before; {run.state['accuracy']:.1%} of them right)"
     )
-    return save_version(config, run, model, tokenizer, parent, data, metrics)
+    return save_version(config, run, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
 
 
 class DpoRows(PairRows):

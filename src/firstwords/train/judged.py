@@ -114,13 +114,18 @@ def sample(
     A prompt that fills the model's context gets no answer: ("", False).
     """
     prompts = [prompt_ids(tokenizer, task.messages) for task in asked]
-    base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
-    params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, seed=base)
+    params = answer_params(seed, temperature)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
     answers = [("", False)] * len(prompts)
     for i, completion in zip(fitting, engine.generate([prompts[i] for i in fitting], params), strict=True):
         answers[i] = (completion.text.strip(), completion.finish_reason == "stop")
     return answers
+
+
+def answer_params(seed: tuple[int, int], temperature: float = 1.0) -> SamplingParams:
+    """How `sample` decodes."""
+    base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
+    return SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, seed=base)
 
 
 def sft_samples(

@@ -29,6 +29,7 @@ from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, read_card
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Task, tasks, true_reward
+from firstwords.preferences.records import prompt_key
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import of_people
@@ -40,6 +41,7 @@ from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
 from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, sample_rollouts
 from firstwords.train.run import Pace, Run
+from firstwords.train.seen import Seen, read_seen, short
 from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
 
@@ -73,6 +75,7 @@ class Policy:
     gold: list[Task]
     rehearsal: ChatRows | None
     kl: AdaptiveKL
+    seen: Seen
 
     def sample(self, step: int) -> Rollouts:
         """Answers of the policy as it is now to this step's prompts."""
@@ -177,7 +180,7 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
     reward = load_reward_model(runs / "reward" / "model", device)
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
-    prompts, gold = prompts_of(config, tokenizer, model.config.max_position_embeddings)
+    prompts, gold, keys = prompts_of(config, tokenizer, model.config.max_position_embeddings)
     rehearsal = rehearsal_rows(config, tokenizer)
     seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
@@ -188,21 +191,22 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
         config, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
         Engine(model, tokenizer, num_slots=64), run, prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal,
         AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
+        Seen(keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
     )  # fmt: skip
 
 
-def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task]]:
-    """(prompts to practise on, as ids; gold tasks, where the truth is known)."""
-    found = [prompt_ids(tokenizer, p.prompt) for p in of_people(config.prompts)]
+def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task], set[str]]:
+    """(prompts to practise on, as ids; gold tasks, where the truth is known; short keys of the prompts)."""
+    found = [p.prompt for p in of_people(config.prompts)]
     gold: list[Task] = []
     if "world" in config.prompts:
-        found += [prompt_ids(tokenizer, task.messages) for task in tasks(config.seed, NUM_TASKS, "train")]
+        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
         gold = tasks(config.seed, GOLD_TASKS, "gold")
-    unique = list(dict.fromkeys(map(tuple, found)))
-    fitting = [list(ids) for ids in unique if len(ids) + config.max_tokens <= limit]
+    keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
+    fitting = [list(ids) for ids in keys if len(ids) + config.max_tokens <= limit]
     if len(fitting) < 2:
         raise UserError(f"there are {len(fitting)} usable prompts in {', '.join(config.prompts)}: give more")
-    return fitting, gold
+    return fitting, gold, {keys[tuple(ids)] for ids in fitting}
 
 
 def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
@@ -253,4 +257,4 @@ def finish(policy: Policy, started: float) -> Path:
     data = {"prompts": config.prompts, "reward_model": policy.reward.hash, "reference": "sft"}
     say(f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
         f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items()))  # fmt: skip
-    return save_version(config, run, policy.model, policy.tokenizer, policy.parent, data, metrics)
+    return save_version(config, run, policy.model, policy.tokenizer, policy.parent, data, metrics, policy.seen)

@@ -22,7 +22,7 @@ import tyro
 from torch import Tensor
 
 from firstwords import home
-from firstwords.eval.report_card import as_text, report_card
+from firstwords.eval.report_card import PLOT, as_svg, as_text, report_card
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.records import Preference, split_by_prompt
@@ -34,6 +34,7 @@ from firstwords.train.pairs import PairRows, pair_ids
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import RewardModel
 from firstwords.train.run import Pace, Run, check_flags, open_folder
+from firstwords.train.seen import Seen
 from firstwords.train.versions import sft_dir
 from firstwords.train.watch import card, say
 
@@ -149,7 +150,9 @@ def _finish(
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
     save_model(reward.model, target, reward.tokenizer, details)
+    Seen.of(judged.preferences).write(target)
     if report:
+        (target / PLOT).write_text(as_svg(report), encoding="utf-8")
         say(as_text(report))
     say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
     return target

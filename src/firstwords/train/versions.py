@@ -15,6 +15,7 @@ from firstwords.model.hub import read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.run import Run, open_folder
+from firstwords.train.seen import Seen, read_seen
 from firstwords.train.watch import card
 
 BEST, PARENT = "best.safetensors", "parent"  # files of a run folder
@@ -67,13 +68,17 @@ def restore_weights(run: Run) -> None:
 
 
 def save_version(
-    config: Any, run: Run, model: Transformer, tokenizer: Tokenizer, parent: Path, data: dict, metrics: dict
+    config: Any, run: Run, model: Transformer, tokenizer: Tokenizer, parent: Path, data: dict, metrics: dict, seen: Seen
 ) -> Path:
-    """Save rlhf-N and return its directory. It is not promoted: a new version counts only once it is shown better."""
+    """Save rlhf-N and return its directory. It is not promoted: a new version counts only once it is shown better.
+
+    `seen` is what this run has learned from; the version before adds what it has seen.
+    """
     target, kept = home.stage_dir(config.name, run.stage), home.promoted(config.name)
     before = read_card(parent).get("weights_sha256")
     save_model(
         model, target, tokenizer, card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
     )
+    (seen | read_seen(parent)).write(target)
     home.set_promoted(config.name, kept)
     return target

@@ -1,0 +1,80 @@
+"""What a model of stage three has seen in training, beside its weights: hashes of prompts, preferences, reward models.
+
+    models/NAME/rlhf-1/seen.json    {"prompts": [...], "preferences": [...], "reward_models": [...]}
+
+A version has also seen what the version before it and its reward model have seen. Comparisons look here: a question
+that was practised on proves little, and a reward model cannot judge what it has taught.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from firstwords.config import UserError
+from firstwords.model.hub import read_card
+from firstwords.preferences.records import Preference
+
+SEEN = "seen.json"
+KEY_DIGITS = 16  # of a sha256 in hexadecimal: 64 bits, no collision among millions
+
+
+def short(key: str) -> str:
+    """A prompt's key as it is kept in the file."""
+    return key[:KEY_DIGITS]
+
+
+def preference_key(preference: Preference) -> str:
+    """The name of a preference: which of which answers to which prompt."""
+    plain = json.dumps([preference.prompt_key, preference.chosen, preference.rejected], ensure_ascii=False)
+    return short(hashlib.sha256(plain.encode()).hexdigest())
+
+
+@dataclass
+class Seen:
+    """Short keys of prompts and preferences; the weights' sha256 of reward models that were optimised against."""
+
+    prompts: set[str] = field(default_factory=set)
+    preferences: set[str] = field(default_factory=set)
+    reward_models: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, preferences: Iterable[Preference]) -> Seen:
+        """Training on these preferences."""
+        found = list(preferences)
+        return cls({short(p.prompt_key) for p in found}, {preference_key(p) for p in found})
+
+    def __or__(self, other: Seen) -> Seen:
+        return Seen(
+            self.prompts | other.prompts,
+            self.preferences | other.preferences,
+            self.reward_models | other.reward_models,
+        )
+
+    def write(self, directory: Path) -> None:
+        """Put the file into a model directory; aside first, then renamed. Raises UserError when that fails."""
+        aside = directory / f".{SEEN}.{os.getpid()}"
+        try:
+            aside.write_text(json.dumps({name: sorted(keys) for name, keys in asdict(self).items()}) + "\n")
+            aside.replace(directory / SEEN)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise UserError(f"cannot write {directory / SEEN}: {error.strerror or error}") from None
+
+
+def read_seen(directory: Path) -> Seen:
+    """What the model of a directory has seen, as far as it is known. Raises UserError for a damaged file."""
+    found, path = Seen(), Path(directory) / SEEN
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found = Seen(*(set(data[name]) for name in ("prompts", "preferences", "reward_models")))
+    except FileNotFoundError:
+        pass  # stages one and two, other people's models, versions made before the file was kept
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}): copy the model directory again from its source") from None
+    optimised = (read_card(directory).get("data") or {}).get("reward_model")
+    return found | Seen(reward_models={optimised} if optimised else set())
