@@ -213,7 +213,7 @@ def length_controlled(comparisons: Sequence[Comparison]) -> dict[str, float | in
     difference_n = lengths_n2[:, 0] - lengths_n2[:, 1]
     scale = difference_n.std() or 1.0
     features_n2 = np.stack([np.ones(len(outcomes_n)), difference_n / scale], axis=1)
-    weights = _logistic(features_n2, outcomes_n)
+    weights = logistic_regression(features_n2, outcomes_n)
     alike_n = np.abs(difference_n) <= MATCHED * lengths_n2.max(1).clip(min=1)
     return {
         "win_rate": float(1 / (1 + math.exp(-weights[0]))),
@@ -223,7 +223,9 @@ def length_controlled(comparisons: Sequence[Comparison]) -> dict[str, float | in
     }
 
 
-def _logistic(features_nk: np.ndarray, outcomes_n: np.ndarray, ridge: float = 1e-3, steps: int = 30) -> np.ndarray:
+def logistic_regression(
+    features_nk: np.ndarray, outcomes_n: np.ndarray, ridge: float = 1e-3, steps: int = 30
+) -> np.ndarray:
     """Weights of a logistic regression by Newton's method, with a whiff of ridge so that separable data converge."""
     weights = np.zeros(features_nk.shape[1])
     for _ in range(steps):

@@ -40,8 +40,8 @@ class ScalarModel(Transformer):
 
     @classmethod
     @torch.no_grad()
-    def from_policy(cls, policy: Transformer, seed: int) -> ScalarModel:
-        """The trunk of a language model with a fresh head of std 1/sqrt(D + 1) (Stiennon et al. 2020, appendix)."""
+    def from_policy(cls, policy: Transformer, seed: int, scale: float = 1.0) -> ScalarModel:
+        """The trunk of a language model and a fresh head of std scale / sqrt(D + 1) (Stiennon et al. 2020)."""
         model = cls(policy.config)
         weights = dict(policy.named_parameters())
         for name, parameter in model.named_parameters():
@@ -49,7 +49,7 @@ class ScalarModel(Transformer):
                 parameter.copy_(weights[name])
         generator = torch.Generator().manual_seed(seed)
         D = policy.config.hidden_size
-        model.score.weight.copy_(torch.empty(1, D).normal_(0.0, (D + 1) ** -0.5, generator=generator))
+        model.score.weight.copy_(torch.empty(1, D).normal_(0.0, scale * (D + 1) ** -0.5, generator=generator))
         return model.to(policy.head_weight.device)
 
     def values(self, ids_BT: Tensor) -> Tensor:

@@ -31,6 +31,10 @@ class PairRows:
     def mean_length(self) -> int:
         return max(1, round(sum(len(row[0]) + len(row[1]) for row in self.pairs) / (2 * len(self.pairs))))
 
+    def shift_margins(self, shifts_P: np.ndarray) -> None:
+        """Add a number to each pair's margin: what else already tells its answers apart, taken off."""
+        self.pairs = [(*pair[:3], pair[3] + float(shift)) for pair, shift in zip(self.pairs, shifts_P, strict=True)]
+
     def batch(self, step: int) -> dict[str, np.ndarray]:
         """The pairs of a step."""
         _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))

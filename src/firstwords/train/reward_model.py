@@ -3,13 +3,15 @@
     reward_model = load_reward_model(home.run_dir("pip", "reward") / "model")
     reward_model.score([(messages, "Tom is twelve years old.")])    -> array([0.83], dtype=float32)
 
-The score is read at the answer's stop token, which is where it was trained: text that people judged and ids that a
+The raw score is that of a scalar head plus `weight` times how sure the sft model itself was of the answer: what a small
+model knows of the truth shows there long before a few hundred preferences could teach it (docs/LOG.md).
+The scalar is read at the answer's stop token, which is where it was trained: text that people judged and ids that a
 policy sampled take the same path (`answer_ids`), so that both get the same number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.heads import ScalarModel, load_scalar_model
-from firstwords.model.hub import read_card, weights_hash
+from firstwords.model.hub import load_model, read_card, weights_hash
+from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
 
 BATCH_TOKENS = 8192  # of one scoring pass
+REFERENCE = "reference"  # folder beside the weights: the sft model whose confidence is asked
 
 
 def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
@@ -54,6 +58,8 @@ class RewardModel:
     mean: float = 0.0
     std: float = 1.0
     hash: str = ""
+    reference: Transformer | None = None
+    weight: float = 0.0  # of the reference's confidence in the raw score
 
     def score(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> np.ndarray:
         """Normalised rewards of (messages, answer) pairs, fp32, (B,)."""
@@ -68,14 +74,44 @@ class RewardModel:
         limit = self.model.config.max_position_embeddings
         if sequences and max(map(len, sequences)) > limit:
             raise UserError(f"an answer with its prompt has more than {limit} tokens: shorten it")
+        raw = self._in_batches(sequences, self._forward)
+        if self.reference is not None and self.weight:
+            raw += self.weight * self.confidence(sequences)
+        return (raw - self.mean) / self.std
+
+    def confidence(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+        """Of each answer: mean over its tokens of log pi(token) - max log pi under the reference, fp32, <= 0, (B,).
+
+        0 where greedy decoding of the sft model would have said just that; the answer is the last turn of a sequence.
+        """
+        return self._in_batches(sequences, self._confidence)
+
+    @torch.no_grad()
+    def _in_batches(self, sequences: Sequence[Sequence[int]], forward: Callable) -> np.ndarray:
+        """One number for each sequence, like lengths together."""
         raw = np.zeros(len(sequences), dtype=np.float32)
         order = sorted(range(len(sequences)), key=lambda index: len(sequences[index]))
         while order:
             size = max(1, BATCH_TOKENS // len(sequences[order[-1]]))
             rows, order = order[-size:], order[:-size]
             ids_BT, lengths_B = padded([sequences[row] for row in rows])
-            raw[rows] = self._forward(ids_BT, lengths_B).cpu().numpy()
-        return (raw - self.mean) / self.std
+            raw[rows] = forward(ids_BT, lengths_B).cpu().numpy()
+        return raw
+
+    def _confidence(self, ids_BT: np.ndarray, lengths_B: np.ndarray) -> Tensor:
+        T, opening = ids_BT.shape[1], len(prompt_ids(self.tokenizer, []))
+        last_turn_B = T - 1 - (ids_BT == self.tokenizer.im_start_id)[:, ::-1].argmax(1)
+        starts_B = last_turn_B + opening
+        places_T = np.arange(1, T)
+        mask_BT = torch.from_numpy((places_T >= starts_B[:, None]) & (places_T < lengths_B[:, None]))
+        ids_BT = torch.from_numpy(ids_BT)
+        device = self.reference.head_weight.device
+        hidden_ND = self.reference.hidden(ids_BT[:, :-1].to(device))[mask_BT.to(device)]
+        logits_NV = self.reference.logits(hidden_ND[None])[0]
+        chosen_N = logits_NV.gather(1, ids_BT[:, 1:][mask_BT].to(device)[:, None])[:, 0]
+        behind_BT = torch.zeros(mask_BT.shape)
+        behind_BT[mask_BT] = (chosen_N - logits_NV.max(1).values).float().cpu()
+        return behind_BT.sum(1) / mask_BT.sum(1).clamp(min=1)
 
     def _forward(self, ids_BT: np.ndarray, lengths_B: np.ndarray) -> Tensor:
         device = self.model.head_weight.device
@@ -93,4 +129,7 @@ def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel
     model = load_scalar_model(directory, device)
     data = read_card(directory).get("data") or {}
     tokenizer = Tokenizer.load(directory)
-    return RewardModel(model, tokenizer, data.get("mean", 0.0), data.get("std", 1.0), weights_hash(model))
+    weight = data.get("confidence_weight", 0.0)
+    reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
+    mean, std = data.get("mean", 0.0), data.get("std", 1.0)
+    return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight)
