@@ -21,14 +21,15 @@ import tyro
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.eval.winrate import win_rate
-from firstwords.train import dpo, reward, rloo
+from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
 from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.versions import next_stage
 from firstwords.train.watch import say
 
-METHODS = ("rloo", "dpo")
+BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
+METHODS = (*BY_REWARD, "dpo")
 COMPARE_SECONDS = 6.0
 
 
@@ -43,9 +44,9 @@ class Align:
     pairs: int = 400
     """Preferences that the built-in judge gives (with --preferences world)."""
     method: str = "rloo"
-    """rloo (a reward model, then the policy's own answers) or dpo (the preferences alone)."""
+    """rloo, ppo or grpo (a reward model, then the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
-    """Time for reward model, policy and comparison (rloo); dpo reads the pairs a fixed number of times."""
+    """Time for reward model, policy and comparison; dpo reads the pairs a fixed number of times instead."""
     steps: int = 0
     """Policy steps instead of the time (exactly repeatable)."""
     resume: bool = False
@@ -78,7 +79,7 @@ def main(config: Align) -> None:
         state = saved
     else:
         write_json(directory / "align.json", state)
-    new = _by_dpo(config, state) if state["method"] == "dpo" else _by_rloo(config, state, directory, started)
+    new = _by_dpo(config, state) if state["method"] == "dpo" else _by_reward(config, state, directory, started)
     if "world" not in state["preferences"]:
         say(
             f"not promoted: the reward model cannot judge what it has taught. Compare them yourself: "
@@ -112,7 +113,7 @@ def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
     )  # fmt: skip
 
 
-def _by_rloo(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
+def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
     if not state["reward"]:
         again = config.resume and (home.run_dir(config.name, "reward") / "config.json").exists()
         shared = _shared(config) | {"resume": again}
@@ -122,6 +123,5 @@ def _by_rloo(config: Align, state: dict[str, Any], directory: Path, started: flo
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
     again = config.resume and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists()
     shared = _shared(config) | {"resume": again, "minutes": max(left, 5.0) / 60}
-    return rloo.main(
-        rloo.Rloo(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared)
-    )
+    stage, flags = BY_REWARD[state["method"]]
+    return stage(flags(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared))

@@ -92,7 +92,7 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
 
 def _load(path: Path, learner: Learner) -> dict[str, Any]:
     progress = json.loads((path / "progress.json").read_text(encoding="utf-8"))
-    parameters = dict(learner.model.named_parameters())
+    parameters = learner.state_dict()["model"]
     state: dict[str, Any] = {
         "model": {name: torch.empty_like(parameter) for name, parameter in parameters.items()},
         "optimizers": {},

@@ -114,7 +114,6 @@ class Learner:
         """
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
         skipped = not (self._finite and bool(torch.isfinite(norm)))
-        self._finite = True
         if not skipped:
             if self.optim.clip and self.clipped:
                 torch.nn.utils.clip_grad_norm_(self.clipped, self.optim.clip)
@@ -122,10 +121,15 @@ class Learner:
                 for group in optimizer.param_groups:
                     group["lr"] = group["peak_lr"] * lr_fraction
                 optimizer.step()
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+        self.drop_gradients()
         self._count_skip(skipped)
         return {"grad_norm": float(norm), "skipped": self.num_skipped}
+
+    def drop_gradients(self) -> None:
+        """Forget what was accumulated since the last update."""
+        self._finite = True
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     def _count_skip(self, skipped: bool) -> None:
         self.num_skipped += skipped

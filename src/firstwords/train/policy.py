@@ -128,10 +128,12 @@ class Policy:
         batch = self.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
         self.learner.forward_backward([batch], lambda model, batch: share * next_token_loss(model, batch))
 
-    def finish_step(self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray) -> None:
-        """Log the step, let beta follow its target, look at the gold reward when that is due."""
+    def finish_step(
+        self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray, moved: bool = True
+    ) -> None:
+        """Log the step, let beta follow its target if the policy moved, look at the gold reward when that is due."""
         run = self.run
-        if self.config.target_kl > 0:
+        if moved and self.config.target_kl > 0:
             self.kl.update(metrics["kl"], len(rewards_B))
         run.state["kl"] = self.kl.state_dict()
         metrics |= {

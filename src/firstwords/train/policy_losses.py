@@ -131,11 +131,16 @@ def whiten(values_BT: Tensor, mask_BT: Tensor, shift_mean: bool = True) -> Tenso
     Call it once on the whole batch of rollouts: two rows have no mean to speak of. shift_mean=False keeps the mean, and
     with it the sign of a bonus (for rewards).
     """
-    values_BT, count = _masked(values_BT, mask_BT), (mask_BT != 0).sum()
-    mean = values_BT.sum() / count.clamp(min=1)
-    variance = _masked((values_BT - mean) ** 2, mask_BT).sum() / (count - 1).clamp(min=1)
-    white_BT = (values_BT - mean) * torch.rsqrt(variance + WHITEN_EPS)
+    mean = masked_mean(values_BT, mask_BT)
+    white_BT = (_masked(values_BT, mask_BT) - mean) / whitening_divisor(values_BT, mask_BT)
     return _masked(white_BT if shift_mean else white_BT + mean, mask_BT)
+
+
+def whitening_divisor(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """What `whiten` divides by, a scalar: a KL that is differentiated beside whitened advantages needs the same."""
+    values_BT, count = _masked(values_BT, mask_BT), (mask_BT != 0).sum()
+    variance = _masked((values_BT - masked_mean(values_BT, mask_BT)) ** 2, mask_BT).sum() / (count - 1).clamp(min=1)
+    return (variance + WHITEN_EPS).sqrt()
 
 
 # ---- KL to the reference -------------------------------------------------------------------------------------------
@@ -233,6 +238,12 @@ def exact_kl_returns(scores_B: Tensor, kl_BT: Tensor, mask_BT: Tensor, beta: flo
     """score - beta * (sum of the *later* states' KL), (B, T), no gradient: the returns of `exact_kl_policy_loss`."""
     returns_BT = reward_to_go(shaped_rewards(scores_B, kl_BT, mask_BT, beta), mask_BT)
     return returns_BT + beta * _masked(kl_BT.detach(), mask_BT)
+
+
+def exact_kl_rewards(scores_B: Tensor, kl_BT: Tensor, mask_BT: Tensor, beta: float) -> Tensor:
+    """Rewards whose sums from t on are `exact_kl_returns`, (B, T): a token pays for the KL of the state it leads to."""
+    returns_BT = exact_kl_returns(scores_B, kl_BT, mask_BT, beta)
+    return -gae(torch.zeros_like(returns_BT), returns_BT, mask_BT, 1.0, 0.0)[0]  # each return less the next one
 
 
 def gae(
@@ -366,3 +377,9 @@ def value_loss(
         held_BT = values_BT.clamp(old_BT - clip, old_BT + clip)
         error_BT = torch.maximum(error_BT, (held_BT - returns_BT) ** 2)
     return 0.5 * masked_mean(error_BT, mask_BT)
+
+
+def explained_variance(values_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """1 - var(returns - values) / var(returns) over the chosen tokens: 1 perfect, 0 no better than a constant."""
+    error, total = (whitening_divisor(x_BT, mask_BT) for x_BT in (returns_BT - values_BT, returns_BT))
+    return (1 - (error / total) ** 2).detach()
