@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +27,11 @@ from firstwords.preferences.records import split_by_prompt
 from firstwords.preferences.store import PreferenceStore, import_preferences
 from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import align, dpo, reward, rloo
+from firstwords.train import align, checkpoint, dpo, grpo, ppo, reward, rloo
 from firstwords.train.align import Align
 from firstwords.train.dpo import Dpo
+from firstwords.train.grpo import Grpo
+from firstwords.train.ppo import Ppo
 from firstwords.train.reward import Reward
 from firstwords.train.reward_model import answer_ids, load_reward_model
 from firstwords.train.rloo import Rloo
@@ -59,9 +68,12 @@ def learn_rewards(pip: Path, **options) -> Path:
     return reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, **options))
 
 
-def policy_config(pip: Path, **options) -> Rloo:
+def policy_config(pip: Path, kind: type = Rloo, **options):
     defaults = {"steps": 12, "step_prompts": 8, "samples": 4, "max_tokens": 8, "sft_share": 0.0, "stop_penalty": 0.0}
-    return Rloo("pip", prompts=[str(pip)], **defaults | options)
+    return kind("pip", prompts=[str(pip)], **defaults | options)
+
+
+METHODS = {"rloo": (rloo.main, Rloo), "grpo": (grpo.main, Grpo), "ppo": (ppo.main, Ppo)}
 
 
 def test_a_reward_model_learns_the_rule_and_says_how_well(pip: Path) -> None:
@@ -89,23 +101,32 @@ def test_the_scores_are_normalised_on_samples_of_the_sft_model(pip: Path) -> Non
     np.testing.assert_allclose(model.score_ids(ids), (raw.score_ids(ids) - data["mean"]) / data["std"], rtol=1e-4)
 
 
-def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_it(pip: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_it(method: str, pip: Path) -> None:
     learn_rewards(pip)
-    target = rloo.main(policy_config(pip, steps=60, learning_rate=5.0, beta=0.01, target_kl=0.0))
+    main, kind = METHODS[method]
+    target = main(policy_config(pip, kind, steps=60, learning_rate=5.0, beta=0.01, target_kl=0.0))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
     first, last = (np.mean([row["reward"] for row in part]) for part in (rows[:5], rows[-5:]))
     assert last > first + 0.5
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-4) and rows[-1]["kl"] > 0.1
     assert {"entropy", "length", "stops", "informative", "beta"} <= rows[0].keys()
+    ratios = [row["log_ratio"] for row in rows if "log_ratio" in row]  # of each step's first minibatch
+    assert len(ratios) == {"rloo": 0, "grpo": 60, "ppo": 50}[method] and max(ratios, default=0.0) < 1e-5
+    if method == "ppo":
+        assert rows[0]["explained_variance"] > 0.1  # the critic begins with what the reward model knows
+        assert rows[9]["kl"] == pytest.approx(0, abs=1e-4) and "approx_kl" not in rows[9]  # it alone has learned
     assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
 
 
-def test_a_high_price_of_kl_keeps_the_policy_where_it_was(pip: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_a_high_price_of_kl_keeps_the_policy_where_it_was(method: str, pip: Path) -> None:
     learn_rewards(pip)
-    rloo.main(policy_config(pip, steps=30, learning_rate=5.0, beta=100.0, target_kl=0.0))
+    main, kind = METHODS[method]
+    main(policy_config(pip, kind, steps=30, learning_rate=5.0, beta=100.0, target_kl=0.0))
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
-    assert rows[-1]["kl"] < 0.05
+    assert rows[-1]["kl"] < (0.1 if method == "grpo" else 0.05)  # GRPO makes two updates a step
 
 
 class KilledError(Exception):
@@ -124,13 +145,13 @@ def killed_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "finish_step", dying)
 
 
-@pytest.mark.parametrize("stage", ["reward", "rloo", "dpo"])
+@pytest.mark.parametrize("stage", ["reward", "rloo", "grpo", "ppo", "dpo"])
 def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path, monkeypatch) -> None:
-    if stage == "rloo":
+    if stage in METHODS:
         learn_rewards(pip)
     configs = {
         "reward": (reward.main, lambda **o: Reward("pip", preferences=[str(pip)], steps=6, **o)),
-        "rloo": (rloo.main, lambda **o: policy_config(pip, steps=6, **o)),
+        **{name: (main, partial(policy_config, pip, kind, steps=6)) for name, (main, kind) in METHODS.items()},
         "dpo": (dpo.main, lambda **o: Dpo("pip", preferences=[str(pip)], steps=6, **o)),
     }
     main, make = configs[stage]
@@ -143,6 +164,106 @@ def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path
         with pytest.raises(KilledError):
             main(make(save_every_steps=3))
     assert (main(make(resume=True)) / "model.safetensors").read_bytes() == whole
+
+
+CHILD = """
+import sys, torch
+torch.set_num_threads(1)
+from firstwords.train import grpo, ppo
+main, kind = {"grpo": (grpo.main, grpo.Grpo), "ppo": (ppo.main, ppo.Ppo)}[sys.argv[1]]
+main(kind("pip", prompts=[sys.argv[2]], steps=40, step_prompts=8, samples=4, max_tokens=8, sft_share=0.0,
+          save_every_steps=3, threads=1))
+"""
+
+
+@pytest.mark.parametrize("method", ["grpo", "ppo"])
+def test_sigkill_at_any_moment_changes_nothing(method: str, pip: Path) -> None:
+    """A process of its own is killed some time after its first checkpoint, and goes on to the same weights."""
+    learn_rewards(pip)
+    main, kind = METHODS[method]
+    # as the child's command below; its stop penalty is the default
+    make = partial(policy_config, pip, kind, steps=40, stop_penalty=1.0, save_every_steps=3, threads=1)
+    whole = weights_hash(load_model(main(make())))
+    version = home.stage_dir("pip", "rlhf-1")
+    version.rename(version.with_name(".away"))
+    steps = home.run_dir("pip", "rlhf-1") / "checkpoints"
+    shutil.rmtree(steps.parent)
+    child = subprocess.Popen([sys.executable, "-c", CHILD, method, str(pip)], stderr=subprocess.PIPE,
+                             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (steps / "latest").exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(random.uniform(0.0, 0.5))
+    child.send_signal(signal.SIGKILL)
+    _, errors = child.communicate()
+    assert child.returncode == -signal.SIGKILL, errors.decode()
+    assert home.stages("pip") == ["sft"]  # it was not done
+    assert weights_hash(load_model(main(make(resume=True)))) == whole
+    notes = [row["text"] for row in RunLog.read(steps.parent) if row["kind"] == "note"]
+    assert any("resumed at step" in note for note in notes)
+
+
+def test_a_checkpoint_holds_the_critic_and_its_optimizer(pip: Path, monkeypatch) -> None:
+    learn_rewards(pip)
+    held = []
+    save = checkpoint.save
+
+    def saving(directory, step, learner, progress):
+        found = save(directory, step, learner, progress)
+        held.append({name: {k: v.clone() for k, v in part.items()} for name, part in _flat(learner).items()})
+        return found
+
+    monkeypatch.setattr(checkpoint, "save", saving)
+    with monkeypatch.context() as patch:
+        killed_after(4, patch)
+        with pytest.raises(KilledError):
+            ppo.main(policy_config(pip, Ppo, steps=6, save_every_steps=3))
+    load = checkpoint.load_latest
+
+    def loading(directory, learner):
+        found = load(directory, learner)
+        now = _flat(learner)
+        assert now.keys() == held[0].keys() and any(name.startswith("critic.") for name in now)
+        for name, tensors in now.items():
+            assert len(tensors) == 4  # the weight, two moments, the count of steps
+            assert all(torch.equal(tensors[key], held[0][name][key]) for key in tensors), name
+        return found
+
+    monkeypatch.setattr(checkpoint, "load_latest", loading)
+    ppo.main(policy_config(pip, Ppo, steps=6, resume=True))
+
+
+def _flat(learner) -> dict[str, dict[str, torch.Tensor]]:
+    state = learner.state_dict()
+    return {name: {"weight": p.detach(), **state["optimizers"].get(name, {})} for name, p in state["model"].items()}
+
+
+def test_flags_of_grpo_and_ppo_that_cannot_work_are_refused() -> None:
+    for kind in (Grpo, Ppo):
+        for flags, sentence in (
+            ({"kl": "k3"}, "pushes the policy away from the reference"),
+            ({"kl": "k2"}, "must not stand in the reward"),
+            ({"kl": "exakt"}, "is unknown"),
+            ({"updates": 0}, "--updates is 0"),
+            ({"clip": 1.5}, "--clip is 1.5"),
+            ({"beta": float("nan")}, "--beta is nan"),
+        ):
+            with pytest.raises(UserError, match=sentence):
+                kind(**flags)
+    with pytest.raises(UserError, match="--samples is 1, but it must be 2"):
+        Grpo(samples=1)
+    Ppo(samples=1)
+    for flags, sentence in (({"minibatches": 200}, "128 answers"), ({"lam": 1.1}, "between 0 and 1")):
+        with pytest.raises(UserError, match=sentence):
+            Ppo(**flags)
+
+
+@pytest.mark.parametrize("method", ["ppo", "grpo"])
+def test_align_runs_every_method(method: str, pip: Path) -> None:
+    align.main(Align("pip", preferences=[str(pip)], method=method, steps=2))
+    assert read_card(home.stage_dir("pip", "rlhf-1"))["data"]["reference"] == "sft"
+    with pytest.raises(UserError, match="rloo, ppo, grpo, dpo"):
+        Align("pip", method="sarsa")
 
 
 def test_dpo_learns_the_pairs(pip: Path) -> None:

@@ -1,4 +1,4 @@
-"""The stage files themselves on problems with a known best policy: the batches, advantages and losses that users run."""
+"""The stage files themselves on problems with a known best policy: the batches, advantages and losses that run."""
 
 from __future__ import annotations
 

@@ -185,6 +185,15 @@ def test_exact_kl_returns_hold_only_the_later_kl():
     close(found, torch.tensor([[10 - 3.0, 10 - 2.0, 10.0, 0.0]]))
 
 
+def test_exact_kl_rewards_add_up_to_the_returns():
+    scores_B, kl_BT, mask = random(B), random(B, T, seed=1) ** 2, ragged()
+    mask[0, 2] = 0  # a tool's token
+    rewards_BT = pl.exact_kl_rewards(scores_B, kl_BT, mask, 0.3)
+    close(pl.reward_to_go(rewards_BT, mask), pl.exact_kl_returns(scores_B, kl_BT, mask, 0.3))
+    assert rewards_BT[0, 1].item() == pytest.approx(-0.3 * kl_BT[0, 3].item())  # the state that it leads to
+    assert rewards_BT[2, 0].item() == pytest.approx(scores_B[2].item())
+
+
 @pytest.mark.parametrize("gamma, lam", [(1.0, 1.0), (0.9, 0.0), (0.9, 0.7), (1.0, 0.95)])
 def test_gae_is_the_double_loop(gamma, lam):  # P3
     rewards, values, mask, bootstrap = random(B, T), random(B, T, seed=1), ragged(), random(B, seed=2)
@@ -310,6 +319,20 @@ def test_value_loss_and_its_clip():  # P9
     assert clipped.item() == pytest.approx(0.5 * (2.8**2 + 1.8**2) / 2)
 
 
+def test_explained_variance():
+    values, mask = random(B, T), ragged()
+    assert pl.explained_variance(values, values, mask).item() == pytest.approx(1)
+    assert pl.explained_variance(torch.full((B, T), 7.0), values, mask).item() == pytest.approx(0, abs=1e-6)
+    assert pl.explained_variance(-values, values, mask).item() == pytest.approx(-3, abs=1e-5)
+
+
+def test_what_whitening_divides_by():
+    values, mask = 3 * random(B, T) + 5, ragged()
+    chosen = values[mask == 1]
+    assert pl.whitening_divisor(values, mask).item() == pytest.approx(chosen.std().item(), rel=1e-5)
+    close(pl.whiten(values, mask) * pl.whitening_divisor(values, mask), (values - chosen.mean()) * mask)
+
+
 def test_approx_kl_is_never_negative_and_zero_without_a_change():
     lp, old, mask = random(B, T), random(B, T, seed=1), ragged()
     assert pl.approx_kl(lp, lp, mask) == 0 and pl.approx_kl(lp, old, mask) > 0
@@ -327,6 +350,7 @@ def everything(lp, old, advantages, values, old_values, rewards, mask):
         "to_go": pl.reward_to_go(rewards, mask, 0.9),
         "exact_returns": pl.exact_kl_returns(torch.ones(len(lp)), lp - old, mask, 0.1),
         "gae": pl.gae(rewards, values, mask, 0.9, 0.8, torch.ones(len(lp)))[0],
+        "exact_rewards": pl.exact_kl_rewards(torch.ones(len(lp)), lp - old, mask, 0.1),
         "reinforce": pl.reinforce_loss(lp, advantages, mask),
         "exact_loss": pl.exact_kl_policy_loss(lp, advantages, (lp - old) ** 2, mask, 0.1),
         **{name: pl.clipped_policy_loss(lp, old, advantages, mask, normaliser=name)

@@ -118,10 +118,6 @@ class Ppo:
         for flag in ("critic_steps", "value_clip", "stop_kl"):
             if not 0 <= (value := getattr(self, flag)) < float("inf"):
                 raise UserError(f"--{flag.replace('_', '-')} is {value:g}, but it must be 0 or more")
-        if 0 < self.steps <= self.critic_steps:
-            raise UserError(
-                f"--steps {self.steps} ends before the policy learns: --critic-steps is {self.critic_steps}"
-            )
 
 
 def main(config: Ppo) -> Path:
