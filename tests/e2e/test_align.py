@@ -65,7 +65,7 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread) -> Path:
 
 
 def learn_rewards(pip: Path, **options) -> Path:
-    return reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, **options))
+    return reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, learning_rate=5.0, **options))
 
 
 def policy_config(pip: Path, kind: type = Rloo, **options):

@@ -102,7 +102,11 @@ class Policy:
         ref_logits_NV = chosen_logits(self.reference, ids_BT, mask_BT)
         targets_N = torch.from_numpy(rollouts.targets_BT).to(device)[mask_BT]
         sampled_N = torch.from_numpy(rollouts.sampler_logprobs_BT).to(device)[mask_BT]
-        check_sampler(sampled_N, token_logprobs(logits_NV, targets_N))
+        trainer_N = token_logprobs(logits_NV, targets_N)
+        check_sampler(sampled_N, trainer_N)
+        # from here on the trainer's: the last bit of the sampler's depends on what its cache held, and a run that
+        # resumes starts with an empty one
+        rollouts.sampler_logprobs_BT[rollouts.mask_BT] = trainer_N.cpu().numpy()
         kl_BT = np.zeros(rollouts.mask_BT.shape)
         kl_BT[rollouts.mask_BT] = exact_kl(logits_NV[None], ref_logits_NV[None])[0].double().cpu().numpy()
         return ref_logits_NV.cpu(), kl_BT, float(entropy(logits_NV[None]).mean())

@@ -1,0 +1,86 @@
+"""How sure the sft model was of an answer, as the reward model asks it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.model.config import ModelConfig
+from firstwords.model.heads import ScalarModel
+from firstwords.model.hub import save_model
+from firstwords.model.transformer import Transformer
+from firstwords.preferences.records import Preference
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.pairs import PairRows
+from firstwords.train.reward import confidence_weight
+from firstwords.train.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model, prompt_ids
+
+MESSAGES = [
+    {"role": "user", "content": "Where is the cat?"},
+    {"role": "assistant", "content": "In the house."},
+    {"role": "user", "content": "And the dog?"},
+]
+
+
+@pytest.fixture(scope="module")
+def reward() -> RewardModel:
+    tokenizer = Tokenizer.train(["Where is the cat? In the house. And the dog? On the hill, I think.\n"] * 5, 300)
+    config = ModelConfig(
+        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=128,
+    )  # fmt: skip
+    policy = Transformer(config)
+    policy.init_weights(0)
+    return RewardModel(ScalarModel.from_policy(policy, 0), tokenizer, reference=policy, weight=2.0)
+
+
+def by_hand(reward: RewardModel, answer: str) -> float:
+    ids = answer_ids(reward.tokenizer, MESSAGES, answer)
+    start = len(prompt_ids(reward.tokenizer, MESSAGES))
+    with torch.no_grad():
+        logprobs = torch.log_softmax(reward.reference.logits(reward.reference.hidden(torch.tensor([ids])))[0], dim=-1)
+    behind = [float(logprobs[t - 1, ids[t]] - logprobs[t - 1].max()) for t in range(start, len(ids))]
+    return sum(behind) / len(behind)
+
+
+def test_it_is_the_mean_over_the_last_answer_alone_whatever_is_scored_beside_it(reward: RewardModel) -> None:
+    answers = ["On the hill, I think.", "dog", "In the house. In the house. In the house."]
+    sequences = [answer_ids(reward.tokenizer, MESSAGES, answer) for answer in answers]
+    together = reward.confidence(sequences)
+    np.testing.assert_allclose(together, [by_hand(reward, answer) for answer in answers], atol=1e-5)
+    np.testing.assert_allclose(together, [reward.confidence([s])[0] for s in sequences], atol=1e-5)
+    assert (together < 0).all()
+
+
+def test_what_greedy_decoding_says_is_as_sure_as_can_be(reward: RewardModel) -> None:
+    prompt = prompt_ids(reward.tokenizer, MESSAGES)
+    params = SamplingParams(max_tokens=12, temperature=0.0)
+    answer = Engine(reward.reference, reward.tokenizer).generate([prompt], params)[0]
+    np.testing.assert_allclose(reward.confidence([[*prompt, *answer.ids]]), 0.0, atol=1e-5)
+
+
+def test_a_saved_reward_model_scores_as_before(reward: RewardModel, tmp_path: Path) -> None:
+    data = {"mean": 0.5, "std": 2.0, "confidence_weight": reward.weight}
+    save_model(reward.model, tmp_path, reward.tokenizer, {"stage": "reward", "data": data})
+    save_model(reward.reference, tmp_path / REFERENCE, reward.tokenizer, {"stage": "sft"})
+    pairs = [(MESSAGES, "On the hill."), (MESSAGES, "cat")]
+    read = load_reward_model(tmp_path)
+    np.testing.assert_allclose(read.score(pairs), (reward.score(pairs) - 0.5) / 2.0, atol=1e-5)
+    read.weight = 0.0
+    assert not np.allclose(read.score(pairs), (reward.score(pairs) - 0.5) / 2.0, atol=1e-2)
+
+
+def test_the_weight_has_the_sign_that_the_preferences_have(reward: RewardModel) -> None:
+    answers = ["On the hill.", "dog dog", "I think.", "the house cat", "In the house.", "hill"]
+    ranked = sorted(answers, key=lambda answer: by_hand(reward, answer))
+    pairs = [Preference(tuple(MESSAGES), ranked[j], ranked[i]) for j in range(6) for i in range(j)]
+    against = [Preference(p.prompt, p.rejected, p.chosen) for p in pairs]
+    for preferences, sign in ((pairs, 1), (against, -1)):
+        rows = PairRows(preferences, reward.tokenizer, 128, 0)
+        assert confidence_weight(reward, rows) * sign > 0
+        assert all(row[3] < 0 for row in rows.pairs)  # what the confidence explains asks for no more margin
