@@ -115,7 +115,8 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     ratios = [row["log_ratio"] for row in rows if "log_ratio" in row]  # of each step's first minibatch
     assert len(ratios) == {"rloo": 0, "grpo": 60, "ppo": 50}[method] and max(ratios, default=0.0) < 1e-5
     if method == "ppo":
-        assert rows[0]["explained_variance"] > 0.1  # the critic begins with what the reward model knows
+        # the critic starts without what the sft model's confidence adds to the reward, and learns first
+        assert rows[9]["explained_variance"] > rows[0]["explained_variance"] + 0.05
         assert rows[9]["kl"] == pytest.approx(0, abs=1e-4) and "approx_kl" not in rows[9]  # it alone has learned
     assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
 
