@@ -2,9 +2,9 @@
 
     firstwords align pip --method ppo
 
-A critic, which starts as a copy of the reward model's scalar head and trunk (without the sft model's confidence), learns
-what return to expect from each state; a token's advantage is how much better it went than expected (GAE, Schulman et
-al. 2016). One batch of answers serves several updates with
+A critic, which starts as a copy of the reward model's scalar part (without the sft model's confidence), learns what
+return to expect from each state; a token's advantage is how much better it went than expected (GAE, Schulman et al.
+2016). One batch of answers serves several updates with
 clipped ratios (Schulman et al. 2017). For the first --critic-steps only the critic learns. The KL stands in the reward,
 where its optimum is pi_ref exp(r / beta) (docs/kl-placement.md); advantages are whitened once over the whole batch of
 answers, and the price of the KL that is differentiated with them, so that their proportion stays.
