@@ -74,6 +74,27 @@ def _processor() -> str:
     return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), platform.machine())
 
 
+def random_model(directory: Path, tokenizer: Any = None, **shape: Any) -> None:
+    """About a million parameters, 4 layers of 128, random weights that are spread enough to sample from."""
+    import torch
+
+    from firstwords.model.config import ModelConfig
+    from firstwords.model.hub import save_model
+    from firstwords.model.transformer import Transformer
+
+    usual = {
+        "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 2,
+        "num_key_value_heads": 2, "head_dim": 64,
+    }  # fmt: skip
+    model = Transformer(ModelConfig(**usual | shape))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.06)
+    save_model(model, directory, tokenizer)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table with aligned columns."""
     cells = [[str(c) for c in row] for row in (header, *rows)]

@@ -22,36 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _common import random_model
 
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
-from firstwords.model.config import ModelConfig
-from firstwords.model.hub import load_model, save_model
-from firstwords.model.transformer import Transformer
+from firstwords.model.hub import load_model
 
 STREAMS = 16
 PROMPT_TOKENS = 24  # a short question
-
-
-def random_model(directory: Path) -> None:
-    """1.1 million parameters: 4 layers of 128, vocabulary 2,048."""
-    config = ModelConfig(
-        vocab_size=2048,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=64,
-        max_position_embeddings=512,
-    )
-    model = Transformer(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.06)
-    save_model(model, directory)
 
 
 def theirs(directory: Path, prompts: list[list[int]], num_tokens: int) -> tuple[Callable, Callable]:
@@ -155,7 +133,7 @@ def main() -> None:
         directory = options.model
         if directory is None:
             directory = Path(scratch) / "random"
-            random_model(directory)
+            random_model(directory, vocab_size=2048, max_position_embeddings=512)
         result = measure(directory, options.tokens, options.rounds)
     if options.json:
         print(json.dumps(result))

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from _common import ROOT, child_env, machine, num_cores, report, say, table
+from _common import ROOT, child_env, machine, num_cores, random_model, report, say, table
 
 CONTESTANTS = ("firstwords rloo", "trl rloo", "firstwords grpo", "trl grpo")
 VOCAB_SIZE, PROMPTS, SAMPLES, MAX_TOKENS = 3072, 32, 4, 48
@@ -46,27 +46,15 @@ def prompts_of() -> list[str]:
 
 def make_model(directory: Path) -> None:
     """1.2 million parameters: 4 layers of 128, vocabulary 3,072, random weights, our tokenizer."""
-    import torch
-
-    from firstwords.model.config import ModelConfig
-    from firstwords.model.hub import save_model
-    from firstwords.model.transformer import Transformer
     from firstwords.tokenizer.fast import Tokenizer
     from firstwords.world.text import documents
 
     tokenizer = Tokenizer.train(itertools.islice(documents(), TOKENIZER_TEXTS), VOCAB_SIZE)
-    config = ModelConfig(
-        architecture="Qwen3ForCausalLM", qk_norm=True, vocab_size=VOCAB_SIZE, hidden_size=128, intermediate_size=384,
-        num_hidden_layers=4, num_attention_heads=2, num_key_value_heads=2, head_dim=64, max_position_embeddings=256,
-    )  # fmt: skip
     assert tokenizer.vocab_size == VOCAB_SIZE
-    model = Transformer(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.06)
-    save_model(model, directory, tokenizer)
+    random_model(
+        directory, tokenizer, architecture="Qwen3ForCausalLM", qk_norm=True, vocab_size=VOCAB_SIZE,
+        max_position_embeddings=256,
+    )  # fmt: skip
 
 
 # ---- contestants: each prints the seconds of its counted steps -------------------------------------------------------

@@ -86,7 +86,7 @@ def policy_on(table: TableModel, reference: TableModel, method: str, beta: float
     if method == "ppo":
         critic_optim = replace(adamw_config(4 * rate), clip=10.0)
         learner = ActorCritic(learner, RewardModel(TableCritic(table), None), critic_optim)
-    unused = dict.fromkeys(("parent", "tokenizer", "reward", "engine", "run", "order", "rehearsal", "seen"))
+    unused = dict.fromkeys(("parent", "tokenizer", "reward", "engine", "run", "order", "rehearsal"))
     return Policy(
         config=config, model=table, reference=reference, learner=learner, prompts=[], gold=[],
         kl=AdaptiveKL(beta, 1.0, 1.0), **unused,

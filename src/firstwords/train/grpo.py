@@ -12,42 +12,23 @@ mean of the whole group. The KL stands where RLOO has it, and not in the loss as
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
-from firstwords.train.policy import Policy, finish, open_policy
+from firstwords.train.policy import Policy, PolicyFlags, finish, open_policy
 from firstwords.train.policy_losses import exact_kl_returns, group_advantages, reward_to_go, shaped_rewards
 from firstwords.train.rollout import Rollouts
 from firstwords.train.updates import ClippedLoss, check_update_flags, clipped_batch, informative, k1_of, mean_of
 
 
 @dataclass
-class Grpo:
+class Grpo(PolicyFlags):
     """Improve a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its promoted stage is improved and rlhf-N is written."""
-    prompts: list[str] = field(default_factory=lambda: ["world"])
-    """What to practise on: files of preferences or chats (their prompts are taken), or world."""
-    minutes: float = 2.0
-    """Time for everything from launch to the saved model."""
-    steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
-    seed: int = 0
-    """Seed of prompts and samples."""
-    step_prompts: int = 32
-    """Different prompts of one step."""
-    samples: int = 4
-    """Answers to each prompt of a step: the group."""
-    max_tokens: int = 48
-    """Room for an answer."""
     std: bool = False
     """Divide the rewards of a group by their standard deviation before the price of KL is taken off."""
     updates: int = 2
@@ -56,22 +37,6 @@ class Grpo:
     """How far the probability of a token may move in one step before its gradient is cut: 1 - clip to 1 + clip."""
     kl: str = "exact"
     """How the KL in the reward is measured: exact (over the vocabulary) or k1 (of the sampled token)."""
-    beta: float = 0.05
-    """Price of a nat of KL, in standard deviations of the reward; adapts to --target-kl."""
-    target_kl: float = 4.0
-    """Nats of KL an answer to aim at (0: beta stays)."""
-    stop_penalty: float = 1.0
-    """Taken off the reward of an answer that does not stop by itself."""
-    sft_share: float = 0.2
-    """Weight of the loss of stage two beside the policy's."""
-    learning_rate: float = 1.0
-    """Multiplies the learning rate."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core)."""
-    save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
         check_update_flags(self, least_samples=2)

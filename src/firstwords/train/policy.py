@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import tyro
 from torch import Tensor
 
 from firstwords import home
@@ -40,7 +41,7 @@ from firstwords.train.machine import usable_device
 from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
 from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, sample_rollouts
-from firstwords.train.run import Pace, Run
+from firstwords.train.run import Pace, Run, check_flags
 from firstwords.train.seen import Seen, read_seen, short
 from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
@@ -55,6 +56,49 @@ REHEARSAL_ROWS = 4  # of them a step
 SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
 KL_HORIZON = 2000  # answers within which beta follows its target
 BEST_OF = (4, 16)
+
+
+@dataclass
+class PolicyFlags:
+    """The flags that all policy methods have."""
+
+    name: tyro.conf.Positional[str] = "mine"
+    """Name of the model; its promoted stage is improved and rlhf-N is written."""
+    prompts: list[str] = field(default_factory=lambda: ["world"])
+    """What to practise on: files of preferences or chats (their prompts are taken), or world."""
+    minutes: float = 2.0
+    """Time for everything from launch to the saved model."""
+    steps: int = 0
+    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of prompts and samples."""
+    step_prompts: int = 32
+    """Different prompts of one step."""
+    samples: int = 4
+    """Answers to each prompt of a step."""
+    max_tokens: int = 48
+    """Room for an answer."""
+    beta: float = 0.05
+    """Price of a nat of KL, in standard deviations of the reward; adapts to --target-kl."""
+    target_kl: float = 4.0
+    """Nats of KL an answer to aim at (0: beta stays)."""
+    stop_penalty: float = 1.0
+    """Taken off the reward of an answer that does not stop by itself."""
+    sft_share: float = 0.2
+    """Weight of the loss of stage two beside the policy's."""
+    learning_rate: float = 1.0
+    """Multiplies the learning rate."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    save_every_steps: int = 0
+    """Checkpoint every so many steps (0 = once a minute)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
 
 
 @dataclass
@@ -75,7 +119,7 @@ class Policy:
     gold: list[Task]
     rehearsal: ChatRows | None
     kl: AdaptiveKL
-    seen: Seen
+    seen: Seen = field(default_factory=Seen)
 
     def sample(self, step: int) -> Rollouts:
         """Answers of the policy as it is now to this step's prompts."""

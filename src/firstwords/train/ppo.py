@@ -17,18 +17,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.train.actor_critic import ActorCritic
 from firstwords.train.learner import adamw_config
-from firstwords.train.policy import MICRO_TOKENS, Policy, finish, open_policy
+from firstwords.train.policy import MICRO_TOKENS, Policy, PolicyFlags, finish, open_policy
 from firstwords.train.policy_losses import (
     exact_kl_rewards,
     explained_variance,
@@ -53,27 +52,9 @@ GAMMA = 1.0  # an answer is short and its reward comes at the end
 
 
 @dataclass
-class Ppo:
+class Ppo(PolicyFlags):
     """Improve a policy by proximal policy optimisation with a critic (stage 3b)."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its promoted stage is improved and rlhf-N is written."""
-    prompts: list[str] = field(default_factory=lambda: ["world"])
-    """What to practise on: files of preferences or chats (their prompts are taken), or world."""
-    minutes: float = 2.0
-    """Time for everything from launch to the saved model."""
-    steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
-    seed: int = 0
-    """Seed of prompts, samples and minibatches."""
-    step_prompts: int = 32
-    """Different prompts of one step."""
-    samples: int = 4
-    """Answers to each prompt of a step."""
-    max_tokens: int = 48
-    """Room for an answer."""
     critic_steps: int = 10
     """First steps, in which only the critic learns; of --steps a quarter at most."""
     updates: int = 2
@@ -92,22 +73,6 @@ class Ppo:
     """Give an answer that hit the limit the critic's expectation instead of the reward model's score."""
     kl: str = "exact"
     """How the KL in the reward is measured: exact (over the vocabulary) or k1 (of the sampled token)."""
-    beta: float = 0.05
-    """Price of a nat of KL, in standard deviations of the reward; adapts to --target-kl."""
-    target_kl: float = 4.0
-    """Nats of KL an answer to aim at (0: beta stays)."""
-    stop_penalty: float = 1.0
-    """Taken off the reward of an answer that does not stop by itself."""
-    sft_share: float = 0.2
-    """Weight of the loss of stage two beside the policy's."""
-    learning_rate: float = 1.0
-    """Multiplies the learning rates."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core)."""
-    save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
         check_update_flags(self, least_samples=1)
