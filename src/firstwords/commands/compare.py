@@ -19,6 +19,7 @@ from tyro.conf import Positional
 
 from firstwords import home
 from firstwords.commands import judging, shared
+from firstwords.commands.judging import Messages
 from firstwords.config import UserError
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def main(config: Compare) -> None:
 
         rows = compare_on_world(one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature)
     elif config.judge == "human":
-        extra = remarks(config, _questions(config), one, other)
-        rows, stopped_early = ask_person(config, one, other)
+        prompts = _questions(config)
+        extra = remarks(config, prompts, one, other)
+        rows, stopped_early = ask_person(config, prompts, one, other)
     else:
         rows, extra = ask_reward_model(config, one, other)
     result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
@@ -83,7 +85,7 @@ def main(config: Compare) -> None:
         show(result)
 
 
-def remarks(config: Compare, prompts: list[tuple[dict[str, str], ...]], one: Path, other: Path) -> dict[str, Any]:
+def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) -> dict[str, Any]:
     """How many of the questions of a file a side was trained on; also said, where there are any."""
     from firstwords.train.compare import count_seen
 
@@ -114,7 +116,7 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     return compare_by_reward(prompts, (a, b), (record_a, record_b), judge), extra
 
 
-def ask_person(config: Compare, one: Path, other: Path) -> tuple[list[Any], bool]:
+def ask_person(config: Compare, prompts: list[Messages], one: Path, other: Path) -> tuple[list[Any], bool]:
     """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict.
 
     Returns the rows, and whether the person stopped before the last question.
@@ -124,7 +126,6 @@ def ask_person(config: Compare, one: Path, other: Path) -> tuple[list[Any], bool
     from firstwords.preferences.records import prompt_key
     from firstwords.preferences.store import Judgement, PreferenceStore
 
-    prompts = _questions(config)
     (a_texts, a_record), (b_texts, b_record) = (_answers(p, prompts, config, i) for i, p in enumerate((one, other)))
     check_equal((a_record, b_record))
     hashes = [judging.stage_hash(path) for path in (one, other)]
@@ -154,7 +155,7 @@ def ask_person(config: Compare, one: Path, other: Path) -> tuple[list[Any], bool
     return rows, False
 
 
-def _questions(config: Compare) -> list[tuple[dict[str, str], ...]]:
+def _questions(config: Compare) -> list[Messages]:
     limit = config.limit or (20 if config.judge == "human" else 400)
     if config.prompts:
         return judging.file_prompts(config.prompts)[:limit]
@@ -163,9 +164,7 @@ def _questions(config: Compare) -> list[tuple[dict[str, str], ...]]:
     return [task.messages for task in tasks(config.seed, limit, "eval")]
 
 
-def _answers(
-    path: Path, prompts: list[tuple[dict[str, str], ...]], config: Compare, offset: int
-) -> tuple[list[str], Decoding]:
+def _answers(path: Path, prompts: list[Messages], config: Compare, offset: int) -> tuple[list[str], Decoding]:
     from firstwords.eval.decoding import Decoding
 
     loaded = shared.load(str(path))
