@@ -138,8 +138,8 @@ def killed_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a SIGKILL behind that step would: nothing more is saved."""
     finish = Run.finish_step
 
-    def dying(self, metrics):
-        finish(self, metrics)
+    def dying(self, metrics, *arguments):
+        finish(self, metrics, *arguments)
         if self.step == step:
             raise KilledError
 
@@ -165,6 +165,26 @@ def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path
         with pytest.raises(KilledError):
             main(make(save_every_steps=3))
     assert (main(make(resume=True)) / "model.safetensors").read_bytes() == whole
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_that_is_killed_right_after_a_checkpoint_has_looked(method: str, pip: Path, monkeypatch) -> None:
+    """Otherwise the look of that step, and with it perhaps the best weights, would be lost."""
+    learn_rewards(pip)
+    main, kind = METHODS[method]
+    save = checkpoint.save
+
+    def dying(*arguments):
+        save(*arguments)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", dying)
+        with pytest.raises(KilledError):
+            main(policy_config(pip, kind, steps=6, save_every_steps=3))
+    main(policy_config(pip, kind, steps=6, resume=True))
+    looks = [row["step"] for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "gold"]
+    assert looks == [1, 2, 3, 4, 5, 6]
 
 
 CHILD = """

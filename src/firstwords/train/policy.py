@@ -189,7 +189,11 @@ class Policy:
             "length": float(rollouts.lengths_B.mean()),
             "stops": float(rollouts.stopped_B.mean()),
         }
-        run.finish_step(metrics)
+        run.finish_step(metrics, lambda: self._look_if_due(rollouts, rewards_B))
+
+    def _look_if_due(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
+        """Part of the step that a checkpoint closes: a run that is killed after it has looked."""
+        run = self.run
         if run.done or run.share_done >= run.state.setdefault("looks", 0) / GOLD_LOOKS:
             run.state["looks"] = int(run.share_done * GOLD_LOOKS) + 1
             self._look(rollouts, rewards_B)

@@ -16,6 +16,7 @@ import math
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -178,8 +179,11 @@ class Run:
 
     # -- after each step -------------------------------------------------------------------------------------
 
-    def finish_step(self, metrics: dict[str, float]) -> None:
-        """Count, log, decide about the schedule, save when due. Raises Interrupted when a signal has arrived."""
+    def finish_step(self, metrics: dict[str, float], before_save: Callable[[], None] = lambda: None) -> None:
+        """Count, log, decide about the schedule, save when due. Raises Interrupted when a signal has arrived.
+
+        before_save: what belongs to the step and to its checkpoint, such as a look that keeps the best weights.
+        """
         now = time.perf_counter()
         took, self._step_began = now - self._step_began, now
         fraction = self.lr_fraction
@@ -195,6 +199,7 @@ class Run:
         self._record(metrics, fraction, took)
         if self._steps_here > WARMUP_STEPS_TO_TIME:
             self.pace.decide(self.step, self.elapsed, self.seconds_per_step)
+        before_save()
         due = now - self._saved_at > SAVE_EVERY_SECONDS
         if self.save_every_steps:
             due = self.step % self.save_every_steps == 0
