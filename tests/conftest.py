@@ -8,8 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from firstwords.model.transformer import Transformer
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "The cat is on the mat. The dog is in the house. What is your first name? My name is Pip. Is it blue?\n"
@@ -32,22 +36,33 @@ def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """models/pip/{base,sft} with random weights: 64 wide, 2 layers, context 160."""
+def tiny_policy() -> Callable[..., Transformer]:
+    """`tiny_policy(vocab_size, seed=0, context=128)`: random weights, 64 wide, 2 layers."""
     from firstwords.model.config import ModelConfig
-    from firstwords.model.hub import save_model
     from firstwords.model.transformer import Transformer
+
+    def build(vocab_size: int, seed: int = 0, context: int = 128) -> Transformer:
+        config = ModelConfig(
+            vocab_size=vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+            num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=context,
+        )  # fmt: skip
+        model = Transformer(config)
+        model.init_weights(seed)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def _built_home(tmp_path_factory: pytest.TempPathFactory, tiny_policy) -> Path:
+    """models/pip/{base,sft} with random weights: 64 wide, 2 layers, context 160."""
+    from firstwords.model.hub import save_model
     from firstwords.tokenizer.fast import Tokenizer
 
     home = tmp_path_factory.mktemp("shared") / "home"
     tokenizer = Tokenizer.train([TEXT] * 5, 300)
-    config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=160,
-    )  # fmt: skip
     for seed, stage in enumerate(("base", "sft")):
-        model = Transformer(config)
-        model.init_weights(seed)
+        model = tiny_policy(tokenizer.vocab_size, seed, context=160)
         card = {"stage": stage, "metrics": {"bits_per_byte": 2.5}, "created": "2026-01-02T03:04:05Z"}
         save_model(model, home / "models" / "pip" / stage, tokenizer, card)
     return home

@@ -19,9 +19,7 @@ import torch
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
-from firstwords.model.transformer import Transformer
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
 from firstwords.preferences.store import PreferenceStore, import_preferences
@@ -41,16 +39,11 @@ WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "ri
 
 
 @pytest.fixture
-def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread) -> Path:
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread, tiny_policy) -> Path:
     """A home with pip/sft, random weights, and preferences.jsonl: 120 prompts, "yes" is always in the chosen answer."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
     tokenizer = Tokenizer.train([" ".join(WORDS) + " What is it?\n"] * 5, 300)
-    config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=128,
-    )  # fmt: skip
-    model = Transformer(config)
-    model.init_weights(0)
+    model = tiny_policy(tokenizer.vocab_size)
     save_model(model, home.stage_dir("pip", "sft"), tokenizer, {"stage": "sft", "weights_sha256": weights_hash(model)})
     draw = random.Random(0)
     with open(tmp_path / "preferences.jsonl", "w", encoding="utf-8") as file:

@@ -10,10 +10,8 @@ import torch
 
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
-from firstwords.model.config import ModelConfig
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import save_model
-from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.pairs import PairRows
@@ -28,14 +26,9 @@ MESSAGES = [
 
 
 @pytest.fixture(scope="module")
-def reward() -> RewardModel:
+def reward(tiny_policy) -> RewardModel:
     tokenizer = Tokenizer.train(["Where is the cat? In the house. And the dog? On the hill, I think.\n"] * 5, 300)
-    config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=128,
-    )  # fmt: skip
-    policy = Transformer(config)
-    policy.init_weights(0)
+    policy = tiny_policy(tokenizer.vocab_size)
     return RewardModel(ScalarModel.from_policy(policy, 0), tokenizer, reference=policy, weight=2.0)
 
 
