@@ -30,7 +30,7 @@ from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
-from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, started_with, write_json
+from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, seconds_left, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -111,7 +111,7 @@ def main(config: Finetune) -> Path:
     place(model, this.device, chosen.precision, config.compile)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
-    seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
+    seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(
         chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(config, lessons, chosen)
     )
@@ -170,7 +170,7 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
         model.config.vocab_size,
         model.config.max_position_embeddings,
     )
-    seconds = config.minutes * 60 - (time.perf_counter() - started) - SAVE_RESERVE
+    seconds = seconds_left(config, started, SAVE_RESERVE)
     return plan_for_shape(shape, max(1.0, seconds), this)
 
 

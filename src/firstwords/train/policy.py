@@ -41,7 +41,7 @@ from firstwords.train.machine import usable_device
 from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
 from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, sample_rollouts
-from firstwords.train.run import Pace, Run, check_flags
+from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.seen import Seen, read_seen, short
 from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
@@ -236,7 +236,7 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     prompts, gold, keys = prompts_of(config, tokenizer, model.config.max_position_embeddings)
     rehearsal = rehearsal_rows(config, tokenizer)
-    seconds = config.minutes * 60 - SAVE_RESERVE - (time.perf_counter() - started)
+    seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
     run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps)

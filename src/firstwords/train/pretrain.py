@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from firstwords.train.learner import Learner, optim_config, place, prepare_proce
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import learn_speed, machine, model_config
 from firstwords.train.prepare import Corpus, prepare, reopen
-from firstwords.train.run import Pace, Run, check_flags, read_plan, started_with, write_json
+from firstwords.train.run import Pace, Run, check_flags, read_plan, seconds_left, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
@@ -158,13 +159,11 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
         return reopen(directory, Tokenizer.load(directory), chosen)
     shutil.rmtree(directory, ignore_errors=True)
 
-    def seconds_left() -> float:
-        return config.minutes * 60 - (time.perf_counter() - started) - SAVE_RESERVE
-
     def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:
         return choose_plan(config, seconds, this, num_bytes, shape)
 
-    corpus = prepare(config.text, directory, this, seconds_left, choose, config.dedup, say=say)
+    seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
+    corpus = prepare(config.text, directory, this, seconds_for, choose, config.dedup, say=say)
     corpus.tokenizer.save(directory)
     write_json(directory / "config.json", asdict(config))
     write_json(directory / "plan.json", corpus.plan.asdict())

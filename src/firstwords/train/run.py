@@ -94,6 +94,16 @@ class Pace:
         return total_steps(self.decisions)
 
 
+def seconds_left(config: Any, started: float, reserve: float) -> float:
+    """What is left of --minutes for training, `reserve` seconds kept back.
+
+    A run of --steps must be exactly repeatable, so how long it took to read the text may not change its plan: all of
+    its minutes are left.
+    """
+    elapsed = 0.0 if config.steps else time.perf_counter() - started
+    return config.minutes * 60 - elapsed - reserve
+
+
 class Run:
     """One stage's run folder: `metrics.jsonl`, `checkpoints/`. A context manager that catches Ctrl-C and SIGTERM."""
 
