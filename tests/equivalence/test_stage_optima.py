@@ -11,6 +11,7 @@ from stages import METHODS, TableModel, improve, policy_on, rollouts_of, train
 from toys import distance, optimum
 
 from firstwords.train import grpo, ppo, rloo, updates
+from firstwords.train.rollout import chosen_logits
 
 CLOSE = 0.02  # total variation
 SAME_RATIO = 1e-5  # of the first minibatch: fp32 rounding
@@ -147,7 +148,7 @@ def test_rows_are_taken_with_their_own_reference_logits():
     batch, ref_NV, _ = grpo.batch_of(policy, rollouts, rewards_B)
     rows = np.array([7, 0, 11])
     part, part_ref_NV = updates.take_rows(batch, ref_NV, rows)
-    again_NV = policy.reference.hidden(torch.from_numpy(part["inputs"]))[torch.from_numpy(part["mask"])]
+    again_NV = chosen_logits(policy.reference, torch.from_numpy(part["inputs"]), torch.from_numpy(part["mask"]))
     torch.testing.assert_close(part_ref_NV, again_NV)
     np.testing.assert_array_equal(part["chosen"], rollouts.targets_BT[rows])
 

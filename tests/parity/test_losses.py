@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from firstwords.train import losses
 from firstwords.train.losses import IGNORED, linear_cross_entropy, next_token_loss, token_logprobs
+from firstwords.train.policy_losses import entropy, exact_kl
 
 # Legend: R rows of a flattened batch, D hidden, V vocabulary.
 R, D, V = 50, 24, 37
@@ -148,3 +149,25 @@ def test_token_logprobs_of_half_precision_are_computed_in_full():
     expected = torch.log_softmax(logits_BTV.float(), -1)[0, [0, 1], [3, 4]]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found[0], expected)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_token_terms_are_logprob_kl_and_entropy_with_their_gradients(rows, monkeypatch):
+    monkeypatch.setattr(losses, "CHUNK_ELEMENTS", rows * V)
+    generator = torch.Generator().manual_seed(3)
+    logits_NV, ref_NV = (3 * torch.randn(R, V, generator=generator, dtype=torch.float64) for _ in range(2))
+    targets_N = torch.randint(0, V, (R,), generator=generator)
+    weights_2N = torch.randn(2, R, generator=generator, dtype=torch.float64)
+    found, expected = logits_NV.clone().requires_grad_(), logits_NV.clone().requires_grad_()
+    ours = losses.token_terms(found, ref_NV, targets_N)
+    eager = (token_logprobs64(expected, targets_N), exact_kl(expected, ref_NV), entropy(expected))
+    for one, other in zip(ours, eager, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+    for terms in (ours, eager):
+        (weights_2N[0] * terms[0] + weights_2N[1] * terms[1]).sum().backward()
+    torch.testing.assert_close(found.grad, expected.grad, rtol=1e-9, atol=1e-10)
+    assert expected.grad.abs().max() > 0.1 and not ours[2].requires_grad
+
+
+def token_logprobs64(logits_NV, targets_N):
+    return torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]

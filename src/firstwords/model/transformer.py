@@ -164,12 +164,14 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Hidden states after the last norm, (B, T, D).
 
-        segments_BT numbers the documents of a packed row (0 = padding): tokens see only their own document.
-        positions_BT defaults to 0..T-1, or to where the cache stands. Raises ValueError beyond the context length.
+        segments_BT numbers the documents of a packed row (0 = padding): tokens see only their own document, and those
+        before them whose number is negative: a beginning that the row's documents share.
+        positions_BT, each below the context length, defaults to 0..T-1, or to where the cache stands. Raises ValueError
+        for rows without positions_BT beyond the context length.
         """
         _, T = ids_BT.shape
         limit = self.config.max_position_embeddings
-        if limit < T:
+        if positions_BT is None and limit < T:
             raise ValueError(f"{T} tokens do not fit into this model's context of {limit}")
         mask = None
         if cache is not None:
@@ -249,8 +251,11 @@ def rope_tables(config: ModelConfig) -> Rope:
 
 
 def packed_mask(segments_BT: Tensor) -> Tensor:
-    """(B, 1, T, T), True where token t may look at s: s <= t and both in one document. Padding sees itself."""
+    """(B, 1, T, T), True where token t may look at s: s <= t, and both in one document or s in a shared one (< 0).
+
+    Padding sees itself.
+    """
     T = segments_BT.shape[1]
-    same = segments_BT[:, :, None] == segments_BT[:, None, :]
+    same = (segments_BT[:, :, None] == segments_BT[:, None, :]) | (segments_BT[:, None, :] < 0)
     causal = torch.ones(T, T, dtype=torch.bool, device=segments_BT.device).tril()
     return (same & causal)[:, None]

@@ -10,14 +10,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from firstwords.model.heads import ScalarModel
 from firstwords.train.learner import Learner, OptimConfig
-from firstwords.train.losses import IGNORED
 from firstwords.train.policy_losses import value_loss
 from firstwords.train.reward_model import RewardModel
+from firstwords.train.rollout import rows_of
 
 PREFIX = "critic."  # of the critic's tensors in a checkpoint
 
@@ -35,20 +36,21 @@ class ActorCritic(Learner):
         """The critic's expectation of the return of each state, in normalised rewards, fp32, (B, T)."""
         return self.normalised(self.critic.model, ids_BT)
 
-    def normalised(self, model: ScalarModel, ids_BT: Tensor) -> Tensor:
-        return (model.values(ids_BT) - self.mean) / self.std
+    def normalised(self, model: ScalarModel, *rows: Tensor) -> Tensor:
+        return (model.values(*rows) - self.mean) / self.std
 
     def critic_step(self, pieces: list[dict[str, Any]], clip: float | None, lr_fraction: float) -> dict[str, float]:
         """One update of the critic towards the returns of these micro-batches; a mean over their chosen tokens."""
 
         def loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
-            values_BT, mask_BT = self.normalised(model, batch["inputs"]), batch["mask"]
-            return value_loss(values_BT, batch["old_values"], batch["returns"], mask_BT, clip) * mask_BT.sum()
+            values_N = self.normalised(model, *rows_of(batch)).flatten()[batch["places"]]
+            terms = (x[None] for x in (values_N, batch["old_values"], batch["returns"], torch.ones_like(values_N)))
+            return value_loss(*terms, clip) * len(values_N)
 
-        names = ("inputs", "mask", "old_values", "returns")
-        batches = [{name: piece[name] for name in names} for piece in pieces]
+        names = ("inputs", "positions", "segments", "places", "old_values", "returns")
+        batches = [{name: piece[name] for name in names if name in piece} for piece in pieces]
         for batch in batches:
-            batch["targets"] = IGNORED * ~batch["mask"]
+            batch["targets"] = np.zeros(len(batch["places"]), dtype=np.int64)  # the loss is a mean over chosen tokens
         found = self.critic.forward_backward(batches, loss) | self.critic.optim_step(lr_fraction)
         return {"critic_loss": found["loss"], "critic_grad_norm": found["grad_norm"], "processed": found["processed"]}
 

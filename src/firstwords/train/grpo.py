@@ -76,7 +76,8 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     the exact KL, which is differentiated, is not shortened.
     """
     config, beta, G = policy.config, policy.kl.beta, rollouts.num_samples
-    ref_logits_NV, kl_BT, entropy = policy.measure(rollouts)
+    states = policy.measure(rollouts)
+    ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     priced_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)
     scores_B, priced_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, priced_BT, rollouts.mask_BT))
     if config.std:
@@ -89,7 +90,8 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     baseline_B = totals_PG.mean(1).repeat_interleave(G)
     advantages_BT = (returns_BT - baseline_B[:, None]) * mask_BT * (G / (G - 1))
     metrics = {
-        "kl": float(kl_BT.sum(1).mean()), "entropy": entropy, "informative": informative(totals_PG), "beta": beta,
+        "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
+        "informative": informative(totals_PG),
     }  # fmt: skip
     batch = clipped_batch(rollouts, advantages_BT, price=beta if config.kl == "exact" else 0.0)
     return batch, ref_logits_NV, metrics

@@ -81,3 +81,52 @@ def next_token_loss(model, batch: dict[str, Tensor]) -> Tensor:
 def token_logprobs(logits_BTV: Tensor, ids_BT: Tensor) -> Tensor:
     """log softmax(logits)[id] of each token, (B, T), in nats. Any number of leading axes will do."""
     return -F.cross_entropy(logits_BTV.flatten(0, -2).float(), ids_BT.flatten(), reduction="none").view_as(ids_BT)
+
+
+class _TokenTerms(torch.autograd.Function):
+    """Everything that a policy's update asks of a distribution, in parts that stay in a CPU's cache."""
+
+    @staticmethod
+    def forward(ctx, logits_NV, ref_logits_NV, targets_N):
+        logprobs_N, kl_N, entropy_N = (logits_NV.new_empty(len(targets_N)) for _ in range(3))
+        for part in _parts(logits_NV):
+            logp, p, ratio = _compared(logits_NV[part], ref_logits_NV[part])
+            logprobs_N[part] = logp.gather(1, targets_N[part, None])[:, 0]
+            kl_N[part] = torch.linalg.vecdot(p, ratio)
+            entropy_N[part] = -torch.linalg.vecdot(p, logp)
+        ctx.save_for_backward(logits_NV, ref_logits_NV, targets_N, kl_N)
+        ctx.mark_non_differentiable(entropy_N)
+        return logprobs_N, kl_N.clamp(min=0.0), entropy_N  # rounding may end at -1e-8
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_logprobs_N, grad_kl_N, _):
+        logits_NV, ref_logits_NV, targets_N, kl_N = ctx.saved_tensors
+        grad_NV = torch.empty_like(logits_NV)
+        for part in _parts(logits_NV):
+            _, p, ratio = _compared(logits_NV[part], ref_logits_NV[part])
+            # d KL / d logits = p (log p/ref - KL);  d log p[target] / d logits = one_hot - p
+            ratio.sub_(kl_N[part, None]).mul_(grad_kl_N[part, None]).sub_(grad_logprobs_N[part, None])
+            torch.mul(p, ratio, out=grad_NV[part])
+        grad_NV.scatter_add_(1, targets_N[:, None], grad_logprobs_N[:, None])
+        return grad_NV, None, None
+
+
+def _parts(logits_NV: Tensor) -> list[slice]:
+    rows = max(1, (CHUNK_ELEMENTS if logits_NV.device.type == "cpu" else GPU_CHUNK_ELEMENTS) // logits_NV.shape[1])
+    return [slice(start, start + rows) for start in range(0, len(logits_NV), rows)]
+
+
+def _compared(logits: Tensor, ref_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(log p, p, log p/ref) of some rows."""
+    logp = torch.log_softmax(logits, -1)
+    return logp, logp.exp(), logp - torch.log_softmax(ref_logits, -1)
+
+
+def token_terms(logits_NV: Tensor, ref_logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(log pi[target], KL(pi || ref), entropy) of N states in nats, each (N,), from fp32 or fp64 logits.
+
+    The first two carry gradients to logits_NV. Equal to `token_logprobs`, `policy_losses.exact_kl` and
+    `policy_losses.entropy`, which read and write the (N, V) tables several times each.
+    """
+    return _TokenTerms.apply(logits_NV, ref_logits_NV, targets_N)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.engine.engine import Engine
-from firstwords.model.hub import load_model, read_card
+from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
@@ -36,18 +37,18 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import of_people
 from firstwords.train.judged import sample as sample_answers
 from firstwords.train.learner import Learner, adamw_config, prepare_process
-from firstwords.train.losses import next_token_loss, token_logprobs
+from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
-from firstwords.train.policy_losses import AdaptiveKL, entropy, exact_kl
+from firstwords.train.policy_losses import AdaptiveKL
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
-from firstwords.train.rollout import Rollouts, check_sampler, chosen_logits, sample_rollouts
+from firstwords.train.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.seen import Seen, read_seen, short
 from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
 
 RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
-MICRO_TOKENS = 8192  # of one forward and backward pass
+MICRO_TOKENS = 4096  # of one forward and backward pass, padding counted (best of 1,024-8,192 measured)
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
 GOLD_TASKS = 128  # answered for each look at the gold reward
 GOLD_LOOKS = 12  # in a run
@@ -128,45 +129,53 @@ class Policy:
         self.engine.refresh()
         config = self.config
         _, indices = self.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
-        chosen = [self.prompts[index] for index in indices]
+        chosen = sorted((self.prompts[index] for index in indices), key=len)  # like lengths share a micro-batch
         return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
         """Normalised rewards less the penalty of answers that did not stop, fp64, (B,)."""
-        scores_B = self.reward.score_ids(rollouts.sequences).astype(np.float64)
+        confidence_B = None
+        if self.reward_reads_reference:  # asked already
+            confidence_B = self.measure(rollouts).behind_BT.sum(1) / rollouts.lengths_B
+        scores_B = self.reward.score_ids(rollouts.sequences, confidence_B).astype(np.float64)
         return scores_B - self.config.stop_penalty * ~rollouts.stopped_B
 
     @torch.no_grad()
-    def measure(self, rollouts: Rollouts) -> tuple[Tensor, np.ndarray, float]:
-        """(reference logits (N, V), exact KL of every state (B, T), mean entropy); asserts that the sampler agrees."""
-        ids_BT, mask_BT = torch.from_numpy(rollouts.ids_BT), torch.from_numpy(rollouts.mask_BT)
-        device = self.model.head_weight.device
-        ids_BT, mask_BT = ids_BT.to(device), mask_BT.to(device)
-        logits_NV = chosen_logits(self.model, ids_BT, mask_BT)
-        ref_logits_NV = chosen_logits(self.reference, ids_BT, mask_BT)
-        targets_N = torch.from_numpy(rollouts.targets_BT).to(device)[mask_BT]
-        sampled_N = torch.from_numpy(rollouts.sampler_logprobs_BT).to(device)[mask_BT]
-        trainer_N = token_logprobs(logits_NV, targets_N)
-        check_sampler(sampled_N, trainer_N)
+    def measure(self, rollouts: Rollouts) -> States:
+        """What policy and reference think of these answers, asked once; asserts that the sampler agrees."""
+        if rollouts.states is not None:
+            return rollouts.states
+        batch = {
+            "inputs": rollouts.ids_BT, "mask": rollouts.mask_BT, "chosen": rollouts.targets_BT,
+            "sampled": rollouts.sampler_logprobs_BT,
+        }  # fmt: skip
+        found = []
+        for piece in pieces_of(batch, MICRO_TOKENS):
+            piece = {key: torch.from_numpy(array).to(self.model.head_weight.device) for key, array in piece.items()}
+            logits_NV, ref_NV = (piece_logits(model, piece) for model in (self.model, self.reference))
+            logprobs_N, kl_N, entropy_N = token_terms(logits_NV, ref_NV, piece["chosen"])
+            check_sampler(piece["sampled"], logprobs_N)
+            behind_N = ref_NV.gather(1, piece["chosen"][:, None])[:, 0] - ref_NV.amax(1)
+            found.append([x.cpu() for x in (ref_NV, logprobs_N, kl_N, behind_N, entropy_N)])
+        ref_logits_NV, logprobs_N, kl_N, behind_N, entropy_N = (torch.cat(parts) for parts in zip(*found, strict=True))
+        mask_BT = rollouts.mask_BT
         # from here on the trainer's: the last bit of the sampler's depends on what its cache held, and a run that
         # resumes starts with an empty one
-        rollouts.sampler_logprobs_BT[rollouts.mask_BT] = trainer_N.cpu().numpy()
-        kl_BT = np.zeros(rollouts.mask_BT.shape)
-        kl_BT[rollouts.mask_BT] = exact_kl(logits_NV[None], ref_logits_NV[None])[0].double().cpu().numpy()
-        return ref_logits_NV.cpu(), kl_BT, float(entropy(logits_NV[None]).mean())
+        rollouts.sampler_logprobs_BT[mask_BT] = logprobs_N.numpy()
+        kl_BT, behind_BT = np.zeros(mask_BT.shape), np.zeros(mask_BT.shape, dtype=np.float32)
+        kl_BT[mask_BT], behind_BT[mask_BT] = kl_N.double().numpy(), behind_N.numpy()
+        rollouts.states = States(ref_logits_NV, kl_BT, behind_BT, float(entropy_N.mean()))
+        return rollouts.states
+
+    @cached_property
+    def reward_reads_reference(self) -> bool:
+        """Whether the reward model's reference is the policy's, so that its confidence is known from `measure`."""
+        asked = self.reward.reference
+        return asked is not None and weights_hash(asked) == weights_hash(self.reference)
 
     def micro_batches(self, batch: dict[str, np.ndarray], ref_logits_NV: Tensor) -> list[dict[str, np.ndarray]]:
-        """Cut a batch by rows, the reference's logits with it."""
-        rows, width = batch["inputs"].shape
-        size = max(1, MICRO_TOKENS // width)
-        counts = np.concatenate([[0], np.cumsum(batch["mask"].sum(1))])
-        pieces = []
-        for start in range(0, rows, size):
-            piece = {key: np.ascontiguousarray(array[start : start + size]) for key, array in batch.items()}
-            end = min(rows, start + size)
-            piece["ref_logits"] = ref_logits_NV[counts[start] : counts[end]].numpy()
-            pieces.append(piece)
-        return pieces
+        """`pieces_of` a batch, the reference's logits with it."""
+        return pieces_of(batch, MICRO_TOKENS, ref_logits_NV)
 
     def rehearse(self, step: int) -> None:
         """Add the gradient of a share of stage two's loss, so that what was known is not forgotten."""

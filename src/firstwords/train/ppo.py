@@ -140,13 +140,15 @@ def minibatches(num_answers: int, config: Ppo, step: int) -> Iterator[np.ndarray
     """Rows of each minibatch: every pass in an order of its own, which depends on (seed, step, pass) alone."""
     for number in range(config.updates):
         order = np.random.default_rng((config.seed, step, number)).permutation(num_answers)
-        yield from np.array_split(order, config.minibatches)
+        # in order, so that answers to one prompt share it
+        yield from map(np.sort, np.array_split(order, config.minibatches))
 
 
 def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[dict, Tensor, dict[str, float]]:
     """(batch, reference logits, metrics): whitened advantages, returns and values of every chosen token."""
     config, beta = policy.config, policy.kl.beta
-    ref_logits_NV, kl_BT, entropy = policy.measure(rollouts)
+    states = policy.measure(rollouts)
+    ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     is_exact = config.kl == "exact"
     priced_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
     scores_B = np.where(rollouts.stopped_B, rewards_B, -config.stop_penalty) if config.bootstrap else rewards_B
@@ -161,7 +163,8 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     batch |= {"returns": returns_BT.float().numpy(), "old_values": values_BT.float().numpy()}
     totals_PG = (torch.from_numpy(rewards_B) - beta * priced_BT.sum(1)).view(-1, rollouts.num_samples)
     metrics = {
-        "kl": float(kl_BT.sum(1).mean()), "entropy": entropy, "informative": informative(totals_PG), "beta": beta,
+        "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
+        "informative": informative(totals_PG),
         "explained_variance": float(explained_variance(values_BT, returns_BT, mask_BT)),
     }  # fmt: skip
     return batch, ref_logits_NV, metrics

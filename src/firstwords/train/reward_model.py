@@ -11,13 +11,12 @@ policy sampled take the same path (`answer_ids`), so that both get the same numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.heads import ScalarModel, load_scalar_model
@@ -25,6 +24,7 @@ from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.shared import shared_parts
 
 BATCH_TOKENS = 8192  # of one scoring pass
 REFERENCE = "reference"  # folder beside the weights: the sft model whose confidence is asked
@@ -66,56 +66,46 @@ class RewardModel:
         return self.score_ids([answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs])
 
     @torch.no_grad()
-    def score_ids(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+    def score_ids(self, sequences: Sequence[Sequence[int]], confidence_B: np.ndarray | None = None) -> np.ndarray:
         """Normalised rewards of whole sequences, read at their last tokens, fp32, (B,).
 
-        Like lengths share a batch. Raises UserError for a sequence beyond the model's context.
+        confidence_B: of the sequences, where it is known already. Neighbours that begin alike are computed together.
+        Raises UserError for a sequence beyond the model's context.
         """
         limit = self.model.config.max_position_embeddings
         if sequences and max(map(len, sequences)) > limit:
             raise UserError(f"an answer with its prompt has more than {limit} tokens: shorten it")
-        raw = self._in_batches(sequences, self._forward)
+        raw = self._scalars(sequences)
         if self.reference is not None and self.weight:
-            raw += self.weight * self.confidence(sequences)
+            raw += self.weight * (self.confidence(sequences) if confidence_B is None else confidence_B)
         return (raw - self.mean) / self.std
 
+    def _scalars(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+        """What the scalar head says at each last token, fp32, (B,)."""
+        raw = np.zeros(len(sequences), dtype=np.float32)
+        for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
+            values = self.model.values(*part.inputs(self.model.head_weight.device)).flatten()
+            raw[part.rows] = values[[int(places[-1]) for places in part.places]].cpu().numpy()
+        return raw
+
+    @torch.no_grad()
     def confidence(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
         """Of each answer: mean over its tokens of log pi(token) - max log pi under the reference, fp32, <= 0, (B,).
 
         0 where greedy decoding of the sft model would have said just that; the answer is the last turn of a sequence.
         """
-        return self._in_batches(sequences, self._confidence)
-
-    @torch.no_grad()
-    def _in_batches(self, sequences: Sequence[Sequence[int]], forward: Callable) -> np.ndarray:
-        """One number for each sequence, like lengths together."""
-        raw = np.zeros(len(sequences), dtype=np.float32)
-        order = sorted(range(len(sequences)), key=lambda index: len(sequences[index]))
-        while order:
-            size = max(1, BATCH_TOKENS // len(sequences[order[-1]]))
-            rows, order = order[-size:], order[:-size]
-            ids_BT, lengths_B = padded([sequences[row] for row in rows])
-            raw[rows] = forward(ids_BT, lengths_B).cpu().numpy()
-        return raw
-
-    def _confidence(self, ids_BT: np.ndarray, lengths_B: np.ndarray) -> Tensor:
-        T, opening = ids_BT.shape[1], len(prompt_ids(self.tokenizer, []))
-        last_turn_B = T - 1 - (ids_BT == self.tokenizer.im_start_id)[:, ::-1].argmax(1)
-        starts_B = last_turn_B + opening
-        places_T = np.arange(1, T)
-        mask_BT = torch.from_numpy((places_T >= starts_B[:, None]) & (places_T < lengths_B[:, None]))
-        ids_BT = torch.from_numpy(ids_BT)
+        opening, found = len(prompt_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
         device = self.reference.head_weight.device
-        hidden_ND = self.reference.hidden(ids_BT[:, :-1].to(device))[mask_BT.to(device)]
-        logits_NV = self.reference.logits(hidden_ND[None])[0]
-        chosen_N = logits_NV.gather(1, ids_BT[:, 1:][mask_BT].to(device)[:, None])[:, 0]
-        behind_BT = torch.zeros(mask_BT.shape)
-        behind_BT[mask_BT] = (chosen_N - logits_NV.max(1).values).float().cpu()
-        return behind_BT.sum(1) / mask_BT.sum(1).clamp(min=1)
-
-    def _forward(self, ids_BT: np.ndarray, lengths_B: np.ndarray) -> Tensor:
-        device = self.model.head_weight.device
-        return self.model(torch.from_numpy(ids_BT).to(device), torch.from_numpy(lengths_B).to(device))
+        for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
+            hidden_MD = self.reference.hidden(*part.inputs(device)).flatten(0, 1)
+            for row, places in zip(part.rows, part.places, strict=True):
+                ids = torch.tensor(sequences[row])
+                start = int((ids == self.tokenizer.im_start_id).nonzero()[-1]) + opening
+                logits_NV = self.reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
+                chosen_N = logits_NV.gather(1, ids[start:, None].to(device))[:, 0]
+                if len(chosen_N):
+                    found[row] = float((chosen_N - logits_NV.amax(1)).mean())
+        return found
 
     def normalise_on(self, sequences: Sequence[Sequence[int]]) -> None:
         """Freeze mean and std to those of the scores of these sequences: samples of the sft model."""

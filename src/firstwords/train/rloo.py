@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from firstwords.model.transformer import Transformer
-from firstwords.train.losses import token_logprobs
+from firstwords.train.losses import token_terms
 from firstwords.train.policy import Policy, PolicyFlags, finish, open_policy
-from firstwords.train.policy_losses import exact_kl, exact_kl_policy_loss, exact_kl_returns, leave_one_out_advantages
-from firstwords.train.rollout import Rollouts, chosen_logits
+from firstwords.train.policy_losses import exact_kl_policy_loss, exact_kl_returns, leave_one_out_advantages
+from firstwords.train.rollout import Rollouts, piece_logits
 
 
 @dataclass
@@ -52,9 +52,8 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
 
     The exact KL of a state is differentiated in the loss, so only *later* states' KL belongs into a token's return.
     """
-    ref_logits_NV, kl_BT, entropy = policy.measure(rollouts)
-    beta = policy.kl.beta
-    scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, kl_BT, rollouts.mask_BT))
+    states, beta = policy.measure(rollouts), policy.kl.beta
+    scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, states.kl_BT, rollouts.mask_BT))
     totals_B = scores_B - beta * kl_BT.sum(1)
     totals_PG = totals_B.view(-1, rollouts.num_samples)
     baseline_B = totals_B - leave_one_out_advantages(totals_PG).flatten()
@@ -68,17 +67,14 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
         "targets": np.zeros(len(rewards_B), dtype=np.int64),  # the loss is a mean over answers, not over tokens
     }
     signal = float((totals_PG.std(1) > 1e-6).float().mean())
-    metrics = {"kl": float(kl_BT.sum(1).mean()), "entropy": entropy, "informative": signal, "beta": beta}
-    return policy.micro_batches(batch, ref_logits_NV), metrics
+    metrics = {"kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "informative": signal, "beta": beta}
+    return policy.micro_batches(batch, states.ref_logits_NV), metrics
 
 
 def policy_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
     """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
-    mask_BT = batch["mask"]
-    logits_NV = chosen_logits(model, batch["inputs"], mask_BT)
-    logprobs_N = token_logprobs(logits_NV, batch["chosen"][mask_BT])
+    logprobs_N, kl_N, _ = token_terms(piece_logits(model, batch), batch["ref_logits"], batch["chosen"])
     # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
-    advantages_N, kl_N = batch["advantages"][mask_BT], exact_kl(logits_NV, batch["ref_logits"])
-    row = (each[None] for each in (logprobs_N, advantages_N, kl_N, torch.ones_like(kl_N)))
+    row = (each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N)))
     return exact_kl_policy_loss(*row, beta=float(batch["beta"][0]), num_sequences=1)
 

@@ -4,9 +4,10 @@
     metrics = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss)
     loss.check_first()                      # before the first update the ratio is 1
 
-A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T), and price and targets, each (B,). The
-targets only count answers: the loss is a sum over tokens divided by the number of answers of the whole batch, a
-constant. Dividing by lengths would make long bad answers cheap (Liu et al. 2025, "Dr. GRPO").
+A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T), and price and targets, each (B,);
+`rollout.pieces_of` cuts it into what the loss reads. The targets only count answers: the loss is a sum over tokens
+divided by the number of answers of the whole batch, a constant. Dividing by lengths would make long bad answers cheap
+(Liu et al. 2025, "Dr. GRPO").
 
 Axes: B answers, T places, N chosen tokens, V vocabulary, P prompts, G samples of a prompt.
 """
@@ -21,9 +22,9 @@ from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
-from firstwords.train.losses import token_logprobs
-from firstwords.train.policy_losses import approx_kl, clip_fraction, clipped_policy_loss, exact_kl, k1, refuse_estimator
-from firstwords.train.rollout import SAME_LOGPROB, Rollouts, chosen_logits
+from firstwords.train.losses import token_logprobs, token_terms
+from firstwords.train.policy_losses import approx_kl, clip_fraction, clipped_policy_loss, k1, refuse_estimator
+from firstwords.train.rollout import SAME_LOGPROB, Rollouts, piece_logits
 from firstwords.train.run import check_flags
 
 
@@ -35,16 +36,17 @@ class ClippedLoss:
         self.max_log_ratio, self._tokens, self._kl, self._clipped = 0.0, 0, 0.0, 0.0
 
     def __call__(self, model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-        mask_BT = batch["mask"]
-        logits_NV = chosen_logits(model, batch["inputs"], mask_BT)
-        logprobs_N = token_logprobs(logits_NV, batch["chosen"][mask_BT])
+        logits_NV, price = piece_logits(model, batch), float(batch["price"][0])
+        if price:
+            logprobs_N, kl_N, _ = token_terms(logits_NV, batch["ref_logits"], batch["chosen"])
+        else:
+            logprobs_N = token_logprobs(logits_NV, batch["chosen"])
         # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
-        old_N, advantages_N = batch["old_logprobs"][mask_BT], batch["advantages"][mask_BT]
+        old_N, advantages_N = batch["old_logprobs"], batch["advantages"]
         logprobs, old, advantages, ones = (x[None] for x in (logprobs_N, old_N, advantages_N, torch.ones_like(old_N)))
         loss = clipped_policy_loss(logprobs, old, advantages, ones, self.clip, normaliser=1.0)
-        price = float(batch["price"][0])
         if price:
-            loss = loss + price * exact_kl(logits_NV[None], batch["ref_logits"][None]).sum()
+            loss = loss + price * kl_N.sum()
         count = len(old_N)
         self._tokens += count
         self._kl += count * float(approx_kl(logprobs.detach(), old, ones))

@@ -1,0 +1,111 @@
+"""Rows that begin alike, computed once: several answers to one prompt share the prompt's hidden states.
+
+    for part in shared_parts(sequences, tokens=8192):
+        hidden_RWD = model.hidden(part.ids_RW, part.positions_RW, part.segments_RW)
+        hidden_RWD.flatten(0, 1)[part.places[i]]        # of every token of sequences[part.rows[i]]
+
+A row holds what its sequences have in common, then the rest of each: [prompt | answer 1 | answer 2 ...]. Positions go
+on from the prompt for every answer, and an answer sees the prompt and itself (`model.transformer.packed_mask`), so that
+each hidden state, and each gradient, is what it would be alone. Four short answers to a chat cost a third of the time.
+
+Axes: B sequences, R rows, W width of a row, D hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LEAST_SHARED = 8  # tokens in common that are worth a row
+SHARED, PADDING = -1, 0  # numbers of segments; the sequences of a row are 1, 2 ...
+
+
+@dataclass
+class Group:
+    """Sequences of one row and how many first tokens they share."""
+
+    rows: list[int]
+    shared: int
+    width: int
+
+
+@dataclass
+class SharedRows:
+    """A part of the sequences as rows for `Transformer.hidden`."""
+
+    rows: list[int]  # of the sequences
+    ids_RW: np.ndarray
+    places: list[np.ndarray]  # of each of `rows`: where its tokens stand, counted through all rows
+    positions_RW: np.ndarray | None = None  # both None where nothing is shared: plain rows
+    segments_RW: np.ndarray | None = None
+
+    def inputs(self, device: torch.device | str) -> tuple[Tensor, ...]:
+        """What `Transformer.hidden` takes."""
+        arrays = (self.ids_RW, self.positions_RW, self.segments_RW)
+        return tuple(torch.from_numpy(array).to(device) for array in arrays if array is not None)
+
+
+def groups_of(sequences: Sequence[np.ndarray]) -> list[Group]:
+    """Neighbours that are cheaper in one row than in two."""
+    groups: list[Group] = []
+    for row, sequence in enumerate(sequences):
+        last = groups[-1] if groups else None
+        common = _common(sequences[last.rows[0]][: last.shared], sequence) if last else 0
+        # sharing fewer tokens than before costs every member the difference
+        if last and common >= LEAST_SHARED and len(last.rows) * (last.shared - common) < last.shared:
+            last.width += len(last.rows) * (last.shared - common) - last.shared + len(sequence)
+            last.rows.append(row)
+            last.shared = common
+        else:
+            groups.append(Group([row], len(sequence), len(sequence)))
+    return groups
+
+
+def shared_parts(sequences: Sequence[np.ndarray], tokens: int, in_order: bool = True) -> list[SharedRows]:
+    """All sequences in parts of about so many tokens, padding counted; sorted by width unless `in_order`."""
+    groups = groups_of(sequences)
+    if not in_order:
+        groups.sort(key=lambda group: group.width)
+    parts: list[list[Group]] = [[]]
+    width = 0
+    for group in groups:
+        width = max(width, group.width)
+        if parts[-1] and width * (len(parts[-1]) + 1) > tokens:
+            parts.append([])
+            width = group.width
+        parts[-1].append(group)
+    return [_laid_out(sequences, part) for part in parts if part]
+
+
+def _laid_out(sequences: Sequence[np.ndarray], groups: list[Group]) -> SharedRows:
+    width = max(group.width for group in groups)
+    ids_RW, positions_RW, segments_RW = (np.zeros((len(groups), width), dtype=np.int64) for _ in range(3))
+    rows, places = [], []
+    for r, group in enumerate(groups):
+        column = shared = group.shared
+        ids_RW[r, :shared] = sequences[group.rows[0]][:shared]
+        positions_RW[r, :shared] = np.arange(shared)
+        segments_RW[r, :shared] = SHARED
+        for number, row in enumerate(group.rows, 1):
+            own = sequences[row][shared:]
+            end = column + len(own)
+            ids_RW[r, column:end] = own
+            positions_RW[r, column:end] = np.arange(shared, shared + len(own))
+            segments_RW[r, column:end] = number
+            rows.append(row)
+            places.append(r * width + np.concatenate([np.arange(shared), np.arange(column, end)]))
+            column = end
+    if len(rows) == len(groups):
+        return SharedRows(rows, ids_RW, places)
+    return SharedRows(rows, ids_RW, places, positions_RW, segments_RW)
+
+
+def _common(one: np.ndarray, other: np.ndarray) -> int:
+    """First tokens in common."""
+    length = min(len(one), len(other))
+    differs = one[:length] != other[:length]
+    return int(differs.argmax()) if differs.any() else length
