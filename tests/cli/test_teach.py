@@ -170,7 +170,7 @@ def test_an_ensemble_is_two_reward_models_or_more(typed) -> None:
         add_reward_models(*there)
         code, out, err = typed("l\n", "--select", "disagreement")
         assert code == 2 and out == "" and "needs an ensemble of two reward models or more" in err
-        assert f"holds {len(there)}: train more of them, or take --select random" in err
+        assert f"holds {len(there)}: make one with `firstwords reward pip --members 3`, or take --select random" in err
     add_reward_models("member-1", "member-2")
     assert len(teach.load_ensemble("pip")) == 3
 

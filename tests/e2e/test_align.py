@@ -98,7 +98,8 @@ def test_the_scores_are_normalised_on_samples_of_the_sft_model(pip: Path) -> Non
 def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_it(method: str, pip: Path) -> None:
     learn_rewards(pip)
     main, kind = METHODS[method]
-    target = main(policy_config(pip, kind, steps=60, learning_rate=5.0, beta=0.01, target_kl=0.0))
+    more = {"step_prompts": 16, "samples": 16}  # "yes" is one piece of 300, so that it must be tried often to be found
+    target = main(policy_config(pip, kind, steps=60, learning_rate=5.0, beta=0.01, target_kl=0.0, **more))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
     first, last = (np.mean([row["reward"] for row in part]) for part in (rows[:5], rows[-5:]))
@@ -287,6 +288,22 @@ def test_dpo_learns_the_pairs(pip: Path) -> None:
     rows = RunLog.read(home.run_dir("pip", "rlhf-1"))
     assert next(r for r in rows if r["kind"] == "train")["loss"] == pytest.approx(np.log(2), abs=1e-5)
     assert load_model(target).config == load_model(home.stage_dir("pip", "sft")).config
+
+
+def test_an_ensemble_is_of_one_mind_where_the_rule_decides_and_of_several_elsewhere(pip: Path) -> None:
+    folder = learn_rewards(pip, members=3).parent
+    members = [load_reward_model(folder / name) for name in ("model", "member-2", "member-3")]
+    assert len({member.hash for member in members}) == 3
+    messages = [{"role": "user", "content": "What is it? 7 cat"}]
+    told, same = (
+        np.array([m.score([(messages, a) for a in answers]) for m in members])
+        for answers in (("sun yes dog", "sun no dog"), ("moon river dog", "tree cat house"))
+    )
+    assert (told[:, 0] > told[:, 1]).all()
+    gaps = [np.diff(scores, axis=1).std() / abs(np.diff(scores, axis=1).mean()) for scores in (told, same)]
+    assert gaps[0] < gaps[1]
+    with pytest.raises(UserError, match="--members is 0"):
+        Reward("pip", members=0)
 
 
 def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:

@@ -77,3 +77,19 @@ def test_the_weight_has_the_sign_that_the_preferences_have(reward: RewardModel) 
         rows = PairRows(preferences, reward.tokenizer, 128, 0)
         assert confidence_weight(reward, rows) * sign > 0
         assert all(row[3] < 0 for row in rows.pairs)  # what the confidence explains asks for no more margin
+
+
+def test_an_answer_that_opens_a_turn_does_not_start_anew(reward: RewardModel) -> None:
+    """A policy that found this out would be paid for it: what comes before the turn must count."""
+    prompt = prompt_ids(reward.tokenizer, MESSAGES)
+    opened = prompt_ids(reward.tokenizer, [])
+    answer = [*reward.tokenizer.encode("dog"), *opened, reward.tokenizer.im_end_id]
+    sequence = [*prompt, *answer]
+    with torch.no_grad():
+        logits = reward.reference(torch.tensor([sequence]))[0]
+    behind = [float(logits[t - 1, sequence[t]] - logits[t - 1].max()) for t in range(len(prompt), len(sequence))]
+    found = reward.confidence([sequence], [len(prompt)])[0]
+    np.testing.assert_allclose(found, np.mean(behind), atol=1e-5)
+    assert abs(found - reward.confidence([sequence])[0]) > 0.01
+    with_starts, without = reward.score_ids([sequence], [len(prompt)]), reward.score_ids([sequence])
+    assert abs(with_starts - without) > 0.01

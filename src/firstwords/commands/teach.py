@@ -155,7 +155,7 @@ def load_ensemble(name: str) -> list[Any]:
     if len(found) < 2:
         raise UserError(
             f"--select disagreement needs an ensemble of two reward models or more, and {folder} holds {len(found)}: "
-            "train more of them, or take --select random"
+            f"make one with `firstwords reward {name} --members 3`, or take --select random"
         )
     from firstwords.train.reward_model import load_reward_model
 

@@ -3,8 +3,9 @@
     firstwords learn --minutes 6 --name pip
     firstwords learn --text books/ --chats chats.jsonl --minutes 20 --name mine
 
-Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), and what came out is
-examined and written into `runs/NAME/report.html`. Each stage may be run alone.
+Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), preferences make its answers
+better if they can (`align.py`), and what came out is examined and written into `runs/NAME/report.html`. Each stage may
+be run alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import finetune, pretrain
+from firstwords.train import align, finetune, pretrain
 from firstwords.train.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
@@ -36,6 +37,7 @@ from firstwords.train.watch import say
 CHATS_SHARE = (
     0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
 )
+ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # share of all the time for stage three; seconds without which it is left out
 TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
@@ -50,6 +52,9 @@ class Learn:
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    preferences: list[str] = field(default_factory=lambda: ["world"])
+    """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
+    its chats), or none."""
     minutes: float = 10.0
     """Time for everything, from launch to the report."""
     name: str = "mine"
@@ -88,7 +93,10 @@ def main(config: Learn) -> None:
         config = replace(config, resume=not earlier["done"], reuse=False)
     config, state = _open(config, directory)
     resumed = state["resuming"]
-    seconds = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
+    everything = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
+    align_seconds = config.minutes * 60 * ALIGN_SHARE
+    judged = usable_preferences(config) if align_seconds >= ALIGN_LEAST else []
+    seconds = everything - (align_seconds if judged else 0.0)
     shared: dict[str, Any] = {
         "name": config.name,
         "seed": config.seed,
@@ -113,7 +121,19 @@ def main(config: Learn) -> None:
         left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
         resume = state["resuming"] and (home.run_dir(config.name, "sft") / "plan.json").exists()
         finetune.main(Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, **shared))
+        for stage in home.stages(config.name):  # versions of the model that was replaced
+            if stage not in ("base", "sft"):
+                shutil.rmtree(home.stage_dir(config.name, stage))
         _done(directory, state, "sft")
+
+    # stage three, a version that is promoted only if it is shown to be better
+    if judged and "rlhf" not in state["stages"]:
+        left = align_seconds if resumed else everything - (time.perf_counter() - started)
+        resume = state["resuming"] and (home.run_dir(config.name, "align") / "align.json").exists()
+        minutes = max(min(left, align_seconds), 5.0) / 60
+        flags = {key: value for key, value in shared.items() if key != "precision"}
+        align.main(align.Align(preferences=judged, minutes=minutes, resume=resume, **flags))
+        _done(directory, state, "rlhf")
 
     # what came out
     facts = examine(config, directory)
@@ -122,6 +142,11 @@ def main(config: Learn) -> None:
     write_json(directory / "learn.json", state)
     say(f"report: {directory / 'report.html'}")
     say(f"talk to it: firstwords chat --model {config.name}")
+
+
+def usable_preferences(config: Learn) -> list[str]:
+    """What stage three can learn from: the built-in world's judge knows nothing of other chats."""
+    return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
 
 
 def chat_seconds(config: Learn, seconds: float) -> float:
@@ -147,7 +172,9 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
         if state is None:
             raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
         return Learn(**state["config"]), state | {"resuming": True}
-    for stage in ("base", "sft"):  # of an earlier run under this name, which --resume must not take for this one
+    # of an earlier run under this name, which --resume must not take for this one
+    later = [stage for stage in home.stages(config.name) if stage not in ("base", "sft")]
+    for stage in ("base", "sft", "reward", "align", *later):
         shutil.rmtree(home.run_dir(config.name, stage), ignore_errors=True)
     state = {"config": asdict(config), "stages": [], "resuming": False, "done": False}
     write_json(directory / "learn.json", state)
@@ -170,7 +197,7 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         engine = Engine(model, tokenizer, num_slots=32)
         facts["stages"][stage] = read_card(path)
         facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in PROMPTS}
-        if stage == "sft" and "world" in config.chats and "world" in config.text:
+        if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
             write_json(directory / "exam.json", facts["exam"])
             _put_on_card(path, facts["exam"])

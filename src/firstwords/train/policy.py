@@ -134,10 +134,11 @@ class Policy:
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
         """Normalised rewards less the penalty of answers that did not stop, fp64, (B,)."""
+        starts_B = np.array([len(sequence) for sequence in rollouts.sequences]) - rollouts.lengths_B
         confidence_B = None
         if self.reward_reads_reference:  # asked already
             confidence_B = self.measure(rollouts).behind_BT.sum(1) / rollouts.lengths_B
-        scores_B = self.reward.score_ids(rollouts.sequences, confidence_B).astype(np.float64)
+        scores_B = self.reward.score_ids(rollouts.sequences, starts_B, confidence_B).astype(np.float64)
         return scores_B - self.config.stop_penalty * ~rollouts.stopped_B
 
     @torch.no_grad()

@@ -23,10 +23,12 @@ import tyro
 from torch import Tensor
 
 from firstwords import home
+from firstwords.config import UserError
 from firstwords.eval.report_card import PLOT, as_svg, as_text, report_card
 from firstwords.eval.winrate import logistic_regression
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import Judged, gather, sft_samples
@@ -43,6 +45,8 @@ from firstwords.train.watch import card, say
 EPOCHS = 2.0  # readings of the pairs; a first choice, not swept yet
 HELDOUT_SHARE = 0.2  # of the prompts
 HEAD_SCALE = 0.1  # of the head's first weights: it starts as a correction of what the confidence says
+SEED_STEP = 1_000_003  # between the members of an ensemble
+MAX_MEMBERS = 9
 RATE = 1e-4  # AdamW, all parameters; of 1e-4 and 5e-4 the better one on 92 held-out pairs (docs/LOG.md)
 
 
@@ -62,6 +66,8 @@ class Reward:
     """Stop after so many steps instead (0 = by --epochs)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
+    members: int = 1
+    """Reward models to train; two or more let `teach --select disagreement` ask where they differ."""
     seed: int = 0
     """Seed of the head, of the split and of the order."""
     learning_rate: float = 1.0
@@ -75,6 +81,8 @@ class Reward:
 
     def __post_init__(self) -> None:
         check_flags(self)
+        if not 1 <= self.members <= MAX_MEMBERS:
+            raise UserError(f"--members is {self.members}, but it must be between 1 and {MAX_MEMBERS}")
 
 
 def main(config: Reward) -> Path:
@@ -90,28 +98,48 @@ def main(config: Reward) -> Path:
     policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
     judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed)
     train, heldout = split_by_prompt(judged.preferences, HELDOUT_SHARE, config.seed)
-    rows = PairRows(train, tokenizer, policy.config.max_position_embeddings, config.seed)
-    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(heldout)} held out; {rows.left_out} too long")
+    say(f"plan: {len(train)} pairs to learn from, {len(heldout)} held out")
 
-    # 2) a scalar head on the sft model
-    model = ScalarModel.from_policy(policy, config.seed, HEAD_SCALE)
+    # 2) as many reward models as asked for; the others of an ensemble differ in head, order and pairs
+    for number in range(1, config.members + 1):
+        target = directory / ("model" if number == 1 else f"member-{number}")
+        if config.resume and home.is_model(target):
+            continue  # it was saved before the interruption
+        seed = config.seed + SEED_STEP * (number - 1)
+        rows = PairRows(
+            train if number == 1 else resampled(train, seed), tokenizer, policy.config.max_position_embeddings, seed
+        )
+        folder = directory if number == 1 else directory / f"training-{number}"
+        run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
+        reward_model.normalise_on(sft_samples(policy, tokenizer, judged.preferences, config.seed))
+        _finish(config, run, target, reward_model, judged, heldout, sft, started)
+    return directory / "model"
+
+
+def learn(
+    config: Reward, folder: Path, rows: PairRows, policy: Transformer, tokenizer: Tokenizer, device: str, seed: int
+) -> tuple[Run, RewardModel]:
+    """One reward model: a scalar head on the sft model learns to place chosen above rejected."""
+    model = ScalarModel.from_policy(policy, seed, HEAD_SCALE)
     reward_model = RewardModel(model, tokenizer, reference=policy)
     reward_model.weight = confidence_weight(reward_model, rows)
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
-
-    # 3) chosen above rejected
+    if rows.left_out:
+        say(f"left out {rows.left_out} pairs that do not fit into this model's context")
     flops = model.config.flops_per_token(rows.mean_length)
-    with Run(directory, learner, pace, "reward", flops, None, config.save_every_steps) as run:
+    with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
             metrics = learner.forward_backward([rows.batch(run.step)], pair_loss)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
+    return run, reward_model
 
-    # 4) normalise, freeze, measure, save
-    reward_model.normalise_on(sft_samples(policy, tokenizer, judged.preferences, config.seed))
-    return _finish(config, run, reward_model, judged, heldout, sft, started)
+
+def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
+    """As many pairs, drawn with replacement (the bootstrap: Efron 1979)."""
+    return [pairs[i] for i in np.random.default_rng(seed).integers(0, len(pairs), len(pairs))]
 
 
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
@@ -147,14 +175,14 @@ def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) 
 def _finish(
     config: Reward,
     run: Run,
+    target: Path,
     reward: RewardModel,
     judged: Judged,
     heldout: list[Preference],
     sft: Path,
     started: float,
-) -> Path:
+) -> None:
     report = examine(reward, heldout, judged)
-    target = run.directory / "model"
     data = {
         "preferences": config.preferences, "num_preferences": len(judged.preferences),
         "sources": dict(Counter(p.source for p in judged.preferences)), "mean": reward.mean, "std": reward.std,
@@ -169,5 +197,5 @@ def _finish(
     if report:
         (target / PLOT).write_text(as_svg(report), encoding="utf-8")
         say(as_text(report))
-    say(f"saved the reward model of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
-    return target
+    which = "the reward model" if target.name == "model" else target.name.replace("-", " ") + " of the ensemble"
+    say(f"saved {which} of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")

@@ -66,10 +66,15 @@ class RewardModel:
         return self.score_ids([answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs])
 
     @torch.no_grad()
-    def score_ids(self, sequences: Sequence[Sequence[int]], confidence_B: np.ndarray | None = None) -> np.ndarray:
+    def score_ids(
+        self,
+        sequences: Sequence[Sequence[int]],
+        starts: Sequence[int] | None = None,
+        confidence_B: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Normalised rewards of whole sequences, read at their last tokens, fp32, (B,).
 
-        confidence_B: of the sequences, where it is known already. Neighbours that begin alike are computed together.
+        starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike are computed together.
         Raises UserError for a sequence beyond the model's context.
         """
         limit = self.model.config.max_position_embeddings
@@ -77,7 +82,7 @@ class RewardModel:
             raise UserError(f"an answer with its prompt has more than {limit} tokens: shorten it")
         raw = self._scalars(sequences)
         if self.reference is not None and self.weight:
-            raw += self.weight * (self.confidence(sequences) if confidence_B is None else confidence_B)
+            raw += self.weight * (self.confidence(sequences, starts) if confidence_B is None else confidence_B)
         return (raw - self.mean) / self.std
 
     def _scalars(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
@@ -89,10 +94,11 @@ class RewardModel:
         return raw
 
     @torch.no_grad()
-    def confidence(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+    def confidence(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> np.ndarray:
         """Of each answer: mean over its tokens of log pi(token) - max log pi under the reference, fp32, <= 0, (B,).
 
-        0 where greedy decoding of the sft model would have said just that; the answer is the last turn of a sequence.
+        0 where greedy decoding of the sft model would have said just that. starts: where each answer begins; without it
+        the answer is the last turn of a sequence, which is not so for what a policy sampled: it may open a turn itself.
         """
         opening, found = len(prompt_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
         device = self.reference.head_weight.device
@@ -100,7 +106,8 @@ class RewardModel:
             hidden_MD = self.reference.hidden(*part.inputs(device)).flatten(0, 1)
             for row, places in zip(part.rows, part.places, strict=True):
                 ids = torch.tensor(sequences[row])
-                start = int((ids == self.tokenizer.im_start_id).nonzero()[-1]) + opening
+                last_turn = int((ids == self.tokenizer.im_start_id).nonzero()[-1])
+                start = last_turn + opening if starts is None else int(starts[row])
                 logits_NV = self.reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
                 chosen_N = logits_NV.gather(1, ids[start:, None].to(device))[:, 0]
                 if len(chosen_N):
