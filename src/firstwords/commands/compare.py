@@ -68,7 +68,10 @@ def main(config: Compare) -> None:
     if config.judge == "truth":
         from firstwords.train.compare import COMPARE_TASKS, compare_on_world
 
-        rows = compare_on_world(one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature)
+        rows, sides = compare_on_world(
+            one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature
+        )
+        extra = {"honesty_a": sides[0], "honesty_b": sides[1]}
     elif config.judge == "human":
         prompts = _questions(config)
         extra = remarks(config, prompts, one, other)
@@ -187,6 +190,12 @@ def show(result: dict[str, Any]) -> None:
     if result["judge"] == "human":
         print(f"whenever you stop it is in {result['always_low']:.1%}-{result['always_high']:.1%}"
               + (": you stopped early, so the verdict rests on this" if result["stopped_early"] else ""))  # fmt: skip
+    for side in "ab" if "honesty_a" in result else "":
+        found = result[f"honesty_{side}"]
+        print(
+            f"{result[side]}: mean reward {found['reward']:+.2f}, invents an answer to {found['invented']:.1%} of what "
+            f"nobody can know, refuses {found['refused']:.1%} of what can be known"
+        )
     controlled = result["length_controlled"]
     print(
         f"at equal lengths {controlled['win_rate']:.1%}; of {controlled['matched_n']} pairs alike in length "

@@ -30,7 +30,7 @@ from firstwords.train.watch import say
 
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 METHODS = (*BY_REWARD, "dpo")
-COMPARE_SECONDS = 6.0
+COMPARE_SECONDS = 12.0  # kept back for the comparison
 
 
 @dataclass
@@ -86,11 +86,17 @@ def main(config: Align) -> None:
             f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
         )
         return
-    result = win_rate(compare_on_world(new, before, config.seed, usable_device(config.device)))
-    write_json(home.run_dir(config.name, new.name) / "compare.json", {"before": before.name} | vars(result))
+    rows, (now, then) = compare_on_world(new, before, config.seed, usable_device(config.device))
+    result = win_rate(rows)
+    found = {"before": before.name, "honesty": now, "honesty_before": then} | vars(result)
+    write_json(home.run_dir(config.name, new.name) / "compare.json", found)
     say(
         f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; win rate "
         f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): {result.verdict}"
+    )
+    say(
+        f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
+        f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
     )
     if result.verdict == "better":
         home.set_promoted(config.name, new.name)

@@ -74,7 +74,8 @@ class RewardModel:
     ) -> np.ndarray:
         """Normalised rewards of whole sequences, read at their last tokens, fp32, (B,).
 
-        starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike are computed together.
+        starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike
+        are computed together.
         Raises UserError for a sequence beyond the model's context.
         """
         limit = self.model.config.max_position_embeddings
