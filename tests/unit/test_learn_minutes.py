@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from firstwords import home
 from firstwords.train.budget import Machine
-from firstwords.train.learn import CHATS_SHARE, Learn, chat_seconds
+from firstwords.train.learn import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +35,25 @@ def test_chats_that_end_early_leave_their_time_to_stage_one(tmp_path: Path) -> N
     assert 10 < chat_seconds(few, 1000) < chat_seconds(more, 1000) < 1000 * CHATS_SHARE
     assert chat_seconds(many, 1000) == 1000 * CHATS_SHARE
     assert chat_seconds(few, 30) == 30 * CHATS_SHARE  # in half a minute even these cannot be read out
+
+
+def test_the_built_in_judge_is_asked_about_the_built_in_world_only(tmp_path: Path) -> None:
+    own = chats(tmp_path / "own.jsonl", 1)
+    assert usable_preferences(Learn()) == ["world"]
+    assert usable_preferences(Learn(chats=[own])) == []
+    assert usable_preferences(Learn(chats=[own], preferences=["mine.jsonl", "world"])) == ["mine.jsonl"]
+    assert usable_preferences(Learn(preferences=["none"])) == []
+
+
+def test_a_fresh_start_forgets_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or --resume would take an old version's run for its own."""
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
+    model = home.model_dir("pip") / "rlhf-1"
+    model.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (model / name).write_text("{}", encoding="utf-8")
+    assert home.stages("pip") == ["rlhf-1"]
+    for stage in ("base", "sft", "reward", "align", "rlhf-1"):
+        home.run_dir("pip", stage).mkdir(parents=True)
+    _open(Learn(name="pip"), home.run_dir("pip"))
+    assert [path.name for path in home.run_dir("pip").iterdir()] == ["learn.json"]
