@@ -63,13 +63,14 @@ def read(path: Path) -> dict[str, Any]:
 def analytic_win_rate(models: Path, seed: int) -> float:
     """P(an answer of rlhf-1 is worth more than one of sft) + half of P(equal), over the questions of the comparison."""
     from firstwords.preferences.annotator import tasks
-    from firstwords.train.compare import COMPARE_TASKS, worths
+    from firstwords.train.compare import COMPARE_TASKS, open_engine, worths
 
     asked = tasks(seed, COMPARE_TASKS, "eval")
     sides = []
     for side, stage in enumerate(("rlhf-1", "sft")):
+        engine = open_engine(models / stage)
         draws = [
-            worths(models / stage, asked, (seed, 1001 + 2 * number + side), "cpu", 1.0)
+            worths(engine, asked, (seed, 1001 + 2 * number + side))
             for number in range(ANALYTIC_SAMPLES)
         ]
         sides.append([[worth.reward for worth in answers] for answers in zip(*draws, strict=True)])

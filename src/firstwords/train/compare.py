@@ -47,11 +47,11 @@ def compare_on_world(
 
     Equal worth is a tie. The comparisons of a question are not independent, and `win_rate` knows it.
     """
-    asked = tasks(seed, num, "eval")
+    asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
     rows, answers = [], ([], [])
     for number in range(samples):
         seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
-        sides = [worths(path, asked, own, device, temperature) for own, path in zip(seeds, (one, other))]
+        sides = [worths(engine, asked, own, temperature) for own, engine in zip(seeds, engines, strict=True)]
         records = [Decoding.of(answer_params(own, temperature)) for own in seeds]
         for task, a, b in zip(asked, *sides, strict=True):
             outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
@@ -133,9 +133,13 @@ def count_seen(prompts: Sequence[Sequence[Message]], sides: Sequence[Path]) -> i
     return sum(short(prompt_key(messages)) in known for messages in prompts)
 
 
-def worths(path: Path, asked: list[Task], seed: tuple[int, int], device: str, temperature: float) -> list[Worth]:
+def open_engine(path: Path, device: str = "cpu") -> Engine:
+    """A version, ready to answer many questions."""
+    return Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
+
+
+def worths(engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = 1.0) -> list[Worth]:
     """One answer to each question."""
-    engine = Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
     answers = sample(engine, engine.tokenizer, asked, seed, temperature)
     return [
         Worth(true_reward(task, *answer), len(answer[0].split()), task.is_unanswerable, abstains(answer[0]))

@@ -100,6 +100,8 @@ def main(config: Reward) -> Path:
     train, heldout = split_by_prompt(judged.preferences, HELDOUT_SHARE, config.seed)
     say(f"plan: {len(train)} pairs to learn from, {len(heldout)} held out")
 
+    usual = sft_samples(policy, tokenizer, judged.preferences, config.seed)  # what every reward is normalised on
+
     # 2) as many reward models as asked for; the others of an ensemble differ in head, order and pairs
     for number in range(1, config.members + 1):
         target = directory / ("model" if number == 1 else f"member-{number}")
@@ -111,7 +113,7 @@ def main(config: Reward) -> Path:
         )
         folder = directory if number == 1 else directory / f"training-{number}"
         run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
-        reward_model.normalise_on(sft_samples(policy, tokenizer, judged.preferences, config.seed))
+        reward_model.normalise_on(usual)
         _finish(config, run, target, reward_model, judged, heldout, sft, started)
     return directory / "model"
 
