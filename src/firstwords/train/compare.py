@@ -139,7 +139,8 @@ def open_engine(path: Path, device: str = "cpu") -> Engine:
 
 
 def worths(engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = 1.0) -> list[Worth]:
-    """One answer to each question."""
+    """One answer to each question, whatever the engine was asked before: the last bit depends on what is cached."""
+    engine.refresh()
     answers = sample(engine, engine.tokenizer, asked, seed, temperature)
     return [
         Worth(true_reward(task, *answer), len(answer[0].split()), task.is_unanswerable, abstains(answer[0]))
