@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
 from firstwords.model.hub import load_model
@@ -31,9 +30,9 @@ from firstwords.train.machine import usable_device
 from firstwords.train.pairs import PairRows
 from firstwords.train.policy_losses import dpo_loss
 from firstwords.train.rollout import chosen_logits
-from firstwords.train.run import Pace, Run, check_flags
+from firstwords.train.run import Pace, Run
 from firstwords.train.seen import Seen
-from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.versions import StageFlags, keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
@@ -43,11 +42,9 @@ LOOKS = 10  # at the held-out pairs, in a run
 
 
 @dataclass
-class Dpo:
+class Dpo(StageFlags):
     """Improve a policy on preferences directly, without a reward model (stage 3b)."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its promoted stage is improved and rlhf-N is written."""
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
     pairs: int = 400
@@ -60,21 +57,6 @@ class Dpo:
     """How often the pairs are read."""
     steps: int = 0
     """Stop after so many steps instead (0 = by --epochs)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
-    seed: int = 0
-    """Seed of the split and of the order."""
-    learning_rate: float = 1.0
-    """Multiplies the learning rate."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core)."""
-    save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
-
-    def __post_init__(self) -> None:
-        check_flags(self)
 
 
 def main(config: Dpo) -> Path:

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from torch import Tensor
 
 from firstwords import home
@@ -42,9 +41,9 @@ from firstwords.train.machine import usable_device
 from firstwords.train.policy_losses import AdaptiveKL
 from firstwords.train.reward_model import RewardModel, load_reward_model, prompt_ids
 from firstwords.train.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
-from firstwords.train.run import Pace, Run, check_flags, seconds_left
+from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.seen import Seen, read_seen, short
-from firstwords.train.versions import keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.versions import StageFlags, keep_weights, open_version, restore_weights, save_version, sft_dir
 from firstwords.train.watch import say
 
 # Peak rates: matrices by Muon, whose steps lost far less of what the model knew than AdamW's did; tables and vectors by
@@ -62,21 +61,15 @@ BEST_OF = (4, 16)
 
 
 @dataclass
-class PolicyFlags:
+class PolicyFlags(StageFlags):
     """The flags that all policy methods have."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its promoted stage is improved and rlhf-N is written."""
     prompts: list[str] = field(default_factory=lambda: ["world"])
     """What to practise on: files of preferences or chats (their prompts are taken), or world."""
     minutes: float = 2.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
-    seed: int = 0
-    """Seed of prompts and samples."""
     step_prompts: int = 32
     """Different prompts of one step."""
     samples: int = 4
@@ -91,17 +84,6 @@ class PolicyFlags:
     """Taken off the reward of an answer that does not stop by itself."""
     sft_share: float = 0.2
     """Weight of the loss of stage two beside the policy's."""
-    learning_rate: float = 1.0
-    """Multiplies the learning rate."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core)."""
-    save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
-
-    def __post_init__(self) -> None:
-        check_flags(self)
 
 
 @dataclass

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from torch import Tensor
 
 from firstwords import home
@@ -37,9 +36,9 @@ from firstwords.train.machine import usable_device
 from firstwords.train.pairs import PairRows, pair_ids
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import REFERENCE, RewardModel
-from firstwords.train.run import Pace, Run, check_flags, open_folder
+from firstwords.train.run import Pace, Run, open_folder
 from firstwords.train.seen import Seen
-from firstwords.train.versions import sft_dir
+from firstwords.train.versions import StageFlags, sft_dir
 from firstwords.train.watch import card, say
 
 EPOCHS = 2.0  # readings of the pairs; a first choice, not swept yet
@@ -51,11 +50,9 @@ RATE = 1e-4  # AdamW, all parameters; of 1e-4 and 5e-4 the better one on 92 held
 
 
 @dataclass
-class Reward:
+class Reward(StageFlags):
     """Learn from preferences what makes an answer good (stage 3a)."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its stage sft is read, runs/NAME/reward is written."""
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
     pairs: int = 400
@@ -64,23 +61,11 @@ class Reward:
     """How often the pairs are read."""
     steps: int = 0
     """Stop after so many steps instead (0 = by --epochs)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
     members: int = 1
     """Reward models to train; two or more let `teach --select disagreement` ask where they differ."""
-    seed: int = 0
-    """Seed of the head, of the split and of the order."""
-    learning_rate: float = 1.0
-    """Multiplies the learning rate."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core)."""
-    save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
-        check_flags(self)
+        super().__post_init__()
         if not 1 <= self.members <= MAX_MEMBERS:
             raise UserError(f"--members is {self.members}, but it must be between 1 and {MAX_MEMBERS}")
 

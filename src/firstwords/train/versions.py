@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+import tyro
 from safetensors.torch import load_file, save_file
 
 from firstwords import home
@@ -14,13 +15,36 @@ from firstwords.config import UserError
 from firstwords.model.hub import read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.run import Run, open_folder
+from firstwords.train.run import Run, check_flags, open_folder
 from firstwords.train.seen import Seen, read_seen
 from firstwords.train.watch import card
 
 BEST, PARENT = "best.safetensors", "parent"  # files of a run folder
 
 C = TypeVar("C")
+
+
+@dataclass
+class StageFlags:
+    """The flags that every run of stage three has."""
+
+    name: tyro.conf.Positional[str] = "mine"
+    """Name of the model; its stage sft, or what was made of it, is read."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of everything that is drawn: prompts, samples, splits, order, first weights."""
+    learning_rate: float = 1.0
+    """Multiplies the learning rates."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core)."""
+    save_every_steps: int = 0
+    """Checkpoint every so many steps (0 = once a minute)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
 
 
 def sft_dir(name: str) -> Path:
