@@ -59,7 +59,7 @@ def add_reward_models(*names: str) -> None:
 
 
 def test_piped_lines_are_judgements(spawn, own_home: Path, prompts: Path) -> None:
-    words = ("teach", "pip", "--prompts", prompts, "--max-tokens", "12", "--annotator", "me")
+    words = ("teach", "pip", "--prompts", prompts, "--max-tokens", "12", "--annotator", "me", "--seed", "0")
     done = spawn(*words, text="l kinder\nx\nr\ns\nt\nB\n\nq\n", env={"FIRSTWORDS_HOME": str(own_home)})
     assert done.returncode == 0, done.stderr
     rows = PreferenceStore(own_home / "firstwords.db").all()
