@@ -19,6 +19,7 @@ import torch
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.eval.winrate import Comparison
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
@@ -304,6 +305,21 @@ def test_an_ensemble_is_of_one_mind_where_the_rule_decides_and_of_several_elsewh
     assert gaps[0] < gaps[1]
     with pytest.raises(UserError, match="--members is 0"):
         Reward("pip", members=0)
+
+
+@pytest.mark.parametrize("refused, voice", [(0.05, "rlhf-1"), (0.85, "sft")])
+def test_a_version_that_wins_by_refusing_is_not_promoted(
+    refused: float, voice: str, pip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [Comparison(f"question {i}", 1.0) for i in range(60)]
+    sides = [{"invented": 0.1, "refused": share, "reward": 1.0} for share in (refused, 0.02)]
+    monkeypatch.setattr(align, "compare_on_world", lambda *_: (rows, sides))
+    monkeypatch.setattr(align, "_by_reward", lambda *_: made)
+    made = home.stage_dir("pip", "rlhf-1")
+    save_model(load_model(home.stage_dir("pip", "sft")), made, Tokenizer.load(home.stage_dir("pip", "sft")), {})
+    home.set_promoted("pip", "sft")
+    align.main(Align("pip", preferences=["world"]))
+    assert home.promoted("pip") == voice
 
 
 def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:

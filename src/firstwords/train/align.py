@@ -4,7 +4,8 @@
     firstwords align mine --preferences preferences.jsonl --method dpo
 
 The new version becomes the model's voice only where the interval of its win rate against the version before excludes
-one half. On the built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person
+one half, and not where it wins by refusing: a model that knows little is worth more by the judge's rules when it says
+"I do not know" to everything, and nobody wants to talk to it. On the built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person
 has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that was optimised
 cannot be the judge.
 """
@@ -30,6 +31,7 @@ from firstwords.train.watch import say
 
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 METHODS = (*BY_REWARD, "dpo")
+MAX_REFUSED = 0.10  # of what can be known; a version that refuses more, and more than the one before, is not promoted
 COMPARE_SECONDS = 12.0  # kept back for the comparison
 
 
@@ -98,9 +100,16 @@ def main(config: Align) -> None:
         f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
         f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
     )
-    if result.verdict == "better":
+    if result.verdict == "better" and wins_by_refusing(now, then):
+        say(f"not promoted: it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known")
+    elif result.verdict == "better":
         home.set_promoted(config.name, new.name)
         say(f"promoted: {config.name} now means {config.name}/{new.name}")
+
+
+def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:
+    """Whether a version refuses more answerable questions than it may and than the version before (`honesty`)."""
+    return now["refused"] > max(MAX_REFUSED, then["refused"])
 
 
 def _shared(config: Align) -> dict[str, Any]:
