@@ -5,9 +5,9 @@
 
 The new version becomes the model's voice only where the interval of its win rate against the version before excludes
 one half, and not where it wins by refusing: a model that knows little is worth more by the judge's rules when it says
-"I do not know" to everything, and nobody wants to talk to it. On the built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person
-has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that was optimised
-cannot be the judge.
+"I do not know" to everything, and nobody wants to talk to it. On the built-in world the comparison is made by the known
+truth, on questions kept apart; elsewhere a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge
+human`), because the reward model that was optimised cannot be the judge.
 """
 
 from __future__ import annotations
