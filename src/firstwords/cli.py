@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "finetune": ("firstwords.train.finetune", "Finetune", "stage two: teach a base model to answer, from chats"),
     "reward": ("firstwords.train.reward", "Reward", "stage 3a: a reward model from preferences"),
     "align": ("firstwords.train.align", "Align", "stage three: learn from preferences, measured"),
+    "serve": ("firstwords.commands.serve", "Serve", "the page, and OpenAI's endpoints for other programs"),
     "chat": ("firstwords.commands.chat", "Chat", "talk with a model in the terminal"),
     "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
     "complete": ("firstwords.commands.complete", "Complete", "continue a text"),

@@ -51,6 +51,11 @@ class KVCache:
         K, N = self.config.num_key_value_heads, self.config.head_dim
         return torch.zeros(2, self.num_slots, K, capacity, N, dtype=self.dtype, device=self.device)
 
+    @property
+    def num_bytes(self) -> int:
+        """What the storage takes in memory now."""
+        return sum(layer.numel() * layer.element_size() for layer in self.storage)
+
     def reserve(self, length: int) -> None:
         """Make room for `length` tokens in every slot. Raises ValueError beyond `max_length`."""
         if length <= self.capacity:

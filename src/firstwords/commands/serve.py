@@ -1,0 +1,82 @@
+"""Serve the models: OpenAI's endpoints for clients, and the page for people.
+
+    firstwords serve --open
+    firstwords serve --host 0.0.0.0 --key anna:a-long-secret --key ben:another-secret
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import webbrowser
+from dataclasses import dataclass, field
+from threading import Timer
+
+from firstwords.commands import shared
+from firstwords.config import UserError
+
+
+@dataclass
+class Serve:
+    """Serve the models to a browser and to OpenAI clients. Example: firstwords serve --open"""
+
+    host: str = "127.0.0.1"
+    """Address to listen at; one that other machines can reach needs --key."""
+    port: int = 8000
+    """Port to listen at; 0 takes a free one."""
+    model: str | None = None
+    """What answers requests that name no model: NAME or NAME/STAGE; default: the newest."""
+    key: list[str] = field(default_factory=list)
+    """SECRET, or NAME:SECRET for several people, each with their own chats. May be given several times."""
+    allow_host: list[str] = field(default_factory=list)
+    """Further host names under which the server may be reached."""
+    open: bool = False
+    """Open the page in a browser."""
+
+
+def main(config: Serve) -> None:
+    """Listen until Ctrl-C."""
+    import uvicorn
+
+    from firstwords.serve.app import create_app
+    from firstwords.serve.settings import Settings, parse_keys
+
+    settings = Settings(
+        host=config.host, port=config.port, model=config.model, keys=parse_keys(config.key),
+        allowed_hosts=tuple(config.allow_host),
+    )  # fmt: skip
+    listener = _listen(config)
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
+    print(f"firstwords is at {address}  (Ctrl-C ends it)", flush=True)
+    if config.open:
+        timer = Timer(1.0, webbrowser.open, [address])
+        timer.daemon = True
+        timer.start()
+    options = uvicorn.Config(
+        create_app(settings), log_level="warning", access_log=False, server_header=False, date_header=False,
+        timeout_graceful_shutdown=3, timeout_keep_alive=30,
+    )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down by then, and raises the signal once more
+        uvicorn.Server(options).run(sockets=[listener])
+    shared.say("goodbye")
+
+
+def _listen(config: Serve) -> socket.socket:
+    if not 0 <= config.port <= 65535:
+        raise UserError(f"--port is {config.port}, but ports go from 0 to 65535")
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family)
+    if sys.platform != "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"cannot listen at {config.host}:{config.port} ({error.strerror}): is a server running there already? "
+            "Choose another --port"
+        ) from None
+    listener.listen(512)
+    return listener
