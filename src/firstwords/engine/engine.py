@@ -11,6 +11,7 @@ leave between steps. The engine belongs to one thread.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import secrets
 from collections.abc import Iterator, Sequence
 
@@ -19,10 +20,11 @@ import torch
 from torch import Tensor
 
 from firstwords.engine import parallel
+from firstwords.engine.constraints import Constraints, Matcher
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
-from firstwords.engine.sampling import MAX_SEED, SamplingParams, sample, true_logprobs
+from firstwords.engine.sampling import MAX_SEED, SamplingParams, rule_out, sample, true_logprobs
 from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
 from firstwords.engine.score import TokenScores, check_length, score
 from firstwords.engine.text import TextStream
@@ -143,13 +145,15 @@ class Engine:
         prompt = [int(token) for token in prompt_ids]
         chosen = params.stop_token_ids
         end_ids = self._end_ids if chosen is None else frozenset(chosen)
+        end_ids = frozenset() if params.ignore_eos else end_ids
         request = Request(
             self._next_id,
             prompt,
             params=params,
             seed=params.seed,
-            end_ids=frozenset() if params.ignore_eos else end_ids,
+            end_ids=end_ids,
             max_generated=min(params.max_tokens, self.max_length - len(prompt)),
+            matcher=self._matcher(params, end_ids),
             wants_tokens=wants_tokens,
             stream=TextStream(self.tokenizer, params.stop) if wants_tokens or params.stop else None,
             all_ids=list(prompt),
@@ -212,6 +216,16 @@ class Engine:
         return score(self.model, ids_list, top)
 
     # -- inside --------------------------------------------------------------------------------------------
+
+    def _matcher(self, params: SamplingParams, end_ids: frozenset[int]) -> Matcher | None:
+        return None if params.constraint is None else self.constraints.matcher(params.constraint, end_ids)
+
+    @functools.cached_property
+    def constraints(self) -> Constraints:
+        """Compiles constraints for this engine's vocabulary. Raises ValueError without a tokenizer."""
+        if self.tokenizer is None:
+            raise ValueError("a constraint needs a tokenizer: give the engine one")
+        return Constraints(self.tokenizer, self.model.config.vocab_size, sorted(self._end_ids))
 
     def _check_prompt(self, prompt_ids: Sequence[int]) -> None:
         if len(prompt_ids) == 0:
@@ -283,7 +297,10 @@ class Engine:
         logits_BV = self._the_decoder().step(batch.ids_B, batch.first, batch.active)
         if batch.active is not None:
             logits_BV = logits_BV[torch.from_numpy(batch.active).to(self.device)]
-        tokens_B = sample(logits_BV, batch.params, batch.counters, batch.seen_BV)
+        possible_BV = logits_BV
+        if batch.matchers:
+            possible_BV = rule_out(logits_BV, [(row, matcher.allowed()) for row, matcher in batch.matchers])
+        tokens_B = sample(possible_BV, batch.params, batch.counters, batch.seen_BV)
         self.cache.lengths[batch.slots] += 1
         batch.counters += np.uint64(1)
         if batch.seen_BV is not None:
@@ -295,19 +312,31 @@ class Engine:
         events = []
         for request, token in zip(batch.requests, tokens, strict=True):
             request.all_ids.append(token)
-            text, reason = "", None
-            if token in request.end_ids:
-                reason = "stop"
-            elif request.stream is not None:
-                text = request.stream.push(token)
-                reason = "stop" if request.stream.stopped else None
-            if reason is None and request.num_generated >= request.max_generated:
-                reason = "length"
+            text, reason = self._take(request, token)
             if reason is not None:
                 text += self._finish(request, reason)
             if request.wants_tokens:
                 events.append(token_event(request, token, text))
         return events
+
+    @staticmethod
+    def _take(request: Request, token: int) -> tuple[str, str | None]:
+        """The text that a new token shows, and why the answer ends with it, if it does."""
+        matcher = request.matcher
+        if matcher is not None and matcher.has_failed:
+            return "", "failed"
+        if token in request.end_ids:
+            return "", "stop"
+        text, is_over = "", False
+        if request.stream is not None:
+            text = request.stream.push(token)
+            is_over = request.stream.stopped
+        if matcher is not None:
+            matcher.advance(token)
+            is_over = is_over or matcher.is_complete
+        if is_over:
+            return text, "stop"
+        return text, "length" if request.num_generated >= request.max_generated else None
 
     def _keep_logprobs(self, batch: Batch, logits_BV: Tensor, tokens_B: Tensor) -> None:
         sampled_B, ids_BA, values_BA = true_logprobs(logits_BV, tokens_B, batch.top)

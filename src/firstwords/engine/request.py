@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from firstwords.engine.constraints import Matcher
 from firstwords.engine.sampling import BatchParams, SamplingParams
 from firstwords.engine.scheduler import Slotted
 from firstwords.engine.text import TextStream
@@ -34,8 +35,8 @@ class Completion:
     """A finished answer. `ids` hold the stop token if one was sampled; `text` never does.
 
     finish_reason: "stop" (stop token or stop text), "length" (max_tokens or the end of the context),
-    "cancelled". logprobs and top (per token, [(id, logprob)]) are empty unless SamplingParams.logprobs asked
-    for them.
+    "cancelled", "failed" (the constraint became too complex to follow). logprobs and top (per token,
+    [(id, logprob)]) are empty unless SamplingParams.logprobs asked for them.
     """
 
     ids: list[int]
@@ -56,6 +57,7 @@ class Request(Slotted):
     seed: int = 0
     end_ids: frozenset[int] = frozenset()
     max_generated: int = 1
+    matcher: Matcher | None = None
     wants_tokens: bool = True
     stream: TextStream | None = None
     all_ids: list[int] = field(default_factory=list)  # prompt and answer
@@ -106,6 +108,7 @@ class Batch:
         self.params = BatchParams([r.params for r in self.requests], [r.seed for r in self.requests], device)
         counts = [r.params.logprobs for r in self.requests if r.params.logprobs is not None]
         self.top = max(counts) if counts else None
+        self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
         self.seen_BV = None
         if self.params.penalty_B1 is not None:
             self.seen_BV = torch.zeros(len(slots), vocab_size, dtype=torch.bool, device=device)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from firstwords.engine.constraints import Constraint
+
 MAX_SEED = 2**64
 NUCLEUS_PROBE = 128  # likeliest tokens looked at first for top-p; a nucleus is nearly always smaller
 
@@ -49,6 +51,8 @@ class SamplingParams:
     """
     ignore_eos: bool = False
     """Go on after a stop token."""
+    constraint: Constraint | None = None
+    """A shape that the answer must have; it ends where the shape lets nothing follow."""
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):
@@ -216,6 +220,14 @@ def argmax(logits_BV: Tensor) -> Tensor:
     if logits_BV.device.type == "cpu" and logits_BV.dtype == torch.float32:
         return torch.from_numpy(logits_BV.numpy().argmax(-1))  # 15 times as fast as torch's
     return logits_BV.argmax(-1)
+
+
+def rule_out(logits_BV: Tensor, masks: Sequence[tuple[int, np.ndarray]]) -> Tensor:
+    """A copy of the logits with -inf where a row's mask (row, allowed_V) is False."""
+    ruled_BV = logits_BV.clone()
+    for row, allowed_V in masks:
+        ruled_BV[row].masked_fill_(torch.from_numpy(~allowed_V).to(logits_BV.device), -math.inf)
+    return ruled_BV
 
 
 def sample(
