@@ -37,9 +37,8 @@ class Serve:
 
 def main(config: Serve) -> None:
     """Listen until Ctrl-C."""
-    import uvicorn
-
     from firstwords.serve.app import create_app
+    from firstwords.serve.server import Server
     from firstwords.serve.settings import Settings, parse_keys
 
     settings = Settings(
@@ -54,12 +53,8 @@ def main(config: Serve) -> None:
         timer = Timer(1.0, webbrowser.open, [address])
         timer.daemon = True
         timer.start()
-    options = uvicorn.Config(
-        create_app(settings), log_level="warning", access_log=False, server_header=False, date_header=False,
-        timeout_graceful_shutdown=3, timeout_keep_alive=30,
-    )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down by then, and raises the signal once more
-        uvicorn.Server(options).run(sockets=[listener])
+        Server(create_app(settings)).run(sockets=[listener])
     shared.say("goodbye")
 
 

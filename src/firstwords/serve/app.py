@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from firstwords import __version__
 from firstwords.serve import errors
+from firstwords.serve.metrics import CONTENT_TYPE, Metrics
+from firstwords.serve.openai import routes as openai_routes
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -37,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)
+    app.state.metrics = Metrics(app.state.worker)
     errors.install(app)
 
     @app.get("/health")
@@ -44,5 +47,11 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
-    app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
+
+    openai_routes.include(app)
+    app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -40,12 +41,23 @@ class ApiError(Exception):
         return {"error": error | self.extra}
 
 
+DEFECT = ApiError(500, "a defect of the server; its log says more")
+
+
+class Json(JSONResponse):
+    """JSON that can always be sent: half a surrogate pair, which a request may hold, becomes a question mark."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
 def response(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body, error.status, error.headers)
+    return Json(error.body, error.status, error.headers)
 
 
 def install(app: FastAPI) -> None:
-    """Every way in which a request can fail, in this one shape."""
+    """Every way in which a request can fail, in this one shape; the Guard turns what is left into DEFECT."""
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
@@ -58,9 +70,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return response(ApiError(400, f"the body is not JSON: {first['ctx']['error']}"))
         place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-        where = ".".join(place) or None
-        return response(ApiError(400, f"{where}: {first['msg']}" if where else first["msg"], where))
+        message = f"{'.'.join(place)}: {first['msg']}" if place else first["msg"]
+        return response(ApiError(400, message, place[0] if place else None))
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
@@ -71,7 +85,3 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RecursionError)
     async def _(request: Request, error: RecursionError) -> JSONResponse:
         return response(ApiError(400, "the request is nested too deeply"))
-
-    @app.exception_handler(Exception)
-    async def _(request: Request, error: Exception) -> JSONResponse:
-        return response(ApiError(500, "a defect of the server; its log says more"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def find(ref: str | None, default: str | None = None) -> Stage:
     return Stage(f"{name}/{stage}", directory, (weights.st_mtime_ns, weights.st_size))
 
 
-@dataclass
+@dataclass(eq=False)
 class Held:
     """A stage in memory with its engine."""
 
@@ -67,7 +68,7 @@ class Held:
         weights = sum(p.numel() * p.element_size() for p in self.loaded.model.parameters())
         return weights + self.engine.cache.num_bytes
 
-    @property
+    @functools.cached_property
     def is_base(self) -> bool:
         """Whether it continues text and knows no turns."""
         return shared.is_base(self.stage.directory)
@@ -82,8 +83,8 @@ class Memory:
 
     def get(self, stage: Stage) -> Held:
         """The stage, loaded when it is not there or was trained anew. Raises UserError for one that cannot be read."""
-        found = self.held.get(stage.ref)
-        if found is not None and (found.stage.identity == stage.identity or found.engine.has_work):
+        found = self.peek(stage)
+        if found is not None:
             self.held.move_to_end(stage.ref)
             return found
         self.held.pop(stage.ref, None)
@@ -92,6 +93,17 @@ class Memory:
         self.held[stage.ref] = held
         self._make_room()
         return held
+
+    def peek(self, stage: Stage) -> Held | None:
+        """The stage if it is there and up to date, or still at work; this one may be called from any thread."""
+        found = self.held.get(stage.ref)
+        is_current = found is not None and (found.stage.identity == stage.identity or found.engine.has_work)
+        return found if is_current else None
+
+    def forget(self, held: Held) -> None:
+        """Load this stage anew when it is wanted next."""
+        if self.held.get(held.stage.ref) is held:
+            del self.held[held.stage.ref]
 
     @property
     def num_bytes(self) -> int:

@@ -7,21 +7,26 @@ checked, and a body must be JSON, which no form can send), and scripts in what a
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
+import logging
 import secrets
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firstwords.serve.errors import ApiError, response
+from firstwords.serve.errors import DEFECT, ApiError, response
+from firstwords.serve.metrics import Metrics
 from firstwords.serve.settings import OWNER, Settings
 
 COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/", "/health", "/api/session", "/favicon.ico", "/favicon.svg")  # without a key; and /assets/*
 IMPORT_PATH = "/api/import"
+BODY_SECONDS = 60  # for a whole body to come
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; object-src 'none'; form-action 'none'; base-uri 'none'; "
@@ -34,6 +39,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+
+log = logging.getLogger("firstwords.serve")
 
 
 class Sessions:
@@ -69,7 +77,8 @@ class Sessions:
             return OWNER
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and key.strip():
-            return self.user_of_key(key.strip())
+            # headers are read as Latin-1; a key may have any letters
+            return self.user_of_key(key.strip().encode("latin-1").decode("utf-8", "replace"))
         return self._users.get(cookie(headers))
 
 
@@ -85,8 +94,8 @@ def cookie(headers: Headers) -> str:
 class Guard:
     """ASGI middleware around everything: Host, Origin, kind and size of a body, key; then the security headers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions) -> None:
-        self.app, self.settings, self.sessions = app, settings, sessions
+    def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions, metrics: Metrics) -> None:
+        self.app, self.settings, self.sessions, self.metrics = app, settings, sessions, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,43 +104,51 @@ class Guard:
                 return
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         request_id = secrets.token_hex(8)
-        seen = 0
-        limit = self.settings.max_import if scope["path"] == IMPORT_PATH else self.settings.max_body
-
-        async def limited() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise _too_large(limit)
-            return message
+        has_started = False
 
         async def guarded(message: Message) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
+                has_started = True
                 sent = MutableHeaders(scope=message)
                 sent.update(HEADERS | {"X-Request-Id": request_id})
                 if scope["path"].startswith(("/api", "/v1")):
                     sent.setdefault("Cache-Control", "no-store")
+                self.metrics.count_request(scope, message["status"])
             await send(message)
 
         try:
-            self._check(scope, headers, limit)
-        except ApiError as error:
-            await response(error)(scope, receive, guarded)
+            await self._answer(scope, receive, guarded, request_id)
+        except ClientDisconnect:
             return
-        scope.setdefault("state", {}).update(user=self.sessions.user_of(headers), request_id=request_id)
-        await self.app(scope, limited, guarded)
+        except Exception as error:
+            if has_started:
+                raise
+            if not isinstance(error, ApiError):
+                log.exception("request %s failed", request_id)
+            await response(error if isinstance(error, ApiError) else DEFECT)(scope, receive, guarded)
 
-    def _check(self, scope: Scope, headers: Headers, limit: int) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        headers = Headers(scope=scope)
+        limit = self.settings.max_import if scope["path"] == IMPORT_PATH else self.settings.max_body
+        user = self._check(scope, headers, limit)
+        scope.setdefault("state", {}).update(user=user, request_id=request_id)
+        if scope["method"] not in SAFE:
+            receive = await read_body(receive, limit)
+        await self.app(scope, receive, send)
+
+    def _check(self, scope: Scope, headers: Headers, limit: int) -> str | None:
+        """Whose request it is, None for one that needs no key. Raises ApiError for one that is refused."""
         if not self._host_is_ours(headers.getlist("host")):
             raise ApiError(400, "this server does not answer under that name", code="invalid_host")
         if scope["method"] not in SAFE:
             self._check_origin(scope, headers)
             self._check_body(headers, limit)
-        if not is_open(scope["path"]) and self.sessions.user_of(headers) is None:
+        user = self.sessions.user_of(headers)
+        if user is None and not is_open(scope["path"]):
             raise ApiError(401, "a key is needed: Authorization: Bearer KEY", code="invalid_api_key")
+        return user
 
     def _host_is_ours(self, given: list[str]) -> bool:
         if len(given) != 1:
@@ -159,8 +176,37 @@ class Guard:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if (has_body or kind) and kind != "application/json":
             raise ApiError(415, "send application/json")
-        if not length.isdigit() or int(length) > limit:
+        if not (length.isascii() and length.isdigit()) or int(length) > limit:
             raise _too_large(limit)
+
+
+async def read_body(receive: Receive, limit: int) -> Receive:
+    """Take a whole body, so that one that is too large or never ends is refused before anybody works on it.
+
+    Returns a `receive` that gives it back, and after it what else comes (that the client has gone).
+    Raises ApiError 413 and 408, and ClientDisconnect.
+    """
+    chunks, size, is_complete = [], 0, False
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not is_complete:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                is_complete = not message.get("more_body", False)
+                if size > limit:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise ApiError(408, f"the request's body did not come within {BODY_SECONDS} seconds") from None
+    body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+    chunks.clear()
+
+    async def again() -> Message:
+        return body.pop() if body else await receive()
+
+    return again
 
 
 def host_name(host: str) -> str:

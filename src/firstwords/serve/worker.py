@@ -5,20 +5,24 @@
     async for tokens in stream: ...             # lists: all tokens that came since the last look
     found = await worker.call(stage, lambda held: held.engine.score([ids]))
 
-Tokens cross threads once a step, and a consumer that is slow gets them in larger lists; it never slows the others.
+A stream's first tokens and its last cross threads at once, the others every `FLUSH_SECONDS`: both threads share one
+interpreter, and a message for each token would take a third of the engine's time. A consumer that is slow gets its
+tokens in larger lists; it never slows the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from firstwords.serve.errors import ApiError
+from firstwords.serve.errors import DEFECT, ApiError
 from firstwords.serve.models import Held, Memory, Stage
 
 if TYPE_CHECKING:
@@ -28,19 +32,28 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 RETRY_SECONDS = 2  # what a client is told to wait when the line is full
+FLUSH_SECONDS = 0.02  # a screen shows 60 pictures a second: nobody sees tokens come in pairs
+JOB_SECONDS = 0.01  # of other work between two steps while answers run
+CLOSING = "the server is going down"
+log = logging.getLogger("firstwords.serve")
 
 
 class Stream:
     """The tokens of one request, for one consumer on the event loop. Leave it with `cancel()` in a finally block."""
 
     def __init__(self, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
-        self._worker, self._loop = worker, loop
+        self._worker, self.loop = worker, loop
         self._tokens: list[Token] = []
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
-        self._is_over = False
+        self.is_over = False
         self.request: Request | None = None  # the worker's; read it when the stream is over
+        self.num_tokens = 0
         self.started = time.monotonic()
+        self.first_at: float | None = None  # when the first tokens came
+        self.ended_at: float | None = None
+        self.held: Held | None = None  # of the worker's thread
+        self.unsent: list[Token] = []  # of the worker's thread
 
     def __aiter__(self) -> AsyncIterator[list[Token]]:
         return self
@@ -49,7 +62,7 @@ class Stream:
         while not self._tokens:
             if self._error is not None:
                 raise self._error
-            if self._is_over:
+            if self.is_over:
                 raise StopAsyncIteration
             self._wake.clear()
             await self._wake.wait()
@@ -65,56 +78,94 @@ class Stream:
 
     def cancel(self) -> None:
         """Free the slot with the next step; nothing happens when the stream is over."""
-        if not self._is_over:
+        if not self.is_over:
             self._worker.post(lambda: self._worker.drop(self))
 
-    # the worker's side, called on the event loop
-    def feed(self, tokens: list[Token], is_over: bool, error: BaseException | None = None) -> None:
+    def feed(self, tokens: list[Token], is_over: bool, error: BaseException | None) -> None:
+        """The worker's side, called on the event loop."""
+        if tokens and self.first_at is None:
+            self.first_at = time.monotonic()
         self._tokens += tokens
-        self._is_over, self._error = is_over or self._is_over, error
+        self.num_tokens += len(tokens)
+        if is_over and not self.is_over:
+            self.is_over, self._error, self.ended_at = True, error, time.monotonic()
         self._wake.set()
 
 
+class _Parcel(NamedTuple):
+    stream: Stream
+    tokens: list[Token]
+    is_over: bool
+    error: BaseException | None = None
+
+
 class Worker:
-    """Runs everything that touches a model, one thing at a time."""
+    """Runs everything that touches a model, one thing at a time.
+
+    on_end, if set, gets every stream that is over, on the event loop.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.memory = Memory(settings)
+        self.on_end: Callable[[Stream], None] | None = None
+        self.num_open = 0  # requests that were submitted and are not over; changed on the event loop only
+        self.num_running = 0  # of those, the ones that have a slot
+        self.num_tokens = 0  # generated since the start
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._streams: dict[Stream, Held] = {}  # of the worker's thread
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._num_open = 0  # requests that were submitted and are not over; changed on the event loop only
-        self.num_tokens = 0
+        self._room_wanted: deque[asyncio.Future[None]] = deque()
+        self._is_closed = False
+        # of the worker's thread: each engine's streams by request id, and those with tokens that nobody has yet
+        self._running: dict[Held, dict[int, Stream]] = {}
+        self._unsent: dict[Stream, None] = {}
+        self._flushed = 0.0
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that have no slot yet."""
+        return max(0, self.num_open - self.num_running)
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """End all streams and the thread."""
-        self._jobs.put(None)
-        self._thread.join(timeout=30)
+    def close(self) -> None:
+        """Take nothing more and end all streams with an error. Call it on the event loop."""
+        if not self._is_closed:
+            self._is_closed = True
+            for waiting in self._room_wanted:
+                if not waiting.done():
+                    waiting.set_exception(ApiError(503, CLOSING))
+            self._jobs.put(None)
 
-    @property
-    def num_open(self) -> int:
-        """Requests that run or wait."""
-        return self._num_open
+    def stop(self) -> None:
+        """`close`, and wait for the thread."""
+        self.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=30)
 
     # -- from the event loop -------------------------------------------------------------------------------------------
 
-    async def submit(self, stage: Stage, ids: Sequence[int], params: SamplingParams) -> Stream:
-        """Put a prompt in line. Raises ApiError 503 when the line is full, ValueError for a prompt that cannot run."""
+    async def submit(
+        self, stage: Stage, ids: Sequence[int], params: SamplingParams, is_patient: bool = False
+    ) -> Stream:
+        """Put a prompt in line. Raises ApiError 503 when the line is full (is_patient: waits for room instead),
+        ValueError for a prompt that cannot run.
+        """
         room = self.settings.num_slots + self.settings.max_waiting
-        if self._num_open >= room:
-            raise ApiError(503, f"{room} requests are running or waiting: try again soon", retry_after=RETRY_SECONDS)
-        loop = asyncio.get_running_loop()
-        stream = Stream(self, loop)
-        self._num_open += 1
+        while self.num_open >= room:
+            if not is_patient:
+                message = f"{room} requests are running or waiting: try again soon"
+                raise ApiError(503, message, retry_after=RETRY_SECONDS)
+            await self._room()
+        stream = Stream(self, asyncio.get_running_loop())
+        self.num_open += 1
 
         def begin() -> Stream:
             held = self.memory.get(stage)
             stream.request = held.engine.add(ids, params)
-            self._streams[stream] = held
+            stream.held = held
+            self._running.setdefault(held, {})[stream.request.request_id] = stream
             return stream
 
         try:
@@ -123,22 +174,47 @@ class Worker:
             stream.cancel()
             raise
         except BaseException:
-            self._receive([(stream, [], True, None)])
+            self._receive([_Parcel(stream, [], True)])
             raise
 
     async def call(self, stage: Stage, function: Callable[[Held], Result]) -> Result:
         """Run a function of a loaded stage between two steps, and wait for what it returns or raises."""
         return await self._ask(lambda: function(self.memory.get(stage)))
 
+    async def held(self, stage: Stage) -> Held:
+        """The loaded stage: for reading its tokenizer and sizes, not for running its model or engine."""
+        return self.memory.peek(stage) or await self.call(stage, lambda held: held)
+
     def post(self, job: Callable[[], None]) -> None:
         """Run something on the worker's thread before its next step, without waiting."""
         self._jobs.put(job)
 
+    async def _room(self) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._room_wanted.append(waiting)
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._offer_room()  # it was offered to one who no longer wants it
+            raise
+        finally:
+            self._room_wanted.remove(waiting)
+
+    def _offer_room(self) -> None:
+        waiting = next((w for w in self._room_wanted if not w.done()), None)
+        if waiting is not None:
+            waiting.set_result(None)
+
     async def _ask(self, function: Callable[[], Result]) -> Result:
+        if self._is_closed:
+            raise ApiError(503, CLOSING)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
         def job() -> None:
+            if future.cancelled():
+                return
             try:
                 done, error = function(), None
             except BaseException as caught:
@@ -148,80 +224,101 @@ class Worker:
         self._jobs.put(job)
         return await future
 
+    def _receive(self, parcels: list[_Parcel]) -> None:
+        for stream, tokens, is_over, error in parcels:
+            was_over = stream.is_over
+            stream.feed(tokens, is_over, error)
+            if is_over and not was_over:
+                self.num_open -= 1
+                self._offer_room()
+                if self.on_end is not None:
+                    self.on_end(stream)
+
     # -- on the worker's thread ----------------------------------------------------------------------------------------
 
     def drop(self, stream: Stream) -> None:
         """Cancel a stream's request; the stream ends."""
-        held = self._streams.pop(stream, None)
-        if held is not None and stream.request is not None:
-            held.engine.cancel(stream.request)
-        self._deliver([(stream, [], True, None)])
+        if stream.held is not None and stream.request is not None:
+            stream.held.engine.cancel(stream.request)
+        self._forget(stream)
+        self._deliver([self._parcel(stream, True)])
 
     def _run(self) -> None:
-        while True:
-            if not self._streams:
-                job = self._jobs.get()
-                if job is None:
-                    break
-                job()
-            while not self._jobs.empty():
-                job = self._jobs.get()
-                if job is None:
-                    self._fail(ApiError(503, "the server is going down"))
-                    return
-                job()
+        while self._do_jobs():
             self._step()
+        self._fail(ApiError(503, CLOSING))
+
+    def _do_jobs(self) -> bool:
+        """Do what was asked for, all of it while no answer runs, else for a while. False when the thread is to end."""
+        until = time.monotonic() + JOB_SECONDS
+        while not self._running or (not self._jobs.empty() and time.monotonic() < until):
+            self.num_running = sum(len(held.engine.scheduler.running) for held in self._running)
+            job = self._jobs.get()
+            if job is None:
+                return False
+            try:
+                job()
+            except Exception:  # the thread must outlive any mistake
+                log.exception("a job of the engine's thread failed")
+        return True
 
     def _step(self) -> None:
-        engines = {id(held): held for held in self._streams.values()}
-        for held in engines.values():
-            if not held.engine.has_work:
-                continue
+        for held in list(self._running):
             try:
                 tokens = held.engine.step()
-            except Exception as error:
-                self._fail(error, held)
+            except Exception:
+                log.exception("the engine failed; %s is loaded anew", held.stage.ref)
+                self._fail(ApiError(DEFECT.status, DEFECT.message), held)
+                self.memory.forget(held)
                 continue
             self.num_tokens += len(tokens)
             self._hand_out(held, tokens)
+        self.num_running = sum(len(held.engine.scheduler.running) for held in self._running)
+        now = time.monotonic()
+        if self._unsent and now - self._flushed >= FLUSH_SECONDS:
+            self._flushed = now
+            self._deliver([self._parcel(stream) for stream in list(self._unsent)])
 
     def _hand_out(self, held: Held, tokens: list[Token]) -> None:
-        if not tokens:
-            return
-        by_request: dict[int, list[Token]] = {}
+        streams, urgent = self._running[held], []
         for token in tokens:
-            by_request.setdefault(token.request_id, []).append(token)
-        parcels = []
-        for stream, owner in list(self._streams.items()):
-            if owner is not held or stream.request is None:
-                continue
-            mine = by_request.get(stream.request.request_id)
-            if mine:
-                parcels.append((stream, mine, stream.request.is_finished, None))
-                if stream.request.is_finished:
-                    del self._streams[stream]
-        self._deliver(parcels)
+            stream = streams[token.request_id]
+            stream.unsent.append(token)
+            self._unsent[stream] = None
+            if token.index == 0 or token.finish_reason is not None:
+                urgent.append(self._parcel(stream, token.finish_reason is not None))
+                if token.finish_reason is not None:
+                    self._forget(stream)
+        self._deliver(urgent)
 
-    def _fail(self, error: BaseException, held: Held | None = None) -> None:
+    def _parcel(self, stream: Stream, is_over: bool = False) -> _Parcel:
+        tokens, stream.unsent = stream.unsent, []
+        self._unsent.pop(stream, None)
+        return _Parcel(stream, tokens, is_over)
+
+    def _forget(self, stream: Stream) -> None:
+        self._unsent.pop(stream, None)
+        streams = self._running.get(stream.held) if stream.held is not None else None
+        if streams is not None and stream.request is not None:
+            streams.pop(stream.request.request_id, None)
+            if not streams:
+                del self._running[stream.held]
+
+    def _fail(self, error: ApiError, held: Held | None = None) -> None:
         """End the streams of one engine, or all, with an error."""
         parcels = []
-        for stream, owner in list(self._streams.items()):
+        for owner, streams in list(self._running.items()):
             if held is None or owner is held:
-                del self._streams[stream]
-                if stream.request is not None:
-                    owner.engine.cancel(stream.request)
-                parcels.append((stream, [], True, error))
+                del self._running[owner]
+                for stream in streams.values():
+                    with contextlib.suppress(Exception):  # of an engine that has failed, nothing can be expected
+                        owner.engine.cancel(stream.request)
+                    parcels.append(self._parcel(stream, True)._replace(error=error))
         self._deliver(parcels)
 
-    def _deliver(self, parcels: list[tuple[Any, ...]]) -> None:
+    def _deliver(self, parcels: list[_Parcel]) -> None:
         if parcels:
-            _soon(parcels[0][0]._loop, self._receive, parcels)
-
-    def _receive(self, parcels: list[tuple[Any, ...]]) -> None:  # on the event loop
-        for stream, tokens, is_over, error in parcels:
-            if is_over and not stream._is_over:
-                self._num_open -= 1
-            stream.feed(tokens, is_over, error)
+            _soon(parcels[0].stream.loop, self._receive, parcels)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:

@@ -1,0 +1,157 @@
+"""The choices of one request, running together: as many as the engine has slots at a time, the others behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from firstwords.serve.errors import ApiError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from firstwords.engine.request import Token
+    from firstwords.engine.sampling import SamplingParams
+    from firstwords.serve.models import Stage
+    from firstwords.serve.worker import Stream, Worker
+
+Job = tuple[Sequence[int], "SamplingParams"]
+Part = tuple[int, list["Token"]]
+
+
+def jobs(prompts: Sequence[Sequence[int]], params: SamplingParams, n: int) -> list[Job]:
+    """Every prompt n times. Choice k of a prompt has the request's seed plus k, whichever prompt it is: a prompt in a
+    batch gets the answers that it gets alone.
+    """
+    from firstwords.engine.sampling import MAX_SEED
+
+    assert params.seed is not None
+    seeded = [dataclasses.replace(params, seed=(params.seed + k) % MAX_SEED) for k in range(n)]
+    return [(prompt, each) for prompt in prompts for each in seeded]
+
+
+class Answers:
+    """`await start()`, then iterate over `parts()`; `cancel()` from anywhere ends it."""
+
+    def __init__(self, worker: Worker, stage: Stage, jobs: Sequence[Job]) -> None:
+        self._worker, self._stage, self._jobs = worker, stage, jobs
+        self._first: Stream | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_cancelled = False
+        self.num_cached: dict[int, int] = {}  # prompt tokens of each choice that were known already
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether anything is to be generated."""
+        return bool(self._jobs)
+
+    async def start(self) -> None:
+        """Put the first choice in line. Raises ApiError, also when the line is full."""
+        ids, params = self._jobs[0]
+        if params.constraint is not None:
+            await self._compile(params)
+        try:
+            self._first = await self._worker.submit(self._stage, ids, params)
+        except ValueError as error:
+            raise ApiError(400, str(error)) from None
+
+    async def _compile(self, params: SamplingParams) -> None:
+        """Compile the constraint on a thread of its own: a large schema takes as long as a hundred tokens."""
+        held = await self._worker.held(self._stage)
+        try:
+            await asyncio.to_thread(held.engine.constraints.matcher, params.constraint, frozenset())
+        except ValueError as error:
+            raise ApiError(400, str(error), "response_format") from None
+
+    async def parts(self) -> AsyncIterator[Part]:
+        """(choice, its next tokens), as they come; ends early when cancelled. Raises ApiError."""
+        assert self._first is not None
+        try:
+            if len(self._jobs) == 1:
+                async for tokens in self._first:
+                    yield 0, tokens
+                self._note(0, self._first)
+                return
+            async for part in self._many():
+                yield part
+        finally:
+            self.cancel()
+
+    async def _many(self) -> AsyncIterator[Part]:
+        parts: asyncio.Queue[Part | BaseException | None] = asyncio.Queue()
+        slots = asyncio.Semaphore(self._worker.settings.num_slots)
+        self._tasks = [asyncio.create_task(self._pump(index, parts, slots)) for index in range(len(self._jobs))]
+        num_running = len(self._tasks)
+        while num_running and not self._is_cancelled:
+            part = await parts.get()
+            if part is None:
+                num_running -= 1
+            elif isinstance(part, BaseException):
+                raise part
+            else:
+                yield part
+
+    async def _pump(
+        self, index: int, parts: asyncio.Queue[Part | BaseException | None], slots: asyncio.Semaphore
+    ) -> None:
+        stream = None
+        try:
+            async with slots:
+                stream = self._first if index == 0 else await self._worker.submit(
+                    self._stage, *self._jobs[index], is_patient=True
+                )  # fmt: skip
+                assert stream is not None
+                async for tokens in stream:
+                    parts.put_nowait((index, tokens))
+                self._note(index, stream)
+        except Exception as error:
+            parts.put_nowait(error)
+        finally:
+            if stream is not None:
+                stream.cancel()
+            parts.put_nowait(None)
+
+    def _note(self, index: int, stream: Stream) -> None:
+        if stream.request is not None:
+            self.num_cached[index] = stream.request.num_cached
+
+    def cancel(self) -> None:
+        """Free all slots; harmless when everything is over."""
+        self._is_cancelled = True
+        if self._first is not None:
+            self._first.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def attended(request: Request, answers: Answers, seconds: float) -> AsyncIterator[None]:
+    """Cancel the answers when the client has gone or the time is over.
+
+    Raises ClientDisconnect and ApiError 504 in the end.
+    """
+    has_gone = False
+
+    async def watch() -> None:
+        nonlocal has_gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        has_gone = True
+        answers.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise ApiError(504, f"the answer took longer than {seconds:.0f} seconds") from None
+    finally:
+        watcher.cancel()
+        answers.cancel()
+    if has_gone:
+        raise ClientDisconnect

@@ -1,0 +1,41 @@
+"""GET /v1/models: every stage by its name, and every model's name for its promoted stage."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+
+from firstwords import home
+from firstwords.commands.shared import MAX_CONTEXT
+from firstwords.serve import models
+from firstwords.serve.errors import Json
+
+router = APIRouter()
+
+
+@router.get("/models")
+async def list_models() -> Json:
+    """What a request may name as its model."""
+    names = [ref for name in home.models() for ref in (name, *(f"{name}/{stage}" for stage in home.stages(name)))]
+    return Json({"object": "list", "data": [_entry(name) for name in names]})
+
+
+@router.get("/models/{model_id:path}")
+async def one_model(model_id: str) -> Json:
+    """One of them."""
+    return Json(_entry(model_id))
+
+
+def _entry(name: str) -> dict[str, Any]:
+    stage = models.find(name)
+    config = json.loads((stage.directory / "config.json").read_text(encoding="utf-8"))
+    return {
+        "id": name,
+        "object": "model",
+        "created": stage.identity[0] // 10**9,
+        "owned_by": "firstwords",
+        "root": stage.ref,
+        "max_model_len": min(config.get("max_position_embeddings", MAX_CONTEXT), MAX_CONTEXT),
+    }

@@ -1,0 +1,107 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from firstwords.serve import models
+from firstwords.serve.errors import ApiError, Json
+from firstwords.serve.openai import limits, prompts
+from firstwords.serve.openai.answers import Answers, attended, jobs
+from firstwords.serve.openai.replies import Reply, check_reason, usage
+from firstwords.serve.openai.schemas import ChatRequest
+from firstwords.serve.openai.sse import EventStream, event
+from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.fast import Tokenizer
+
+router = APIRouter()
+
+
+@router.post("/chat/completions")
+async def chat_completions(body: ChatRequest, request: Request) -> Response:
+    """Answer the last message of a chat."""
+    worker, settings = request.app.state.worker, request.app.state.settings
+    stage = models.find(body.model, settings.model)
+    held = await worker.held(stage)
+    ids = prompts.chat_ids(held, body.messages)
+    params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body))
+    n = body.n or 1
+    answers = Answers(worker, stage, jobs([ids], params, n))
+    transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]
+    job = _Job(answers, transcripts, held.loaded.tokenizer, len(ids))
+    if body.stream:
+        with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+        reply = Reply("chatcmpl", "chat.completion.chunk", stage.ref, with_usage)
+        return EventStream(_events(job, reply, with_usage), answers.cancel, settings.max_seconds)
+    async with attended(request, answers, settings.max_seconds):
+        return Json(await _whole(job, Reply("chatcmpl", "chat.completion", stage.ref)))
+
+
+def _max_tokens(body: ChatRequest, context: int) -> int:
+    if body.max_completion_tokens is not None:
+        return limits.tokens_wanted(body.max_completion_tokens, context, param="max_completion_tokens")
+    return limits.tokens_wanted(body.max_tokens, context)
+
+
+def _num_logprobs(body: ChatRequest) -> int | None:
+    if body.top_logprobs is not None and not body.logprobs:
+        raise ApiError(400, "top_logprobs needs logprobs: true", "top_logprobs")
+    return (body.top_logprobs or 0) if body.logprobs else None
+
+
+class _Job:
+    """One request on its way: its choices and what has been said of each."""
+
+    def __init__(
+        self, answers: Answers, transcripts: list[Transcript], tokenizer: Tokenizer, num_prompt: int
+    ) -> None:
+        self.answers, self.transcripts, self.tokenizer = answers, transcripts, tokenizer
+        self._num_prompt = num_prompt
+
+    def logprobs(self, entries: list[Entry]) -> dict[str, Any] | None:
+        return chat_logprobs(self.tokenizer, entries) if self.transcripts[0].wants_entries else None
+
+    def usage(self) -> dict[str, Any]:
+        return usage(self._num_prompt, sum(t.num_tokens for t in self.transcripts), self.answers)
+
+
+async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
+    texts = [""] * len(job.transcripts)
+    entries: list[list[Entry]] = [[] for _ in job.transcripts]
+    await job.answers.start()
+    async for index, tokens in job.answers.parts():
+        text, complete = job.transcripts[index].push(tokens)
+        texts[index] += text
+        entries[index] += complete
+    choices = [
+        {
+            "index": index,
+            "message": {"role": "assistant", "content": texts[index], "refusal": None},
+            "logprobs": job.logprobs(entries[index]),
+            "finish_reason": check_reason(transcript.finish_reason),
+        }
+        for index, transcript in enumerate(job.transcripts)
+    ]
+    return reply.whole(choices, job.usage())
+
+
+async def _events(job: _Job, reply: Reply, with_usage: bool) -> AsyncIterator[bytes]:
+    await job.answers.start()
+    has_begun = [False] * len(job.transcripts)
+    async for index, tokens in job.answers.parts():
+        text, entries = job.transcripts[index].push(tokens)
+        reason = check_reason(job.transcripts[index].finish_reason)
+        if not (text or entries or reason or not has_begun[index]):
+            continue  # a stop text or a character may have begun: there is nothing to show yet
+        delta = {"content": text} if has_begun[index] else {"role": "assistant", "content": text, "refusal": None}
+        has_begun[index] = True
+        logprobs = job.logprobs(entries)
+        yield reply.event({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason})
+    if with_usage:
+        yield event(reply.whole([], job.usage()))

@@ -1,0 +1,67 @@
+"""Server-sent events: a response that watches its client, and what OpenAI's streams end with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from firstwords.serve.errors import ApiError, response
+
+DONE = b"data: [DONE]\n\n"
+HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+def event(content: Any) -> bytes:
+    """One event of data."""
+    return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
+
+
+class EventStream(Response):
+    """Sends events as they come, then [DONE]. What fails before the first event is an HTTP error, what fails later an
+    event. on_gone is called when the client has closed the connection; one that reads too slowly for `seconds` is left.
+    """
+
+    def __init__(self, events: AsyncIterator[bytes], on_gone: Callable[[], None], seconds: float) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._events, self._on_gone, self._seconds = events, on_gone, seconds
+        self._has_begun = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        watcher = asyncio.create_task(self._watch(receive))
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._send_all(send)
+        except ApiError as error:
+            await response(error)(scope, receive, send)
+        except TimeoutError:
+            if not self._has_begun:
+                await response(ApiError(504, f"nothing came within {self._seconds:.0f} seconds"))(scope, receive, send)
+            # else the connection ends without the last chunk, which tells the client that something is missing
+        finally:
+            watcher.cancel()
+            self._on_gone()
+
+    async def _send_all(self, send: Send) -> None:
+        try:
+            async for data in self._events:
+                if not self._has_begun:
+                    self._has_begun = True
+                    await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        except ApiError as error:
+            if not self._has_begun:
+                raise
+            await send({"type": "http.response.body", "body": event(error.body), "more_body": True})
+        if self._has_begun:
+            await send({"type": "http.response.body", "body": DONE, "more_body": False})
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._on_gone()

@@ -1,0 +1,150 @@
+"""Which token said which letters. What is shown of a token may come later than the token (it could have begun a stop
+text), be cut, or be nothing; the entries of a transcript, joined, are the text that was shown, in a stream too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from firstwords.tokenizer.fast import StreamDecoder
+
+if TYPE_CHECKING:
+    from firstwords.engine.request import Token
+    from firstwords.tokenizer.fast import Tokenizer
+
+
+@dataclass
+class Entry:
+    """A token and the letters that it shows. is_hidden: it ended the answer and is not part of it."""
+
+    id: int
+    text: str
+    logprob: float
+    top: list[tuple[int, float]]
+    is_whole: bool = True
+    is_hidden: bool = False
+
+
+class Transcript:
+    """One choice. With entries only where log-probabilities were asked for."""
+
+    def __init__(self, tokenizer: Tokenizer, wants_entries: bool) -> None:
+        self._tokenizer, self.wants_entries = tokenizer, wants_entries
+        self._decoder = StreamDecoder(tokenizer)
+        self._waiting: deque[Entry] = deque()
+        self._num_shown = 0  # letters shown that no entry has yet
+        self.num_tokens = 0
+        self.finish_reason: str | None = None
+
+    def push(self, tokens: Iterable[Token]) -> tuple[str, list[Entry]]:
+        """The text that the tokens show, and the entries that are complete with it."""
+        text = ""
+        for token in tokens:
+            self.num_tokens += 1
+            text += token.text
+            self.finish_reason = token.finish_reason
+            if self.wants_entries:
+                self._waiting.append(self._entry(token))
+        if not self.wants_entries:
+            return text, []
+        self._num_shown += len(text)
+        return text, self._complete()
+
+    def _entry(self, token: Token) -> Entry:
+        is_known = token.id < self._tokenizer.vocab_size
+        piece = self._decoder.push(token.id) if is_known else ""
+        # special tokens end the answer or show nothing
+        is_hidden = token.finish_reason == "stop" and token.id in self._tokenizer.special_ids
+        return Entry(token.id, piece, token.logprob or 0.0, token.top, is_hidden=is_hidden)
+
+    def _complete(self) -> list[Entry]:
+        """Entries whose letters are all shown. One without letters waits for the character that it belongs to."""
+        if self.finish_reason is not None:
+            return self._rest()
+        total, num_complete = 0, 0
+        for count, entry in enumerate(self._waiting, 1):
+            total += len(entry.text)
+            if total > self._num_shown:
+                break
+            if entry.text:
+                num_complete = count
+        entries = [self._waiting.popleft() for _ in range(num_complete)]
+        self._num_shown -= sum(len(entry.text) for entry in entries)
+        return entries
+
+    def _rest(self) -> list[Entry]:
+        """At the end: what a stop text cut off is taken away, and an unfinished character belongs to its last token."""
+        entries = list(self._waiting)
+        self._waiting.clear()
+        for entry in entries:
+            size = min(len(entry.text), self._num_shown)
+            if size < len(entry.text):
+                entry.text, entry.is_whole, entry.is_hidden = entry.text[:size], False, size == 0
+            self._num_shown -= size
+        said = [entry for entry in entries if not entry.is_hidden]
+        if self._num_shown and said:
+            said[-1].text += "\ufffd" * self._num_shown
+        return entries
+
+
+def piece(tokenizer: Tokenizer, token: int) -> bytes:
+    """The bytes of a token; none for an id with which a model's table is padded."""
+    return tokenizer.token_bytes(token) if token < tokenizer.vocab_size else b""
+
+
+def key(tokenizer: Tokenizer, token: int) -> str:
+    """A name for a token among alternatives: its text, or where this is no text by itself, its bytes."""
+    data = piece(tokenizer, token)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def chat_logprobs(tokenizer: Tokenizer, entries: Iterable[Entry]) -> dict[str, Any]:
+    """OpenAI's form for chats; tokens that are not part of the answer are left out."""
+    content = []
+    for entry in entries:
+        if entry.is_hidden:
+            continue
+        data = piece(tokenizer, entry.id) if entry.is_whole else entry.text.encode()
+        row = {"token": entry.text, "logprob": entry.logprob, "bytes": list(data)}
+        content.append(row | {"top_logprobs": [_alternative(tokenizer, *each) for each in entry.top]})
+    return {"content": content, "refusal": None}
+
+
+def _alternative(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, Any]:
+    data = piece(tokenizer, token)
+    return {"token": data.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(data)}
+
+
+class CompletionLogprobs:
+    """OpenAI's older form, four lists side by side; every generated token has its place, also the one that ended it."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer, self._offset = tokenizer, 0
+
+    def of(self, entries: Iterable[Entry], has_past: bool = True) -> dict[str, list[Any]]:
+        """The lists for the next tokens. has_past False: nothing stands before the first one, so it has no logprob."""
+        lists: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+        for number, entry in enumerate(entries):
+            is_first = number == 0 and not has_past
+            lists["tokens"].append(entry.text)
+            lists["token_logprobs"].append(None if is_first else entry.logprob)
+            lists["top_logprobs"].append(None if is_first else self._top(entry))
+            lists["text_offset"].append(self._offset)
+            self._offset += len(entry.text)
+        return lists
+
+    def _top(self, entry: Entry) -> dict[str, float]:
+        """name -> logprob. lm-eval calls a token greedy when its logprob *equals* the largest one here, so both come
+        from one place unrounded, and of two tokens with one name the likelier stays.
+        """
+        found: dict[str, float] = {}
+        for token, logprob in [*entry.top, (entry.id, entry.logprob)]:
+            name = key(self._tokenizer, token)
+            found[name] = max(found.get(name, logprob), logprob)
+        return found
