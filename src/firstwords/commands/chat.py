@@ -108,14 +108,13 @@ class Conversation:
             path.write_text(json.dumps([chat], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     def _fitting_ids(self) -> list[int]:
-        """Ids of the chat; the oldest turns go, two by two, until an answer fits behind them."""
-        room = self.loaded.context - self.max_tokens
-        ids = shared.chat_ids(self.loaded.tokenizer, self.messages)
-        while len(ids) > room and len(self.turns) > 1:
-            del self.turns[:2]
-            self.dropped += 2
-            ids = shared.chat_ids(self.loaded.tokenizer, self.messages)
+        """Ids of the chat; the oldest turns go until an answer fits behind them."""
+        from firstwords.tokenizer.chat import fit
+
+        ids, dropped = fit(self.messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
         shared.check_fits(ids, self.loaded.context, "the message")
+        del self.turns[:dropped]
+        self.dropped += dropped
         return ids
 
 

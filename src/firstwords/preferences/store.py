@@ -25,7 +25,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.database import opened
 from firstwords.preferences.pairs import rate_of, self_consistency
-from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference
+from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference, prompt_key
 
 _STAYS = """
 CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
@@ -100,11 +100,12 @@ class PreferenceStore:
     def usable(self, model: str | None = None) -> tuple[list[Preference], int]:
         """(preferences, how many thumbs are left over): a thumb up needs one down on the same prompt, and the reverse.
 
-        Each thumb is used once, with the oldest one of the other kind on a different answer.
+        Each thumb is used once, with the oldest one of the other kind on a different answer. Of several thumbs of one
+        person on one answer the newest counts.
         """
         found: list[Preference] = []
         thumbs: dict[str, dict[str, list[Judgement]]] = defaultdict(lambda: {"up": [], "down": []})
-        for j in self.all(model):
+        for j in _standing(self.all(model)):
             if j.kind == "thumb":
                 thumbs[Preference(j.prompt, "", "").prompt_key][j.verdict].append(j)
             elif j.repeat_of is None and j.verdict in ("left", "right"):
@@ -130,6 +131,18 @@ class PreferenceStore:
             "left": rate_of(shown.count("left"), len(shown)),
             "consistency": self_consistency(rows),
         }
+
+
+def _standing(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Without the thumbs that their annotator has replaced or withdrawn."""
+    newest: dict[Any, Judgement] = {}
+    for j in judgements:
+        key: Any = j.id
+        if j.kind == "thumb" and j.annotator:  # of nameless ones nobody knows whether they are one person's
+            key = (j.annotator, j.model, prompt_key(j.prompt), j.left.strip())
+        newest.pop(key, None)
+        newest[key] = j
+    return [j for j in newest.values() if j.verdict != "withdrawn"]
 
 
 def _thumb_pairs(ups: Sequence[Judgement], downs: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:
