@@ -16,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,29 @@ class PreferenceStore:
             _check(judgement)
         with self._open(write=True) as connection:
             return [_insert(connection, j) for j in (_new(connection, judgements) if only_new else judgements)]
+
+    def restore(self, judgements: Sequence[Judgement], annotator: str) -> tuple[list[int], int]:
+        """Append somebody's judgements from a copy of a log: (ids of what is new, how many were there already).
+
+        They become this annotator's. Ids and what they repeat (`repeat_of`) are those of the copy.
+        """
+        theirs = [replace(j, annotator=annotator) for j in sorted(judgements, key=lambda j: j.id or 0)]
+        for judgement in theirs:
+            _check(judgement)
+        with self._open(write=True) as connection:
+            rows = connection.execute("SELECT * FROM judgements WHERE annotator = ? ORDER BY id", [annotator])
+            there: dict[str, list[int]] = defaultdict(list)
+            for row in map(_judgement, rows):
+                there[_content(row)].append(row.id or 0)
+            numbers: dict[int | None, int] = {}
+            added = []
+            for j in theirs:
+                if known := there[_content(j)]:
+                    numbers[j.id] = known.pop(0)
+                    continue
+                numbers[j.id] = _insert(connection, replace(j, repeat_of=numbers.get(j.repeat_of)))
+                added.append(numbers[j.id])
+            return added, len(theirs) - len(added)
 
     def all(self, model: str | None = None, annotator: str | None = None) -> list[Judgement]:
         """All judgements, the oldest first."""
@@ -179,6 +202,11 @@ def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
     if number is None or number == j.repeat_of:  # a row that names itself satisfies the table
         raise UserError(f"this repeats judgement {j.repeat_of}, which the log does not hold: name an earlier one")
     return number
+
+
+def _content(j: Judgement) -> str:
+    """What makes a judgement the same one in two logs, which number it differently."""
+    return json.dumps(_row(replace(j, repeat_of=None)), sort_keys=True)
 
 
 def _row(j: Judgement) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 
 from firstwords import __version__
 from firstwords.serve import errors
+from firstwords.serve.answers import Answers
+from firstwords.serve.page import chats, messages, session
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -23,9 +25,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.worker.start()
+        await app.state.answers.start()
         try:
             yield
         finally:
+            await app.state.answers.close()
             app.state.worker.stop()
 
     # FastAPI's interactive documentation loads scripts from elsewhere, and its telemetry sends where the environment
@@ -37,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)
+    app.state.answers = Answers(app.state.worker, settings.max_seconds)
     errors.install(app)
 
     @app.get("/health")
@@ -44,5 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
+    for routes in (session, chats, messages):
+        app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
     return app

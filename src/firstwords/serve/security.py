@@ -20,7 +20,8 @@ from firstwords.serve.settings import OWNER, Settings
 
 COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN_PATHS = ("/", "/health", "/api/session", "/favicon.ico", "/favicon.svg")  # without a key; and /assets/*
+# without a key; and /assets/*
+OPEN_PATHS = ("/", "/health", "/api/session", "/api/state", "/favicon.ico", "/favicon.svg")
 IMPORT_PATH = "/api/import"
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
