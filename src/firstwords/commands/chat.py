@@ -201,10 +201,7 @@ def demo(talk: Conversation) -> None:
 
 def _told_questions(loaded: shared.Loaded, limit: int = 3) -> list[str]:
     """A few questions of the exam's part on told facts, if the model grew up in the built-in world."""
-    from firstwords.model.hub import read_card
-
-    config = read_card(loaded.directory).get("config") or {}
-    if "world" not in (config.get("text") or config.get("chats") or []):
+    if not shared.knows_world(loaded.directory):
         return []
     from firstwords.world.exam import questions
 
