@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from firstwords import __version__
 from firstwords.serve import errors
 from firstwords.serve.answers import Answers
-from firstwords.serve.page import chats, messages, session
+from firstwords.serve.lessons import Lessons
+from firstwords.serve.page import chats, messages, models, session, teach
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)
     app.state.answers = Answers(app.state.worker, settings.max_seconds)
+    app.state.lessons = Lessons(app.state.worker)
     errors.install(app)
 
     @app.get("/health")
@@ -49,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
-    for routes in (session, chats, messages):
+    for routes in (session, models, chats, messages, teach):
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
     return app
