@@ -26,12 +26,16 @@ PRAGMAS = (
 )
 
 
+class DatabaseBusy(UserError):
+    """Another process holds the database for longer than we wait: the same may work a little later."""
+
+
 @contextmanager
 def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection to a database whose tables of `part` are up to date, made if it is not there.
 
     `migrations` are SQL scripts: the n-th leads from version n - 1 to n. Raises UserError for a file that cannot be
-    used; sqlite3.IntegrityError for a row that the tables refuse.
+    used, DatabaseBusy where another process keeps it; sqlite3.IntegrityError for a row that the tables refuse.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -48,6 +52,8 @@ def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError):
             raise
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise DatabaseBusy(f"another program is writing to {path}: try again soon") from None
         raise UserError(f"the database {path} cannot be used ({error}): move it away, or free it") from None
     finally:
         connection.close()  # rolls an open transaction back

@@ -12,6 +12,7 @@ import pytest
 
 from firstwords import home
 from firstwords.commands import judging, shared, teach
+from firstwords.preferences import teaching
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 
@@ -116,7 +117,7 @@ def test_two_stages_answer_on_sides_that_nobody_can_guess(typed, own_home: Path)
 
 
 def test_earlier_pairs_come_back_with_their_sides_swapped(typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teach, "choose_repeat", functools.partial(teach.choose_repeat, rate=0.5))
+    monkeypatch.setattr(teaching, "choose_repeat", functools.partial(teaching.choose_repeat, rate=0.5))
     assert typed("l\nl\ns\n" + "l\n" * 20, "--pairs", "16")[0] == 0
     rows = {j.id: j for j in log()}
     repeats = [j for j in rows.values() if j.repeat_of is not None]
@@ -131,7 +132,7 @@ def test_earlier_pairs_come_back_with_their_sides_swapped(typed, monkeypatch: py
 
 
 def test_a_skipped_pair_does_not_come_back(typed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teach, "choose_repeat", functools.partial(teach.choose_repeat, rate=1.0))
+    monkeypatch.setattr(teaching, "choose_repeat", functools.partial(teaching.choose_repeat, rate=1.0))
     typed("s\n" * 6 + "l\n" * 4 + "s\nl\nq\n")
     rows = log()
     # four new pairs; then the first of them again, skipped; then the second of them
@@ -147,8 +148,8 @@ def test_the_pair_on_which_the_reward_models_disagree(typed, monkeypatch: pytest
         seen.append((list(texts), scores_MC))
         return choose(texts, scores_MC, **options)
 
-    choose = teach.choose_pair
-    monkeypatch.setattr(teach, "choose_pair", spy)
+    choose = teaching.choose_pair
+    monkeypatch.setattr(teaching, "choose_pair", spy)
     assert typed("l\nr\nt\nq\n", "--select", "disagreement", "--random-share", share)[0] == 0
     rows = log()
     assert len(rows) == 3 and {j.selection for j in rows} == {"disagreement" if share == "0" else "random"}
@@ -190,7 +191,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_was_judged(typed, monkeypatch: pytes
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(teach.PairSource, "_pair", interrupted)  # while the model answers
+    monkeypatch.setattr(teaching.PairSource, "_pair", interrupted)  # while the model answers
     code, out, _ = typed("l\nr\n")
     assert code == 0 and "0 judgements saved; 2 decided" in out and len(log()) == 2
 

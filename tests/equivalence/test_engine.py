@@ -3,6 +3,7 @@ cancelled.
 """
 
 import dataclasses
+import math
 import os
 
 import pytest
@@ -141,6 +142,32 @@ def test_greedy_answers_equal_those_without_a_cache(family):
         expected = engine.score([prompt + answer.ids])[0][len(prompt) - 1 :]
         torch.testing.assert_close(torch.tensor(answer.logprobs), expected, **TOLERANCE)
         assert [top[0][0] for top in answer.top] == answer.ids and all(len(top) == 3 for top in answer.top)
+
+
+@torch.inference_mode()
+def test_rank_and_entropy_are_those_of_a_direct_forward_pass():
+    model = model_of(FAMILIES[next(iter(FAMILIES))])
+    engine = Engine(model, num_slots=4)
+    asks = [True, False, True]
+    requests = [
+        engine.add(prompt_of(9, seed), SamplingParams(max_tokens=12, temperature=2.5, seed=seed, uncertainty=ask))
+        for seed, ask in enumerate(asks)
+    ]
+    tokens = []
+    while engine.has_work:
+        tokens += engine.step()
+    for request, ask in zip(requests, asks, strict=True):
+        mine = [token for token in tokens if token.request_id == request.request_id]
+        if not ask:
+            assert all(token.rank is None and token.entropy is None for token in mine)
+            continue
+        logprobs_TV = torch.log_softmax(model(torch.tensor([request.all_ids]))[0, 8:-1].double(), -1)
+        for token, logprobs_V in zip(mine, logprobs_TV, strict=True):
+            order = logprobs_V.sort(descending=True).indices.tolist()
+            assert token.rank == order.index(token.id) + 1
+            bits = -(logprobs_V.exp() * logprobs_V).sum().item() / math.log(2)
+            assert token.entropy == pytest.approx(bits, abs=1e-4)
+        assert len({token.rank for token in mine}) > 3, "so hot a draw takes more than the likeliest"
 
 
 MIXED = [

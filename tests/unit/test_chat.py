@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstwords.config import UserError
-from firstwords.tokenizer.chat import ROLES, render
+from firstwords.tokenizer.chat import ROLES, fit, render
 from firstwords.tokenizer.fast import SPECIAL_TOKENS, Tokenizer
 
 TOKENIZER = Tokenizer.train(["user\nassistant\nsystem\nHello there, how are you today?\n" * 5], 290)
@@ -64,3 +64,25 @@ def test_tokenizer_without_chat_tokens(tmp_path):
     assert plain.encode("ab") == [2] and plain.endoftext_id == 3 and not plain.has_chat_tokens
     with pytest.raises(UserError, match="im_start"):
         render([{"role": "user", "content": "a"}], plain)
+
+
+turns = st.lists(content, max_size=9).map(
+    lambda texts: [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
+)
+
+
+@given(turns.filter(lambda chat: len(chat) % 2 == 1), st.booleans(), st.integers(0, 200))
+def test_the_oldest_turns_go_two_by_two_until_it_fits(chat, has_system, room):
+    system = [{"role": "system", "content": "Be kind."}] * has_system
+    dropped = 0
+    while len(render([*system, *chat[dropped:]], TOKENIZER, True)[0]) > room and dropped < len(chat) - 1:
+        dropped += 2
+    expected = render([*system, *chat[dropped:]], TOKENIZER, True)[0]
+    assert fit([*system, *chat], TOKENIZER, room) == (expected, dropped)
+
+
+def test_what_is_kept_begins_with_a_question():
+    roles = ("user", "user", "assistant", "user", "user", "assistant", "user")
+    chat = [{"role": role, "content": role} for role in roles]
+    starts = {fit(chat, TOKENIZER, room)[1] for room in range(150)}
+    assert starts == {0, 1, 3, 4, 6}

@@ -237,6 +237,29 @@ def test_thumbs_without_a_counterpart_are_counted(log: PreferenceStore) -> None:
     assert left_over == 4 == log.stats()["unpaired_thumbs"]  # e, f, and g, which is up and down
 
 
+def test_the_newest_thumb_of_a_person_on_an_answer_counts(log: PreferenceStore) -> None:
+    def say(who: str, answer: str, verdict: str, question: str = "A", model: str = "pip") -> None:
+        thumb = Judgement(prompt(question), answer, verdict=verdict, kind="thumb", annotator=who, model=model)
+        log.add(thumb)
+
+    for verdict in ("up", "down", "up"):  # changed twice: up
+        say("anna", "a", verdict)
+    say("anna", "b", "down")
+    assert [(p.chosen, p.rejected) for p in log.preferences()] == [("a", "b")] and log.usable()[1] == 0
+    say("anna", " a ", "down")
+    assert log.usable() == ([], 2), "a and b are down now"
+    say("ben", "a", "up")  # somebody else stays of another opinion
+    say("anna", "b", "up", question="B")
+    assert [(p.chosen, p.rejected) for p in log.preferences()] == [("a", "b")] and log.usable()[1] == 2
+    say("ben", "a", "withdrawn")
+    say("ben", "c", "up", model="other")
+    assert log.usable("pip") == ([], 3)
+    assert len(log.all()) == 9 and log.stats()["verdicts"]["withdrawn"] == 1, "every one of them is in the log"
+    say("", "c", "up")
+    say("", "c", "down")  # nobody knows whether these are of one person
+    assert log.usable("pip")[1] == 3 and [p.chosen for p in log.preferences("pip")] == ["c"]
+
+
 def test_a_file_that_is_no_database_gets_one_sentence(log: PreferenceStore) -> None:
     log.path.parent.mkdir(parents=True)
     log.path.write_text("not a database, but long enough to be read as one " * 50)

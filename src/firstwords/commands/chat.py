@@ -108,14 +108,13 @@ class Conversation:
             path.write_text(json.dumps([chat], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     def _fitting_ids(self) -> list[int]:
-        """Ids of the chat; the oldest turns go, two by two, until an answer fits behind them."""
-        room = self.loaded.context - self.max_tokens
-        ids = shared.chat_ids(self.loaded.tokenizer, self.messages)
-        while len(ids) > room and len(self.turns) > 1:
-            del self.turns[:2]
-            self.dropped += 2
-            ids = shared.chat_ids(self.loaded.tokenizer, self.messages)
+        """Ids of the chat; the oldest turns go until an answer fits behind them."""
+        from firstwords.tokenizer.chat import fit
+
+        ids, dropped = fit(self.messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
         shared.check_fits(ids, self.loaded.context, "the message")
+        del self.turns[:dropped]
+        self.dropped += dropped
         return ids
 
 
@@ -202,10 +201,7 @@ def demo(talk: Conversation) -> None:
 
 def _told_questions(loaded: shared.Loaded, limit: int = 3) -> list[str]:
     """A few questions of the exam's part on told facts, if the model grew up in the built-in world."""
-    from firstwords.model.hub import read_card
-
-    config = read_card(loaded.directory).get("config") or {}
-    if "world" not in (config.get("text") or config.get("chats") or []):
+    if not shared.knows_world(loaded.directory):
         return []
     from firstwords.world.exam import questions
 

@@ -42,9 +42,23 @@ def describe(name: str, stage: str) -> dict[str, Any]:
         "ref": f"{name}/{stage}", "name": name, "stage": stage, "promoted": home.promoted(name) == stage,
         "parameters": num_parameters(directory), "vocab_size": config.get("vocab_size"),
         "layers": config.get("num_hidden_layers"), "width": config.get("hidden_size"),
+        "context": config.get("max_position_embeddings"), "form": _form(directory, card),
+        "hash": card.get("weights_sha256"), "parent": card.get("parent"),
         "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
         "metrics": card.get("metrics") or {}, "path": str(directory),
     }  # fmt: skip
+
+
+def _form(directory: Path, card: dict[str, Any]) -> str:
+    """"text" for a stage that continues text, "chat" for one that answers."""
+    if shared.is_base(directory):
+        return "text"
+    if card:
+        return "chat"
+    try:  # a model made by other tools
+        return "chat" if "<|im_start|>" in (directory / "tokenizer.json").read_text(encoding="utf-8") else "text"
+    except (OSError, UnicodeDecodeError):
+        return "text"
 
 
 def num_parameters(directory: Path) -> int:
@@ -107,7 +121,7 @@ def short(count: int) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is no JSON
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

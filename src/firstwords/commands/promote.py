@@ -35,14 +35,21 @@ class Rollback:
 
 def main(config: Promote | Rollback) -> None:
     """Do what the subcommand says."""
-    if isinstance(config, Promote):
-        stage = config.stage
-        home.promoted(config.name)  # says which names there are
-    else:
-        present, current = home.stages(config.name), home.promoted(config.name)
-        place = present.index(current)
-        if place == 0:
-            raise UserError(f"{config.name} has no version before {current}")
-        stage = present[place - 1]
-    home.set_promoted(config.name, stage)
+    stage = promote(config.name, config.stage) if isinstance(config, Promote) else rollback(config.name)
     shared.say(f"{config.name} now means {config.name}/{stage}")
+
+
+def promote(name: str, stage: str) -> str:
+    """Make a name mean this stage. Raises UserError where there is no such model or stage."""
+    home.promoted(name)  # says which names there are
+    home.set_promoted(name, stage)
+    return stage
+
+
+def rollback(name: str) -> str:
+    """Make a name mean the stage before the one that it means now, and return that."""
+    present, current = home.stages(name), home.promoted(name)
+    place = present.index(current)
+    if place == 0:
+        raise UserError(f"{name} has no version before {current}")
+    return promote(name, present[place - 1])

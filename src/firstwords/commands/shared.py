@@ -78,6 +78,18 @@ def is_base(directory: Path) -> bool:
         return directory.name == "base"
 
 
+def knows_world(directory: Path) -> bool:
+    """Whether a model, in any of its stages, learned from the built-in world."""
+    for path in directory.parent.glob("*/firstwords.json"):
+        try:
+            config = json.loads(path.read_text(encoding="utf-8")).get("config") or {}
+        except (OSError, ValueError):
+            continue
+        if "world" in (config.get("text") or config.get("chats") or []):
+            return True
+    return False
+
+
 def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
     """Ids of a text as a document begins in training: after the separator."""
     return [tokenizer.endoftext_id, *tokenizer.encode(text)]

@@ -24,7 +24,7 @@ from firstwords.engine.constraints import Constraints, Matcher
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
-from firstwords.engine.sampling import MAX_SEED, SamplingParams, rule_out, sample, true_logprobs
+from firstwords.engine.sampling import MAX_SEED, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
 from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
 from firstwords.engine.score import TokenScores, check_length, score
 from firstwords.engine.text import TextStream
@@ -309,6 +309,10 @@ class Engine:
         batch.ids_B[batch.rows] = tokens
         if batch.top is not None:
             self._keep_logprobs(batch, logits_BV, tokens_B)
+        if batch.uncertain:
+            rank_B, entropy_B = rank_and_entropy(logits_BV[batch.uncertain], tokens_B[batch.uncertain])
+            for row, rank, entropy in zip(batch.uncertain, rank_B.tolist(), entropy_B.tolist(), strict=True):
+                batch.requests[row].rank, batch.requests[row].entropy = rank, entropy
         events = []
         for request, token in zip(batch.requests, tokens, strict=True):
             request.all_ids.append(token)

@@ -28,6 +28,8 @@ class Token:
     logprob: float | None
     top: list[tuple[int, float]]
     finish_reason: str | None
+    rank: int | None = None  # 1 = the likeliest; with the entropy (bits) only where SamplingParams.uncertainty asked
+    entropy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Request(Slotted):
     all_ids: list[int] = field(default_factory=list)  # prompt and answer
     logprobs: list[float] = field(default_factory=list)
     top: list[list[tuple[int, float]]] = field(default_factory=list)
+    rank: int | None = None  # of the token sampled last
+    entropy: float | None = None
     has_started: bool = False
     num_cached: int = 0
     text: str = ""
@@ -109,6 +113,7 @@ class Batch:
         counts = [r.params.logprobs for r in self.requests if r.params.logprobs is not None]
         self.top = max(counts) if counts else None
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
+        self.uncertain = [row for row, request in enumerate(self.requests) if request.params.uncertainty]
         self.seen_BV = None
         if self.params.penalty_B1 is not None:
             self.seen_BV = torch.zeros(len(slots), vocab_size, dtype=torch.bool, device=device)
@@ -127,4 +132,6 @@ def token_event(request: Request, token: int, text: str) -> Token:
         request.logprobs[-1] if has_logprobs else None,
         request.top[-1] if has_logprobs else [],
         request.finish_reason,
+        request.rank,
+        request.entropy,
     )

@@ -49,6 +49,8 @@ class SamplingParams:
     """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full
     vocabulary.
     """
+    uncertainty: bool = False
+    """Also of each sampled token its rank and the entropy of the whole distribution that it came from."""
     ignore_eos: bool = False
     """Go on after a stop token."""
     constraint: Constraint | None = None
@@ -260,3 +262,13 @@ def true_logprobs(logits_BV: Tensor, tokens_B: Tensor, top: int) -> tuple[Tensor
     sampled_B = logprobs_BV.gather(1, tokens_B[:, None])[:, 0]
     values, ids = torch.topk(logprobs_BV, min(top, logits_BV.shape[1]), dim=-1)
     return sampled_B, ids, values
+
+
+def rank_and_entropy(logits_BV: Tensor, tokens_B: Tensor) -> tuple[Tensor, Tensor]:
+    """How sure the model itself was, whatever the filters: (ranks of the tokens (B,), entropies in bits (B,)).
+
+    Rank 1 is the likeliest token; tokens that tie share the better rank.
+    """
+    rank_B = (logits_BV > logits_BV.gather(1, tokens_B[:, None])).sum(-1) + 1
+    entropy_B = torch.special.entr(torch.softmax(logits_BV.float(), -1)).sum(-1) / math.log(2)
+    return rank_B, entropy_B

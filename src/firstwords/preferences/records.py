@@ -10,7 +10,8 @@ from typing import Any
 
 from firstwords.config import UserError
 
-PAIR_VERDICTS, THUMB_VERDICTS = ("left", "right", "tie", "both_bad"), ("up", "down")
+PAIR_VERDICTS = ("left", "right", "tie", "both_bad")
+THUMB_VERDICTS = ("up", "down", "withdrawn")  # the last takes back what the same person said of that answer
 
 
 def prompt_key(messages: Sequence[dict[str, str]]) -> str:

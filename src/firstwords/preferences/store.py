@@ -16,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.database import opened
 from firstwords.preferences.pairs import rate_of, self_consistency
-from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference
+from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference, prompt_key
 
 _STAYS = """
 CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
@@ -82,6 +82,29 @@ class PreferenceStore:
         with self._open(write=True) as connection:
             return [_insert(connection, j) for j in (_new(connection, judgements) if only_new else judgements)]
 
+    def restore(self, judgements: Sequence[Judgement], annotator: str) -> tuple[list[int], int]:
+        """Append somebody's judgements from a copy of a log: (ids of what is new, how many were there already).
+
+        They become this annotator's. Ids and what they repeat (`repeat_of`) are those of the copy.
+        """
+        theirs = [replace(j, annotator=annotator) for j in sorted(judgements, key=lambda j: j.id or 0)]
+        for judgement in theirs:
+            _check(judgement)
+        with self._open(write=True) as connection:
+            rows = connection.execute("SELECT * FROM judgements WHERE annotator = ? ORDER BY id", [annotator])
+            there: dict[str, list[int]] = defaultdict(list)
+            for row in map(_judgement, rows):
+                there[_content(row)].append(row.id or 0)
+            numbers: dict[int | None, int] = {}
+            added = []
+            for j in theirs:
+                if known := there[_content(j)]:
+                    numbers[j.id] = known.pop(0)
+                    continue
+                numbers[j.id] = _insert(connection, replace(j, repeat_of=numbers.get(j.repeat_of)))
+                added.append(numbers[j.id])
+            return added, len(theirs) - len(added)
+
     def all(self, model: str | None = None, annotator: str | None = None) -> list[Judgement]:
         """All judgements, the oldest first."""
         if not self.path.exists():
@@ -100,11 +123,12 @@ class PreferenceStore:
     def usable(self, model: str | None = None) -> tuple[list[Preference], int]:
         """(preferences, how many thumbs are left over): a thumb up needs one down on the same prompt, and the reverse.
 
-        Each thumb is used once, with the oldest one of the other kind on a different answer.
+        Each thumb is used once, with the oldest one of the other kind on a different answer. Of several thumbs of one
+        person on one answer the newest counts.
         """
         found: list[Preference] = []
         thumbs: dict[str, dict[str, list[Judgement]]] = defaultdict(lambda: {"up": [], "down": []})
-        for j in self.all(model):
+        for j in _standing(self.all(model)):
             if j.kind == "thumb":
                 thumbs[Preference(j.prompt, "", "").prompt_key][j.verdict].append(j)
             elif j.repeat_of is None and j.verdict in ("left", "right"):
@@ -130,6 +154,18 @@ class PreferenceStore:
             "left": rate_of(shown.count("left"), len(shown)),
             "consistency": self_consistency(rows),
         }
+
+
+def _standing(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Without the thumbs that their annotator has replaced or withdrawn."""
+    newest: dict[Any, Judgement] = {}
+    for j in judgements:
+        key: Any = j.id
+        if j.kind == "thumb" and j.annotator:  # of nameless ones nobody knows whether they are one person's
+            key = (j.annotator, j.model, prompt_key(j.prompt), j.left.strip())
+        newest.pop(key, None)
+        newest[key] = j
+    return [j for j in newest.values() if j.verdict != "withdrawn"]
 
 
 def _thumb_pairs(ups: Sequence[Judgement], downs: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:
@@ -166,6 +202,11 @@ def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
     if number is None or number == j.repeat_of:  # a row that names itself satisfies the table
         raise UserError(f"this repeats judgement {j.repeat_of}, which the log does not hold: name an earlier one")
     return number
+
+
+def _content(j: Judgement) -> str:
+    """What makes a judgement the same one in two logs, which number it differently."""
+    return json.dumps(_row(replace(j, repeat_of=None)), sort_keys=True)
 
 
 def _row(j: Judgement) -> dict[str, Any]:

@@ -12,8 +12,11 @@ from fastapi import FastAPI, Response
 
 from firstwords import __version__
 from firstwords.serve import errors
+from firstwords.serve.answers import Answers
+from firstwords.serve.lessons import Lessons
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.openai import routes as openai_routes
+from firstwords.serve.page import chats, messages, models, session, teach
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -25,9 +28,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.worker.start()
+        await app.state.answers.start()
         try:
             yield
         finally:
+            await app.state.answers.close()
             app.state.worker.stop()
 
     # FastAPI's interactive documentation loads scripts from elsewhere, and its telemetry sends where the environment
@@ -40,6 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)
     app.state.metrics = Metrics(app.state.worker)
+    app.state.answers = Answers(app.state.worker, settings.max_seconds)
+    app.state.lessons = Lessons(app.state.worker)
     errors.install(app)
 
     @app.get("/health")
@@ -53,5 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
+    for routes in (session, models, chats, messages, teach):
+        app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from firstwords.config import UserError
+from firstwords.database import DatabaseBusy
 
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 409: "conflict_error",
          413: "invalid_request_error", 429: "rate_limit_error", 503: "overloaded_error"}  # fmt: skip
@@ -62,6 +63,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
         return response(error)
+
+    @app.exception_handler(DatabaseBusy)
+    async def _(request: Request, error: DatabaseBusy) -> JSONResponse:
+        return response(ApiError(503, str(error), code="database_busy", retry_after=2))
 
     @app.exception_handler(UserError)
     async def _(request: Request, error: UserError) -> JSONResponse:

@@ -24,7 +24,8 @@ from firstwords.serve.settings import OWNER, Settings
 
 COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN_PATHS = ("/", "/health", "/api/session", "/favicon.ico", "/favicon.svg")  # without a key; and /assets/*
+# without a key; and /assets/*
+OPEN_PATHS = ("/", "/health", "/api/session", "/api/state", "/favicon.ico", "/favicon.svg")
 IMPORT_PATH = "/api/import"
 BODY_SECONDS = 60  # for a whole body to come
 POLICY = (

@@ -76,3 +76,30 @@ def render(
     if add_generation_prompt:
         add([start, *tokenizer.encode("assistant\n")])
     return ids, mask
+
+
+def fit(
+    messages: Sequence[Message], tokenizer: Tokenizer, room: int, add_generation_prompt: bool = True
+) -> tuple[list[int], int]:
+    """(Ids of a chat of at most `room` tokens where that can be, how many of its oldest turns were left out).
+
+    System messages stay; what is left begins with a user's turn, and the newest of those is never left out, so that
+    the ids of a chat whose last question alone is too long are longer than `room`.
+    """
+    turns = [message for message in messages if message["role"] != "system"]
+    ids = render([message for message in messages if message["role"] == "system"], tokenizer)[0]
+    opened = render([], tokenizer, add_generation_prompt)[0]
+    total = len(ids) + len(opened)
+    # each turn is encoded once, from the newest on, and those that cannot fit never are
+    kept: list[list[int]] = []
+    first = len(turns)
+    for place in range(len(turns) - 1, -1, -1):
+        kept.append(render([turns[place]], tokenizer)[0])
+        total += len(kept[-1])
+        if total > room and first < len(turns):
+            break
+        if turns[place]["role"] == "user":
+            first = place
+    for piece in kept[::-1][-(len(turns) - first) :] if first < len(turns) else []:
+        ids += piece
+    return ids + opened, first

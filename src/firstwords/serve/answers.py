@@ -1,0 +1,250 @@
+"""Answers on their way: tasks of the server, whoever watches.
+
+    answer = answers.begin(message, path, stage, params)
+    async for event in answers.watch(answer, start=0): ...      # any number of watchers, from any token on
+    await answers.stop(message.id)
+
+What has come is kept about twice a second and at the end. A watcher that leaves changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+
+from firstwords.config import UserError
+from firstwords.database import DatabaseBusy
+from firstwords.serve.chats import store
+from firstwords.serve.chats.records import Message
+from firstwords.serve.chats.writer import ALTERNATIVES, Branch, Prepared, TokenWriter, prepare, with_text
+from firstwords.serve.errors import ApiError
+
+if TYPE_CHECKING:
+    from firstwords.engine.request import Token
+    from firstwords.serve.models import Stage
+    from firstwords.serve.worker import Stream, Worker
+
+SAVE_SECONDS = 0.5
+LOG = logging.getLogger(__name__)
+
+
+class Answer:
+    """One answer on its way: its message as it will be kept, and the tokens so far as JSON texts."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.tokens: list[str] = []
+        self.writer: TokenWriter | None = None
+        self.stream: Stream | None = None
+        self.is_stopped = False
+        self.is_ending = False  # nothing more will come
+        self.is_over = False  # and what came is kept
+        self.num_saved = 0
+        self.task: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def text(self) -> str:
+        return self.writer.text if self.writer else ""
+
+    def begin(self, prepared: Prepared) -> None:
+        """Note with what weights it is given, and the beginning of a branch."""
+        self.writer, self.tokens = prepared.writer, prepared.beginning
+        params = {**(self.message.params or {}), "max_tokens": prepared.max_tokens}
+        self.message = replace(self.message, stage_hash=prepared.stage_hash, params=params)
+        self.tell()
+
+    def add(self, tokens: Iterable[Token]) -> None:
+        assert self.writer is not None
+        self.tokens += [self.writer.push(token) for token in tokens]
+        self.tell()
+
+    def end(self, status: str, finish_reason: str | None = None, error: str | None = None) -> None:
+        """Note how it ended; it is over once that is kept."""
+        if self.tokens and self.writer is not None and (rest := self.writer.close()):
+            self.tokens[-1] = with_text(self.tokens[-1], rest)
+        self.message = replace(self.snapshot, status=status, finish_reason=finish_reason, error=error)
+        self.is_ending = True
+
+    @property
+    def snapshot(self) -> Message:
+        """The message as it is now."""
+        if self.is_ending:
+            return self.message
+        return replace(self.message, content=self.text, tokens=listed(self.tokens))
+
+    def tell(self) -> None:
+        """Wake all watchers."""
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def follow(self, start: int, seconds: float) -> AsyncIterator[tuple[int, list[str]]]:
+        """(Number of the first, tokens) from `start` on until it is over; no tokens after `seconds` of silence."""
+        while True:
+            news = self._news
+            if start < len(self.tokens):
+                tokens = self.tokens[start:]
+                yield start, tokens
+                start += len(tokens)
+            elif self.is_over:
+                return
+            else:
+                try:
+                    await asyncio.wait_for(news.wait(), seconds)
+                except TimeoutError:
+                    yield start, []
+
+
+def listed(tokens: Sequence[str]) -> str | None:
+    """JSON texts as the JSON text of a list; None for none."""
+    return f"[{','.join(tokens)}]" if tokens else None
+
+
+class Answers:
+    """All answers on their way. Belongs to the event loop."""
+
+    def __init__(self, worker: Worker, max_seconds: float) -> None:
+        self.worker, self.max_seconds = worker, max_seconds
+        self._live: dict[str, Answer] = {}
+        self._writing = asyncio.Lock()  # parts of an answer must not reach the disk after its end
+        self._saver: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+
+    async def start(self) -> None:
+        """End what a server before this one left unfinished, and begin to save."""
+        try:
+            await to_thread.run_sync(store.interrupt_all)
+        except UserError as error:  # whoever opens a chat is told the same
+            LOG.warning("%s", error)
+        self._saver = asyncio.create_task(self._save_often())
+
+    async def close(self) -> None:
+        """Stop all answers and keep what came of them."""
+        self._closing.set()
+        answers = list(self._live.values())
+        for answer in answers:
+            if not answer.is_ending and answer.task is not None:
+                answer.task.cancel()
+        # what is being written is waited for: a thread cannot be stopped in the middle of it
+        tasks = [self._saver, *(answer.task for answer in answers)]
+        await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+
+    def begin(
+        self, message: Message, path: Sequence[Message], stage: Stage, params: dict[str, Any],
+        branch: Branch | None = None,
+    ) -> Answer:  # fmt: skip
+        """Start to answer: `message` is the empty answer that the store has made, `path` what leads to it."""
+        answer = self._live[message.id] = Answer(message)
+        answer.task = asyncio.create_task(self._run(answer, path, stage, params, branch))
+        return answer
+
+    def get(self, message_id: str) -> Answer | None:
+        """The answer that a message is getting, None where it is over."""
+        return self._live.get(message_id)
+
+    async def stop(self, message_ids: Iterable[str]) -> None:
+        """End some answers as they are now, and wait until that is kept."""
+        found = [answer for message_id in message_ids if (answer := self._live.get(message_id)) is not None]
+        for answer in found:
+            answer.is_stopped = True
+            if answer.stream is not None:
+                answer.stream.cancel()
+        tasks = [answer.task for answer in found if answer.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    async def _run(
+        self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None
+    ) -> None:
+        try:
+            async with asyncio.timeout(self.max_seconds):
+                reason = await self._generate(answer, path, stage, params, branch)
+            answer.end("stopped" if answer.is_stopped else "done", reason)
+        except asyncio.CancelledError:
+            answer.end("interrupted")
+        except TimeoutError:
+            answer.end("error", error=f"the answer took longer than {self.max_seconds:.0f} seconds")
+        except ApiError as error:
+            answer.end("interrupted" if self._closing.is_set() else "error", error=error.message)
+        except (UserError, ValueError) as error:
+            answer.end("error", error=str(error))
+        except Exception:
+            LOG.exception("an answer of %s failed", stage.ref)
+            answer.end("error", error=f"{stage.ref} could not go on: a defect of the server; its log says more")
+        await self._keep(answer)
+
+    async def _generate(
+        self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None
+    ) -> str | None:
+        """Let the tokens come; returns why they end."""
+        from firstwords.engine.sampling import SamplingParams
+
+        prepared = await self.worker.call(stage, lambda held: prepare(held, path, params["max_tokens"], branch))
+        answer.begin(prepared)
+        if prepared.finish_reason is not None or answer.is_stopped:
+            return prepared.finish_reason
+        chosen = SamplingParams(**params | {"max_tokens": prepared.room}, logprobs=ALTERNATIVES, uncertainty=True)
+        answer.stream = stream = await self.worker.submit(stage, prepared.ids, chosen)
+        try:
+            if answer.is_stopped:
+                stream.cancel()
+            async for tokens in stream:
+                answer.add(tokens)
+        finally:
+            stream.cancel()
+        reason = stream.request.finish_reason if stream.request is not None else None
+        if reason in ("stop", "length"):
+            answer.is_stopped = False  # it ended by itself before the order came
+            return reason
+        return None
+
+    async def _keep(self, answer: Answer) -> None:
+        """Write the end of an answer; then it is over."""
+        try:
+            while True:
+                try:
+                    async with self._writing:
+                        await to_thread.run_sync(store.finish, answer.message)
+                    break
+                except DatabaseBusy as error:  # each try has waited long
+                    LOG.warning("an answer is not kept yet: %s", error)
+                    if self._closing.is_set():
+                        break
+        except Exception:
+            LOG.exception("an answer could not be kept")
+        finally:
+            answer.is_over = True
+            self._live.pop(answer.message.id, None)
+            answer.tell()
+
+    async def _save_often(self) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), SAVE_SECONDS)
+            try:
+                await self._save()
+            except UserError as error:  # the next round, or the end, keeps it
+                LOG.warning("answers are not kept yet: %s", error)
+
+    async def _save(self) -> None:
+        """Keep what is new of all answers, in one transaction."""
+        async with self._writing:
+            fresh = [answer for answer in self._live.values() if answer.num_saved < len(answer.tokens)]
+            lengths = [len(answer.tokens) for answer in fresh]
+            parts = [
+                (answer.message.id, answer.text, answer.num_saved, listed(answer.tokens[answer.num_saved :]) or "[]")
+                for answer in fresh
+            ]
+            if parts:
+                await to_thread.run_sync(partial(store.save_parts, parts))
+                for answer, length in zip(fresh, lengths, strict=True):
+                    answer.num_saved = length

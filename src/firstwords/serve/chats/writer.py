@@ -1,0 +1,188 @@
+"""From a path of messages to the ids that a model continues, and from its tokens to what a message keeps of them.
+
+Both run beside a model: `prepare` on the worker's thread, between two steps.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from firstwords.commands import shared
+from firstwords.serve.chats.records import Message, dump
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from firstwords.engine.request import Token
+    from firstwords.serve.models import Held
+    from firstwords.tokenizer.fast import Tokenizer
+
+ALTERNATIVES = 8  # likeliest tokens that are kept of every place
+DIGITS = 6  # of log-probabilities and entropies: the shares shown still add up to 1 to five digits
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The beginning that an answer must have: kept tokens of another answer, as it keeps them, then another token."""
+
+    kept: list[dict[str, Any]]
+    token_id: int
+    stage_hash: str | None
+
+    @property
+    def ids(self) -> list[int]:
+        return [token["id"] for token in self.kept]
+
+
+@dataclass
+class Prepared:
+    """What the engine gets: ids (of prompt and branch), how many tokens may follow, and who writes them down."""
+
+    ids: list[int]
+    max_tokens: int  # of the whole answer, a branch's beginning included
+    stage_hash: str
+    writer: TokenWriter
+    beginning: list[str]  # tokens of the branch, as a message keeps them
+    finish_reason: str | None = None  # of an answer that ends with the branch
+
+    @property
+    def room(self) -> int:
+        return self.max_tokens - len(self.beginning)
+
+
+def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch | None) -> Prepared:
+    """Everything that needs the model before it can answer. Raises UserError where the message is too long for it."""
+    loaded = held.loaded
+    max_tokens = min(max_tokens, max(1, loaded.context // 2))
+    ids = prompt_ids(held, path, loaded.context - max_tokens)
+    shared.check_fits(ids, loaded.context, "the message")
+    writer = TokenWriter(loaded.tokenizer)
+    prepared = Prepared(ids, max_tokens, stage_hash(held), writer, [])
+    if branch is not None:
+        _begin(held, prepared, branch)
+    return prepared
+
+
+def prompt_ids(held: Held, path: Sequence[Message], room: int) -> list[int]:
+    """Ids of the newest part of a chat that leaves room for an answer; a base model gets its plain text."""
+    tokenizer = held.loaded.tokenizer
+    said = [m for m in path if m.role != "assistant" or m.content.strip()]  # an answer that failed says nothing
+    if not held.is_base and tokenizer.has_chat_tokens:
+        from firstwords.tokenizer.chat import fit
+
+        return fit([m.turn for m in said], tokenizer, room)[0]
+    texts = [m.content for m in said if m.role != "system"]
+    ids = shared.text_ids(tokenizer, "\n".join(texts))
+    lengths = [len(tokenizer.encode(text)) + 1 for text in texts] if len(ids) > room else []
+    while len(ids) > room and len(texts) > 1:
+        texts, lengths = texts[1:], lengths[1:]
+        if sum(lengths) <= room or len(texts) == 1:
+            ids = shared.text_ids(tokenizer, "\n".join(texts))
+    return ids
+
+
+def stage_hash(held: Held) -> str:
+    """sha256 of a loaded stage's weights."""
+    from firstwords.model.hub import read_card, weights_hash
+
+    return read_card(held.stage.directory).get("weights_sha256") or weights_hash(held.loaded.model)
+
+
+class TokenWriter:
+    """push(token) -> the token as a message keeps it, in JSON; `text` is what the answer says so far.
+
+    The texts of the tokens add up to the answer: a character that several tokens share stands with the last of them.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        from firstwords.engine.text import TextStream
+
+        self.tokenizer = tokenizer
+        self.end_ids = {tokenizer.endoftext_id}
+        if tokenizer.has_chat_tokens:
+            self.end_ids.add(tokenizer.im_end_id)
+        self._stream = TextStream(tokenizer)
+        self._labels: dict[int, str] = {}
+
+    @property
+    def text(self) -> str:
+        return self._stream.text
+
+    def push(self, token: Token) -> str:
+        text = "" if token.id in self.end_ids else self._stream.push(token.id)
+        if token.finish_reason is not None:
+            text += self._stream.flush()
+        return self.record(token.id, text, token.logprob, token.rank, token.entropy, token.top)
+
+    def close(self) -> str:
+        """The text that was held back, when an answer ends between two tokens."""
+        return self._stream.flush()
+
+    def resume(self, ids: Sequence[int]) -> None:
+        """Take over tokens that are written down already."""
+        for token_id in ids:
+            self._stream.push(token_id)
+
+    def force(self, token_id: int, logprobs_V: Tensor) -> str:
+        """Write down a token that somebody chose instead of the sampler."""
+        values, ids = logprobs_V.topk(min(ALTERNATIVES, len(logprobs_V)))
+        logprob = logprobs_V[token_id]
+        rank = int((logprobs_V > logprob).sum()) + 1
+        entropy = float(-(logprobs_V.exp() * logprobs_V).nansum()) / math.log(2)
+        text = "" if token_id in self.end_ids else self._stream.push(token_id)
+        return self.record(token_id, text, float(logprob), rank, entropy, list(zip(ids.tolist(), values.tolist())))
+
+    def record(
+        self, token_id: int, text: str, logprob: float | None, rank: int | None, entropy: float | None,
+        top: Sequence[tuple[int, float]],
+    ) -> str:  # fmt: skip
+        """A token as a message keeps it: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}."""
+        return dump(
+            {"id": token_id, "text": text, "logprob": _rounded(logprob), "rank": rank, "entropy": _rounded(entropy),
+             "top": [[i, self.label(i), _rounded(value)] for i, value in top]}
+        )  # fmt: skip
+
+    def label(self, token_id: int) -> str:
+        """The text of a token by itself; a special token's name."""
+        found = self._labels.get(token_id)
+        if found is None:
+            is_known = token_id < self.tokenizer.vocab_size  # some models have more rows than their tokenizer has ids
+            raw = self.tokenizer.token_bytes(token_id) if is_known else f"<unused {token_id}>".encode()
+            found = self._labels[token_id] = raw.decode("utf-8", "backslashreplace")
+        return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, DIGITS)
+
+
+def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
+    """Put the beginning of a branch behind the prompt."""
+    from firstwords.config import UserError
+
+    if branch.stage_hash != prepared.stage_hash:
+        raise UserError("the model was trained anew since it gave that answer: its tokens may mean something else now")
+    V = held.loaded.model.config.vocab_size
+    if not 0 <= branch.token_id < V:
+        raise UserError(f"token {branch.token_id} is not one of this model's {V:,} tokens")
+    writer = prepared.writer
+    prepared.ids += branch.ids
+    shared.check_fits([*prepared.ids, branch.token_id], held.loaded.context, "the answer so far")
+    writer.resume(branch.ids)
+    prepared.beginning = [dump(token) for token in branch.kept]
+    prepared.beginning.append(writer.force(branch.token_id, held.engine.next_logprobs(prepared.ids)))
+    prepared.ids.append(branch.token_id)
+    if branch.token_id in writer.end_ids:
+        prepared.finish_reason = "stop"
+    elif prepared.room <= 0:
+        prepared.finish_reason = "length"
+
+
+def with_text(token: str, more: str) -> str:
+    """A kept token with more text at its end."""
+    fields = json.loads(token)
+    return dump(fields | {"text": fields["text"] + more})

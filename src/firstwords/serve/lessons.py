@@ -1,0 +1,191 @@
+"""Teaching through the server: blind pairs for each user, kept here until they are judged.
+
+Pairs come from `preferences.teaching.PairSource`, which runs beside the event loop and lets the worker answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from anyio import from_thread, to_thread
+
+from firstwords.commands import shared
+from firstwords.config import UserError
+from firstwords.eval.winrate import pairs_needed
+from firstwords.preferences.annotator import tasks
+from firstwords.preferences.records import prompt_key
+from firstwords.preferences.store import PreferenceStore
+from firstwords.preferences.teaching import MAX_SEED, REASONS, TARGET_RATE, PairSource, Prompt, Shown, Side, decided
+from firstwords.serve import models
+from firstwords.serve.chats import store
+from firstwords.serve.chats.writer import stage_hash
+from firstwords.serve.errors import ApiError
+
+if TYPE_CHECKING:
+    from firstwords.serve.models import Held, Stage
+    from firstwords.serve.worker import Worker
+
+PARAMS = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 80}  # as `firstwords teach` samples
+MAX_LESSONS, MAX_PAIRS = 64, 512  # kept over all users; the oldest go
+NUM_PROMPTS = 300
+
+
+@dataclass
+class Lesson:
+    """The pairs that one user gets of one model, or of two of its stages."""
+
+    source: PairSource
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)  # pairs come one after the other
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A pair that somebody sees and has not judged yet."""
+
+    user: str
+    lesson: Lesson
+    shown: Shown
+
+
+class Lessons:
+    """All lessons of a server. Belongs to the event loop."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._lessons: OrderedDict[tuple[str, ...], Lesson] = OrderedDict()
+        self._pending: OrderedDict[str, Pending] = OrderedDict()
+
+    async def progress(self, user: str, name: str) -> dict[str, Any]:
+        """How far somebody is, and what is known of this model in all."""
+        stage = models.find(name)
+        log = PreferenceStore()
+        everybody = await to_thread.run_sync(partial(log.all, name))
+        mine = [j for j in everybody if j.annotator == user]
+        pairs, verdicts = sum(j.kind == "pair" for j in mine), Counter(j.verdict for j in mine)
+        usable = await to_thread.run_sync(partial(log.preferences, name))
+        return {
+            "name": name, "stage": stage.ref, "judged": pairs, "decided": decided(everybody, [""]),
+            "needed": pairs_needed(TARGET_RATE), "verdicts": dict(verdicts), "ties": verdicts["tie"],
+            "usable": len(usable), "reasons": list(REASONS), "annotator": user,
+        }  # fmt: skip
+
+    async def next(self, user: str, name: str, against: str | None, prompt: Prompt | None) -> tuple[str, Shown]:
+        """(Id of a pair, the pair), for this user only. Raises UserError when no two different answers come."""
+        stages = _stages(name, against)
+        lesson = await self._lesson(user, name, stages)
+        async with lesson.asking:
+            shown = await to_thread.run_sync(partial(lesson.source.next, prompt))
+        if shown is None:
+            about = "this prompt" if prompt else "many questions in a row"
+            raise UserError(f"{name} gave no two different answers to {about}: try another one")
+        pair_id = secrets.token_hex(8)
+        self._pending[pair_id] = Pending(user, lesson, shown)
+        while len(self._pending) > MAX_PAIRS:
+            self._pending.popitem(last=False)
+        return pair_id, shown
+
+    async def judge(self, user: str, pair_id: str, verdict: str, reasons: Sequence[str]) -> dict[str, Any]:
+        """Save a verdict, and only then say which stage gave which answer."""
+        pending = self._pending.get(pair_id)
+        if pending is None or pending.user != user:
+            raise ApiError(404, "there is no such pair, or it was judged already: ask for the next one")
+        del self._pending[pair_id]  # a second verdict on it, by an impatient finger, finds nothing
+        pair, source, log = pending.shown.pair, pending.lesson.source, PreferenceStore()
+        if verdict != "skip":
+            said = replace(pair, verdict=verdict, reasons=tuple(reasons))
+            try:
+                number = await to_thread.run_sync(partial(log.add, said))
+            except UserError:
+                self._pending[pair_id] = pending
+                raise
+            source.keep(pending.shown.place, replace(said, id=number))
+        judgements = await to_thread.run_sync(partial(log.all, source.name))
+        return {
+            "saved": verdict != "skip", "decided": decided(judgements, [side.hash for side in source.sides]),
+            "needed": pairs_needed(TARGET_RATE), "sides": {side: pair.params[side] for side in ("left", "right")},
+        }  # fmt: skip
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    async def _lesson(self, user: str, name: str, stages: Sequence[Stage]) -> Lesson:
+        key = (user, *(f"{stage.ref} {stage.identity}" for stage in stages))
+        if key not in self._lessons:
+            sides = [await self._side(stage) for stage in stages]
+            seed = secrets.randbelow(MAX_SEED)
+            prompts = await to_thread.run_sync(partial(_prompts, user, name, stages[0], seed))
+            self._lessons[key] = Lesson(PairSource(name, sides, prompts, PARAMS, seed, annotator=user))
+            while len(self._lessons) > MAX_LESSONS:
+                self._lessons.popitem(last=False)
+        self._lessons.move_to_end(key)
+        return self._lessons[key]
+
+    async def _side(self, stage: Stage) -> Side:
+        def look(held: Held) -> str:
+            if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
+                raise UserError(f"{stage.ref} continues text and never learned to answer: choose another stage")
+            return stage_hash(held)
+
+        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:  # on a thread beside the loop
+            return from_thread.run(self._generate, stage, prompt, seeds)
+
+        return Side(stage.ref, await self.worker.call(stage, look), answer)
+
+    async def _generate(self, stage: Stage, prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:
+        from firstwords.engine.sampling import SamplingParams
+
+        def render(held: Held) -> list[int] | None:
+            ids = shared.chat_ids(held.loaded.tokenizer, list(prompt))
+            return ids if len(ids) < held.loaded.context else None
+
+        ids = await self.worker.call(stage, render)
+        if ids is None:
+            return None
+        streams = []
+        try:
+            for seed in seeds:
+                streams.append(await self.worker.submit(stage, ids, SamplingParams(**PARAMS, seed=seed)))
+            return [(await stream.completion()).text for stream in streams]
+        finally:
+            for stream in streams:
+                stream.cancel()
+
+
+def _stages(name: str, against: str | None) -> list[Stage]:
+    """The stages that answer: the promoted one, and the one it is compared with."""
+    stages = [models.find(name)]
+    if against:
+        stages.append(models.find(f"{name}/{against.removeprefix(name + '/')}"))
+        if stages[0].ref == stages[1].ref:
+            raise ApiError(400, f"{stages[1].ref} is the stage that answers already: choose another one", "against")
+    return stages
+
+
+def _prompts(user: str, name: str, stage: Stage, seed: int) -> list[Prompt]:
+    """What to ask: tasks of the built-in world where the model knows it, else what was asked before."""
+    if shared.knows_world(stage.directory):
+        prompts = list(_world_prompts())
+    else:
+        prompts = _asked(user, name)
+    if not prompts:
+        raise UserError(f"there is no question for {name} yet: chat with it first, or write one here")
+    Random(f"prompts {seed}").shuffle(prompts)
+    return prompts
+
+
+@lru_cache(maxsize=1)
+def _world_prompts() -> tuple[Prompt, ...]:
+    return tuple(task.messages for task in tasks(0, NUM_PROMPTS, "train"))
+
+
+def _asked(user: str, name: str) -> list[Prompt]:
+    """What was judged and what this user asked; of others nobody sees anything."""
+    log = PreferenceStore()
+    judged = [j.prompt for who in (user, "") for j in log.all(name, annotator=who)]
+    return list({prompt_key(prompt): prompt for prompt in [*judged, *store.prompts(user, NUM_PROMPTS)]}.values())

@@ -1,0 +1,131 @@
+"""Chats: the list and its search, one chat with its tree, what is said in it; and all of it out and in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import Field
+
+from firstwords.serve import models
+from firstwords.serve.chats import search, store, transfer
+from firstwords.serve.chats.records import dump, now
+from firstwords.serve.errors import ApiError
+from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, listed
+
+router = APIRouter(prefix="/api")
+Title = Annotated[str, Field(max_length=200)]
+
+
+class NewChat(Body):
+    """A chat to begin."""
+
+    title: Title = ""
+    model: str | None = None
+    system: str = ""
+
+
+class Change(Body):
+    """What to change in a chat."""
+
+    title: Title | None = None
+    active: str | None = None
+
+
+class Said(Body):
+    """What somebody says, and how to answer it."""
+
+    parent_id: str | None = None
+    content: str
+    model: str | None = None
+    params: Params = Params()
+
+
+@router.get("/chats")
+async def chats(
+    user: User,
+    q: Annotated[str, Query(max_length=1000)] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+) -> dict[str, Any]:
+    """Somebody's chats, the one used last first; with q those in which all its words are."""
+    page, total = await to_thread.run_sync(partial(search.chats, user, q, limit, offset))
+    return {"chats": page, "total": total}
+
+
+@router.post("/chats")
+async def create(user: User, request: Request, body: NewChat) -> dict[str, Any]:
+    """Begin a chat. Without a model it talks with the server's default."""
+    model = _find(request, body.model).ref if body.model is not None else None
+    return await to_thread.run_sync(partial(store.create, user, body.title.strip(), model, body.system))
+
+
+@router.get("/chats/{chat_id}")
+async def chat(user: User, live: Live, chat_id: str, tokens: bool = True) -> Response:
+    """A chat with the whole tree of its messages, with tokens=false without those."""
+
+    def load() -> tuple[dict[str, Any], list[Any]]:
+        return store.load(user, chat_id, with_tokens=tokens)
+
+    found, messages = await to_thread.run_sync(load)
+    # what is on its way is ahead of what is kept of it
+    messages = [answer.snapshot if (answer := live.get(m.id)) is not None else m for m in messages]
+    text = await to_thread.run_sync(lambda: f'{{"chat":{dump(found)},"messages":{listed(messages)}}}')
+    return JsonText(text)
+
+
+@router.patch("/chats/{chat_id}")
+async def change(user: User, chat_id: str, body: Change) -> dict[str, Any]:
+    """Another title, or another branch to show."""
+    return await to_thread.run_sync(partial(store.change, user, chat_id, body.title, body.active))
+
+
+@router.delete("/chats/{chat_id}")
+async def remove(user: User, live: Live, chat_id: str) -> dict[str, Any]:
+    """Delete a chat with all that was said in it."""
+    _, messages = await to_thread.run_sync(partial(store.load, user, chat_id, False))
+    await live.stop(message.id for message in messages)
+    return {"deleted": len(await to_thread.run_sync(partial(store.remove, user, chat_id)))}
+
+
+@router.post("/chats/{chat_id}/messages")
+async def say(user: User, live: Live, request: Request, chat_id: str, body: Said) -> Response:
+    """Say something; the answer comes whether or not somebody watches it."""
+    if not body.content.strip():
+        raise ApiError(400, "there is nothing in the message: write something", "content")
+    known = await to_thread.run_sync(partial(store.chat, user, chat_id))
+    stage = _find(request, body.model or known["model"])
+    params = body.params.chosen()
+    question, answer = await to_thread.run_sync(
+        partial(store.add_turn, user, chat_id, body.parent_id, body.content, stage.ref, params)
+    )
+    path = await to_thread.run_sync(partial(store.path, user, question.id))
+    live.begin(answer, path, stage, params)
+    return JsonText(f'{{"user":{question.to_json()},"assistant":{answer.to_json()}}}')
+
+
+@router.get("/export")
+async def export(user: User) -> Response:
+    """Everything of this user."""
+    name = f"firstwords-{user}-{now()[:10]}.json"
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "_" for c in name)
+    headers = {"Content-Disposition": f'attachment; filename="{safe}"'}
+    return StreamingResponse(transfer.export(user), media_type="application/json", headers=headers)
+
+
+_DOCUMENT = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
+
+
+@router.post("/import", openapi_extra={"requestBody": _DOCUMENT})
+async def restore(user: User, request: Request) -> dict[str, int]:
+    """Read an export; what is there already stays as it is."""
+    text = await request.body()
+    return asdict(await to_thread.run_sync(partial(transfer.restore, user, text)))
+
+
+def _find(request: Request, ref: str | None) -> models.Stage:
+    return models.find(ref, request.app.state.settings.model)

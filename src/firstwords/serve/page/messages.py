@@ -1,0 +1,175 @@
+"""Messages: watch an answer come, stop it, give another, branch at a token, rate, delete, fork."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import Field
+
+from firstwords import home
+from firstwords.commands import shared
+from firstwords.preferences.records import Judgement
+from firstwords.preferences.store import PreferenceStore
+from firstwords.serve import models
+from firstwords.serve.answers import Answer
+from firstwords.serve.chats import store
+from firstwords.serve.chats.records import Message, dump
+from firstwords.serve.chats.writer import Branch
+from firstwords.serve.errors import ApiError
+from firstwords.serve.page.parts import Body, JsonText, Live, Params, User
+
+router = APIRouter(prefix="/api/messages/{message_id}")
+QUIET_SECONDS = 15.0  # until a stream says that it lives
+Reasons = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=20)]
+
+
+class Again(Body):
+    """How to answer once more."""
+
+    model: str | None = None
+    params: Params = Params()
+
+
+class AtToken(Body):
+    """Where another token was chosen, and which."""
+
+    index: int = Field(ge=0)
+    token_id: int = Field(ge=0, lt=2**31)
+    params: Params = Params()
+
+
+class Rating(Body):
+    """What somebody thinks of an answer; verdict null takes it back."""
+
+    verdict: Literal["up", "down"] | None
+    reasons: Reasons = []
+
+
+@router.get("/stream")
+async def stream(
+    user: User, live: Live, message_id: str, start: Annotated[int, Query(alias="from", ge=0, lt=2**31)] = 0
+) -> Response:
+    """The tokens of an answer from the given one on, then those that come, and at the end the message."""
+    message = await to_thread.run_sync(partial(store.message, user, message_id))
+    answer = live.get(message_id)
+    if answer is None:  # it may have ended while we looked
+        message = await to_thread.run_sync(partial(store.message, user, message_id))
+    events = _kept(message, start) if answer is None else _coming(answer, start)
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+@router.post("/stop")
+async def stop(user: User, live: Live, message_id: str) -> Response:
+    """End an answer where it is; what was said stays."""
+    await to_thread.run_sync(partial(store.message, user, message_id))
+    await live.stop([message_id])
+    message = await to_thread.run_sync(partial(store.message, user, message_id))
+    return JsonText(f'{{"message":{message.to_json()}}}')
+
+
+@router.post("/regenerate")
+async def regenerate(user: User, live: Live, request: Request, message_id: str, body: Again | None = None) -> Response:
+    """Another answer beside this one, or to what somebody said."""
+    body = body or Again()
+    message = await to_thread.run_sync(partial(store.message, user, message_id))
+    chat = await to_thread.run_sync(partial(store.chat, user, message.chat_id))
+    stage = models.find(body.model or message.model or chat["model"], request.app.state.settings.model)
+    return await _answer(user, live, message, stage, body.params.chosen(message.params))
+
+
+@router.post("/branch")
+async def branch(user: User, live: Live, request: Request, message_id: str, body: AtToken) -> Response:
+    """Another answer: as this one up to a token, then another token, then as the model goes on."""
+    message = _finished(await to_thread.run_sync(partial(store.message, user, message_id)))
+    tokens: list[dict[str, Any]] = json.loads(message.tokens or "[]")
+    if body.index >= len(tokens):
+        raise ApiError(400, f"index is {body.index}, but this answer has {len(tokens)} tokens", "index")
+    stage = models.find(message.model, request.app.state.settings.model)
+    chosen = Branch(tokens[: body.index], body.token_id, message.stage_hash)
+    return await _answer(user, live, message, stage, body.params.chosen(message.params), chosen)
+
+
+@router.post("/rating")
+async def rate(user: User, message_id: str, body: Rating) -> Response:
+    """Keep a thumb beside the answer, and add it to the log that the model learns from."""
+    path = await to_thread.run_sync(partial(store.path, user, message_id))
+    message = _finished(path[-1])
+    rating = None if body.verdict is None else {"verdict": body.verdict, "reasons": body.reasons}
+    verdict = body.verdict or "withdrawn"
+    if (rating or message.rating) and not _continues(message):  # what a base model goes on with is no answer
+        thumb = Judgement(
+            tuple(m.turn for m in path[:-1]), message.content.strip(), verdict=verdict, kind="thumb",
+            left_stage=message.stage_hash or "", params={**(message.params or {}), "left": message.model},
+            left_seed=(message.params or {}).get("seed"), reasons=tuple(body.reasons), annotator=user,
+            model=(message.model or "").partition("/")[0], selection="thumbs",
+        )  # fmt: skip
+        await to_thread.run_sync(partial(PreferenceStore().add, thumb))
+    rated = await to_thread.run_sync(partial(store.rate, user, message_id, rating))
+    return JsonText(f'{{"message":{rated.to_json()}}}')
+
+
+@router.delete("")
+async def remove(user: User, live: Live, message_id: str) -> dict[str, Any]:
+    """Delete a message with the branch below it."""
+    await live.stop(await to_thread.run_sync(partial(store.below, user, message_id)))
+    deleted, active = await to_thread.run_sync(partial(store.remove_branch, user, message_id))
+    return {"deleted": deleted, "active": active}
+
+
+@router.post("/fork")
+async def fork(user: User, message_id: str) -> dict[str, Any]:
+    """The path to here as a chat of its own."""
+    return await to_thread.run_sync(partial(store.fork, user, message_id))
+
+
+async def _answer(
+    user: str, live: Live, message: Message, stage: models.Stage, params: dict[str, Any], chosen: Branch | None = None
+) -> Response:
+    answer = await to_thread.run_sync(partial(store.add_answer, user, message.id, stage.ref, params))
+    path = await to_thread.run_sync(partial(store.path, user, str(answer.parent_id)))
+    live.begin(answer, path, stage, params, chosen)
+    return JsonText(f'{{"assistant":{answer.to_json()}}}')
+
+
+def _finished(message: Message) -> Message:
+    if message.role != "assistant":
+        raise ApiError(400, "this is no answer of a model")
+    if message.status == "streaming":
+        raise ApiError(409, "this answer is still being written: wait for it, or stop it")
+    return message
+
+
+def _continues(message: Message) -> bool:
+    """Whether a message is of a base model."""
+    name, _, stage = (message.model or "").partition("/")
+    return shared.is_base(home.stage_dir(name, stage))
+
+
+async def _coming(answer: Answer, start: int) -> AsyncIterator[str]:
+    async for first, tokens in answer.follow(start, QUIET_SECONDS):
+        yield _tokens(first, tokens) if tokens else ": waiting\n\n"
+    yield _end(answer.message)
+
+
+async def _kept(message: Message, start: int) -> AsyncIterator[str]:
+    tokens = [dump(token) for token in json.loads(message.tokens or "[]")[start:]]
+    if tokens:
+        yield _tokens(start, tokens)
+    yield _end(message)
+
+
+def _tokens(first: int, tokens: list[str]) -> str:
+    return f'event: tokens\ndata: {{"index":{first},"tokens":[{",".join(tokens)}]}}\n\n'
+
+
+def _end(message: Message) -> str:
+    if message.status != "error":
+        return f'event: done\ndata: {{"message":{message.to_json()}}}\n\n'
+    failed = ApiError(500, message.error or "the answer failed").body
+    return f'event: failed\ndata: {dump(failed)[:-1]},"message":{message.to_json()}}}\n\n'

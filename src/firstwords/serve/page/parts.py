@@ -1,0 +1,63 @@
+"""What the page's routes share: who asks, JSON that is text already, and the parameters of an answer."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from firstwords.serve.answers import Answers
+from firstwords.serve.chats.records import Message
+
+DEFAULTS = {"temperature": 0.5, "top_p": 0.95, "top_k": 0, "max_tokens": 256}  # as in `firstwords chat`
+SEEDS = 2**31  # seeds that the server draws; JavaScript reads them exactly
+
+
+def _user(request: Request) -> str:
+    user: str = request.state.user
+    return user
+
+
+def _answers(request: Request) -> Answers:
+    answers: Answers = request.app.state.answers
+    return answers
+
+
+User = Annotated[str, Depends(_user)]
+Live = Annotated[Answers, Depends(_answers)]
+
+
+class Body(BaseModel):
+    """A request: what it does not know is refused, for it might have meant something."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Params(Body):
+    """How to sample; what is left out is as before, or as the page's defaults say."""
+
+    temperature: float | None = Field(None, ge=0, le=10)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0, lt=2**31)
+    max_tokens: int | None = Field(None, ge=1, lt=2**31)
+    seed: int | None = Field(None, ge=0, lt=2**53)
+
+    def chosen(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """All parameters of an answer; one without a seed gets its own."""
+        known = {name: value for name, value in (before or {}).items() if name in DEFAULTS}
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        return DEFAULTS | known | {"seed": secrets.randbelow(SEEDS)} | given
+
+
+class JsonText(Response):
+    """JSON that was put together as text."""
+
+    media_type = "application/json"
+
+
+def listed(messages: list[Message]) -> str:
+    """Messages as the JSON text of a list."""
+    return f"[{','.join(message.to_json() for message in messages)}]"

@@ -1,0 +1,63 @@
+"""Who is there: the state of the server as a page finds it, and the cookie of a browser that gave a key."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from firstwords import __version__, home
+from firstwords.serve import models
+from firstwords.serve.errors import ApiError
+from firstwords.serve.page.parts import Body
+from firstwords.serve.security import COOKIE, Sessions, cookie
+
+router = APIRouter(prefix="/api")
+
+
+class Key(Body):
+    """What somebody was given to come in."""
+
+    key: str
+
+
+@router.get("/state")
+def state(request: Request) -> dict[str, Any]:
+    """What the page must know first; without a key only that one is needed."""
+    settings, user = request.app.state.settings, request.state.user
+    open_to_all = {"version": __version__, "needs_key": bool(settings.keys), "keyed_in": user is not None}
+    if user is None:
+        return open_to_all
+    try:
+        default = models.find(None, settings.model).ref
+    except ApiError:
+        default = None
+    return open_to_all | {
+        "user": user, "has_models": bool(home.models()), "default_model": default, "cores": os.cpu_count(),
+        "public": not settings.is_loopback,
+    }  # fmt: skip
+
+
+@router.post("/session")
+async def open_session(request: Request, body: Key) -> Response:
+    """Exchange a key for a cookie that no script can read."""
+    sessions: Sessions = request.app.state.sessions
+    answer = JSONResponse({"keyed_in": True})
+    if request.app.state.settings.keys:
+        token = sessions.open(body.key)
+        if token is None:
+            raise ApiError(401, "this is no key of this server", "key", "invalid_api_key")
+        is_encrypted = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/", secure=is_encrypted)
+    return answer
+
+
+@router.delete("/session")
+async def close_session(request: Request) -> Response:
+    """Forget this browser."""
+    request.app.state.sessions.close(cookie(request.headers))
+    answer = JSONResponse({"keyed_in": not request.app.state.settings.keys})
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return answer

@@ -1,0 +1,79 @@
+"""Teach: two answers, blindly, and what somebody thinks of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+
+from firstwords.serve import models
+from firstwords.serve.errors import ApiError
+from firstwords.serve.lessons import Lessons
+from firstwords.serve.page.messages import Reasons
+from firstwords.serve.page.parts import Body, User
+
+router = APIRouter(prefix="/api/teach")
+
+
+def _lessons(request: Request) -> Lessons:
+    lessons: Lessons = request.app.state.lessons
+    return lessons
+
+
+Taught = Annotated[Lessons, Depends(_lessons)]
+
+
+class Turn(Body):
+    """A turn of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(min_length=1)
+
+
+class Next(Body):
+    """What the next pair shall be about."""
+
+    against: str | None = None
+    prompt: str | list[Turn] | None = None
+
+    @property
+    def turns(self) -> tuple[dict[str, str], ...] | None:
+        if self.prompt is None:
+            return None
+        turns = [Turn(role="user", content=self.prompt)] if isinstance(self.prompt, str) else self.prompt
+        if not turns or turns[-1].role != "user" or not turns[-1].content.strip():
+            raise ApiError(400, "a prompt ends with what somebody says", "prompt")
+        return tuple(turn.model_dump() for turn in turns)
+
+
+class Verdict(Body):
+    """Which answer is better."""
+
+    verdict: Literal["left", "right", "tie", "both_bad", "skip"]
+    reasons: Reasons = []
+
+
+@router.get("/{name}")
+async def progress(user: User, lessons: Taught, name: str) -> dict[str, Any]:
+    """How many verdicts there are and how many it takes."""
+    return await lessons.progress(user, _name(name))
+
+
+@router.post("/{name}/next")
+async def next_pair(user: User, lessons: Taught, name: str, body: Next | None = None) -> dict[str, Any]:
+    """Two answers; nothing tells whose they are."""
+    body = body or Next()
+    pair_id, shown = await lessons.next(user, _name(name), body.against, body.turns)
+    return {"pair_id": pair_id, "prompt": shown.pair.prompt, "left": shown.pair.left, "right": shown.pair.right}
+
+
+@router.post("/pairs/{pair_id}")
+async def judge(user: User, lessons: Taught, pair_id: str, body: Verdict) -> dict[str, Any]:
+    """Save a verdict; then the sides have names."""
+    return await lessons.judge(user, pair_id, body.verdict, body.reasons)
+
+
+def _name(name: str) -> str:
+    """The name of a model there is."""
+    return models.find(name).name
