@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from firstwords import __version__
 from firstwords.serve import errors
+from firstwords.serve.page import inside
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -44,5 +45,6 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
+    app.include_router(inside.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
     return app
