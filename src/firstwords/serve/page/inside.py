@@ -195,7 +195,7 @@ def one_of(**given: Any) -> None:
     """Raise ApiError unless exactly one of these was sent."""
     sent = [name for name, value in given.items() if value is not None]
     if len(sent) != 1:
-        raise ApiError(400, f"send exactly one of {', '.join(given)}", (sent or list(given))[-1])
+        raise ApiError(400, f"send exactly one of {', '.join(given)}", (sent or [*given])[-1])
 
 
 async def open_stage(request: Request, ref: str | None) -> tuple[Stage, Held]:
