@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from firstwords import __version__
 from firstwords.serve import errors
-from firstwords.serve.page import inside
+from firstwords.serve.jobs import Jobs
+from firstwords.serve.page import inside, runs
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)
+    app.state.jobs = Jobs()
     errors.install(app)
 
     @app.get("/health")
@@ -46,5 +48,6 @@ def create_app(settings: Settings) -> FastAPI:
         return {"status": "ok"}
 
     app.include_router(inside.router)
+    app.include_router(runs.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
     return app

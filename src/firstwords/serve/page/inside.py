@@ -6,12 +6,11 @@ All of it is live: computed for the request by the model that it names, in piece
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from firstwords import home
 from firstwords.commands import shared
@@ -22,6 +21,7 @@ from firstwords.serve import glassbox, models
 from firstwords.serve.errors import ApiError
 from firstwords.serve.glassbox import Reading, Steps
 from firstwords.serve.models import Held, Stage
+from firstwords.serve.replies import Body, as_json
 from firstwords.serve.worker import Worker
 
 router = APIRouter()
@@ -35,10 +35,6 @@ UNTRAINED = (
 Ref = Annotated[str | None, Field(max_length=200)]
 Text = Annotated[str, Field(max_length=2**20)]
 Ids = Annotated[list[int], Field(min_length=1, max_length=2**16)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Turn(Body):
@@ -230,11 +226,6 @@ async def in_pieces(request: Request, stage: Stage, steps: Steps[glassbox.Result
         is_over, result = await worker.call(stage, piece)
         if is_over:
             return result
-
-
-def as_json(data: Any) -> Response:
-    """JSON as it is: FastAPI's own encoder walks through every number of it first."""
-    return Response(json.dumps(data, ensure_ascii=False, allow_nan=False), media_type="application/json")
 
 
 def stage_refs(name: str) -> list[str]:
