@@ -19,8 +19,9 @@ NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{
 class RunLog:
     """Append-only log of a run: one JSON object a line in `run_dir/metrics.jsonl`.
 
-    Kinds in use: "train" (loss, bpb, lr, tokens, tokens_per_s, gflops, seconds), "sample" (prompt, text),
-    "eval", "plan" and "note". Every row holds `kind`, `step` and `time` (seconds since 1970).
+    Kinds in use: "train" (loss, bpb, lr, tokens, tokens_per_s, gflops, seconds, of the stage fraction and
+    seconds_left), "sample" (prompt, text), "gold", "eval" and "note". Every row holds `kind`, `step` and `time` (in
+    seconds since 1970).
     """
 
     def __init__(self, run_dir: Path | str) -> None:
@@ -46,18 +47,37 @@ class RunLog:
     def read(run_dir: Path | str) -> list[dict[str, Any]]:
         """All complete rows of a run, oldest first; [] without a log. A line cut by a crash is left out."""
         path = Path(run_dir) / "metrics.jsonl"
-        if not path.is_file():
-            return []
-        rows = []
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-                if isinstance(row, dict) and "kind" in row and "step" in row:
-                    rows.append(row)
-        return rows
+        return parse_rows(path.read_bytes()) if path.is_file() else []
+
+
+def parse_rows(data: bytes) -> list[dict[str, Any]]:
+    """The complete rows of a part of a log that begins and ends with a line; a line cut by a crash is left out."""
+    rows = []
+    for line in data.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "kind" in row and "step" in row:
+            rows.append(row)
+    return rows
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write a JSON file aside and rename it."""
+    aside = path.with_name(f".{path.name}.writing")
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    aside.write_text(json.dumps(data, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    aside.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _clean(value: Any) -> Any:

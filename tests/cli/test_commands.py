@@ -36,7 +36,7 @@ def test_next_gives_the_true_distribution(firstwords, pip_home: Path) -> None:
     for token in result["tokens"]:
         assert token["probability"] == pytest.approx(expected[token["id"]].item(), abs=1e-6)
         assert math.exp(token["logprob"]) == pytest.approx(token["probability"])
-        assert token["text"] == tokenizer.token_bytes(token["id"]).decode("utf-8", "replace")
+        assert token["text"] == tokenizer.token_bytes(token["id"]).decode("utf-8", "backslashreplace")
     total = sum(t["probability"] for t in result["tokens"]) + result["rest"]
     assert total == pytest.approx(1.0) and result["rest_tokens"] == tokenizer.vocab_size - 5
 

@@ -11,6 +11,7 @@ question it has to be the interval that holds whenever one stops.
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from firstwords import home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
 from firstwords.config import UserError
+from firstwords.process import recorded
+from firstwords.runlog import write_json
 
 if TYPE_CHECKING:
     from firstwords.eval.decoding import Decoding
@@ -60,10 +63,27 @@ class Compare:
 
 
 def main(config: Compare) -> None:
-    """Answer, judge, report."""
+    """Answer, judge, report; the run folder of the first version's model, if it has one, keeps the result."""
+    one, other = home.resolve(config.a), home.resolve(config.b)
+    name, _, stage = shared.label(one).partition("/")
+    if name not in home.models() or stage not in home.stages(name):
+        result = measure(config, one, other)
+    else:
+        # a person at the keyboard takes no computing time from others
+        is_watched = config.judge != "human"
+        with recorded(home.run_dir(name), "compare", asdict(config)) if is_watched else nullcontext():
+            result = measure(config, one, other)
+            write_json(home.run_dir(name) / "compare.json", result)
+    if config.json:
+        shared.emit(result)
+    else:
+        show(result)
+
+
+def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
+    """The win rate with all that is needed to read it."""
     from firstwords.eval.winrate import length_controlled, order_consistency, win_rate
 
-    one, other = home.resolve(config.a), home.resolve(config.b)
     stopped_early, extra = False, {}
     if config.judge == "truth":
         from firstwords.train.compare import COMPARE_TASKS, compare_on_world
@@ -82,10 +102,7 @@ def main(config: Compare) -> None:
     result |= {"length_controlled": length_controlled(rows), "order_consistency": order_consistency(rows)}
     result |= {"a": shared.label(one), "b": shared.label(other), "judge": config.judge, "seed": config.seed,
                "temperature": config.temperature, "decoding": asdict(rows[0].decoding_a)}  # fmt: skip
-    if config.json:
-        shared.emit(result)
-    else:
-        show(result)
+    return result
 
 
 def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
 from dataclasses import dataclass
@@ -47,18 +46,13 @@ def main(config: Next) -> None:
 
 
 def distribution(loaded: shared.Loaded, text: str, top: int) -> dict[str, Any]:
-    """{model, text, tokens: [{id, text, probability, logprob}], rest}: `rest` is the probability of all others."""
+    """{model, text, tokens: [{id, text, probability, logprob}], rest, rest_tokens, entropy}, see `engine.tokens`."""
+    from firstwords.engine import tokens
+
     ids = shared.text_ids(loaded.tokenizer, text)
     shared.check_fits(ids, loaded.context)
-    logprobs_V = loaded.engine().next_logprobs(ids).double()
-    values, indices = logprobs_V.topk(min(top, len(logprobs_V)))
-    tokens = [
-        {"id": i, "text": _text(loaded.tokenizer, i), "probability": math.exp(v), "logprob": v}
-        for i, v in zip(indices.tolist(), values.tolist())
-    ]
-    rest = max(0.0, 1.0 - sum(t["probability"] for t in tokens)) if len(tokens) < len(logprobs_V) else 0.0
-    others = len(logprobs_V) - len(tokens)
-    return {"model": loaded.label, "text": text, "tokens": tokens, "rest": rest, "rest_tokens": others}
+    found = tokens.distribution(loaded.engine().next_logprobs(ids), loaded.tokenizer, top)
+    return {"model": loaded.label, "text": text} | found
 
 
 def bars(result: dict[str, Any], width: int, colour: bool) -> str:
@@ -79,10 +73,3 @@ def bar(share: float, room: int) -> str:
     """A bar of `share` (0..1) of `room` characters, to an eighth of a character."""
     eighths = round(share * room * 8)
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
-
-
-def _text(tokenizer: Any, token_id: int) -> str:
-    try:
-        return tokenizer.token_bytes(token_id).decode("utf-8", "replace")
-    except IndexError:  # some models have more rows than their tokenizer has ids
-        return f"<unused {token_id}>"

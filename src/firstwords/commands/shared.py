@@ -102,6 +102,13 @@ def chat_ids(tokenizer: Tokenizer, messages: list[Any]) -> list[int]:
     return render(messages, tokenizer, add_generation_prompt=True)[0]
 
 
+def opening(tokenizer: Tokenizer, is_base: bool, text: str) -> tuple[str, list[int]]:
+    """How a stage gets a prompt: ("text", ids to continue) for a base model, ("chat", ids to answer) for the others."""
+    if is_base:
+        return "text", text_ids(tokenizer, text)
+    return "chat", chat_ids(tokenizer, [{"role": "user", "content": text}])
+
+
 def check_fits(ids: list[int], context: int, what: str = "the text") -> None:
     """Raise UserError when a prompt leaves no room for an answer."""
     if len(ids) >= context:

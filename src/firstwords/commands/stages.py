@@ -57,11 +57,7 @@ def main(config: Stages) -> None:
 def answer(ref: str, text: str, params: Any) -> dict[str, Any]:
     """{stage, form, text, tokens, finish_reason} of one stage; form is "text" (continued) or "chat" (answered)."""
     loaded = shared.load(ref)
-    form = "text" if shared.is_base(loaded.directory) else "chat"
-    if form == "text":
-        ids = shared.text_ids(loaded.tokenizer, text)
-    else:
-        ids = shared.chat_ids(loaded.tokenizer, [{"role": "user", "content": text}])
+    form, ids = shared.opening(loaded.tokenizer, shared.is_base(loaded.directory), text)
     try:
         shared.check_fits(ids, loaded.context)
     except UserError as error:

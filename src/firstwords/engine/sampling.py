@@ -158,6 +158,15 @@ def filter_logits(logits_BV: Tensor, batch: BatchParams) -> Tensor:
     return scaled_BV.masked_fill(_weights(logits_BV, batch) < threshold_B1, -math.inf)
 
 
+def probabilities(logits_BV: Tensor, batch: BatchParams) -> Tensor:
+    """What `sample` draws from, (B, V): 0 for what the filters cut; all on the likeliest token of a greedy row."""
+    probabilities_BV = filter_logits(logits_BV, batch).softmax(-1)
+    if batch.any_greedy:
+        greedy_BV = torch.zeros_like(probabilities_BV).scatter_(1, argmax(logits_BV)[:, None], 1.0)
+        probabilities_BV = torch.where(batch.greedy_B[:, None], greedy_BV, probabilities_BV)
+    return probabilities_BV
+
+
 def _weights(logits_BV: Tensor, batch: BatchParams) -> Tensor:
     """Probabilities after temperature up to a factor: the likeliest token of each row has 1."""
     weights_BV = logits_BV - logits_BV.amax(-1, keepdim=True)

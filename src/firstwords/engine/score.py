@@ -5,6 +5,7 @@ Axes: B rows, T tokens of a row, D hidden, V vocabulary, A alternatives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,9 +81,35 @@ def _score_row(model: Transformer, hidden_TD: Tensor, targets_T: Tensor, top: in
     parts = []
     for start in range(0, len(targets_T), piece):
         logits_TV = model.logits(hidden_TD[None, start : start + piece])[0]
-        targets = targets_T[start : start + piece, None]
-        normaliser_T1 = logits_TV.logsumexp(-1, keepdim=True)
-        values, ids = torch.topk(logits_TV, min(top, logits_TV.shape[-1]), dim=-1)
-        parts.append(((logits_TV.gather(1, targets) - normaliser_T1)[:, 0], ids, values - normaliser_T1))
+        parts.append(_scores(logits_TV, targets_T[start : start + piece], top))
     logprobs_T, top_ids_TA, top_logprobs_TA = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
     return TokenScores(logprobs_T, top_ids_TA, top_logprobs_TA)
+
+
+def _scores(logits_TV: Tensor, targets_T: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(logprobs_T of the targets, top_ids_TA, top_logprobs_TA)."""
+    normaliser_T1 = logits_TV.logsumexp(-1, keepdim=True)
+    values, ids = torch.topk(logits_TV, min(top, logits_TV.shape[-1]), dim=-1)
+    return (logits_TV.gather(1, targets_T[:, None]) - normaliser_T1)[:, 0], ids, values - normaliser_T1
+
+
+@dataclass(frozen=True)
+class Surprise(TokenScores):
+    """ranks_T: 1 where no token was likelier; entropies_T: bits, of the whole distribution at that place."""
+
+    ranks_T: Tensor
+    entropies_T: Tensor
+
+
+@torch.inference_mode()
+def surprise(logits_TV: Tensor, targets_T: Tensor, top: int) -> Surprise:
+    """How likely, how high in the order and how open the choice of each token was, over the full vocabulary.
+
+    logits_TV are those that predict the targets. Results are on the CPU.
+    """
+    logprobs_T, top_ids_TA, top_logprobs_TA = _scores(logits_TV, targets_T, top)
+    ranks_T = 1 + (logits_TV > logits_TV.gather(1, targets_T[:, None])).sum(-1)
+    all_TV = torch.log_softmax(logits_TV, -1)
+    entropies_T = -(all_TV.exp() * all_TV).sum(-1) / math.log(2)
+    found = (logprobs_T, top_ids_TA, top_logprobs_TA, ranks_T, entropies_T)
+    return Surprise(*(column.cpu() for column in found))

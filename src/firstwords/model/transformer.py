@@ -81,6 +81,16 @@ class Attention(nn.Module):
         self, x_BTD: Tensor, gain: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int
     ) -> Tensor:
         B, T, _ = x_BTD.shape
+        q, k, v = self.project(x_BTD, gain, rope)
+        if cache is not None:
+            k, v = cache.update(layer, k, v)
+        is_grouped = self.num_heads != self.num_kv_heads
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped)
+        return fused_linear(out.transpose(1, 2).reshape(B, T, self.num_heads * self.head_dim), self.o_proj)
+
+    def project(self, x_BTD: Tensor, gain: Tensor, rope: Rope) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, H, T, N), keys and values (B, K, T, N) of normalised tokens; positions are rotated in."""
+        B, T, _ = x_BTD.shape
         H, K, N = self.num_heads, self.num_kv_heads, self.head_dim
         qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj, gain=gain).view(B, T, H + 2 * K, N)
         qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split is one copy, that of two slices five passes
@@ -88,11 +98,7 @@ class Attention(nn.Module):
             gains = torch.cat((self.q_norm.weight.expand(H, N), self.k_norm.weight.expand(K, N)))
             qk = rms_norm(qk, gains, self.q_norm.eps)
         q, k = rotate(qk, *rope).split((H, K), dim=2)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-        if cache is not None:
-            k, v = cache.update(layer, k, v)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=H != K)
-        return fused_linear(out.transpose(1, 2).reshape(B, T, H * N), self.o_proj)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
 
 class MLP(nn.Module):
@@ -179,7 +185,7 @@ class Transformer(nn.Module):
             mask = cache.mask(T)
         elif segments_BT is not None:
             mask = packed_mask(segments_BT)
-        rope = self._rope(T, positions_BT)
+        rope = self.rope(T, positions_BT)
         x_BTD = F.embedding(ids_BT, self.model.embed_tokens.weight).to(self.compute_dtype)
         for layer, block in enumerate(self.model.layers):
             x_BTD = block(x_BTD, rope, mask, cache, layer)
@@ -198,7 +204,7 @@ class Transformer(nn.Module):
     ) -> Tensor:
         return self.logits(self.hidden(ids_BT, positions_BT, segments_BT, cache))
 
-    def _rope(self, T: int, positions_BT: Tensor | None) -> Rope:
+    def rope(self, T: int, positions_BT: Tensor | None = None) -> Rope:
         """cos and sin of each token's angle, shaped to broadcast over heads: (B or 1, T, 1, N/2)."""
         if positions_BT is None:
             cos, sin = self.rope_cos[None, :T, None], self.rope_sin[None, :T, None]

@@ -13,10 +13,11 @@ from fastapi import FastAPI, Response
 from firstwords import __version__
 from firstwords.serve import errors
 from firstwords.serve.answers import Answers
+from firstwords.serve.jobs import Jobs
 from firstwords.serve.lessons import Lessons
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.openai import routes as openai_routes
-from firstwords.serve.page import chats, messages, models, session, teach
+from firstwords.serve.page import chats, inside, messages, models, runs, session, teach
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics(app.state.worker)
     app.state.answers = Answers(app.state.worker, settings.max_seconds)
     app.state.lessons = Lessons(app.state.worker)
+    app.state.jobs = Jobs()
     errors.install(app)
 
     @app.get("/health")
@@ -60,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    for routes in (session, models, chats, messages, teach):
+    for routes in (session, models, chats, messages, inside, teach, runs):
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

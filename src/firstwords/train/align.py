@@ -22,6 +22,7 @@ import tyro
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.eval.winrate import win_rate
+from firstwords.process import records
 from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
@@ -68,26 +69,31 @@ class Align:
             raise UserError(f"--method is {self.method}, but it must be one of {', '.join(METHODS)}")
 
 
+@records("align")
 def main(config: Align) -> None:
     """Make the next version, compare it with the one before, and promote it if it is better."""
     started = time.perf_counter()
-    before = home.resolve(config.name)
     directory = home.run_dir(config.name, "align")
-    state = {"method": config.method, "preferences": config.preferences, "reward": False}
-    if config.resume:
-        saved = read_json(directory / "align.json")
-        if saved is None:
-            raise UserError(f"there is no run of {config.name} to resume: start without --resume")
-        state = saved
-    else:
+    state = _open(config, directory)
+    before = home.stage_dir(config.name, state["before"])
+    if not state["made"]:
+        new = _by_dpo(config, state) if state["method"] == "dpo" else _by_reward(config, state, directory, started)
+        state["made"] = new.name
         write_json(directory / "align.json", state)
-    new = _by_dpo(config, state) if state["method"] == "dpo" else _by_reward(config, state, directory, started)
-    if "world" not in state["preferences"]:
-        say(
-            f"not promoted: the reward model cannot judge what it has taught. Compare them yourself: "
+    new = home.stage_dir(config.name, state["made"])
+    if "world" in state["preferences"]:
+        is_promoted, reason = judge(config, new, before)
+    else:
+        is_promoted, reason = False, (
+            "the reward model cannot judge what it has taught. Compare them yourself: "
             f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
         )
-        return
+    say(f"promoted: {config.name} now means {config.name}/{new.name}" if is_promoted else f"not promoted: {reason}")
+    write_json(directory / "align.json", state | {"done": True, "promoted": is_promoted, "reason": reason})
+
+
+def judge(config: Align, new: Path, before: Path) -> tuple[bool, str]:
+    """Compare two versions by the known truth and promote the new one if it is better; (whether it was, why not)."""
     rows, (now, then) = compare_on_world(new, before, config.seed, usable_device(config.device))
     result = win_rate(rows)
     found = {"before": before.name, "honesty": now, "honesty_before": then} | vars(result)
@@ -100,11 +106,25 @@ def main(config: Align) -> None:
         f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
         f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
     )
-    if result.verdict == "better" and wins_by_refusing(now, then):
-        say(f"not promoted: it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known")
-    elif result.verdict == "better":
-        home.set_promoted(config.name, new.name)
-        say(f"promoted: {config.name} now means {config.name}/{new.name}")
+    if result.verdict != "better":
+        return False, f"it is not shown to be better than {before.name}"
+    if wins_by_refusing(now, then):
+        return False, f"it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known"
+    home.set_promoted(config.name, new.name)
+    return True, ""
+
+
+def _open(config: Align, directory: Path) -> dict[str, Any]:
+    """What `align.json` remembers: a fresh state, or that of the run that was interrupted."""
+    if not config.resume:
+        state = {"method": config.method, "preferences": config.preferences, "reward": False, "made": "",
+                 "before": home.resolve(config.name).name}  # fmt: skip
+        write_json(directory / "align.json", state)
+        return state
+    saved = read_json(directory / "align.json")
+    if saved is None or "before" not in saved or saved.get("done"):
+        raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+    return saved
 
 
 def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:
@@ -113,30 +133,32 @@ def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:
 
 
 def _shared(config: Align) -> dict[str, Any]:
-    return {
-        "name": config.name, "seed": config.seed, "device": config.device, "threads": config.threads,
-        "resume": config.resume,
-    }  # fmt: skip
+    return {"name": config.name, "seed": config.seed, "device": config.device, "threads": config.threads}
+
+
+def _has_begun(config: Align, stage: str) -> bool:
+    """Whether a run that resumes had come to this stage."""
+    return config.resume and (home.run_dir(config.name, stage) / "config.json").exists()
 
 
 def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
+    shared = _shared(config) | {"resume": _has_begun(config, next_stage(config.name))}
     return dpo.main(
         dpo.Dpo(
             preferences=state["preferences"], pairs=config.pairs, steps=config.steps,
-            learning_rate=config.learning_rate, **_shared(config),
+            learning_rate=config.learning_rate, **shared,
         )
     )  # fmt: skip
 
 
 def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
     if not state["reward"]:
-        again = config.resume and (home.run_dir(config.name, "reward") / "config.json").exists()
-        shared = _shared(config) | {"resume": again}
+        shared = _shared(config) | {"resume": _has_begun(config, "reward")}
         reward.main(reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared))
         state["reward"] = True
         write_json(directory / "align.json", state)
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
-    again = config.resume and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists()
+    again = _has_begun(config, next_stage(config.name))
     shared = _shared(config) | {"resume": again, "minutes": max(left, 5.0) / 60}
     stage, flags = BY_REWARD[state["method"]]
     return stage(flags(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared))

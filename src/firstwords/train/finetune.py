@@ -24,6 +24,7 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.process import records
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
@@ -86,6 +87,7 @@ class Lessons:
     num_chats: int
 
 
+@records("finetune")
 def main(config: Finetune) -> Path:
     """Run the stage and return the directory of the fine-tuned model."""
     started = time.perf_counter()

@@ -24,6 +24,7 @@ from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.exam import run_exam
 from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
+from firstwords.process import recorded
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import align, finetune, pretrain
@@ -91,6 +92,12 @@ def main(config: Learn) -> None:
             say(f"{config.name} is trained already; without --reuse it would be trained anew")
             return
         config = replace(config, resume=not earlier["done"], reuse=False)
+    with recorded(directory, "learn", asdict(config)):
+        run_stages(config, directory, started)
+
+
+def run_stages(config: Learn, directory: Path, started: float) -> None:
+    """The stages one after the other; `learn.json` remembers which are done."""
     config, state = _open(config, directory)
     resumed = state["resuming"]
     everything = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
@@ -107,7 +114,13 @@ def main(config: Learn) -> None:
 
     # stage one
     if "base" not in state["stages"]:
-        minutes = (seconds - chat_seconds(config, seconds)) / 60
+        later = chat_seconds(config, seconds)
+        minutes = (seconds - later) / 60
+        state["seconds"] = {
+            "base": seconds - later, "sft": later, "rlhf": everything - seconds,
+            "report": config.minutes * 60 - everything,
+        }  # fmt: skip
+        write_json(directory / "learn.json", state)
         resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
         pretrain.main(
             Pretrain(
@@ -129,10 +142,11 @@ def main(config: Learn) -> None:
     # stage three, a version that is promoted only if it is shown to be better
     if judged and "rlhf" not in state["stages"]:
         left = align_seconds if resumed else everything - (time.perf_counter() - started)
-        resume = state["resuming"] and (home.run_dir(config.name, "align") / "align.json").exists()
+        begun = read_json(home.run_dir(config.name, "align") / "align.json") if state["resuming"] else None
         minutes = max(min(left, align_seconds), 5.0) / 60
         flags = {key: value for key, value in shared.items() if key != "precision"}
-        align.main(align.Align(preferences=judged, minutes=minutes, resume=resume, **flags))
+        if begun is None or not begun.get("done"):
+            align.main(align.Align(preferences=judged, minutes=minutes, resume=begun is not None, **flags))
         _done(directory, state, "rlhf")
 
     # what came out

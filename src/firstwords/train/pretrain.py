@@ -24,6 +24,7 @@ from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
 from firstwords.model.hub import save_model, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.process import records
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
@@ -91,6 +92,7 @@ class Pretrain:
             )
 
 
+@records("pretrain")
 def main(config: Pretrain) -> Path:
     """Run the stage and return the directory of the base model."""
     started = time.perf_counter()

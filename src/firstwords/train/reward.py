@@ -29,6 +29,7 @@ from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
+from firstwords.process import records
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import Judged, gather, sft_samples
 from firstwords.train.learner import Learner, adamw_config, prepare_process
@@ -70,6 +71,7 @@ class Reward(StageFlags):
             raise UserError(f"--members is {self.members}, but it must be between 1 and {MAX_MEMBERS}")
 
 
+@records("reward")
 def main(config: Reward) -> Path:
     """Run the stage and return the directory of the reward model."""
     started = time.perf_counter()

@@ -11,7 +11,6 @@ The loop itself belongs to the stage file.
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import signal
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
-from firstwords.runlog import Progress, RunLog
+from firstwords.runlog import Progress, RunLog, read_json, write_json
 from firstwords.train import checkpoint
 from firstwords.train.budget import Plan, Shape
 from firstwords.train.learner import Learner
@@ -132,12 +131,12 @@ class Run:
     def __enter__(self) -> Run:
         self.log = RunLog(self.directory)
         restored = checkpoint.load_latest(self.checkpoints, self.learner)
+        self.log.rewind(restored["step"] if restored else 0)  # steps after the checkpoint are done again
         if restored is not None:
             self.step, self.tokens = restored["step"], restored["tokens"]
             self.elapsed_before = restored["elapsed"]
             self.state = restored.get("state", {})
             self.pace.decisions = [Decision(**decision) for decision in restored["decisions"]]
-            self.log.rewind(self.step)  # lines of steps after the checkpoint, which are done again
             self.log.log("note", self.step, text=f"resumed at step {self.step}")
         self.started = self._step_began = self._saved_at = self._logged_at = time.perf_counter()
         self._old_handlers = {}
@@ -236,6 +235,8 @@ class Run:
             "grad_norm": metrics.get("grad_norm", 0.0),
             "skipped": metrics.get("skipped", 0),
             "seconds": self.elapsed,
+            "fraction": self.share_done,
+            "seconds_left": self._seconds_left(self.seconds_per_step or took),
         }
         self.log.log("train", self.step, **(metrics | record))
         now = time.perf_counter()
@@ -273,21 +274,6 @@ class Run:
         }
         checkpoint.save(self.checkpoints, self.step, self.learner, progress)
         self._saved_at = self._step_began = time.perf_counter()
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write a JSON file aside and rename it."""
-    aside = path.with_name(f".{path.name}.writing")
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    aside.write_text(json.dumps(data, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
-    aside.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
 
 
 def read_plan(directory: Path, name: str) -> Plan:

@@ -1,0 +1,67 @@
+"""Inside the model, one layer at a time: what each layer reads, where each head looks, what it would guess so far.
+
+    state_TD = embed(model, ids)
+    for layer in range(model.config.num_hidden_layers):
+        weights_HTT = attention_weights(model, layer, state_TD)
+        state_TD = advance(model, layer, state_TD)
+    logits_TV = guess(model, state_TD)        # after the last layer: the model's own output
+
+A state is what flows between the layers (the residual stream). The model computes attention in one fused operation,
+which keeps no weights; here they are computed from the same queries and keys.
+
+Axes: T tokens, D hidden, H query heads, N head size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from firstwords.model.functional import normalise
+from firstwords.model.transformer import Transformer
+
+
+@torch.inference_mode()
+def embed(model: Transformer, ids: Sequence[int]) -> Tensor:
+    """The state before the first layer, (T, D). Raises ValueError for more ids than the model's context holds."""
+    limit = model.config.max_position_embeddings
+    if not 0 < len(ids) <= limit:
+        raise ValueError(f"there are {len(ids)} tokens, but this model reads 1 to {limit}")
+    ids_T = torch.as_tensor(list(ids), device=model.head_weight.device)
+    return F.embedding(ids_T, model.model.embed_tokens.weight).to(model.compute_dtype)
+
+
+@torch.inference_mode()
+def advance(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
+    """The state after a layer (0 is the first), given the one before it."""
+    rope = model.rope(len(state_TD))
+    return model.model.layers[layer](state_TD[None], rope, None, None, layer)[0]
+
+
+@torch.inference_mode()
+def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
+    """How much each token of a layer takes from each token up to itself, by head: (H, T, T), fp32, rows sum to 1.
+
+    state_TD is the state before that layer. softmax(q k^T / sqrt(N)) (Vaswani et al. 2017, equation 1).
+    """
+    block = model.model.layers[layer]
+    norm = block.input_layernorm
+    T = len(state_TD)
+    q, k, _ = block.self_attn.project(normalise(state_TD[None], norm.eps), norm.weight, model.rope(T))
+    k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # neighbouring query heads share keys
+    scores_HTT = (q @ k.transpose(2, 3))[0].float() / math.sqrt(q.shape[-1])
+    causal_TT = torch.ones(T, T, dtype=torch.bool, device=scores_HTT.device).tril()
+    return scores_HTT.masked_fill(~causal_TT, -math.inf).softmax(-1)
+
+
+@torch.inference_mode()
+def guess(model: Transformer, state_TD: Tensor) -> Tensor:
+    """Logits of the next token, fp32, (T, V), if this state were the last: through the model's final norm and head.
+
+    The "logit lens" (nostalgebraist 2020). Only after the last layer is it what the model says; before, an early guess.
+    """
+    return model.logits(model.model.norm(state_TD))

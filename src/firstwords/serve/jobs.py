@@ -1,0 +1,264 @@
+"""Training from the page: `learn`, `align` and `compare` as processes of their own.
+
+A process and the server share nothing but the run's folder: the process writes there what it does (`process.py`,
+`runlog.py`), and the server reads it. So each goes on when the other dies, a server that comes back finds what still
+runs, and what somebody started in a terminal can be watched and stopped too. Runs, like models, are common to all users
+of a server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from firstwords import home, process
+from firstwords.config import UserError
+from firstwords.process import ERRORS, OUTPUT, Job
+from firstwords.runlog import read_json
+from firstwords.serve import tail
+from firstwords.serve.errors import ApiError
+
+STOPPED = (130, -signal.SIGINT, 143, -signal.SIGTERM)  # exit codes of a process that was asked to end
+BEGUN = {  # what a command leaves in the run's folder that it can go on from
+    "pretrain": "base/plan.json", "finetune": "sft/plan.json", "reward": "reward/config.json",
+    "align": "align/align.json",
+}  # fmt: skip
+
+
+@dataclass
+class Child:
+    """A process that this server has started."""
+
+    process: subprocess.Popen[bytes]
+    job: Job  # stands in for the record until the process has written its own
+
+
+@dataclass
+class Jobs:
+    """Starts, stops and describes runs. Its methods wait for the disk: call them beside the event loop."""
+
+    _children: dict[str, Child] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    num_watchers: int = 0
+
+    # -- what there is -------------------------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """Names of all runs, the one that did something last at first."""
+        folder = home.home() / "runs"
+        found = []
+        for path in folder.iterdir() if folder.is_dir() else ():
+            with suppress(UserError, OSError):  # another name, or removed in the meantime
+                if path.is_dir() and home.run_dir(path.name) == path:
+                    marks = [path / process.FILE, path / ERRORS, path / "learn.json", *path.glob(f"*/{tail.LOG}")]
+                    times = [mark.stat().st_mtime for mark in marks if mark.is_file()]
+                    found += [(-max(times), path.name)] if times else []
+        return [name for _, name in sorted(found)]
+
+    def job(self, name: str) -> Job | None:
+        """The process that works on a run, or the last one that did."""
+        recorded, child = process.read(home.run_dir(name)), self._children.get(name)
+        if child is not None and child.process.poll() is None and (recorded is None or recorded.pid != child.job.pid):
+            return child.job  # it has not come so far as to write its record
+        return recorded
+
+    def busy(self) -> str | None:
+        """The name of a run that somebody's process works on right now."""
+        return next((name for name in self.names() if (job := self.job(name)) and job.is_alive), None)
+
+    def run(self, name: str) -> dict[str, Any]:
+        """What is known of a run. Raises ApiError 404."""
+        if name not in self.names():
+            raise ApiError(404, f"there is no run of {name}", "name", "run_not_found")
+        return describe(name, self.job(name))
+
+    # -- what one can do -----------------------------------------------------------------------------------------------
+
+    def start(self, name: str, words: list[str], folder: str = "") -> None:
+        """Run `firstwords WORDS`. Raises ApiError 409 while another process trains: both would miss their plans."""
+        with self._lock:
+            if (other := self.busy()) is not None:
+                raise ApiError(409, f"{other} is being trained: wait for its end, or stop it", code="busy")
+            run_dir = home.run_dir(name)
+            run_dir.mkdir(parents=True, exist_ok=True)
+            with open(run_dir / OUTPUT, "wb") as output, open(run_dir / ERRORS, "wb") as errors:
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "firstwords", *words], stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=errors, start_new_session=True, cwd=folder or None,
+                )  # fmt: skip
+            identity = process.identity(child.pid)
+            job = Job(words[0], {}, child.pid, identity, round(time.time(), 3), folder or os.getcwd())
+            self._children[name] = Child(child, job)
+        threading.Thread(target=self._wait, args=(name, self._children[name]), daemon=True).start()
+
+    def stop(self, name: str) -> None:
+        """Ask the process to save and end. Raises ApiError 409 when none is at work."""
+        job = self.job(name)
+        if job is None or not job.is_alive:
+            raise ApiError(409, f"nothing is at work on {name}", code="not_running")
+        with suppress(ProcessLookupError):  # it ended in the meantime
+            os.kill(job.pid, signal.SIGINT)
+
+    def resume(self, name: str) -> None:
+        """Let an interrupted run go on. Raises ApiError 409 for one that cannot."""
+        job = self.job(name)
+        words = resume_words(name, job)
+        if words is None:
+            raise ApiError(409, f"there is nothing to resume of {name}", code="not_resumable")
+        folder = job.folder if job is not None and Path(job.folder).is_dir() else ""
+        self.start(name, words, folder)
+
+    def _wait(self, name: str, child: Child) -> None:
+        """Collect the exit code, and write the record of a process that did not come so far."""
+        code = child.process.wait()
+        run_dir = home.run_dir(name)
+        recorded = process.read(run_dir)
+        if code != 0 and (recorded is None or recorded.pid != child.job.pid) and run_dir.is_dir():
+            if code in STOPPED:
+                child.job.close(run_dir, "stopped")
+            elif code > 0:
+                child.job.close(run_dir, "failed", said(run_dir) or f"it ended with the exit code {code}")
+            else:
+                child.job.write(run_dir)  # killed: a record without an end says so
+
+
+# ---- command lines ---------------------------------------------------------------------------------------------------
+
+
+def flags(values: dict[str, Any]) -> list[str]:
+    """{"minutes": 2, "text": ["world"]} as words of a command line; what is None, empty or False is left out."""
+    words: list[str] = []
+    for name, value in values.items():
+        flag = "--" + name.replace("_", "-")
+        if value is None or value is False or value == "":
+            continue
+        if isinstance(value, list):
+            words += [flag, *map(str, value)]
+        else:
+            words.append(flag if value is True else f"{flag}={value}")
+    return words
+
+
+def resume_words(name: str, job: Job | None) -> list[str] | None:
+    """The command line with which a run goes on; None where there is nothing to go on from, or somebody works on it."""
+    if job is not None and job.is_alive:
+        return None
+    run_dir = home.run_dir(name)
+    begun = BEGUN.get(job.command) if job is not None and job.state != "done" else None
+    saved = read_json(run_dir / begun) if begun is not None else None
+    if job is not None and saved is not None and not saved.get("done"):
+        named = ["--name", name] if job.command == "pretrain" else [name]
+        kept = job.options if job.command == "align" else {}  # the others remember their flags themselves
+        return [job.command, *named, "--resume", *flags({k: v for k, v in kept.items() if k not in ("name", "resume")})]
+    learned = read_json(run_dir / "learn.json")
+    if learned is not None and not learned.get("done"):
+        return ["learn", "--name", name, "--resume"]
+    return None
+
+
+# ---- what is known of a run ------------------------------------------------------------------------------------------
+
+
+def describe(name: str, job: Job | None) -> dict[str, Any]:
+    """Everything about a run but its rows, read from its folder."""
+    run_dir = home.run_dir(name)
+    learned = read_json(run_dir / "learn.json")
+    is_running = job is not None and job.is_alive
+    state = "running" if is_running else _state(name, job, learned)
+    written = tail.stages(run_dir)
+    stage = written[-1] if written else ""
+    last = tail.last_row(run_dir, stage) if stage else None
+    if is_running and last is not None and last["time"] < job.started:  # of an earlier process
+        stage, last = "", None
+    command = job.command if job is not None else "learn"
+    started = job.started if job is not None else None
+    found = {
+        "name": name, "stage": stage, "command": command, "state": state, "options": job.options if job else {},
+        "started": None if started is None else iso(started), "seconds": _seconds(job, last, is_running),
+        "last": last, "error": _error(run_dir, job, state),
+        "resumable": not is_running and resume_words(name, job) is not None,
+        "result": None if is_running else result(run_dir, command),
+    }  # fmt: skip
+    return found | progress(state, job, learned, stage, last)
+
+
+def _state(name: str, job: Job | None, learned: dict[str, Any] | None) -> str:
+    """done, stopped, failed or interrupted, of a run that nobody works on."""
+    if job is not None:
+        return job.state or "interrupted"
+    is_done = bool(learned["done"]) if learned else bool(home.stages(name))
+    return "done" if is_done else "interrupted"
+
+
+def _seconds(job: Job | None, last: dict[str, Any] | None, is_running: bool) -> float | None:
+    if job is None:
+        return None
+    end = time.time() if is_running else job.ended or (last or {}).get("time") or job.started
+    return round(max(0.0, end - job.started), 1)
+
+
+def _error(run_dir: Path, job: Job | None, state: str) -> str | None:
+    if state == "failed" and job is not None:
+        return job.error or said(run_dir) or None
+    return None
+
+
+def said(run_dir: Path) -> str:
+    """The last line that a process said, without the program's name."""
+    lines = tail.last_lines(run_dir / ERRORS).splitlines()
+    return lines[-1].removeprefix("firstwords: ") if lines else ""
+
+
+def progress(
+    state: str, job: Job | None, learned: dict[str, Any] | None, stage: str, last: dict[str, Any] | None
+) -> dict[str, float | None]:
+    """{fraction, seconds_left} of the whole command, and stage_fraction, stage_seconds_left; None where unknown."""
+    done, left = (last or {}).get("fraction"), (last or {}).get("seconds_left")
+    found = {"fraction": done, "seconds_left": left, "stage_fraction": done, "stage_seconds_left": left}
+    options = job.options if job is not None else {}
+    if state == "done":
+        found |= {"fraction": 1.0, "seconds_left": 0.0}
+    elif job is not None and job.command == "learn" and learned is not None and "seconds" in learned:
+        planned = learned["seconds"]
+        part = {"base": "base", "sft": "sft"}.get(stage, "rlhf")
+        passed = sum(planned[name] for name in learned["stages"])
+        if part not in learned["stages"] and stage != "reward":
+            passed += planned[part] * (done or 0.0)
+        total = sum(planned.values())
+        found |= {"fraction": min(1.0, passed / total), "seconds_left": max(0.0, total - passed)}
+    elif job is not None and job.command == "align" and not options.get("resume") and options.get("method") != "dpo":
+        total = float(options.get("minutes") or 0) * 60
+        if state == "running" and total:
+            passed = time.time() - job.started
+            found |= {"fraction": min(1.0, passed / total), "seconds_left": max(0.0, total - passed)}
+    return {name: None if value is None else round(value, 4) for name, value in found.items()}
+
+
+def result(run_dir: Path, command: str) -> dict[str, Any] | None:
+    """What a comparison of two versions came to: that of `compare`, or the one at the end of `align`.
+
+    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; of align also stage, before, promoted, reason, and in
+    honesty and honesty_before the shares invented and refused.
+    """
+    if command == "compare":
+        return read_json(run_dir / "compare.json")
+    aligned = read_json(run_dir / "align" / "align.json") or {}
+    if not aligned.get("made"):
+        return None
+    told = {"stage": aligned["made"], "before": aligned["before"], "promoted": aligned.get("promoted", False)}
+    compared = read_json(run_dir / aligned["made"] / "compare.json") or {}
+    return {"command": "align", "reason": aligned.get("reason", "")} | compared | told
+
+
+def iso(seconds: float) -> str:
+    """A time as the page reads it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
