@@ -12,7 +12,7 @@ export interface View {
 export const VIEWS: View[] = [
   { path: "chat", title: "Chat", icon: "chat", says: "Talk with it", load: () => import("./views/chat/Chat.svelte") },
   { path: "inside", title: "Inside", icon: "inside", says: "Why this word?", load: () => import("./views/inside/Inside.svelte") },
-  { path: "stages", title: "Stages", icon: "stages", says: "What each one changed", load: () => import("./views/stages/Stages.svelte") },
+  { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
   { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },
   { path: "teach", title: "Teach", icon: "teach", says: "Choose, it learns", load: () => import("./views/teach/Teach.svelte") },
   { path: "models", title: "Models", icon: "models", says: "All you have", load: () => import("./views/models/Models.svelte") },
