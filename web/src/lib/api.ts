@@ -1,0 +1,101 @@
+/** The server's routes, one function each. */
+import type * as T from "./types";
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly param: string | null = null,
+    readonly code: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const NO_ANSWER = "The server does not answer. Is `firstwords serve` still running?";
+
+async function call<R>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<R> {
+  const init: RequestInit = { method };
+  if (signal) init.signal = signal;
+  if (body !== undefined) {
+    init.headers = { "Content-Type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, NO_ANSWER);
+  }
+  const said = await response.json().catch(() => null);
+  if (response.ok) return said as R;
+  const error = said?.error;
+  if (response.status === 401) dispatchEvent(new Event("firstwords:key-needed"));
+  throw new ApiError(response.status, error?.message ?? `${response.status} ${response.statusText}`, error?.param, error?.code);
+}
+
+const get = <R>(path: string, signal?: AbortSignal) => call<R>("GET", path, undefined, signal);
+const post = <R>(path: string, body: unknown = {}, signal?: AbortSignal) => call<R>("POST", path, body, signal);
+const at = encodeURIComponent;
+
+/** One text or a conversation, as the routes of the glass box take it. */
+export type Prompt = { text: string } | { messages: T.PromptMessage[] } | { ids: number[] };
+
+export const api = {
+  state: () => get<T.State>("/api/state"),
+  enter: (key: string) => post<unknown>("/api/session", { key }),
+  leave: () => call<unknown>("DELETE", "/api/session"),
+
+  models: () => get<{ models: T.Model[]; runs_home?: string }>("/api/models"),
+  promote: (name: string, stage: string) => post<unknown>(`/api/models/${at(name)}/promote`, { stage }),
+  rollback: (name: string) => post<unknown>(`/api/models/${at(name)}/rollback`),
+
+  chats: (q = "", offset = 0, limit = 50) =>
+    get<{ chats: T.ChatHead[]; total: number }>(`/api/chats?q=${at(q)}&limit=${limit}&offset=${offset}`),
+  newChat: (chat: { title?: string; model?: string; system?: string } = {}) => post<T.Chat>("/api/chats", chat),
+  chat: (id: string) => get<{ chat: T.Chat; messages: T.Message[] }>(`/api/chats/${at(id)}`),
+  changeChat: (id: string, change: { title?: string; active?: string }) =>
+    call<T.Chat>("PATCH", `/api/chats/${at(id)}`, change),
+  deleteChat: (id: string) => call<unknown>("DELETE", `/api/chats/${at(id)}`),
+  send: (chat: string, said: { parent_id: string | null; content: string; model?: string; params: T.Params }) =>
+    post<{ user: T.Message; assistant: T.Message }>(`/api/chats/${at(chat)}/messages`, said),
+  regenerate: (id: string, how: { model?: string; params?: T.Params }) =>
+    post<{ assistant: T.Message }>(`/api/messages/${at(id)}/regenerate`, how),
+  branch: (id: string, how: { index: number; token_id: number; params?: T.Params }) =>
+    post<{ assistant: T.Message }>(`/api/messages/${at(id)}/branch`, how),
+  stop: (id: string) => post<{ message: T.Message }>(`/api/messages/${at(id)}/stop`),
+  rate: (id: string, verdict: T.Verdict | null, reasons: string[]) =>
+    post<unknown>(`/api/messages/${at(id)}/rating`, { verdict, reasons }),
+  deleteMessage: (id: string) => call<{ deleted: number; active: string | null }>("DELETE", `/api/messages/${at(id)}`),
+  fork: (id: string) => post<T.Chat>(`/api/messages/${at(id)}/fork`),
+  messageStream: (id: string, from: number) => `/api/messages/${at(id)}/stream?from=${from}`,
+  importAll: (everything: unknown) =>
+    post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", everything),
+
+  next: (model: string, prompt: Prompt, how: { top: number; temperature: number; top_p: number; top_k: number }, signal?: AbortSignal) =>
+    post<T.Next>("/api/next", { model, ...prompt, ...how }, signal),
+  inside: (model: string, prompt: Prompt, answer?: string, signal?: AbortSignal) =>
+    post<T.Inside>("/api/inside", { model, ...prompt, ...(answer === undefined ? {} : { answer }) }, signal),
+  attention: (model: string, ids: number[], layer: number, signal?: AbortSignal) =>
+    post<T.Attention>("/api/inside/attention", { model, ids, layer }, signal),
+  lens: (model: string, ids: number[], top = 3, signal?: AbortSignal) =>
+    post<T.Lens>("/api/inside/lens", { model, ids, top }, signal),
+  stages: (name: string, text: string, params: T.Params, signal?: AbortSignal) =>
+    post<T.Stages>("/api/stages", { name, text, params }, signal),
+  stagePairs: (name: string, limit = 20) => post<{ pairs: T.StagePair[] }>("/api/stages/pairs", { name, limit }),
+
+  runs: () => get<{ runs: T.Run[] }>("/api/runs"),
+  run: (name: string) => get<T.RunDetail>(`/api/runs/${at(name)}`),
+  startRun: (command: "learn" | "align" | "compare", name: string, options: T.RunOptions) =>
+    post<T.Run>("/api/runs", { command, name, options }),
+  stopRun: (name: string) => post<T.Run>(`/api/runs/${at(name)}/stop`),
+  resumeRun: (name: string) => post<T.Run>(`/api/runs/${at(name)}/resume`),
+  runStream: (name: string) => `/api/runs/${at(name)}/stream`,
+
+  teach: (name: string) => get<T.Teach>(`/api/teach/${at(name)}`),
+  nextPair: (name: string, how: { against?: string; prompt?: string } = {}) =>
+    post<T.Pair>(`/api/teach/${at(name)}/next`, how),
+  judge: (pair: string, verdict: T.PairVerdict, reasons: string[]) =>
+    post<T.Judged>(`/api/teach/pairs/${at(pair)}`, { verdict, reasons }),
+};

@@ -1,0 +1,265 @@
+/** What the server says and is told, as its /api routes name it. */
+
+export interface State {
+  version: string;
+  user: string;
+  needs_key: boolean;
+  keyed_in: boolean;
+  has_models: boolean;
+  default_model: string | null;
+  cores: number;
+  public: boolean;
+}
+
+/** A likely token: its id, its text, its log-probability (natural). */
+export type Top = [id: number, text: string, logprob: number];
+
+export interface Token {
+  id: number;
+  text: string;
+  logprob: number;
+  /** 1 is the likeliest. */
+  rank: number;
+  /** In bits. */
+  entropy: number;
+  top: Top[];
+}
+
+export interface Params {
+  temperature: number;
+  top_p: number;
+  max_tokens: number;
+  seed?: number | null;
+}
+
+export type Verdict = "up" | "down";
+
+export interface Rating {
+  verdict: Verdict;
+  reasons: string[];
+}
+
+export interface Message {
+  id: string;
+  parent_id: string | null;
+  role: "system" | "user" | "assistant";
+  content: string;
+  status: "done" | "streaming" | "stopped" | "interrupted" | "error";
+  error?: string | { message: string } | null;
+  model: string | null;
+  stage_hash: string | null;
+  params: Partial<Params> | null;
+  finish_reason: string | null;
+  tokens: Token[] | null;
+  rating: Rating | null;
+  created: string;
+}
+
+export interface ChatHead {
+  id: string;
+  title: string;
+  model: string | null;
+  created: string;
+  updated: string;
+  snippet?: string;
+}
+
+export interface Chat extends ChatHead {
+  active: string | null;
+  system?: string | null;
+}
+
+export interface Stage {
+  ref: string;
+  stage: string;
+  form: "text" | "chat";
+  hash: string;
+  params: number;
+  layers: number;
+  hidden: number;
+  vocab: number;
+  context: number;
+  bytes: number;
+  created: string;
+  metrics: Record<string, unknown>;
+  parent: string | null;
+}
+
+export interface Model {
+  name: string;
+  promoted: string;
+  trained_at: string;
+  stages: Stage[];
+}
+
+export interface NextToken {
+  id: number;
+  text: string;
+  probability: number;
+  logprob: number;
+  /** Probability after the sampler's stages; 0 where it was cut. */
+  after: number;
+}
+
+export interface Next {
+  model: string;
+  ids: number[];
+  tokens: NextToken[];
+  rest: number;
+  rest_tokens: number;
+  entropy: number;
+}
+
+export interface InsideToken {
+  id: number;
+  text: string;
+  is_special: boolean;
+  is_prompt: boolean;
+  logprob: number | null;
+  rank: number | null;
+  entropy: number | null;
+  top: Top[];
+  rest: number | null;
+}
+
+export interface Inside {
+  model: string;
+  form: "text" | "chat";
+  tokens: InsideToken[];
+  layers: number;
+  heads: number;
+  truncated: boolean;
+}
+
+/** heads[h][t] is the row of head h at place t: how much it looks at each place before; sums to 1. */
+export interface Attention {
+  layer: number;
+  heads: number[][][];
+  ids: number[];
+}
+
+export interface LensPlace {
+  top: [id: number, text: string, probability: number][];
+  rank_of_next: number | null;
+  probability_of_next: number | null;
+}
+
+export interface Lens {
+  layers: { layer: number; places: LensPlace[] }[];
+}
+
+export type ShiftKind = "same" | "near" | "shifted";
+
+export interface StageAnswer {
+  ref: string;
+  form: "text" | "chat";
+  text: string;
+  ids: number[];
+  tokens: Token[];
+  finish_reason: string | null;
+}
+
+export interface ShiftToken {
+  id: number;
+  text: string;
+  stages: Record<string, { probability: number; rank: number; kind: ShiftKind }>;
+}
+
+export interface Stages {
+  stages: StageAnswer[];
+  shift: { of: string; tokens: ShiftToken[] } | null;
+}
+
+export interface StagePair {
+  prompt: PromptMessage[] | string;
+  chosen: string;
+  rejected: string;
+  stages: Record<string, { chosen: number; rejected: number }>;
+}
+
+export interface PromptMessage {
+  role: string;
+  content: string;
+}
+
+export type RunState = "running" | "done" | "stopped" | "failed" | "interrupted";
+
+export type Row = Record<string, number | string | boolean | null>;
+
+export interface Run {
+  name: string;
+  stage: string;
+  command: string;
+  state: RunState;
+  started: string | null;
+  seconds: number | null;
+  fraction: number | null;
+  seconds_left: number | null;
+  last: Row | null;
+  error: string | null;
+  resumable: boolean;
+}
+
+export interface Sample {
+  stage: string;
+  step: number;
+  prompt: string;
+  text: string;
+}
+
+export interface RunResult {
+  wins: number;
+  ties: number;
+  losses: number;
+  n: number;
+  win_rate: number;
+  low: number;
+  high: number;
+  verdict: string;
+  [more: string]: unknown;
+}
+
+export interface RunDetail extends Run {
+  rows: Record<string, Row[]>;
+  samples: Sample[];
+  log: string[] | string;
+  result?: RunResult | null;
+}
+
+export interface RunOptions {
+  minutes?: number;
+  text?: string[];
+  chats?: string[];
+  preferences?: string[];
+  method?: string;
+  against?: string;
+}
+
+export interface Teach {
+  name: string;
+  stage: string;
+  judged: number;
+  decided: number;
+  needed: number;
+  verdicts: Record<string, number>;
+  ties: number;
+  usable: number;
+  reasons: string[];
+  annotator: string;
+}
+
+export interface Pair {
+  pair_id: string;
+  prompt: PromptMessage[];
+  left: string;
+  right: string;
+}
+
+export type PairVerdict = "left" | "right" | "tie" | "both_bad" | "skip";
+
+export interface Judged {
+  saved: boolean;
+  decided: number;
+  needed: number;
+  sides: { left: string; right: string };
+}

@@ -1,0 +1,85 @@
+/** One training run as it goes on: its rows, its samples, its state, followed over server-sent events. */
+import { api } from "../lib/api";
+import { follow } from "../lib/sse";
+import type { Row, Run, RunDetail, RunResult, Sample } from "../lib/types";
+import { runs } from "./runs.svelte";
+import { status } from "./status.svelte";
+
+export class WatchedRun {
+  run = $state.raw<Run | null>(null);
+  rows = $state.raw<Record<string, Row[]>>({});
+  samples = $state.raw<Sample[]>([]);
+  log = $state.raw<string>("");
+  result = $state.raw<RunResult | null>(null);
+  isLive = $state(false);
+  private close: () => void = () => {};
+  private waiting: { stage: string; rows: Row[] }[] = [];
+  private frame = 0;
+
+  async open(name: string): Promise<void> {
+    this.leave();
+    await this.load(name);
+    if (this.run?.state === "running") this.watch(name);
+  }
+
+  leave(): void {
+    this.close();
+    this.close = () => {};
+    this.isLive = false;
+    this.waiting = [];
+  }
+
+  private async load(name: string): Promise<void> {
+    const detail = await api.run(name);
+    this.take(detail);
+  }
+
+  private take(detail: RunDetail): void {
+    const { rows, samples, log, result, ...run } = detail;
+    this.run = run;
+    this.rows = rows ?? {};
+    this.samples = samples ?? [];
+    this.log = Array.isArray(log) ? log.join("\n") : (log ?? "");
+    this.result = result ?? null;
+  }
+
+  private watch(name: string): void {
+    this.isLive = true;
+    this.close = follow(
+      api.runStream(name),
+      {
+        rows: (event: { stage: string; rows: Row[] }) => this.add(event),
+        sample: (sample: Sample) => (this.samples = [...this.samples, sample]),
+        state: ({ run }: { run: Run }) => {
+          this.run = run;
+          if (run.state !== "running") this.ended(name);
+        },
+      },
+      () => this.ended(name),
+    );
+  }
+
+  private ended(name: string): void {
+    this.leave();
+    status.note(`${name} is no longer running`);
+    this.load(name).catch((error) => status.error(error));
+    runs.load().catch(() => {});
+  }
+
+  /** New rows wait for the next frame: a small model makes many steps a second. */
+  private add(event: { stage: string; rows: Row[] }): void {
+    this.waiting.push(event);
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      const rows = { ...this.rows };
+      for (const { stage, rows: fresh } of this.waiting) {
+        const known = rows[stage] ?? [];
+        // A reconnected stream may tell rows again.
+        const seen = new Set(known.slice(-fresh.length - 200).map((row) => `${row.kind} ${row.step}`));
+        rows[stage] = [...known, ...fresh.filter((row) => !seen.has(`${row.kind} ${row.step}`))];
+      }
+      this.waiting = [];
+      this.rows = rows;
+    });
+  }
+}

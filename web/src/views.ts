@@ -1,0 +1,21 @@
+/** The views of the page. A new one is a line here and a folder in views/. */
+import type { Component } from "svelte";
+
+export interface View {
+  path: string;
+  title: string;
+  icon: string;
+  says: string;
+  load: () => Promise<{ default: Component }>;
+}
+
+export const VIEWS: View[] = [
+  { path: "chat", title: "Chat", icon: "chat", says: "Talk with it", load: () => import("./views/chat/Chat.svelte") },
+  { path: "inside", title: "Inside", icon: "inside", says: "Why this word?", load: () => import("./views/inside/Inside.svelte") },
+  { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
+  { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },
+  { path: "teach", title: "Teach", icon: "teach", says: "Choose, it learns", load: () => import("./views/teach/Teach.svelte") },
+  { path: "models", title: "Models", icon: "models", says: "All you have", load: () => import("./views/models/Models.svelte") },
+];
+
+export const viewOf = (path: string): View => VIEWS.find((view) => view.path === path) ?? VIEWS[0]!;

@@ -1,0 +1,25 @@
+/** The exam of a stage as rows to show; anything else in its metrics is left to the files. */
+export interface ExamRow {
+  key: string;
+  says: string;
+  rate: number;
+  low: number | null;
+  high: number | null;
+}
+
+const SAYS: Record<string, string> = {
+  told: "knows what it was told",
+  told_refused: "refuses what it was told (less is better)",
+  two_steps: "puts two facts together",
+  never_told_abstained: "admits what it cannot know",
+  instructions: "does small tasks",
+  stops: "stops by itself",
+};
+
+export function examRows(metrics: Record<string, unknown>): ExamRow[] {
+  const exam = (metrics.exam ?? {}) as Record<string, { rate?: number; low?: number; high?: number } | undefined>;
+  return Object.entries(SAYS).flatMap(([key, says]) => {
+    const { rate, low = null, high = null } = exam[key] ?? {};
+    return typeof rate === "number" ? [{ key, says, rate, low, high }] : [];
+  });
+}
