@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Response
 
 from firstwords import __version__
-from firstwords.serve import errors
+from firstwords.serve import errors, static_files
 from firstwords.serve.answers import Answers
 from firstwords.serve.jobs import Jobs
 from firstwords.serve.lessons import Lessons
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    for routes in (session, models, chats, messages, inside, teach, runs):
+    for routes in (session, models, chats, messages, inside, teach, runs, static_files):
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app
