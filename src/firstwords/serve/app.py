@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from firstwords import __version__
-from firstwords.serve import errors
+from firstwords.serve import errors, static_files
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -44,5 +44,6 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
+    app.include_router(static_files.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions)
     return app
