@@ -125,6 +125,8 @@ def test_parts_of_an_answer_add_up() -> None:
     store.interrupt_all()
     kept = store.message("anna", answer.id)
     assert (kept.content, kept.tokens, kept.status) == ("Hi there", "[1,2,3]", "interrupted")
+    store.finish(replace(kept, tokens="[1,2,3,4]", status="done"))
+    assert store.message("anna", answer.id).tokens == "[1,2,3,4]", "the whole takes the place of its parts"
 
 
 def test_a_chat_of_3000_messages_is_deleted_and_one_of_500_loads_at_once(record_property) -> None:

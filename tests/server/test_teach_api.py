@@ -105,7 +105,9 @@ def test_what_is_asked(page_anna: User, page_ben: User, monkeypatch: pytest.Monk
     nothing = page_anna.post("/api/teach/pip/next", {}, 400)["error"]["message"]
     assert "there is no question for pip yet" in nothing
     page_anna.say(page_anna.chat(model="pip/sft"), "Anna's question?", params={"max_tokens": 2})
-    assert page_anna.post("/api/teach/pip/next", {})["prompt"][-1]["content"] == "Anna's question?"
+    shown = page_anna.post("/api/teach/pip/next", {})
+    assert shown["prompt"][-1]["content"] == "Anna's question?"
+    page_anna.post(f"/api/teach/pairs/{shown['pair_id']}", {"verdict": "left"})
     page_ben.post("/api/teach/pip/next", {}, 400)
     assert pair(page_ben, prompt=[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Mine?"}])
     for wrong in ("", " ", [], [{"role": "assistant", "content": "x"}], [{"role": "user", "content": ""}], 7):
