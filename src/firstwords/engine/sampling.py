@@ -279,5 +279,9 @@ def rank_and_entropy(logits_BV: Tensor, tokens_B: Tensor) -> tuple[Tensor, Tenso
     Rank 1 is the likeliest token; tokens that tie share the better rank.
     """
     rank_B = (logits_BV > logits_BV.gather(1, tokens_B[:, None])).sum(-1) + 1
-    entropy_B = torch.special.entr(torch.softmax(logits_BV.float(), -1)).sum(-1) / math.log(2)
-    return rank_B, entropy_B
+    # with z = sum of exp(x): H = log z - sum of x exp(x) / z, one exponential a token
+    x_BV = logits_BV.float() - logits_BV.amax(-1, keepdim=True)
+    weights_BV = x_BV.exp()
+    z_B = weights_BV.sum(-1)
+    entropy_B = z_B.log() - x_BV.mul_(weights_BV).sum(-1) / z_B
+    return rank_B, entropy_B.clamp_(min=0) / math.log(2)

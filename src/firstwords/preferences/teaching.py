@@ -61,10 +61,14 @@ class PairSource:
     ) -> None:  # fmt: skip
         self.name, self.sides, self.params, self.seed = name, sides, params, seed
         self.annotator, self.members, self.random_share = annotator, members, random_share
-        self._prompts = cycle(prompts)
+        self.ask(prompts)
         self._number = 0  # of the next prompt
         self._kept: list[Judgement | None] = []  # of each pair shown the judgement, None where there is none
         self._repeat_of: list[int | None] = []  # of each pair shown the place of what it repeats
+
+    def ask(self, prompts: Sequence[Prompt]) -> None:
+        """What the pairs are about from now on, over and over; with nothing every pair needs its own prompt."""
+        self.has_prompts, self._prompts = bool(prompts), cycle(prompts)
 
     def next(self, prompt: Prompt | None = None) -> Shown | None:
         """The next pair, of a prompt of one's own if given; None when no two different answers come any more."""

@@ -87,6 +87,10 @@ def install(app: FastAPI) -> None:
         said.headers.update(error.headers or {})
         return said
 
+    @app.exception_handler(UnicodeEncodeError)
+    async def _(request: Request, error: UnicodeEncodeError) -> JSONResponse:
+        return response(ApiError(400, "the request holds half of a character, which is no text"))
+
     @app.exception_handler(RecursionError)
     async def _(request: Request, error: RecursionError) -> JSONResponse:
         return response(ApiError(400, "the request is nested too deeply"))

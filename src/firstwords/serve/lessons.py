@@ -81,6 +81,10 @@ class Lessons:
         stages = _stages(name, against)
         lesson = await self._lesson(user, name, stages)
         async with lesson.asking:
+            if prompt is None and not lesson.source.has_prompts:  # perhaps there are some by now
+                lesson.source.ask(await to_thread.run_sync(partial(_prompts, user, name, stages[0])))
+                if not lesson.source.has_prompts:
+                    raise UserError(f"there is no question for {name} yet: chat with it first, or write one here")
             shown = await to_thread.run_sync(partial(lesson.source.next, prompt))
         if shown is None:
             about = "this prompt" if prompt else "many questions in a row"
@@ -119,8 +123,7 @@ class Lessons:
         if key not in self._lessons:
             sides = [await self._side(stage) for stage in stages]
             seed = secrets.randbelow(MAX_SEED)
-            prompts = await to_thread.run_sync(partial(_prompts, user, name, stages[0], seed))
-            self._lessons[key] = Lesson(PairSource(name, sides, prompts, PARAMS, seed, annotator=user))
+            self._lessons[key] = Lesson(PairSource(name, sides, (), PARAMS, seed, annotator=user))
             while len(self._lessons) > MAX_LESSONS:
                 self._lessons.popitem(last=False)
         self._lessons.move_to_end(key)
@@ -167,15 +170,10 @@ def _stages(name: str, against: str | None) -> list[Stage]:
     return stages
 
 
-def _prompts(user: str, name: str, stage: Stage, seed: int) -> list[Prompt]:
-    """What to ask: tasks of the built-in world where the model knows it, else what was asked before."""
-    if shared.knows_world(stage.directory):
-        prompts = list(_world_prompts())
-    else:
-        prompts = _asked(user, name)
-    if not prompts:
-        raise UserError(f"there is no question for {name} yet: chat with it first, or write one here")
-    Random(f"prompts {seed}").shuffle(prompts)
+def _prompts(user: str, name: str, stage: Stage) -> list[Prompt]:
+    """What to ask, in any order: tasks of the built-in world where the model knows it, else what was asked before."""
+    prompts = list(_world_prompts()) if shared.knows_world(stage.directory) else _asked(user, name)
+    Random().shuffle(prompts)
     return prompts
 
 

@@ -41,10 +41,12 @@ class Next(Body):
     def turns(self) -> tuple[dict[str, str], ...] | None:
         if self.prompt is None:
             return None
-        turns = [Turn(role="user", content=self.prompt)] if isinstance(self.prompt, str) else self.prompt
-        if not turns or turns[-1].role != "user" or not turns[-1].content.strip():
+        turns = tuple(turn.model_dump() for turn in self.prompt if isinstance(turn, Turn))
+        if isinstance(self.prompt, str):
+            turns = ({"role": "user", "content": self.prompt},)
+        if not turns or turns[-1]["role"] != "user" or not turns[-1]["content"].strip():
             raise ApiError(400, "a prompt ends with what somebody says", "prompt")
-        return tuple(turn.model_dump() for turn in turns)
+        return turns
 
 
 class Verdict(Body):
