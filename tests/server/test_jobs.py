@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from firstwords.runlog import RunLog, write_json
 from firstwords.serve import jobs, tail
 from firstwords.serve.errors import ApiError
 from firstwords.serve.jobs import Jobs, describe
+from firstwords.serve.page import runs
 from firstwords.serve.page.runs import Start, command_line
 from firstwords.serve.settings import Settings
 from firstwords.serve.tail import Tail
@@ -255,6 +257,30 @@ def test_how_runs_go_on(own_home: Path) -> None:
     run_folder(own_home, command="pretrain", state="stopped", ended=time.time())
     write_json(folder / "base" / "plan.json", {})
     assert jobs.resume_words("pip", process.read(folder)) == ["pretrain", "--name", "pip", "--resume"]
+
+
+def test_a_quiet_run_shows_that_the_line_lives_and_a_closed_one_is_forgotten(own_home: Path, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(runs, "POLL_SECONDS", 0.01)
+    folder, every = run_folder(own_home, command="learn"), Jobs()
+
+    async def watch() -> list[str]:
+        stream, found = runs.events(every, "pip"), []
+        async for text in stream:
+            found.append(text)
+            if text.startswith(":"):
+                assert every.num_watchers == 1
+                break
+        RunLog(folder / "base").log("sample", 3, prompt="The ", text="cat")
+        found += [await anext(stream), await anext(stream)]
+        await stream.aclose()
+        return found
+
+    first, beat, rows, sample = asyncio.run(watch())
+    assert first.startswith('event: state\ndata: {"run": {"name": "pip"') and beat == ": still here\n\n"
+    assert rows.startswith("event: rows\n") and '"reset": true' in rows
+    assert sample == 'event: sample\ndata: {"stage": "base", "step": 3, "prompt": "The ", "text": "cat"}\n\n'
+    assert every.num_watchers == 0
 
 
 # ---- command lines ---------------------------------------------------------------------------------------------------
