@@ -138,7 +138,7 @@ def test_rank_entropy_and_rest_over_the_whole_vocabulary(shape: str) -> None:
 def test_pieces_of_work_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model, ids = glass_model("qwen3"), glass_ids()
     whole = glassbox.run(glassbox.surprises(model, ids, top=3))
-    monkeypatch.setattr(glassbox, "PIECE_OPERATIONS", 2 * 64 * V * 5)  # five places at a time
+    monkeypatch.setattr(glassbox, "PIECE_LOGITS", 5 * V + 1)
     assert glassbox.rows_of_piece(model) == 5
     steps = glassbox.surprises(model, ids, top=3)
     parts = glassbox.run(steps)

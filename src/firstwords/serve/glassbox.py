@@ -30,7 +30,7 @@ from firstwords.tokenizer.fast import Tokenizer
 MAX_TOKENS = 1024  # of one look inside; more is cut, and told
 MAX_ATTENTION = 128  # T x T weights a head: beyond, nobody can read them
 MAX_LENS = 512
-PIECE_OPERATIONS = 1e9  # of one matrix product between two yields: some 30 ms on two cores
+PIECE_LOGITS = 2**18  # computed between two yields: some 10 ms on two cores, most of it the passes over them
 DIGITS = 6  # of numbers sent to the page
 NEAR, SHIFTED = 1, 3  # ranks up to which a token is "same" and "near" (AlignTDS, Lin et al. 2023)
 
@@ -134,8 +134,7 @@ def surprises(model: Transformer, ids: Sequence[int], top: int, first: int = 1) 
 
 def rows_of_piece(model: Transformer) -> int:
     """Places whose logits are computed between two yields."""
-    config = model.config
-    return max(1, int(PIECE_OPERATIONS / (2 * config.hidden_size * config.vocab_size)))
+    return max(1, PIECE_LOGITS // model.config.vocab_size)
 
 
 def next_token(

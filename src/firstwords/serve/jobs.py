@@ -40,6 +40,7 @@ class Child:
 
     process: subprocess.Popen[bytes]
     job: Job  # stands in for the record until the process has written its own
+    is_settled: bool = False
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Jobs:
     """Starts, stops and describes runs. Its methods wait for the disk: call them beside the event loop."""
 
     _children: dict[str, Child] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     num_watchers: int = 0
 
     # -- what there is -------------------------------------------------------------------------------------------------
@@ -66,8 +67,12 @@ class Jobs:
 
     def job(self, name: str) -> Job | None:
         """The process that works on a run, or the last one that did."""
-        recorded, child = process.read(home.run_dir(name)), self._children.get(name)
-        if child is not None and child.process.poll() is None and (recorded is None or recorded.pid != child.job.pid):
+        child = self._children.get(name)
+        is_over = child is None or child.process.poll() is not None
+        if child is not None and is_over:
+            self._settle(name, child)
+        recorded = process.read(home.run_dir(name))
+        if child is not None and not is_over and (recorded is None or recorded.pid != child.job.pid):
             return child.job  # it has not come so far as to write its record
         return recorded
 
@@ -118,11 +123,19 @@ class Jobs:
         self.start(name, words, folder)
 
     def _wait(self, name: str, child: Child) -> None:
-        """Collect the exit code, and write the record of a process that did not come so far."""
-        code = child.process.wait()
-        run_dir = home.run_dir(name)
-        recorded = process.read(run_dir)
-        if code != 0 and (recorded is None or recorded.pid != child.job.pid) and run_dir.is_dir():
+        child.process.wait()
+        self._settle(name, child)
+
+    def _settle(self, name: str, child: Child) -> None:
+        """Write the record of a process that ended before it came so far; once."""
+        code, run_dir = child.process.returncode, home.run_dir(name)
+        with self._lock:
+            if child.is_settled:
+                return
+            child.is_settled = True
+            recorded = process.read(run_dir)
+            if code == 0 or (recorded is not None and recorded.pid == child.job.pid) or not run_dir.is_dir():
+                return
             if code in STOPPED:
                 child.job.close(run_dir, "stopped")
             elif code > 0:
