@@ -80,6 +80,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     def start(home: Path, *flags: str) -> Running:
         log = tmp_path_factory.mktemp("log") / "server.txt"
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home)}
+        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # tiny models are faster on one
         command = [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags]
         with open(log, "w", encoding="utf-8") as errors:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
