@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 
 from firstwords import __version__
-from firstwords.serve import errors
+from firstwords.serve import errors, models
+from firstwords.serve.errors import ApiError
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.openai import routes as openai_routes
 from firstwords.serve.security import Guard, Sessions
@@ -25,6 +27,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.worker.start()
+        with contextlib.suppress(ApiError):  # nobody has trained one yet
+            app.state.worker.warm(models.find(None, settings.model))
         try:
             yield
         finally:
