@@ -5,13 +5,13 @@ Axes: B rows, T tokens of a row, D hidden, V vocabulary, A alternatives.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from firstwords.engine.sampling import rank_and_entropy
 from firstwords.model.transformer import Transformer
 
 BATCH_TOKENS = 4096  # tokens of one forward pass; keeps activations of small models in the cache of a CPU
@@ -108,8 +108,6 @@ def surprise(logits_TV: Tensor, targets_T: Tensor, top: int) -> Surprise:
     logits_TV are those that predict the targets. Results are on the CPU.
     """
     logprobs_T, top_ids_TA, top_logprobs_TA = _scores(logits_TV, targets_T, top)
-    ranks_T = 1 + (logits_TV > logits_TV.gather(1, targets_T[:, None])).sum(-1)
-    all_TV = torch.log_softmax(logits_TV, -1)
-    entropies_T = -(all_TV.exp() * all_TV).sum(-1) / math.log(2)
+    ranks_T, entropies_T = rank_and_entropy(logits_TV, targets_T)
     found = (logprobs_T, top_ids_TA, top_logprobs_TA, ranks_T, entropies_T)
     return Surprise(*(column.cpu() for column in found))

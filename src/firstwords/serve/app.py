@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 
 from firstwords import __version__
 from firstwords.serve import errors, static_files
 from firstwords.serve.answers import Answers
+from firstwords.serve.errors import ApiError
 from firstwords.serve.jobs import Jobs
 from firstwords.serve.lessons import Lessons
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
+from firstwords.serve.models import find
 from firstwords.serve.openai import routes as openai_routes
 from firstwords.serve.page import chats, inside, messages, models, runs, session, teach
 from firstwords.serve.security import Guard, Sessions
@@ -26,10 +28,12 @@ from firstwords.serve.worker import Worker
 def create_app(settings: Settings) -> FastAPI:
     """All routes over the models in home."""
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.worker.start()
         await app.state.answers.start()
+        with contextlib.suppress(ApiError):  # nobody has trained one yet
+            app.state.worker.warm(find(None, settings.model))
         try:
             yield
         finally:

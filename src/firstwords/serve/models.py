@@ -69,6 +69,13 @@ class Held:
         return weights + self.engine.cache.num_bytes
 
     @functools.cached_property
+    def is_small(self) -> bool:
+        """Whether a step takes about a millisecond, so that threads would cost more than they bring."""
+        from firstwords.engine.decode import LEAN_MAX_PARAMS
+
+        return self.loaded.model.config.num_params <= LEAN_MAX_PARAMS
+
+    @functools.cached_property
     def is_base(self) -> bool:
         """Whether it continues text and knows no turns."""
         return shared.is_base(self.stage.directory)

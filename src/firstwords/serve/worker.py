@@ -22,6 +22,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from firstwords.serve.errors import DEFECT, ApiError
 from firstwords.serve.models import Held, Memory, Stage
 
@@ -120,6 +122,7 @@ class Worker:
         self._running: dict[Held, dict[int, Stream]] = {}
         self._unsent: dict[Stream, None] = {}
         self._flushed = 0.0
+        self._cores = _Cores()
 
     @property
     def num_waiting(self) -> int:
@@ -162,7 +165,7 @@ class Worker:
         self.num_open += 1
 
         def begin() -> Stream:
-            held = self.memory.get(stage)
+            held = self._get(stage)
             stream.request = held.engine.add(ids, params)
             stream.held = held
             self._running.setdefault(held, {})[stream.request.request_id] = stream
@@ -179,11 +182,22 @@ class Worker:
 
     async def call(self, stage: Stage, function: Callable[[Held], Result]) -> Result:
         """Run a function of a loaded stage between two steps, and wait for what it returns or raises."""
-        return await self._ask(lambda: function(self.memory.get(stage)))
+        return await self._ask(lambda: function(self._get(stage)))
 
     async def held(self, stage: Stage) -> Held:
         """The loaded stage: for reading its tokenizer and sizes, not for running its model or engine."""
         return self.memory.peek(stage) or await self.call(stage, lambda held: held)
+
+    def warm(self, stage: Stage) -> None:
+        """Load a stage before somebody asks for it."""
+
+        def load() -> None:
+            try:
+                self._get(stage)
+            except Exception as error:  # who asks for it is told so
+                log.warning("%s cannot be loaded: %s", stage.ref, error)
+
+        self.post(load)
 
     def post(self, job: Callable[[], None]) -> None:
         """Run something on the worker's thread before its next step, without waiting."""
@@ -236,6 +250,11 @@ class Worker:
 
     # -- on the worker's thread ----------------------------------------------------------------------------------------
 
+    def _get(self, stage: Stage) -> Held:
+        held = self.memory.get(stage)
+        self._cores.suit(held)
+        return held
+
     def drop(self, stream: Stream) -> None:
         """Cancel a stream's request; the stream ends."""
         if stream.held is not None and stream.request is not None:
@@ -247,6 +266,7 @@ class Worker:
         while self._do_jobs():
             self._step()
         self._fail(ApiError(503, CLOSING))
+        self.num_running = 0
 
     def _do_jobs(self) -> bool:
         """Do what was asked for, all of it while no answer runs, else for a while. False when the thread is to end."""
@@ -264,6 +284,7 @@ class Worker:
 
     def _step(self) -> None:
         for held in list(self._running):
+            self._cores.suit(held)
             try:
                 tokens = held.engine.step()
             except Exception:
@@ -319,6 +340,32 @@ class Worker:
     def _deliver(self, parcels: list[_Parcel]) -> None:
         if parcels:
             _soon(parcels[0].stream.loop, self._receive, parcels)
+
+
+class _Cores:
+    """How many threads the arithmetic uses: one for a small model, all for a large one.
+
+    A small model's operations are so short that threads wait for one another longer than they work, and for far longer
+    where something else (the event loop, a browser, a training run) has their core.
+    """
+
+    def __init__(self) -> None:
+        self._are_limited = False
+        self._limits: threadpool_limits | None = None
+        self._all: int | None = None
+
+    def suit(self, held: Held) -> None:
+        """Set it for a model; costs nothing while the same kind is used."""
+        if held.is_small == self._are_limited:
+            return
+        import torch
+
+        self._all = self._all or torch.get_num_threads()
+        self._are_limited = held.is_small
+        torch.set_num_threads(1 if held.is_small else self._all)
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+        self._limits = threadpool_limits(1, user_api="blas") if held.is_small else None
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:

@@ -129,12 +129,15 @@ class TokenWriter:
 
     def force(self, token_id: int, logprobs_V: Tensor) -> str:
         """Write down a token that somebody chose instead of the sampler."""
+        from torch import tensor
+
+        from firstwords.engine.sampling import rank_and_entropy
+
         values, ids = logprobs_V.topk(min(ALTERNATIVES, len(logprobs_V)))
-        logprob = logprobs_V[token_id]
-        rank = int((logprobs_V > logprob).sum()) + 1
-        entropy = float(-(logprobs_V.exp() * logprobs_V).nansum()) / math.log(2)
+        rank, entropy = (float(x) for x in rank_and_entropy(logprobs_V[None], tensor([token_id])))
+        top = list(zip(ids.tolist(), values.tolist()))
         text = "" if token_id in self.end_ids else self._stream.push(token_id)
-        return self.record(token_id, text, float(logprob), rank, entropy, list(zip(ids.tolist(), values.tolist())))
+        return self.record(token_id, text, float(logprobs_V[token_id]), int(rank), entropy, top)
 
     def record(
         self, token_id: int, text: str, logprob: float | None, rank: int | None, entropy: float | None,
@@ -150,9 +153,9 @@ class TokenWriter:
         """The text of a token by itself; a special token's name."""
         found = self._labels.get(token_id)
         if found is None:
-            is_known = token_id < self.tokenizer.vocab_size  # some models have more rows than their tokenizer has ids
-            raw = self.tokenizer.token_bytes(token_id) if is_known else f"<unused {token_id}>".encode()
-            found = self._labels[token_id] = raw.decode("utf-8", "backslashreplace")
+            from firstwords.engine.tokens import label
+
+            found = self._labels[token_id] = label(self.tokenizer, token_id)
         return found
 
 

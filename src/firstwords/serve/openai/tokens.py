@@ -34,12 +34,12 @@ async def tokenizer_info(request: Request, model: str | None = None) -> Json:
     held = await _held(request, model)
     tokenizer = held.loaded.tokenizer
     separator = tokenizer.token_bytes(tokenizer.endoftext_id).decode()
-    end = tokenizer.token_bytes(tokenizer.im_end_id).decode() if tokenizer.has_chat_tokens else separator
     info: dict[str, Any] = {
         "model": held.stage.ref,
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": separator,
-        "eos_token": end,
+        # not <|im_end|>: lm-eval begins texts with bos_token_id `or` this one, and ours is 0, which `or` takes for none
+        "eos_token": separator,
         "pad_token": separator,
         "vocab_size": tokenizer.vocab_size,
         "max_model_len": held.engine.max_length,
