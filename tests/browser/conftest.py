@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "firstwords" / "serve" / "static"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TEXT = "The cat is on the mat. The dog is in the house. What is your first name? My name is Pip. Is it blue?\n"
-VIEWS = ("chat", "inside", "stages", "learning", "teach", "models")
 CONTEXT = 2560  # tokens: a full answer takes seconds, so that one can stop it and load the page again meanwhile
 
 
@@ -139,8 +138,8 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
         page.on("request", lambda r: None if r.url.startswith((url, "data:")) else troubles.append(f"request: {r.url}"))
 
     def open_page(
-        path: str = "chat", width: int = 1280, dark: bool = False, max_tokens: int = 40, server: Server = browser_server,
-        context: Any = None, **settings: Any,
+        path: str = "chat", width: int = 1280, dark: bool = False, max_tokens: int = 40,
+        server: Server = browser_server, context: Any = None, **settings: Any,
     ) -> Any:  # fmt: skip
         if context is None:
             context = browser_chromium.new_context(
@@ -150,8 +149,8 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
             contexts.append(context)
             kept = {"sampling": {"temperature": 1, "top_p": 1, "max_tokens": max_tokens, "seed": 1}, **settings}
             for name, value in kept.items():
-                script = f"localStorage.getItem('firstwords:{name}') ?? localStorage.setItem('firstwords:{name}', {json.dumps(json.dumps(value))})"  # noqa: E501
-                context.add_init_script(script)
+                key, text = json.dumps(f"firstwords:{name}"), json.dumps(json.dumps(value))
+                context.add_init_script(f"localStorage.getItem({key}) ?? localStorage.setItem({key}, {text})")
             context.on("page", lambda page: watch(page, server.url))
         page = context.new_page()
         page.goto(f"{server.url}/#/{path}")

@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 import pytest
-
-from tests.browser.talk import LONG, answers, ask, import_chat, say, turns
+from browser_talk import LONG, answers, ask, import_chat, say, turns
 
 ENDLESS = 2000  # tokens: a second or more
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser.talk import LONG, import_chat, message
+from browser_talk import LONG, import_chat, message
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -31,7 +31,10 @@ PAYLOADS = [
     "\u003cimg src=x onerror=alert(1)\u003e",
     "&lt;img src=x onerror=alert(1)&gt;",
 ]
-FORBIDDEN = "script:not([src^='/assets/']), iframe, object, embed, form[action], img:not([src^='/assets/']), [onerror], [onload]"
+FORBIDDEN = (
+    "script:not([src^='/assets/']), iframe, object, embed, form[action], img:not([src^='/assets/']), "
+    "[onerror], [onload]"
+)
 
 
 def test_nothing_that_is_said_runs_or_loads(browser_open: Any, browser_server: Any) -> None:

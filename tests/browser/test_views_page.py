@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.browser.conftest import VIEWS
-from tests.browser.talk import LONG, ask, import_chat, turns
+from browser_talk import LONG, VIEWS, ask, import_chat, turns
 
 MAX_BYTES = 250_000  # of the whole page, gzipped
 
@@ -89,7 +87,7 @@ def test_the_list_of_shortcuts_opens_with_a_question_mark(browser_open: Any) -> 
 
 
 @pytest.mark.parametrize("view", [v for v in VIEWS if v != "learning"])
-def test_without_a_model_every_view_says_how_to_get_one(view: str, browser_open: Any, browser_empty_server: Any) -> None:
+def test_without_a_model_a_view_says_how_to_get_one(view: str, browser_open: Any, browser_empty_server: Any) -> None:
     page = browser_open(view, server=browser_empty_server)
     page.get_by_text("firstwords learn --minutes 6").wait_for(timeout=LONG)
     page.get_by_role("link", name="Train one now").click()

@@ -6,6 +6,7 @@ import secrets
 from typing import Any
 
 LONG = 60_000  # ms: the machine may be busy
+VIEWS = ("chat", "inside", "stages", "learning", "teach", "models")
 
 
 def say(page: Any, text: str) -> None:
