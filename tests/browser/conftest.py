@@ -150,7 +150,8 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
             kept = {"sampling": {"temperature": 1, "top_p": 1, "max_tokens": max_tokens, "seed": 1}, **settings}
             for name, value in kept.items():
                 key, text = json.dumps(f"firstwords:{name}"), json.dumps(json.dumps(value))
-                context.add_init_script(f"localStorage.getItem({key}) ?? localStorage.setItem({key}, {text})")
+                unset = f"location.protocol == 'http:' && localStorage.getItem({key}) === null"
+                context.add_init_script(f"if ({unset}) localStorage.setItem({key}, {text})")
             context.on("page", lambda page: watch(page, server.url))
         page = context.new_page()
         page.goto(f"{server.url}/#/{path}")
