@@ -34,7 +34,7 @@ def test_an_answer_is_streamed_and_every_token_has_its_probability(browser_open:
 def test_escape_stops_and_keeps_what_was_said(browser_open: Any, browser_server: Any) -> None:
     page = browser_open(max_tokens=ENDLESS)
     say(page, "Go on and on")
-    page.locator("article.assistant [data-at='20']").wait_for(timeout=LONG)
+    page.locator("article.assistant [data-at='20']").wait_for(state="attached", timeout=LONG)
     page.keyboard.press("Escape")
     page.get_by_text("Stopped by you.").wait_for(timeout=LONG)
     last = browser_server.call("GET", f"/api/chats/{page.url.rsplit('/', 1)[1]}")["messages"][-1]
@@ -92,7 +92,7 @@ def test_another_token_is_continued_from(browser_open: Any, browser_server: Any)
 def test_loading_again_in_the_middle_of_an_answer_goes_on(browser_open: Any, browser_server: Any) -> None:
     page = browser_open(max_tokens=ENDLESS)
     say(page, "A long answer")
-    page.locator("article.assistant [data-at='5']").wait_for(timeout=LONG)
+    page.locator("article.assistant [data-at='5']").wait_for(state="attached", timeout=LONG)
     page.reload()
     page.get_by_role("button", name="Stop").wait_for(timeout=LONG)
     page.get_by_role("button", name="Answer again").wait_for(timeout=LONG)
@@ -130,8 +130,8 @@ def test_chats_are_found_renamed_and_deleted(browser_open: Any) -> None:
     page.keyboard.press("Control+k")
     page.keyboard.type("zanzibar")
     chats = page.get_by_role("region", name="Chats")
-    chats.get_by_role("listitem").filter(has_text="Zanzibar").wait_for(timeout=LONG)
-    assert chats.get_by_role("listitem").count() == 1
+    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect(chats.get_by_role("listitem")).to_have_count(1, timeout=LONG)
     chats.get_by_role("listitem").hover()
     page.get_by_role("button", name=re.compile("^Rename")).click()
     page.get_by_role("dialog").get_by_role("textbox").fill("Zanzibar, renamed")
@@ -146,15 +146,16 @@ def test_chats_are_found_renamed_and_deleted(browser_open: Any) -> None:
 def test_five_hundred_messages_open_and_can_be_written_to(browser_open: Any, browser_server: Any) -> None:
     texts = [("user" if i % 2 == 0 else "assistant", f"Message {i} of a long chat. " * 5) for i in range(500)]
     chat = import_chat(browser_server, "Long", turns(texts))
-    page = browser_open("models")
-    page.get_by_role("heading", name="Models").wait_for(timeout=LONG)
+    page = browser_open("chat")
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+    usual = _typing_ms(page)
     began = time.perf_counter()
     page.goto(f"{browser_server.url}/#/chat/{chat}")
     page.get_by_text("Message 499 of a long chat.").first.wait_for(timeout=LONG)
     assert time.perf_counter() - began < 10
     assert page.locator("article").count() == 500
     assert page.get_by_text("Message 499 of a long chat.").first.is_visible()
-    assert _typing_ms(page) < 300
+    assert _typing_ms(page) < max(100, 3 * usual)
 
 
 def test_an_answer_of_200_kb_does_not_freeze_the_page(browser_open: Any, browser_server: Any) -> None:
@@ -163,10 +164,13 @@ def test_an_answer_of_200_kb_does_not_freeze_the_page(browser_open: Any, browser
     text = "\n\n".join(blocks)
     assert len(text) > 190_000
     chat = import_chat(browser_server, "Large", turns([("user", "Everything, please"), ("assistant", text)]))
-    page = browser_open(f"chat/{chat}")
+    page = browser_open("chat")
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+    usual = _typing_ms(page)
+    page.goto(f"{browser_server.url}/#/chat/{chat}")
     page.get_by_text("Part 299").wait_for(timeout=LONG)
     assert page.locator(".markdown strong").count() == 2400
-    assert _typing_ms(page) < 300
+    assert _typing_ms(page) < max(100, 3 * usual)
 
 
 def _typing_ms(page: Any) -> float:
