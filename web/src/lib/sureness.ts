@@ -9,10 +9,11 @@ export const STEPS = [
   { says: "a guess", range: "below 5 %" },
 ];
 
+export const probability = (logprob: number | null): number => (logprob === null ? 0 : Math.exp(logprob));
+
 /** 0 (sure) to 4 (a guess), from a log-probability. */
 export function step(logprob: number): number {
-  const probability = Math.exp(logprob);
-  const place = LIMITS.findIndex((limit) => probability >= limit);
+  const place = LIMITS.findIndex((limit) => Math.exp(logprob) >= limit);
   return place < 0 ? LIMITS.length : place;
 }
 

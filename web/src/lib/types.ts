@@ -11,17 +11,18 @@ export interface State {
   public: boolean;
 }
 
-/** A likely token: its id, its text, its log-probability (natural). */
-export type Top = [id: number, text: string, logprob: number];
+/** A likely token: its id, its text, its log-probability (natural; null is minus infinity). */
+export type Top = [id: number, text: string, logprob: number | null];
 
 export interface Token {
   id: number;
   text: string;
-  logprob: number;
+  /** null: not known, or minus infinity. */
+  logprob: number | null;
   /** 1 is the likeliest. */
-  rank: number;
+  rank: number | null;
   /** In bits. */
-  entropy: number;
+  entropy: number | null;
   top: Top[];
 }
 

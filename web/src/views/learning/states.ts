@@ -8,6 +8,17 @@ export const STATE_SAYS: Record<RunState, string> = {
   interrupted: "interrupted",
 };
 
+const ORDER = ["base", "sft", "reward", "align", "rlhf", "compare"];
+
+function rank(stage: string): number {
+  const place = ORDER.findIndex((name) => stage.startsWith(name));
+  return place < 0 ? ORDER.length : place;
+}
+
+/** Stages in the order in which they are trained. */
+export const inOrder = (stages: string[]): string[] =>
+  stages.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b, "en", { numeric: true }));
+
 /** What a stage of training does, in a few words. */
 export function stageDoes(stage: string): string {
   if (stage === "base") return "Stage one: reads text and guesses the next token";

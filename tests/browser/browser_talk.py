@@ -1,0 +1,58 @@
+"""What several browser tests do: say something, wait for the answer, make a chat of many messages."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+LONG = 60_000  # ms: the machine may be busy
+VIEWS = ("chat", "inside", "stages", "learning", "teach", "models")
+
+
+def say(page: Any, text: str) -> None:
+    box = page.get_by_label("Your message")
+    box.fill(text)
+    box.press("Enter")
+
+
+def ask(page: Any, text: str) -> str:
+    """Say something and wait for the whole answer, which is returned."""
+    before = page.get_by_role("button", name="Answer again").count()
+    say(page, text)
+    page.get_by_role("button", name="Answer again").nth(before).wait_for(timeout=LONG)
+    return answers(page).nth(before).inner_text()
+
+
+def answers(page: Any) -> Any:
+    """The texts of the model's messages."""
+    return page.locator("article.assistant .text")
+
+
+def message(parent: str | None, role: str, content: str, tokens: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A message as an export holds it."""
+    return {
+        "id": secrets.token_hex(8), "parent_id": parent, "role": role, "content": content, "status": "done",
+        "error": None, "model": "pip/sft" if role == "assistant" else None, "stage_hash": None, "params": None,
+        "finish_reason": "stop" if role == "assistant" else None, "rating": None, "created": "2026-01-02T03:04:05Z",
+        "tokens": tokens,
+    }  # fmt: skip
+
+
+def import_chat(server: Any, title: str, messages: list[dict[str, Any]]) -> str:
+    """Bring a chat in as somebody's export; returns its id."""
+    chat = {
+        "id": secrets.token_hex(8), "title": title, "model": "pip/sft", "active": messages[-1]["id"],
+        "created": "2026-01-02T03:04:05Z", "updated": "2026-01-02T03:04:05Z", "messages": messages,
+    }  # fmt: skip
+    document = {"kind": "firstwords", "version": 1, "exported": "2026-01-02T03:04:05Z", "chats": [chat]}
+    done = server.call("POST", "/api/import", document | {"judgements": []})
+    assert done["chats"] == 1, done
+    return str(chat["id"])
+
+
+def turns(texts: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """A straight chat of (role, content)."""
+    found: list[dict[str, Any]] = []
+    for role, content in texts:
+        found.append(message(found[-1]["id"] if found else None, role, content))
+    return found

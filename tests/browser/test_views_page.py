@@ -1,0 +1,144 @@
+"""Every view in a real browser: what it shows, without a model too, on a phone, in the dark, and for axe-core."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_talk import LONG, VIEWS, ask, import_chat, turns
+
+MAX_BYTES = 250_000  # of the whole page, gzipped
+
+
+def test_inside_shows_probabilities_that_add_up(browser_open: Any) -> None:
+    page = browser_open("inside")
+    panel = page.get_by_role("region", name="The next token")
+    panel.get_by_text("everything else").wait_for(timeout=LONG)
+    bars = [float(n) for n in re.findall(r"([\d.]+) %", panel.locator("ul").inner_text())]
+    assert len(bars) == 11 and sum(bars) == pytest.approx(100, abs=1.2)
+    panel.get_by_role("slider", name=re.compile("Top-k")).fill("3")
+    panel.get_by_text("cut").nth(6).wait_for(timeout=LONG)
+    box = page.get_by_label("Text", exact=True)
+    before = box.input_value()
+    panel.get_by_role("button", name=re.compile("^Write")).first.click()
+    page.wait_for_function("before => document.querySelector('textarea').value.length > before.length", arg=before)
+
+
+def test_inside_shows_attention_and_early_guesses(browser_open: Any) -> None:
+    page = browser_open("inside")
+    attention = page.get_by_role("region", name="Attention")
+    attention.get_by_role("button", name="Head 2").wait_for(timeout=LONG)
+    weights = [int(n) for n in re.findall(r"(\d+)%", attention.get_by_role("radiogroup").inner_text())]
+    assert sum(weights) == pytest.approx(100, abs=4)
+    assert attention.get_by_text("not an explanation").is_visible()
+    guesses = page.get_by_role("region", name="Early guesses", exact=True)
+    guesses.get_by_role("rowheader", name="layer 2: answer").wait_for(timeout=LONG)
+    assert guesses.get_by_role("row").count() == 4
+    attention.get_by_role("radio").last.press("ArrowLeft")
+    assert attention.get_by_role("radio").nth(-2).get_attribute("aria-checked") == "true"
+
+
+def test_stages_answer_side_by_side(browser_open: Any) -> None:
+    page = browser_open("stages", max_tokens=12)
+    page.get_by_role("button", name="Ask every stage").click()
+    says = page.get_by_role("region", name="What each says")
+    says.get_by_role("heading", name="base").wait_for(timeout=LONG)
+    assert says.locator("[data-at]").count() == 24
+    shift = page.get_by_role("region", name="Where the words came from")
+    assert shift.get_by_role("button").count() == 24
+    shift.get_by_role("button").nth(3).click()
+    assert len(re.findall(r"rank \d+, (?:same|near|shifted)", shift.inner_text())) == 2
+
+
+def test_teach_takes_keys_and_counts(browser_open: Any, browser_server: Any) -> None:
+    page = browser_open("teach")
+    page.get_by_role("button", name="Show me two answers").click()
+    page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
+    page.get_by_role("group", name="Reasons").get_by_role("button").first.click()
+    page.keyboard.press("1")
+    page.get_by_text(re.compile("^Saved: left is better")).wait_for(timeout=LONG)
+    page.get_by_text(re.compile("^1 of ")).wait_for(timeout=LONG)
+    page.keyboard.press("3")
+    page.get_by_text(re.compile("^Saved: as good")).wait_for(timeout=LONG)
+    teach = browser_server.call("GET", "/api/teach/pip")
+    assert (teach["judged"], teach["decided"]) == (2, 1)
+
+
+def test_models_promote_and_roll_back(browser_open: Any, browser_server: Any) -> None:
+    page = browser_open("models")
+    card = page.get_by_role("region", name="Model pip")
+    card.get_by_role("button", name="Promote").click()
+    page.get_by_text("pip/base speaks for pip").wait_for(timeout=LONG)
+    assert browser_server.call("GET", "/api/models")["models"][0]["promoted"] == "base"
+    card.get_by_role("button", name="Promote").click()
+    page.get_by_text("pip/sft speaks for pip").wait_for(timeout=LONG)
+
+
+def test_the_list_of_shortcuts_opens_with_a_question_mark(browser_open: Any) -> None:
+    page = browser_open("models")
+    page.get_by_role("heading", name="Models").wait_for(timeout=LONG)
+    page.keyboard.press("?")
+    page.get_by_role("dialog").get_by_text("Search your chats").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("view", [v for v in VIEWS if v != "learning"])
+def test_without_a_model_a_view_says_how_to_get_one(view: str, browser_open: Any, browser_empty_server: Any) -> None:
+    page = browser_open(view, server=browser_empty_server)
+    page.get_by_text("firstwords learn --minutes 6").wait_for(timeout=LONG)
+    page.get_by_role("link", name="Train one now").click()
+    page.get_by_role("heading", name="Train a model on this machine").wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_has_barriers_or_scrolls_sideways(
+    view: str, width: int, dark: bool, browser_open: Any, browser_server: Any
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = browser_open(view, width=width, dark=dark, max_tokens=12)
+    if view == "chat":
+        ask(page, "What is your first name?")
+        page.get_by_role("button", name="Look at each token").click()
+        page.get_by_role("button", name="Bad answer").click()
+    elif view == "stages":
+        page.get_by_role("button", name="Ask every stage").click()
+        page.get_by_role("region", name="Where the words came from").wait_for(timeout=LONG)
+    elif view == "teach":
+        page.get_by_role("button", name="Show me two answers").click()
+        page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 150) == dark
+    found = axe.run(page).response["violations"]
+    told = [f"{v['id']}: {[n['html'][:200] + str(n['any'][:1])[:300] for n in v['nodes'][:3]]}" for v in found]
+    assert not told, "\n".join(told)
+
+
+def test_one_live_region_only_and_a_log(browser_open: Any, browser_server: Any) -> None:
+    chat = import_chat(browser_server, "Short", turns([("user", "Hello"), ("assistant", "Hello, Pip.")]))
+    page = browser_open(f"chat/{chat}")
+    page.get_by_role("log").get_by_text("Hello, Pip.").wait_for(timeout=LONG)
+    assert page.locator("[aria-live]:not([aria-live=off])").count() == 1
+    assert page.locator("[role=status]").count() == 1
+
+
+def test_the_page_is_light(browser_static: Path) -> None:
+    files = [path for path in browser_static.rglob("*") if path.is_file()]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) <= MAX_BYTES
+
+
+def test_the_first_view_is_there_within_a_second(browser_open: Any, browser_server: Any) -> None:
+    page = browser_open("chat")
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+    page.reload()
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+    ready = page.evaluate("performance.now()")
+    assert ready < 3000  # 1 s on an idle machine; tests share theirs
