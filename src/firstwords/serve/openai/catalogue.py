@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from firstwords import home
 from firstwords.commands.shared import MAX_CONTEXT
 from firstwords.serve import models
-from firstwords.serve.errors import Json
+from firstwords.serve.errors import ApiError, Json
 
 router = APIRouter()
 
@@ -25,6 +25,8 @@ async def list_models() -> Json:
 @router.get("/models/{model_id:path}")
 async def one_model(model_id: str) -> Json:
     """One of them."""
+    if not model_id:
+        raise ApiError(404, "name a model: GET /v1/models lists them", "model", "model_not_found")
     return Json(_entry(model_id))
 
 
