@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from firstwords import home
 from firstwords.commands.shared import MAX_CONTEXT
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
@@ -18,7 +17,8 @@ router = APIRouter()
 @router.get("/models")
 async def list_models() -> Json:
     """What a request may name as its model."""
-    names = [ref for name in home.models() for ref in (name, *(f"{name}/{stage}" for stage in home.stages(name)))]
+    known = models.catalogue().items()
+    names = [ref for name, model in known for ref in (name, *(f"{name}/{stage}" for stage in model.stages))]
     return Json({"object": "list", "data": [_entry(name) for name in names]})
 
 
