@@ -34,7 +34,8 @@ def test_langchain(server, expected) -> None:
 def test_llama_index(server, expected) -> None:
     from llama_index.core.base.llms.types import ChatMessage
 
-    options = dict(model="pip", api_base=f"{server.base_url}/v1", api_key="none", temperature=0, max_tokens=24)
+    options = {"model": "pip", "api_base": f"{server.base_url}/v1", "api_key": "none"}
+    options |= {"temperature": 0, "max_tokens": 24}
     model = llama_index.OpenAILike(**options, is_chat_model=True, context_window=512)
     question = [ChatMessage(role="user", content=QUESTION)]
     assert model.chat(question).message.content == expected

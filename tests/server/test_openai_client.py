@@ -212,7 +212,8 @@ def test_echo_scores_the_prompt(client, pip_model, is_text, max_tokens, streams)
     tokenizer, text = loaded.tokenizer, "My caf\u00e9 is \u65e5\u672c."
     ids = shared.text_ids(tokenizer, text)
     given = text if is_text else ids
-    options = dict(model="pip/base", prompt=given, max_tokens=max_tokens, echo=True, logprobs=2, temperature=0)
+    options = {"model": "pip/base", "prompt": given, "max_tokens": max_tokens, "echo": True}
+    options |= {"logprobs": 2, "temperature": 0}
     if streams:
         parts = [c.choices[0] for c in client.completions.create(**options, stream=True)]
         shown = "".join(part.text for part in parts)
@@ -238,7 +239,7 @@ def test_echo_scores_the_prompt(client, pip_model, is_text, max_tokens, streams)
 
 @pytest.mark.parametrize("count", [None, 0, 5, 20])
 def test_completion_logprobs(client, count) -> None:
-    options = dict(model="pip", prompt="The cat", max_tokens=10, seed=1, logprobs=count)
+    options = {"model": "pip", "prompt": "The cat", "max_tokens": 10, "seed": 1, "logprobs": count}
     choice = client.completions.create(**options).choices[0]
     if count is None:
         assert choice.logprobs is None

@@ -162,6 +162,29 @@ def test_a_stage_that_was_trained_anew_is_loaded_anew(own_home, one_thread) -> N
     asyncio.run(main())
 
 
+def test_what_changes_in_home_is_noticed_at_once(own_home, monkeypatch) -> None:
+    import shutil
+
+    from firstwords import home
+
+    folder = own_home / "models" / "pip"
+    for stage in ("base", "sft") * 5:
+        home.set_promoted("pip", stage)
+        assert models.find("pip").ref == models.find(None).ref == f"pip/{stage}"
+    assert models.refs() == ["pip/base", "pip/sft"]
+    (folder / "rlhf-1").mkdir()
+    assert len(models.refs()) == 2  # nothing is in it yet
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folder / "sft" / name, folder / "rlhf-1" / name)
+    assert models.find("pip/rlhf-1").directory == folder / "rlhf-1"
+    shutil.rmtree(folder / "rlhf-1")
+    with pytest.raises(ApiError, match="no stage rlhf-1"):
+        models.find("pip/rlhf-1")
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(own_home / "nowhere"))
+    with pytest.raises(ApiError, match="no model yet"):
+        models.find("pip")
+
+
 def test_memory_lets_the_stage_go_that_was_used_longest_ago(pip_home, one_thread) -> None:
     async def main() -> None:
         worker = Worker(Settings(memory_bytes=1))

@@ -169,3 +169,11 @@ def test_meaningless_parameters_are_refused_by_name(options, named):
 
 def test_one_stop_text_may_be_given_as_a_string():
     assert SamplingParams(stop="end").stop == ("end",)
+
+
+@pytest.mark.parametrize("temperature", [1e-5, 1e-7, 5e-324])
+def test_a_temperature_near_zero_takes_the_likeliest(temperature: float) -> None:
+    logits = torch.tensor([[1.0, 3.0, 2.0], [9.0, -9.0, 0.0]])
+    batch = BatchParams([SamplingParams(temperature=temperature), SamplingParams(temperature=1.0)], [1, 2])
+    drawn = sample(logits, batch, np.array([0, 0], dtype=np.uint64))
+    assert drawn.tolist() == [1, 0]

@@ -20,6 +20,7 @@ from torch import Tensor
 from firstwords.engine.constraints import Constraint
 
 MAX_SEED = 2**64
+GREEDY_BELOW = 1e-5  # a temperature by which logits cannot be divided in fp32; the likeliest token has it all by then
 NUCLEUS_PROBE = 128  # likeliest tokens looked at first for top-p; a nucleus is nearly always smaller
 
 
@@ -115,15 +116,16 @@ class BatchParams:
     ) -> None:
         self.size = len(params)
         self.seeds_B = np.array(seeds, dtype=np.uint64)
-        self.is_greedy = all(p.temperature == 0 for p in params)
-        self.any_greedy = any(p.temperature == 0 for p in params)
+        greedy = [p.temperature < GREEDY_BELOW for p in params]
+        self.is_greedy, self.any_greedy = all(greedy), any(greedy)
 
         def column(values: list, dtype: torch.dtype) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)[:, None]
 
-        self.greedy_B = column([p.temperature == 0 for p in params], torch.bool)[:, 0]
-        warm = any(p.temperature not in (0, 1) for p in params)
-        self.temperature_B1 = column([p.temperature or 1.0 for p in params], torch.float32) if warm else None
+        self.greedy_B = column(greedy, torch.bool)[:, 0]
+        temperatures = [1.0 if is_greedy else p.temperature for p, is_greedy in zip(params, greedy, strict=True)]
+        warm = any(temperature != 1 for temperature in temperatures)
+        self.temperature_B1 = column(temperatures, torch.float32) if warm else None
         self.max_k = max(p.top_k for p in params)
         self.all_k = all(p.top_k for p in params)  # else some row's nucleus may hold any number of tokens
         self.top_k_B1 = column([p.top_k for p in params], torch.int64)

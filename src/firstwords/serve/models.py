@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +32,46 @@ class Stage:
         return self.ref.partition("/")[0]
 
 
+@dataclass(frozen=True)
+class _Model:
+    stages: tuple[str, ...]
+    promoted: str
+
+
+def catalogue() -> dict[str, _Model]:
+    """What is in home, the newest model first. Read anew only when something there has changed: every request asks."""
+    return _read(str(home.models_dir()), _traces(home.models_dir()))
+
+
+@functools.lru_cache(maxsize=4)
+def _read(folder: str, traces: tuple[tuple[str, int, int], ...]) -> dict[str, _Model]:
+    return {name: _Model(tuple(home.stages(name)), home.promoted(name)) for name in home.models()}
+
+
+def _traces(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """(path, inode, time) of the models' folders and of all that is directly in them: a file that is replaced has
+    another inode, and a folder in which a file appears another time.
+    """
+    found = []
+    waiting = [(os.fspath(folder), 2)]
+    while waiting:
+        path, depth = waiting.pop()
+        try:
+            entries = list(os.scandir(path))
+        except OSError:  # no folder, or gone meanwhile
+            continue
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                status = entry.stat()
+                found.append((entry.path, status.st_ino, status.st_mtime_ns))
+                if depth > 1 and entry.is_dir():
+                    waiting.append((entry.path, depth - 1))
+    return tuple(sorted(found))
+
+
 def refs() -> list[str]:
     """Every NAME/STAGE there is, the newest model first."""
-    return [f"{name}/{stage}" for name in home.models() for stage in home.stages(name)]
+    return [f"{name}/{stage}" for name, model in catalogue().items() for stage in model.stages]
 
 
 def find(ref: str | None, default: str | None = None) -> Stage:
@@ -41,18 +80,21 @@ def find(ref: str | None, default: str | None = None) -> Stage:
     Looked up among what is there, never joined to a path.
     """
     wanted = ref or default
-    names = home.models()
-    if not names:
+    models = catalogue()
+    if not models:
         raise ApiError(404, "there is no model yet: `firstwords learn` trains one", "model", "model_not_found")
-    name, _, stage = (wanted or names[0]).partition("/")
-    if name not in names:
+    name, _, stage = (wanted or next(iter(models))).partition("/")
+    if name not in models:
         raise ApiError(404, f"there is no model {wanted}: GET /v1/models lists them", "model", "model_not_found")
-    stage = stage or home.promoted(name)
-    if stage not in home.stages(name):
+    stage = stage or models[name].promoted
+    if stage not in models[name].stages:
         raise ApiError(404, f"{name} has no stage {stage}", "model", "model_not_found")
     directory = home.stage_dir(name, stage)
-    weights = next(path for file in home.WEIGHTS if (path := directory / file).is_file()).stat()
-    return Stage(f"{name}/{stage}", directory, (weights.st_mtime_ns, weights.st_size))
+    for file in home.WEIGHTS:
+        with contextlib.suppress(FileNotFoundError):
+            weights = os.stat(os.path.join(directory, file))
+            return Stage(f"{name}/{stage}", directory, (weights.st_mtime_ns, weights.st_size))
+    raise ApiError(404, f"{name}/{stage} has just been removed", "model", "model_not_found")
 
 
 @dataclass(eq=False)

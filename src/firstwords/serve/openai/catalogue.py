@@ -7,10 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from firstwords import home
 from firstwords.commands.shared import MAX_CONTEXT
 from firstwords.serve import models
-from firstwords.serve.errors import Json
+from firstwords.serve.errors import ApiError, Json
 
 router = APIRouter()
 
@@ -18,13 +17,16 @@ router = APIRouter()
 @router.get("/models")
 async def list_models() -> Json:
     """What a request may name as its model."""
-    names = [ref for name in home.models() for ref in (name, *(f"{name}/{stage}" for stage in home.stages(name)))]
+    known = models.catalogue().items()
+    names = [ref for name, model in known for ref in (name, *(f"{name}/{stage}" for stage in model.stages))]
     return Json({"object": "list", "data": [_entry(name) for name in names]})
 
 
 @router.get("/models/{model_id:path}")
 async def one_model(model_id: str) -> Json:
     """One of them."""
+    if not model_id:
+        raise ApiError(404, "name a model: GET /v1/models lists them", "model", "model_not_found")
     return Json(_entry(model_id))
 
 

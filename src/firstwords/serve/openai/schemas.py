@@ -38,9 +38,9 @@ class Sampling(_Request):
 
     temperature: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
     top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=-1, description="An extension; -1 and 0 keep all tokens.")
+    top_k: int | None = Field(None, ge=-1, le=10**9, description="An extension; -1 and 0 keep all tokens.")
     min_p: float | None = Field(None, ge=0, le=1, description="An extension.")
-    repetition_penalty: float | None = Field(None, gt=0, le=100, description="An extension.")
+    repetition_penalty: float | None = Field(None, ge=0.01, le=100, description="An extension.")
     ignore_eos: bool | None = Field(None, description="An extension: go on after the model's end token.")
     n: int | None = Field(None, ge=1, le=MAX_CHOICES)
     max_tokens: int | None = Field(None, description="Clamped to the model's context.")

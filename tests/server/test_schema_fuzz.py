@@ -1,0 +1,60 @@
+"""Two thousand requests made up from /openapi.json: whatever they hold, the server does not fail."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+
+import pytest
+
+CALLS, SECONDS = 2300, 90  # some are made up twice and sent once
+NOT_FUZZED = ("/api/",)  # these write, train and stop: their own tests know what is safe
+
+
+@pytest.fixture(scope="module")
+def schema(server):
+    schemathesis = pytest.importorskip("schemathesis")
+    return schemathesis.openapi.from_url(f"{server.base_url}/openapi.json")
+
+
+def test_no_request_makes_the_server_fail(server, schema) -> None:
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    operations = [
+        found.ok() for found in schema.get_all_operations() if not found.ok().path.startswith(NOT_FUZZED)
+    ]
+    assert {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize"} <= {o.path for o in operations}
+    statuses: Counter[int] = Counter()
+    until = time.monotonic() + SECONDS
+    session_calls = itertools.count(1)
+
+    def attack(operation, count: int) -> None:
+        @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
+                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @given(case=operation.as_strategy())
+        def calls(case) -> None:
+            if time.monotonic() > until:
+                return
+            if isinstance(case.body, dict):
+                case.body |= {"model": "pip"} if next(session_calls) % 4 else {}
+                case.body.pop("ignore_eos", None)
+            response = case.call(timeout=60)
+            statuses[response.status_code] += 1
+            assert response.status_code < 500, (operation.path, case.body, response.text)
+            if response.status_code >= 400:
+                assert response.json()["error"]["message"], response.text
+
+        calls()
+
+    writing = [operation for operation in operations if operation.method == "post"]
+    reading = [operation for operation in operations if operation.method != "post"]
+    for operation in reading:
+        attack(operation, 40)
+    share = (CALLS - 40 * len(reading)) // len(writing) + 1
+    for operation in writing:
+        attack(operation, share)
+    assert sum(statuses.values()) > 300 and statuses[200] > 20 and statuses[400] > 20, statuses
+    server.wait_until_idle()
+    assert "Traceback" not in server.log.read_text(encoding="utf-8")
+    print(dict(statuses))
