@@ -3,6 +3,7 @@
     home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory
     home/models/NAME/promoted                the stage that NAME alone means (absent: the latest stage)
     home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
+    home/runs/NAME/job.json                  which process works on it, or how the last one ended
 
 A REF names a model: NAME (its promoted stage), NAME/STAGE, or the path of any Hugging Face directory.
 """
