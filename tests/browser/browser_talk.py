@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
@@ -21,6 +22,14 @@ def ask(page: Any, text: str) -> str:
     say(page, text)
     page.get_by_role("button", name="Answer again").nth(before).wait_for(timeout=LONG)
     return answers(page).nth(before).inner_text()
+
+
+def own_pair(page: Any, question: str = "Is the cat on the mat?") -> None:
+    """In Teach: two answers to a question of one's own."""
+    page.get_by_text("Ask your own question").click()
+    page.get_by_label("Your question for the next pair").fill(question)
+    page.get_by_role("button", name="Show the next pair").click()
+    page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
 
 
 def answers(page: Any) -> Any:

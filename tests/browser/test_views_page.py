@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, VIEWS, ask, import_chat, turns
+from browser_talk import LONG, VIEWS, ask, import_chat, own_pair, turns
 
 MAX_BYTES = 250_000  # of the whole page, gzipped
 
@@ -16,7 +16,7 @@ MAX_BYTES = 250_000  # of the whole page, gzipped
 def test_inside_shows_probabilities_that_add_up(browser_open: Any) -> None:
     page = browser_open("inside")
     panel = page.get_by_role("region", name="The next token")
-    panel.get_by_text("everything else").wait_for(timeout=LONG)
+    panel.get_by_text("everything else", exact=True).wait_for(timeout=LONG)
     bars = [float(n) for n in re.findall(r"([\d.]+) %", panel.locator("ul").inner_text())]
     assert len(bars) == 11 and sum(bars) == pytest.approx(100, abs=1.2)
     panel.get_by_role("slider", name=re.compile("Top-k")).fill("3")
@@ -55,8 +55,7 @@ def test_stages_answer_side_by_side(browser_open: Any) -> None:
 
 def test_teach_takes_keys_and_counts(browser_open: Any, browser_server: Any) -> None:
     page = browser_open("teach")
-    page.get_by_role("button", name="Show me two answers").click()
-    page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
+    own_pair(page)
     page.get_by_role("group", name="Reasons").get_by_role("button").first.click()
     page.keyboard.press("1")
     page.get_by_text(re.compile("^Saved: left is better")).wait_for(timeout=LONG)
@@ -110,8 +109,7 @@ def test_no_view_has_barriers_or_scrolls_sideways(
         page.get_by_role("button", name="Ask every stage").click()
         page.get_by_role("region", name="Where the words came from").wait_for(timeout=LONG)
     elif view == "teach":
-        page.get_by_role("button", name="Show me two answers").click()
-        page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
+        own_pair(page)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
