@@ -44,9 +44,13 @@ def figures(p_N: np.ndarray, y_N: np.ndarray) -> dict[str, Figure]:
     AUC: the chance that a row of the second class gets a higher probability than one of the first (ties half).
     """
     right_N = (p_N > 0.5) == y_N
-    low, high = wilson(int(right_N.sum()), len(y_N))
-    accuracy = {"rate": float(right_N.mean()), "low": low, "high": high, "n": len(y_N)}
-    return {"accuracy": accuracy, "balanced_accuracy": balanced(right_N, y_N), "auc": auc(p_N, y_N)}
+    return {"accuracy": rate(right_N), "balanced_accuracy": balanced(right_N, y_N), "auc": auc(p_N, y_N)}
+
+
+def rate(right_N: np.ndarray) -> Figure:
+    """The share of right answers with Wilson's 95 % interval."""
+    low, high = wilson(int(right_N.sum()), len(right_N))
+    return {"rate": float(right_N.mean()), "low": low, "high": high, "n": len(right_N)}
 
 
 def majority(y_N: np.ndarray) -> dict[str, Figure]:
@@ -59,13 +63,12 @@ def balanced(right_N: np.ndarray, y_N: np.ndarray) -> Figure:
     rates, below, above = [], 0.0, 0.0
     for number in (0, 1):
         of_class = right_N[y_N == number]
-        rate = float(of_class.mean())
-        low, high = wilson(int(of_class.sum()), len(of_class))
-        rates.append(rate)
-        below += (rate - low) ** 2 / 4
-        above += (high - rate) ** 2 / 4
-    rate = sum(rates) / 2
-    return {"rate": rate, "low": max(0.0, rate - sqrt(below)), "high": min(1.0, rate + sqrt(above)), "n": len(y_N)}
+        one = rate(of_class)
+        rates.append(one["rate"])
+        below += (one["rate"] - one["low"]) ** 2 / 4
+        above += (one["high"] - one["rate"]) ** 2 / 4
+    mean = sum(rates) / 2
+    return {"rate": mean, "low": max(0.0, mean - sqrt(below)), "high": min(1.0, mean + sqrt(above)), "n": len(y_N)}
 
 
 def auc(p_N: np.ndarray, y_N: np.ndarray) -> Figure:

@@ -21,7 +21,7 @@ from firstwords.classify import grid, measure, songs
 from firstwords.classify.table import Table
 from firstwords.config import UserError
 
-STEPS = 800
+LAYERS, WIDTH, STEPS = 2, 8, 800
 RATE = 0.02  # Adam's, falling to zero along half a cosine
 BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-8  # Adam (Kingma & Ba 2015)
 WEIGHT_DECAY = 1e-3  # on matrices; keeps twenty songs from being learned by heart
@@ -63,7 +63,7 @@ class Network:
 
 
 def fit(
-    table: Table, layers: int = 2, width: int = 16, steps: int = STEPS, seed: int = 0, decay: float = WEIGHT_DECAY
+    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0, decay: float = WEIGHT_DECAY
 ) -> Network:
     """Train a network of `layers` hidden layers of `width` units; both classes weigh the same, as for the line.
 
@@ -234,7 +234,7 @@ def _mesh(x_range: tuple[float, float], y_range: tuple[float, float]) -> np.ndar
 
 
 def report(
-    table: Table, layers: int = 2, width: int = 16, steps: int = STEPS, seed: int = 0, new: Sequence[Sequence[float]] = (),
+    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0, new: Sequence[Sequence[float]] = (),
     peer: bool = False, progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """The network and the line side by side on one table, as plain data.

@@ -61,9 +61,8 @@ def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence
 
 def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str, Any]], title: str) -> Figure:
     """Above: the boundary as layers are added. Below: the training curves, and how the last network bent the plane."""
-    num = max(len(ladder), len(views) + 1)
-    figure = Figure(figsize=(3.1 * num, 6.6), dpi=DPI, layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    num = len(ladder)
+    figure = Figure(figsize=(max(3.2 * num, 6.4), 6.6), dpi=DPI, layout="constrained")
     places = figure.subplots(2, num, squeeze=False)
     for number, network in enumerate(ladder):
         axes = places[0, number]
@@ -74,11 +73,10 @@ def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str
         axes.set_title(f"{name}\n{right:.0%} of these rows right", loc="left", fontsize=9)
         _bare(axes)
     draw_curves(places[1, 0], [network.curve for network in ladder])
-    for axes, view in zip(places[1, 1:], views):
+    for axes, view in zip(places[1, 1:], views[1:]):  # the first view, the plane itself, is the row above
         draw_bent(axes, table, view)
-    for axes in [*places[0, len(ladder) :], *places[1, len(views) + 1 :]]:
-        axes.set_visible(False)
-    places[0, 0].legend(frameon=True, framealpha=0.85, edgecolor="none", loc="lower left", fontsize=8)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.legend(*places[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)
     return figure
 
 
@@ -134,7 +132,7 @@ def draw_bent(axes: Axes, table: Table, view: dict[str, Any]) -> None:
     if view["is_last"]:
         axes.axvline(0, color=INK, linewidth=1.6)
     axes.autoscale_view()
-    axes.set_title(view["title"] + ("\na straight line is enough" if view["is_last"] else "\n"), loc="left", fontsize=9)
+    axes.set_title(f"the plane {view['title']}\n" + ("a straight line is enough" if view["is_last"] else "bent once"), loc="left", fontsize=9)
     _bare(axes)
 
 
