@@ -38,6 +38,12 @@ def cross_validated(fit: Callable[[Table], Classifier], table: Table, seed: int 
     return p_N
 
 
+def of_line(fit: Callable[[Table], Classifier], table: Table) -> dict[str, Any]:
+    """{folds, majority, line}: a classifier in cross-validation, beside who always says the larger class."""
+    return {"folds": min(FOLDS, *table.counts.values()), "majority": majority(table.y_N),
+            "line": figures(cross_validated(fit, table), table.y_N)}  # fmt: skip
+
+
 def figures(p_N: np.ndarray, y_N: np.ndarray) -> dict[str, Figure]:
     """Accuracy, balanced accuracy and AUC, each with rate, 95 % interval (low, high) and n.
 

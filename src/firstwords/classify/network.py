@@ -233,29 +233,29 @@ def _mesh(x_range: tuple[float, float], y_range: tuple[float, float]) -> np.ndar
     return low + lines * (high - low)
 
 
-def report(
-    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0, new: Sequence[Sequence[float]] = (),
-    peer: bool = False, progress: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """The network and the line side by side on one table, as plain data.
+def ladder(
+    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0
+) -> list[Network]:
+    """Networks of 0, 1 ... `layers` hidden layers on the same rows; the first is a line."""
+    return [fit(table, number, width, steps, seed) for number in range(layers + 1)]
 
-    {features, classes, counts ..., layers, width, parameters, steps: [{layers, parameters, loss, curve}], measured: {folds,
-    majority, line, network, peer?}, new: [...]}; `steps` has an entry for each number of layers from 0 to `layers`.
+
+def report(
+    table: Table, ladder: Sequence[Network], width: int = WIDTH, steps: int = STEPS, seed: int = 0,
+    new: Sequence[Sequence[float]] = (), peer: bool = False, progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """The last network of a ladder and the line side by side, as plain data.
+
+    {features, classes, counts ..., layers, width, parameters, steps: [{layers, parameters, kept_step, curve}], measured:
+    {folds, majority, line, network, peer?}, new: [...]}; the measured networks are trained anew on parts of the rows.
     """
     say = progress or (lambda _: None)
-    check_size(layers, width)
-    ladder = [fit(table, number, width, steps, seed) for number in range(layers + 1)]
-    say("training on four fifths of the rows, five times, to measure on the rest")
-    measured = {
-        "folds": min(measure.FOLDS, *table.counts.values()),
-        "majority": measure.majority(table.y_N),
-        "line": measure.figures(measure.cross_validated(songs.fit, table), table.y_N),
-        "network": measure.figures(
-            measure.cross_validated(lambda part: fit(part, layers, width, steps, seed), table), table.y_N
-        ),
-    }
+    layers = len(ladder) - 1
+    say("training again on four fifths of the rows, five times, to measure on the rest")
+    p_N = measure.cross_validated(lambda part: fit(part, layers, width, steps, seed), table)
+    measured = {**measure.of_line(songs.fit, table), "network": measure.figures(p_N, table.y_N)}
     if peer:
-        say("training scikit-learn's MLP on the same folds")
+        say("training scikit-learn's MLP on the same parts")
         measured["peer"] = measure.figures(measure.cross_validated(measure.fit_peer, table), table.y_N)
     return {
         **songs.describe(table), "layers": layers, "width": width, "parameters": ladder[-1].num_parameters,

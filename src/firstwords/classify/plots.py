@@ -26,6 +26,7 @@ LEVELS = np.linspace(0, 1, 21)
 GRID_SIZE = 160
 FEW, MANY = 60, 1000  # rows: below, each is large; above, only so many are drawn, small
 DPI = 110
+QUIET = 0.25  # a word with less than this share of the loudest word's weight is drawn grey
 LINE_STYLES = (":", "--", "-.", "-")
 
 
@@ -136,34 +137,44 @@ def draw_bent(axes: Axes, table: Table, view: dict[str, Any]) -> None:
     _bare(axes)
 
 
-def words_figure(words: Sequence[dict[str, Any]], classes: tuple[str, str], title: str) -> Figure:
-    """Words {word, x, y, weight} on a plane, coloured and marked by the class they speak for; big where they speak loud."""
-    figure = Figure(figsize=(8.6, 6.4), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot()
-    loudest = max((abs(w["weight"]) for w in words), default=1.0) or 1.0
-    for number, name in enumerate(classes):
-        mine = [w for w in words if (w["weight"] > 0) == bool(number)]
-        axes.scatter([w["x"] for w in mine], [w["y"] for w in mine], marker=MARKERS[number], color=COLOURS[number],
-                     s=[10 + 60 * abs(w["weight"]) / loudest for w in mine], alpha=0.75, linewidth=0, label=f"speaks for {name}")  # fmt: skip
-    axes.margins(0.06)
-    _bare(axes)
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=2)
+def words_figure(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]], classes: tuple[str, str]) -> Figure:
+    """A plane of words {word, x, y, weight} for each (title, words), coloured and marked by the class they speak for."""
+    figure = Figure(figsize=(6.4 * len(panels), 6.2), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    _write_words(axes, sorted(words, key=lambda w: -abs(w["weight"])), canvas.get_renderer(), loudest)
+    places = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, words) in zip(places, panels, strict=True):
+        for name, marker, colour, kind in (("hardly speaks", "s", GREY, None), (f"speaks for {classes[0]}", "o", BLUE, 0),
+                                           (f"speaks for {classes[1]}", "^", ORANGE, 1)):  # fmt: skip
+            mine = [w for w in words if _speaks(w, words) == kind]
+            axes.scatter([w["x"] for w in mine], [w["y"] for w in mine], marker=marker, color=colour,
+                         s=12 if kind is None else 34, linewidth=0, alpha=0.85, label=name)  # fmt: skip
+        axes.margins(0.09)
+        axes.set_title(title, loc="left", fontsize=11)
+        _bare(axes)
+    handles = places[0].get_legend_handles_labels()
+    figure.legend(*handles, frameon=False, loc="outside lower left", ncols=3)
+    canvas.draw()  # settles the layout, so that words can be measured
+    for axes, (_, words) in zip(places, panels, strict=True):
+        _write_words(axes, words, canvas.get_renderer())
     return figure
 
 
-def _write_words(axes: Axes, words: Sequence[dict[str, Any]], renderer: Any, loudest: float) -> None:
-    """Write the loudest words first; a word that would cover one already written stays a bare marker."""
-    taken = []
-    for word in words:
-        colour = COLOURS[int(word["weight"] > 0)] if abs(word["weight"]) > 0.15 * loudest else INK
+def _speaks(word: dict[str, Any], words: Sequence[dict[str, Any]]) -> int | None:
+    """0 or 1: the class that a word speaks for; None if hardly, beside the loudest."""
+    loudest = max(abs(w["weight"]) for w in words)
+    return None if abs(word["weight"]) < QUIET * loudest else int(word["weight"] > 0)
+
+
+def _write_words(axes: Axes, words: Sequence[dict[str, Any]], renderer: Any) -> None:
+    """Write the loudest words first; a word that would cover another, or leave the plane, stays a bare marker."""
+    taken: list[Any] = []
+    inside = axes.get_window_extent(renderer)
+    for word in sorted(words, key=lambda w: -abs(w["weight"])):
+        kind = _speaks(word, words)
         text = axes.annotate(word["word"], (word["x"], word["y"]), (4, 3), textcoords="offset points", fontsize=8.5,
-                             color=colour)  # fmt: skip
+                             color=INK if kind is None else COLOURS[kind])  # fmt: skip
         box = text.get_window_extent(renderer)
-        if any(box.overlaps(other) for other in taken):
+        if box.x1 > inside.x1 or box.y1 > inside.y1 or any(box.overlaps(other) for other in taken):
             text.remove()
         else:
             taken.append(box)

@@ -28,6 +28,7 @@ TUNE_EPOCHS, TUNE_BATCH, TUNE_RATE = 12, 128, 2e-3
 TUNE_DROPPED = 0.5  # share of the words hidden from each sentence while tuning, so that no word is relied on alone
 TUNE_HELD_OUT = 0.1  # of the training sentences choose the epoch that is kept
 MIN_HELD_OUT = 200  # sentences in all, below which nothing is held out and the last epoch is kept
+FREEDOM = 0.001  # C of the line: the labels moved the words already, and a free line would be far too sure (docs/LOG.md)
 MLP_WIDTH, MLP_STEPS = 32, 150
 MAP_WORDS = 140
 MIN_MAP_COUNT = 4  # a word seen less often has a vector made of chance
@@ -173,7 +174,7 @@ def fit(train: Sentences, embedder: Embedder) -> Model:
     """The same line as between songs (songs.fit), through the means of the words."""
     table = as_table(embedder, train)
     with threadpool_limits(1, user_api="blas"):
-        line = songs.fit(table)
+        line = songs.fit(table, FREEDOM)
     centre_D = table.x_NF.mean(0)
     return Model(embedder, train.classes, line.weights_F, centre_D, float(line.bias + centre_D @ line.weights_F))
 
@@ -213,22 +214,22 @@ def neighbours(embedder: Embedder, vocabulary: Vocabulary, word: str, num: int =
     return words.nearest(vectors_of_words(embedder, chosen), chosen, word, num)
 
 
-def loudest(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) -> list[dict[str, Any]]:
-    """The words that speak loudest for either class, half of them each, loudest first: [{word, weight}]."""
+def telling_words(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) -> list[dict[str, Any]]:
+    """The words that speak loudest and the most frequent ones, half each: [{word, weight}], the loudest first."""
     chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V) if n >= MIN_MAP_COUNT and w.isalpha()]
     weights = model.loudness(vectors_of_words(model.embedder, chosen))
-    order = np.argsort(weights)
-    half = min(num, len(order)) // 2
-    picked = [*order[:half], *order[len(order) - half :]]
-    found = [{"word": chosen[i], "weight": float(weights[i])} for i in picked]
+    loud = np.argsort(-np.abs(weights))[: num // 2].tolist()
+    frequent = [i for i in range(len(chosen)) if i not in set(loud) and len(chosen[i]) > 2][: num - len(loud)]
+    found = [{"word": chosen[i], "weight": float(weights[i])} for i in loud + frequent]
     return sorted(found, key=lambda entry: -abs(entry["weight"]))
 
 
-def word_map(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS, seed: int = 0) -> list[dict[str, Any]]:
-    """The loudest words on a plane in which words of like company stand together: [{word, weight, x, y}]."""
-    found = loudest(model, vocabulary, num)
-    places = words.plane_map(vectors_of_words(model.embedder, [entry["word"] for entry in found]), seed)
-    return [entry | {"x": float(x), "y": float(y)} for entry, (x, y) in zip(found, places, strict=True)]
+def word_map(
+    embedder: Embedder, told: Sequence[dict[str, Any]], seed: int = 0
+) -> list[dict[str, Any]]:
+    """Words on a plane in which those of like vectors stand together: [{word, weight, x, y}]."""
+    places = words.plane_map(vectors_of_words(embedder, [entry["word"] for entry in told]), seed)
+    return [{**entry, "x": float(x), "y": float(y)} for entry, (x, y) in zip(told, places, strict=True)]
 
 
 # ---- how good is it? -------------------------------------------------------------------------------------------------
@@ -250,3 +251,69 @@ def mlp_probability(embedder: Embedder, train: Sentences, test: Sentences, seed:
     table = as_table(embedder, train)
     learned = network.fit(table, layers=1, width=MLP_WIDTH, steps=MLP_STEPS, seed=seed)
     return learned.probability(sentence_vectors(embedder, test.texts))
+
+
+# ---- all of it at once -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What was learned from which sentences. `frozen`: the word vectors before the labels moved them, if there are any."""
+
+    train: Sentences
+    test: Sentences
+    vocabulary: Vocabulary
+    model: Model
+    frozen: WordVectors | None
+
+
+def learn(
+    train: Sentences, test: Sentences, more_texts: Sequence[str] = (), embedder: Embedder | None = None, seed: int = 0
+) -> Lesson:
+    """Learn words from the sentences and `more_texts` (or take `embedder`'s), and the line through their means."""
+    if embedder is not None:
+        return Lesson(train, test, Vocabulary.of(train.texts), fit(train, embedder), None)
+    frozen = learn_words(train, more_texts, seed)
+    return Lesson(train, test, frozen.vocabulary, fit(train, tune(frozen, train, seed)), frozen)
+
+
+def measured(lesson: Lesson) -> dict[str, Any]:
+    """Figures on the test sentences: {majority, line, network, frozen?}; network is the third step on the same vectors."""
+    test, embedder = lesson.test, lesson.model.embedder
+    result = {
+        "majority": measure.majority(test.y_N),
+        "line": figures_of(lesson.model.probability(test.texts), test),
+        "network": figures_of(mlp_probability(embedder, lesson.train, test), test),
+    }
+    if lesson.frozen is not None:
+        result["frozen"] = figures_of(fit(lesson.train, lesson.frozen).probability(test.texts), test)
+    return result
+
+
+def report(lesson: Lesson, texts: Sequence[str] = (), near: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything about a lesson as plain data.
+
+    {classes, train, test: {source, counts}, vocabulary, embeddings, measured, answers: [explain(text)], neighbours:
+    {word: {now: [[word, cosine]], before?: ...}}}
+    """
+    model, vocabulary = lesson.model, lesson.vocabulary
+    answers = [explain(model, text) for text in texts]
+    found: dict[str, Any] = {}
+    for word in near:
+        found[word] = {"now": neighbours(model.embedder, vocabulary, word)}
+        if lesson.frozen is not None:
+            found[word]["before"] = neighbours(lesson.frozen, vocabulary, word)
+    sides = {name: {"source": s.source, "counts": s.counts, "bad": s.bad, "notes": list(s.notes)}
+             for name, s in (("train", lesson.train), ("test", lesson.test))}  # fmt: skip
+    return {"classes": list(model.classes), **sides, "vocabulary": len(vocabulary.words),
+            "embeddings": {"name": model.embedder.name, "dimensions": len(model.weights_D)},
+            "measured": measured(lesson), "answers": answers, "neighbours": found}  # fmt: skip
+
+
+def maps(lesson: Lesson) -> list[tuple[str, list[dict[str, Any]]]]:
+    """(title, words on a plane) before and after the labels moved the words; one map where they did not."""
+    told = telling_words(lesson.model, lesson.vocabulary)
+    now = word_map(lesson.model.embedder, told)
+    if lesson.frozen is None:
+        return [(f"words as {lesson.model.embedder.name} sees them", now)]
+    return [("by the company they keep (skip-gram)", word_map(lesson.frozen, told)), ("after the labels moved them", now)]

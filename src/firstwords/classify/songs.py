@@ -90,10 +90,11 @@ class Line:
         return f"{table.features[1]} = {-self.bias / second:.3g} {sign} {abs(slope):.3g} x {table.features[0]}"
 
 
-def fit(table: Table) -> Line:
+def fit(table: Table, freedom: float = 1.0) -> Line:
     """Learn the line: scikit-learn's logistic regression on standardised numbers, classes weighted equally.
 
-    The default penalty (C = 1) keeps the weights finite where a line separates the rows completely.
+    `freedom` is its C: the smaller, the smaller the weights. 1, its default, keeps them finite where a line separates the
+    rows completely.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -101,38 +102,29 @@ def fit(table: Table) -> Line:
     std_F = np.where(std_F > 0, std_F, 1.0)  # a column that never changes says nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a flat optimum is reached to six digits or not; both draw the same line
-        model = LogisticRegression(class_weight="balanced", max_iter=1000)
+        model = LogisticRegression(C=freedom, class_weight="balanced", max_iter=1000)
         model.fit((table.x_NF - mean_F) / std_F, table.y_N)
     weights_F = model.coef_[0] / std_F
     return Line(weights_F, float(model.intercept_[0] - weights_F @ mean_F))
 
 
 def report(
-    table: Table, new: Sequence[Sequence[float]] = (), progress: Callable[[str], None] | None = None, peer: bool = False
+    table: Table, new: Sequence[Sequence[float]] = (), peer: bool = False, progress: Callable[[str], None] | None = None
 ) -> dict[str, Any]:
     """Everything about the line on a table, as plain data.
 
-    {features, classes, counts, repeated, bad, other, line: {weights, bias, equation, height}, measured: {folds, n, line,
-    majority, peer?}, new: [{features, probability, class}]}; `peer` measures scikit-learn's MLP too, on the same folds.
+    {features, classes, counts, repeated, bad, other, line: {weights, bias, equation, height}, measured: {folds, majority,
+    line, peer?}, new: [{features, probability, class}]}; `peer` measures scikit-learn's MLP too, on the same parts.
     """
     line = fit(table)
-    measured = {
-        "folds": min(measure.FOLDS, *table.counts.values()),
-        "majority": measure.majority(table.y_N),
-        "line": measure.figures(measure.cross_validated(fit, table), table.y_N),
-    }
+    measured = measure.of_line(fit, table)
     if peer:
         if progress:
-            progress("training scikit-learn's MLP on the same folds")
-        p_N = measure.cross_validated(measure.fit_peer, table)
-        measured["peer"] = measure.figures(p_N, table.y_N)
-    return {
-        **describe(table),
-        "line": {"weights": line.weights_F.tolist(), "bias": line.bias, "equation": line.equation(table),
-                 "height": line.height(table)},
-        "measured": measured,
-        "new": verdicts(line, table, new),
-    }  # fmt: skip
+            progress("training scikit-learn's MLP on the same parts")
+        measured["peer"] = measure.figures(measure.cross_validated(measure.fit_peer, table), table.y_N)
+    made = {"weights": line.weights_F.tolist(), "bias": line.bias, "equation": line.equation(table),
+            "height": line.height(table)}  # fmt: skip
+    return {**describe(table), "line": made, "measured": measured, "new": verdicts(line, table, new)}
 
 
 def describe(table: Table) -> dict[str, Any]:
