@@ -115,7 +115,7 @@ def fit_peer(table: Table) -> Classifier:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    # Its early stopping watches accuracy, which on unequal classes ends the training before it begins: off, as by default.
+    # Its early stopping watches accuracy, which on unequal classes ends training before it begins: off, its default.
     model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that its 200 passes were not enough

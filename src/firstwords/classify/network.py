@@ -4,8 +4,8 @@
     network.hidden(x_NF)                               what each layer made of the rows
     bent(network, table)                               how the layers have bent the plane, for a picture
 
-Each hidden layer is a weighted sum for every unit, squeezed by tanh; the last sum is a line as in the first step, only in the
-space that the layers made. With layers=0 nothing but that line remains.
+Each hidden layer is a weighted sum for every unit, squeezed by tanh; the last sum is a line as in the first step, only
+in the space that the layers made. With layers=0 nothing but that line remains.
 """
 
 from __future__ import annotations

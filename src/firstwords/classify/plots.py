@@ -1,4 +1,4 @@
-"""Pictures of the ladder. Colours that the colour-blind tell apart (Okabe & Ito), and a marker of its own for each class.
+"""Pictures of the ladder. Colours that the colour-blind tell apart (Okabe & Ito), and a marker for each class.
 
 Each function takes plain results and gives a figure; `save` writes it. Nothing global in matplotlib is touched.
 """
@@ -48,8 +48,9 @@ def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence
         p_N = classifier.probability(new_NF)
         axes.scatter(*new_NF.T, s=230, marker="*", color=INK, edgecolor="white", linewidth=1, label="new", zorder=5)
         for row, p in zip(new_NF, p_N, strict=True):
-            axes.annotate(f"{p:.0%} {table.classes[1]}", row, (9, 7), textcoords="offset points", color=INK,
-                          bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.75}, zorder=6)  # fmt: skip
+            box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.75}
+            axes.annotate(f"{p:.0%} {table.classes[1]}", row, (9, 7), textcoords="offset points", color=INK, bbox=box,
+                          zorder=6)  # fmt: skip
     axes.set_xlabel(_axis_name(table.features[0]))
     axes.set_ylabel(_axis_name(table.features[1]))
     axes.set_title(title, loc="left", fontsize=11)
@@ -133,18 +134,20 @@ def draw_bent(axes: Axes, table: Table, view: dict[str, Any]) -> None:
     if view["is_last"]:
         axes.axvline(0, color=INK, linewidth=1.6)
     axes.autoscale_view()
-    axes.set_title(f"the plane {view['title']}\n" + ("a straight line is enough" if view["is_last"] else "bent once"), loc="left", fontsize=9)
+    remark = "here a straight line is enough" if view["is_last"] else "the squares of the plane are bent"
+    axes.set_title(f"{view['title']}\n{remark}", loc="left", fontsize=9)
     _bare(axes)
 
 
 def words_figure(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]], classes: tuple[str, str]) -> Figure:
-    """A plane of words {word, x, y, weight} for each (title, words), coloured and marked by the class they speak for."""
+    """A plane of words {word, x, y, weight} for each (title, words), marked by the class they speak for."""
     figure = Figure(figsize=(6.4 * len(panels), 6.2), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     places = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, words) in zip(places, panels, strict=True):
-        for name, marker, colour, kind in (("hardly speaks", "s", GREY, None), (f"speaks for {classes[0]}", "o", BLUE, 0),
-                                           (f"speaks for {classes[1]}", "^", ORANGE, 1)):  # fmt: skip
+        for kind in (None, 0, 1):
+            name = "hardly speaks" if kind is None else f"speaks for {classes[kind]}"
+            marker, colour = ("s", GREY) if kind is None else (MARKERS[kind], COLOURS[kind])
             mine = [w for w in words if _speaks(w, words) == kind]
             axes.scatter([w["x"] for w in mine], [w["y"] for w in mine], marker=marker, color=colour,
                          s=12 if kind is None else 34, linewidth=0, alpha=0.85, label=name)  # fmt: skip

@@ -31,7 +31,7 @@ GLAD = ("positive", "pos", "happy", "good", "glad", "1")  # of two labels, this 
 HELD_OUT = 0.2
 MAX_NOTES = 5
 MIN_OF_A_CLASS = 2
-WORLD_SENTENCES = 2000
+WORLD_SENTENCES = 4000
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ def read_files(paths: Sequence[str | Path], classes: tuple[str, str] | None = No
         raise UserError(f"{notes[0]}, and so on: {bad} of {bad + len(texts)} rows cannot be used" if notes
                         else f"{source} holds no rows")  # fmt: skip
     names = _two_classes(labels, source, classes)
-    found = Sentences(tuple(texts), np.array([names.index(label) for label in labels]), names, source, bad, tuple(notes))
+    y_N = np.array([names.index(label) for label in labels])
+    found = Sentences(tuple(texts), y_N, names, source, bad, tuple(notes))
     check(found)
     return found
 

@@ -3,7 +3,7 @@
     train, test = sentences.world()
     words = learn_words(train, more_texts)             skip-gram, then moved a little by the labels
     model = fit(train, words)                          mean of the words -> logistic regression
-    explain(model, "What a lovely day!")               {"probability": 0.97, "words": [{"word": "lovely", "push": 2.1}, ...]}
+    explain(model, "What a lovely day!")               {"probability": 0.97, "words": [{"word": "what", "push": 0.1} ...
 
 A sentence is the mean of its words, so its log-odds are a sum: each word's push is exactly its part of the answer.
 Axes: N sentences, T words of one, V words of the vocabulary, D dimensions.
@@ -28,7 +28,7 @@ TUNE_EPOCHS, TUNE_BATCH, TUNE_RATE = 12, 128, 2e-3
 TUNE_DROPPED = 0.5  # share of the words hidden from each sentence while tuning, so that no word is relied on alone
 TUNE_HELD_OUT = 0.1  # of the training sentences choose the epoch that is kept
 MIN_HELD_OUT = 200  # sentences in all, below which nothing is held out and the last epoch is kept
-FREEDOM = 0.001  # C of the line: the labels moved the words already, and a free line would be far too sure (docs/LOG.md)
+FREEDOM = 0.001  # C of the line: the labels moved the words already, and a free line would be far too sure
 MLP_WIDTH, MLP_STEPS = 32, 150
 MAP_WORDS = 140
 MIN_MAP_COUNT = 4  # a word seen less often has a vector made of chance
@@ -224,9 +224,7 @@ def telling_words(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) ->
     return sorted(found, key=lambda entry: -abs(entry["weight"]))
 
 
-def word_map(
-    embedder: Embedder, told: Sequence[dict[str, Any]], seed: int = 0
-) -> list[dict[str, Any]]:
+def word_map(embedder: Embedder, told: Sequence[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
     """Words on a plane in which those of like vectors stand together: [{word, weight, x, y}]."""
     places = words.plane_map(vectors_of_words(embedder, [entry["word"] for entry in told]), seed)
     return [{**entry, "x": float(x), "y": float(y)} for entry, (x, y) in zip(told, places, strict=True)]
@@ -258,7 +256,7 @@ def mlp_probability(embedder: Embedder, train: Sentences, test: Sentences, seed:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What was learned from which sentences. `frozen`: the word vectors before the labels moved them, if there are any."""
+    """What was learned from which sentences. `frozen`: the word vectors before the labels moved them."""
 
     train: Sentences
     test: Sentences
@@ -278,7 +276,7 @@ def learn(
 
 
 def measured(lesson: Lesson) -> dict[str, Any]:
-    """Figures on the test sentences: {majority, line, network, frozen?}; network is the third step on the same vectors."""
+    """Figures on the test sentences: {majority, line, network (the third step on the same vectors), frozen?}."""
     test, embedder = lesson.test, lesson.model.embedder
     result = {
         "majority": measure.majority(test.y_N),
@@ -316,4 +314,5 @@ def maps(lesson: Lesson) -> list[tuple[str, list[dict[str, Any]]]]:
     now = word_map(lesson.model.embedder, told)
     if lesson.frozen is None:
         return [(f"words as {lesson.model.embedder.name} sees them", now)]
-    return [("by the company they keep (skip-gram)", word_map(lesson.frozen, told)), ("after the labels moved them", now)]
+    before = word_map(lesson.frozen, told)
+    return [("by the company they keep (skip-gram)", before), ("after the labels moved them", now)]

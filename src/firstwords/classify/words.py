@@ -19,7 +19,8 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from firstwords.config import UserError, nearest as nearest_name
+from firstwords.config import UserError
+from firstwords.config import nearest as nearest_name
 
 DIMENSIONS = 64
 WINDOW = 5  # words to the left and right that count as neighbours; each word looks 1 to 5 far, near ones more often

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from firstwords.classify import sentiment
     from firstwords.classify.sentences import Sentences
 
-WORLD_DOCUMENTS = 1000  # of the built-in world, from which words are learned beside the sentences
+WORLD_DOCUMENTS = 600  # of the built-in world, from which words are learned beside the sentences
 EXAMPLES = ("What a lovely day with Tom!", "Nobody came, and Mila cried.", "The pea soup was not bad.")
 NEAR = "lovely"
 
@@ -91,7 +91,7 @@ class ClassifySentiment:
     texts: Positional[list[str]] = field(default_factory=list)
     """Sentences to judge, each in quotes."""
     train: list[str] = field(default_factory=list)
-    """Files with labelled sentences (.jsonl .csv .tsv .parquet, columns text and label); default: the built-in world."""
+    """Files with labelled sentences (columns text and label; .jsonl .csv .tsv .parquet); default: the built-in world."""
     test: list[str] = field(default_factory=list)
     """Files to measure on (default: a fifth of --train that training does not see)."""
     embeddings: str = "words"
@@ -99,7 +99,7 @@ class ClassifySentiment:
     near: list[str] = field(default_factory=list)
     """Show the words most like these."""
     zero_shot: str = ""
-    """The model that is asked the same question untrained (default: the newest, if there is one; none: leave it out)."""
+    """The model that is asked without training (default: the newest, if there is one; none: leave it out)."""
     question: str = 'Is this sentence happy or sad? "{text}"'
     """What it is asked."""
     answers: list[str] = field(default_factory=lambda: ["sad", "happy"])
@@ -181,7 +181,9 @@ def run_network(config: ClassifyNetwork) -> dict[str, Any]:
     for name, table in tables.items():
         shared.say(f"{name}: training networks of 0 to {config.layers} hidden layers")
         ladder = network.ladder(table, config.layers, config.width, config.steps, config.seed)
-        sets[name] = network.report(table, ladder, config.width, config.steps, config.seed, new, config.compare, shared.say)
+        sets[name] = network.report(
+            table, ladder, config.width, config.steps, config.seed, new, config.compare, shared.say
+        )
         figure = plots.network_figure(
             table, ladder, network.bent(ladder[-1], table), f"{name}: a line, and what layers make of it"
         )
@@ -219,8 +221,9 @@ def run_sentiment(config: ClassifySentiment) -> dict[str, Any]:
     result = sentiment.report(lesson, texts, near)
     if asked is not None:
         result["zero_shot"] = measure_zero_shot(asked, lesson, config, texts)
-    result["plot"] = str(plots.save(plots.words_figure(sentiment.maps(lesson), train.classes),
-                                    folder / f"{_stem(config.train[0]) if config.train else 'world'}-words.png"))  # fmt: skip
+    name = _stem(config.train[0]) if config.train else "world"
+    figure = plots.words_figure(sentiment.maps(lesson), train.classes)
+    result["plot"] = str(plots.save(figure, folder / f"{name}-words.png"))
     return result
 
 
@@ -238,7 +241,7 @@ def _sentences(config: ClassifySentiment) -> tuple[Sentences, Sentences]:
 
 
 def _more_texts(config: ClassifySentiment) -> list[str]:
-    """Texts without labels: a thousand documents of the built-in world, for its own sentences only."""
+    """Texts without labels: some hundred documents of the built-in world, for its own sentences only."""
     if config.train or config.embeddings != "words":
         return []
     from firstwords.world.text import documents
@@ -271,7 +274,7 @@ def _asked_model(config: ClassifySentiment) -> shared.Loaded | None:
 def measure_zero_shot(
     loaded: shared.Loaded, lesson: sentiment.Lesson, config: ClassifySentiment, texts: Sequence[str]
 ) -> dict[str, Any]:
-    """{model, question, figures ..., said, answers}: figures choose the likelier answer, `said` reads the reply it gives."""
+    """{model, question, figures ..., said, answers}: figures are of the likelier answer, `said` of its own reply."""
     from firstwords.classify.sentiment import figures_of
     from firstwords.commands.classify_model import zero_shot
 
@@ -282,6 +285,7 @@ def measure_zero_shot(
         config.answers[y].lower() in reply.lower() and config.answers[1 - y].lower() not in reply.lower()
         for reply, y in zip(said, lesson.test.y_N)
     ])  # fmt: skip
-    own = [{"text": t, "probability": float(p), "reply": r} for t, p, r in zip(texts, p_N[num:], said[num:], strict=True)]
+    own = [{"text": text, "probability": float(p), "reply": reply}
+           for text, p, reply in zip(texts, p_N[num:], said[num:], strict=True)]  # fmt: skip
     return {"model": loaded.label, "question": config.question, **figures_of(p_N[:num], lesson.test),
             "said": measure.rate(right_N), "answers": own}  # fmt: skip

@@ -5,18 +5,21 @@ Axes: B rows, T tokens, D hidden.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from firstwords.classify.songs import sigmoid
 from firstwords.commands import shared
 from firstwords.config import UserError
-from firstwords.engine.score import score
+from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
 
 BATCH_TOKENS = 4096
+SMALL_MODEL = 30_000_000  # parameters
 QUESTION = 'Is this sentence happy or sad? "{text}"'
 REPLY = "This sentence is {answer}."
 ANSWERS = ("sad", "happy")
@@ -39,22 +42,13 @@ class HiddenStates:
         """The words of each text and the mean of their tokens' states; what does not fit the context is cut off."""
         tokenizer, limit = self.loaded.tokenizer, self.loaded.context
         rows = [shared.text_ids(tokenizer, " " + " ".join(text.split()))[:limit] for text in texts]
+        known = [i for i, ids in enumerate(rows) if len(ids) > 1]
         found: list[tuple[list[str], np.ndarray]] = [([], np.empty((0, 0)))] * len(rows)
-        order = sorted((i for i, ids in enumerate(rows) if len(ids) > 1), key=lambda i: len(rows[i]))
-        while order:
-            size = max(1, BATCH_TOKENS // len(rows[order[-1]]))
-            batch, order = order[-size:], order[:-size]
-            for i, states_TD in zip(batch, self._states([rows[i] for i in batch]), strict=True):
-                found[i] = self._words(rows[i][1:], states_TD[1:])
+        with suitable_threads(self.loaded.model):
+            for place, states_TD in hidden_states(self.loaded.model, [rows[i] for i in known]):
+                i = known[place]
+                found[i] = self._words(rows[i][1:], states_TD[1:].numpy())
         return found
-
-    @torch.inference_mode()
-    def _states(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        longest = max(map(len, rows))
-        model = self.loaded.model
-        ids_BT = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in rows], device=model.head_weight.device)
-        hidden_BTD = model.hidden(ids_BT).float().cpu().numpy()  # padding on the right is behind what anybody looks at
-        return [states[: len(ids)] for ids, states in zip(rows, hidden_BTD, strict=True)]
 
     def _words(self, ids: Sequence[int], states_TD: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Tokens joined to words at the spaces, with the mean of their states."""
@@ -64,6 +58,43 @@ class HiddenStates:
         names = [b"".join(pieces[a:b]).decode("utf-8", "replace").strip() for a, b in zip(starts, ends)]
         vectors = np.stack([states_TD[a:b].mean(0) for a, b in zip(starts, ends)])
         return names, vectors
+
+
+@contextmanager
+def suitable_threads(model: Transformer) -> Iterator[None]:
+    """One thread for a small model: on a busy machine, threads that wait for one another take ten times as long."""
+    before = torch.get_num_threads()
+    if sum(p.numel() for p in model.parameters()) < SMALL_MODEL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@torch.inference_mode()
+def hidden_states(model: Transformer, rows: Sequence[Sequence[int]]) -> Iterator[tuple[int, torch.Tensor]]:
+    """(number of the row, its last hidden states (T, D) in fp32 on the CPU), the longest rows first."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    while order:
+        longest = len(rows[order[-1]])
+        size = max(1, BATCH_TOKENS // longest)
+        batch, order = order[-size:], order[:-size]
+        padded = [[*rows[i], *[0] * (longest - len(rows[i]))] for i in batch]  # nobody looks to the right
+        hidden_BTD = model.hidden(torch.tensor(padded, device=model.head_weight.device)).float().cpu()
+        yield from ((i, hidden_BTD[b, : len(rows[i])]) for b, i in enumerate(batch))
+
+
+@torch.inference_mode()
+def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[float]:
+    """log p of each row from its token `start` on, given what is before it."""
+    sums = [0.0] * len(rows)
+    for i, states_TD in hidden_states(model, rows):
+        said = torch.tensor(rows[i][starts[i] :])
+        before_TD = states_TD[starts[i] - 1 : -1].to(model.head_weight.device, model.compute_dtype)
+        logprobs_TV = torch.log_softmax(model.logits(before_TD).cpu(), -1)
+        sums[i] = float(logprobs_TV.gather(1, said[:, None]).sum())
+    return sums
 
 
 def check_question(question: str) -> None:
@@ -88,13 +119,12 @@ def zero_shot(
         for answer in answers:
             replied = [*asked, {"role": "assistant", "content": REPLY.format(answer=answer)}]
             rows.append(render(replied, loaded.tokenizer)[0])
-    fits = [max(map(len, rows[2 * n : 2 * n + 2])) <= loaded.context for n in range(len(texts))]
-    scored = iter(score(loaded.model, [row for n, row in enumerate(rows) if fits[n // 2]]))
+    fitting = [n for n in range(len(texts)) if max(map(len, rows[2 * n : 2 * n + 2])) <= loaded.context]
+    places = [2 * n + answer for n in fitting for answer in (0, 1)]
+    with suitable_threads(loaded.model):
+        logprobs = reply_logprobs(loaded.model, [rows[i] for i in places], [len(prompts[i // 2]) for i in places])
     p_N = np.full(len(texts), 0.5)
-    for n in range(len(texts)):
-        if fits[n]:
-            first, second = (float(next(scored).logprobs_T[len(prompts[n]) - 1 :].sum()) for _ in answers)
-            p_N[n] = 1 / (1 + np.exp(np.clip(first - second, -50, 50)))
+    p_N[fitting] = sigmoid(np.array(logprobs[1::2]) - np.array(logprobs[::2]))
     return p_N, replies(loaded, prompts)
 
 

@@ -42,9 +42,9 @@ def show_network(result: dict[str, Any]) -> None:
         _new(one)
         print(f"picture: {one['plot']}\n")
     shared.say(
-        "... and now the transformer. Its classes are the tokens of its vocabulary, one of which comes next; its features are\n"
-        "embeddings, learned like the words of `classify sentiment`; its layers bend space like these, and its attention does\n"
-        f"what a mean of words cannot: it looks at their order.\n  {result['next']}"
+        "... and now the transformer. Its classes are the tokens of its vocabulary, one of which comes next; its\n"
+        "features are embeddings, learned like the words of `classify sentiment`; its layers bend space like these,\n"
+        f"and its attention does what a mean of words cannot: it looks at their order.\n  {result['next']}"
     )
 
 

@@ -14,9 +14,9 @@ from firstwords.world.town import Town, town
 HAPPY, SAD = "happy", "sad"
 
 _GOOD = {
-    "adj": "lovely wonderful warm beautiful funny sweet bright perfect cheerful delightful good great".split(),
-    "mood": "happy glad proud merry cheerful thankful".split(),
-    "taste": "wonderful sweet lovely perfect good delicious".split(),
+    "adj": ("lovely", "wonderful", "warm", "beautiful", "funny", "sweet", "bright", "perfect", "cheerful", "delightful", "good", "great"),
+    "mood": ("happy", "glad", "proud", "merry", "cheerful", "thankful"),
+    "taste": ("wonderful", "sweet", "lovely", "perfect", "good", "delicious"),
     "did": ("laughed", "smiled", "danced", "sang", "cheered", "hugged everybody", "jumped for joy"),
     "event": ("found the lost key", "won the first prize", "got a lovely gift", "made a new friend", "learned to swim",
               "caught the biggest fish", "finished the race first", "was thanked by everybody"),
@@ -24,9 +24,9 @@ _GOOD = {
     "verb": ("loves", "enjoys", "likes", "praises"),
 }  # fmt: skip
 _BAD = {
-    "adj": "terrible awful cold ugly boring nasty dark horrible gloomy dreadful bad dirty".split(),
-    "mood": "sad angry lonely tired worried unhappy".split(),
-    "taste": "terrible bitter awful sour burnt horrible".split(),
+    "adj": ("terrible", "awful", "cold", "ugly", "boring", "nasty", "dark", "horrible", "gloomy", "dreadful", "bad", "dirty"),
+    "mood": ("sad", "angry", "lonely", "tired", "worried", "unhappy"),
+    "taste": ("terrible", "bitter", "awful", "sour", "burnt", "horrible"),
     "did": ("cried", "shouted", "sighed", "frowned", "wept", "slammed the door", "ran away in tears"),
     "event": ("lost the house key", "broke the best cup", "missed the last train", "hurt a knee", "fell off the ladder",
               "forgot the birthday", "came last in the race", "was scolded by everybody"),
