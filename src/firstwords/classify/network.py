@@ -63,7 +63,8 @@ class Network:
 
 
 def fit(
-    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0, decay: float = WEIGHT_DECAY
+    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0,
+    decay: float = WEIGHT_DECAY,
 ) -> Network:
     """Train a network of `layers` hidden layers of `width` units; both classes weigh the same, as for the line.
 
@@ -192,8 +193,9 @@ def bent(network: Network, table: Table) -> list[dict[str, Any]]:
         else:
             project = _main_directions(rows)
         title = "the plane itself" if number == 0 else f"after layer {number}"
-        views.append({"title": title, "is_last": 0 < number == len(hidden_rows) - 1,
-                      "mesh": project(points).reshape(*mesh.shape).tolist(), "points": project(rows).tolist()})  # fmt: skip
+        is_last = 0 < number == len(hidden_rows) - 1
+        bent_mesh = project(points).reshape(*mesh.shape).tolist()
+        views.append({"title": title, "is_last": is_last, "mesh": bent_mesh, "points": project(rows).tolist()})
     return views
 
 
@@ -246,8 +248,8 @@ def report(
 ) -> dict[str, Any]:
     """The last network of a ladder and the line side by side, as plain data.
 
-    {features, classes, counts ..., layers, width, parameters, steps: [{layers, parameters, kept_step, curve}], measured:
-    {folds, majority, line, network, peer?}, new: [...]}; the measured networks are trained anew on parts of the rows.
+    {features, classes, counts ..., layers, width, parameters, steps: [{layers, parameters, kept_step, curve}], new,
+    measured: {folds, majority, line, network, peer?}}; the measured networks are trained anew on parts of the rows.
     """
     say = progress or (lambda _: None)
     layers = len(ladder) - 1

@@ -28,7 +28,7 @@ TUNE_EPOCHS, TUNE_BATCH, TUNE_RATE = 12, 128, 2e-3
 TUNE_DROPPED = 0.5  # share of the words hidden from each sentence while tuning, so that no word is relied on alone
 TUNE_HELD_OUT = 0.1  # of the training sentences choose the epoch that is kept
 MIN_HELD_OUT = 200  # sentences in all, below which nothing is held out and the last epoch is kept
-FREEDOM = 0.001  # C of the line: the labels moved the words already, and a free line would be far too sure
+TUNED_FREEDOM = 0.001  # C of the line through words that the same labels moved: a free one would be far too sure
 MLP_WIDTH, MLP_STEPS = 32, 150
 MAP_WORDS = 140
 MIN_MAP_COUNT = 4  # a word seen less often has a vector made of chance
@@ -170,11 +170,11 @@ class Model:
         return songs.sigmoid(self.loudness(sentence_vectors(self.embedder, texts)) + self.bias)
 
 
-def fit(train: Sentences, embedder: Embedder) -> Model:
+def fit(train: Sentences, embedder: Embedder, freedom: float = 1.0) -> Model:
     """The same line as between songs (songs.fit), through the means of the words."""
     table = as_table(embedder, train)
     with threadpool_limits(1, user_api="blas"):
-        line = songs.fit(table, FREEDOM)
+        line = songs.fit(table, freedom)
     centre_D = table.x_NF.mean(0)
     return Model(embedder, train.classes, line.weights_F, centre_D, float(line.bias + centre_D @ line.weights_F))
 
@@ -272,7 +272,8 @@ def learn(
     if embedder is not None:
         return Lesson(train, test, Vocabulary.of(train.texts), fit(train, embedder), None)
     frozen = learn_words(train, more_texts, seed)
-    return Lesson(train, test, frozen.vocabulary, fit(train, tune(frozen, train, seed)), frozen)
+    model = fit(train, tune(frozen, train, seed), TUNED_FREEDOM)
+    return Lesson(train, test, frozen.vocabulary, model, frozen)
 
 
 def measured(lesson: Lesson) -> dict[str, Any]:

@@ -5,8 +5,8 @@
     line.equation(table)                               "0.0918 x tempo + 12.8 x energy > 16.7 means reggaeton"
     line.probability(np.array([[95, 0.8]]))            array([0.93])
 
-Logistic regression (scikit-learn): a weighted sum of the numbers, squeezed into a probability; where the sum is zero, on
-the line, it is one half. Both classes count as if they were equally common.
+Logistic regression (scikit-learn): a weighted sum of the numbers, squeezed into a probability, which is one half on the
+line, where the sum is zero. Both classes count as if they were equally common.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Line:
 def fit(table: Table, freedom: float = 1.0) -> Line:
     """Learn the line: scikit-learn's logistic regression on standardised numbers, classes weighted equally.
 
-    `freedom` is its C: the smaller, the smaller the weights. 1, its default, keeps them finite where a line separates the
-    rows completely.
+    `freedom` is its C: the smaller, the smaller the weights. 1, its default, keeps them finite where a line separates
+    the rows completely.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -113,8 +113,9 @@ def report(
 ) -> dict[str, Any]:
     """Everything about the line on a table, as plain data.
 
-    {features, classes, counts, repeated, bad, other, line: {weights, bias, equation, height}, measured: {folds, majority,
-    line, peer?}, new: [{features, probability, class}]}; `peer` measures scikit-learn's MLP too, on the same parts.
+    {features, classes, counts, repeated, bad, other, line: {weights, bias, equation, height},
+    measured: {folds, majority, line, peer?}, new: [{features, probability, class}]}; `peer` measures scikit-learn's MLP
+    too, on the same parts.
     """
     line = fit(table)
     measured = measure.of_line(fit, table)

@@ -91,7 +91,7 @@ class ClassifySentiment:
     texts: Positional[list[str]] = field(default_factory=list)
     """Sentences to judge, each in quotes."""
     train: list[str] = field(default_factory=list)
-    """Files with labelled sentences (columns text and label; .jsonl .csv .tsv .parquet); default: the built-in world."""
+    """Files with labelled sentences (.jsonl .csv .tsv .parquet; columns text, label); default: the built-in world."""
     test: list[str] = field(default_factory=list)
     """Files to measure on (default: a fifth of --train that training does not see)."""
     embeddings: str = "words"

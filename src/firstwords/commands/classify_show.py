@@ -78,7 +78,7 @@ def show_sentiment(result: dict[str, Any]) -> None:
 
 
 def _answer(answer: dict[str, Any], classes: Sequence[str]) -> None:
-    """The verdict on a sentence and a bar for each word, to the left for the first class, to the right for the second."""
+    """The verdict on a sentence and a bar for each word: left for the first class, right for the second."""
     p = answer["probability"]
     print(f"\n{answer['text']}\n  {answer['class']}, {max(p, 1 - p):.1%}")
     largest = max(abs(w["push"]) for w in answer["words"]) or 1.0
