@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
     """Sixty sentences whose last word decides."""
-    rows = [f"the film number {i % 7} was {'lovely' if i % 2 else 'dull'},{i % 2}" for i in range(60)]
+    rows = [f"the film number {i} was {'lovely' if i % 2 else 'dull'},{i % 2}" for i in range(60)]
     path = tmp_path / "reviews.csv"
     path.write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
     return path
@@ -62,7 +62,8 @@ def test_network_beside_the_line(firstwords, empty_home: Path) -> None:
 
 
 def test_sentiment_from_a_file(firstwords, empty_home: Path, reviews: Path) -> None:
-    code, out, err = firstwords("classify", "sentiment", "a lovely zebra", "--train", reviews, "--near", "lovely", "--json")
+    words = ("classify", "sentiment", "a lovely zebra", "--train", reviews, "--near", "lovely", "--json")
+    code, out, err = firstwords(*words)
     result = json.loads(out)
     assert code == 0 and result["classes"] == ["negative", "positive"]
     answer = result["answers"][0]
@@ -90,7 +91,7 @@ def test_a_models_hidden_states_and_its_own_answer(firstwords, own_home: Path, r
 
 
 def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None:
-    """Batched, padded and cut into words = each text alone; a reply's score = the sum of its tokens' log-probabilities."""
+    """Batched and padded = each text alone; a reply's score = the sum of its tokens' log-probabilities."""
     import numpy as np
     import torch
 

@@ -262,13 +262,11 @@ def _asked_model(config: ClassifySentiment) -> shared.Loaded | None:
         return None
     from firstwords.commands.classify_model import check_question
 
-    check_question(config.question)
-    if len(config.answers) != 2:
-        raise UserError(f"--answers names {len(config.answers)} words; two are needed, in the order of the classes")
     loaded = shared.load(config.zero_shot or None)
-    if config.zero_shot or not shared.is_base(loaded.directory):
-        return loaded
-    return None  # the newest model has not learned to answer yet, and nobody asked for it
+    if not config.zero_shot and shared.is_base(loaded.directory):
+        return None  # the newest model has not learned to answer yet, and nobody asked for it
+    check_question(loaded, config.question, config.answers)
+    return loaded
 
 
 def measure_zero_shot(

@@ -41,7 +41,8 @@ class HiddenStates:
     def pieces(self, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
         """The words of each text and the mean of their tokens' states; what does not fit the context is cut off."""
         tokenizer, limit = self.loaded.tokenizer, self.loaded.context
-        rows = [shared.text_ids(tokenizer, " " + " ".join(text.split()))[:limit] for text in texts]
+        spaced = ["".join(f" {word}" for word in text.split()) for text in texts]  # every word as inside a sentence
+        rows = [shared.text_ids(tokenizer, text)[:limit] for text in spaced]
         known = [i for i, ids in enumerate(rows) if len(ids) > 1]
         found: list[tuple[list[str], np.ndarray]] = [([], np.empty((0, 0)))] * len(rows)
         with suitable_threads(self.loaded.model):
@@ -97,8 +98,12 @@ def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Se
     return sums
 
 
-def check_question(question: str) -> None:
-    """Raise UserError for a question without a place for the sentence."""
+def check_question(loaded: shared.Loaded, question: str, answers: Sequence[str]) -> None:
+    """Raise UserError for a model that answers nothing, a question without a sentence, or other than two answers."""
+    if shared.is_base(loaded.directory):
+        raise UserError(f"{loaded.label} continues text and answers no questions; name a later stage, as in NAME/sft")
+    if len(answers) != 2:
+        raise UserError(f"--answers names {len(answers)} words; two are needed, in the order of the classes")
     if "{text}" not in question:
         raise UserError(f"--question {question!r} has no {{text}} in it: that is where each sentence goes")
 
@@ -110,8 +115,6 @@ def zero_shot(
 
     Nothing is trained. A sentence too long for the context gets one half and no reply.
     """
-    if shared.is_base(loaded.directory):
-        raise UserError(f"{loaded.label} continues text and answers no questions; name a later stage, as in NAME/sft")
     prompts, rows = [], []
     for text in texts:
         asked = [{"role": "user", "content": question.replace("{text}", text)}]
