@@ -12,7 +12,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 # The longest matching prefix decides. Lower layers are imported by higher ones, never the other way round.
 LAYERS = {
     "": 0, "config": 0, "home": 0, "process": 0, "runlog": 0,
-    "tokenizer": 1, "data": 1, "world": 1, "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
+    "tokenizer": 1, "data": 1, "world": 1, "classify": 1,
+    "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
     "train.policy_losses": 1,
     "engine.sampling": 1, "engine.scheduler": 1, "engine.constraints": 1,
     "model": 2,
@@ -28,7 +29,7 @@ MAY_IMPORT_STAGES = {"train.learn", "train.align"}
 NO_TORCH = ("config", "home", "process", "runlog", "tokenizer", "data", "world", "engine.scheduler",
             "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report", "eval.charts",
             "eval.winrate", "eval.report_card", "eval.decoding",
-            "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
+            "preferences", "classify", "commands.models", "commands.tokenizer")  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

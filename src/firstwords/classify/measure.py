@@ -1,0 +1,131 @@
+"""How good is a classifier on rows that it was not trained on? Axes: N rows.
+
+    p_N = cross_validated(songs.fit, table)
+    figures(p_N, table.y_N)     -> {"accuracy": {"rate", "low", "high", "n"}, "balanced_accuracy": ..., "auc": ...}
+
+Balanced accuracy is the mean of the two classes' rates: who always says the larger class gets one half.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from firstwords.classify.table import Classifier, Table
+from firstwords.world.exam import wilson
+
+FOLDS = 5
+Z = 1.959964  # 95 %
+Figure = dict[str, float]
+
+
+def cross_validated(fit: Callable[[Table], Classifier], table: Table, seed: int = 0) -> np.ndarray:
+    """p_N: the probability of the second class for each row, by a classifier trained on other rows.
+
+    Five folds, each with its share of both classes; fewer where a class has fewer rows.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = min(FOLDS, *table.counts.values())
+    p_N = np.empty(len(table.y_N))
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(table.x_NF, table.y_N)
+    for train, test in splits:
+        p_N[test] = fit(table.rows(train)).probability(table.x_NF[test])
+    return p_N
+
+
+def of_line(fit: Callable[[Table], Classifier], table: Table) -> dict[str, Any]:
+    """{folds, majority, line}: a classifier in cross-validation, beside who always says the larger class."""
+    return {"folds": min(FOLDS, *table.counts.values()), "majority": majority(table.y_N),
+            "line": figures(cross_validated(fit, table), table.y_N)}  # fmt: skip
+
+
+def figures(p_N: np.ndarray, y_N: np.ndarray) -> dict[str, Figure]:
+    """Accuracy, balanced accuracy and AUC, each with rate, 95 % interval (low, high) and n.
+
+    AUC: the chance that a row of the second class gets a higher probability than one of the first (ties half).
+    """
+    right_N = (p_N > 0.5) == y_N
+    return {"accuracy": rate(right_N), "balanced_accuracy": balanced(right_N, y_N), "auc": auc(p_N, y_N)}
+
+
+def rate(right_N: np.ndarray) -> Figure:
+    """The share of right answers with Wilson's 95 % interval."""
+    low, high = wilson(int(right_N.sum()), len(right_N))
+    return {"rate": float(right_N.mean()), "low": low, "high": high, "n": len(right_N)}
+
+
+def majority(y_N: np.ndarray) -> dict[str, Figure]:
+    """The figures of who always says the larger class, without looking at the row."""
+    return figures(np.full(len(y_N), float(y_N.mean() >= 0.5)), y_N)
+
+
+def balanced(right_N: np.ndarray, y_N: np.ndarray) -> Figure:
+    """Mean of the two classes' rates with the interval of Zou & Donner (2008), made of two Wilson intervals."""
+    rates, below, above = [], 0.0, 0.0
+    for number in (0, 1):
+        of_class = right_N[y_N == number]
+        one = rate(of_class)
+        rates.append(one["rate"])
+        below += (one["rate"] - one["low"]) ** 2 / 4
+        above += (one["high"] - one["rate"]) ** 2 / 4
+    mean = sum(rates) / 2
+    return {"rate": mean, "low": max(0.0, mean - sqrt(below)), "high": min(1.0, mean + sqrt(above)), "n": len(y_N)}
+
+
+def auc(p_N: np.ndarray, y_N: np.ndarray) -> Figure:
+    """Area under the ROC curve with Newcombe's (2006) fifth interval, which also fits an area of 1."""
+    from sklearn.metrics import roc_auc_score
+
+    area = float(roc_auc_score(y_N, p_N))
+    positive, negative = int(y_N.sum()), int((1 - y_N).sum())
+    middle = (positive + negative) / 2
+
+    def spread(theta: float) -> float:
+        inner = 1 + (middle - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+        return Z * sqrt(theta * (1 - theta) * inner / (positive * negative))
+
+    low = _solve(lambda theta: area - theta - spread(theta), 0.0, area)
+    high = _solve(lambda theta: theta - area - spread(theta), area, 1.0, rising=True)
+    return {"rate": area, "low": low, "high": high, "n": len(y_N)}
+
+
+def _solve(excess: Callable[[float], float], low: float, high: float, rising: bool = False) -> float:
+    """Where `excess` becomes zero between low and high, by halving; the outer end where it nowhere does."""
+    outer, inner = (high, low) if rising else (low, high)
+    for _ in range(60):
+        middle = (outer + inner) / 2
+        outer, inner = (middle, inner) if excess(middle) > 0 else (outer, middle)
+    return (outer + inner) / 2
+
+
+def as_balanced(p_N: np.ndarray, share: float) -> np.ndarray:
+    """Probabilities of a classifier that saw `share` of the second class, as if it had seen both equally often."""
+    one, other = p_N / share, (1 - p_N) / (1 - share)
+    return one / (one + other)
+
+
+def fit_peer(table: Table) -> Classifier:
+    """scikit-learn's own MLPClassifier with its own settings on standardised numbers, to compare with."""
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # Its early stopping watches accuracy, which on unequal classes ends training before it begins: off, its default.
+    model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that its 200 passes were not enough
+        model.fit(table.x_NF, table.y_N)
+    return _Peer(model, float(table.y_N.mean()))
+
+
+class _Peer:
+    def __init__(self, model: Any, share: float) -> None:
+        self.model, self.share = model, share
+
+    def probability(self, x_NF: np.ndarray) -> np.ndarray:
+        return as_balanced(self.model.predict_proba(x_NF)[:, 1], self.share)
