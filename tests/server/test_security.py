@@ -265,6 +265,16 @@ def test_too_much_is_one_clear_error(client, path, body, status) -> None:
     assert client.app.state.worker.num_open == 0
 
 
+def test_a_text_that_cannot_fit_is_not_even_cut_into_tokens(client, monkeypatch) -> None:
+    from firstwords.tokenizer.fast import Tokenizer
+
+    monkeypatch.setattr(Tokenizer, "encode", lambda self, text: [1] if len(text) < 10_000 else 1 / 0)
+    for path, body in (("/v1/completions", {"prompt": "x" * 900_000}), ("/v1/embeddings", {"input": "x" * 900_000}),
+                       ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x" * 900_000}]})):  # fmt: skip
+        error = client.post(path, json=body).json()["error"]
+        assert error["code"] == "context_length_exceeded" and error["n_prompt_tokens"] > error["n_ctx"] == 160
+
+
 @pytest.mark.parametrize(
     "content",
     [

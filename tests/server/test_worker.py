@@ -110,6 +110,19 @@ def test_a_full_line_refuses_and_the_patient_wait(run) -> None:
     run(scene, num_slots=2, max_waiting=2)
 
 
+def test_room_that_is_offered_to_one_who_has_gone_goes_to_the_next(run) -> None:
+    async def scene(worker, stage) -> None:
+        first = await worker.submit(stage, [0, 5], LONG)
+        gone, waits = (asyncio.create_task(worker.submit(stage, [0, 5], LONG, is_patient=True)) for _ in range(2))
+        await asyncio.sleep(0.01)
+        worker.on_end = lambda stream: gone.cancel()  # just when it has been offered the room
+        first.cancel()
+        completion = await (await asyncio.wait_for(waits, 30)).completion()
+        assert gone.cancelled() and completion.finish_reason == "length"
+
+    run(scene, num_slots=1, max_waiting=0)
+
+
 def test_an_engine_that_fails_ends_its_streams_and_is_loaded_anew(run, caplog) -> None:
     async def scene(worker, stage) -> None:
         held = await worker.held(stage)

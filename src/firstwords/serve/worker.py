@@ -288,13 +288,12 @@ class Worker:
             self._cores.suit(held)
             try:
                 tokens = held.engine.step()
+                self.num_tokens += len(tokens)
+                self._hand_out(held, tokens)
             except Exception:
                 log.exception("the engine failed; %s is loaded anew", held.stage.ref)
                 self._fail(ApiError(DEFECT.status, DEFECT.message), held)
                 self.memory.forget(held)
-                continue
-            self.num_tokens += len(tokens)
-            self._hand_out(held, tokens)
         self.num_running = sum(len(held.engine.scheduler.running) for held in self._running)
         now = time.monotonic()
         if self._unsent and now - self._flushed >= max(FLUSH_SECONDS, len(self._unsent) / MESSAGES_PER_SECOND):
