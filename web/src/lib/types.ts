@@ -222,6 +222,9 @@ export interface RunResult {
   stage?: string;
   before?: string;
   promoted?: boolean;
+  /** Of `compare`: the two stages, NAME/STAGE. */
+  a?: string;
+  b?: string;
   reason?: string;
 }
 
