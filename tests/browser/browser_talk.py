@@ -30,7 +30,7 @@ def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool 
         page.get_by_text("Ask your own question").click()
     page.get_by_label("Your question for the next pair").fill(question)
     page.get_by_role("button", name="Show the next pair").click()
-    page.get_by_text(question, exact=True).wait_for(timeout=LONG)
+    page.locator(".asked", has_text=question).wait_for(timeout=LONG)
     page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
 
 
