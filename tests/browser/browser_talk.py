@@ -24,11 +24,13 @@ def ask(page: Any, text: str) -> str:
     return answers(page).nth(before).inner_text()
 
 
-def own_pair(page: Any, question: str = "Is the cat on the mat?") -> None:
+def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool = False) -> None:
     """In Teach: two answers to a question of one's own."""
-    page.get_by_text("Ask your own question").click()
+    if not is_open:
+        page.get_by_text("Ask your own question").click()
     page.get_by_label("Your question for the next pair").fill(question)
     page.get_by_role("button", name="Show the next pair").click()
+    page.locator(".asked", has_text=question).wait_for(timeout=LONG)
     page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
 
 

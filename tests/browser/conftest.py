@@ -112,6 +112,16 @@ def browser_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Pat
     process.wait(timeout=20)
 
 
+@pytest.fixture
+def browser_teachable_server(tmp_path: Path, browser_server: Server) -> Iterator[Server]:
+    """A server of its own, for tests that train."""
+    shutil.copytree(browser_server.home / "models", tmp_path / "home" / "models")
+    process, server = start(tmp_path / "home", tmp_path / "log")
+    yield server
+    process.terminate()
+    process.wait(timeout=20)
+
+
 @pytest.fixture(scope="session")
 def browser_empty_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Path) -> Iterator[Server]:
     """The page without any model."""

@@ -66,6 +66,29 @@ def test_teach_takes_keys_and_counts(browser_open: Any, browser_server: Any) -> 
     assert (teach["judged"], teach["decided"]) == (2, 1)
 
 
+def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, browser_teachable_server: Any) -> None:
+    server = browser_teachable_server
+    page = browser_open("teach", server=server)
+    for number in range(3):
+        own_pair(page, f"Is the cat on the mat, number {number}?", is_open=number > 0)
+        page.keyboard.press("1")
+        page.get_by_text(re.compile(f"^{number + 1} of ")).wait_for(timeout=LONG)
+        page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
+    page.get_by_label("Minutes").fill("0.2")
+    page.get_by_role("button", name="Train on my 3 preferences").click()
+    page.get_by_role("link", name="Watch its curves").wait_for(timeout=LONG)
+    watching = browser_open("learning", server=server, context=page.context)
+    watching.get_by_role("progressbar", name="Progress of pip").wait_for(timeout=LONG)
+    watching.get_by_role("region", name=re.compile("^Curves of")).wait_for(timeout=3 * LONG)
+    page.get_by_role("region", name="Is the new version better?").wait_for(timeout=3 * LONG)
+    page.get_by_role("button", name="Promote rlhf-1").click()
+    page.get_by_text("pip/rlhf-1 speaks for pip now").wait_for(timeout=LONG)
+    assert server.call("GET", "/api/models")["models"][0]["promoted"] == "rlhf-1"
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_text("pip speaks with its version before").wait_for(timeout=LONG)
+    assert server.call("GET", "/api/models")["models"][0]["promoted"] == "sft"
+
+
 def test_models_promote_and_roll_back(browser_open: Any, browser_server: Any) -> None:
     page = browser_open("models")
     card = page.get_by_role("region", name="Model pip")

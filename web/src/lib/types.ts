@@ -208,16 +208,24 @@ export interface Sample {
   text: string;
 }
 
+/** A comparison of two versions, or why there is none. */
 export interface RunResult {
-  wins: number;
-  ties: number;
-  losses: number;
-  n: number;
-  win_rate: number;
-  low: number;
-  high: number;
-  verdict: string;
-  [more: string]: unknown;
+  wins?: number;
+  ties?: number;
+  losses?: number;
+  n?: number;
+  win_rate?: number;
+  low?: number;
+  high?: number;
+  verdict?: string;
+  /** Of a version that preferences made: its stage, the one before, whether it speaks now, and why not. */
+  stage?: string;
+  before?: string;
+  promoted?: boolean;
+  /** Of `compare`: the two stages, NAME/STAGE. */
+  a?: string;
+  b?: string;
+  reason?: string;
 }
 
 export interface RunDetail extends Run {
@@ -233,6 +241,7 @@ export interface RunOptions {
   chats?: string[];
   preferences?: string[];
   method?: string;
+  stage?: string;
   against?: string;
 }
 

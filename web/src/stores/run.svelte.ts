@@ -1,9 +1,17 @@
 /** One training run as it goes on: its rows, its samples, its state, followed over server-sent events. */
 import { api } from "../lib/api";
 import { follow } from "../lib/sse";
-import type { Row, Run, RunDetail, RunResult, Sample } from "../lib/types";
+import type { Row, Run, RunDetail, RunResult, RunState, Sample } from "../lib/types";
 import { runs } from "./runs.svelte";
 import { status } from "./status.svelte";
+
+const ENDS: Record<RunState, string> = {
+  running: "goes on",
+  done: "has finished",
+  stopped: "is stopped, and what it learned is saved",
+  failed: "has failed",
+  interrupted: "was interrupted",
+};
 
 export class WatchedRun {
   run = $state.raw<Run | null>(null);
@@ -61,8 +69,9 @@ export class WatchedRun {
 
   private ended(name: string): void {
     this.leave();
-    status.note(`${name} is no longer running`);
-    this.load(name).catch((error) => status.error(error));
+    this.load(name)
+      .then(() => this.run && status.note(`${name} ${ENDS[this.run.state]}`))
+      .catch((error) => status.error(error));
     runs.load().catch(() => {});
   }
 

@@ -35,7 +35,7 @@ export function curves(rows: Row[]): Curve[] {
       lines: [line(rows, "gold", "gold", "gold", true), line(rows, "gold", "proxy", "proxy")],
       digits: 3,
     },
-    { title: "KL", says: "How far it has moved from the model it started as, in nats a token.", lines: [line(rows, "train", "kl", "KL")], digits: 4 },
+    { title: "KL", says: "How far it has moved from the model it started as, in nats an answer.", lines: [line(rows, "train", "kl", "KL")], digits: 3 },
     {
       title: "Loss",
       says: "Surprise at the right next token, in nats; for a reward model, at the right order of two answers. Down is better.",
