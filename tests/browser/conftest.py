@@ -65,7 +65,7 @@ def save_endless_model(directory: Path, seed: int, stage: str) -> None:
     save_model(model, directory, tokenizer, card)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser_chromium() -> Iterator[Any]:
     """Chromium, without a window."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
