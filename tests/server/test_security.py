@@ -269,9 +269,11 @@ def test_a_text_that_cannot_fit_is_not_even_cut_into_tokens(client, monkeypatch)
     from firstwords.tokenizer.fast import Tokenizer
 
     monkeypatch.setattr(Tokenizer, "encode", lambda self, text: [1] if len(text) < 10_000 else 1 / 0)
-    for path, body in (("/v1/completions", {"prompt": "x" * 900_000}), ("/v1/embeddings", {"input": "x" * 900_000}),
-                       ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x" * 900_000}]})):  # fmt: skip
-        error = client.post(path, json=body).json()["error"]
+    text = "x" * 900_000
+    bodies = {"chat/completions": {"messages": [{"role": "user", "content": text}]}, "completions": {"prompt": text},
+              "embeddings": {"input": text}}  # fmt: skip
+    for path, body in bodies.items():
+        error = client.post(f"/v1/{path}", json=body).json()["error"]
         assert error["code"] == "context_length_exceeded" and error["n_prompt_tokens"] > error["n_ctx"] == 160
 
 
