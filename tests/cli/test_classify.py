@@ -73,7 +73,7 @@ def test_sentiment_from_a_file(firstwords, empty_home: Path, reviews: Path) -> N
 
 
 def test_sentiment_shows_words_and_bars(firstwords, empty_home: Path, reviews: Path) -> None:
-    code, out, err = firstwords("classify", "sentiment", "so dull", "--train", reviews)
+    code, out, err = firstwords("classify", "sentiment", "so the film was dull", "--train", reviews)
     assert code == 0 and "negative, " in out and "dull ██████████████████|" in out
     assert "unknown, left out: so" in out and "firstwords classify network" in err
 

@@ -134,7 +134,7 @@ def draw_bent(axes: Axes, table: Table, view: dict[str, Any]) -> None:
     if view["is_last"]:
         axes.axvline(0, color=INK, linewidth=1.6)
     axes.autoscale_view()
-    remark = "here a straight line is enough" if view["is_last"] else "the squares of the plane are bent"
+    remark = "and the straight line in it" if view["is_last"] else "the squares of the plane are bent"
     axes.set_title(f"{view['title']}\n{remark}", loc="left", fontsize=9)
     _bare(axes)
 

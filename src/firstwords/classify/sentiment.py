@@ -25,10 +25,11 @@ from firstwords.classify.words import Vocabulary
 from firstwords.config import UserError
 
 TUNE_EPOCHS, TUNE_BATCH, TUNE_RATE = 12, 128, 2e-3
+TUNE_MIN_STEPS = 200  # a few dozen sentences need more epochs to move anything
 TUNE_DROPPED = 0.5  # share of the words hidden from each sentence while tuning, so that no word is relied on alone
 TUNE_HELD_OUT = 0.1  # of the training sentences choose the epoch that is kept
 MIN_HELD_OUT = 200  # sentences in all, below which nothing is held out and the last epoch is kept
-TUNED_FREEDOM = 0.001  # C of the line through words that the same labels moved: a free one would be far too sure
+TUNED_FREEDOM = 5.0  # C of the line times the number of sentences; labels moved the words, so a free line is too sure
 MLP_WIDTH, MLP_STEPS = 32, 150
 MAP_WORDS = 140
 MIN_MAP_COUNT = 4  # a word seen less often has a vector made of chance
@@ -102,7 +103,8 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
     parameters = [start.vectors_VD.copy(), np.zeros(dimensions, np.float32), np.zeros(1, np.float32)]
     first, second = [[np.zeros_like(p) for p in parameters] for _ in range(2)]
     best, kept, step = float("inf"), parameters[0], 0
-    for _ in range(TUNE_EPOCHS):
+    batches = -(-len(learn[1]) // TUNE_BATCH)
+    for _ in range(max(TUNE_EPOCHS, TUNE_MIN_STEPS // batches)):
         order = rng.permutation(len(learn[1]))
         for begin in range(0, len(order), TUNE_BATCH):
             chosen = order[begin : begin + TUNE_BATCH]
@@ -272,7 +274,7 @@ def learn(
     if embedder is not None:
         return Lesson(train, test, Vocabulary.of(train.texts), fit(train, embedder), None)
     frozen = learn_words(train, more_texts, seed)
-    model = fit(train, tune(frozen, train, seed), TUNED_FREEDOM)
+    model = fit(train, tune(frozen, train, seed), TUNED_FREEDOM / len(train.y_N))
     return Lesson(train, test, frozen.vocabulary, model, frozen)
 
 

@@ -223,7 +223,7 @@ def run_sentiment(config: ClassifySentiment) -> dict[str, Any]:
         result["zero_shot"] = measure_zero_shot(asked, lesson, config, texts)
     name = _stem(config.train[0]) if config.train else "world"
     figure = plots.words_figure(sentiment.maps(lesson), train.classes)
-    result["plot"] = str(plots.save(figure, folder / f"{name}-words.png"))
+    result["plot"] = str(plots.save(figure, folder / f"{name}-{result['embeddings']['name'].replace('/', '-')}.png"))
     return result
 
 
