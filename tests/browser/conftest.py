@@ -86,12 +86,12 @@ def browser_static() -> Path:
     return STATIC
 
 
-def start(home: Path, log: Path) -> tuple[subprocess.Popen[str], Server]:
+def start(home: Path, log: Path, *flags: str) -> tuple[subprocess.Popen[str], Server]:
     """A server on a free port, once it says where it is."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home)}
     with open(log, "w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "firstwords", "serve", "--port", "0"], env=environment, text=True,
+            [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags], env=environment, text=True,
             stdout=subprocess.PIPE, stderr=errors,
         )  # fmt: skip
     assert process.stdout is not None
@@ -133,6 +133,15 @@ def browser_empty_server(tmp_path_factory: pytest.TempPathFactory, browser_stati
 
 
 @pytest.fixture
+def browser_locked_server(tmp_path: Path, browser_server: Server) -> Iterator[Server]:
+    """A server that asks for a key."""
+    process, server = start(browser_server.home, tmp_path / "log", "--key", "anna:a-long-secret")
+    yield server
+    process.terminate()
+    process.wait(timeout=20)
+
+
+@pytest.fixture
 def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Callable[..., Any]]:
     """browser_open("chat", width=360, dark=True, max_tokens=40): a page in a context of its own.
 
@@ -140,6 +149,7 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
     """
     contexts: list[Any] = []
     troubles: list[str] = []
+    expected: list[str] = []
 
     def watch(page: Any, url: str) -> None:
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
@@ -149,8 +159,10 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
 
     def open_page(
         path: str = "chat", width: int = 1280, dark: bool = False, max_tokens: int = 40,
-        server: Server = browser_server, context: Any = None, **settings: Any,
+        server: Server = browser_server, context: Any = None, refused: int = 0, **settings: Any,
     ) -> Any:  # fmt: skip
+        if refused:  # what the server may answer in this test, which Chromium logs as an error
+            expected.append(f"console: Failed to load resource: the server responded with a status of {refused}")
         if context is None:
             context = browser_chromium.new_context(
                 viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light",
@@ -170,4 +182,5 @@ def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Call
     yield open_page
     for context in contexts:
         context.close()
+    troubles = [trouble for trouble in troubles if not trouble.startswith(tuple(expected))]
     assert not troubles, "\n".join(troubles)

@@ -80,6 +80,19 @@ def test_links_show_their_host(browser_open: Any, browser_server: Any) -> None:
     assert page.get_by_role("link", name="your bank").get_attribute("target") == "_blank"
 
 
+def test_a_key_opens_the_page(browser_open: Any, browser_locked_server: Any) -> None:
+    page = browser_open("chat", server=browser_locked_server, refused=401)
+    page.get_by_label("Key").fill("not-the-secret")
+    page.get_by_role("button", name="Enter").click()
+    page.get_by_test_id("status").get_by_text("key").wait_for(timeout=LONG)
+    assert page.get_by_label("Your message").count() == 0
+    page.get_by_label("Key").fill("a-long-secret")
+    page.get_by_role("button", name="Enter").click()
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+    page.reload()
+    page.get_by_label("Your message").wait_for(timeout=LONG)
+
+
 def test_text_in_inside_is_text(browser_open: Any) -> None:
     page = browser_open("inside", **{"inside:text": "<img src=x onerror=alert(1)>"})
     page.get_by_role("region", name="Surprise").wait_for(timeout=LONG)
