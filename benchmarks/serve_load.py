@@ -259,7 +259,7 @@ def slow_readers(server: Server) -> dict[str, Any]:
 
 def overflow(server: Server) -> dict[str, Any]:
     """More requests than the line holds."""
-    answers = asyncio.run(many(server.url, OVERFLOW, max_tokens=16))
+    answers = asyncio.run(many(server.url, OVERFLOW, max_tokens=128))
     refused = [answer for answer in answers if answer.status == 503]
     server.wait_until_idle()
     return {
