@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pytest
 from page_helpers import until
 from starlette.testclient import TestClient
 
 from firstwords.classify import network, sentiment, shapes, songs
+from firstwords.serve import ladder
 from firstwords.serve.app import create_app
+from firstwords.serve.errors import ApiError
 from firstwords.serve.settings import Settings
 
 BASE = "http://127.0.0.1:8000/api/ladder"
@@ -132,6 +136,49 @@ def test_words_before_they_are_learned(own_home: Path, monkeypatch: pytest.Monke
         until(lambda: client.app.state.words.progress.state == "failed")  # type: ignore[attr-defined]
         assert "no words today" in client.get("/sentiment").json()["says"]
         assert client.app.state.words.progress.state == "learning"  # type: ignore[attr-defined]
+
+
+class Client:
+    """A request as far as the desk looks at it."""
+
+    def __init__(self, is_gone: bool = False) -> None:
+        self.is_gone = is_gone
+
+    async def is_disconnected(self) -> bool:
+        return self.is_gone
+
+
+def test_one_computation_at_a_time_and_none_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, done = 0, 0, []
+
+    def compute(name: str) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.1)
+        running -= 1
+        done.append(name)
+
+    async def ask(desk: ladder.Desk, name: str, is_gone: bool = False) -> None:
+        try:
+            await desk.compute(Client(is_gone), compute, name)  # type: ignore[arg-type]
+        except ApiError as error:
+            assert error.status == 503
+            done.append(f"no {name}")
+
+    async def several() -> None:
+        desk = ladder.Desk()
+        async with anyio.create_task_group() as group:
+            for name in ("one", "two"):
+                group.start_soon(ask, desk, name)
+            group.start_soon(ask, desk, "gone", True)
+
+    anyio.run(several)
+    assert sorted(done) == ["no gone", "one", "two"] and most == 1
+    done.clear()
+    monkeypatch.setattr(ladder, "MAX_WAIT", 0.02)
+    anyio.run(several)
+    assert len([name for name in done if name.startswith("no ")]) == 2
 
 
 def test_mistakes_get_one_sentence(
