@@ -3,8 +3,6 @@ import { ApiError } from "../../lib/api";
 
 type Ask<T> = (signal: AbortSignal) => Promise<T>;
 
-const PATIENCE = 400; // ms that a newer question waits for the one on its way, whose answer is worth seeing meanwhile
-
 export class Live<T> {
   value = $state.raw<T | null>(null);
   isBusy = $state(false);
@@ -12,14 +10,17 @@ export class Live<T> {
   trouble = $state("");
   private running: AbortController | null = null;
   private next: Ask<T> | null = null;
-  private patience = 0;
+  private timer = 0;
+
+  /** `patience`: ms that a newer question waits for the one on its way; its answer is worth seeing meanwhile. */
+  constructor(private readonly patience = 400) {}
 
   /** For an $effect: asks after `wait` ms; what is asked meanwhile replaces what waits. */
   ask(ask: Ask<T>, wait = 0): () => void {
     const timer = setTimeout(() => {
       this.next = ask;
       if (!this.running) void this.run();
-      else if (!this.patience) this.patience = setTimeout(() => this.running?.abort(), PATIENCE);
+      else if (!this.timer) this.timer = setTimeout(() => this.running?.abort(), this.patience);
     }, wait);
     return () => clearTimeout(timer);
   }
@@ -40,8 +41,8 @@ export class Live<T> {
     } catch (error) {
       if (!control.signal.aborted) this.trouble = error instanceof ApiError ? error.message : String(error);
     } finally {
-      clearTimeout(this.patience);
-      [this.running, this.patience, this.isBusy] = [null, 0, false];
+      clearTimeout(this.timer);
+      [this.running, this.timer, this.isBusy] = [null, 0, false];
       if (this.next) void this.run();
     }
   }
