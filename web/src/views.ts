@@ -15,6 +15,7 @@ export const VIEWS: View[] = [
   { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
   { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },
   { path: "teach", title: "Teach", icon: "teach", says: "Choose, it learns", load: () => import("./views/teach/Teach.svelte") },
+  { path: "ladder", title: "Ladder", icon: "ladder", says: "From a line to words", load: () => import("./views/ladder/Ladder.svelte") },
   { path: "models", title: "Models", icon: "models", says: "All you have", load: () => import("./views/models/Models.svelte") },
 ];
 

@@ -32,6 +32,7 @@ HELD_OUT = 0.2
 MAX_NOTES = 5
 MIN_OF_A_CLASS = 2
 WORLD_SENTENCES = 4000
+WORLD_DOCUMENTS = 600  # from which words are learned beside the sentences
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,13 @@ def world(num: int = WORLD_SENTENCES) -> tuple[Sentences, Sentences]:
         for rows, source in zip(sets, sources, strict=True)
     )
     return train, test
+
+
+def world_texts() -> list[str]:
+    """Texts of the built-in world without labels, from which words can be learned beside its sentences."""
+    from firstwords.world.text import documents
+
+    return list(islice(documents(0), WORLD_DOCUMENTS))
 
 
 def read_files(paths: Sequence[str | Path], classes: tuple[str, str] | None = None) -> Sentences:

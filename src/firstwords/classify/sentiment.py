@@ -11,7 +11,7 @@ Axes: N sentences, T words of one, V words of the vocabulary, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -268,12 +268,16 @@ class Lesson:
 
 
 def learn(
-    train: Sentences, test: Sentences, more_texts: Sequence[str] = (), embedder: Embedder | None = None, seed: int = 0
-) -> Lesson:
+    train: Sentences, test: Sentences, more_texts: Sequence[str] = (), embedder: Embedder | None = None, seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Lesson:  # fmt: skip
     """Learn words from the sentences and `more_texts` (or take `embedder`'s), and the line through their means."""
+    say = progress or (lambda _: None)
     if embedder is not None:
         return Lesson(train, test, Vocabulary.of(train.texts), fit(train, embedder), None)
+    say("learning words from the company they keep")
     frozen = learn_words(train, more_texts, seed)
+    say("moving the words by the labels, and drawing the line")
     model = fit(train, tune(frozen, train, seed), TUNED_FREEDOM / len(train.y_N))
     return Lesson(train, test, frozen.vocabulary, model, frozen)
 

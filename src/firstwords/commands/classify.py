@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from firstwords.classify import sentiment
     from firstwords.classify.sentences import Sentences
 
-WORLD_DOCUMENTS = 600  # of the built-in world, from which words are learned beside the sentences
 EXAMPLES = ("What a lovely day with Tom!", "Nobody came, and Mila cried.", "The pea soup was not bad.")
 NEAR = "lovely"
 
@@ -244,9 +242,9 @@ def _more_texts(config: ClassifySentiment) -> list[str]:
     """Texts without labels: some hundred documents of the built-in world, for its own sentences only."""
     if config.train or config.embeddings != "words":
         return []
-    from firstwords.world.text import documents
+    from firstwords.classify import sentences
 
-    return list(islice(documents(0), WORLD_DOCUMENTS))
+    return sentences.world_texts()
 
 
 def _embedder(config: ClassifySentiment) -> sentiment.Embedder | None:

@@ -15,11 +15,12 @@ from firstwords.serve import errors, static_files
 from firstwords.serve.answers import Answers
 from firstwords.serve.errors import ApiError
 from firstwords.serve.jobs import Jobs
+from firstwords.serve.ladder import Desk, WordLesson
 from firstwords.serve.lessons import Lessons
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.models import find
 from firstwords.serve.openai import routes as openai_routes
-from firstwords.serve.page import chats, inside, messages, models, runs, session, teach
+from firstwords.serve.page import chats, inside, ladder, messages, models, runs, session, teach
 from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -53,6 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.answers = Answers(app.state.worker, settings.max_seconds)
     app.state.lessons = Lessons(app.state.worker)
     app.state.jobs = Jobs()
+    app.state.desk = Desk()
+    app.state.words = WordLesson()
     errors.install(app)
 
     @app.get("/health")
@@ -66,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    for routes in (session, models, chats, messages, inside, teach, runs, static_files):
+    for routes in (session, models, chats, messages, inside, ladder, teach, runs, static_files):
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

@@ -35,8 +35,8 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
   throw new ApiError(response.status, error?.message ?? `${response.status} ${response.statusText}`, error?.param, error?.code);
 }
 
-const get = <R>(path: string, signal?: AbortSignal) => call<R>("GET", path, undefined, signal);
-const post = <R>(path: string, body: unknown = {}, signal?: AbortSignal) => call<R>("POST", path, body, signal);
+export const get = <R>(path: string, signal?: AbortSignal) => call<R>("GET", path, undefined, signal);
+export const post = <R>(path: string, body: unknown = {}, signal?: AbortSignal) => call<R>("POST", path, body, signal);
 const at = encodeURIComponent;
 
 /** One text or a conversation, as the routes of the glass box take it. */
