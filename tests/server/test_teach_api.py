@@ -58,7 +58,8 @@ def test_a_pair_is_its_users_and_is_judged_once(page_anna: User, page_ben: User)
     refused = page_ben.post(path, {"verdict": "left"}, 404)
     assert refused == page_ben.post(f"/api/teach/pairs/{'0' * 16}", {"verdict": "left"}, 404)
     page_anna.post(path, {"verdict": "up"}, 400)
-    assert page_anna.post(path, {"verdict": "skip"})["saved"] is False
+    skipped = page_anna.post(path, {"verdict": "skip"})
+    assert skipped["saved"] is False and skipped["sides"] is None
     page_anna.post(path, {"verdict": "left"}, 404)
     assert PreferenceStore().all() == []
     assert page_ben.get("/api/teach/pip")["judged"] == 0

@@ -111,9 +111,12 @@ class Lessons:
                 raise
             source.keep(pending.shown.place, replace(said, id=number))
         judgements = await to_thread.run_sync(partial(log.all, source.name))
+        saved = verdict != "skip"
         return {
-            "saved": verdict != "skip", "decided": decided(judgements, [side.hash for side in source.sides]),
-            "needed": pairs_needed(TARGET_RATE), "sides": {side: pair.params[side] for side in ("left", "right")},
+            "saved": saved, "decided": decided(judgements, [side.hash for side in source.sides]),
+            "needed": pairs_needed(TARGET_RATE),
+            # a pair that was skipped stays blind: its sides would tell how this stage answers
+            "sides": {side: pair.params[side] for side in ("left", "right")} if saved else None,
         }  # fmt: skip
 
     # -- inside --------------------------------------------------------------------------------------------------------

@@ -271,5 +271,5 @@ export interface Judged {
   saved: boolean;
   decided: number;
   needed: number;
-  sides: { left: string; right: string };
+  sides: { left: string; right: string } | null; // null for a pair that was skipped
 }
