@@ -11,7 +11,7 @@ export interface Tally {
 export const NO_TALLY: Tally = { wins: 0, decided: 0, ties: 0 };
 const Z = 1.959964; // 95 %
 
-export function counted(tally: Tally, verdict: PairVerdict, sides: Judged["sides"], stage: string): Tally {
+export function counted(tally: Tally, verdict: PairVerdict, sides: NonNullable<Judged["sides"]>, stage: string): Tally {
   if (verdict !== "left" && verdict !== "right") return { ...tally, ties: tally.ties + 1 };
   const isWin = sides[verdict].endsWith(`/${stage}`);
   return { ...tally, wins: tally.wins + (isWin ? 1 : 0), decided: tally.decided + 1 };
