@@ -57,3 +57,9 @@ export function stageSays(stage: string): string {
 }
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** How many equally likely choices an entropy (bits) amounts to: "1.1 equal choices", "29 equal choices". */
+export function choices(entropy: number): string {
+  const count = 2 ** entropy;
+  return `${count < 10 ? count.toFixed(1) : Math.round(count).toLocaleString("en")} equal choices`;
+}
