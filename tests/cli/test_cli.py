@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -35,11 +36,17 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = _seconds_of_children()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-        times.append(time.perf_counter() - started)
+        times.append(_seconds_of_children() - started)
         assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
     assert min(times) < 0.2
+
+
+def _seconds_of_children() -> float:
+    """What they computed, which other work on the machine does not change as it changes the clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))
