@@ -18,12 +18,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from firstwords.classify import grid, measure, songs
+from firstwords.classify.descent import Adam, sigmoid
 from firstwords.classify.table import Table
 from firstwords.config import UserError
 
 LAYERS, WIDTH, STEPS = 2, 8, 800
 RATE = 0.02  # Adam's, falling to zero along half a cosine
-BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-8  # Adam (Kingma & Ba 2015)
+BETA_2 = 0.99  # Adam's
 WEIGHT_DECAY = 1e-3  # on matrices; keeps twenty songs from being learned by heart
 HELD_OUT = 0.15  # of the rows choose the step whose weights are kept,
 MIN_HELD_OUT_ROWS = 300  # where there are enough of them
@@ -54,7 +55,7 @@ class Network:
 
     def probability(self, x_NF: np.ndarray) -> np.ndarray:
         """Probability of the second class, (N,)."""
-        return songs.sigmoid(self.logit(x_NF))
+        return sigmoid(self.logit(x_NF))
 
     @property
     def num_parameters(self) -> int:
@@ -130,7 +131,7 @@ def loss_and_gradients(weights: Weights, rows: Rows, decay: float = 0.0) -> tupl
     """
     values, logits_N = forward(weights, rows.x_NF)
     total = rows.weight_N.sum()
-    error_NH = (rows.weight_N * (songs.sigmoid(logits_N) - rows.y_N) / total)[:, None]
+    error_NH = (rows.weight_N * (sigmoid(logits_N) - rows.y_N) / total)[:, None]
     gradients = []
     for value_NH, (weight, _) in zip(reversed(values), reversed(weights)):
         gradients.append((value_NH.T @ error_NH + decay * weight, error_NH.sum(0)))
@@ -149,7 +150,7 @@ def _train(
 ) -> tuple[list[dict[str, float]], int, Weights]:
     """(curve, step whose weights are kept, weights)."""
     weights = [part for pair in start for part in pair]
-    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+    adam = Adam(weights, BETA_2)
     every = max(1, steps // CURVE_POINTS)
     curve, best, kept_step, kept = [], float("inf"), steps, weights
     for step in range(steps + 1):
@@ -162,11 +163,7 @@ def _train(
                     best, kept_step, kept = row["held_out"], step, [w.copy() for w in weights]
             curve.append(row)
         rate = RATE * 0.5 * (1 + np.cos(np.pi * step / (steps + 1)))
-        rate *= (1 - BETA_2 ** (step + 1)) ** 0.5 / (1 - BETA_1 ** (step + 1))
-        for w, m, v, g in zip(weights, first, second, (part for pair in gradients for part in pair)):
-            m += (1 - BETA_1) * (g - m)
-            v += (1 - BETA_2) * (g * g - v)
-            w -= rate * m / (np.sqrt(v) + EPSILON)
+        adam.step((part for pair in gradients for part in pair), rate)
     return curve, kept_step, _pairs(kept)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from firstwords.classify import measure, network, songs, words
+from firstwords.classify.descent import Adam, sigmoid
 from firstwords.classify.sentences import Sentences
 from firstwords.classify.table import Table
 from firstwords.classify.words import Vocabulary
@@ -101,8 +102,8 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
     learn, held_out = (bags[~is_held_N], train.y_N[~is_held_N]), (bags[is_held_N], train.y_N[is_held_N])
     dimensions = start.vectors_VD.shape[1]
     parameters = [start.vectors_VD.copy(), np.zeros(dimensions, np.float32), np.zeros(1, np.float32)]
-    first, second = [[np.zeros_like(p) for p in parameters] for _ in range(2)]
-    best, kept, step = float("inf"), parameters[0], 0
+    adam = Adam(parameters)
+    best, kept = float("inf"), parameters[0]
     batches = -(-len(learn[1]) // TUNE_BATCH)
     for _ in range(max(TUNE_EPOCHS, TUNE_MIN_STEPS // batches)):
         order = rng.permutation(len(learn[1]))
@@ -110,9 +111,8 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
             chosen = order[begin : begin + TUNE_BATCH]
             shown = learn[0][chosen]
             shown.data = shown.data * (rng.random(len(shown.data)) >= TUNE_DROPPED) / np.float32(1 - TUNE_DROPPED)
-            step += 1
             _, gradients = bag_loss_and_gradients(*parameters, shown, learn[1][chosen])
-            _adam(parameters, gradients, first, second, step)
+            adam.step(gradients, TUNE_RATE)
         if held_out[1].size:
             loss, _ = bag_loss_and_gradients(*parameters, *held_out)
             if loss < best:
@@ -138,19 +138,8 @@ def bag_loss_and_gradients(
     means_ND = bags_NV @ vectors_VD
     logits_N = means_ND @ weights_D + bias_1
     loss = float(np.logaddexp(0, np.where(y_N > 0, -logits_N, logits_N)).mean())
-    error_N = ((songs.sigmoid(logits_N) - y_N) / len(y_N)).astype(vectors_VD.dtype)
+    error_N = ((sigmoid(logits_N) - y_N) / len(y_N)).astype(vectors_VD.dtype)
     return loss, [bags_NV.T @ np.outer(error_N, weights_D), means_ND.T @ error_N, error_N.sum(keepdims=True)]
-
-
-def _adam(
-    parameters: list[np.ndarray], gradients: list[np.ndarray], first: list[np.ndarray], second: list[np.ndarray],
-    step: int,
-) -> None:  # fmt: skip
-    rate = TUNE_RATE * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
-    for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
-        m += np.float32(0.1) * (g - m)
-        v += np.float32(0.001) * (g * g - v)
-        p -= np.float32(rate) * m / (np.sqrt(v) + np.float32(1e-8))
 
 
 @dataclass(frozen=True)
@@ -169,7 +158,7 @@ class Model:
 
     def probability(self, texts: Sequence[str]) -> np.ndarray:
         """Probability of the second class for each text, (N,)."""
-        return songs.sigmoid(self.loudness(sentence_vectors(self.embedder, texts)) + self.bias)
+        return sigmoid(self.loudness(sentence_vectors(self.embedder, texts)) + self.bias)
 
 
 def fit(train: Sentences, embedder: Embedder, freedom: float = 1.0) -> Model:
@@ -196,7 +185,7 @@ def explain(model: Model, text: str) -> dict[str, Any]:
     if not known:
         raise UserError(f'no word of "{text}" occurs in the text it was trained on; use other words')
     pushes_T = model.loudness(vectors_TD) / len(known)
-    p = float(songs.sigmoid(np.array(pushes_T.sum() + model.bias)))
+    p = float(sigmoid(np.array(pushes_T.sum() + model.bias)))
     unknown = []
     if isinstance(model.embedder, WordVectors):
         unknown = [word for word in all_words if word not in model.embedder.vocabulary.ids]

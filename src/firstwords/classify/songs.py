@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from firstwords.classify import measure
+from firstwords.classify.descent import sigmoid
 from firstwords.classify.table import Table
 from firstwords.config import UserError
 
@@ -155,8 +156,3 @@ def parse_new(text: str, features: Sequence[str]) -> tuple[float, ...]:
     if len(values) != len(features) or not np.isfinite(values).all():
         raise UserError(f'--new {text}: write a number for {" and ".join(features)} each, as in --new "95,0.8"')
     return values
-
-
-def sigmoid(logits_N: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * logits_N))

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from firstwords.classify.descent import sigmoid
 from firstwords.config import UserError
 from firstwords.config import nearest as nearest_name
 
@@ -104,13 +105,9 @@ def loss_and_gradients(
     true_P = np.einsum("pd,pd->p", centres_PD, others_PD)
     false_PK = centres_PD @ drawn_KD.T
     loss = np.logaddexp(0, -true_P).sum() + weight * np.logaddexp(0, false_PK).sum()
-    off_P = -_sigmoid(-true_P)[:, None]
-    off_PK = weight * _sigmoid(false_PK)
+    off_P = -sigmoid(-true_P)[:, None]
+    off_PK = weight * sigmoid(false_PK)
     return float(loss), (off_P * others_PD + off_PK @ drawn_KD, off_P * centres_PD, off_PK.T @ centres_PD)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def _step(table_VD: np.ndarray, seen_V1: np.ndarray, rows_P: np.ndarray, gradient_PD: np.ndarray) -> None:

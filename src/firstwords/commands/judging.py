@@ -6,9 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firstwords.commands import shared
 from firstwords.config import UserError
+
+if TYPE_CHECKING:
+    from firstwords.model.transformer import Transformer
 
 VERDICTS = {"l": "left", "r": "right", "t": "tie", "b": "both_bad", "s": "skip"}
 _WORDS = {**VERDICTS, **{verdict: verdict for verdict in VERDICTS.values()}}
@@ -62,8 +66,8 @@ def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
     return [({"role": "user", "content": text},) for text in texts]
 
 
-def stage_hash(directory: Path) -> str:
-    """sha256 of a stage's weights: of its card, or computed for a model that has none."""
+def stage_hash(directory: Path, model: Transformer | None = None) -> str:
+    """sha256 of a stage's weights: of its card, or computed for a model that has none (`model`, where it is loaded)."""
     from firstwords.model.hub import load_model, read_card, weights_hash
 
-    return read_card(directory).get("weights_sha256") or weights_hash(load_model(directory))
+    return read_card(directory).get("weights_sha256") or weights_hash(model or load_model(directory))

@@ -146,7 +146,7 @@ def _side(ref: str, params: SamplingParams) -> Side:
         answers = engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds])
         return [each.text for each in answers]
 
-    return Side(loaded.label, judging.stage_hash(loaded.directory), answer)
+    return Side(loaded.label, judging.stage_hash(loaded.directory, loaded.model), answer)
 
 
 def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Sequence[Prompt]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import from_thread, to_thread
 
 from firstwords.commands import shared
+from firstwords.commands.judging import stage_hash
 from firstwords.config import UserError
 from firstwords.eval.winrate import pairs_needed
 from firstwords.preferences.annotator import tasks
@@ -25,7 +26,6 @@ from firstwords.preferences.store import PreferenceStore
 from firstwords.preferences.teaching import MAX_SEED, REASONS, TARGET_RATE, PairSource, Prompt, Shown, Side, decided
 from firstwords.serve import models
 from firstwords.serve.chats import store
-from firstwords.serve.chats.writer import stage_hash
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Lessons:
         def look(held: Held) -> str:
             if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
                 raise UserError(f"{stage.ref} continues text and never learned to answer: choose another stage")
-            return stage_hash(held)
+            return stage_hash(held.stage.directory, held.loaded.model)
 
         def answer(prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:  # on a thread beside the loop
             return from_thread.run(self._generate, stage, prompt, seeds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firstwords.commands import shared
+from firstwords.commands.judging import stage_hash
 from firstwords.serve.chats.records import Message, dump
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch
     ids = prompt_ids(held, path, loaded.context - max_tokens)
     shared.check_fits(ids, loaded.context, "the message")
     writer = TokenWriter(loaded.tokenizer)
-    prepared = Prepared(ids, max_tokens, stage_hash(held), writer, [])
+    prepared = Prepared(ids, max_tokens, stage_hash(held.stage.directory, loaded.model), writer, [])
     if branch is not None:
         _begin(held, prepared, branch)
     return prepared
@@ -83,13 +84,6 @@ def prompt_ids(held: Held, path: Sequence[Message], room: int) -> list[int]:
         if sum(lengths) <= room or len(texts) == 1:
             ids = shared.text_ids(tokenizer, "\n".join(texts))
     return ids
-
-
-def stage_hash(held: Held) -> str:
-    """sha256 of a loaded stage's weights."""
-    from firstwords.model.hub import read_card, weights_hash
-
-    return read_card(held.stage.directory).get("weights_sha256") or weights_hash(held.loaded.model)
 
 
 class TokenWriter:

@@ -18,10 +18,10 @@ from firstwords.engine.sampling import SamplingParams
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.serve import glassbox, models
-from firstwords.serve.errors import ApiError
+from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.glassbox import Reading, Steps
 from firstwords.serve.models import Held, Stage
-from firstwords.serve.replies import Body, as_json
+from firstwords.serve.page.parts import Body
 from firstwords.serve.worker import Worker
 
 router = APIRouter()
@@ -106,7 +106,7 @@ async def next_token(body: Next, request: Request) -> Response:
     params = SamplingParams(temperature=body.temperature, top_p=body.top_p, top_k=body.top_k)
     model, tokenizer = held.loaded.model, held.loaded.tokenizer
     found = await in_pieces(request, stage, glassbox.next_token(model, tokenizer, reading.ids, body.top, params))
-    return as_json({"model": stage.ref} | found)
+    return Json({"model": stage.ref} | found)
 
 
 @router.post("/api/inside")
@@ -122,7 +122,7 @@ async def inside(body: Inside, request: Request) -> Response:
     reading = await read(held, limit, body.text, body.messages, body.ids, body.answer)
     steps = glassbox.inside(held.loaded.model, held.loaded.tokenizer, reading, TOP)
     found = await in_pieces(request, stage, steps)
-    return as_json({"model": stage.ref} | found)
+    return Json({"model": stage.ref} | found)
 
 
 @router.post("/api/inside/attention")
@@ -136,7 +136,7 @@ async def attention(body: Attention, request: Request) -> Response:
         raise ApiError(400, f"layer is {body.layer}, but this model has layers 0 to {last}", "layer")
     weights_HTT = await in_pieces(request, stage, glassbox.attention(model, body.ids, body.layer))
     heads = [[[round(w, glassbox.DIGITS) for w in row] for row in head] for head in weights_HTT.tolist()]
-    return as_json({"layer": body.layer, "heads": heads, "ids": body.ids})
+    return Json({"layer": body.layer, "heads": heads, "ids": body.ids})
 
 
 @router.post("/api/inside/lens")
@@ -147,7 +147,7 @@ async def lens(body: Lens, request: Request) -> Response:
     glassbox.check_ids(body.ids, held.loaded.model.config.vocab_size, 2**16)
     ids = body.ids[:limit]
     layers = await in_pieces(request, stage, glassbox.lens(held.loaded.model, held.loaded.tokenizer, ids, body.top))
-    return as_json({"layers": layers, "truncated": len(ids) < len(body.ids)})
+    return Json({"layers": layers, "truncated": len(ids) < len(body.ids)})
 
 
 @router.post("/api/stages")
@@ -159,7 +159,7 @@ async def stages(body: Stages, request: Request) -> Response:
     shift = await shifted(request, chosen, [row["ref"] for row in answers])
     for row in answers:
         del row["prompt_ids"]
-    return as_json({"stages": answers, "shift": shift})
+    return Json({"stages": answers, "shift": shift})
 
 
 @router.post("/api/stages/pairs")
@@ -181,7 +181,7 @@ async def pairs(body: Pairs, request: Request) -> Response:
             found = await request.app.state.worker.call(stage, lambda held, row=row: of_pair(held, row))
             if found is not None:
                 row["stages"][ref] = found
-    return as_json({"pairs": rows})
+    return Json({"pairs": rows})
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------

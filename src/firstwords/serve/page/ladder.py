@@ -14,9 +14,9 @@ from pydantic import Field
 from firstwords.classify import sentiment, songs
 from firstwords.classify import words as spelling
 from firstwords.serve import ladder
+from firstwords.serve.errors import Json
 from firstwords.serve.ladder import Desk, WordLesson
 from firstwords.serve.page.parts import Body
-from firstwords.serve.replies import as_json
 
 router = APIRouter(prefix="/api/ladder")
 
@@ -71,32 +71,32 @@ async def twenty_songs() -> dict[str, Any]:
 async def line(body: Line, request: Request) -> Response:
     """The line between these songs, how good it is on songs left out, and what it says of a new one."""
     new = (body.new.tempo, body.new.energy) if body.new else None
-    return as_json(await desk(request).compute(request, ladder.line, triples(body.rows), new))
+    return Json(await desk(request).compute(request, ladder.line, triples(body.rows), new))
 
 
 @router.post("/network")
 async def network(body: Network, request: Request) -> Response:
     """A network of so many layers on these songs or on a set: its boundary, its training, how it bent the plane."""
-    return as_json(await desk(request).compute(request, ladder.layered, *size(body)))
+    return Json(await desk(request).compute(request, ladder.layered, *size(body)))
 
 
 @router.post("/network/unseen")
 async def unseen(body: Network, request: Request) -> Response:
     """How often such a network, and a line, are right on rows that were left out of the training."""
-    return as_json(await desk(request).compute(request, ladder.unseen, *size(body)))
+    return Json(await desk(request).compute(request, ladder.unseen, *size(body)))
 
 
 @router.get("/sentiment")
 async def lesson(request: Request) -> Response:
     """Where the lesson in words stands, and what it found; the first request begins it."""
-    return as_json(words(request).state())
+    return Json(words(request).state())
 
 
 @router.post("/sentiment")
 async def verdict(body: Sentence, request: Request) -> Response:
     """What a sentence sounds like, and how far each of its words pushed the answer."""
     learned = words(request).lesson()
-    return as_json(await desk(request).compute(request, sentiment.explain, learned.model, body.text))
+    return Json(await desk(request).compute(request, sentiment.explain, learned.model, body.text))
 
 
 @router.post("/neighbours")
@@ -104,7 +104,7 @@ async def neighbours(body: Word, request: Request) -> Response:
     """The words whose numbers are most like those of a word."""
     learned = words(request).lesson()
     word = "".join(spelling.split(body.word)[:1]) or body.word
-    return as_json(await desk(request).compute(request, ladder.neighbours, learned, word))
+    return Json(await desk(request).compute(request, ladder.neighbours, learned, word))
 
 
 def triples(rows: list[Row]) -> list[tuple[float, float, str]]:

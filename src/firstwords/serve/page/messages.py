@@ -22,7 +22,7 @@ from firstwords.serve.chats import store
 from firstwords.serve.chats.records import Message, dump
 from firstwords.serve.chats.writer import Branch
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, JsonText, Live, Params, User
+from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event
 
 router = APIRouter(prefix="/api/messages/{message_id}")
 QUIET_SECONDS = 15.0  # until a stream says that it lives
@@ -165,11 +165,11 @@ async def _kept(message: Message, start: int) -> AsyncIterator[str]:
 
 
 def _tokens(first: int, tokens: list[str]) -> str:
-    return f'event: tokens\ndata: {{"index":{first},"tokens":[{",".join(tokens)}]}}\n\n'
+    return event("tokens", f'{{"index":{first},"tokens":[{",".join(tokens)}]}}')
 
 
 def _end(message: Message) -> str:
     if message.status != "error":
-        return f'event: done\ndata: {{"message":{message.to_json()}}}\n\n'
+        return event("done", f'{{"message":{message.to_json()}}}')
     failed = ApiError(500, message.error or "the answer failed").body
-    return f'event: failed\ndata: {dump(failed)[:-1]},"message":{message.to_json()}}}\n\n'
+    return event("failed", f'{dump(failed)[:-1]},"message":{message.to_json()}}}')

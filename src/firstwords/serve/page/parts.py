@@ -58,6 +58,11 @@ class JsonText(Response):
     media_type = "application/json"
 
 
+def event(kind: str, data: str) -> str:
+    """One server-sent event of JSON that is text already."""
+    return f"event: {kind}\ndata: {data}\n\n"
+
+
 def listed(messages: list[Message]) -> str:
     """Messages as the JSON text of a list."""
     return f"[{','.join(message.to_json() for message in messages)}]"

@@ -17,9 +17,10 @@ from firstwords.config import UserError
 from firstwords.data.sources import split_column
 from firstwords.process import ERRORS
 from firstwords.serve import jobs, tail
-from firstwords.serve.errors import ApiError
+from firstwords.serve.chats.records import dump
+from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.jobs import Jobs
-from firstwords.serve.replies import Body, as_json, event
+from firstwords.serve.page.parts import Body, event
 from firstwords.serve.settings import Settings
 
 router = APIRouter()
@@ -82,7 +83,7 @@ async def start_run(body: Start, request: Request) -> dict[str, Any]:
 @router.get("/api/runs/{name}")
 async def show_run(name: str, request: Request) -> Response:
     """A run with its rows and samples so far, and the last lines that its process said."""
-    return await asyncio.to_thread(lambda: as_json(whole(_jobs(request), name)))
+    return await asyncio.to_thread(lambda: Json(whole(_jobs(request), name)))
 
 
 @router.post("/api/runs/{name}/stop")
@@ -123,13 +124,13 @@ async def events(every: Jobs, name: str) -> AsyncIterator[str]:
             # the state first: whatever was written before it ended is then in the rows
             run = await asyncio.to_thread(every.run, name)
             for part in await asyncio.to_thread(tailed.look):
-                yield event("rows", {"stage": part.stage, "rows": part.rows, "reset": part.is_new})
+                yield event("rows", dump({"stage": part.stage, "rows": part.rows, "reset": part.is_new}))
                 for sample in samples(part):
-                    yield event("sample", sample)
+                    yield event("sample", dump(sample))
             facts = {key: value for key, value in run.items() if key != "seconds"}
             if facts != shown:
                 shown, spoke = facts, time.monotonic()
-                yield event("state", {"run": run})
+                yield event("state", dump({"run": run}))
             if run["state"] != "running":
                 return
             if time.monotonic() - spoke > HEARTBEAT_SECONDS:
