@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +18,6 @@ from firstwords.config import UserError
 from firstwords.data.sources import split_column
 from firstwords.process import ERRORS
 from firstwords.serve import jobs, tail
-from firstwords.serve.chats.records import dump
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.jobs import Jobs
 from firstwords.serve.page.parts import Body, event
@@ -124,13 +124,13 @@ async def events(every: Jobs, name: str) -> AsyncIterator[str]:
             # the state first: whatever was written before it ended is then in the rows
             run = await asyncio.to_thread(every.run, name)
             for part in await asyncio.to_thread(tailed.look):
-                yield event("rows", dump({"stage": part.stage, "rows": part.rows, "reset": part.is_new}))
+                yield event("rows", json.dumps({"stage": part.stage, "rows": part.rows, "reset": part.is_new}, ensure_ascii=False))
                 for sample in samples(part):
-                    yield event("sample", dump(sample))
+                    yield event("sample", json.dumps(sample, ensure_ascii=False))
             facts = {key: value for key, value in run.items() if key != "seconds"}
             if facts != shown:
                 shown, spoke = facts, time.monotonic()
-                yield event("state", dump({"run": run}))
+                yield event("state", json.dumps({"run": run}, ensure_ascii=False))
             if run["state"] != "running":
                 return
             if time.monotonic() - spoke > HEARTBEAT_SECONDS:
