@@ -124,7 +124,8 @@ async def events(every: Jobs, name: str) -> AsyncIterator[str]:
             # the state first: whatever was written before it ended is then in the rows
             run = await asyncio.to_thread(every.run, name)
             for part in await asyncio.to_thread(tailed.look):
-                yield event("rows", json.dumps({"stage": part.stage, "rows": part.rows, "reset": part.is_new}, ensure_ascii=False))
+                rows = {"stage": part.stage, "rows": part.rows, "reset": part.is_new}
+                yield event("rows", json.dumps(rows, ensure_ascii=False))
                 for sample in samples(part):
                     yield event("sample", json.dumps(sample, ensure_ascii=False))
             facts = {key: value for key, value in run.items() if key != "seconds"}
