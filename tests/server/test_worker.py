@@ -72,9 +72,16 @@ def test_cancelling_at_any_time_frees_the_slot(run) -> None:
 
 def test_a_submission_that_is_cancelled_leaves_nothing(run) -> None:
     async def scene(worker, stage) -> None:
-        for _ in range(20):
-            task = asyncio.create_task(worker.submit(stage, [0, 5], LONG))
-            await asyncio.sleep(0)
+        async def ask() -> None:
+            stream = await worker.submit(stage, [0, 5], LONG)
+            try:
+                await stream.completion()
+            finally:
+                stream.cancel()
+
+        for turn in range(20):
+            task = asyncio.create_task(ask())
+            await asyncio.sleep(turn % 3 * 0.0005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -85,8 +92,10 @@ def test_a_submission_that_is_cancelled_leaves_nothing(run) -> None:
 def test_prompts_that_cannot_run_are_not_counted(run) -> None:
     async def scene(worker, stage) -> None:
         for ids in ([], [0] * 1000, [99999]):
-            with pytest.raises(ValueError):
-                await worker.submit(stage, ids, LONG)
+            stream = await worker.submit(stage, ids, LONG)
+            with pytest.raises(ApiError) as refused:
+                await stream.completion()
+            assert refused.value.status == 400
         assert worker.num_open == 0
 
     run(scene)

@@ -10,6 +10,8 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from firstwords.serve.protocol import Protocol
+
 GRACE_SECONDS = 3  # for connections to end by themselves
 KEEP_ALIVE_SECONDS = 30  # of silence between the requests of a connection
 
@@ -20,7 +22,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI) -> None:
         self._app = app
         super().__init__(uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, date_header=False,
+            app, http=Protocol, log_level="warning", access_log=False, server_header=False, date_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS, timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ))  # fmt: skip
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import queue
 import threading
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 RETRY_SECONDS = 2  # what a client is told to wait when the line is full
 FLUSH_SECONDS = 0.02  # a screen shows 60 pictures a second: nobody sees tokens come in pairs
-MESSAGES_PER_SECOND = 300  # over all streams: each costs the engine a tenth of a millisecond
+MESSAGES_PER_SECOND = 200  # over all streams: each costs the engine a tenth of a millisecond
 JOB_SECONDS = 0.01  # of other work between two steps while answers run
+SEND_SECONDS = 0.0003  # for the event loop to send the first token of an answer that runs alone
 CLOSING = "the server is going down"
 log = logging.getLogger("firstwords.serve")
 
@@ -153,8 +155,9 @@ class Worker:
     async def submit(
         self, stage: Stage, ids: Sequence[int], params: SamplingParams, is_patient: bool = False
     ) -> Stream:
-        """Put a prompt in line. Raises ApiError 503 when the line is full (is_patient: waits for room instead),
-        ValueError for a prompt that cannot run.
+        """Put a prompt in line. Raises ApiError 503 when the line is full (is_patient: waits for room instead).
+
+        Reading the stream raises ApiError 400 for a prompt that cannot run, UserError for a stage that cannot be read.
         """
         room = self.settings.num_slots + self.settings.max_waiting
         while self.num_open >= room:
@@ -162,24 +165,12 @@ class Worker:
                 message = f"{room} requests are running or waiting: try again soon"
                 raise ApiError(503, message, retry_after=RETRY_SECONDS)
             await self._room()
+        if self._is_closed:
+            raise ApiError(503, CLOSING)
         stream = Stream(self, asyncio.get_running_loop())
         self.num_open += 1
-
-        def begin() -> Stream:
-            held = self._get(stage)
-            stream.request = held.engine.add(ids, params)
-            stream.held = held
-            self._running.setdefault(held, {})[stream.request.request_id] = stream
-            return stream
-
-        try:
-            return await self._ask(begin)
-        except asyncio.CancelledError:
-            stream.cancel()
-            raise
-        except BaseException:
-            self._receive([_Parcel(stream, [], True)])
-            raise
+        self.post(lambda: self._begin(stage, ids, params, stream))
+        return stream
 
     async def call(self, stage: Stage, function: Callable[[Held], Result]) -> Result:
         """Run a function of a loaded stage between two steps, and wait for what it returns or raises."""
@@ -256,6 +247,17 @@ class Worker:
         self._cores.suit(held)
         return held
 
+    def _begin(self, stage: Stage, ids: Sequence[int], params: SamplingParams, stream: Stream) -> None:
+        try:
+            held = self._get(stage)
+            stream.request = held.engine.add(ids, params)
+        except Exception as error:
+            told = ApiError(400, str(error)) if isinstance(error, ValueError) else error
+            self._deliver([_Parcel(stream, [], True, told)])
+            return
+        stream.held = held
+        self._running.setdefault(held, {})[stream.request.request_id] = stream
+
     def drop(self, stream: Stream) -> None:
         """Cancel a stream's request; the stream ends."""
         if stream.held is not None and stream.request is not None:
@@ -264,6 +266,7 @@ class Worker:
         self._deliver([self._parcel(stream, True)])
 
     def _run(self) -> None:
+        _settle_memory()
         while self._do_jobs():
             self._step()
         self._fail(ApiError(503, CLOSING))
@@ -311,6 +314,8 @@ class Worker:
                 if token.finish_reason is not None:
                     self._forget(stream)
         self._deliver(urgent)
+        if len(tokens) == 1 and tokens[0].index == 0:
+            time.sleep(SEND_SECONDS)  # leaves the interpreter to the event loop
 
     def _parcel(self, stream: Stream, is_over: bool = False) -> _Parcel:
         tokens, stream.unsent = stream.unsent, []
@@ -366,6 +371,16 @@ class _Cores:
         if self._limits is not None:
             self._limits.restore_original_limits()
         self._limits = threadpool_limits(1, user_api="blas") if held.is_small else None
+
+
+def _settle_memory() -> None:
+    """Load the libraries, and let the garbage collector never look at them again: with torch it stops all threads for
+    a tenth of a second each time.
+    """
+    import firstwords.engine.engine  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:

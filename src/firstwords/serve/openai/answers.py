@@ -55,10 +55,7 @@ class Answers:
         ids, params = self._jobs[0]
         if params.constraint is not None:
             await self._compile(params)
-        try:
-            self._first = await self._worker.submit(self._stage, ids, params)
-        except ValueError as error:
-            raise ApiError(400, str(error)) from None
+        self._first = await self._worker.submit(self._stage, ids, params)
 
     async def _compile(self, params: SamplingParams) -> None:
         """Compile the constraint on a thread of its own: a large schema takes as long as a hundred tokens."""
