@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-MINUTES ?= 6
+MINUTES ?= 8
 NAME ?= pip
 # For a smaller download on a Linux machine without a GPU:
 #   make start PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
