@@ -3,8 +3,9 @@
     python benchmarks/train_speed.py            # about four minutes on two cores
     python benchmarks/train_speed.py --shapes 128x3,256x5 --seconds 4 --json
 
-Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW). The peer is
-`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. Both run in this
+Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW), compiled as a run of ten
+minutes is; `short` is the same as a short run has it, which does not compile on a CPU. The peer is
+`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. All run in this
 process, in turns (A B A B ...) with the same allocator settings, threads, batch and flushed denormals;
 figures are medians over the turns. On a CPU a third arm, `stock`, is the peer as it comes: a process of its own
 without our allocator settings, before and after the turns. A step's operations are
@@ -36,6 +37,9 @@ NOMINAL_TFLOPS = {
     "4090": 165,
 }  # dense bf16, from the data sheets
 SQUARES = {"cpu": (1024, 2048), "cuda": (4096, 8192, 16384)}
+
+
+ARMS = ("ours", "short", "peer", "stock")
 
 
 @dataclass
@@ -103,20 +107,18 @@ def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
 # -- the arms --------------------------------------------------------------------------------------------
 
 
-def ours(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
+def ours(shape: Any, rows: int, device: str, tie: bool, seconds: float) -> Callable[[], None]:
+    """A step as a run of so many seconds makes it: compiled where that pays."""
     import numpy as np
-    import torch
 
     from firstwords.model.transformer import Transformer
-    from firstwords.train.learner import Learner, OptimConfig
+    from firstwords.train.learner import Learner, OptimConfig, place
     from firstwords.train.losses import next_token_loss
     from firstwords.train.machine import model_config
 
-    model = Transformer(model_config(shape, tie)).to(device)
+    model = Transformer(model_config(shape, tie))
     model.init_weights(0)
-    if device != "cpu":
-        model.compute_dtype = torch.bfloat16
-        model.hidden = torch.compile(model.hidden)
+    place(model, device, "fp32" if device == "cpu" else "bf16", seconds=seconds)
     learner = Learner(model, OptimConfig(matrix_lr=1e-3, table_lr=1e-4, vector_lr=1e-4), device)
     ids = np.random.default_rng(0).integers(3, shape.vocab_size, (rows, shape.context + 1))
     batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
@@ -207,13 +209,15 @@ def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]
     rows = max(1, args.batch_tokens // shape.context)
     tokens, tie = rows * shape.context, shape.num_matmul_params < 30e6
     arms = [
-        Arm("ours", ours(shape, rows, args.device, tie), []),
+        Arm("ours", ours(shape, rows, args.device, tie, args.minutes * 60), []),
         Arm("peer", peer(shape, rows, args.device, tie), []),
     ]
+    if args.device == "cpu":
+        arms.insert(1, Arm("short", ours(shape, rows, args.device, tie, 0.0), []))
     stock_seconds = [stock(shape, args)] if args.device == "cpu" else []
     race(arms, args.seconds, args.turns, args.device)
     if stock_seconds:
-        arms.append(Arm("stock", arms[1].step, [*stock_seconds, stock(shape, args)]))
+        arms.append(Arm("stock", arms[-1].step, [*stock_seconds, stock(shape, args)]))
     result: dict[str, Any] = {
         "shape": f"{shape.num_hidden_layers}x{shape.hidden_size} V={shape.vocab_size} T={shape.context}",
         "matmul_params": shape.num_matmul_params,
@@ -232,7 +236,7 @@ def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]
         nominal = nominal_tflops(args.device)
         if nominal:
             result[arm.name]["mfu"] = gflops / 1e3 / nominal
-    for name in ("peer", "stock"):
+    for name in ARMS[1:]:
         if name in result:
             result[name]["ratio"] = result["ours"]["tokens_per_s"] / result[name]["tokens_per_s"]
     result["ratio"] = result["peer"]["ratio"]
@@ -252,7 +256,7 @@ def nominal_tflops(device: str) -> float | None:
 def as_table(result: dict[str, Any]) -> str:
     rows = []
     for one in result["shapes"]:
-        for name in (name for name in ("ours", "peer", "stock") if name in one):
+        for name in (name for name in ARMS if name in one):
             arm = one[name]
             mfu = (f"{100 * arm['mfu']:.1f} %",) if "mfu" in arm else ()
             rows.append(
@@ -283,7 +287,7 @@ def main() -> None:
     )
     parser.add_argument("--shapes", default="", help="WIDTHxLAYERS[xVOCABULARY[xCONTEXT]],... or default")
     parser.add_argument(
-        "--minutes", type=float, default=10.0, help="budget that the shape named default is planned for"
+        "--minutes", type=float, default=10.0, help="the run that is planned for: it has the shape `default`"
     )
     parser.add_argument(
         "--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 65,536)"
@@ -322,7 +326,7 @@ def main() -> None:
     speeds = {size: max(before[size], after[size]) for size in before}
     peak = max(speeds.values())
     for one in results:  # against the best product of the whole run, so that a slow start flatters nobody
-        for name in (name for name in ("ours", "peer", "stock") if name in one):
+        for name in (name for name in ARMS if name in one):
             one[name]["share_of_peak"] = one[name]["gflops"] / peak
     result = {"machine": described, "peak_gflops": peak, "gemm_gflops": speeds, "shapes": results}
     report(result, as_table(result), args.json)

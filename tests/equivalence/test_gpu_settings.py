@@ -10,7 +10,7 @@ import torch
 
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
-from firstwords.train.learner import Learner, OptimConfig, place, unplace
+from firstwords.train.learner import COMPILE_SECONDS, Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
 
 CONFIG = ModelConfig(
@@ -45,6 +45,36 @@ def test_compiled_equals_eager(packed: bool) -> None:
     assert compiled == pytest.approx(eager, rel=1e-4)
     ids = torch.arange(20)[None]
     torch.testing.assert_close(unplace(model)(ids), plain(ids), rtol=1e-2, atol=1e-2)
+
+
+def test_a_long_run_on_a_cpu_is_compiled_and_a_short_one_is_not(monkeypatch) -> None:
+    def is_compiled(seconds: float, compile: str = "auto") -> bool:
+        model = place(Transformer(CONFIG), "cpu", "fp32", compile, seconds)
+        found = "hidden" in vars(model)
+        unplace(model)
+        return found
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert is_compiled(COMPILE_SECONDS) and is_compiled(0.0, "yes")
+    assert not is_compiled(COMPILE_SECONDS - 1) and not is_compiled(1e6, "no")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert not is_compiled(1e6)
+
+
+def test_a_compiler_that_fails_is_done_without(monkeypatch, tmp_path) -> None:
+    import torch._inductor.config as inductor
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(inductor.cpp, "cxx", ("/bin/false",))
+    monkeypatch.setattr(torch._dynamo.config, "suppress_errors", False)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing that was compiled before
+    model = Transformer(CONFIG)
+    model.init_weights(1)
+    ids = torch.arange(20)[None]
+    expected = model.hidden(ids).detach()
+    place(model, "cpu", "fp32", seconds=COMPILE_SECONDS)
+    torch.testing.assert_close(model.hidden(ids).detach(), expected)
+    unplace(model)
 
 
 def test_bf16_follows_fp32_and_keeps_fp32_masters() -> None:

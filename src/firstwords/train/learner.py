@@ -28,6 +28,7 @@ from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
+COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
 MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate
 
 
@@ -191,21 +192,27 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
     return optimizers
 
 
-def place(model: Transformer, device: str, precision: str, compile: str = "auto") -> Transformer:
+def place(
+    model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0
+) -> Transformer:
     """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
 
-    compile auto compiles on GPUs that have a compiler at hand, where it fuses the small operations; on CPUs it has not
-    paid for its minute yet.
+    compile auto compiles where there is a compiler and it pays: on GPUs, and on a CPU for a run of at least
+    COMPILE_SECONDS. What cannot be compiled then runs as it is.
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    if compile == "yes" or (compile == "auto" and device != "cpu" and _can_compile()):
+    pays = device != "cpu" or seconds >= COMPILE_SECONDS
+    if compile == "yes" or (compile == "auto" and pays and _can_compile(device)):
+        torch._dynamo.config.suppress_errors = compile == "auto"
         model.hidden = torch.compile(model.hidden, dynamic=False)
     return model
 
 
-def _can_compile() -> bool:
-    """Whether torch.compile can work for a GPU here: it needs Triton, and Triton needs a C compiler."""
+def _can_compile(device: str) -> bool:
+    """Whether torch.compile can work here: for a CPU it needs a C++ compiler, for a GPU Triton and a C compiler."""
+    if device == "cpu":
+        return any(map(shutil.which, (os.environ.get("CXX") or "g++", "clang++")))
     compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
     return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
 

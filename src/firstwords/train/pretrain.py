@@ -78,7 +78,7 @@ class Pretrain:
     threads: int = 0
     """CPU threads (0 = one per core)."""
     compile: str = "auto"
-    """torch.compile: yes, no, or auto (on GPUs only)."""
+    """torch.compile: yes, no, or auto (on GPUs, and on CPUs for a run of seven minutes or more)."""
     prompt: str = "The "
     """How the text begins that is continued now and then, to watch the model learn."""
     save_every_steps: int = 0
@@ -113,7 +113,7 @@ def main(config: Pretrain) -> Path:
         replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size)
     )
     model.init_weights(config.seed)
-    place(model, this.device, chosen.precision, config.compile)
+    place(model, this.device, chosen.precision, config.compile, chosen.seconds)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
     pace = Pace(chosen.warmup_steps, config.steps or None, chosen.seconds, chosen.cooldown_share)
