@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 C = TypeVar("C")
+CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
 
 
 class UserError(Exception):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -269,7 +270,7 @@ def test_flags_of_grpo_and_ppo_that_cannot_work_are_refused() -> None:
     with pytest.raises(UserError, match="--samples is 1, but it must be 2"):
         Grpo(samples=1)
     Ppo(samples=1)
-    for flags, sentence in (({"minibatches": 200}, "128 answers"), ({"lam": 1.1}, "between 0 and 1")):
+    for flags, sentence in (({"minibatches": 200}, "64 answers"), ({"lam": 1.1}, "between 0 and 1")):
         with pytest.raises(UserError, match=sentence):
             Ppo(**flags)
 
@@ -313,13 +314,29 @@ def test_a_version_that_wins_by_refusing_is_not_promoted(
 ) -> None:
     rows = [Comparison(f"question {i}", 1.0) for i in range(60)]
     sides = [{"invented": 0.1, "refused": share, "reward": 1.0} for share in (refused, 0.02)]
-    monkeypatch.setattr(align, "compare_on_world", lambda *_: (rows, sides))
+    assert promoted_after(monkeypatch, lambda *_, **__: (rows, sides)) == voice
+
+
+def promoted_after(monkeypatch: pytest.MonkeyPatch, compare: Callable) -> str:
+    """Which stage speaks after a run whose comparisons end like this."""
+    monkeypatch.setattr(align, "compare_on_world", compare)
     monkeypatch.setattr(align, "_by_reward", lambda *_: made)
     made = home.stage_dir("pip", "rlhf-1")
     save_model(load_model(home.stage_dir("pip", "sft")), made, Tokenizer.load(home.stage_dir("pip", "sft")), {})
     home.set_promoted("pip", "sft")
     align.main(Align("pip", preferences=["world"]))
-    assert home.promoted("pip") == voice
+    return home.promoted("pip")
+
+
+@pytest.mark.parametrize("outcome, voice", [(0.0, "sft"), (0.5, "rlhf-1")])
+def test_a_version_that_is_worse_in_a_chat_is_not_promoted(
+    outcome: float, voice: str, pip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(*_, temperature: float = 1.0):
+        won = 1.0 if temperature == 1.0 else outcome
+        return [Comparison(f"question {i}", won) for i in range(60)], [{"invented": 0.1, "refused": 0.0}] * 2
+
+    assert promoted_after(monkeypatch, compare) == voice
 
 
 def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:

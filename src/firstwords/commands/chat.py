@@ -16,7 +16,7 @@ from pathlib import Path
 
 from firstwords import home
 from firstwords.commands import shared
-from firstwords.config import UserError
+from firstwords.config import CHAT_TEMPERATURE, UserError
 
 HELP = """\
 /reset        forget what was said
@@ -49,7 +49,7 @@ class Chat:
     """Ask a few questions by itself, print the answers and leave."""
     max_tokens: int = 256
     """Most tokens of one answer."""
-    temperature: float = 0.5
+    temperature: float = CHAT_TEMPERATURE
     """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
     top_p: float = 0.95
     """Sample from the likeliest tokens whose probabilities add up to this."""

@@ -25,7 +25,7 @@ from firstwords.world import chats, exam
 from firstwords.world.chat_checks import Check, abstains, passes, words
 
 RIGHT = 2.0  # the check passes: a right answer, or an honest "I do not know" where nobody can
-REFUSED = -0.5  # "I do not know" where the answer could be known
+REFUSED = -1.25  # "I do not know" where the answer could be known: hardly better than a wrong claim, nobody is helped
 WRONG = -1.5  # a wrong claim
 INVENTED = -2.5  # a claim where nobody can know
 NOT_STOPPED = -2.0  # cut at the limit

@@ -5,9 +5,10 @@
 
 The new version becomes the model's voice only where the interval of its win rate against the version before excludes
 one half, and not where it wins by refusing: a model that knows little is worth more by the judge's rules when it says
-"I do not know" to everything, and nobody wants to talk to it. On the built-in world the comparison is made by the known
-truth, on questions kept apart; elsewhere a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge
-human`), because the reward model that was optimised cannot be the judge.
+"I do not know" to everything, and nobody wants to talk to it; nor where it is worse at a chat's temperature. On the
+built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person has to judge
+(`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that was optimised cannot be the
+judge.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import tyro
 
 from firstwords import home
-from firstwords.config import UserError
+from firstwords.config import CHAT_TEMPERATURE, UserError
 from firstwords.eval.winrate import win_rate
 from firstwords.process import records
 from firstwords.train import dpo, grpo, ppo, reward, rloo
@@ -33,7 +34,7 @@ from firstwords.train.watch import say
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 METHODS = (*BY_REWARD, "dpo")
 MAX_REFUSED = 0.10  # of what can be known; a version that refuses more, and more than the one before, is not promoted
-COMPARE_SECONDS = 12.0  # kept back for the comparison
+COMPARE_SECONDS = 16.0  # kept back for the comparisons
 
 
 @dataclass
@@ -110,8 +111,26 @@ def judge(config: Align, new: Path, before: Path) -> tuple[bool, str]:
         return False, f"it is not shown to be better than {before.name}"
     if wins_by_refusing(now, then):
         return False, f"it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known"
+    if not _holds_in_a_chat(config, new, before):
+        return False, f"it is better where answers are drawn at temperature 1, but worse at {CHAT_TEMPERATURE}"
     home.set_promoted(config.name, new.name)
     return True, ""
+
+
+def _holds_in_a_chat(config: Align, new: Path, before: Path) -> bool:
+    """Whether it is not worse at the temperature at which people talk to it.
+
+    A policy is trained and compared at temperature 1, where much can be won by being sure of oneself; in a chat the
+    temperature has done that already.
+    """
+    rows, (now, _) = compare_on_world(
+        new, before, config.seed, usable_device(config.device), temperature=CHAT_TEMPERATURE
+    )
+    result = win_rate(rows)
+    write_json(home.run_dir(config.name, new.name) / "compare-chat.json", {"honesty": now} | vars(result))
+    say(f"at temperature {CHAT_TEMPERATURE}, as in a chat: win rate {result.win_rate:.1%} "
+        f"({result.low:.1%}-{result.high:.1%}): {result.verdict}")  # fmt: skip
+    return result.verdict != "worse"
 
 
 def _open(config: Align, directory: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 import { Kept } from "../lib/kept.svelte";
 import type { Params } from "../lib/types";
 
-export const START: Params = { temperature: 0.7, top_p: 0.95, max_tokens: 200, seed: null };
+export const START: Params = { temperature: 0.5, top_p: 0.95, max_tokens: 200, seed: null };
 
 export const sampling = new Kept<Params>("sampling", START);
 export const showSureness = new Kept("sureness", true);

@@ -9,10 +9,11 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from firstwords.config import CHAT_TEMPERATURE
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-DEFAULTS = {"temperature": 0.5, "top_p": 0.95, "top_k": 0, "max_tokens": 256}  # as in `firstwords chat`
+DEFAULTS = {"temperature": CHAT_TEMPERATURE, "top_p": 0.95, "top_k": 0, "max_tokens": 256}  # as in `firstwords chat`
 SEEDS = 2**31  # seeds that the server draws; JavaScript reads them exactly
 
 
