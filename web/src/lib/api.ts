@@ -94,6 +94,7 @@ export const api = {
   runStream: (name: string) => `/api/runs/${at(name)}/stream`,
 
   teach: (name: string) => get<T.Teach>(`/api/teach/${at(name)}`),
+  tally: (name: string, against: string) => get<T.Tally>(`/api/teach/${at(name)}/tally?against=${at(against)}`),
   nextPair: (name: string, how: { against?: string; prompt?: string } = {}) =>
     post<T.Pair>(`/api/teach/${at(name)}/next`, how),
   judge: (pair: string, verdict: T.PairVerdict, reasons: string[]) =>
