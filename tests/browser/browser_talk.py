@@ -24,6 +24,15 @@ def ask(page: Any, text: str) -> str:
     return answers(page).nth(before).inner_text()
 
 
+def first_letter_ms(page: Any) -> float:
+    """Of a chat that is being opened: ms from asking for its address to a letter that was typed into its box."""
+    is_there = "() => document.querySelector('textarea:enabled')?.checkVisibility()"
+    page.wait_for_function(is_there, timeout=LONG)  # looks at every frame; other ways to wait look less often
+    page.get_by_label("Your message").press("a")
+    typed = "() => document.querySelector('textarea').value === 'a' && performance.now()"
+    return float(page.wait_for_function(typed, timeout=LONG).json_value())
+
+
 def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool = False) -> None:
     """In Teach: two answers to a question of one's own."""
     if not is_open:
