@@ -91,6 +91,7 @@ def test_nothing_tells_which_side_is_whose(page_anna: User) -> None:
 
 def test_ones_own_choices_between_two_stages_are_counted(page_anna: User, page_ben: User) -> None:
     add_stage("rlhf-1", 7)
+    home.set_promoted("pip", "sft")
     path = "/api/teach/pip/tally?against=rlhf-1"
     nothing = {"stage": "pip/rlhf-1", "over": "pip/sft", "wins": 0, "losses": 0, "ties": 0}
     assert page_anna.get(path) == nothing | {"win_rate": None, "low": 0, "high": 1}
