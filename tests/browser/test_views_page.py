@@ -177,7 +177,10 @@ def test_the_first_view_takes_a_letter_within_a_second(browser_open: Any) -> Non
 
 
 def crowding(seconds: float = 0.1) -> float:
-    """How many times as long as alone on this machine a piece of work takes just now: 1 where nobody else works."""
+    """How many times as long as alone on this machine a piece of work takes just now: 1 where nobody else works.
+
+    What the page only waits for does not grow with it: on a quiet machine the test is strict about that too.
+    """
     began, worked = time.perf_counter(), time.thread_time()
     while time.perf_counter() - began < seconds:
         pass
