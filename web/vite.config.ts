@@ -13,6 +13,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // The page's policy allows no data: fonts or scripts, and a file is as quick from this machine.
     assetsInlineLimit: 0,
+    // One small file: on the way to the first view every file is one more that the browser waits for.
+    cssCodeSplit: false,
   },
   server: {
     proxy: {

@@ -24,6 +24,21 @@ def ask(page: Any, text: str) -> str:
     return answers(page).nth(before).inner_text()
 
 
+def first_letter_ms(page: Any) -> float:
+    """Of a chat that is being opened: ms from asking for its address to a letter that was typed into its box."""
+    is_there = """() => {
+        const box = document.querySelector("textarea:enabled");
+        if (!box?.checkVisibility() || document.activeElement !== box) return false;
+        box.addEventListener("input", () => (window.firstLetter = performance.now()));
+        return true;
+    }"""
+    page.wait_for_function(is_there, timeout=LONG)  # looks at every frame
+    page.keyboard.press("a")
+    taken = page.wait_for_function("() => window.firstLetter", timeout=LONG).json_value()
+    assert page.get_by_label("Your message").input_value() == "a"
+    return float(taken)
+
+
 def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool = False) -> None:
     """In Teach: two answers to a question of one's own."""
     if not is_open:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,9 @@ def browser_static() -> Path:
     return STATIC
 
 
-def start(home: Path, log: Path, *flags: str) -> tuple[subprocess.Popen[str], Server]:
-    """A server on a free port, once it says where it is."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home)}
+def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[subprocess.Popen[str], Server]:
+    """A server on a free port, once it says where it is. more: of its environment."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home), **more}
     with open(log, "w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags], env=environment, text=True,
@@ -117,6 +117,18 @@ def browser_teachable_server(tmp_path: Path, browser_server: Server) -> Iterator
     """A server of its own, for tests that train."""
     shutil.copytree(browser_server.home / "models", tmp_path / "home" / "models")
     process, server = start(tmp_path / "home", tmp_path / "log")
+    yield server
+    process.terminate()
+    process.wait(timeout=20)
+
+
+@pytest.fixture
+def browser_quick_server(tmp_path: Path, browser_static: Path) -> Iterator[Server]:
+    """A server without a model, whose trainings begin at once: they take the machine as known."""
+    from firstwords.train.budget import Machine
+
+    machine = json.dumps(asdict(Machine()))
+    process, server = start(tmp_path / "home", tmp_path / "log", FIRSTWORDS_MACHINE=machine, OMP_NUM_THREADS="1")
     yield server
     process.terminate()
     process.wait(timeout=20)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, VIEWS, ask, import_chat, own_pair, turns
+from browser_talk import LONG, VIEWS, ask, first_letter_ms, import_chat, own_pair, turns
 
 MAX_BYTES = 250_000  # of the whole page, gzipped
+FIRST_VIEW_MS = 1000  # from a new address to a letter in the chat's box, from this machine
+MAX_LOADS = 10  # the quickest says what the page needs; what disturbs the others is not the page's
 
 
 def test_inside_shows_probabilities_that_add_up(browser_open: Any) -> None:
@@ -82,6 +85,13 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
     watching.get_by_role("progressbar", name="Progress of pip").wait_for(timeout=LONG)
     watching.get_by_role("region", name=re.compile("^Curves of")).wait_for(timeout=3 * LONG)
     page.get_by_role("region", name="Is the new version better?").wait_for(timeout=3 * LONG)
+    page.get_by_role("button", name="Compare blindly").click()
+    page.get_by_role("button", name="As good").click(timeout=LONG)
+    page.get_by_text("rlhf-1 against sft: 0 won, 1 tie, 0 lost.").wait_for(timeout=LONG)
+    page.get_by_role("button", name=re.compile("^Left is better:")).click(timeout=LONG)
+    said = page.get_by_text(re.compile("Left was (rlhf-1|sft), right was (rlhf-1|sft)")).inner_text()
+    wins = int("Left was rlhf-1" in said)
+    page.get_by_text(f"rlhf-1 against sft: {wins} won, 1 tie, {1 - wins} lost.").wait_for(timeout=LONG)
     page.get_by_role("button", name="Promote rlhf-1").click()
     page.get_by_text("pip/rlhf-1 speaks for pip now").wait_for(timeout=LONG)
     assert server.call("GET", "/api/models")["models"][0]["promoted"] == "rlhf-1"
@@ -157,10 +167,21 @@ def test_the_page_is_light(browser_static: Path) -> None:
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) <= MAX_BYTES
 
 
-def test_the_first_view_is_there_within_a_second(browser_open: Any, browser_server: Any) -> None:
-    page = browser_open("chat")
-    page.get_by_label("Your message").wait_for(timeout=LONG)
-    page.reload()
-    page.get_by_label("Your message").wait_for(timeout=LONG)
-    ready = page.evaluate("performance.now()")
-    assert ready < 3000  # 1 s on an idle machine; tests share theirs
+def test_the_first_view_takes_a_letter_within_a_second(browser_open: Any) -> None:
+    times: list[float] = []
+    while len(times) < MAX_LOADS and min(times, default=FIRST_VIEW_MS) >= FIRST_VIEW_MS:
+        before = crowding()
+        taken = first_letter_ms(browser_open("chat"))  # in a context of its own: nothing is cached
+        times.append(taken / min(before, crowding()))
+    assert min(times) < FIRST_VIEW_MS, f"ms from the address to a letter in the box, load by load: {times}"
+
+
+def crowding(seconds: float = 0.1) -> float:
+    """How many times as long as alone on this machine a piece of work takes just now: 1 where nobody else works.
+
+    What the page only waits for does not grow with it: on a quiet machine the test is strict about that too.
+    """
+    began, worked = time.perf_counter(), time.thread_time()
+    while time.perf_counter() - began < seconds:
+        pass
+    return max(1.0, (time.perf_counter() - began) / (time.thread_time() - worked))

@@ -248,6 +248,16 @@ def test_everything_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert len(store.load("anna", document["chats"][0]["id"])[1]) == 8, "what came after is not lost"
 
 
+def test_judgements_are_known_in_a_copy_that_another_program_wrote_anew() -> None:
+    prompt, params = ({"role": "user", "content": "Who?"},), {"top_p": 0.95, "temperature": 1.0, "members": [2.0]}
+    PreferenceStore().add(Judgement(prompt, "a", "b", "left", annotator="anna", model="pip", params=params))
+    document = written()
+    document["judgements"][0]["params"] = {"temperature": 1, "members": [2], "top_p": 0.95}  # as a browser writes it
+    assert transfer.restore("anna", json.dumps(document).encode()) == transfer.Imported(0, 0, 0, 1)
+    document["judgements"][0]["params"]["top_p"] = 0.9
+    assert transfer.restore("anna", json.dumps(document).encode()) == transfer.Imported(0, 0, 1, 0)
+
+
 def test_what_others_have_gets_new_ids_and_stays_theirs() -> None:
     document = filled()
     text = json.dumps(document).encode()

@@ -10,7 +10,9 @@ from page_helpers import Listening, User
 
 from firstwords import home
 from firstwords.commands import judging, shared
+from firstwords.eval.winrate import confidence_sequence
 from firstwords.preferences import teaching
+from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 
 pytest_plugins = ("page_fixtures",)
@@ -85,6 +87,43 @@ def test_nothing_tells_which_side_is_whose(page_anna: User) -> None:
     assert "never learned" in page_anna.post("/api/teach/pip/next", {"against": "base"}, 400)["error"]["message"]
     page_anna.post("/api/teach/pip/next", {"against": "rlhf-9"}, 404)
     page_anna.post("/api/teach/nope/next", {}, 404)
+
+
+def test_ones_own_choices_between_two_stages_are_counted(page_anna: User, page_ben: User) -> None:
+    add_stage("rlhf-1", 7)
+    home.set_promoted("pip", "sft")
+    path = "/api/teach/pip/tally?against=rlhf-1"
+    nothing = {"stage": "pip/rlhf-1", "over": "pip/sft", "wins": 0, "losses": 0, "ties": 0}
+    assert page_anna.get(path) == nothing | {"win_rate": None, "low": 0, "high": 1}
+    new, old = (judging.stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
+
+    def say(verdict: str, left: str, right: str, annotator: str = "anna", number: int = 0, **more: object) -> int:
+        prompt = ({"role": "user", "content": f"What is it, number {number}?"},)
+        values = {"model": "pip", "annotator": annotator, "left_stage": left, "right_stage": right} | more
+        return PreferenceStore().add(Judgement(prompt, "One.", "Another.", verdict, **values))
+
+    for number in range(9):  # the new one won nine times, on either side
+        first = say(*("left", new, old) if number % 2 else ("right", old, new), number=number)
+    say("left", old, new, number=9)
+    say("tie", old, new, number=10)
+    say("both_bad", new, old, number=11)
+    say("left", new, old, number=8, repeat_of=first)
+    say("left", new, old, selection="import")
+    say("left", old, old)
+    say("left", new, old, model="pop")
+    say("left", old, new, "ben")
+    counted = page_anna.get(path)
+    assert {key: counted[key] for key in ("wins", "losses", "ties")} == {"wins": 9, "losses": 1, "ties": 2}
+    assert counted["win_rate"] == pytest.approx(10 / 12)
+    low, high = confidence_sequence([1.0] * 9 + [0.0, 0.5, 0.5])
+    assert 0.3 < counted["low"] == low[-1] < 0.7 and counted["high"] == high[-1] > 0.9
+    assert {key: page_ben.get(path)[key] for key in ("wins", "losses", "ties")} == {"wins": 0, "losses": 1, "ties": 0}
+    home.set_promoted("pip", "rlhf-1")
+    turned = page_anna.get("/api/teach/pip/tally?against=sft")
+    assert (turned["stage"], turned["over"], turned["wins"], turned["losses"]) == ("pip/sft", "pip/rlhf-1", 1, 9)
+    assert (turned["low"], turned["high"]) == pytest.approx((1 - counted["high"], 1 - counted["low"]))
+    for wrong, status in (("against=rlhf-1", 400), ("against=base", 400), ("against=rlhf-9", 404), ("against=", 400)):
+        page_anna.get(f"/api/teach/pip/tally?{wrong}", status)
 
 
 def test_earlier_pairs_come_back_swapped(page_anna: User, monkeypatch: pytest.MonkeyPatch) -> None:

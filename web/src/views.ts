@@ -1,5 +1,6 @@
 /** The views of the page. A new one is a line here and a folder in views/. */
 import type { Component } from "svelte";
+import Chat from "./views/chat/Chat.svelte";
 
 export interface View {
   path: string;
@@ -10,7 +11,7 @@ export interface View {
 }
 
 export const VIEWS: View[] = [
-  { path: "chat", title: "Chat", icon: "chat", says: "Talk with it", load: () => import("./views/chat/Chat.svelte") },
+  { path: "chat", title: "Chat", icon: "chat", says: "Talk with it", load: async () => ({ default: Chat }) }, // with the page: one comes for it
   { path: "inside", title: "Inside", icon: "inside", says: "Why this word?", load: () => import("./views/inside/Inside.svelte") },
   { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
   { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },

@@ -206,7 +206,16 @@ def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
 
 def _content(j: Judgement) -> str:
     """What makes a judgement the same one in two logs, which number it differently."""
-    return json.dumps(_row(replace(j, repeat_of=None)), sort_keys=True)
+    return json.dumps(_row(replace(j, repeat_of=None, params=_shortest(j.params))), sort_keys=True)
+
+
+def _shortest(value: Any) -> Any:
+    """With 1.0 as 1, as many programs write it that read JSON and write it again."""
+    if isinstance(value, dict):
+        return {name: _shortest(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [_shortest(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _row(j: Judgement) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from itertools import cycle, islice, repeat
 from random import Random
 from typing import Any
 
+from firstwords.eval.winrate import Comparison
 from firstwords.preferences.pairs import RANDOM_SHARE, choose_pair, choose_repeat
-from firstwords.preferences.records import Judgement
+from firstwords.preferences.records import Judgement, prompt_key
 
 Prompt = tuple[dict[str, str], ...]
 
@@ -165,3 +166,20 @@ def decided(judgements: Sequence[Judgement], hashes: Sequence[str]) -> int:
         and (len(hashes) == 1 or {j.left_stage, j.right_stage} == set(hashes))
         for j in judgements
     )  # fmt: skip
+
+
+def outcomes(judgements: Sequence[Judgement], new: str, old: str) -> list[Comparison]:
+    """Choices between the stages of these hashes as comparisons of the new one, in order, without repeats and imports.
+
+    That both are as good or as bad is a tie.
+    """
+    return [
+        Comparison(prompt_key(j.prompt), {new: 1.0, old: 0.0}.get(_winner(j), 0.5))
+        for j in judgements
+        if j.kind == "pair" and j.repeat_of is None and j.selection != "import"
+        and new != old and {j.left_stage, j.right_stage} == {new, old}
+    ]  # fmt: skip
+
+
+def _winner(j: Judgement) -> str:
+    return {"left": j.left_stage, "right": j.right_stage}.get(j.verdict, "")

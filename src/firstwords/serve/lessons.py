@@ -19,11 +19,21 @@ from anyio import from_thread, to_thread
 from firstwords.commands import shared
 from firstwords.commands.judging import stage_hash
 from firstwords.config import UserError
-from firstwords.eval.winrate import pairs_needed
+from firstwords.eval.winrate import pairs_needed, win_rate
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import PreferenceStore
-from firstwords.preferences.teaching import MAX_SEED, REASONS, TARGET_RATE, PairSource, Prompt, Shown, Side, decided
+from firstwords.preferences.teaching import (
+    MAX_SEED,
+    REASONS,
+    TARGET_RATE,
+    PairSource,
+    Prompt,
+    Shown,
+    Side,
+    decided,
+    outcomes,
+)
 from firstwords.serve import models
 from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
@@ -118,6 +128,21 @@ class Lessons:
             # a pair that was skipped stays blind: its sides would tell how this stage answers
             "sides": {side: pair.params[side] for side in ("left", "right")} if saved else None,
         }  # fmt: skip
+
+    async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
+        """What somebody's choices between two stages come to: how often `against` won over the one that answers.
+
+        low, high: the interval of win_rate (a tie is half a win) that holds however often one looks, as one does here.
+        """
+        old, new = [await self._side(stage) for stage in _stages(name, against)]
+        mine = await to_thread.run_sync(partial(PreferenceStore().all, name, user))
+        found = {"stage": new.label, "over": old.label, "wins": 0, "losses": 0, "ties": 0}
+        found |= {"win_rate": None, "low": 0.0, "high": 1.0}
+        if compared := outcomes(mine, new.hash, old.hash):
+            rate = win_rate(compared, stopped_early=True)
+            found |= {"wins": rate.wins, "losses": rate.losses, "ties": rate.ties}
+            found |= {"win_rate": rate.win_rate, "low": rate.always_low, "high": rate.always_high}
+        return found
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
   if (signal) init.signal = signal;
   if (body !== undefined) {
     init.headers = { "Content-Type": "application/json" };
-    init.body = JSON.stringify(body);
+    init.body = body instanceof Blob ? body : JSON.stringify(body);
   }
   let response: Response;
   try {
@@ -70,8 +70,8 @@ export const api = {
   deleteMessage: (id: string) => call<{ deleted: number; active: string | null }>("DELETE", `/api/messages/${at(id)}`),
   fork: (id: string) => post<T.Chat>(`/api/messages/${at(id)}/fork`),
   messageStream: (id: string, from: number) => `/api/messages/${at(id)}/stream?from=${from}`,
-  importAll: (everything: unknown) =>
-    post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", everything),
+  /** The file goes as it is: read and written anew, 1.0 would become 1, another judgement than the log holds. */
+  importAll: (file: Blob) => post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", file),
 
   next: (model: string, prompt: Prompt, how: { top: number; temperature: number; top_p: number; top_k: number }, signal?: AbortSignal) =>
     post<T.Next>("/api/next", { model, ...prompt, ...how }, signal),
@@ -94,6 +94,7 @@ export const api = {
   runStream: (name: string) => `/api/runs/${at(name)}/stream`,
 
   teach: (name: string) => get<T.Teach>(`/api/teach/${at(name)}`),
+  tally: (name: string, against: string) => get<T.Tally>(`/api/teach/${at(name)}/tally?against=${at(against)}`),
   nextPair: (name: string, how: { against?: string; prompt?: string } = {}) =>
     post<T.Pair>(`/api/teach/${at(name)}/next`, how),
   judge: (pair: string, verdict: T.PairVerdict, reasons: string[]) =>

@@ -265,6 +265,18 @@ export interface Pair {
   right: string;
 }
 
+/** One's own choices between two stages; a tie is half a win. */
+export interface Tally {
+  stage: string;
+  over: string;
+  wins: number;
+  losses: number;
+  ties: number;
+  win_rate: number | null;
+  low: number;
+  high: number;
+}
+
 export type PairVerdict = "left" | "right" | "tie" | "both_bad" | "skip";
 
 export interface Judged {

@@ -13,6 +13,13 @@ const ENDS: Record<RunState, string> = {
   interrupted: "was interrupted",
 };
 
+interface RowsEvent {
+  stage: string;
+  rows: Row[];
+  /** What the stage had so far is void: a stream tells everything when it begins, a resumed run writes anew. */
+  reset: boolean;
+}
+
 export class WatchedRun {
   run = $state.raw<Run | null>(null);
   rows = $state.raw<Record<string, Row[]>>({});
@@ -21,7 +28,7 @@ export class WatchedRun {
   result = $state.raw<RunResult | null>(null);
   isLive = $state(false);
   private close: () => void = () => {};
-  private waiting: { stage: string; rows: Row[] }[] = [];
+  private waiting: RowsEvent[] = [];
   private frame = 0;
 
   async open(name: string): Promise<void> {
@@ -56,7 +63,7 @@ export class WatchedRun {
     this.close = follow(
       api.runStream(name),
       {
-        rows: (event: { stage: string; rows: Row[] }) => this.add(event),
+        rows: (event: RowsEvent) => this.add(event),
         sample: (sample: Sample) => (this.samples = [...this.samples, sample]),
         state: ({ run }: { run: Run }) => {
           this.run = run;
@@ -76,17 +83,13 @@ export class WatchedRun {
   }
 
   /** New rows wait for the next frame: a small model makes many steps a second. */
-  private add(event: { stage: string; rows: Row[] }): void {
+  private add(event: RowsEvent): void {
+    if (event.reset) this.samples = this.samples.filter((sample) => sample.stage !== event.stage);
     this.waiting.push(event);
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       const rows = { ...this.rows };
-      for (const { stage, rows: fresh } of this.waiting) {
-        const known = rows[stage] ?? [];
-        // A reconnected stream may tell rows again.
-        const seen = new Set(known.slice(-fresh.length - 200).map((row) => `${row.kind} ${row.step}`));
-        rows[stage] = [...known, ...fresh.filter((row) => !seen.has(`${row.kind} ${row.step}`))];
-      }
+      for (const { stage, rows: fresh, reset } of this.waiting) rows[stage] = reset ? fresh : [...(rows[stage] ?? []), ...fresh];
       this.waiting = [];
       this.rows = rows;
     });

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import limits, prompts
-from firstwords.serve.openai.answers import Answers, attended, jobs
+from firstwords.serve.openai.choices import Choices, attended, jobs
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.schemas import ChatRequest
 from firstwords.serve.openai.sse import EventStream, event
@@ -32,14 +32,14 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
     ids = prompts.chat_ids(held, body.messages)
     params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body))
     n = body.n or 1
-    answers = Answers(worker, stage, jobs([ids], params, n))
+    running = Choices(worker, stage, jobs([ids], params, n))
     transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]
-    job = _Job(answers, transcripts, held.loaded.tokenizer, len(ids))
+    job = _Job(running, transcripts, held.loaded.tokenizer, len(ids))
     if body.stream:
         with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
         reply = Reply("chatcmpl", "chat.completion.chunk", stage.ref, with_usage)
-        return EventStream(_events(job, reply, with_usage), answers.cancel, settings.max_seconds)
-    async with attended(request, answers, settings.max_seconds):
+        return EventStream(_events(job, reply, with_usage), running.cancel, settings.max_seconds)
+    async with attended(request, running, settings.max_seconds):
         return Json(await _whole(job, Reply("chatcmpl", "chat.completion", stage.ref)))
 
 
@@ -59,23 +59,23 @@ class _Job:
     """One request on its way: its choices and what has been said of each."""
 
     def __init__(
-        self, answers: Answers, transcripts: list[Transcript], tokenizer: Tokenizer, num_prompt: int
+        self, running: Choices, transcripts: list[Transcript], tokenizer: Tokenizer, num_prompt: int
     ) -> None:
-        self.answers, self.transcripts, self.tokenizer = answers, transcripts, tokenizer
+        self.running, self.transcripts, self.tokenizer = running, transcripts, tokenizer
         self._num_prompt = num_prompt
 
     def logprobs(self, entries: list[Entry]) -> dict[str, Any] | None:
         return chat_logprobs(self.tokenizer, entries) if self.transcripts[0].wants_entries else None
 
     def usage(self) -> dict[str, Any]:
-        return usage(self._num_prompt, sum(t.num_tokens for t in self.transcripts), self.answers)
+        return usage(self._num_prompt, sum(t.num_tokens for t in self.transcripts), self.running)
 
 
 async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
     texts = [""] * len(job.transcripts)
     entries: list[list[Entry]] = [[] for _ in job.transcripts]
-    await job.answers.start()
-    async for index, tokens in job.answers.parts():
+    await job.running.start()
+    async for index, tokens in job.running.parts():
         text, complete = job.transcripts[index].push(tokens)
         texts[index] += text
         entries[index] += complete
@@ -92,9 +92,9 @@ async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
 
 
 async def _events(job: _Job, reply: Reply, with_usage: bool) -> AsyncIterator[bytes]:
-    await job.answers.start()
+    await job.running.start()
     has_begun = [False] * len(job.transcripts)
-    async for index, tokens in job.answers.parts():
+    async for index, tokens in job.running.parts():
         text, entries = job.transcripts[index].push(tokens)
         reason = check_reason(job.transcripts[index].finish_reason)
         if not (text or entries or reason or not has_begun[index]):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import limits, prompts
-from firstwords.serve.openai.answers import Answers, attended, jobs
+from firstwords.serve.openai.choices import Choices, attended, jobs
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.schemas import MAX_CHOICES, CompletionRequest
 from firstwords.serve.openai.scoring import score
@@ -64,13 +64,13 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         raise ApiError(400, f"{len(given):,} prompts and n={n} are more than {MAX_CHOICES} choices", "n")
     asked = [_Prompt(ids, added, _text(held, ids, added)) for ids, added in given]
     choices = [_choice(held, prompt, body) for prompt in asked for _ in range(n)]
-    answers = Answers(worker, stage, jobs([prompt.ids for prompt in asked], params, n) if max_tokens else [])
-    job = _Job(body, worker, stage, held, asked, choices, answers)
+    running = Choices(worker, stage, jobs([prompt.ids for prompt in asked], params, n) if max_tokens else [])
+    job = _Job(body, worker, stage, held, asked, choices, running)
     if body.stream:
         with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
         reply = Reply("cmpl", "text_completion", stage.ref, with_usage)
-        return EventStream(_events(job, reply, with_usage), answers.cancel, settings.max_seconds)
-    async with attended(request, answers, settings.max_seconds):
+        return EventStream(_events(job, reply, with_usage), running.cancel, settings.max_seconds)
+    async with attended(request, running, settings.max_seconds):
         return Json(await _whole(job, Reply("cmpl", "text_completion", stage.ref)))
 
 
@@ -93,12 +93,12 @@ class _Job:
     held: Held
     prompts: list[_Prompt]
     choices: list[_Choice]
-    answers: Answers
+    running: Choices
 
     async def start(self) -> None:
         """Put the first choice in line, and score the prompts if they are to be echoed with log-probabilities."""
-        if self.answers.has_jobs:
-            await self.answers.start()
+        if self.running.has_jobs:
+            await self.running.start()
         if self.body.echo and self.body.logprobs is not None:
             scored = await score(self.worker, self.stage, [prompt.ids for prompt in self.prompts], self.body.logprobs)
             for prompt, scores in zip(self.prompts, scored, strict=True):
@@ -115,7 +115,7 @@ class _Job:
 
     def usage(self) -> dict[str, Any]:
         generated = sum(choice.transcript.num_tokens for choice in self.choices)
-        return usage(sum(len(prompt.ids) for prompt in self.prompts), generated, self.answers)
+        return usage(sum(len(prompt.ids) for prompt in self.prompts), generated, self.running)
 
 
 def _prompt_entries(held: Held, prompt: _Prompt, scores: TokenScores) -> list[Entry]:
@@ -140,8 +140,8 @@ def _prompt_entries(held: Held, prompt: _Prompt, scores: TokenScores) -> list[En
 
 async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
     await job.start()
-    if job.answers.has_jobs:
-        async for index, tokens in job.answers.parts():
+    if job.running.has_jobs:
+        async for index, tokens in job.running.parts():
             choice = job.choices[index]
             text, entries = choice.transcript.push(tokens)
             choice.text += text
@@ -163,11 +163,11 @@ async def _events(job: _Job, reply: Reply, with_usage: bool) -> AsyncIterator[by
     if job.body.echo:
         for index, choice in enumerate(job.choices):
             text, entries = job.echoed(choice)
-            reason = None if job.answers.has_jobs else "length"
+            reason = None if job.running.has_jobs else "length"
             logprobs = job.logprobs(choice, entries, True)
             yield reply.event({"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason})
-    if job.answers.has_jobs:
-        async for index, tokens in job.answers.parts():
+    if job.running.has_jobs:
+        async for index, tokens in job.running.parts():
             choice = job.choices[index]
             text, entries = choice.transcript.push(tokens)
             reason = check_reason(choice.transcript.finish_reason)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from firstwords.serve.errors import ApiError
-from firstwords.serve.openai.answers import Answers
+from firstwords.serve.openai.choices import Choices
 from firstwords.serve.openai.sse import event
 
 
@@ -30,9 +30,9 @@ class Reply:
         return self.fields | {"choices": choices, "usage": usage}
 
 
-def usage(num_prompt: int, num_generated: int, answers: Answers | None = None) -> dict[str, Any]:
+def usage(num_prompt: int, num_generated: int, running: Choices | None = None) -> dict[str, Any]:
     """Tokens as OpenAI counts them."""
-    cached = sum(answers.num_cached.values()) if answers is not None else 0
+    cached = sum(running.num_cached.values()) if running is not None else 0
     return {
         "prompt_tokens": num_prompt,
         "completion_tokens": num_generated,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from firstwords.serve import models
@@ -60,6 +60,14 @@ class Verdict(Body):
 async def progress(user: User, lessons: Taught, name: str) -> dict[str, Any]:
     """How many verdicts there are and how many it takes."""
     return await lessons.progress(user, _name(name))
+
+
+@router.get("/{name}/tally")
+async def tally(
+    user: User, lessons: Taught, name: str, against: Annotated[str, Query(min_length=1, max_length=100)]
+) -> dict[str, Any]:
+    """How often this user chose the stage `against` over the one that answers, blindly."""
+    return await lessons.tally(user, _name(name), against)
 
 
 @router.post("/{name}/next")

@@ -35,7 +35,7 @@ def jobs(prompts: Sequence[Sequence[int]], params: SamplingParams, n: int) -> li
     return [(prompt, each) for prompt in prompts for each in seeded]
 
 
-class Answers:
+class Choices:
     """`await start()`, then iterate over `parts()`; `cancel()` from anywhere ends it."""
 
     def __init__(self, worker: Worker, stage: Stage, jobs: Sequence[Job]) -> None:
@@ -127,8 +127,8 @@ class Answers:
 
 
 @contextlib.asynccontextmanager
-async def attended(request: Request, answers: Answers, seconds: float) -> AsyncIterator[None]:
-    """Cancel the answers when the client has gone or the time is over.
+async def attended(request: Request, running: Choices, seconds: float) -> AsyncIterator[None]:
+    """Cancel the choices when the client has gone or the time is over.
 
     Raises ClientDisconnect and ApiError 504 in the end.
     """
@@ -139,7 +139,7 @@ async def attended(request: Request, answers: Answers, seconds: float) -> AsyncI
         while (await request.receive())["type"] != "http.disconnect":
             pass
         has_gone = True
-        answers.cancel()
+        running.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
@@ -149,6 +149,6 @@ async def attended(request: Request, answers: Answers, seconds: float) -> AsyncI
         raise ApiError(504, f"the answer took longer than {seconds:.0f} seconds") from None
     finally:
         watcher.cancel()
-        answers.cancel()
+        running.cancel()
     if has_gone:
         raise ClientDisconnect
