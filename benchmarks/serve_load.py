@@ -35,7 +35,6 @@ from urllib.parse import urlsplit
 from _common import ROOT, machine, random_model, report, say, table
 
 STREAMS, TOKENS = 16, 256  # of the throughput that is compared
-SETTLE = 0.02  # of silence before a first token is timed, with the engine as with the server: both wake up from idling
 CROWD, CROWD_TOKENS = 200, 64
 LEAVERS, SLOW, OVERFLOW = 50, 20, 400
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "big", "dog", "run", "to", "its", "house", "in", "wood")
@@ -90,8 +89,7 @@ def request(url: str, seed: int, **more: Any) -> bytes:
 
 
 async def ask(
-    url: str, seed: int, leave_after: float | None = None, pause: float = 0.0, settle: float = 0.0,
-    **more: Any,
+    url: str, seed: int, leave_after: float | None = None, pause: float = 0.0, **more: Any
 ) -> Answer:
     """Send a request and read its stream; leave early, or read slowly, where that is wanted."""
     address, answer = urlsplit(url), Answer()
@@ -99,8 +97,7 @@ async def ask(
     limits = {"limit": 1024} if pause else {}
     reader, writer = await asyncio.open_connection(address.hostname, address.port, **limits)
     data = request(url, seed, **more)
-    await asyncio.sleep(settle)  # clients keep their connections: taking a new one in is not part of an answer
-    begun = time.perf_counter()
+    begun = time.perf_counter()  # clients keep their connections
     try:
         writer.write(data)
         answer.status = int((await reader.readline()).split()[1])
@@ -175,7 +172,6 @@ class OwnEngine:
         return count / (time.perf_counter() - begun)
 
     def first_token(self, seed: int) -> float:
-        time.sleep(SETTLE)
         begun = time.perf_counter()
         request = self._add(seed, 4)
         while not self.engine.step():
@@ -203,7 +199,7 @@ def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
         for index in range(10):
             seed = 1000 * (turn + 1) + index
             firsts["engine"].append(own.first_token(seed))
-            answer = asyncio.run(ask(server.url, seed, settle=SETTLE, max_tokens=4))
+            answer = asyncio.run(ask(server.url, seed, max_tokens=4))
             firsts["server"].append(answer.first_seconds)
     middle = {name: statistics.median(values) for name, values in speeds.items()}
     ratios = [server / engine for server, engine in zip(speeds["server"], speeds["engine"], strict=True)]

@@ -12,6 +12,7 @@ from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import limits, prompts
 from firstwords.serve.openai.choices import Choices, attended, jobs
+from firstwords.serve.openai.json_route import JsonRoute
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.schemas import ChatRequest
 from firstwords.serve.openai.sse import EventStream, event
@@ -20,7 +21,7 @@ from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
 @router.post("/chat/completions")

@@ -13,6 +13,7 @@ from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import limits, prompts
 from firstwords.serve.openai.choices import Choices, attended, jobs
+from firstwords.serve.openai.json_route import JsonRoute
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.schemas import MAX_CHOICES, CompletionRequest
 from firstwords.serve.openai.scoring import score
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
 @dataclass
