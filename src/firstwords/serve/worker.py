@@ -38,7 +38,7 @@ RETRY_SECONDS = 2  # what a client is told to wait when the line is full
 FLUSH_SECONDS = 0.02  # a screen shows 60 pictures a second: nobody sees tokens come in pairs
 MESSAGES_PER_SECOND = 200  # over all streams: each costs the engine a tenth of a millisecond
 JOB_SECONDS = 0.01  # of other work between two steps while answers run
-SEND_SECONDS = 0.0003  # for the event loop to send the first token of an answer that runs alone
+SEND_SECONDS = 0.001  # for the event loop to send the first token of an answer that runs alone
 CLOSING = "the server is going down"
 log = logging.getLogger("firstwords.serve")
 
