@@ -5,7 +5,7 @@
     async for tokens in stream: ...             # lists: all tokens that came since the last look
     found = await worker.call(stage, lambda held: held.engine.score([ids]))
 
-A stream's first tokens and its last cross threads at once, the others in lists, some twenty times a second: both
+A stream's first tokens and its last cross threads at once, the others in lists, twelve to fifty times a second: both
 threads share one interpreter, and a message for each token would take a third of the engine's time. A consumer that is
 slow gets its tokens in larger lists; it never slows the others.
 """
