@@ -229,12 +229,12 @@ def test_hub_mistakes(tmp_path, monkeypatch):
     ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
     ("a.docx", b"text", "of a kind that is not known"),
     ("a.txt.gz", b"text", "not a complete gzip file"),
-    ("a.txt.gz", gzip.compress(os.urandom(5000))[:-400], "not a complete gzip file"),
+    ("a.txt.gz", gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:-400], "not a complete gzip file"),
     ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
     ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
     ("a.jsonl", b"[1, 2]\n", "a.jsonl:1: a row must be"),
     ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
-    ("a.txt.gz", gzip.compress(bytes(9000))[:15] + b"damage" * 9, "not a complete gzip file"),
+    ("a.txt.gz", gzip.compress(bytes(9000), mtime=0)[:15] + b"damage" * 9, "not a complete gzip file"),
     ("a.parquet", b"PAR1 no table", "cannot be read as Parquet"),
 ])  # fmt: skip
 def test_bad_files(tmp_path, name, content, message):
