@@ -45,10 +45,10 @@ def test_a_head_just_too_large_is_told_so(server) -> None:
         assert read_all(connection).startswith(b"HTTP/1.1 431 ")
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /health HTTP/1.1\r\nHost: local"])
-def test_a_head_that_takes_too_long_ends_the_connection(monkeypatch, begun) -> None:
+@pytest.mark.parametrize("begun, told", [(b"", b""), (b"GET /health HTTP/1.1\r\nHost: local", b"HTTP/1.1 408 ")])
+def test_a_head_that_takes_too_long_ends_the_connection(monkeypatch, begun, told) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
-    assert asyncio.run(_ask([begun])).startswith(b"HTTP/1.1 408 ")
+    assert asyncio.run(_ask([begun]))[:13] == told
 
 
 def test_the_second_request_of_a_connection_has_its_own_time(monkeypatch) -> None:

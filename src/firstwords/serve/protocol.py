@@ -58,6 +58,9 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._stop_clock()
+        if self.headers is None:  # a spare connection, whose next request would take this answer for its own
+            self.transport.close()
+            return
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
         self.transport.write(head.encode())
         self.transport.close()
