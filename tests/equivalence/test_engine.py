@@ -12,7 +12,6 @@ import torch
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
-from firstwords.engine.text import TextStream
 from firstwords.model.cache import KVCache
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
@@ -283,28 +282,6 @@ def test_streams_say_what_generate_says(model, tokenizer):
         assert [token.logprob for token in tokens] == pytest.approx(whole.logprobs, abs=1e-5)
         assert [token.index for token in tokens] == list(range(len(tokens)))
         assert [token.finish_reason for token in tokens] == [None] * (len(tokens) - 1) + [whole.finish_reason]
-
-
-def test_stop_texts_end_the_answer_across_tokens(tokenizer):
-    text = "the cat sat on the mat. Très bien, 猫 stops here"
-    ids = tokenizer.encode(text)
-    for stop in ("mat", " on th", "è", "猫", ". T", "t. Trè", "here", "zzz"):
-        stream, shown = TextStream(tokenizer, (stop, "never")), ""
-        for token in ids:
-            shown += stream.push(token)
-            assert stop not in shown and text.startswith(shown)
-            if stream.stopped:
-                break
-        shown += stream.flush()
-        assert shown == stream.text == text.partition(stop)[0]
-        assert stream.stopped == (stop in text)
-
-
-def test_text_is_held_back_only_as_long_as_it_may_begin_a_stop_text(tokenizer):
-    stream = TextStream(tokenizer, ("END",))
-    pieces = [stream.push(token) for character in "aENEND!" for token in tokenizer.encode(character)]
-    assert pieces == ["a", "", "", "EN", "", "", ""] and stream.stopped
-    assert stream.flush() == "" and stream.text == "aEN"
 
 
 def test_generation_ends_at_a_stop_text(model, tokenizer):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,6 @@ from firstwords.serve.errors import ApiError
 if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
     from firstwords.serve.settings import Settings
-
-
-CLOCK_TICK_NS = 50_000_000  # no file system's clock ticks more slowly, FAT's excepted
 
 
 @dataclass(frozen=True)
@@ -44,51 +40,33 @@ class _Model:
 
 def catalogue() -> dict[str, _Model]:
     """What is in home, the newest model first. Read anew only when something there has changed: every request asks."""
-    global _seen
-    folder, seen = str(home.models_dir()), _seen
-    if seen is not None and seen.folder == folder and seen.traces == [_trace(path) for path in seen.paths]:
-        return seen.models
-    paths = _paths(folder)
-    traces = [_trace(path) for path in paths]  # before reading, so that what changes meanwhile is noticed next time
-    models = {name: _Model(tuple(home.stages(name)), home.promoted(name)) for name in home.models()}
-    newest = max((trace[1] for trace in traces if trace), default=0)
-    # two changes within a tick of the disk's clock look like one
-    _seen = _Seen(folder, paths, traces, models) if time.time_ns() - newest > CLOCK_TICK_NS else None
-    return models
+    return _read(str(home.models_dir()), _traces(home.models_dir()))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What was in home, and the marks by which one knows that it still is."""
-
-    folder: str
-    paths: list[str]
-    traces: list[tuple[int, int] | None]
-    models: dict[str, _Model]
+@functools.lru_cache(maxsize=4)
+def _read(folder: str, traces: tuple[tuple[str, int, int], ...]) -> dict[str, _Model]:
+    return {name: _Model(tuple(home.stages(name)), home.promoted(name)) for name in home.models()}
 
 
-_seen: _Seen | None = None
-
-
-def _paths(folder: str) -> list[str]:
-    """The models' folder, the models in it, and all that is directly in these."""
-    found = [folder]
-    with contextlib.suppress(OSError):
-        models = [entry.path for entry in os.scandir(folder)]
-        found += models
-        for model in models:
-            with contextlib.suppress(OSError):  # a file, or gone meanwhile
-                found += [entry.path for entry in os.scandir(model)]
-    return found
-
-
-def _trace(path: str) -> tuple[int, int] | None:
-    """(inode, time): a file that is replaced has another inode, a folder in which a file appears another time."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
+def _traces(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """(path, inode, time) of the models' folders and of all that is directly in them: a file that is replaced has
+    another inode, and a folder in which a file appears another time.
+    """
+    found = []
+    waiting = [(os.fspath(folder), 2)]
+    while waiting:
+        path, depth = waiting.pop()
+        try:
+            entries = list(os.scandir(path))
+        except OSError:  # no folder, or gone meanwhile
+            continue
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                status = entry.stat()
+                found.append((entry.path, status.st_ino, status.st_mtime_ns))
+                if depth > 1 and entry.is_dir():
+                    waiting.append((entry.path, depth - 1))
+    return tuple(sorted(found))
 
 
 def refs() -> list[str]:

@@ -40,7 +40,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 log = logging.getLogger("firstwords.serve")
@@ -114,9 +113,10 @@ class Guard:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                message["headers"] = [*message["headers"], *RAW_HEADERS, (b"x-request-id", request_id.encode())]
+                sent = MutableHeaders(scope=message)
+                sent.update(HEADERS | {"X-Request-Id": request_id})
                 if scope["path"].startswith(("/api", "/v1")):
-                    MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+                    sent.setdefault("Cache-Control", "no-store")
                 self.metrics.count_request(scope, message["status"])
             await send(message)
 

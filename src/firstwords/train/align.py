@@ -22,7 +22,7 @@ import tyro
 
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, UserError
-from firstwords.eval.winrate import win_rate
+from firstwords.eval.winrate import WinRate, win_rate
 from firstwords.process import records
 from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
@@ -95,13 +95,10 @@ def main(config: Align) -> None:
 
 def judge(config: Align, new: Path, before: Path) -> tuple[bool, str]:
     """Compare two versions by the known truth and promote the new one if it is better; (whether it was, why not)."""
-    rows, (now, then) = compare_on_world(new, before, config.seed, usable_device(config.device))
-    result = win_rate(rows)
-    found = {"before": before.name, "honesty": now, "honesty_before": then} | vars(result)
-    write_json(home.run_dir(config.name, new.name) / "compare.json", found)
+    result, now, then = _compared(config, new, before, "compare.json", 1.0)
     say(
-        f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; win rate "
-        f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): {result.verdict}"
+        f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; "
+        f"{_said(result)}"
     )
     say(
         f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
@@ -111,26 +108,29 @@ def judge(config: Align, new: Path, before: Path) -> tuple[bool, str]:
         return False, f"it is not shown to be better than {before.name}"
     if wins_by_refusing(now, then):
         return False, f"it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known"
-    if not _holds_in_a_chat(config, new, before):
+    # a policy is trained at temperature 1, where much can be won by being sure of oneself; a chat's does that already
+    in_chat, _, _ = _compared(config, new, before, "compare-chat.json", CHAT_TEMPERATURE)
+    say(f"at temperature {CHAT_TEMPERATURE}, as in a chat: {_said(in_chat)}")
+    if in_chat.verdict == "worse":
         return False, f"it is better where answers are drawn at temperature 1, but worse at {CHAT_TEMPERATURE}"
     home.set_promoted(config.name, new.name)
     return True, ""
 
 
-def _holds_in_a_chat(config: Align, new: Path, before: Path) -> bool:
-    """Whether it is not worse at the temperature at which people talk to it.
-
-    A policy is trained and compared at temperature 1, where much can be won by being sure of oneself; in a chat the
-    temperature has done that already.
-    """
-    rows, (now, _) = compare_on_world(
-        new, before, config.seed, usable_device(config.device), temperature=CHAT_TEMPERATURE
-    )
+def _compared(
+    config: Align, new: Path, before: Path, file: str, temperature: float
+) -> tuple[WinRate, dict[str, float], dict[str, float]]:
+    """The win rate at a temperature and both sides' `honesty`, kept in a file of the new version's run too."""
+    device = usable_device(config.device)
+    rows, (now, then) = compare_on_world(new, before, config.seed, device, temperature=temperature)
     result = win_rate(rows)
-    write_json(home.run_dir(config.name, new.name) / "compare-chat.json", {"honesty": now} | vars(result))
-    say(f"at temperature {CHAT_TEMPERATURE}, as in a chat: win rate {result.win_rate:.1%} "
-        f"({result.low:.1%}-{result.high:.1%}): {result.verdict}")  # fmt: skip
-    return result.verdict != "worse"
+    found = {"before": before.name, "honesty": now, "honesty_before": then} | vars(result)
+    write_json(home.run_dir(config.name, new.name) / file, found)
+    return result, now, then
+
+
+def _said(result: WinRate) -> str:
+    return f"win rate {result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): {result.verdict}"
 
 
 def _open(config: Align, directory: Path) -> dict[str, Any]:
