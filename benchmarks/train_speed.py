@@ -11,7 +11,9 @@ figures are medians over the turns. On a CPU a third arm, `stock`, is the peer a
 without our allocator settings, before and after the turns. A step's operations are
 `ModelConfig.flops_per_token`, for all. The peak is the best matrix product found: large squares and the products
 of the layers themselves. On a GPU both compute in bf16 and are compiled, and the table shows the share of the
-device's nominal peak (model-FLOP utilisation) too.
+device's nominal peak (model-FLOP utilisation) too; a step has half a million tokens in pieces of 65,536, which is
+how 124M parameters are usually trained, and for the planner's shape the planner's own batch. Attention's operations
+are counted causal, half of what "6 N + 12 L D T" counts.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from typing import Any
 
 from _common import ALLOCATOR, ROOT, child_env, machine, reexec_with_allocator, report, say, table
 
-SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x32768x2048,default"}
-BATCH_TOKENS = {"cpu": 5120, "cuda": 65536}
+SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x50304x1024,default"}
+BATCH_TOKENS = {"cpu": 5120, "cuda": 524288}
+MICRO_TOKENS = {"cpu": 8192, "cuda": 65536}  # of one pass; a larger step adds up several
 NOMINAL_TFLOPS = {
     "H100": 989,
     "H200": 989,
@@ -51,36 +54,38 @@ class Arm:
     seconds: list[float]
 
 
-def parse_shapes(text: str, device: str, minutes: float) -> list[Any]:
-    """`WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner takes for `minutes` on this
-    machine.
+def parse_shapes(text: str, device: str, minutes: float, batch_tokens: int) -> dict[Any, int]:
+    """Shapes and the tokens of their steps. `WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner
+    takes for `minutes` on this machine, on a GPU with the planner's own batch.
     """
     from firstwords.train.budget import Shape, plan
     from firstwords.train.machine import machine as measured
 
-    shapes = []
+    shapes = {}
     for word in text.split(","):
         if word == "default":
-            shapes.append(plan(minutes * 60, measured(device)).shape)
+            chosen = plan(minutes * 60, measured(device))
+            shapes[chosen.shape] = batch_tokens or (BATCH_TOKENS[device] if device == "cpu" else chosen.batch_tokens)
         else:
             width, layers, *rest = map(int, word.split("x"))
-            shapes.append(Shape(width, layers, *(rest + [1024, 256][len(rest) :])))
-    return list(dict.fromkeys(shapes))
+            shape = Shape(width, layers, *(rest + [1024, 256][len(rest) :]))
+            shapes[shape] = batch_tokens or BATCH_TOKENS[device]
+    return shapes
 
 
 # -- the peak --------------------------------------------------------------------------------------------
 
 
-def gemm_peak(shapes: list[Any], tokens: int, device: str) -> dict[str, float]:
-    """GFLOP/s of matrix products, by size: squares, and (tokens x in x out) of each width's feed-forward
-    layer.
-    """
+def gemm_peak(shapes: dict[Any, int], device: str) -> dict[str, float]:
+    """GFLOP/s of matrix products, by size: squares, and (tokens x in x out) of each width's feed-forward layer."""
     import torch
 
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     sizes = [(n, n, n) for n in SQUARES[device]]
-    sizes += [(tokens, s.hidden_size, 2 * s.intermediate_size) for s in shapes]
-    sizes += [(tokens, s.intermediate_size, s.hidden_size) for s in shapes]
+    for shape, tokens in shapes.items():
+        count, rows = pieces(tokens, shape.context, device)
+        D, hidden = shape.hidden_size, shape.intermediate_size
+        sizes += [(rows * shape.context, D, 2 * hidden), (rows * shape.context, hidden, D)]
     speeds = {}
     for M, K, N in dict.fromkeys(sizes):
         a, b = torch.randn(M, K, device=device).to(dtype), torch.randn(K, N, device=device).to(dtype)
@@ -107,7 +112,13 @@ def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
 # -- the arms --------------------------------------------------------------------------------------------
 
 
-def ours(shape: Any, rows: int, device: str, tie: bool, seconds: float) -> Callable[[], None]:
+def pieces(tokens: int, context: int, device: str) -> tuple[int, int]:
+    """(pieces, rows of each) of a step of about so many tokens."""
+    count = -(-tokens // MICRO_TOKENS[device])
+    return count, max(1, tokens // count // context)
+
+
+def ours(shape: Any, tokens: int, device: str, tie: bool, seconds: float) -> Callable[[], None]:
     """A step as a run of so many seconds makes it: compiled where that pays."""
     import numpy as np
 
@@ -120,17 +131,18 @@ def ours(shape: Any, rows: int, device: str, tie: bool, seconds: float) -> Calla
     model.init_weights(0)
     place(model, device, "fp32" if device == "cpu" else "bf16", seconds=seconds)
     learner = Learner(model, OptimConfig(matrix_lr=1e-3, table_lr=1e-4, vector_lr=1e-4), device)
+    count, rows = pieces(tokens, shape.context, device)
     ids = np.random.default_rng(0).integers(3, shape.vocab_size, (rows, shape.context + 1))
     batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
 
     def step() -> None:
-        learner.forward_backward([batch], next_token_loss)
+        learner.forward_backward([batch] * count, next_token_loss)
         learner.optim_step(1.0)
 
     return step
 
 
-def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
+def peer(shape: Any, tokens: int, device: str, tie: bool) -> Callable[[], None]:
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -152,13 +164,15 @@ def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True
     )
+    count, rows = pieces(tokens, shape.context, device)
     ids = torch.randint(3, shape.vocab_size, (rows, shape.context), device=device)
     compiled = torch.compile(model) if device != "cpu" else model
 
     def step() -> None:
-        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-            loss = compiled(input_ids=ids, labels=ids).loss
-        loss.backward()
+        for _ in range(count):
+            with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+                loss = compiled(input_ids=ids, labels=ids).loss / count
+            loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         loss.item()
@@ -166,10 +180,10 @@ def peer(shape: Any, rows: int, device: str, tie: bool) -> Callable[[], None]:
     return step
 
 
-def stock(shape: Any, args: argparse.Namespace) -> float:
+def stock(shape: Any, tokens: int, args: argparse.Namespace) -> float:
     """Median seconds of the peer's step in a new process that has none of our settings."""
     words = [f"{shape.hidden_size}x{shape.num_hidden_layers}x{shape.vocab_size}x{shape.context}"]
-    words += ["--stock-child", "--seconds", str(args.seconds / 2), "--batch-tokens", str(args.batch_tokens)]
+    words += ["--stock-child", "--seconds", str(args.seconds / 2), "--batch-tokens", str(tokens)]
     env = {name: value for name, value in child_env().items() if name not in ALLOCATOR}
     command = [sys.executable, __file__, "--shapes", *words]
     return float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
@@ -177,9 +191,8 @@ def stock(shape: Any, args: argparse.Namespace) -> float:
 
 def run_stock_child(args: argparse.Namespace) -> None:
     """The other side of `stock`."""
-    shape = parse_shapes(args.shapes, "cpu", args.minutes)[0]
-    rows = max(1, args.batch_tokens // shape.context)
-    arm = Arm("stock", peer(shape, rows, "cpu", shape.num_matmul_params < 30e6), [])
+    [(shape, tokens)] = parse_shapes(args.shapes, "cpu", args.minutes, args.batch_tokens).items()
+    arm = Arm("stock", peer(shape, tokens, "cpu", is_tied(shape)), [])
     race([arm], args.seconds, args.turns, "cpu")
     print(statistics.median(arm.seconds))
 
@@ -204,20 +217,26 @@ def race(arms: list[Arm], seconds: float, turns: int, device: str) -> None:
             arm.seconds.append((time.perf_counter() - begin) / steps)
 
 
-def measure(shape: Any, args: argparse.Namespace, peak: float) -> dict[str, Any]:
+def is_tied(shape: Any) -> bool:
+    """Whether head and embedding are one: as the planner has it, and in GPT-2's 124M."""
+    return shape.num_matmul_params < 30e6 or shape.vocab_size > 50_000
+
+
+def measure(shape: Any, tokens: int, args: argparse.Namespace, peak: float) -> dict[str, Any]:
     """Both arms at one shape."""
-    rows = max(1, args.batch_tokens // shape.context)
-    tokens, tie = rows * shape.context, shape.num_matmul_params < 30e6
+    tie, wanted = is_tied(shape), tokens
+    count, rows = pieces(tokens, shape.context, args.device)
+    tokens = count * rows * shape.context
     arms = [
-        Arm("ours", ours(shape, rows, args.device, tie, args.minutes * 60), []),
-        Arm("peer", peer(shape, rows, args.device, tie), []),
+        Arm("ours", ours(shape, wanted, args.device, tie, args.minutes * 60), []),
+        Arm("peer", peer(shape, wanted, args.device, tie), []),
     ]
     if args.device == "cpu":
-        arms.insert(1, Arm("short", ours(shape, rows, args.device, tie, 0.0), []))
-    stock_seconds = [stock(shape, args)] if args.device == "cpu" else []
+        arms.insert(1, Arm("short", ours(shape, wanted, args.device, tie, 0.0), []))
+    stock_seconds = [stock(shape, wanted, args)] if args.device == "cpu" else []
     race(arms, args.seconds, args.turns, args.device)
     if stock_seconds:
-        arms.append(Arm("stock", arms[-1].step, [*stock_seconds, stock(shape, args)]))
+        arms.append(Arm("stock", arms[-1].step, [*stock_seconds, stock(shape, wanted, args)]))
     result: dict[str, Any] = {
         "shape": f"{shape.num_hidden_layers}x{shape.hidden_size} V={shape.vocab_size} T={shape.context}",
         "matmul_params": shape.num_matmul_params,
@@ -290,7 +309,7 @@ def main() -> None:
         "--minutes", type=float, default=10.0, help="the run that is planned for: it has the shape `default`"
     )
     parser.add_argument(
-        "--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 65,536)"
+        "--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 524,288 or the planner's)"
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="time for each arm at each shape")
     parser.add_argument("--turns", type=int, default=6, help="turns into which that time is cut")
@@ -311,18 +330,18 @@ def main() -> None:
     prepare_process()
     if args.device == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
-    args.batch_tokens = args.batch_tokens or BATCH_TOKENS[args.device]
     described = machine() | {"device": args.device, "threads": torch.get_num_threads()}
     if args.device == "cuda":
         described["gpu"] = torch.cuda.get_device_name()
-    shapes = parse_shapes(args.shapes or SHAPES[args.device], args.device, args.minutes)
-    before = gemm_peak(shapes, args.batch_tokens, args.device)
+    shapes = parse_shapes(args.shapes or SHAPES[args.device], args.device, args.minutes, args.batch_tokens)
+    before = gemm_peak(shapes, args.device)
     peak = max(before.values())
     results = []
-    for shape in shapes:
-        results.append(measure(shape, args, peak))
-        say(f"{results[-1]['shape']}: ours/peer {results[-1]['ratio']:.2f}")
-    after = gemm_peak(shapes, args.batch_tokens, args.device)
+    for shape, tokens in shapes.items():
+        results.append(measure(shape, tokens, args, peak))
+        speeds = ", ".join(f"{name} {results[-1][name]['tokens_per_s']:,.0f}" for name in ARMS if name in results[-1])
+        say(f"{results[-1]['shape']}: {speeds} tokens/s; ours/peer {results[-1]['ratio']:.2f}")
+    after = gemm_peak(shapes, args.device)
     speeds = {size: max(before[size], after[size]) for size in before}
     peak = max(speeds.values())
     for one in results:  # against the best product of the whole run, so that a slow start flatters nobody

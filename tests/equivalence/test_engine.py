@@ -11,6 +11,7 @@ import torch
 
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
 from firstwords.engine.engine import Engine
+from firstwords.engine.graphs import GraphDecoder
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.cache import KVCache
 from firstwords.model.config import ModelConfig
@@ -84,7 +85,7 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("decoder_class", [NumpyDecoder, TorchDecoder])
+@pytest.mark.parametrize("decoder_class", [NumpyDecoder, TorchDecoder, GraphDecoder])
 @torch.inference_mode()
 def test_cached_logits_equal_uncached_ones(family, decoder_class):
     """Rows of unequal length, one idle row between them, over the border where the cache grows (256)."""

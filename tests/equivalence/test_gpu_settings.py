@@ -11,7 +11,7 @@ import torch
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.learner import COMPILE_SECONDS, Learner, OptimConfig, place, unplace
-from firstwords.train.losses import next_token_loss
+from firstwords.train.losses import IGNORED, fused_loss_and_gradient, next_token_loss
 
 CONFIG = ModelConfig(
     vocab_size=97, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
@@ -65,15 +65,15 @@ def test_a_compiler_that_fails_is_done_without(monkeypatch, tmp_path) -> None:
     import torch._inductor.config as inductor
 
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(inductor.cpp, "cxx", ("/bin/false",))
     monkeypatch.setattr(torch._dynamo.config, "suppress_errors", False)
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # nothing that was compiled before
     model = Transformer(CONFIG)
     model.init_weights(1)
     ids = torch.arange(20)[None]
     expected = model.hidden(ids).detach()
-    place(model, "cpu", "fp32", seconds=COMPILE_SECONDS)
-    torch.testing.assert_close(model.hidden(ids).detach(), expected)
+    with inductor.patch({"cpp.cxx": ("/bin/false",)}):
+        place(model, "cpu", "fp32", seconds=COMPILE_SECONDS)
+        torch.testing.assert_close(model.hidden(ids).detach(), expected)
     unplace(model)
 
 
@@ -91,3 +91,24 @@ def test_unplace_takes_the_compiler_away() -> None:
     place(model, "cpu", "bf16", "yes")
     assert "hidden" in vars(model)
     assert "hidden" not in vars(unplace(model))
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+def test_compiled_head_and_loss_equals_eager() -> None:
+    logits_RV = 3 * torch.randn(50, 97, generator=torch.Generator().manual_seed(0))
+    targets_R = torch.arange(50)
+    targets_R[::3] = IGNORED
+    expected = fused_loss_and_gradient(logits_RV, targets_R)
+    torch.compiler.set_stance("default")  # other tests may have switched the compiler off
+    found = torch.compile(fused_loss_and_gradient, dynamic=False)(logits_RV, targets_R)
+    torch.testing.assert_close(found, expected)
+
+
+def test_no_compiler_means_none_for_the_loss_either() -> None:
+    def function(x: torch.Tensor) -> bool:
+        return torch.compiler.is_compiling()
+
+    place(Transformer(CONFIG), "cpu", "fp32", "no")
+    assert torch.compile(function, backend="eager")(torch.zeros(1)) is False
+    place(Transformer(CONFIG), "cpu", "fp32", "auto")
+    assert torch.compile(function, backend="eager")(torch.zeros(1)) is True

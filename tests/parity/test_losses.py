@@ -171,3 +171,15 @@ def test_token_terms_are_logprob_kl_and_entropy_with_their_gradients(rows, monke
 
 def token_logprobs64(logits_NV, targets_N):
     return torch.log_softmax(logits_NV, -1).gather(1, targets_N[:, None])[:, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("ignored", ["none", "some", "all"])
+def test_what_gpus_compile_is_the_same_function(ignored, dtype):
+    x_RD, weight_VD, targets_R = example(ignored)
+    logits_RV = (x_RD @ weight_VD.T).detach().to(dtype)
+    loss, grad = losses.fused_loss_and_gradient(logits_RV.clone(), targets_R)
+    expected, expected_grad = losses.loss_and_gradient(logits_RV.clone(), targets_R)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(grad, expected_grad, rtol=1e-2 if dtype == torch.bfloat16 else 1e-5, atol=1e-6)
+    assert grad.dtype == dtype

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 
@@ -22,6 +23,7 @@ from torch import Tensor
 from firstwords.engine import parallel
 from firstwords.engine.constraints import Constraints, Matcher
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
+from firstwords.engine.graphs import SWITCH, GraphDecoder
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
@@ -187,7 +189,8 @@ class Engine:
         """
         if self.has_work:
             raise ValueError("the weights changed while requests were running: finish or cancel them first")
-        self._decoder = None
+        if self._decoder is not None:
+            self._decoder.refresh()
         self.forget()
 
     def forget(self) -> None:
@@ -278,8 +281,10 @@ class Engine:
 
     def _the_decoder(self) -> NumpyDecoder | TorchDecoder:
         if self._decoder is None:
+            recorded = self.device.type == "cuda" and os.environ.get(SWITCH) == "1"
+            plain = GraphDecoder if recorded else TorchDecoder
             lean = NumpyDecoder.supports(self.model, self.cache)
-            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
+            self._decoder = (NumpyDecoder if lean else plain)(self.model, self.cache)
         return self._decoder
 
     def _new_batch(self) -> Batch | None:

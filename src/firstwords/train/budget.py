@@ -103,6 +103,11 @@ class Machine:
     precision: str = "fp32"
     training_gflops: dict[int, float] = field(default_factory=lambda: {64: 40.0, 128: 75.0, 256: 85.0})
     gemm_gflops: float = 125.0
+    startup_seconds: float = 0.0  # what compiling takes of a run
+
+    def flops(self, seconds: float, hidden_size: int) -> float:
+        """Operations of a training run at that width. Compiling takes its time first, here at most half of it."""
+        return (seconds - min(self.startup_seconds, seconds / 2)) * self.gflops_at(hidden_size) * 1e9
 
     def gflops_at(self, hidden_size: int) -> float:
         """Training speed at a width, interpolated on its logarithm; constant outside of what was measured."""
@@ -191,8 +196,7 @@ def plan_for_shape(
     shape: Shape, seconds: float, machine: Machine, corpus_bytes: int | None = None, optimizer: str = "muon"
 ) -> Plan:
     """Batch, steps and rates for a shape that is given."""
-    gflops = machine.gflops_at(shape.hidden_size)
-    tokens = int(seconds * gflops * 1e9 / shape.flops_per_token)
+    tokens = int(machine.flops(seconds, shape.hidden_size) / shape.flops_per_token)
     batch = batch_tokens(tokens, shape.context)
     steps = max(1, tokens // batch)
     epochs = None
@@ -223,7 +227,7 @@ def plan_for_shape(
         tie_word_embeddings=shape.num_matmul_params < 30e6,
         precision=machine.precision,
         epochs=epochs,
-        reasons=_reasons(shape, seconds, gflops, tokens, batch, epochs),
+        reasons=_reasons(shape, seconds, machine, tokens, batch, epochs),
     )
 
 
@@ -286,7 +290,7 @@ def _misfit(shape: Shape, seconds: float, machine: Machine, scarcity: float) -> 
 
 
 def _tokens(shape: Shape, seconds: float, machine: Machine) -> float:
-    return max(1.0, seconds * machine.gflops_at(shape.hidden_size) * 1e9 / shape.flops_per_token)
+    return max(1.0, machine.flops(seconds, shape.hidden_size) / shape.flops_per_token)
 
 
 def _epochs(shape: Shape, seconds: float, machine: Machine, corpus_bytes: int) -> float:
@@ -294,11 +298,12 @@ def _epochs(shape: Shape, seconds: float, machine: Machine, corpus_bytes: int) -
 
 
 def _reasons(
-    shape: Shape, seconds: float, gflops: float, tokens: int, batch: int, epochs: float | None
+    shape: Shape, seconds: float, machine: Machine, tokens: int, batch: int, epochs: float | None
 ) -> tuple[str, ...]:
-    params, flops = shape.num_matmul_params, seconds * gflops * 1e9
+    params, flops = shape.num_matmul_params, machine.flops(seconds, shape.hidden_size)
+    compiling = f", {machine.startup_seconds:.0f} s of them compiling," if machine.startup_seconds else ""
     reasons = [
-        f"{seconds:.0f} s at {gflops:.0f} GFLOP/s are {flops:.1e} operations",
+        f"{seconds:.0f} s{compiling} at {machine.gflops_at(shape.hidden_size):.0f} GFLOP/s are {flops:.1e} operations",
         f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
         f"about {tokens / shape.num_layer_params:.0f} tokens a parameter of the layers "
         f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} are best, fewer where text is scarce)",

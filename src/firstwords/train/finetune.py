@@ -8,6 +8,7 @@ how the model learns to stop. Chats are packed several to a row and do not see o
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +32,7 @@ from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
+from firstwords.train.prepare import READ_SHARE, until
 from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, seconds_left, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
@@ -115,7 +117,7 @@ def main(config: Finetune) -> Path:
     rows = ChatRows(lessons.train, config.seed)
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(
-        chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(config, lessons, chosen)
+        chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen)
     )
     say(f"plan: {lessons.num_chats:,} chats in {len(lessons.train.inputs):,} rows, {chosen.batch_tokens} tokens a step")
 
@@ -179,13 +181,18 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
 def _read_chats(
     config: Finetune, tokenizer: Tokenizer, rough: Plan, directory: Path
 ) -> list[tuple[list[int], list[int]]]:
-    """Render as many chats as the time can use: (ids, mask) of each. A resumed run reads exactly as many as before."""
+    """Render as many chats as the time can use: (ids, mask) of each. A resumed run reads exactly as many as before.
+
+    Reading ends after READ_SHARE of the time, which a GPU makes more of than a processor can invent chats for.
+    """
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
     before = (read_json(directory / "chats.json") or {}).get("read") if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
-    for messages in conversations(config.chats, stats):
+    is_timed = not config.steps and before is None
+    deadline = time.perf_counter() + READ_SHARE * rough.seconds if is_timed else math.inf
+    for messages in until(deadline, conversations(config.chats, stats)):
         rendered.append(render(messages, tokenizer))
         total += len(rendered[-1][0])
         if len(rendered) == before or (before is None and total >= enough):
@@ -246,10 +253,8 @@ def _pack_or_none(rendered: list, context: int) -> PackedChats | None:
         return None
 
 
-def _most_steps(config: Finetune, lessons: Lessons, chosen: Plan) -> int | None:
-    """The steps of MAX_EPOCHS readings of chats that have an end."""
-    if "world" in config.chats:
-        return None
+def _most_steps(lessons: Lessons, chosen: Plan) -> int:
+    """The steps of MAX_EPOCHS readings of the chats."""
     return max(1, MAX_EPOCHS * len(lessons.train.inputs) // chosen.batch_rows)
 
 

@@ -8,10 +8,7 @@ metrics |= learner.optim_step(lr_fraction)
 from __future__ import annotations
 
 import gc
-import importlib.util
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +21,7 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Plan
+from firstwords.train.compiling import can_compile
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 
@@ -202,19 +200,12 @@ def place(
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    torch.compiler.set_stance("force_eager" if compile == "no" else "default")
     pays = device != "cpu" or seconds >= COMPILE_SECONDS
-    if compile == "yes" or (compile == "auto" and pays and _can_compile(device)):
+    if compile == "yes" or (compile == "auto" and pays and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
         model.hidden = torch.compile(model.hidden, dynamic=False)
     return model
-
-
-def _can_compile(device: str) -> bool:
-    """Whether torch.compile can work here: for a CPU it needs a C++ compiler, for a GPU Triton and a C compiler."""
-    if device == "cpu":
-        return any(map(shutil.which, (os.environ.get("CXX") or "g++", "clang++")))
-    compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
-    return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
 
 
 @contextmanager

@@ -10,9 +10,39 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from firstwords.train.compiling import compiled
+
 IGNORED = -100  # the target that carries no loss: padding, and everything that a person said
 CHUNK_ELEMENTS = 1 << 20  # logits computed at once; 4 MiB in fp32 stay in a CPU's cache (best of 2^18..2^23 measured)
-GPU_CHUNK_ELEMENTS = 1 << 26  # a GPU wants large products and few of them: 256 MiB
+GPU_CHUNK_ELEMENTS = 1 << 28  # a GPU wants large products and few of them: 512 MiB in bf16 (best of 2^25..2^28)
+GPU_ROWS = 256  # ... whose sides its tiles divide
+
+
+def loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tensor, Tensor]:
+    """(sum of -log softmax(logits)[target] in fp32, its gradient in the logits' dtype); the logits are used up.
+
+    d loss / d logits = softmax - one_hot, zero on ignored rows.
+    """
+    logits, valid = logits_RV.float(), targets_R != IGNORED
+    index = targets_R.clamp(min=0).unsqueeze(1)
+    logits -= logits.amax(1, keepdim=True)
+    picked = logits.gather(1, index).squeeze(1)
+    total = logits.exp_().sum(1)
+    loss = ((total.log() - picked) * valid).sum()
+    grad = logits.mul_((valid / total).unsqueeze(1))
+    grad.scatter_add_(1, index, -valid.float().unsqueeze(1))
+    return loss, grad.to(logits_RV.dtype)
+
+
+def fused_loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tensor, Tensor]:
+    """`loss_and_gradient` as a compiler for GPUs wants it: it makes two passes of these lines, not ten."""
+    logits, valid = logits_RV.float(), targets_R != IGNORED
+    index = targets_R.clamp(min=0).unsqueeze(1)
+    log_z = torch.logsumexp(logits, 1, keepdim=True)
+    loss = torch.where(valid, (log_z - logits.gather(1, index)).squeeze(1), 0.0).sum()
+    is_target = torch.arange(logits.shape[1], device=logits.device) == index
+    grad = torch.where(valid.unsqueeze(1), (logits - log_z).exp() - is_target.float(), 0.0)
+    return loss, grad.to(logits_RV.dtype)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -25,31 +55,22 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def forward(ctx, x_RD, master_VD, targets_R):
         R, V = x_RD.shape[0], master_VD.shape[0]
         weight_VD = master_VD.to(x_RD.dtype)
-        rows = max(1, (CHUNK_ELEMENTS if x_RD.device.type == "cpu" else GPU_CHUNK_ELEMENTS) // V)
+        rows = _chunk_rows(V, x_RD.device)
         loss = x_RD.new_zeros((), dtype=torch.float32)
         grad_x = torch.empty_like(x_RD) if ctx.needs_input_grad[0] else None
         # summed in fp32: hundreds of chunks added up in bf16 would lose the last ones (4 % off after 512)
         grad_weight = torch.zeros_like(master_VD, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        terms = loss_and_gradient if x_RD.device.type == "cpu" else compiled(fused_loss_and_gradient)
         for start in range(0, R, rows):
-            part = slice(start, start + rows)
-            x, targets = x_RD[part], targets_R[part]
-            logits = (x @ weight_VD.T).float()
-            valid = targets != IGNORED
-            index = targets.clamp(min=0).unsqueeze(1)
-            logits -= logits.amax(1, keepdim=True)
-            picked = logits.gather(1, index).squeeze(1)
-            total = logits.exp_().sum(1)
-            loss += ((total.log() - picked) * valid).sum()
-            # d loss / d logits = softmax - one_hot, zero on ignored rows
-            probs = logits.mul_((valid / total).unsqueeze(1))
-            probs.scatter_add_(1, index, -valid.float().unsqueeze(1))
-            probs = probs.to(x.dtype)
+            x = x_RD[start : start + rows]
+            part_loss, grad_logits = terms(x @ weight_VD.T, targets_R[start : start + rows])
+            loss += part_loss
             if grad_x is not None:
-                torch.mm(probs, weight_VD, out=grad_x[part])
+                torch.mm(grad_logits, weight_VD, out=grad_x[start : start + rows])
             if grad_weight is not None and x.dtype == grad_weight.dtype:
-                grad_weight.addmm_(probs.T, x)
+                grad_weight.addmm_(grad_logits.T, x)
             elif grad_weight is not None:
-                grad_weight += probs.T @ x
+                grad_weight += grad_logits.T @ x
         ctx.save_for_backward(grad_x, None if grad_weight is None else grad_weight.to(master_VD.dtype))
         return loss
 
@@ -62,6 +83,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
             None if grad_weight is None else grad_weight * grad.to(grad_weight.dtype),
             None,
         )
+
+
+def _chunk_rows(vocab_size: int, device: torch.device) -> int:
+    """Rows of logits that are computed at once."""
+    if device.type == "cpu":
+        return max(1, CHUNK_ELEMENTS // vocab_size)
+    return max(1, GPU_CHUNK_ELEMENTS // vocab_size // GPU_ROWS) * GPU_ROWS
 
 
 def linear_cross_entropy(x_RD: Tensor, weight_VD: Tensor, targets_R: Tensor) -> Tensor:
@@ -113,7 +141,7 @@ class _TokenTerms(torch.autograd.Function):
 
 
 def _parts(logits_NV: Tensor) -> list[slice]:
-    rows = max(1, (CHUNK_ELEMENTS if logits_NV.device.type == "cpu" else GPU_CHUNK_ELEMENTS) // logits_NV.shape[1])
+    rows = _chunk_rows(logits_NV.shape[1], logits_NV.device)
     return [slice(start, start + rows) for start in range(0, len(logits_NV), rows)]
 
 

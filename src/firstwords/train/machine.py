@@ -28,6 +28,7 @@ CPU_WIDTHS = (64, 128, 256)
 GPU_WIDTHS = (256, 768, 1536)
 PROBE_SECONDS = 1.5  # per width and precision
 GIVEN = "FIRSTWORDS_MACHINE"  # JSON of a Machine: plan for another machine, or repeat a plan exactly
+GPU_STARTUP_SECONDS = 20.0  # until a compiled model of 6 to 12 layers has made its second step (docs/LOG.md)
 BF16_WORTH = 1.05  # bf16 costs 0.001 bits per byte (docs/LOG.md), so nearly any gain in speed is worth it
 
 
@@ -102,6 +103,7 @@ def measure(device: str, precision: str = "auto") -> Machine:
         num_threads=torch.get_num_threads(),
         precision=precision,
         training_gflops={width: round(speed, 1) for width, speed in speeds.items()},
+        startup_seconds=0.0 if device == "cpu" else GPU_STARTUP_SECONDS,
         gemm_gflops=round(gemm_gflops(device, torch.bfloat16 if precision == "bf16" else torch.float32), 1),
     )
 
@@ -127,7 +129,7 @@ def _has_native_bf16() -> bool:
 
 
 def _probe_shape(width: int) -> Shape:
-    return Shape(width, 3, 1024, 256) if width <= 256 else Shape(width, 4, 16384, 1024)
+    return Shape(width, 3, 1024, 256) if width <= 256 else Shape(width, 2, 16384, 1024)
 
 
 def training_gflops(shape: Shape, device: str, precision: str, seconds: float = PROBE_SECONDS) -> float:

@@ -75,7 +75,7 @@ class Muon(torch.optim.Optimizer):
         momentum, lr = group["momentum"], group["lr"]
         torch._foreach_lerp_(buffers, grads, 1.0 - momentum)
         nesterov = torch._foreach_lerp(grads, buffers, momentum)
-        updates = orthogonalise(torch.stack(nesterov).to(self.dtype)).float()
+        updates = orthogonalise(torch.stack(nesterov).to(self.dtype))
         scale = lr * max(1.0, shape[0] / shape[1]) ** 0.5
         for parameter, update in zip(parameters, updates, strict=True):
             if group["weight_decay"]:

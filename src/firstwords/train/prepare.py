@@ -4,16 +4,20 @@
     runs/NAME/base/heldout.jsonl   documents that training never sees; bits per byte are measured on them
     runs/NAME/base/tokens/         memory-mapped shards
 
-A text larger than the budget can read is read only as far as needed; the built-in world has no end.
+A text larger than the budget can read is read only as far as needed; the built-in world has no end. A fast GPU could
+learn from more than a processor can read or invent in the time: reading stops after READ_SHARE of it, tokenising after
+as much again, and the planner reckons with what there is, read several times.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from firstwords.config import UserError
 from firstwords.data.holdout import split_holdout
@@ -22,6 +26,8 @@ from firstwords.data.sources import SourceStats, documents
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, bytes_per_token, plan
 
+T = TypeVar("T")
+READ_SHARE = 0.2  # of the time, for reading; as much again for making tokens of it
 READ_MORE = 1.15  # text is read for this multiple of the expected tokens, should the machine turn out faster
 
 
@@ -43,9 +49,22 @@ def needed_bytes(seconds: float, machine: Machine) -> int:
     return int(rough.tokens * READ_MORE * bytes_per_token(rough.shape.vocab_size) * 1.6)
 
 
-def spool(specs: list[str], directory: Path, max_bytes: int, dedup: str, stats: SourceStats) -> tuple[int, list[str]]:
-    """Write training documents to text.jsonl, held-out ones to heldout.jsonl; (bytes for training, held-out texts)."""
-    training, heldout = split_holdout(documents(specs, stats, dedup=dedup))
+def until(deadline: float, items: Iterable[T]) -> Iterator[T]:
+    """The items that come before a moment (of `time.perf_counter`), the first one in any case."""
+    for item in items:
+        yield item
+        if time.perf_counter() > deadline:
+            return
+
+
+def spool(
+    specs: list[str], directory: Path, max_bytes: int, dedup: str, stats: SourceStats, deadline: float = math.inf
+) -> tuple[int, list[str]]:
+    """Write training documents to text.jsonl, held-out ones to heldout.jsonl; (bytes for training, held-out texts).
+
+    Stops at so many bytes, or at the deadline (a moment of `time.perf_counter`).
+    """
+    training, heldout = split_holdout(until(deadline, documents(specs, stats, dedup=dedup)))
     total = 0
     with open(directory / "text.jsonl", "w", encoding="utf-8") as file:
         for text in training:
@@ -72,40 +91,40 @@ def prepare(
     seconds_for: Callable[[], float],
     choose: Callable[[float, int | None, Shape | None], Plan],
     dedup: str = "none",
-    tokenizer: Tokenizer | None = None,
+    read_seconds: float = math.inf,
     say: Callable[[str], None] = print,
 ) -> Corpus:
     """Read, hold out, plan, train the tokenizer, tokenise.
 
     seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape) plans,
-    the second time for the shape whose vocabulary exists by then.
+    the second time for the shape whose vocabulary exists by then. Reading ends after read_seconds, and so does
+    tokenising.
     Raises UserError for bad text, or for a text too small for the budget.
     """
     directory.mkdir(parents=True, exist_ok=True)
     stats, started = SourceStats(), time.perf_counter()
-    endless = "world" in specs
     limit = needed_bytes(max(4.0, seconds_for()), machine)
-    total, heldout = spool(specs, directory, limit, dedup, stats)
+    total, heldout = spool(specs, directory, limit, dedup, stats, started + read_seconds)
+    took = time.perf_counter() - started
     for note in stats.notes:
         say(f"skipped: {note}")
     if total == 0:
         raise UserError(f"no text was found in {', '.join(specs)}: give files with text in them")
-    whole = not endless and total < limit
-    say(
-        f"read {stats.summary()} in {time.perf_counter() - started:.1f} s"
-        + ("" if whole else " (as much as fits the time)")
-    )
-    chosen = choose(seconds_for(), total if whole else None, None)
-    if tokenizer is None:
-        started = time.perf_counter()
-        tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, sample_bytes=_sample_bytes(chosen))
-        say(f"learned a vocabulary of {tokenizer.vocab_size} pieces in {time.perf_counter() - started:.1f} s")
-    written = write_shards(spooled(directory), tokenizer, directory / "tokens")
+    is_scarce = total < limit  # all there was, or all that could be read in the time
+    fits = "" if is_scarce and took <= read_seconds else " (as much as fits the time)"
+    say(f"read {stats.summary()} in {took:.1f} s{fits}")
+    chosen = choose(seconds_for(), total if is_scarce else None, None)
+    started = time.perf_counter()
+    tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, sample_bytes=_sample_bytes(chosen))
+    say(f"learned a vocabulary of {tokenizer.vocab_size} pieces in {time.perf_counter() - started:.1f} s")
+    texts = until(time.perf_counter() + read_seconds, spooled(directory))
+    written = write_shards(texts, tokenizer, directory / "tokens")
     (directory / "text.jsonl").unlink()
-    say(f"made {written.tokens:,} tokens of it in {written.seconds:.1f} s")
+    cut = f" ({written.bytes / total:.0%} of the text, as much as fits the time)" if written.bytes < total else ""
+    say(f"made {written.tokens:,} tokens of it in {written.seconds:.1f} s{cut}")
     shards = TokenShards(directory / "tokens", tokenizer)
     ratio = shards.num_bytes / max(1, shards.num_tokens)
-    chosen = choose(seconds_for(), total if whole else None, chosen.shape)
+    chosen = choose(seconds_for(), shards.num_bytes if is_scarce or cut else None, chosen.shape)
     return Corpus(tokenizer, shards, heldout, ratio, stats, chosen)
 
 

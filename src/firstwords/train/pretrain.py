@@ -9,6 +9,7 @@ vocabulary, and plays the guessing game: given the tokens so far, which one come
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -30,7 +31,7 @@ from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, p
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import learn_speed, machine, model_config
-from firstwords.train.prepare import Corpus, prepare, reopen
+from firstwords.train.prepare import READ_SHARE, Corpus, prepare, reopen
 from firstwords.train.run import Pace, Run, check_flags, read_plan, seconds_left, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
@@ -165,7 +166,8 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
         return choose_plan(config, seconds, this, num_bytes, shape)
 
     seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
-    corpus = prepare(config.text, directory, this, seconds_for, choose, config.dedup, say=say)
+    read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
+    corpus = prepare(config.text, directory, this, seconds_for, choose, config.dedup, read_seconds, say)
     corpus.tokenizer.save(directory)
     write_json(directory / "config.json", asdict(config))
     write_json(directory / "plan.json", corpus.plan.asdict())
