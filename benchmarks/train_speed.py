@@ -327,7 +327,7 @@ def main() -> None:
 
     from firstwords.train.learner import prepare_process
 
-    prepare_process()
+    prepare_process(torch.get_num_threads())
     if args.device == "auto":
         args.device = "cuda" if torch.cuda.is_available() else "cpu"
     described = machine() | {"device": args.device, "threads": torch.get_num_threads()}

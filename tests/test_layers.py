@@ -14,7 +14,7 @@ LAYERS = {
     "": 0, "config": 0, "home": 0, "process": 0, "runlog": 0,
     "tokenizer": 1, "data": 1, "world": 1, "classify": 1,
     "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
-    "train.policy_losses": 1, "train.compiling": 1,
+    "train.policy_losses": 1, "train.compiling": 1, "train.threads": 1,
     "engine.sampling": 1, "engine.scheduler": 1, "engine.constraints": 1,
     "model": 2,
     # Stages measure while they train, so eval stands beside the learner, below the stages.

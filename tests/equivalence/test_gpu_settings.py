@@ -104,6 +104,25 @@ def test_compiled_head_and_loss_equals_eager() -> None:
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+def test_another_number_of_threads_compiles_nothing_anew(monkeypatch) -> None:
+    model = Transformer(CONFIG)
+    model.init_weights(1)
+    ids = torch.arange(20)[None]
+    expected = model.hidden(ids).detach()
+    place(model, "cpu", "fp32", "yes")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        model.hidden(ids).sum().backward()
+        torch.set_num_threads(2)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            torch.testing.assert_close(model.hidden(ids).detach(), expected)
+    finally:
+        torch.set_num_threads(before)
+        unplace(model)
+
+
 def test_no_compiler_means_none_for_the_loss_either() -> None:
     def function(x: torch.Tensor) -> bool:
         return torch.compiler.is_compiling()

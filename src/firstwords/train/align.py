@@ -28,6 +28,7 @@ from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
 from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.threads import ALL
 from firstwords.train.versions import next_stage
 from firstwords.train.watch import say
 
@@ -152,7 +153,8 @@ def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:
 
 
 def _shared(config: Align) -> dict[str, Any]:
-    return {"name": config.name, "seed": config.seed, "device": config.device, "threads": config.threads}
+    threads = config.threads or (ALL if config.steps else 0)  # a run of --steps is repeatable, reward model included
+    return {"name": config.name, "seed": config.seed, "device": config.device, "threads": threads}
 
 
 def _has_begun(config: Align, stage: str) -> bool:

@@ -6,7 +6,7 @@ import functools
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,19 @@ def can_compile(device: str) -> bool:
         return any(map(shutil.which, (os.environ.get("CXX") or "g++", "clang++")))
     compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
     return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+
+
+def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]:
+    """Compile what trains. On a CPU the code goes on with another number of threads, instead of being compiled anew."""
+    options = None
+    if device == "cpu":
+        options = {"cpp.dynamic_threads": True, "guard_filter_fn": _all_but_threads}
+    return torch.compile(function, dynamic=False, options=options)
+
+
+def _all_but_threads(guards: Sequence[Any]) -> list[bool]:
+    """GLOBAL_STATE holds the number of threads, and beside it what no training process changes."""
+    return [guard.guard_type != "GLOBAL_STATE" for guard in guards]
 
 
 @functools.cache

@@ -66,7 +66,7 @@ def main(config: Dpo) -> Path:
     # 1) the policy, the reference and the pairs
     sft = sft_dir(config.name)
     config, directory, parent = open_version(config)
-    prepare_process(config.threads)
+    prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft, device=device).requires_grad_(False)

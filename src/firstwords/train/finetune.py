@@ -103,7 +103,7 @@ def main(config: Finetune) -> Path:
         )
     if config.resume:
         config = _resumed(config, directory, base)
-    prepare_process(config.threads)
+    threads = prepare_process(config.threads, config.steps)
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
@@ -130,6 +130,7 @@ def main(config: Finetune) -> Path:
         model.config.flops_per_token(chosen.shape.context),
         bytes_per_token=_bytes_per_token(base),
         save_every_steps=config.save_every_steps,
+        threads=threads,
     )
     with run:
         watcher = Watcher(run, tokenizer, [{"role": "user", "content": config.prompt}], heldout=[])

@@ -21,9 +21,10 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Plan
-from firstwords.train.compiling import can_compile
+from firstwords.train.compiling import can_compile, compile_for
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
+from firstwords.train.threads import ALL, ThreadWatch, fitting
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
 COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
@@ -204,7 +205,7 @@ def place(
     pays = device != "cpu" or seconds >= COMPILE_SECONDS
     if compile == "yes" or (compile == "auto" and pays and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
-        model.hidden = torch.compile(model.hidden, dynamic=False)
+        model.hidden = compile_for(model.hidden, device)
     return model
 
 
@@ -228,10 +229,17 @@ def unplace(model: Transformer) -> Transformer:
     return model
 
 
-def prepare_process(threads: int = 0) -> None:
-    """Settings of a training process: one thread a core, no denormals, no garbage-collector pauses in the loop."""
-    if threads:
-        torch.set_num_threads(threads)
+def prepare_process(threads: int = 0, steps: int = 0) -> ThreadWatch | None:
+    """Settings of a training process: threads, no denormals, no garbage-collector pauses in the loop.
+
+    threads 0: as many as fit the moment, and the watch that adapts them. A run of so many `steps` is exactly
+    repeatable: it takes one a core and keeps them.
+    """
     torch.set_flush_denormal(True)
     gc.collect()
     gc.freeze()
+    if threads or steps:
+        torch.set_num_threads(threads or ALL)
+        return None
+    fitting()
+    return ThreadWatch()

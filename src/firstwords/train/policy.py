@@ -223,7 +223,7 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     if not home.is_model(runs / "reward" / "model"):
         raise UserError(f"{config.name} has no reward model: make one first with firstwords reward {config.name}")
     config, directory, parent = open_version(config)
-    prepare_process(config.threads)
+    threads = prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
@@ -234,7 +234,7 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
-    run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps)
+    run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps, threads)
     say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers a step")
     return Policy(
         config, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,

@@ -100,7 +100,7 @@ def main(config: Pretrain) -> Path:
     directory = home.run_dir(config.name, "base")
     if config.resume:
         config = started_with(config, directory, config.name)
-    prepare_process(config.threads)
+    threads = prepare_process(config.threads, config.steps)
 
     # 1) the machine, the text, the plan
     this = machine(config.device, config.precision)
@@ -128,6 +128,7 @@ def main(config: Pretrain) -> Path:
         model.config.flops_per_token(chosen.shape.context),
         corpus.bytes_per_token,
         config.save_every_steps,
+        threads,
     )
     with run:
         watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout, chosen.shape.context)

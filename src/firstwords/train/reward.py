@@ -78,7 +78,7 @@ def main(config: Reward) -> Path:
     directory = home.run_dir(config.name, "reward")
     sft = sft_dir(config.name)
     config = open_folder(config, directory)
-    prepare_process(config.threads)
+    prepare_process(config.threads, config.steps)
 
     # 1) the preferences, and what they are judged against
     device = usable_device(config.device)

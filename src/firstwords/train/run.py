@@ -27,6 +27,7 @@ from firstwords.train import checkpoint
 from firstwords.train.budget import Plan, Shape
 from firstwords.train.learner import Learner
 from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
+from firstwords.train.threads import ThreadWatch
 
 SAVE_EVERY_SECONDS = 60.0
 LOG_EVERY_SECONDS = 1.0
@@ -115,10 +116,12 @@ class Run:
         flops_per_token: float,
         bytes_per_token: float | None,
         save_every_steps: int = 0,
+        threads: ThreadWatch | None = None,
     ) -> None:
         self.directory, self.learner, self.pace, self.stage = Path(directory), learner, pace, stage
         self.flops_per_token, self.bytes_per_token = flops_per_token, bytes_per_token
         self.save_every_steps = save_every_steps
+        self.threads = threads
         self.step, self.tokens, self.elapsed_before = 0, 0, 0.0
         self.loss: float | None = None
         self.state: dict[str, Any] = {}  # what a stage must remember beside the learner (JSON); saved and restored
@@ -218,6 +221,14 @@ class Run:
             raise Interrupted(self._signal, saved)
         if due and not self.done:
             self.save()
+        self._adapt_threads(took / max(1, metrics["processed"]), now)
+
+    def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
+        """Others may need the processor, or leave it (see threads.py)."""
+        if self.threads is not None and (chosen := self.threads.after_step(seconds_per_token, now)):
+            self.log.log("note", self.step, text=f"{chosen} threads from here on, as the machine has them free")
+            self.seconds_per_step = 0.0  # the next step tells
+            self.pause()
 
     def pause(self) -> None:
         """Call after an evaluation or a sample, so that its time does not count as a slow step."""
