@@ -42,7 +42,7 @@ def learner_of(optimizer: str = "muon", seed: int = 0, vocab_size: int = V) -> L
     )  # fmt: skip
     model = Transformer(config)
     model.init_weights(seed)
-    return Learner(model, OptimConfig(optimizer=optimizer, weight_decay=0.1))
+    return Learner(model, OptimConfig(optimizer=optimizer, weight_decay=0.1, balance_beta=0.95))
 
 
 def train(learner: Learner, first: int, last: int) -> None:

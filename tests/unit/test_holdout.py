@@ -43,13 +43,31 @@ def test_holdout_of_a_long_stream_of_long_documents():
     assert train[-1] == train[0]  # the copy's tail is not trained on either
 
 
-@pytest.mark.parametrize("num_texts", [1, 3])
-def test_holdout_of_few_long_documents_is_the_tail(num_texts):
+@pytest.mark.parametrize("num_texts", [1, 2, 3])
+def test_holdout_of_few_long_documents_is_a_passage_from_the_middle(num_texts):
     texts = [f"{n}: " + "A line of a long text.\n" * 3000 for n in range(num_texts)]
     train, held = split(texts)
-    assert "".join(train) + "".join(held) == "".join(texts)
+    middle = num_texts // 2 + 1 - (num_texts == 2)
+    assert "".join([*train[:middle], *held, *train[middle:]]) == "".join(texts)
+    assert len(train) == num_texts + num_texts % 2  # the document in the middle became two, or two gave end and begin
+    assert len(held) == 2 - num_texts % 2
     assert 0.005 < len("".join(held)) / len("".join(texts)) <= 0.1
-    assert held[0].startswith("A line")  # cut at a line
+    assert held[0].startswith("A line") and held[-1].endswith("text.\n")  # cut at lines
+
+
+def test_holdout_of_few_short_documents_is_the_middle_of_them():
+    texts = [f"document {n} " * 10 for n in range(30)]
+    train, held = split(texts)
+    assert train[0] == texts[0] and train[-1] == texts[-1]  # the end is learned: whoever asks to go on, asks there
+    assert sum(map(len, train)) + sum(map(len, held)) == sum(map(len, texts))
+    assert 0.05 < len("".join(held)) / len("".join(texts)) <= 0.1
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "word " * 60, "line\n" * 60, "\n" + "x" * 299])
+def test_holdout_of_a_text_with_or_without_lines_loses_nothing(text):
+    train, held = split([text])
+    assert len(train) == 2 and len(held) == 1
+    assert train[0] + held[0] + train[1] == text and 10 < len(held[0]) <= 30
 
 
 def test_holdout_beside_a_giant_document():
@@ -70,5 +88,6 @@ def test_holdout_of_real_text():
         pytest.skip(f"{path} is missing")
     train, held = split(documents([str(path)]))
     text = path.read_text()
-    assert "".join(train) + "".join(held) == text
+    passage = "".join(held)
+    assert "".join(train) == text.replace(passage, "", 1) and text.endswith(train[-1])
     assert 0.01 * len(text) < len("".join(held)) < 0.1 * len(text)

@@ -9,7 +9,7 @@ from torch import nn
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.learner import OptimConfig, build_optimizers
-from firstwords.train.optim import Muon, orthogonalise, split_parameters
+from firstwords.train.optim import Muon, balance, orthogonalise, split_parameters
 
 # Legend: P matrices of one shape, M rows, N columns.
 
@@ -181,6 +181,59 @@ def test_the_state_has_one_buffer_of_the_known_name():
     muon.step()
     assert set(muon.state[weight]) == {"momentum_buffer"}
     torch.testing.assert_close(muon.state[weight]["momentum_buffer"], 0.1 * weight.grad)
+
+
+# -- NorMuon's balance -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(12, 5), (5, 12), (7, 7)])
+def test_balance_equals_the_formula_written_out(shape):
+    tall = shape[0] >= shape[1]
+    means = [torch.zeros(shape[0], 1) if tall else torch.zeros(1, shape[1]) for _ in range(2)]
+    reference = [0.0, 0.0]
+    for step in range(4):
+        updates = rand(2, *shape, seed=step) * torch.tensor([1.0, 30.0]).view(2, 1, 1)
+        found = balance(updates, means, 0.9)
+        for i, update in enumerate(updates):
+            square = (update**2).mean(1 if tall else 0, keepdim=True)
+            reference[i] = 0.9 * reference[i] + 0.1 * square
+            corrected = update / (reference[i] / (1 - 0.9 ** (step + 1))).sqrt()
+            expected = corrected * update.norm() / corrected.norm()
+            torch.testing.assert_close(found[i], expected, rtol=1e-4, atol=1e-6)
+            torch.testing.assert_close(means[i], reference[i])
+
+
+def test_the_first_balanced_update_has_rows_of_one_size():
+    updates = rand(1, 9, 4) * torch.linspace(0.1, 5.0, 9).view(1, 9, 1)
+    norms = balance(updates, [torch.zeros(9, 1)], 0.95)[0].norm(dim=1)
+    torch.testing.assert_close(norms, torch.full((9,), float(updates.norm() / 3)))
+
+
+@pytest.mark.parametrize("flush_denormal", [False, True])
+def test_balance_leaves_zeros_zero(flush_denormal):
+    """The projections back into the stream begin at zero, so other matrices have no gradient in the first step.
+    Training flushes denormal numbers to zero, which must not become a division by zero."""
+    torch.set_flush_denormal(flush_denormal)
+    updates = torch.zeros(2, 6, 3)
+    updates[1, :2] = 1.0
+    means = [torch.zeros(6, 1), torch.zeros(6, 1)]
+    found = balance(updates, means, 0.95)
+    torch.testing.assert_close(found, updates)
+    assert torch.isfinite(balance(rand(2, 6, 3), means, 0.95)).all()
+    torch.set_flush_denormal(False)
+
+
+def test_a_balanced_step_keeps_the_norm_of_a_plain_one_and_its_own_state():
+    plain, balanced = (nn.Parameter(torch.zeros(24, 8)) for _ in range(2))
+    for weight, beta in ((plain, 0.0), (balanced, 0.95)):
+        weight.grad = rand(24, 8) * torch.linspace(0.1, 3.0, 24).view(24, 1)
+        muon = Muon([weight], lr=0.5, balance_beta=beta)
+        muon.step()
+    torch.testing.assert_close(balanced.norm(), plain.norm())
+    assert not torch.equal(balanced, plain)
+    assert {key: value.shape for key, value in muon.state[balanced].items()} == {
+        "momentum_buffer": (24, 8), "row_mean_square": (24, 1),
+    }  # fmt: skip
 
 
 # -- which parameter goes where ----------------------------------------------------------------------------------

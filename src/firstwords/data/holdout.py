@@ -1,8 +1,9 @@
 """Text that training never sees, kept to measure the model on.
 
 Which documents are held out depends on their content only (a hash), not on their order or number, so that a
-longer collection of the same texts holds out the same ones. One or a few long documents give their tail
-instead."""
+longer collection of the same texts holds out the same ones. One or a few long documents give a passage from the
+middle instead: the end of a text is often unlike the rest (an index, a licence, the play that has just begun), and
+whoever wants the text continued wants the end learned."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from itertools import chain
 SHARE = 0.01  # of the text
 MAX_CHARS = 200_000  # more than this measures hardly better and only costs time
 SMALL_CHARS, SMALL_SHARE = 20_000, 0.1  # of a small text so much, but no larger a share of it
-FEW_DOCUMENTS = 50  # fewer than these: hold out the tail
+FEW_DOCUMENTS = 50  # fewer than these: hold out a passage
 LONG_CHARS = 20_000  # in a long stream, a document longer than this gives its tail
 LOOK_AHEAD = 16_000_000  # characters read before deciding which of these it is
 
@@ -49,7 +50,7 @@ def _split(
         return
     wanted = min(max(share * size, min(SMALL_CHARS, SMALL_SHARE * size)), max_chars)
     if len(first) < FEW_DOCUMENTS:
-        yield from _tail(first, held_out, int(wanted))
+        yield from _passage(first, held_out, int(wanted))
     else:
         yield from _smallest_hashes(first, held_out, wanted)
 
@@ -108,21 +109,19 @@ def _smallest_hashes(texts: list[str], held_out: list[str], wanted: float) -> It
             held_out.append(text)
 
 
-def _tail(texts: list[str], held_out: list[str], wanted: int) -> Iterator[str]:
-    """The last `wanted` characters, or somewhat fewer: the cut is at a line end if one is near, else at a
-    space."""
-    before = sum(map(len, texts)) - wanted  # so much is certainly trained on
+def _passage(texts: list[str], held_out: list[str], wanted: int) -> Iterator[str]:
+    """`wanted` characters or somewhat fewer from the middle of all, from line to line if there are lines, else from
+    space to space. What was before and behind them in one document are two documents for training."""
+    begin = (sum(map(len, texts)) - wanted) // 2
     for text in texts:
-        cut = max(before, 0)
-        before -= len(text)
-        if cut >= len(text):
-            yield text
-            continue
-        if cut:
-            cut = _line_end(text, cut)
-            yield text[:cut]
-        if text[cut:]:
-            held_out.append(text[cut:])
+        start, stop = (min(max(place, 0), len(text)) for place in (begin, begin + wanted))
+        begin -= len(text)
+        if 0 < start < stop:
+            start = _line_end(text[:stop], start)
+        if start < stop < len(text):
+            stop = _last_line_end(text[:stop], start)
+        yield from filter(None, (text[:start], text[stop:]))
+        held_out.extend(filter(None, [text[start:stop]]))
 
 
 def _line_end(text: str, at: int) -> int:
@@ -131,3 +130,11 @@ def _line_end(text: str, at: int) -> int:
     near = at + (len(text) - at) // 2 + 1
     ends = [text.find(mark, at, near) + 1 for mark in ("\n", " ")]
     return next((end for end in ends if end), at)
+
+
+def _last_line_end(text: str, start: int) -> int:
+    """The last line end, or else space, in the farther half of what comes after `start`; the text's end if there is
+    none."""
+    half = start + (len(text) - start) // 2
+    ends = [text.rfind(mark, half) + 1 for mark in ("\n", " ")]
+    return next((end for end in ends if end), len(text))

@@ -46,6 +46,8 @@ class OptimConfig:
     beta1: float = 0.9
     beta2: float = 0.98
     momentum: float = 0.95
+    balance_beta: float = 0.0
+    """Memory of NorMuon's balance of the rows of an update; 0 is plain Muon."""
     weight_decay: float = 0.0
     clip: float = 1.0
     """Largest gradient norm for AdamW's parameters (Muon's step does not depend on it); 0 switches it off."""
@@ -180,7 +182,8 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
     groups = [(tables, optim.table_lr, optim.weight_decay), (vectors, optim.vector_lr, 0.0)]
     optimizers: list[torch.optim.Optimizer] = []
     if optim.optimizer == "muon":
-        optimizers.append(Muon(matrices, optim.matrix_lr, optim.momentum, optim.weight_decay, model.compute_dtype))
+        rates = (optim.matrix_lr, optim.momentum, optim.weight_decay)
+        optimizers.append(Muon(matrices, *rates, model.compute_dtype, optim.balance_beta))
     else:
         groups.insert(0, (matrices, optim.matrix_lr, optim.weight_decay))
     adamw_groups = [{"params": p, "lr": lr, "weight_decay": wd} for p, lr, wd in groups if p]

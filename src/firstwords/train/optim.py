@@ -3,6 +3,8 @@
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the
 update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run
 seven times slower; ours computes in the given dtype and batches all matrices of one shape into one product.
+
+NorMuon (Li et al. 2025) then gives every row of the update the same size on average, as Adam does for single weights.
 """
 
 from __future__ import annotations
@@ -36,11 +38,26 @@ def orthogonalise(matrices_PMN: Tensor, steps: int = 5) -> Tensor:
     return X.mT if tall else X
 
 
+def balance(updates_PMN: Tensor, means_P: list[Tensor], beta: float) -> Tensor:
+    """Each row divided by the root of the running mean of its square (columns instead where they are more), then each
+    matrix scaled back to the norm that it had. `means_P`, each (M, 1) or (1, N), go on in place.
+
+    This is NorMuon's step (Li et al. 2025) along the long side, as in modded-nanogpt. A mean that begins at zero needs
+    no correction, because a factor common to the whole matrix is scaled away.
+    """
+    squares = updates_PMN.square().mean(-1 if means_P[0].shape[1] == 1 else -2, keepdim=True)
+    torch._foreach_lerp_(means_P, list(squares), 1.0 - beta)
+    means = torch.stack(means_P).clamp_(min=1e-12)
+    norm, balanced_norm = (x.sum((-2, -1), keepdim=True) for x in (squares, squares / means))
+    return updates_PMN * (norm / (means * balanced_norm.clamp_(min=1e-12))).sqrt_()
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised; `lr` is the size of a step in spectral norm, times sqrt(rows / columns) if tall.
 
     Weight decay is decoupled and cautious: it acts only where it does not undo the update (Chen et al. 2025).
     The iterations run in `dtype` (bf16 where the hardware is faster in it, as in the original); momentum stays fp32.
+    `balance_beta` above 0 balances the rows by what their updates were (see `balance`).
     """
 
     def __init__(
@@ -50,8 +67,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
         dtype: torch.dtype = torch.float32,
+        balance_beta: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "balance_beta": balance_beta}
+        super().__init__(params, defaults)
         self.dtype = dtype
 
     @torch.no_grad()
@@ -76,6 +95,10 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(buffers, grads, 1.0 - momentum)
         nesterov = torch._foreach_lerp(grads, buffers, momentum)
         updates = orthogonalise(torch.stack(nesterov).to(self.dtype))
+        if beta := group["balance_beta"]:
+            long_side = (shape[0], 1) if shape[0] >= shape[1] else (1, shape[1])
+            means = [self.state[p].setdefault("row_mean_square", p.new_zeros(long_side)) for p in parameters]
+            updates = balance(updates.float(), means, beta)
         scale = lr * max(1.0, shape[0] / shape[1]) ** 0.5
         for parameter, update in zip(parameters, updates, strict=True):
             if group["weight_decay"]:
