@@ -63,7 +63,7 @@ class Align:
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
-    """CPU threads (0 = one per core)."""
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
 
     def __post_init__(self) -> None:
         check_flags(self)

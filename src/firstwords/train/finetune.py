@@ -68,7 +68,7 @@ class Finetune:
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
-    """CPU threads (0 = one per core)."""
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs only)."""
     prompt: str = "What is your first name?"

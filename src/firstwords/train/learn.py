@@ -73,7 +73,7 @@ class Learn:
     precision: str = "auto"
     """fp32, bf16 or auto (what this machine computes faster)."""
     threads: int = 0
-    """CPU threads (0 = one per core)."""
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
     prompt: str = "The "
     """How the text begins that is continued now and then, to watch the model learn."""
 

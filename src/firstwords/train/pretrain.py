@@ -78,7 +78,7 @@ class Pretrain:
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
-    """CPU threads (0 = one per core)."""
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs, and on CPUs for a run of seven minutes or more)."""
     prompt: str = "The "

@@ -39,7 +39,7 @@ class StageFlags:
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
-    """CPU threads (0 = one per core)."""
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
