@@ -226,7 +226,7 @@ class Run:
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
         """Others may need the processor, or leave it (see threads.py)."""
         if self.threads is not None and (chosen := self.threads.after_step(seconds_per_token, now)):
-            self.log.log("note", self.step, text=f"{chosen} threads from here on, as the machine has them free")
+            self.log.log("note", self.step, text=f"threads: {chosen} from here on, as many as the machine has free")
             self.seconds_per_step = 0.0  # the next step tells
             self.pause()
 
