@@ -34,7 +34,9 @@ def burst(threads: int, seconds: float = BURST_SECONDS) -> float:
 
 def fitting(most: int = ALL) -> int:
     """The number of threads, `most` or fewer, that works fastest at this moment; torch uses it from now on."""
-    speeds = {threads: burst(threads) for threads in dict.fromkeys((most, (most + 1) // 2, 1))}
+    speeds = dict.fromkeys((most, (most + 1) // 2, 1), 0.0)
+    for threads in [*speeds, *speeds] if most > 1 else []:  # in turns, the better of two: one hiccup must not decide
+        speeds[threads] = max(speeds[threads], burst(threads))
     fewer = max(speeds, key=speeds.__getitem__)
     chosen = fewer if speeds[fewer] > WORTH * speeds[most] else most
     torch.set_num_threads(chosen)
@@ -50,7 +52,7 @@ class ThreadWatch:
         self._next_look, self._patience = 0.0, PATIENCE
 
     def after_step(self, seconds_per_token: float, now: float) -> int | None:
-        """The new number of threads where it changes, which takes a fifth of a second. now: seconds on any clock."""
+        """The new number of threads where it changes, which takes a third of a second. now: seconds on any clock."""
         threads = torch.get_num_threads()
         self._mean += (1 - STEP_MEMORY) * (seconds_per_token - self._mean) if self._mean else seconds_per_token
         self._quickest = min(self._quickest, self._mean)
