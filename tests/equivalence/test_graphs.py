@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from firstwords.engine.engine import Engine
 from firstwords.engine.graphs import GraphDecoder
 from firstwords.engine.sampling import SamplingParams
+from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 
 
@@ -40,3 +42,15 @@ def test_recorded_steps_change_nothing(tiny_policy, num_slots: int) -> None:
     wide, engine = answers(model, True, 512, num_slots)  # the storage grows on the way
     assert wide == answers(model, False, 512, num_slots)[0]
     assert len(engine._decoder._steps) <= 4  # a recording for each span, not for each step
+
+
+@torch.inference_mode()
+def test_a_full_slot_that_is_idle_gives_its_last_token_up(tiny_policy) -> None:
+    model = tiny_policy(97, context=64)
+    cache = KVCache(model.config, num_slots=3)
+    decoder = GraphDecoder(model, cache)
+    decoder.prefill([5, 6, 7], 0)
+    cache.lengths[:] = (3, 64, 0)
+    expected = model(torch.tensor([[5, 6, 7, 8]]))[0, -1]
+    torch.testing.assert_close(decoder.step(np.array([8]), 0, None)[0], expected, atol=1e-5, rtol=1e-5)
+    assert cache.lengths.tolist() == [3, 63, 0]  # the engine moves the decoding one forward
