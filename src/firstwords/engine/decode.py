@@ -31,7 +31,7 @@ SAFE_EXPONENT = 80.0  # exp of +-80, summed over any context, neither overflows 
 
 
 class TorchDecoder:
-    """The plain way, for half precision and large models: the model's own forward with T = 1."""
+    """The plain way, for GPUs, half precision and large models: the model's own forward with T = 1."""
 
     def __init__(self, model: Transformer, cache: KVCache) -> None:
         self.model, self.cache = model, cache

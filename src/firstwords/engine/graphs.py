@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from firstwords.engine.decode import TorchDecoder
-from firstwords.model.cache import LENGTH_BUCKET, KVCache
+from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 
 SWITCH = "FIRSTWORDS_CUDA_GRAPHS"
@@ -79,9 +79,7 @@ class GraphDecoder(TorchDecoder):
         inputs_2BT = np.zeros((2, cache.num_slots, 1), dtype=np.int64)
         inputs_2BT[0, rows, 0], inputs_2BT[1, :, 0] = ids_B, cache.lengths
         self._inputs_2BT.copy_(torch.from_numpy(inputs_2BT))
-        longest = int(cache.lengths[~idle].max()) + 1
-        span = min(-(-longest // LENGTH_BUCKET) * LENGTH_BUCKET, cache.capacity)
-        return self._recorded(span)()[rows]
+        return self._recorded(cache.span(int(cache.lengths[~idle].max()) + 1))()[rows]
 
     def _recorded(self, span: int) -> Callable[[], Tensor]:
         """The step for so many tokens. Recordings of a storage that was allocated anew are dropped."""

@@ -72,6 +72,10 @@ class KVCache:
         self.capacity = capacity
         self.version += 1
 
+    def span(self, length: int) -> int:
+        """How many tokens attention runs over for a row of that length."""
+        return min(-(-length // LENGTH_BUCKET) * LENGTH_BUCKET, self.capacity)
+
     def select(self, first: int, last: int) -> None:
         """The rows of the next forward passes are the slots first..last-1."""
         self._first, self._last = first, last
@@ -96,7 +100,7 @@ class KVCache:
             self._span = T
             return None
         longest = int(self.lengths[self._first : self._last].max()) + T
-        self._span = min(-(-longest // LENGTH_BUCKET) * LENGTH_BUCKET, self.capacity)
+        self._span = self.span(longest)
         rows_BT = self._positions_BT if self._same_start is None else self._positions_BT[:1]
         seen_S = torch.arange(self._span, device=self.device)
         return (seen_S <= rows_BT[:, :, None])[:, None]

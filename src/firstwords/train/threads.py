@@ -63,6 +63,6 @@ class ThreadWatch:
         if chosen == threads:
             self._patience = min(2 * self._patience, MAX_PATIENCE)
         else:
-            self.__init__(self.most)
+            self._mean, self._quickest, self._patience = 0.0, float("inf"), PATIENCE
         self._next_look = now + self._patience
         return chosen if chosen != threads else None
