@@ -93,8 +93,12 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
     counted.wait_for(timeout=LONG)
     said = page.get_by_text(re.compile("Left was (rlhf-1|sft), right was (rlhf-1|sft)")).inner_text()
     assert ("1 won" in counted.inner_text()) == ("Left was rlhf-1" in said)
-    page.get_by_role("button", name="Promote rlhf-1").click()
-    page.get_by_text("pip/rlhf-1 speaks for pip now").wait_for(timeout=LONG)
+    expect, as_good = pytest.importorskip("playwright.sync_api").expect, page.get_by_role("button", name="As good")
+    expect(as_good).to_be_enabled(timeout=LONG)  # the pair after the judged one has come
+    with page.expect_response("**/next", timeout=LONG):  # and now pairs without the stage that speaks itself
+        page.get_by_role("button", name="Promote rlhf-1").click()
+    expect(as_good).to_be_enabled(timeout=LONG)
+    expect(page.get_by_text("pip/rlhf-1 speaks for pip now")).to_be_visible()  # though a pair was announced after it
     assert server.call("GET", "/api/models")["models"][0]["promoted"] == "rlhf-1"
     with page.expect_response("**/next", timeout=LONG) as reply:  # there is nothing to compare rlhf-1 with any more
         page.get_by_role("button", name="Show the next pair").click(timeout=LONG)

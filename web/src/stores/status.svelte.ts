@@ -1,38 +1,46 @@
-/** What the page says of itself, in its one live region, and questions that need a yes. */
-class Status {
+/** One line of news, until its time is over or the next takes its place. */
+class News {
   text = $state("");
-  kind = $state<"quiet" | "note" | "error">("quiet");
   private timer = 0;
+
+  say(text: string, forMs: number): void {
+    clearTimeout(this.timer);
+    this.text = text;
+    this.timer = setTimeout(() => (this.text = ""), forMs);
+  }
+}
+
+/** What the page says of itself. What is only heard never takes the place of what is to be seen. */
+class Status {
+  readonly heard = new News();
+  readonly seen = new News();
+  isError = $state(false);
 
   /** For screen readers only. */
   quiet(text: string): void {
-    this.set(text, "quiet", 4000);
+    this.heard.say(text, 4000);
   }
 
   /** A line that everybody sees for a while. */
   note(text: string): void {
-    this.set(text, "note", 5000);
+    this.isError = false;
+    this.seen.say(text, 5000);
   }
 
   error(error: unknown): void {
     if (error instanceof DOMException && error.name === "AbortError") return;
-    this.set(error instanceof Error ? error.message : String(error), "error", 12000);
+    this.isError = true;
+    this.seen.say(error instanceof Error ? error.message : String(error), 12000);
   }
 
   clear(): void {
-    this.text = "";
-  }
-
-  private set(text: string, kind: Status["kind"], forMs: number): void {
-    clearTimeout(this.timer);
-    this.text = text;
-    this.kind = kind;
-    this.timer = setTimeout(() => (this.text = ""), forMs);
+    this.seen.text = "";
   }
 }
 
 export const status = new Status();
 
+/** A question that needs a yes. */
 interface Question {
   title: string;
   text: string;
