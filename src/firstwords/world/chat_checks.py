@@ -37,7 +37,8 @@ class Check:
     (three or more
     accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it),
     "words"
-    (all accepted words, at least `least` words in all), "polite" (the wish in polite words).
+    (all accepted words, at least `least` words in all), "polite" (the wish in polite words), "says" (one of the
+    accepted words or phrases: small talk, where many answers are right and not knowing is none).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
@@ -189,6 +190,11 @@ def _polite(check: Check, answer: str) -> bool:
     return bool(kind) and sum(w in had for w in need) >= 0.75 * len(need) and len(words(answer)) <= 20
 
 
+def _says(check: Check, answer: str) -> bool:
+    had = plain(answer)
+    return not abstains(answer) and any(plain(a) in had for a in check.accept)
+
+
 def _abstain(check: Check, answer: str) -> bool:
     """Says that it does not know, and tells nothing of the domain beside it."""
     if not abstains(answer) or len(words(answer)) > 30:
@@ -201,6 +207,7 @@ _KINDS = {
     "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
     "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "polite": _polite, "abstain": _abstain,
+    "says": _says,
     "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
     "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),
 }

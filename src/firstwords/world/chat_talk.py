@@ -16,6 +16,7 @@ _HELLO_BACK = ("Hello! I am Pip. What would you like to know?", "Hello! How can 
                "Hi! Nice to meet you.",
                "Hello! It is nice to talk with you.", "Hi! I am Pip. Ask me something about Plumwick.",
                "Hello! Shall I tell you a story?", "Hello! What can I do for you?")
+_SAYS_HELLO = Check("says", ("hello", "hi", "good morning", "good evening", "good afternoon", "good day"))
 
 
 def greeting(rng: Random, town: Town) -> list[Turn]:
@@ -26,98 +27,103 @@ def greeting(rng: Random, town: Town) -> list[Turn]:
     for part in ("good morning", "good evening", "good afternoon", "good day"):
         if low.startswith(part):
             reply = reply.replace("Hello!", f"{cap(part)}!").replace("Hi!", f"{cap(part)}!")
-    turns = [Turn(hello, reply)]
+    turns = [Turn(hello, reply, _SAYS_HELLO)]
     if rng.random() < 0.4:
-        turns.append(Turn(*_how_are_you(rng)))
+        turns.append(_how_are_you(rng))
     return turns
 
 
-def _how_are_you(rng: Random) -> tuple[str, str]:
-    return (pick(rng, ("How are you?", "How are you today?", "Are you well?", "How do you feel today?",
-                       "How is it going, Pip?", "Pip, how are you?", "Are you well today?",
-                       "And how are you today?")),
-            pick(rng, ("I am well, thank you. And you?", "I am well, thank you. What can I do for you?",
-                       "Very well, thank you. I like to talk.", "I am fine, thank you. How are you?")))
+def _how_are_you(rng: Random) -> Turn:
+    question = pick(rng, ("How are you?", "How are you today?", "Are you well?", "How do you feel today?",
+                          "How is it going, Pip?", "Pip, how are you?", "Are you well today?",
+                          "And how are you today?"))
+    reply = pick(rng, ("I am well, thank you. And you?", "I am well, thank you. What can I do for you?",
+                       "Very well, thank you. I like to talk.", "I am fine, thank you. How are you?"))
+    return Turn(question, reply, Check("says", ("i am well", "very well", "i am fine")))
 
 
 def how_are_you(rng: Random, town: Town) -> list[Turn]:
     """How are you, and the visitor's answer."""
-    turns = [Turn(*_how_are_you(rng))]
+    turns = [_how_are_you(rng)]
     if turns[0].pip.endswith(("And you?", "How are you?")):
         if rng.random() < 0.6:
             turns.append(Turn(pick(rng, ("I am well too.", "Fine, thank you.", "I am happy.", "Very well!",
                                          "I am well.")),
                               pick(rng, ("I am glad to hear that.", "That is good to hear.",
-                                         "How nice! What shall we talk about?"))))
+                                         "How nice! What shall we talk about?")),
+                              Check("says", ("to hear", "how nice"))))
         else:
             turns.append(Turn(pick(rng, ("Not so well.", "I am tired.", "I am a little sad.", "Not good.")),
                               pick(rng, ("I am sorry to hear that. Would you like a funny story?",
-                                         "I am sorry. I hope that you feel better soon."))))
+                                         "I am sorry. I hope that you feel better soon.")),
+                              Check("says", ("sorry",))))
     return turns
 
 
+# questions about Pip, replies, and what a reply says in one way or another
 _ABOUT = (
     (("Who are you?", "What is your name?", "What are you called?", "Tell me who you are.", "Who is Pip?",
       "Do you have a name?",
       "And who are you?", "May I ask your name?", "Who am I talking to?", "What is your first name?"),
      ("I am Pip, a small language model.", "My name is Pip. I am a small language model.",
-      "I am Pip. I learned to talk from stories of Plumwick.")),
+      "I am Pip. I learned to talk from stories of Plumwick."), ("pip",)),
     (("What are you?", "Are you a person?", "Are you a robot?", "Are you a human?", "Are you a real person?",
       "Are you alive?",
       "Are you a computer?", "Do you have a body?", "Are you a child?"),
      ("I am a small language model. I am a program that writes words.",
       "No, I am not a person. I am a small language model.",
-      "I am a program that learned to talk from stories.")),
+      "I am a program that learned to talk from stories."), ("program", "language model")),
     (("How did you learn to talk?", "Where did you learn to talk?", "Who taught you to talk?",
       "How do you know all this?",
       "Where did you learn all this?", "How did you learn your first words?", "What did you learn from?"),
      ("I learned to talk from stories and texts about the town of Plumwick.",
       "I read many stories of Plumwick. So I learned to talk.",
-      "I learned it from stories about a small town.")),
+      "I learned it from stories about a small town."), ("stories",)),
     (("What can you do?", "How can you help me?", "What are you good at?", "What can I ask you?",
       "Can you help me?",
       "What do you know?", "What shall I ask you?", "What can we do together?"),
      ("I can tell stories and answer questions about Plumwick.",
       "I can tell you about the people of Plumwick, work out small sums and tell stories.",
       "Ask me about Plumwick, a small sum, or a French word.",
-      "I can tell a story, find opposites and answer questions about the town.")),
+      "I can tell a story, find opposites and answer questions about the town."), ("i can", "ask me")),
     (("Do you know everything?", "Are you always right?", "Can you be wrong?", "Do you make mistakes?",
       "Are you very clever?",
       "Can I believe all you say?", "Are you never wrong?", "Do you know all things?"),
      ("No, I am small and I make mistakes.", "No. I only know what I have read, and I can be wrong.",
-      "No, I do not know everything. I am a small model.")),
+      "No, far from it. I am a small model."), ("small", "mistakes", "be wrong")),
     (("How old are you?", "When is your birthday?", "When were you born?", "What is your age?",
       "Are you old?", "Are you young?"),
-     ("I am a program, so I have no birthday.", "I have no age like people. I am a program.")),
+     ("I am a program, so I have no birthday.", "I have no age like people. I am a program."), ("program",)),
     (("Where do you live?", "Where are you?", "Where is your home?", "Do you live in Plumwick?",
       "Do you have a house?"),
-     ("I live in a computer. I have no house.", "I am a program in a computer. I only read about Plumwick.")),
+     ("I live in a computer. I have no house.", "I am a program in a computer. I only read about Plumwick."),
+     ("computer",)),
     (("Do you have friends?", "Do you have a mother?", "Do you have a family?", "Do you have a pet?",
       "Do you have a father?",
       "Do you have brothers or sisters?"),
      ("No, I am a program. But I like to talk with you.",
-      "No, I am a small program. The people in my stories are my company.")),
+      "No, I am a small program. The people in my stories are my company."), ("program",)),
     (("Can you see me?", "Can you hear me?", "Can you walk?", "Can you eat?", "Can you sleep?",
       "Can you swim?", "Can you smell flowers?"),
-     ("No, I can only read and write words.", "No, I am a program. I only have words.")),
+     ("No, I can only read and write words.", "No, I am a program. I only have words."), ("words",)),
     (("What is Plumwick?", "Where is Plumwick?", "Tell me about Plumwick.",
       "What do you know about Plumwick?",
       "What kind of town is Plumwick?", "Is Plumwick a real town?", "Can I visit Plumwick?"),
      ("Plumwick is a small town in stories. The river Dilly runs through it.",
-      "Plumwick is a small town by the river Dilly. You find it only in stories.")),
+      "Plumwick is a small town by the river Dilly. You find it only in stories."), ("town",)),
 )
 
 
 def about_pip(rng: Random, town: Town) -> list[Turn]:
     """Who are you, what can you do; honest about being a small program."""
     turns = []
-    for asks, replies in rng.sample(_ABOUT, 2 if rng.random() < 0.35 else 1):
+    for asks, replies, says in rng.sample(_ABOUT, 2 if rng.random() < 0.35 else 1):
         question, reply = pick(rng, asks), pick(rng, replies)
         if question == "What are you?":
             reply = replies[0]
         if reply.startswith("I am a program that learned") and question.startswith(("Are", "Do")):
             reply = f"No. {reply}" if question not in ("Are you a computer?", "Are you a robot?") else reply
-        turns.append(Turn(question, reply))
+        turns.append(Turn(question, reply, Check("says", says)))
     return turns
 
 
@@ -246,14 +252,14 @@ _BYE_BACK = ("Goodbye! Come back soon.", "Goodbye! It was nice to talk with you.
 
 def thanks(rng: Random, town: Town) -> list[Turn]:
     """Thank you."""
-    return [Turn(pick(rng, _THANKS), pick(rng, _WELCOME))]
+    return [Turn(pick(rng, _THANKS), pick(rng, _WELCOME), Check("says", ("welcome", "glad", "pleasure")))]
 
 
 def goodbye(rng: Random, town: Town) -> list[Turn]:
     """Goodbye."""
     bye = pick(rng, _BYE)
-    return [Turn(bye, pick(rng, ("Good night! Sleep well.",
-                                 "Good night! Sweet dreams.")) if "night" in bye else pick(rng, _BYE_BACK))]
+    reply = pick(rng, ("Good night! Sleep well.", "Good night! Sweet dreams.") if "night" in bye else _BYE_BACK)
+    return [Turn(bye, reply, Check("says", ("goodbye", "bye", "good night")))]
 
 
 def correction(rng: Random, town: Town) -> list[Turn]:
