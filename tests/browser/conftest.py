@@ -113,25 +113,33 @@ def browser_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Pat
 
 
 @pytest.fixture
-def browser_teachable_server(tmp_path: Path, browser_server: Server) -> Iterator[Server]:
-    """A server of its own, for tests that train."""
-    shutil.copytree(browser_server.home / "models", tmp_path / "home" / "models")
-    process, server = start(tmp_path / "home", tmp_path / "log")
-    yield server
-    process.terminate()
-    process.wait(timeout=20)
+def browser_ending() -> Iterator[list[subprocess.Popen[str]]]:
+    """Servers of one test. They end after its pages: a page that outlives its server logs that it lost it."""
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 @pytest.fixture
-def browser_quick_server(tmp_path: Path, browser_static: Path) -> Iterator[Server]:
+def browser_teachable_server(tmp_path: Path, browser_server: Server, browser_ending: list[Any]) -> Server:
+    """A server of its own, for tests that train."""
+    shutil.copytree(browser_server.home / "models", tmp_path / "home" / "models")
+    process, server = start(tmp_path / "home", tmp_path / "log")
+    browser_ending.append(process)
+    return server
+
+
+@pytest.fixture
+def browser_quick_server(tmp_path: Path, browser_static: Path, browser_ending: list[Any]) -> Server:
     """A server without a model, whose trainings begin at once: they take the machine as known."""
     from firstwords.train.budget import Machine
 
     machine = json.dumps(asdict(Machine()))
     process, server = start(tmp_path / "home", tmp_path / "log", FIRSTWORDS_MACHINE=machine, OMP_NUM_THREADS="1")
-    yield server
-    process.terminate()
-    process.wait(timeout=20)
+    browser_ending.append(process)
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -145,16 +153,17 @@ def browser_empty_server(tmp_path_factory: pytest.TempPathFactory, browser_stati
 
 
 @pytest.fixture
-def browser_locked_server(tmp_path: Path, browser_server: Server) -> Iterator[Server]:
+def browser_locked_server(tmp_path: Path, browser_server: Server, browser_ending: list[Any]) -> Server:
     """A server that asks for a key."""
     process, server = start(browser_server.home, tmp_path / "log", "--key", "anna:a-long-secret")
-    yield server
-    process.terminate()
-    process.wait(timeout=20)
+    browser_ending.append(process)
+    return server
 
 
 @pytest.fixture
-def browser_open(browser_chromium: Any, browser_server: Server) -> Iterator[Callable[..., Any]]:
+def browser_open(
+    browser_chromium: Any, browser_server: Server, browser_ending: list[Any]
+) -> Iterator[Callable[..., Any]]:
     """browser_open("chat", width=360, dark=True, max_tokens=40): a page in a context of its own.
 
     At the end: no script failed, nothing was logged as an error, and no request left the server.
