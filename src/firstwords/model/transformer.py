@@ -21,10 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from firstwords.model.config import ModelConfig
+from firstwords.model.copying import seed_copying
 from firstwords.model.functional import normalise, rms_norm, rotate, swiglu
 
 if TYPE_CHECKING:
     from firstwords.model.cache import KVCache
+
+TABLE_STD = 0.02  # of a new embedding table
 
 
 class Linear(nn.Linear):
@@ -220,7 +223,8 @@ class Transformer(nn.Module):
     def init_weights(self, seed: int) -> None:
         """Start of a new model: normal with std 1/sqrt(fan_in), zero for the two projections back into the stream.
 
-        Zero output projections make every block start as the identity (the "zero-init proj" of modded-nanogpt).
+        Zero output projections make every block start as the identity (the "zero-init proj" of modded-nanogpt), but
+        for two heads that copy (copying.py).
         The table is drawn at std 0.02 so that a tied head starts with near-uniform predictions.
         """
         generator = torch.Generator().manual_seed(seed)
@@ -230,10 +234,11 @@ class Transformer(nn.Module):
             elif name.endswith((".bias", "o_proj.weight", "down_proj.weight")):
                 parameter.zero_()
             elif name == "model.embed_tokens.weight" or name == "lm_head.weight":
-                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, 0.02, generator=generator))
+                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, TABLE_STD, generator=generator))
             else:
                 std = 1.0 / math.sqrt(parameter.shape[1])
                 parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
+        seed_copying(self, TABLE_STD, generator)
 
 
 Rope = tuple[Tensor, Tensor]

@@ -1,0 +1,68 @@
+"""The two attention heads that copy, drawn into a new model instead of waiting for training to find them.
+
+A transformer that has seen "Mila Moss" once knows what follows the next "Mila" by two heads: one in the first layer
+that looks at the token before and notes it, and one in the second that looks for places whose note is the current
+token and says what stands there, an *induction head* (Olsson et al. 2022). Training finds the pair late, often after a
+budget of minutes is over, since neither helps without the other. So the first heads of the first two layers begin as
+this pair, random in which directions they use and free to become something else (to begin with what trained weights
+look like is Trockman and Kolter's "mimetic initialization", 2023).
+
+Axes: N head size, D hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from firstwords.model.transformer import Attention, Transformer
+
+CONSTANT = 4.0  # the part that all tokens share, in deviations of the table: the first head's queries are made of it
+GAIN = math.sqrt(2)  # of the fast pairs in the norms of the first layer: sharpens its look at the token before
+NOTE, COPY = 1.5, 4.0  # what the heads add to the stream, in deviations of the table
+FAST, SLOW = 0.1, 0.035  # radians a token: above, a pair tells neighbours apart; below, it hardly feels distance
+
+
+@torch.no_grad()
+def seed_copying(model: Transformer, table_std: float, generator: torch.Generator) -> None:
+    """Overwrite the first head of the first two layers and the first column of the table, drawn at `table_std`.
+
+    A model without norms on queries and keys, of one layer, or whose heads are too small for both kinds of rotary pairs
+    stays as it is.
+    """
+    config = model.config
+    D, N = config.hidden_size, config.head_dim
+    speed = torch.atan2(model.rope_sin[1], model.rope_cos[1]) if len(model.rope_cos) > 1 else torch.zeros(N // 2)
+    fast, slow = (torch.cat((pairs, pairs)).float() for pairs in (speed > FAST, speed < SLOW))
+    if config.num_hidden_layers < 2 or not config.qk_norm or N > D or not (fast.any() and slow.any()):
+        return
+    before, match = (layer.self_attn for layer in model.model.layers[:2])
+    model.model.embed_tokens.weight[:, 0] = CONSTANT * table_std
+    read_ND, note_ND, copy_ND = (_directions(N, D, generator) for _ in range(3))
+
+    constant_D = torch.zeros(D)
+    constant_D[0] = 1.0
+    ones = torch.cat((torch.ones(N // 2), torch.zeros(N // 2)))
+    one_back = torch.cat((speed.cos(), -speed.sin()))  # turned by a token less than a key of the same place
+    query_ND, key_ND = torch.outer(one_back * fast, constant_D), torch.outer(ones * fast, constant_D)
+    for norm in (before.q_norm, before.k_norm):
+        norm.weight.copy_(torch.where(fast > 0, GAIN, 1.0))
+    _set_head(before, query_ND, key_ND, read_ND, NOTE * table_std * note_ND.T)
+    _set_head(match, read_ND * slow[:, None], note_ND * slow[:, None], copy_ND, COPY * table_std * copy_ND.T)
+
+
+def _directions(N: int, D: int, generator: torch.Generator) -> Tensor:
+    """N random orthonormal directions of the stream, none of which feels the constant, (N, D)."""
+    basis_DN, _ = torch.linalg.qr(torch.randn(D, N, generator=generator))
+    basis_DN[0] = 0.0
+    return basis_DN.T
+
+
+def _set_head(attention: Attention, query_ND: Tensor, key_ND: Tensor, value_ND: Tensor, out_DN: Tensor) -> None:
+    N = attention.head_dim
+    attention.q_proj.weight[:N], attention.k_proj.weight[:N], attention.v_proj.weight[:N] = query_ND, key_ND, value_ND
+    attention.o_proj.weight[:, :N] = out_DN

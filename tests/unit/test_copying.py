@@ -1,0 +1,83 @@
+"""A new model copies: its first two heads look at the token before, and behind the last time that a token was there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from firstwords.model import copying
+from firstwords.model.config import ModelConfig
+from firstwords.model.functional import normalise
+from firstwords.model.transformer import TABLE_STD, Transformer
+
+CONFIG = ModelConfig(
+    vocab_size=500, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
+    num_key_value_heads=2, head_dim=64, max_position_embeddings=256,
+)  # fmt: skip
+HALF = 40  # tokens that are said twice
+
+
+def new_model(config: ModelConfig = CONFIG) -> Transformer:
+    model = Transformer(config)
+    model.init_weights(0)
+    return model
+
+
+def twice() -> torch.Tensor:
+    """Random tokens, no two alike, then the same again, (8, 2 HALF)."""
+    generator = torch.Generator().manual_seed(1)
+    once = torch.stack([torch.randperm(CONFIG.vocab_size, generator=generator)[:HALF] for _ in range(8)])
+    return torch.cat((once, once), 1)
+
+
+def attention(model: Transformer, layer: int, ids: torch.Tensor) -> torch.Tensor:
+    """Weights of the first head of a layer, (B, T, T)."""
+    block, T = model.model.layers[layer], ids.shape[1]
+    x = model.model.embed_tokens.weight[ids]
+    for index, before in enumerate(model.model.layers[:layer]):
+        x = before(x, model.rope(T), None, None, index)
+    q, k, _ = block.self_attn.project(normalise(x, 1e-6), block.input_layernorm.weight, model.rope(T))
+    scores = (q[:, 0] @ k[:, 0].transpose(1, 2)) / CONFIG.head_dim**0.5
+    return scores.masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf")).softmax(-1)
+
+
+@torch.no_grad()
+def test_the_first_head_looks_at_the_token_before():
+    weights = attention(new_model(), 0, twice())
+    assert weights.diagonal(-1, 1, 2).mean() > 0.7
+
+
+@torch.no_grad()
+def test_the_second_layer_looks_behind_the_last_time():
+    weights = attention(new_model(), 1, twice())
+    behind = weights.diagonal(-(HALF - 1), 1, 2)[:, 1:]  # of the places of the second half
+    assert behind.mean() > 0.25 > 10 * weights.diagonal(-(HALF - 2), 1, 2).mean()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shape", [{}, {"num_key_value_heads": 1}, {"num_hidden_layers": 4}])
+def test_what_was_said_before_is_likelier_before_any_training(shape, monkeypatch):
+    ids = twice()
+
+    def gain(model: Transformer) -> float:
+        """How much likelier the tokens of the second half are, nats a token."""
+        logprobs = model(ids).log_softmax(-1)[:, :-1].gather(2, ids[:, 1:, None])[..., 0]
+        return float(logprobs[:, HALF:].mean() - logprobs[:, : HALF - 1].mean())
+
+    seeded = gain(new_model(replace(CONFIG, **shape)))
+    monkeypatch.setattr("firstwords.model.transformer.seed_copying", lambda *args: None)
+    plain = gain(new_model(replace(CONFIG, **shape)))
+    assert seeded > 0.2 > 10 * abs(plain)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"num_hidden_layers": 1}, {"architecture": "LlamaForCausalLM", "qk_norm": False}, {"head_dim": 2}]
+)
+def test_shapes_that_cannot_copy_stay_as_they_are(shape):
+    model = Transformer(replace(CONFIG, **shape))
+    model.init_weights(0)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    copying.seed_copying(model, TABLE_STD, torch.Generator().manual_seed(0))
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.named_parameters())
