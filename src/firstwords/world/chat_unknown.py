@@ -37,12 +37,14 @@ STRANGERS = (*INVENTED, *_MORE_NAMES.split())
 FAMILIES = ("Falk", "Drake", "Hobbs", "Pond", "Winter", "Summers", "King", "Baker", "Woods", "Hill", "Fox",
             "Green")
 
+# They name nobody: a model that is too small to copy a name that it never saw would say another one.
 _NOBODY = (
-    "I do not know anybody called {n}.", "I do not know anybody called {n}.", "I do not know {n}.",
-    "I have never heard of {n}.", "I have never heard of {n}.",
-    "Nobody called {n} lives in Plumwick, as far as I know.",
-    "I do not know who {n} is.", "I do not know this person.", "Sorry, I do not know anybody called {n}.",
-    "Nobody told me about {n}.", "I do not know. I have never heard of {n}.",
+    "I do not know this person.", "I do not know this person.", "I do not know this person.",
+    "I have never heard of this person.", "I have never heard of this person.",
+    "I do not know anybody of this name.", "I do not know anybody of this name.",
+    "Nobody of this name lives in Plumwick, as far as I know.",
+    "Sorry, I do not know this person.", "Nobody told me about this person.",
+    "I do not know. I have never heard of this person.",
 )
 _WHO = ("who is {n}?", "who is {n}?", "do you know {n}?", "tell me about {n}.", "what do you know about {n}?",
         "can you tell me about {n}?", "who is this {n}?", "tell me who {n} is.",
@@ -72,9 +74,7 @@ def invented(rng: Random, town: Town) -> list[Turn]:
         shown = f"{name} {pick(rng, FAMILIES)}" if rng.random() < 0.4 else name
         question = cap(pick(rng, _WHO).format(n=shown))
         start = "No, " if question.startswith(("Do you know", "Have you")) and rng.random() < 0.5 else ""
-        reply = pick(rng, _NOBODY[:5]).format(n=shown)
-        return [Turn(question, start + reply if not start or reply.startswith("I ") else reply,
-                     Check("abstain"))]
+        return [Turn(question, start + pick(rng, _NOBODY[:7]), Check("abstain"))]
     relation = pick(rng, OFTEN)
     if draw < 0.4:
         question = pick(rng, ("Is {n} the baker?", "Does {n} live in Plumwick?", "Is {n} a pupil?",
@@ -83,7 +83,7 @@ def invented(rng: Random, town: Town) -> list[Turn]:
                               "Is {n} from Plumwick?", "Does {n} live on Oak Street?")).format(n=name)
     else:
         question = framed(rng, PERSON[relation], slots)
-    return [Turn(question, pick(rng, _NOBODY).format(n=name), Check("abstain"))]
+    return [Turn(question, pick(rng, _NOBODY), Check("abstain"))]
 
 
 @lru_cache(maxsize=1)
