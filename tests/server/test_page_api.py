@@ -226,7 +226,9 @@ def test_an_engine_that_breaks_is_an_error_of_the_message(page_anna: User, monke
         kind, data = page_anna.events(said["assistant"]["id"])[-1]
     assert kind == "failed" and "a defect of the server" in data["error"]["message"]
     assert "secret" not in json.dumps(data)
-    assert len(data["message"]["tokens"]) == 3 and data["message"]["content"], "what came before is kept"
+    tokens = data["message"]["tokens"]  # of a random model: their text may be empty
+    assert len(tokens) == 3, "what came before is kept"
+    assert data["message"]["content"] == "".join(token["text"] for token in tokens)
     assert page_anna.say(chat, "What is it?")["assistant"]["status"] == "done"
 
 
