@@ -100,6 +100,11 @@ def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[subprocess.P
     return process, Server(line.split(" is at ")[1].split()[0], home)
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.wait(timeout=20)
+
+
 @pytest.fixture(scope="session")
 def browser_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Path) -> Iterator[Server]:
     """The page over models/pip/{base,sft}, which talk without end."""
@@ -108,8 +113,7 @@ def browser_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Pat
         save_endless_model(folder / "home" / "models" / "pip" / stage, seed, stage)
     process, server = start(folder / "home", folder / "log")
     yield server
-    process.terminate()
-    process.wait(timeout=20)
+    stop(process)
 
 
 @pytest.fixture
@@ -118,8 +122,7 @@ def browser_ending() -> Iterator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     yield processes
     for process in processes:
-        process.terminate()
-        process.wait(timeout=20)
+        stop(process)
 
 
 @pytest.fixture
@@ -148,8 +151,7 @@ def browser_empty_server(tmp_path_factory: pytest.TempPathFactory, browser_stati
     folder = tmp_path_factory.mktemp("browser-empty")
     process, server = start(folder / "home", folder / "log")
     yield server
-    process.terminate()
-    process.wait(timeout=20)
+    stop(process)
 
 
 @pytest.fixture

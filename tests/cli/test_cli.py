@@ -180,8 +180,8 @@ def test_main_with_words_never_restarts(firstwords, monkeypatch: pytest.MonkeyPa
 
 
 def test_next_answers_within_three_seconds_from_a_cold_start(spawn, pip_home: Path) -> None:
-    seconds: list[float] = []
-    while len(seconds) < 5 and min(seconds, default=3.0) >= 3.0:  # memory and caches that others use slow it down too
+    seconds = []
+    for _ in range(2):
         before = os.times()
         assert spawn("next", "The cat is").returncode == 0
         after = os.times()

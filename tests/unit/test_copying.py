@@ -9,7 +9,7 @@ import torch
 
 from firstwords.model import copying
 from firstwords.model.config import ModelConfig
-from firstwords.model.functional import normalise
+from firstwords.model.inspect import advance, attention_weights, embed
 from firstwords.model.transformer import TABLE_STD, Transformer
 
 CONFIG = ModelConfig(
@@ -34,22 +34,20 @@ def twice() -> torch.Tensor:
 
 def attention(model: Transformer, layer: int, ids: torch.Tensor) -> torch.Tensor:
     """Weights of the first head of a layer, (B, T, T)."""
-    block, T = model.model.layers[layer], ids.shape[1]
-    x = model.model.embed_tokens.weight[ids]
-    for index, before in enumerate(model.model.layers[:layer]):
-        x = before(x, model.rope(T), None, None, index)
-    q, k, _ = block.self_attn.project(normalise(x, 1e-6), block.input_layernorm.weight, model.rope(T))
-    scores = (q[:, 0] @ k[:, 0].transpose(1, 2)) / CONFIG.head_dim**0.5
-    return scores.masked_fill(torch.ones(T, T).triu(1).bool(), float("-inf")).softmax(-1)
+    found = []
+    for row in ids.tolist():
+        state_TD = embed(model, row)
+        for before in range(layer):
+            state_TD = advance(model, before, state_TD)
+        found.append(attention_weights(model, layer, state_TD)[0])
+    return torch.stack(found)
 
 
-@torch.no_grad()
 def test_the_first_head_looks_at_the_token_before():
     weights = attention(new_model(), 0, twice())
     assert weights.diagonal(-1, 1, 2).mean() > 0.7
 
 
-@torch.no_grad()
 def test_the_second_layer_looks_behind_the_last_time():
     weights = attention(new_model(), 1, twice())
     behind = weights.diagonal(-(HALF - 1), 1, 2)[:, 1:]  # of the places of the second half

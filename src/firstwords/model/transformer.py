@@ -225,7 +225,7 @@ class Transformer(nn.Module):
 
         Zero output projections make every block start as the identity (the "zero-init proj" of modded-nanogpt), but
         for two heads that copy (copying.py).
-        The table is drawn at std 0.02 so that a tied head starts with near-uniform predictions.
+        The table is drawn at TABLE_STD so that a tied head starts with near-uniform predictions.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():

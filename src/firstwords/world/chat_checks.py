@@ -16,9 +16,9 @@ from firstwords.world.town import INVENTED, INVENTED_EXAM, town
 
 ABSTENTIONS = (
     "i do not know", "i don't know", "i was never told", "nobody knows", "nobody told me", "no idea",
-    "i never heard of", "i have never heard of", "nobody can know", "nobody called",
-    "nobody of this name", "i cannot know", "i am not sure", "i do not remember", "you have not told me", "it does not say", "the text does not say",
-    "does not tell", "i cannot say", "i cannot see", "nobody can say", "there is no",
+    "i never heard of", "i have never heard of", "nobody can know", "nobody called", "nobody of this name",
+    "i cannot know", "i am not sure", "i do not remember", "you have not told me", "it does not say",
+    "the text does not say", "does not tell", "i cannot say", "i cannot see", "nobody can say", "there is no",
 )
 _WORD = re.compile(r"[a-zà-ÿ0-9]+(?:[-'][a-zà-ÿ0-9]+)*")
 _SMALL_WORDS = "a an the in on at of to and or is it that with for by his her my so as"
