@@ -1,0 +1,43 @@
+"""Text as it may come in, from files, command lines and requests, made into text that can be kept and encoded.
+
+    clean_text("one\\r\\ntwo")        -> "one\\ntwo"
+    without_surrogates("gate \\ud83d") -> "gate ?"
+
+Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte of a
+command line that is not UTF-8. No file, database or tokenizer takes it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """The text with `\\n` for every line end (CR, CRLF) and without half surrogates."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return without_surrogates(text)
+
+
+def without_surrogates(value: Any) -> Any:
+    """A text, or all texts in lists and dictionaries, with `?` for each half surrogate; two halves that belong together
+    become their character."""
+    if isinstance(value, str):
+        return value if value.isascii() else _whole(value)
+    if isinstance(value, list):
+        return [without_surrogates(each) for each in value]
+    if isinstance(value, dict):
+        return {without_surrogates(name): without_surrogates(each) for name, each in value.items()}
+    return value
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        text = _WHOLE_PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+        return text.encode("utf-8", "replace").decode()
