@@ -3,13 +3,14 @@
     clean_text("one\\r\\ntwo")        -> "one\\ntwo"
     without_surrogates("gate \\ud83d") -> "gate ?"
 
-Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte of a
-command line that is not UTF-8. No file, database or tokenizer takes it.
+Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte
+of a command line that is not UTF-8. No file, database or tokenizer takes it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -22,15 +23,19 @@ def clean_text(text: str) -> str:
     return without_surrogates(text)
 
 
-def without_surrogates(value: Any) -> Any:
-    """A text, or all texts in lists and dictionaries, with `?` for each half surrogate; two halves that belong together
-    become their character."""
+def without_surrogates(text: str) -> str:
+    """The text with `?` for each half surrogate; two halves that belong together become their character."""
+    return text if text.isascii() else _whole(text)
+
+
+def in_all_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """What JSON can hold, with `change` applied to each text in it, names of fields among them."""
     if isinstance(value, str):
-        return value if value.isascii() else _whole(value)
+        return change(value)
     if isinstance(value, list):
-        return [without_surrogates(each) for each in value]
+        return [in_all_texts(each, change) for each in value]
     if isinstance(value, dict):
-        return {without_surrogates(name): without_surrogates(each) for name, each in value.items()}
+        return {in_all_texts(name, change): in_all_texts(each, change) for name, each in value.items()}
     return value
 
 

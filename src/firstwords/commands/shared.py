@@ -146,6 +146,12 @@ def sampling(**values: Any) -> SamplingParams:
         raise UserError(f"--{name.replace('_', '-')} {rest}") from None
 
 
+def readable_input() -> None:
+    """Have bytes of stdin that are not text read as replacement characters, not as an error."""
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+
+
 def emit(result: dict[str, Any]) -> None:
     """Print the one JSON object of a command with --json."""
     print(json.dumps(result, ensure_ascii=False, allow_nan=False), flush=True)

@@ -8,7 +8,8 @@
     {"title": ..., "mapping": {...}}                              ChatGPT's export; trees of OpenAssistant
     31/12/2023, 22:15 - Anna: Are you there?                      WhatsApp's export, as FILE:NAME (`whatsapp.py`)
 
-`messages.py` says how a message is read, and `row_kinds.py` which rows are no chats (preferences, text) and are refused.
+`messages.py` says how a message is read, and `row_kinds.py` which rows are no chats (preferences, text): those are
+refused.
 
 What comes out always has the order [system] user assistant ... assistant: neighbours with the same role become one
 message, a greeting by the assistant before anybody spoke goes (nobody asked for it, so it would teach a model to speak
@@ -25,7 +26,7 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import exports, readers, trees
-from firstwords.data.messages import as_messages, read_messages, read_transcript, with_context
+from firstwords.data.messages import add_context, as_messages, read_messages, read_transcript, with_context
 from firstwords.data.row_kinds import (
     CHAT_COLUMNS,
     QUESTION_ANSWER,
@@ -38,8 +39,6 @@ from firstwords.data.row_kinds import (
 )
 from firstwords.data.sources import SourceStats, UnusableRowError, from_path, split_column, usable
 from firstwords.tokenizer.chat import Message, is_learned
-
-CONTEXT_COLUMNS = ("input", "context")  # what an instruction is about
 
 
 def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[list[Message]]:
@@ -135,12 +134,7 @@ def _from_columns(columns: Mapping[str, Any], row: Mapping[str, Any]) -> list[Me
 def _from_pair(columns: Mapping[str, Any], ask: str, answer: str) -> list[Message]:
     before, after = as_messages(columns[ask], "user"), as_messages(columns[answer], "assistant")
     if ask == "instruction":
-        for name in CONTEXT_COLUMNS:
-            extra = columns.get(name)
-            if isinstance(extra, str) and extra.strip() and before:
-                [more] = as_messages(extra, "user")[-1:]
-                before[-1]["content"] = before[-1]["content"].rstrip() + "\n\n" + more["content"].strip()
-                break
+        add_context(columns, before)
     return before + after
 
 

@@ -28,6 +28,7 @@ from firstwords.tokenizer.chat import Message
 ROLE_NAMES = ("role", "from", "speaker", "sender", "author")
 CONTENT_NAMES = ("content", "value", "text", "parts", "message", "utterance")
 SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
+CONTEXT_COLUMNS = ("input", "context")
 _CALL = "call"  # a function call: the assistant's, read and never learned
 _ROLES = {
     "system": "system", "developer": "system",
@@ -258,6 +259,15 @@ def from_json(text: str) -> Any:
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
     return text
+
+
+def add_context(columns: Mapping[str, Any], messages: Sequence[Message]) -> None:
+    """Put what an instruction is about, the column `input` or `context` of a row, behind its last message."""
+    for name in CONTEXT_COLUMNS:
+        extra = columns.get(name)
+        if messages and isinstance(extra, str) and extra.strip():
+            messages[-1]["content"] = f"{messages[-1]['content'].rstrip()}\n\n{clean_text(extra).strip()}"
+            return
 
 
 def with_context(columns: Mapping[str, Any], messages: Sequence[Message]) -> list[Message]:

@@ -117,10 +117,12 @@ def _assistant(wanted: str | None, counts: Counter[str], path: str) -> str:
     """The name, as the export writes it, of the person whom the model speaks as."""
     people = ", ".join(f"{name} ({count:,} messages)" for name, count in counts.most_common(12))
     if not counts:
-        raise UserError(f"{path} holds no words of a person, only notes of WhatsApp and places of pictures: leave it out")
+        raise UserError(f"{path} holds nobody's words, only notes of WhatsApp and places of pictures: leave it out")
     example = f"{path}:{counts.most_common(1)[0][0]}"
     if not wanted:
-        raise UserError(f"{path} is a WhatsApp chat of {people}: say whom the model speaks as, e.g. --chats '{example}'")
+        raise UserError(
+            f"{path} is a WhatsApp chat of {people}: say whom the model speaks as, e.g. --chats '{example}'"
+        )
     found = [name for name in counts if _same(name) == _same(wanted)]
     if not found:
         raise UserError(f"{path} has no messages of {wanted!r}, but of {people}: write e.g. --chats '{example}'")

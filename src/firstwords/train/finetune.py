@@ -20,7 +20,7 @@ import tyro
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.data.chats import conversations
+from firstwords.data.chats import conversations, summary
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
@@ -202,7 +202,7 @@ def _read_chats(
         say(f"skipped: {note}")
     if not rendered:
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
-    say(f"read {len(rendered):,} chats; left out {stats.skipped_rows} rows")
+    say(summary(len(rendered), stats))
     return rendered
 
 
