@@ -32,6 +32,7 @@ from firstwords.data.row_kinds import (
     QUESTION_ANSWER,
     chat_column,
     columns_of,
+    each_row,
     is_filled,
     kind_of,
     question_answer,
@@ -64,7 +65,7 @@ def summary(count: int, stats: SourceStats) -> str:
     if stats.skipped_files:
         line += f" and {stats.skipped_files:,} files"
     if trimmed := stats.trimmed_turns - stats.merged_turns:
-        line += f"; trimmed {trimmed:,} messages (before the first question, after the last answer, or not text)"
+        line += f"; trimmed {trimmed:,} messages (before the first question or after the last answer)"
     if stats.context_turns:
         line += f"; {stats.context_turns:,} messages are read but not learned (tools, weight 0)"
     return line
@@ -79,7 +80,7 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
 
         yield from world_conversations()
     elif spec.startswith("hf:"):
-        yield from usable(trees.joined_trees(readers.hub_rows(spec, stats)[0]), parse, stats, spec)
+        yield from usable(_joined(readers.hub_rows(spec, stats)[0]), parse, stats, spec)
     else:
         path, name = split_column(spec)
         yield from from_path(
@@ -95,7 +96,11 @@ def _file_rows(file: Path, name: str | None, stats: SourceStats) -> Iterator[tup
         return exports.rows_of(file, name, stats)
     if name:
         raise UserError(f"{file}:{name}: only a WhatsApp export (.txt, .zip) takes a name; give the file alone")
-    return trees.joined_trees(readers.file_rows(file, stats))
+    return _joined(readers.file_rows(file, stats))
+
+
+def _joined(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    return trees.joined_trees(each_row(rows))
 
 
 def parse_row(row: Any, stats: SourceStats | None = None) -> list[Message]:

@@ -47,7 +47,7 @@ _PAIRS = (("input", "output"), ("user", "assistant"), ("human", "assistant"), ("
 _TRANSCRIPTS = (  # (how a turn begins, which also tells that a text is a transcript)
     re.compile(r"\n\n(Human|Assistant): ?"),  # hh-rlhf
     re.compile(r"(?:^|\n)\s*(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?"),  # glaive, vicuna
-    re.compile(r"(?:^|\s)###\s*(System|Human|User|Assistant): ?"),  # guanaco
+    re.compile(r"\s*###\s*(System|Human|User|Assistant): ?"),  # guanaco
     re.compile(r"(?:^|\n)<(human|user|bot|assistant)>: ?"),  # OIG
 )
 _GLAIVE_CALL = "<functioncall>"
@@ -61,10 +61,12 @@ def text_of(content: Any) -> str:
 
     Raises UnusableRowError where it holds something else, say a picture.
     """
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return clean_text(content)
+    return clean_text(_raw_text(content))
+
+
+def _raw_text(content: Any) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
     if isinstance(content, int | float) and not isinstance(content, bool):
         return str(content)
     if isinstance(content, dict):
@@ -74,10 +76,10 @@ def text_of(content: Any) -> str:
         if kind in _TEXT_PARTS or kind == "multimodal_text":
             for name in _PART_TEXTS:
                 if content.get(name) is not None:
-                    return text_of(content[name])
+                    return _raw_text(content[name])
         raise UnusableRowError(f"a message holds something else than text ({kind or ', '.join(map(str, content))})")
     if isinstance(content, list):
-        return clean_text("".join(text_of(part) for part in content))
+        return "".join(map(_raw_text, content))
     raise UnusableRowError(f"a message holds something else than text ({type(content).__name__})")
 
 
@@ -197,7 +199,7 @@ def _pair(turn: Any) -> list[dict[str, Any]]:
     """A question with its answer, as two messages; [] for anything else."""
     if isinstance(turn, list | tuple) and len(turn) == 2 and all(isinstance(text, str) for text in turn):
         question, answer = turn
-    elif isinstance(turn, Mapping) and not any(turn.get(name) for name in ROLE_NAMES):
+    elif isinstance(turn, Mapping) and not is_message(turn):
         names = next((names for names in _PAIRS if all(name in turn for name in names)), None)
         if names is None:
             return []
@@ -235,7 +237,7 @@ def as_messages(value: Any, role: str) -> list[Message]:
         value = parsed
     if isinstance(value, list | tuple):
         return read_messages(value, take_texts=False)
-    if isinstance(value, Mapping) and any(value.get(name) for name in ROLE_NAMES):
+    if isinstance(value, Mapping) and is_message(value):
         return read_messages([value])
     return [Message(role=role, content=text_of(value))]
 
@@ -244,8 +246,13 @@ def _is_conversation(value: Any) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(each, Mapping) and any(each.get(name) for name in ROLE_NAMES) for each in value)
+        and all(isinstance(each, Mapping) and is_message(each) for each in value)
     )
+
+
+def is_message(value: Mapping[str, Any]) -> bool:
+    """Whether an object names a role, and so is a message."""
+    return any(value.get(name) for name in ROLE_NAMES)
 
 
 def from_json(text: str) -> Any:

@@ -6,10 +6,10 @@ Names of columns are compared in lower case; null and empty cells count as absen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from firstwords.data.messages import from_json, read_transcript
+from firstwords.data.messages import from_json, is_message, read_transcript
 from firstwords.data.readers import TEXT_COLUMNS
 from firstwords.data.sources import UnusableRowError
 
@@ -35,12 +35,12 @@ LABELS = ("label", "kto_tag")  # true: a good answer
 HELPFULNESS = "helpfulness"
 
 CHAT_FORMS = (
-    "messages, conversations, instruction/output, instruction/response, prompt/response, prompt/completion, "
-    "question/answer and question/response"
+    "messages, conversations, instruction/output, instruction/response, prompt/response, prompt/completion or "
+    "question/answer"
 )
 PREFERENCE_FORMS = (
-    "prompt with chosen/rejected, a prompt with generations or completions and their ratings, "
-    "conversation_a/conversation_b with winner, response_j/response_k, and prompt/completion with a label"
+    "prompt/chosen/rejected, prompt/generations/ratings, conversation_a/conversation_b/winner or "
+    "prompt/completion/label"
 )
 _NAMES = {"chat": "a chat", "preference": "a preference", "text": "text"}
 _FLAGS = {"chat": "--chats", "preference": "--preferences", "text": "--text"}
@@ -147,7 +147,9 @@ def kind_of(row: Any) -> tuple[str, str]:
         return "chat", "mapping"
     if pair := question_answer(columns):
         return "chat", ", ".join(pair)
-    texts = [name for name in TEXT_COLUMNS if isinstance(columns.get(name), str) and columns[name].strip()]
+    if isinstance(columns.get("text"), str) and is_transcript(columns["text"]):
+        return "chat", "text"
+    texts = [name for name in TEXT_COLUMNS if name in columns and isinstance(columns[name], str | None)]
     return ("text", texts[0]) if texts else ("", "")
 
 
@@ -155,10 +157,22 @@ def refusal(row: Any, wanted: str) -> str:
     """Why a row is no `wanted` ("chat" or "preference"): the flag where it belongs, and the columns that would do."""
     forms = CHAT_FORMS if wanted == "chat" else PREFERENCE_FORMS
     kind, _ = kind_of(row)
-    flag = f": give the file to {_FLAGS[kind]}" if kind and kind != wanted else ""
+    flag = _FLAGS.get(kind) if kind != wanted else None
     if not isinstance(row, Mapping):
-        return f"a row must be an object, not {type(row).__name__}{flag}"
+        return f"a row must be an object, not {type(row).__name__}" + (f": give the file to {flag}" if flag else "")
     names = ", ".join(map(str, row)) or "(none)"
     if flag:
-        return f"no {wanted} in the columns {names}, but {_NAMES[kind]}{flag} ({wanted}s have {forms})"
+        return (
+            f"no {wanted} in the columns {names}: they hold {_NAMES[kind]}, so give the file to {flag} "
+            f"({wanted}s have {forms})"
+        )
     return f"no {wanted} in the columns {names}; known are {forms}"
+
+
+def each_row(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Rows, and in place of a row that is a list of rows, each of these."""
+    for where, row in rows:
+        if isinstance(row, list) and row and all(isinstance(one, Mapping) and not is_message(one) for one in row):
+            yield from ((f"{where}, row {number}", one) for number, one in enumerate(row, 1))
+        else:
+            yield where, row

@@ -26,9 +26,9 @@ FIRST_LINES = 20  # a text without a date and time at the head of one of these i
 _DATE = r"\d{1,4}\s?[./\-年년]\s?\d{1,2}\s?[./\-月월]\s?\d{1,4}[日일]?\.?"
 _HALF = r"(?:[ap]\.?\s?m\.?|AM|PM|上午|下午|오전|오후|午前|午後|[صم])"
 _TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?(?:\s?{_HALF})?(?:\s?Uhr)?"
-_STAMP = rf"(?P<date>{_DATE})\s?,?\s(?:um |at |à |às |kl\. ?|a las |alle )?(?P<time>{_TIME})"
+_STAMP = rf"(?P<date>{_DATE})\s?,?\s(?:[^\W\d]{{1,5}}\.?\s){{0,2}}(?P<time>{_TIME})"
 _IPHONE = re.compile(rf"\[{_STAMP}\]\s?(?P<rest>.*)", re.IGNORECASE)
-_ANDROID = re.compile(rf"{_STAMP}(?:\s[-–]\s|:\s)(?P<rest>.*)", re.IGNORECASE)
+_ANDROID = re.compile(rf"{_STAMP}(?:\s[-–]\s|:\s|,\s)(?P<rest>.*)", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})")
 _LATE = re.compile(r"p\.?\s?m|下午|오후|午後|م", re.IGNORECASE)
 _HALVES = re.compile(_HALF, re.IGNORECASE)
@@ -67,7 +67,8 @@ def conversations(
     Raises UserError for a text that is no export, and where `assistant` names nobody in it.
     """
     said, num_left_out = read_lines(lines, path)
-    stats.trimmed_turns += num_left_out
+    if num_left_out:
+        stats.note(f"{path}: {num_left_out:,} lines that are notes of WhatsApp or stand for pictures and files")
     counts = Counter(each.name for each in said)
     name = _assistant(assistant, counts, path)
     for part in _conversations(said):
@@ -115,17 +116,20 @@ def _minutes(clock: str) -> int:
 
 def _assistant(wanted: str | None, counts: Counter[str], path: str) -> str:
     """The name, as the export writes it, of the person whom the model speaks as."""
-    people = ", ".join(f"{name} ({count:,} messages)" for name, count in counts.most_common(12))
+    people = " and ".join(f"{name} ({count:,})" for name, count in counts.most_common(12))
     if not counts:
         raise UserError(f"{path} holds nobody's words, only notes of WhatsApp and places of pictures: leave it out")
     example = f"{path}:{counts.most_common(1)[0][0]}"
     if not wanted:
         raise UserError(
-            f"{path} is a WhatsApp chat of {people}: say whom the model speaks as, e.g. --chats '{example}'"
+            f"{path} is a WhatsApp chat between {people}: say whom the model speaks as, e.g. --chats '{example}'"
         )
     found = [name for name in counts if _same(name) == _same(wanted)]
-    if not found:
-        raise UserError(f"{path} has no messages of {wanted!r}, but of {people}: write e.g. --chats '{example}'")
+    found = found or [name for name in counts if _same(name).split()[:1] == [_same(wanted)]]  # by the first name
+    if len(found) != 1:
+        raise UserError(
+            f"{path} has no one person called {wanted!r}: its messages are by {people}; write e.g. --chats '{example}'"
+        )
     return found[0]
 
 

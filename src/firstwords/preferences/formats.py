@@ -40,6 +40,7 @@ from firstwords.data.row_kinds import (
     LABELS,
     chat_column,
     columns_of,
+    each_row,
     filled,
     question_answer,
     rated_list,
@@ -107,7 +108,8 @@ def _of_rows(
     """The preferences of one source; those that several rows make together come last."""
     single: list[RatedAnswer] = []
     num_pairs = 0
-    for parsed in usable(trees.joined_trees(rows), lambda row: parse_row(row, name, content, stats), stats, place):
+    rows = trees.joined_trees(each_row(rows))
+    for parsed in usable(rows, lambda row: parse_row(row, name, content, stats), stats, place):
         for each in parsed:
             if isinstance(each, RatedAnswer):
                 single.append(each)
