@@ -9,6 +9,7 @@ of a command line that is not UTF-8. No file, database or tokenizer takes it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,13 @@ def in_all_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {in_all_texts(name, change): in_all_texts(each, change) for name, each in value.items()}
     return value
+
+
+def json_text(data: Any, **options: Any) -> str:
+    """JSON that can be written as UTF-8 and reads back equal: characters as they are, unless a file's name among them
+    holds bytes that are no text; then everything that is not ASCII is escaped."""
+    text = json.dumps(data, ensure_ascii=False, **options)
+    return text if without_surrogates(text) == text else json.dumps(data, **options)
 
 
 def _whole(text: str) -> str:

@@ -28,7 +28,7 @@ def finetune(firstwords, own_home: Path, one_thread):
         ("c_weight.jsonl", "read 20 chats; left out 0 rows; 20 messages are read but not learned (tools, weight 0)\n"),
     ],
 )
-def test_finetune_says_what_it_read(case: str, sentence: str, finetune, capfd) -> None:
+def test_finetune_says_what_it_read(case: str, sentence: str, finetune) -> None:
     code, _, err = finetune(CASES / case)
     assert code == 0 and sentence in err and "saved pip/sft after 2 steps" in err
 
@@ -62,16 +62,21 @@ def test_finetune_on_a_whatsapp_export(finetune, tmp_path: Path) -> None:
     assert "read 24 chats; left out 0 rows; trimmed 24 messages (before the first question or after the last" in err
 
 
-@pytest.mark.parametrize("command", ["finetune", "preferences"])
+KTO = {"prompt": "Hi", "completion": "Ho", "label": False}
+SHAREGPT_DPO = {
+    "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}],
+    "chosen": {"from": "gpt", "value": "Pip."},
+    "rejected": {"from": "gpt", "value": "Guess."},
+}
+CHAT = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
+TEXT = {"text": "Once upon a time"}
+
+
 @pytest.mark.parametrize(
-    ("row", "flag"),
+    ("command", "row", "flag"),
     [
-        ({"prompt": "Hi", "completion": "Ho", "label": False}, "--preferences"),
-        ({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"},
-                            {"from": "human", "value": "Who?"}], "chosen": {"from": "gpt", "value": "Pip."},
-          "rejected": {"from": "gpt", "value": "Guess."}}, "--preferences"),
-        ({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}, "--chats"),
-        ({"text": "Once upon a time"}, "--text"),
+        ("finetune", KTO, "--preferences"), ("finetune", SHAREGPT_DPO, "--preferences"), ("finetune", TEXT, "--text"),
+        ("preferences", CHAT, "--chats"), ("preferences", TEXT, "--text"), ("preferences", KTO, "--chats"),
     ],
 )  # fmt: skip
 def test_rows_under_the_wrong_flag_name_the_right_one(
@@ -79,11 +84,8 @@ def test_rows_under_the_wrong_flag_name_the_right_one(
 ) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text((json.dumps(row) + "\n") * 30, encoding="utf-8")
-    if (command == "finetune") == (flag == "--chats") and "label" not in row and flag != "--text":
-        pytest.skip("the right flag")
     code, _, err = finetune(path) if command == "finetune" else firstwords("preferences", "import", path)
-    expected = flag if command == "finetune" or "label" not in row else "--chats"
-    assert code == 2 and err.count("\n") == 1 and expected in err
+    assert code == 2 and err.count("\n") == 1 and f"{path}" in err and flag in err
     assert not PreferenceStore().all()
 
 
@@ -109,7 +111,8 @@ def test_what_an_import_says_of_ties_and_lone_answers(firstwords, empty_home: Pa
     code, _, err = firstwords("preferences", "import", path)
     assert code == 0
     assert err == (
-        "added 2 preferences; left out 0 rows; skipped 1 ties; 1 answers have no better or worse one to the same prompt\n"
+        "added 2 preferences; left out 0 rows; skipped 1 tie; "
+        "without a better or worse answer to the same prompt: 1\n"
     )
 
 
@@ -130,8 +133,13 @@ def test_bytes_of_the_command_line_that_are_not_text(own_home: Path, tmp_path: P
     assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
 
 
-def test_a_file_may_be_called_anything(firstwords, empty_home: Path, tmp_path: Path) -> None:
+def test_a_file_may_be_called_anything(firstwords, finetune, tmp_path: Path) -> None:
     path = tmp_path / "odd \udcff.jsonl"
     path.write_text(json.dumps({"prompt": "Hi", "chosen": "Ho", "rejected": "No"}), encoding="utf-8")
     code, _, err = firstwords("preferences", "import", str(path))
     assert code == 0 and "added 1 preferences" in err
+    assert PreferenceStore().all()[0].origin == "odd ?.jsonl"
+    chats = tmp_path / "chats \udcff.jsonl"
+    chats.write_bytes((CASES / "c_weight.jsonl").read_bytes())
+    code, _, err = finetune(str(chats))
+    assert code == 0 and "read 20 chats" in err

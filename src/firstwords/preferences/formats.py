@@ -49,6 +49,7 @@ from firstwords.data.row_kinds import (
     two_answers,
 )
 from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
+from firstwords.plain_text import without_surrogates
 from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference
 
@@ -83,9 +84,9 @@ def summary(count: int, stats: SourceStats, verb: str = "read") -> str:
     """One line on what was read: `read 1,204 preferences; left out 3 rows; skipped 12 ties`."""
     line = f"{verb} {count:,} preferences; left out {stats.skipped_rows:,} rows"
     if stats.ties:
-        line += f"; skipped {stats.ties:,} ties"
+        line += f"; skipped {stats.ties:,} {'tie' if stats.ties == 1 else 'ties'}"
     if stats.unpaired:
-        line += f"; {stats.unpaired:,} answers have no better or worse one to the same prompt"
+        line += f"; without a better or worse answer to the same prompt: {stats.unpaired:,}"
     return line
 
 
@@ -99,7 +100,8 @@ def _refuse_text(path: Path) -> None:
 
 
 def _of_file(file: Path, stats: SourceStats) -> Iterator[Preference]:
-    yield from _of_rows(readers.file_rows(file, stats), str(file), file.name, readers.file_hash(file), stats)
+    name = without_surrogates(file.name)  # it goes into the log, and a name may be any bytes
+    yield from _of_rows(readers.file_rows(file, stats), str(file), name, readers.file_hash(file), stats)
 
 
 def _of_rows(
