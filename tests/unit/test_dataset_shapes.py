@@ -266,4 +266,6 @@ def test_margins_and_ties_of_ratings(tmp_path: Path) -> None:
 def test_ties_of_the_arena_are_counted(tmp_path: Path) -> None:
     stats = SourceStats()
     list(read_preferences([write(tmp_path, SHAPES["Chatbot Arena"].rows)], stats))
-    assert (stats.ties, stats.skipped_rows) == (2, 2)
+    assert (stats.ties, stats.skipped_rows) == (2, 0)
+    with pytest.raises(UserError, match="holds ties only"):
+        list(read_preferences([write(tmp_path, SHAPES["Chatbot Arena"].rows[1:])]))

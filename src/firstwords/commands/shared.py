@@ -147,8 +147,9 @@ def sampling(**values: Any) -> SamplingParams:
 
 
 def readable_input() -> None:
-    """Have bytes of stdin that are not text read as replacement characters, not as an error."""
-    if hasattr(sys.stdin, "reconfigure"):
+    """Have bytes of stdin that are not text read as replacement characters, not as an error. To be called before the
+    first line is read; later calls change nothing."""
+    if hasattr(sys.stdin, "reconfigure") and sys.stdin.errors != "replace":
         sys.stdin.reconfigure(errors="replace")
 
 

@@ -21,7 +21,7 @@ Several answers with ratings, of which the best is held against every worse one:
 One answer with a verdict (KTO: prompt, completion, label; HelpSteer's helpfulness): rows of one prompt make pairs.
 
 Columns `system` and `history` go before the prompt. A row that cannot be used (no prompt, an empty answer, two equal
-answers, a tie, prompts that differ) is skipped, counted and noted with its file and line.
+answers, prompts that differ) is skipped, counted and noted with its file and line; ties are counted.
 """
 
 from __future__ import annotations
@@ -119,13 +119,16 @@ def _of_rows(
                 num_pairs += 1
                 yield each
     if not single:
+        if not num_pairs:
+            raise UserError(f"{place} holds ties only, which teach nothing: add pairs of which one answer is better")
         return
     together = list(pairs_of_rows(single, name, content, stats))
     if not together and not num_pairs:
         what = "a label (KTO)" if all(each.is_verdict for each in single) else "a rating"
         raise UserError(
             f"{place} holds single answers with {what}, and no prompt has both a better and a worse one: stage three "
-            "learns from two answers to the same prompt; add the other answers, or give the good ones alone to --chats"
+            "learns from two answers to the same prompt; add the other answers, or give the good ones, without that "
+            "column, to --chats"
         )
     yield from together
 
@@ -133,7 +136,8 @@ def _of_rows(
 def parse_row(
     row: Any, source: str = "", source_hash: str = "", stats: SourceStats | None = None
 ) -> list[Preference | RatedAnswer]:
-    """What one row says, whatever its form; raises UnusableRowError, which says why, if it is no usable preference."""
+    """What one row says, whatever its form: nothing where it is a tie, which `stats` counts. Raises UnusableRowError,
+    which says why, if it is no usable preference."""
     stats = stats if stats is not None else SourceStats()
     if trees.is_tree(row):
         found = [
@@ -148,16 +152,15 @@ def parse_row(
         raise UnusableRowError(refusal(row, "preference"))
     columns = columns_of(row)
     if names := two_answers(columns):
-        return [_of_two(columns, names, source, source_hash, stats)]
+        return _of_two(columns, names, source, source_hash, stats)
     for name in ("chosen", "rejected"):
         if columns.get("rejected" if name == "chosen" else "chosen") is not None:
             raise UnusableRowError(f"a preference needs the column {name}")
     if rated := rated_list(columns):
-        prompt = _checked(_prompt(columns))
-        pairs = against_the_best(prompt, list(_rated(columns, *rated)), source, source_hash, stats)
-        if not pairs:
-            raise UnusableRowError("a tie: no answer has a better rating than another")
-        return list(pairs)
+        prompt, answers = _checked(_prompt(columns)), list(_rated(columns, *rated))
+        if len(answers) < 2:
+            raise UnusableRowError(f"fewer than two of its {rated[0]} have a text and a rating")
+        return list(against_the_best(prompt, answers, source, source_hash, stats))
     score = score_of_answer(columns)
     if score is not None:
         return [_single(columns, score)]
@@ -169,11 +172,11 @@ def parse_row(
 
 def _of_two(
     columns: Mapping[str, Any], names: tuple[str, str], source: str, source_hash: str, stats: SourceStats
-) -> Preference:
+) -> list[Preference | RatedAnswer]:
     verdict = _verdict(columns, names)
     if verdict == "tie":
         stats.ties += 1
-        raise UnusableRowError("a tie: neither answer is better")
+        return []
     better, worse = names if verdict == "left" else names[::-1]
     prompt, (chosen, rejected) = _split(columns, _side(columns[better]), _side(columns[worse]))
     prompt = _checked(prompt)
@@ -181,7 +184,7 @@ def _of_two(
         raise UnusableRowError("one of the two answers is empty")
     if chosen == rejected:
         raise UnusableRowError("the two answers are equal")
-    return Preference(tuple(prompt), chosen, rejected, _margin(columns), source, source_hash)
+    return [Preference(tuple(prompt), chosen, rejected, _margin(columns), source, source_hash)]
 
 
 def _verdict(columns: Mapping[str, Any], names: tuple[str, str]) -> str:

@@ -50,7 +50,8 @@ class Finetune:
     name: tyro.conf.Positional[str] = "mine"
     """Name of the model; NAME/base is read and NAME/sft is written."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
+    of the person to speak as, folders, hf:NAME, or world."""
     minutes: float = 3.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
