@@ -193,13 +193,12 @@ def _verdict(columns: Mapping[str, Any], names: tuple[str, str]) -> str:
         return "left"
     if (winner := filled(columns, "winner", "better_response_id", "safer_response_id")) is not None:
         return _named(columns[winner], names, columns)
-    if columns.get("labels") in (0, 1):  # SHP: 1 where A is better
-        return "left" if columns["labels"] == 1 else "right"
-    if columns.get("preference") in (1, 2):  # AlpacaFarm
-        return "left" if columns["preference"] == 1 else "right"
-    for name in ("winner_model_a", "winner_model_b", "winner_tie"):
-        if columns.get(name) in (1, True):
-            return {"a": "left", "b": "right", "e": "tie"}[name[-1]]
+    for name, others in (("labels", 0), ("preference", 2)):  # SHP and AlpacaFarm: 1 where the first is better
+        if number(columns.get(name)) in (1, others):
+            return "left" if number(columns[name]) == 1 else "right"
+    for name, meaning in (("winner_model_a", "left"), ("winner_model_b", "right"), ("winner_tie", "tie")):
+        if columns.get(name) is True or number(columns.get(name)) == 1:
+            return meaning
     strength = number(columns.get("overall_preference"))  # HelpSteer3: below 0 where the first is better
     if strength is None:
         left, right = (number(columns.get(f"score_{name[-1]}")) for name in names)
@@ -255,8 +254,6 @@ def _split(columns: Mapping[str, Any], better: Messages, worse: Messages) -> tup
 
 def _joined(prompt: Messages, before: Messages) -> Messages:
     """The prompt of a row and what both sides say before their answers: mostly the one repeats the other."""
-    if before[: len(prompt)] == prompt or before[-len(prompt) :] == prompt:
-        return before
     if prompt[-len(before) :] == before:
         return prompt
     if prompt[0]["role"] == "system" and before[0]["role"] != "system":
