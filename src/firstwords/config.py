@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import os
 import re
 import sys
 import tomllib
@@ -23,6 +24,8 @@ import typing
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from firstwords.plain_text import clean_text, in_all_texts
 
 C = TypeVar("C")
 CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
@@ -72,7 +75,7 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
             stack.enter_context(contextlib.redirect_stdout(said))
         try:
             keywords: dict[str, Any] = {} if default is None else {"default": default}
-            return tyro.cli(cls, args=argv, prog=f"firstwords {command}", config=options, **keywords)
+            return _cleaned(tyro.cli(cls, args=argv, prog=f"firstwords {command}", config=options, **keywords))
         except SystemExit as stop:
             failed = stop.code not in (0, None)
     if failed:
@@ -80,6 +83,22 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
         raise UserError(_sentence(said.getvalue(), argv, command, positionals) + where)
     print("  --config FILE.toml  reads any of these options from a file; flags override it.")
     sys.exit(0)
+
+
+def _cleaned(config: C) -> C:
+    """The dataclass with texts that a model can read, see `plain_text`. Names of files stay as they are: a file may be
+    called anything."""
+    changed = {}
+    for each in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = getattr(config, each.name)
+        if isinstance(value, str | list) and (new := in_all_texts(value, _clean_unless_path)) != value:
+            changed[each.name] = new
+    return dataclasses.replace(config, **changed) if changed else config  # type: ignore[type-var]
+
+
+def _clean_unless_path(text: str) -> str:
+    cleaned = clean_text(text)
+    return text if cleaned != text and os.path.lexists(text.partition(":")[0]) else cleaned
 
 
 def read_toml(path: str | Path, cls: type) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from firstwords.plain_text import json_text
+
 PLAIN_INTERVAL_S = 10.0  # without a terminal one line in this many seconds keeps logs short
 WIDE = 110  # columns from which a terminal holds the bar and all figures written out
 FIGURES = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s",
@@ -67,7 +69,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file aside and rename it."""
     aside = path.with_name(f".{path.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
-    aside.write_text(json.dumps(data, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    aside.write_text(json_text(data, indent=1, default=str), encoding="utf-8")
     aside.replace(path)
 
 

@@ -53,8 +53,23 @@ def test_prompt_is_a_prefix_of_the_chat_that_continues_it(messages, answer):
 
 
 def test_unknown_role():
-    with pytest.raises(UserError, match="'tool'"):
-        render([{"role": "tool", "content": "42"}], TOKENIZER)
+    with pytest.raises(UserError, match="'narrator'"):
+        render([{"role": "narrator", "content": "42"}], TOKENIZER)
+
+
+def test_answers_of_weight_0_and_what_tools_say_are_read_and_not_learned():
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Wrong", "weight": 0},
+        {"role": "tool", "content": "42"},
+        {"role": "assistant", "content": "Hello", "weight": 1},
+    ]
+    ids, mask = render(messages, TOKENIZER)
+    plain = [{"role": m["role"], "content": m["content"]} for m in messages]
+    assert ids == render(plain, TOKENIZER)[0]
+    assert "Wrong" in TOKENIZER.decode(ids) and "tool\n42" in TOKENIZER.decode(ids)
+    supervised = [i for i, m in zip(ids, mask, strict=True) if m]
+    assert TOKENIZER.decode(supervised, skip_special=False) == "Hello<|im_end|>"
 
 
 def test_tokenizer_without_chat_tokens(tmp_path):

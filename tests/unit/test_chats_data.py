@@ -94,11 +94,6 @@ CLEANED = [
         [("system", "S"), ("assistant", "Welcome"), ("user", "One"), ("assistant", "A")],
         chat("One", "A", system="S"),
     ),
-    # blank messages go
-    (
-        [("system", " "), ("user", "One"), ("assistant", "\n"), ("user", "Two"), ("assistant", "A")],
-        chat("One\n\nTwo", "A"),
-    ),
     ([("User", " One \n"), ("ASSISTANT", "\tA ")], chat("One", "A")),
 ]
 
@@ -110,13 +105,25 @@ def test_cleaning(turns, expected):
     assert stats.trimmed_turns == len(turns) - len(expected)
 
 
+def test_a_blank_system_message_is_none():
+    stats = SourceStats()
+    row = {"messages": said(("system", " "), ("user", "One"), ("assistant", "A")), "system": ""}
+    assert parse_row(row, stats) == chat("One", "A")
+    assert stats.trimmed_turns == 0
+
+
 UNUSABLE = [
     ({"messages": said(("user", "Hi"))}, "no assistant turn"),
-    ({"messages": said(("user", "Hi"), ("assistant", "  "))}, "no assistant turn"),
-    ({"messages": said(("user", "Hi"), ("assistant", None))}, "no assistant turn"),
+    ({"messages": said(("user", "Hi"), ("assistant", "  "))}, r"message 2 \(assistant\) has no text"),
+    ({"messages": said(("user", "Hi"), ("assistant", None))}, r"message 2 \(assistant\) has no text"),
+    (
+        {"messages": said(("user", "One"), ("assistant", "\n"), ("user", "Two"), ("assistant", "A"))},
+        r"message 2 \(assistant\) has no text",
+    ),
+    ({"conversations": said(("human", "Hi"), ("gpt", [{"type": "text", "value": " "}]), role="from")}, "has no text"),
     ({"messages": []}, "no assistant turn"),
     ({"messages": said(("assistant", "Welcome"))}, "no user turn"),
-    ({"messages": said(("user", "Hi"), ("tool", "42"), ("assistant", "Ho"))}, "role 'tool'"),
+    ({"messages": said(("user", "Hi"), ("narrator", "42"), ("assistant", "Ho"))}, "role 'narrator'"),
     ({"messages": ["Hi", "Ho"]}, "object with role and content"),
     ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "something else than text"),
     ({"prompt": "Hi", "chosen": "Ho", "rejected": "No"}, "--preferences"),
@@ -173,8 +180,11 @@ def test_bad_files(tmp_path):
     found, stats = read(tmp_path / "a.jsonl")
     assert len(found) == 1 and "a.jsonl:2: broken JSON" in stats.notes[0]
     (tmp_path / "b.txt").write_text("text")
-    with pytest.raises(UserError, match="of a kind that is not known"):
+    with pytest.raises(UserError, match="b.txt is not a WhatsApp export.*--text"):
         read(tmp_path / "b.txt")
+    (tmp_path / "b.pdf").write_text("text")
+    with pytest.raises(UserError, match="of a kind that is not known"):
+        read(tmp_path / "b.pdf")
     (tmp_path / "c.jsonl").write_text("\n\n")
     with pytest.raises(UserError, match="c.jsonl holds no rows"):
         read(tmp_path / "c.jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,77 @@ def test_a_row_that_is_no_preference_is_counted_with_its_place(row: object, reas
     assert "p.jsonl:2" in stats.notes[0] and reason in stats.notes[0]
     with pytest.raises(UserError, match="every row"):
         read(tmp_path / "bad.jsonl", row)
+
+
+LONG = [user("Hi"), said("Hello!"), user("Who?")]
+SYSTEM = {"role": "system", "content": "Be kind."}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "before", "expected"),
+    [
+        ("Who?", LONG, LONG),  # the prompt is the last question of the chat,
+        ("Hi", LONG, LONG),  # or the first
+        (LONG, LONG, LONG),
+        (LONG, [user("Who?")], LONG),  # the sides repeat only the last question
+        ([SYSTEM, *LONG], LONG, [SYSTEM, *LONG]),
+        (LONG, [SYSTEM, *LONG], [SYSTEM, *LONG]),
+        (LONG[:2], [user("Who?")], LONG),  # the sides go on where the prompt ends
+        (" Who? \n", [user("Who?")], [user("Who?")]),
+    ],
+)
+def test_what_the_sides_repeat_of_the_prompt_goes(prompt: object, before: list, expected: list, tmp_path: Path) -> None:
+    row = {"prompt": prompt, "chosen": [*before, said("Pip.")], "rejected": [*before, said("Guess.")]}
+    (found,), _ = read(tmp_path / "p.jsonl", row)
+    assert (list(found.prompt), found.chosen, found.rejected) == (expected, "Pip.", "Guess.")
+    one_side = row | {"rejected": "Guess."}
+    assert read(tmp_path / "p.jsonl", one_side)[0] == [replace(found, source_hash=hash_of(tmp_path / "p.jsonl"))]
+
+
+def hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": "Hi", "chosen": [user("Ho"), said("a")], "rejected": [user("Ho"), said("b")]}, "prompt differs"),
+        ({"prompt": "Hi", "chosen": [user("Hi"), said("a")], "rejected": [user("Ho"), said("b")]}, "before their last"),
+        ({"prompt": "Hi", "chosen": [user("Hi")], "rejected": [user("Hi")]}, "assistant's turn"),
+        ({"prompt": "Hi", "generations": ["a", "b"], "ratings": [1]}, "2 generations have 1 ratings"),
+        ({"prompt": "Hi", "generations": ["a", ""], "ratings": [1, 2]}, "fewer than two of its generations"),
+        ({"prompt": "Hi", "response_a": "a", "response_b": "b"}, "no column says which"),
+        ({"prompt": "Hi", "response_a": "a", "response_b": "b", "winner": "left"}, "the winner 'left' is none of"),
+        ({"prompt": "Hi", "completion": [user("a")], "label": True}, "assistant's answer"),
+        ({"prompt": "Hi", "response": "Ho"}, "--chats"),
+        ({"text": "Hi"}, "--text"),
+    ],
+)
+def test_why_a_row_is_no_preference(row: object, reason: str, tmp_path: Path) -> None:
+    found, stats = read(tmp_path / "p.jsonl", FORMS["plain"], row)
+    assert len(found) == 1 and stats.skipped_rows == 1 and reason in stats.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "chosen"),
+    [
+        ({"winner": "model_a"}, "a"), ({"winner": "B"}, "b"), ({"winner": "gpt-x", "model_b": "gpt-x"}, "b"),
+        ({"winner": "response_b"}, "b"), ({"winner_model_a": "1", "winner_model_b": "0"}, "a"), ({"labels": "0"}, "b"),
+        ({"preference": 2.0}, "b"), ({"overall_preference": 3}, "b"), ({"score_a": "0.5", "score_b": 0.25}, "a"),
+    ],
+)  # fmt: skip
+def test_who_won(more: dict, chosen: str, tmp_path: Path) -> None:
+    (found,), _ = read(tmp_path / "p.jsonl", {"prompt": "Hi", "response_a": "a", "response_b": "b"} | more)
+    assert found.chosen == chosen
+
+
+def test_verdicts_on_one_answer_each_are_used_once(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "completion": text, "label": label}
+            for text, label in [("a", True), ("b", "false"), ("c", True), ("a", False), ("d", 0), ("e", 1)]]
+    found, stats = read(tmp_path / "p.jsonl", *rows)
+    assert [(p.chosen, p.rejected) for p in found] == [("a", "b"), ("c", "a"), ("e", "d")] and stats.unpaired == 0
+    found, stats = read(tmp_path / "p.jsonl", *rows[:3], FORMS["plain"])
+    assert len(found) == 2 and stats.unpaired == 1  # of rows with two answers and of rows with one
 
 
 def test_what_is_written_reads_back(tmp_path: Path) -> None:

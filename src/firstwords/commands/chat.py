@@ -17,6 +17,7 @@ from pathlib import Path
 from firstwords import home
 from firstwords.commands import shared
 from firstwords.config import CHAT_TEMPERATURE, UserError
+from firstwords.plain_text import clean_text
 
 HELP = """\
 /reset        forget what was said
@@ -129,6 +130,7 @@ def main(config: Chat) -> None:
     if config.demo:
         demo(talk)
         return
+    shared.readable_input()
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if is_terminal:
         with contextlib.suppress(ImportError):
@@ -152,7 +154,7 @@ def _lines(prompt: str):
     """Lines that a person types or pipes in, empty ones left out; ends with the input or Ctrl-C at the prompt."""
     while True:
         try:
-            line = input(prompt).strip()
+            line = clean_text(input(prompt)).strip()
         except (EOFError, KeyboardInterrupt):
             if prompt:
                 print()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:
     from firstwords.model.transformer import Transformer
@@ -33,6 +34,7 @@ def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
     """Show a pair on stderr and read a line from stdin until one is a verdict; None for q, Ctrl-C and end of input."""
     said_before = messages[0]["content"] if len(messages) == 1 else _chat(messages)
     shared.say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
+    shared.readable_input()
     while True:
         shared.say(QUESTION)
         try:
@@ -43,7 +45,7 @@ def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
         if not line or key.lower() in ("q", "quit"):
             return None
         if verdict := _WORDS.get(key.lower()):
-            return Said(verdict, reason.strip())
+            return Said(verdict, clean_text(reason).strip())
 
 
 def _chat(messages: Messages) -> str:

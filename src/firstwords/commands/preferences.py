@@ -63,7 +63,8 @@ class PreferencesImport:
     """Read preferences of files into the log."""
 
     files: Positional[list[str]]
-    """JSON lines, JSON or parquet in the forms of TRL, hh-rlhf or Alpaca; folders; hf:NAME."""
+    """JSON lines, JSON or parquet: chosen and rejected (TRL, hh-rlhf, UltraFeedback, ShareGPT, Alpaca), answers with
+    ratings (Argilla, distilabel), winners (Chatbot Arena), labels (KTO); folders; hf:NAME."""
     model: str = ""
     """Name of the model that they are meant for."""
 
@@ -126,14 +127,14 @@ def export(config: PreferencesExport) -> None:
 def bring_in(config: PreferencesImport) -> None:
     """Append those of files that the log does not hold yet."""
     from firstwords.data.sources import SourceStats
-    from firstwords.preferences.formats import read_preferences
+    from firstwords.preferences.formats import read_preferences, summary
 
     stats = SourceStats()
     count = import_preferences(PreferenceStore(), read_preferences(config.files, stats), config.model)
     for note in stats.notes:
         shared.say(f"skipped: {note}")
     there = f"; {count.already_there:,} were already there" if count.already_there else ""
-    shared.say(f"added {count.added:,} preferences; left out {stats.skipped_rows} rows{there}")
+    shared.say(summary(count.added, stats, "added") + there)
 
 
 def stats(config: PreferencesStats) -> None:

@@ -146,6 +146,13 @@ def sampling(**values: Any) -> SamplingParams:
         raise UserError(f"--{name.replace('_', '-')} {rest}") from None
 
 
+def readable_input() -> None:
+    """Have bytes of stdin that are not text read as replacement characters, not as an error. To be called before the
+    first line is read; later calls change nothing."""
+    if hasattr(sys.stdin, "reconfigure") and sys.stdin.errors != "replace":
+        sys.stdin.reconfigure(errors="replace")
+
+
 def emit(result: dict[str, Any]) -> None:
     """Print the one JSON object of a command with --json."""
     print(json.dumps(result, ensure_ascii=False, allow_nan=False), flush=True)

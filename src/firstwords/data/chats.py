@@ -1,51 +1,50 @@
 """Conversations from the forms in which people share them, as lists of messages for `tokenizer.chat.render`.
 
     {"messages": [{"role": "user", "content": ...}, ...]}         OpenAI; also a bare list of such messages
-    {"conversations": [{"from": "human", "value": ...}, ...]}     ShareGPT
-    {"instruction": ..., "input": ..., "output": ...}             Alpaca
+    {"conversations": [{"from": "human", "value": ...}, ...]}     ShareGPT; also texts or pairs that take turns
+    {"instruction": ..., "input": ..., "output": ...}             Alpaca, with system and history
     {"instruction": ..., "context": ..., "response": ...}         Dolly
     {"prompt": ..., "response": ...}                              pairs; also completion, question/answer
+    {"title": ..., "mapping": {...}}                              ChatGPT's export; trees of OpenAssistant
+    31/12/2023, 22:15 - Anna: Are you there?                      WhatsApp's export, as FILE:NAME (`whatsapp.py`)
 
-What comes out always has the order [system] user assistant ... assistant: blank messages go, neighbours with
-the same role become one message, a greeting by the assistant before anybody spoke goes (nobody asked for it,
-so it would teach a model to speak first), and what the user said after the last answer goes (nothing in it is
-learned). `SourceStats.trimmed_turns` counts the messages that went. A row without an answer is skipped and
-counted.
+`messages.py` says how a message is read, and `row_kinds.py` which rows are no chats (preferences, text): those are
+refused.
+
+What comes out always has the order [system] user assistant ... assistant: neighbours with the same role become one
+message, a greeting by the assistant before anybody spoke goes (nobody asked for it, so it would teach a model to speak
+first), and what comes after the last answer that is learned goes. `SourceStats.trimmed_turns` counts the messages
+that went or were joined (`merged_turns`), `context_turns` those that are read and not learned: calls of tools, what
+tools answered, answers of weight 0. A row without an answer, or with a message without text, is skipped and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from firstwords.config import UserError
-from firstwords.data import readers
-from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
-from firstwords.tokenizer.chat import Message
-
-_ROLES = {
-    "system": "system", "developer": "system",
-    "user": "user", "human": "user", "prompter": "user", "customer": "user",
-    "assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-    "chatgpt": "assistant", "ai": "assistant", "bing": "assistant", "bard": "assistant",
-}  # fmt: skip
-_LISTS = ("messages", "conversations", "conversation", "dialogue", "turns")
-_CONTEXTS = ("input", "context")
-_PAIRS = (  # columns of question and answer, the first pair whose columns are both there
-    ("instruction", "output"), ("instruction", "response"), ("instruction", "completion"),
-    ("prompt", "response"), ("prompt", "completion"), ("prompt", "output"),
-    ("question", "answer"), ("question", "response"), ("query", "response"), ("query", "answer"),
-    ("input", "output"),
-)  # fmt: skip
-_FORMS = (
-    "messages, conversations, instruction/output, instruction/response, prompt/response, prompt/completion "
-    "and question/answer"
+from firstwords.data import exports, readers, trees
+from firstwords.data.messages import add_context, as_messages, read_messages, read_transcript, with_context
+from firstwords.data.row_kinds import (
+    CHAT_COLUMNS,
+    QUESTION_ANSWER,
+    chat_column,
+    columns_of,
+    each_row,
+    is_filled,
+    kind_of,
+    question_answer,
+    refusal,
 )
+from firstwords.data.sources import SourceStats, UnusableRowError, from_path, split_column, usable
+from firstwords.tokenizer.chat import Message, is_learned
 
 
 def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[list[Message]]:
-    """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, or `world` (endless).
+    """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
+    `world` (endless).
 
     Raises UserError for what cannot be read and for a source none of whose rows is a usable chat.
     """
@@ -60,6 +59,18 @@ def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None)
             yield chat
 
 
+def summary(count: int, stats: SourceStats) -> str:
+    """One line on what was read: `read 907 chats; left out 3 rows; trimmed 12 messages (...)`."""
+    line = f"read {count:,} chats; left out {stats.skipped_rows:,} rows"
+    if stats.skipped_files:
+        line += f" and {stats.skipped_files:,} files"
+    if trimmed := stats.trimmed_turns - stats.merged_turns:
+        line += f"; trimmed {trimmed:,} messages (before the first question or after the last answer)"
+    if stats.context_turns:
+        line += f"; {stats.context_turns:,} messages are read but not learned (tools, weight 0)"
+    return line
+
+
 def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
     def parse(row: Any) -> list[Message]:
         return parse_row(row, stats)
@@ -69,111 +80,97 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
 
         yield from world_conversations()
     elif spec.startswith("hf:"):
-        yield from usable(readers.hub_rows(spec, stats)[0], parse, stats, spec)
+        yield from usable(_joined(readers.hub_rows(spec, stats)[0]), parse, stats, spec)
     else:
-        path = Path(spec).expanduser()
+        path, name = split_column(spec)
         yield from from_path(
             path,
-            readers.TABLE_SUFFIXES,
+            (*readers.TABLE_SUFFIXES, *exports.SUFFIXES),
             stats,
-            lambda file: usable(readers.file_rows(file, stats), parse, stats, str(file)),
+            lambda file: usable(_file_rows(file, name, stats), parse, stats, str(file)),
         )
+
+
+def _file_rows(file: Path, name: str | None, stats: SourceStats) -> Iterator[tuple[str, Any]]:
+    if file.name.lower().endswith(exports.SUFFIXES):
+        return exports.rows_of(file, name, stats)
+    if name:
+        raise UserError(f"{file}:{name}: only a WhatsApp export (.txt, .zip) takes a name; give the file alone")
+    return _joined(readers.file_rows(file, stats))
+
+
+def _joined(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    return trees.joined_trees(each_row(rows))
 
 
 def parse_row(row: Any, stats: SourceStats | None = None) -> list[Message]:
-    """One row, whatever its form, as messages; raises an exception that says why if it has no usable
+    """One row, whatever its form, as messages; raises UnusableRowError, which says why, if it has no usable
     conversation."""
     if isinstance(row, list):
-        return _clean(_from_list(row), stats)
-    if not isinstance(row, dict):
-        raise UnusableRowError(f"a row must be an object, not {type(row).__name__}")
-    for name in _LISTS:
-        if isinstance(row.get(name), list):
-            return _clean(_with_system(row, _from_list(row[name])), stats)
-    for ask, answer in _PAIRS:
-        if row.get(ask) is not None and row.get(answer) is not None:
-            return _clean(_with_system(row, _from_pair(row, ask, answer)), stats)
-    if "chosen" in row and "rejected" in row:
-        raise UnusableRowError(
-            "the row is a preference (chosen, rejected), not a chat: give the file to --preferences"
-        )
-    raise UnusableRowError(f"no chat in the columns {', '.join(map(str, row)) or '(none)'}; known are {_FORMS}")
+        return _clean(read_messages(row, take_texts=False), stats)
+    if not isinstance(row, Mapping):
+        raise UnusableRowError(refusal(row, "chat"))
+    if trees.is_tree(row):
+        return _clean(trees.best_path(row), stats)
+    if kind_of(row)[0] == "preference":
+        raise UnusableRowError(refusal(row, "chat"))
+    columns = columns_of(row)
+    return _clean(with_context(columns, _from_columns(columns, row)), stats)
 
 
-def _with_system(row: dict[str, Any], messages: list[Message]) -> list[Message]:
-    for name in ("system", "system_prompt"):
-        if isinstance(row.get(name), str) and messages and messages[0]["role"] != "system":
-            return [{"role": "system", "content": row[name]}, *messages]
-    return messages
+def _from_columns(columns: Mapping[str, Any], row: Mapping[str, Any]) -> list[Message]:
+    if name := chat_column(columns):
+        return read_messages(columns[name], take_texts=name != "messages")
+    if columns.get("mapping"):
+        return trees.exported_messages(columns)
+    if pair := question_answer(columns):
+        return _from_pair(columns, *pair)
+    if isinstance(columns.get("text"), str) and (transcript := read_transcript(columns["text"])):
+        return transcript
+    if any(columns.get(name) == [] for name in CHAT_COLUMNS):
+        return []
+    for pair in QUESTION_ANSWER:
+        if all(name in columns for name in pair):
+            blank = next(name for name in pair if not is_filled(columns[name]))
+            raise UnusableRowError(f"the column {blank} is empty")
+    raise UnusableRowError(refusal(row, "chat"))
 
 
-def _from_list(turns: list[Any]) -> list[Message]:
-    messages: list[Message] = []
-    for turn in turns:
-        if not isinstance(turn, dict):
-            raise UnusableRowError("a message must be an object with role and content")
-        name = turn.get("role", turn.get("from"))
-        role = _ROLES.get(str(name).strip().lower())
-        if role is None:
-            raise UnusableRowError(f"a message has the role {name!r}; known are system, user and assistant")
-        messages.append({"role": role, "content": _text(turn.get("content", turn.get("value")))})
-    return messages
-
-
-def _from_pair(row: dict[str, Any], ask: str, answer: str) -> list[Message]:
-    asked, answered = row[ask], row[answer]
-    before = _from_list(asked) if isinstance(asked, list) else [Message(role="user", content=_text(asked))]
-    after = (
-        _from_list(answered)
-        if isinstance(answered, list)
-        else [Message(role="assistant", content=_text(answered))]
-    )
+def _from_pair(columns: Mapping[str, Any], ask: str, answer: str) -> list[Message]:
+    before, after = as_messages(columns[ask], "user"), as_messages(columns[answer], "assistant")
     if ask == "instruction":
-        for name in _CONTEXTS:
-            extra = row.get(name)
-            if isinstance(extra, str) and extra.strip():
-                before[-1]["content"] = before[-1]["content"].rstrip() + "\n\n" + extra.strip()
-                break
+        add_context(columns, before)
     return before + after
 
 
-def _text(content: Any) -> str:
-    """Content is a text, nothing, or OpenAI's list of parts of which only text can be used."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return (
-            content if content.isascii() else content.encode("utf-8", "replace").decode()
-        )  # no lone surrogates
-    if isinstance(content, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" for part in content
-    ):
-        return "".join(str(part.get("text", "")) for part in content)
-    if isinstance(content, (int, float)):
-        return str(content)
-    raise UnusableRowError("a message holds something else than text")
-
-
 def _clean(messages: list[Message], stats: SourceStats | None) -> list[Message]:
-    """Blank messages out, neighbours merged, assistant never first, assistant always last."""
+    """Neighbours merged, the assistant never first, a learned answer always last."""
     chat: list[Message] = []
+    num_merged = 0
     for message in messages:
         content = message["content"].strip()
-        if not content:
+        if message["role"] in ("assistant", "tool") and not any(m["role"] == "user" for m in chat):
             continue
-        if message["role"] == "assistant" and not any(m["role"] == "user" for m in chat):
-            continue
-        if chat and chat[-1]["role"] == message["role"]:
+        if chat and chat[-1]["role"] == message["role"] and is_learned(chat[-1]) == is_learned(message):
             chat[-1]["content"] += "\n\n" + content
+            num_merged += 1
         else:
-            chat.append({"role": message["role"], "content": content})
-    while chat and chat[-1]["role"] != "assistant":
+            chat.append(message | {"content": content})  # type: ignore[arg-type]
+    while chat and not is_learned(chat[-1]):
         chat.pop()
     if not chat:
-        has_answer = any(m["role"] == "assistant" and m["content"].strip() for m in messages)
-        raise UnusableRowError(
-            "the chat has no user turn before its answer" if has_answer else "the chat has no assistant turn"
-        )
+        raise UnusableRowError(_why_empty(messages))
     if stats is not None:
         stats.trimmed_turns += max(0, len(messages) - len(chat))
+        stats.merged_turns += num_merged
+        stats.context_turns += sum(m["role"] == "tool" or m.get("weight") == 0 for m in chat)
     return chat
+
+
+def _why_empty(messages: list[Message]) -> str:
+    answers = [m for m in messages if m["role"] == "assistant"]
+    if not answers:
+        return "the chat has no assistant turn"
+    if not any(map(is_learned, answers)):
+        return "the chat has no assistant turn to learn: all have weight 0 or are function calls"
+    return "the chat has no user turn before its answer"

@@ -38,6 +38,10 @@ class SourceStats:
     duplicates: int = 0  # exact
     near_duplicates: int = 0
     trimmed_turns: int = 0  # turns cut from chats, see data.chats
+    merged_turns: int = 0  # of these, turns that were joined to the one before
+    context_turns: int = 0  # turns of chats that are read and not learned
+    ties: int = 0  # answers of preferences that are as good as the best one
+    unpaired: int = 0  # answers with a verdict of their own that found no partner
     notes: list[str] = field(default_factory=list)  # the first few skips, each with file and line
 
     def note(self, text: str) -> None:

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
+from firstwords.plain_text import json_text
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
@@ -201,7 +202,7 @@ def _special_ids(tokenizer: Tokenizer | None) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(data, indent=2) + "\n", encoding="utf-8")
 
 
 def weights_hash(model: Transformer) -> str:

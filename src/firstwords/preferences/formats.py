@@ -1,32 +1,65 @@
 """Preferences from the forms in which people share them, and back.
 
+Two answers to one prompt, of which one is better:
+
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"}                           TRL, plain
     {"prompt": [messages], "chosen": [messages], "rejected": [messages]}                TRL, conversational
     {"chosen": [messages], "rejected": [messages]}                                      the same, prompt implied
+    {"prompt": "Hi", "chosen": [the whole chat], "rejected": [the whole chat]}          UltraFeedback, orpo-dpo-mix
+    {"conversations": [...], "chosen": {"from", "value"}, "rejected": {...}}            LLaMA-Factory, ShareGPT
     {"chosen": "\\n\\nHuman: Hi\\n\\nAssistant: Hello!", "rejected": ...}                   hh-rlhf transcripts
     {"instruction": "Say hi", "input": "", "chosen": "Hello!", "rejected": "What?"}     Alpaca with two answers
+    {"conversation_a": [...], "conversation_b": [...], "winner": "model_a"}             Chatbot Arena
+    and SHP, PKU-SafeRLHF, StackExchange (response_j, response_k), WebGPT, HelpSteer3   (`_verdict`)
 
-A row that cannot be used (no prompt, an empty answer, two equal answers, prompts that differ) is skipped, counted and
-noted with its file and line.
+Several answers with ratings, of which the best is held against every worse one:
+
+    {"instruction": "Hi", "generations": [...], "ratings": [...]}                       distilabel, Argilla
+    {"instruction": "Hi", "completions": [{"response", "overall_score"}, ...]}          UltraFeedback
+    trees of OpenAssistant, whose replies people ranked
+
+One answer with a verdict (KTO: prompt, completion, label; HelpSteer's helpfulness): rows of one prompt make pairs.
+
+Columns `system` and `history` go before the prompt. A row that cannot be used (no prompt, an empty answer, two equal
+answers, prompts that differ) is skipped, counted and noted with its file and line; ties are counted.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from firstwords.config import UserError
-from firstwords.data import readers
+from firstwords.data import readers, trees
+from firstwords.data.messages import add_context, as_messages, from_json, read_messages, text_of, with_context
+from firstwords.data.row_kinds import (
+    ANSWER_RATINGS,
+    HELPFULNESS,
+    LABELS,
+    chat_column,
+    columns_of,
+    each_row,
+    filled,
+    question_answer,
+    rated_list,
+    refusal,
+    score_of_answer,
+    two_answers,
+)
 from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
+from firstwords.plain_text import without_surrogates
+from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference
 
-_TURN = re.compile(r"\n\n(Human|Assistant): ?")
-_ROLES = {"Human": "user", "Assistant": "assistant"}
+PROMPT_COLUMNS = ("prompt", "instruction", "question", "query", "input", "history", "context", "post", "conversations",
+                  "messages", "conversation")  # fmt: skip
+_ANSWER_TEXTS = ("response", "text", "generation", "completion", "answer", "content", "value")
+_SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"),
+                  ("chosen_rating", "rejected_rating"), ("chosen-rating", "rejected-rating"))  # fmt: skip
 
-Messages = list[dict[str, str]]
+Messages = list[dict[str, Any]]
 
 
 def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[Preference]:
@@ -37,126 +70,279 @@ def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = No
     stats = stats if stats is not None else SourceStats()
     for spec in map(str, specs):
         if spec.startswith("hf:"):
-            found = _of_hub(spec, stats)
+            found = _of_rows(readers.hub_rows(spec, stats)[0], spec, spec, "", stats)
         else:
-            found = from_path(
-                Path(spec).expanduser(), readers.TABLE_SUFFIXES, stats, lambda file: _of_file(file, stats)
-            )
+            path = Path(spec).expanduser()
+            _refuse_text(path)
+            found = from_path(path, readers.TABLE_SUFFIXES, stats, lambda file: _of_file(file, stats))
         for preference in found:
             stats.documents += 1
             yield preference
 
 
-def _of_hub(spec: str, stats: SourceStats) -> Iterator[Preference]:
-    return usable(readers.hub_rows(spec, stats)[0], lambda row: parse_row(row, spec), stats, spec)
+def summary(count: int, stats: SourceStats, verb: str = "read") -> str:
+    """One line on what was read: `read 1,204 preferences; left out 3 rows; skipped 12 ties`."""
+    line = f"{verb} {count:,} preferences; left out {stats.skipped_rows:,} rows"
+    if stats.ties:
+        line += f"; skipped {stats.ties:,} {'tie' if stats.ties == 1 else 'ties'}"
+    if stats.unpaired:
+        line += f"; without a better or worse answer to the same prompt: {stats.unpaired:,}"
+    return line
+
+
+def _refuse_text(path: Path) -> None:
+    is_text = path.name.lower().endswith(readers.TEXT_SUFFIXES) and not path.name.lower().endswith(
+        readers.TABLE_SUFFIXES
+    )
+    if is_text and path.is_file():
+        raise UserError(f"{path} holds text, not preferences: give it to --text, or write JSON lines with prompt, "
+                        "chosen and rejected")  # fmt: skip
 
 
 def _of_file(file: Path, stats: SourceStats) -> Iterator[Preference]:
-    rows = readers.file_rows(file, stats)
-    content = readers.file_hash(file)
-    yield from usable(rows, lambda row: parse_row(row, file.name, content), stats, str(file))
+    name = without_surrogates(file.name)  # it goes into the log, and a name may be any bytes
+    yield from _of_rows(readers.file_rows(file, stats), str(file), name, readers.file_hash(file), stats)
 
 
-def parse_row(row: Any, source: str = "", source_hash: str = "") -> Preference:
-    """One row, whatever its form; raises an exception that says why if it is no usable preference."""
-    if not isinstance(row, dict):
-        raise UnusableRowError(f"a row must be an object, not {type(row).__name__}")
+def _of_rows(
+    rows: Iterator[tuple[str, Any]], place: str, name: str, content: str, stats: SourceStats
+) -> Iterator[Preference]:
+    """The preferences of one source; those that several rows make together come last."""
+    single: list[RatedAnswer] = []
+    num_pairs = 0
+    rows = trees.joined_trees(each_row(rows))
+    for parsed in usable(rows, lambda row: parse_row(row, name, content, stats), stats, place):
+        for each in parsed:
+            if isinstance(each, RatedAnswer):
+                single.append(each)
+            else:
+                num_pairs += 1
+                yield each
+    if not single:
+        if not num_pairs:
+            raise UserError(f"{place} holds ties only, which teach nothing: add pairs of which one answer is better")
+        return
+    together = list(pairs_of_rows(single, name, content, stats))
+    if not together and not num_pairs:
+        what = "a label (KTO)" if all(each.is_verdict for each in single) else "a rating"
+        raise UserError(
+            f"{place} holds single answers with {what}, and no prompt has both a better and a worse one: stage three "
+            "learns from two answers to the same prompt; add the other answers, or give the good ones, without that "
+            "column, to --chats"
+        )
+    yield from together
+
+
+def parse_row(
+    row: Any, source: str = "", source_hash: str = "", stats: SourceStats | None = None
+) -> list[Preference | RatedAnswer]:
+    """What one row says, whatever its form: nothing where it is a tie, which `stats` counts. Raises UnusableRowError,
+    which says why, if it is no usable preference."""
+    stats = stats if stats is not None else SourceStats()
+    if trees.is_tree(row):
+        found = [
+            pair
+            for prompt, rated in trees.ranked_replies(row)
+            for pair in against_the_best(prompt, rated, source, source_hash, stats)
+        ]
+        if not found:
+            raise UnusableRowError("the tree has no message with two replies that people ranked differently")
+        return list(found)
+    if not isinstance(row, Mapping):
+        raise UnusableRowError(refusal(row, "preference"))
+    columns = columns_of(row)
+    if names := two_answers(columns):
+        return _of_two(columns, names, source, source_hash, stats)
     for name in ("chosen", "rejected"):
-        if row.get(name) is None:
+        if columns.get("rejected" if name == "chosen" else "chosen") is not None:
             raise UnusableRowError(f"a preference needs the column {name}")
-    if isinstance(row["chosen"], list) or isinstance(row["rejected"], list):
-        prompt, chosen, rejected = _conversational(row)
-    elif isinstance(row["chosen"], str) and _TURN.match(row["chosen"]):
-        prompt, chosen, rejected = _transcripts(row)
-    else:
-        prompt, chosen, rejected = _prompt(row), _text(row["chosen"]), _text(row["rejected"])
-    _check(prompt, chosen, rejected)
-    margin = row.get("margin")
-    known = float(margin) if isinstance(margin, int | float) else 0.0
-    return Preference(tuple(prompt), chosen, rejected, known, source, source_hash)
+    if rated := rated_list(columns):
+        prompt, answers = _checked(_prompt(columns)), list(_rated(columns, *rated))
+        if len(answers) < 2:
+            raise UnusableRowError(f"fewer than two of its {rated[0]} have a text and a rating")
+        return list(against_the_best(prompt, answers, source, source_hash, stats))
+    score = score_of_answer(columns)
+    if score is not None:
+        return [_single(columns, score)]
+    raise UnusableRowError(refusal(row, "preference"))
 
 
-def _check(prompt: Messages, chosen: str, rejected: str) -> None:
-    if not prompt or prompt[-1]["role"] != "user":
-        raise UnusableRowError("there is no prompt that ends with a user's turn")
-    if not all(message["content"] for message in prompt):
-        raise UnusableRowError("a message of the prompt is empty")
+# ---- two answers -----------------------------------------------------------------------------------------------------
+
+
+def _of_two(
+    columns: Mapping[str, Any], names: tuple[str, str], source: str, source_hash: str, stats: SourceStats
+) -> list[Preference | RatedAnswer]:
+    verdict = _verdict(columns, names)
+    if verdict == "tie":
+        stats.ties += 1
+        return []
+    better, worse = names if verdict == "left" else names[::-1]
+    prompt, (chosen, rejected) = _split(columns, _side(columns[better]), _side(columns[worse]))
+    prompt = _checked(prompt)
     if not chosen or not rejected:
         raise UnusableRowError("one of the two answers is empty")
     if chosen == rejected:
         raise UnusableRowError("the two answers are equal")
+    return [Preference(tuple(prompt), chosen, rejected, _margin(columns), source, source_hash)]
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise UnusableRowError(f"an answer must be text, not {type(value).__name__}")
-    return value.strip()
+def _verdict(columns: Mapping[str, Any], names: tuple[str, str]) -> str:
+    """left, right or tie. Raises UnusableRowError where the row does not say."""
+    if names[0] in ("chosen", "response_j"):
+        return "left"
+    if (winner := filled(columns, "winner", "better_response_id", "safer_response_id")) is not None:
+        return _named(columns[winner], names, columns)
+    for name, others in (("labels", 0), ("preference", 2)):  # SHP and AlpacaFarm: 1 where the first is better
+        if number(columns.get(name)) in (1, others):
+            return "left" if number(columns[name]) == 1 else "right"
+    for name, meaning in (("winner_model_a", "left"), ("winner_model_b", "right"), ("winner_tie", "tie")):
+        if columns.get(name) is True or number(columns.get(name)) == 1:
+            return meaning
+    strength = number(columns.get("overall_preference"))  # HelpSteer3: below 0 where the first is better
+    if strength is None:
+        left, right = (number(columns.get(f"score_{name[-1]}")) for name in names)
+        if left is None or right is None:
+            raise UnusableRowError(f"no column says which of {names[0]} and {names[1]} is better, e.g. winner")
+        strength = right - left
+    return "tie" if strength == 0 else "left" if strength < 0 else "right"
 
 
-def _messages(value: Any) -> Messages:
-    if not isinstance(value, list):
-        raise UnusableRowError("one answer is a list of messages and the other is not")
-    found = []
-    for message in value:
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
-            raise UnusableRowError("a message must be an object with role and content")
-        if message.get("role") not in ("system", "user", "assistant"):
-            raise UnusableRowError(f"a message has the role {message.get('role')!r}; known are system, user, assistant")
-        found.append({"role": message["role"], "content": message["content"].strip()})
-    return found
+def _named(winner: Any, names: tuple[str, str], columns: Mapping[str, Any]) -> str:
+    text = str(winner).strip().lower()
+    text = next((f"model_{end}" for end in "ab" if str(columns.get(f"model_{end}")).lower() == text), text)
+    if text.startswith("tie") or "both" in text:
+        return "tie"
+    ends = {names[0][-1]: "left", names[1][-1]: "right"}
+    text = text.removesuffix(".0")
+    if text in (*names, *ends, *(f"model_{end}" for end in ends)):
+        return ends[text[-1]]
+    raise UnusableRowError(f"the winner {winner!r} is none of model_{names[0][-1]}, model_{names[1][-1]} and tie")
 
 
-def _conversational(row: dict[str, Any]) -> tuple[Messages, str, str]:
-    chosen, rejected = _messages(row["chosen"]), _messages(row["rejected"])
-    prompt = _prompt(row) if row.get("prompt") else []
-    if not prompt:  # the turns that both have
-        while chosen and rejected and chosen[0] == rejected[0]:
-            prompt.append(chosen.pop(0))
-            rejected.pop(0)
-    return prompt, _one_answer(chosen), _one_answer(rejected)
+def _side(value: Any) -> Messages:
+    """An answer, or the whole conversation that ends with it."""
+    parsed = from_json(value) if isinstance(value, str) else value
+    if isinstance(parsed, list) and isinstance(value, str) and len(parsed) == 1 and isinstance(parsed[0], str):
+        value = parsed[0]  # lmsys/arena-55k: '["The answer"]'
+    messages = _plain(as_messages(value, "assistant"))
+    if isinstance(value, list) and not messages:
+        raise UnusableRowError("one of the two answers is empty")
+    return messages
 
 
-def _one_answer(messages: Messages) -> str:
-    if [message["role"] for message in messages] != ["assistant"]:
-        raise UnusableRowError("after the prompt each side must be one turn of the assistant")
-    return messages[0]["content"]
+def _plain(messages: Iterable[Mapping[str, Any]]) -> Messages:
+    return [{"role": m["role"], "content": m["content"].strip()} for m in messages]
 
 
-def _transcripts(row: dict[str, Any]) -> tuple[Messages, str, str]:
-    sides = []
-    for name in ("chosen", "rejected"):
-        pieces = _TURN.split(_text_kept(row[name]))
-        turns = [{"role": _ROLES[who], "content": what.strip()} for who, what in zip(pieces[1::2], pieces[2::2])]
-        if not turns or turns[-1]["role"] != "assistant":
-            raise UnusableRowError(f"the transcript {name} does not end with the assistant's turn")
-        sides.append(turns)
-    (chosen, rejected) = sides
-    if chosen[:-1] != rejected[:-1]:
-        raise UnusableRowError("the two transcripts differ before their last turn")
-    return chosen[:-1], chosen[-1]["content"], rejected[-1]["content"]
+def _split(columns: Mapping[str, Any], better: Messages, worse: Messages) -> tuple[Messages, tuple[str, str]]:
+    """The prompt, which the two sides may repeat before their last turn, and the two last turns."""
+    for side in (better, worse):
+        if not side or side[-1]["role"] != "assistant":
+            raise UnusableRowError("an answer must end with the assistant's turn")
+    before = better[:-1] or worse[:-1]
+    if better[:-1] and worse[:-1] and better[:-1] != worse[:-1]:
+        raise UnusableRowError("the two conversations differ before their last turn")
+    answers = (better[-1]["content"], worse[-1]["content"])
+    has_own = filled(columns, *PROMPT_COLUMNS[:-3]) is not None
+    if not before:
+        return _prompt(columns), answers
+    if not has_own:
+        return _plain(with_context(columns, before)), answers
+    return _joined(_plain(_prompt(columns)), before), answers
 
 
-def _text_kept(value: Any) -> str:
-    if not isinstance(value, str):
-        raise UnusableRowError(f"a transcript must be text, not {type(value).__name__}")
-    return value
+def _joined(prompt: Messages, before: Messages) -> Messages:
+    """The prompt of a row and what both sides say before their answers: mostly the one repeats the other."""
+    if prompt[-len(before) :] == before:
+        return prompt
+    if prompt[0]["role"] == "system" and before[0]["role"] != "system":
+        return [prompt[0], *_joined(prompt[1:], before)]
+    if prompt[-1]["role"] == "assistant" and before[0]["role"] == "user":
+        return prompt + before
+    if before[-1]["role"] == "user" and any(m["content"] == prompt[-1]["content"] for m in before):
+        return before
+    raise UnusableRowError("the prompt differs from the conversation that both answers continue")
 
 
-def _prompt(row: dict[str, Any]) -> Messages:
-    for name in ("prompt", "instruction", "question"):
-        value = row.get(name)
-        if isinstance(value, list):
-            return _messages(value)
-        if isinstance(value, str) and value.strip():
-            text, extra = value.strip(), row.get("input") if name == "instruction" else None
-            if _TURN.match(value):
-                pieces = _TURN.split(value)
-                turns = zip(pieces[1::2], pieces[2::2])
-                return [{"role": _ROLES[who], "content": what.strip()} for who, what in turns if what.strip()]
-            if isinstance(extra, str) and extra.strip():
-                text = f"{text}\n\n{extra.strip()}"
-            return [{"role": "user", "content": text}]
-    raise UnusableRowError("a preference needs a prompt")
+def _margin(columns: Mapping[str, Any]) -> float:
+    if (known := number(columns.get("margin"))) is not None:
+        return known
+    for names in _SCORE_COLUMNS:
+        better, worse = (number(columns.get(name)) for name in names)
+        if better is not None and worse is not None:
+            return margin_of(better, worse, (better, worse))
+    return 0.0
+
+
+# ---- rated answers ---------------------------------------------------------------------------------------------------
+
+
+def _rated(columns: Mapping[str, Any], answers: str, ratings: str | None) -> Iterator[tuple[str, float]]:
+    """(answer, rating) of each answer that has both."""
+    texts, values = _list(columns[answers]), None if ratings is None else _list(columns[ratings])
+    if values is not None and len(values) != len(texts):
+        raise UnusableRowError(f"{len(texts)} {answers} have {len(values)} {ratings}")
+    for place, each in enumerate(texts):
+        if isinstance(each, Mapping):
+            name = next((name for name in _ANSWER_TEXTS if each.get(name)), None)
+            text = text_of(each[name]) if name else ""
+            own = next((name for name in ANSWER_RATINGS if number(each.get(name)) is not None), "")
+        else:
+            text, own = _plain(as_messages(each, "assistant"))[-1]["content"] if each else "", ""
+        rating = number(values[place]) if values is not None else number(each[own]) if own else None
+        if values is None and not isinstance(each, Mapping):  # LLaMA-Factory's older form: [better, worse]
+            rating = float(-place)
+        if text.strip() and rating is not None:
+            is_rank = (ratings or own).startswith("rank")
+            yield text.strip(), -rating if is_rank else rating
+
+
+def _list(value: Any) -> list[Any]:
+    return from_json(value) if isinstance(value, str) else value
+
+
+def _single(columns: Mapping[str, Any], score: float) -> RatedAnswer:
+    is_verdict = columns.get(HELPFULNESS) is None or filled(columns, *LABELS) is not None
+    if pair := question_answer(columns):
+        prompt, side = _prompt(columns), _side(columns[pair[1]])
+        prompt, answer = [*prompt, *side[:-1]], side[-1]
+    else:
+        messages = _plain(with_context(columns, read_messages(columns[str(chat_column(columns))])))
+        prompt, answer = messages[:-1], messages[-1]
+    if answer["role"] != "assistant":
+        raise UnusableRowError("the conversation does not end with the assistant's answer")
+    return RatedAnswer(tuple(_checked(prompt)), answer["content"], score, is_verdict)
+
+
+# ---- prompts ---------------------------------------------------------------------------------------------------------
+
+
+def _prompt(columns: Mapping[str, Any]) -> Messages:
+    """The prompt of a row, with its columns `system` and `history` before it."""
+    name = filled(columns, *PROMPT_COLUMNS)
+    if name is None:
+        raise UnusableRowError(f"a preference needs a prompt, in one of the columns {', '.join(PROMPT_COLUMNS[:5])}")
+    messages = as_messages(_single_text(columns[name]), "user")
+    if name == "instruction":
+        add_context(columns, messages)
+    if name == "history":  # SHP: the text of a post, not what was said before
+        columns = {key: value for key, value in columns.items() if key != "history"}
+    return _plain(with_context(columns, messages))
+
+
+def _single_text(value: Any) -> Any:
+    parsed = from_json(value) if isinstance(value, str) else value
+    return parsed[0] if isinstance(parsed, list) and len(parsed) == 1 and isinstance(parsed[0], str) else value
+
+
+def _checked(prompt: Iterable[Mapping[str, Any]]) -> Messages:
+    messages = _plain(prompt)
+    if not messages or messages[-1]["role"] != "user":
+        raise UnusableRowError("there is no prompt that ends with a user's turn")
+    if not all(message["content"] for message in messages):
+        raise UnusableRowError("a message of the prompt is empty")
+    return messages
 
 
 def write_jsonl(preferences: Iterable[Preference], path: Path, conversational: bool = True) -> int:

@@ -4,7 +4,8 @@
     tokenizer)
 
 The mask is 1 on what the model must learn to say: the assistant's content *and the stop token after it*
-(without the stop token a model never learns to end its answer). Ids equal `transformers`'
+(without the stop token a model never learns to end its answer). An answer of weight 0 is read and not learned, as is
+what a tool answered (role `tool`). Ids equal `transformers`'
 `apply_chat_template` with CHAT_TEMPLATE token by token, with one intended difference: where somebody's text
 contains a special token's name, say "<|im_end|>", a template sees the special token, which would let a text
 forge turns; here it stays ordinary characters.
@@ -13,21 +14,27 @@ forge turns; here it stays ordinary characters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from firstwords.config import UserError
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant", "tool")
 
 
 class Message(TypedDict):
-    """One turn of a chat; `role` is "system", "user" or "assistant"."""
+    """One turn of a chat; `role` is one of ROLES. An assistant's turn of weight 0 is context: it is not learned."""
 
     role: str
     content: str
+    weight: NotRequired[float]
+
+
+def is_learned(message: Message) -> bool:
+    """Whether training teaches a model to say this."""
+    return message["role"] == "assistant" and message.get("weight", 1) != 0
 
 
 # `generation` marks the supervised part for libraries that ask the template for it
@@ -71,7 +78,7 @@ def render(
         # Header and content are encoded apart: stripped content never joins a token with the line end before
         # it.
         add([start, *tokenizer.encode(role + "\n")])
-        add([*tokenizer.encode(message["content"].strip()), end], supervised=role == "assistant")
+        add([*tokenizer.encode(message["content"].strip()), end], supervised=is_learned(message))
         add(newline)
     if add_generation_prompt:
         add([start, *tokenizer.encode("assistant\n")])

@@ -20,7 +20,7 @@ import tyro
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.data.chats import conversations
+from firstwords.data.chats import conversations, summary
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
@@ -50,7 +50,8 @@ class Finetune:
     name: tyro.conf.Positional[str] = "mine"
     """Name of the model; NAME/base is read and NAME/sft is written."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
+    of the person to speak as, folders, hf:NAME, or world."""
     minutes: float = 3.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
@@ -202,7 +203,7 @@ def _read_chats(
         say(f"skipped: {note}")
     if not rendered:
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
-    say(f"read {len(rendered):,} chats; left out {stats.skipped_rows} rows")
+    say(summary(len(rendered), stats))
     return rendered
 
 

@@ -16,7 +16,7 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Annotator, Task, tasks
-from firstwords.preferences.formats import read_preferences
+from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference
 from firstwords.preferences.store import PreferenceStore
 from firstwords.tokenizer.fast import Tokenizer
@@ -62,7 +62,7 @@ def of_people(specs: Sequence[str]) -> list[Preference]:
         found += read_preferences(files, stats)
         for note in stats.notes:
             say(f"skipped: {note}")
-        say(f"read {len(found):,} preferences; left out {stats.skipped_rows} rows")
+        say(summary(len(found), stats))
     if "log" in specs:
         judged, left_over = PreferenceStore().usable()
         found += judged

@@ -52,7 +52,8 @@ class Learn:
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
+    of the person to speak as, folders, hf:NAME, or world."""
     preferences: list[str] = field(default_factory=lambda: ["world"])
     """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
     its chats), or none."""

@@ -84,7 +84,7 @@ class ChatIn(_Part):
 class TurnIn(_Part):
     """A turn of a prompt."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
 
 

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from firstwords.commands import shared
+from firstwords.data.messages import call_text, text_of
+from firstwords.data.sources import UnusableRowError
+from firstwords.plain_text import clean_text
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
     from firstwords.serve.openai.schemas import Message
+    from firstwords.tokenizer.chat import Message as Turn
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_PROMPTS = 2048  # of one request; lm-eval's batches are smaller
@@ -20,7 +24,7 @@ ROLES = {"system": "system", "developer": "system", "user": "user", "assistant":
 
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     """Ids of a chat with an open turn. Raises ApiError 400 for what this model cannot take."""
-    turns = [{"role": role(message.role), "content": text_of(message.content)} for message in messages]
+    turns = turns_of(messages)
     if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
         raise ApiError(
             400, f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
@@ -30,24 +34,35 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     return fitting(held, shared.chat_ids(held.loaded.tokenizer, turns), "messages")
 
 
-def role(name: str) -> str:
-    """The role of a message as the template knows it."""
-    if name not in ROLES:
-        raise ApiError(400, f"a message has the role {name[:40]!r}: use system, user or assistant", "messages")
-    return ROLES[name]
+def turns_of(messages: Sequence[Message]) -> list[Turn]:
+    """Messages as the template takes them. Raises ApiError 400 for a role that it has not, and for content that is
+    missing or is no text.
+
+    As with OpenAI, an empty text is one, and only the assistant's message with tool_calls may do without content.
+    """
+    return [_turn(message, place) for place, message in enumerate(messages)]
 
 
-def text_of(content: Any) -> str:
-    """The text of a message: a string, nothing, or text parts."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else [None]
-    texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        raise ApiError(400, 'a message\'s content is text, or a list of {"type": "text", "text": ...}', "messages")
-    return "".join(texts)
+def _turn(message: Message, place: int) -> Turn:
+    if message.role not in ROLES:
+        raise ApiError(400, f"a message has the role {message.role[:40]!r}: use system, user or assistant", "messages")
+    try:
+        if not (message.content is None or isinstance(message.content, str | list)):
+            raise UnusableRowError
+        text = text_of(message.content)
+    except UnusableRowError:
+        raise ApiError(
+            400, f'messages[{place}].content must be text, or a list of {{"type": "text", "text": ...}}', "messages"
+        ) from None
+    call = ""
+    if ROLES[message.role] == "assistant":
+        try:
+            call = call_text(message.model_extra or {})
+        except UnusableRowError as error:
+            raise ApiError(400, f"messages[{place}]: {error}", "messages") from None
+    if not call and (message.content is None or message.content == []):
+        raise ApiError(400, f"messages[{place}] has no content: every message needs a text", "messages")
+    return {"role": ROLES[message.role], "content": f"{text}\n\n{call}".strip() if call else text}
 
 
 def prompts(held: Held, given: Any, param: str) -> list[tuple[list[int], int]]:
@@ -70,6 +85,7 @@ def _are_ids(given: Any) -> bool:
 
 def _prompt(held: Held, prompt: Any, param: str) -> tuple[list[int], int]:
     if isinstance(prompt, str):
+        prompt = clean_text(prompt)
         check_bytes(held, len(prompt), param)
         return fitting(held, shared.text_ids(held.loaded.tokenizer, prompt), param), 1
     if prompt == []:

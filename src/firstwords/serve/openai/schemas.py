@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from firstwords.plain_text import in_all_texts, without_surrogates
 
 MAX_CHOICES = 128  # n
 MAX_LOGPROBS = 20  # alternatives a token
@@ -25,6 +27,11 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model: str | None = Field(None, description="NAME or NAME/STAGE; none: the server's default.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, given: Any) -> Any:
+        return in_all_texts(given, without_surrogates)
 
 
 class StreamOptions(BaseModel):

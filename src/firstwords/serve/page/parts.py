@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from firstwords.config import CHAT_TEMPERATURE
+from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
@@ -35,6 +36,11 @@ class Body(BaseModel):
     """A request: what it does not know is refused, for it might have meant something."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, given: Any) -> Any:
+        return in_all_texts(given, clean_text)
 
 
 class Params(Body):

@@ -1,0 +1,56 @@
+"""Text as it may come in, from files, command lines and requests, made into text that can be kept and encoded.
+
+    clean_text("one\\r\\ntwo")        -> "one\\ntwo"
+    without_surrogates("gate \\ud83d") -> "gate ?"
+
+Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte
+of a command line that is not UTF-8. No file, database or tokenizer takes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+_WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """The text with `\\n` for every line end (CR, CRLF) and without half surrogates."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return without_surrogates(text)
+
+
+def without_surrogates(text: str) -> str:
+    """The text with `?` for each half surrogate; two halves that belong together become their character."""
+    return text if text.isascii() else _whole(text)
+
+
+def in_all_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """What JSON can hold, with `change` applied to each text in it, names of fields among them."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [in_all_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {in_all_texts(name, change): in_all_texts(each, change) for name, each in value.items()}
+    return value
+
+
+def json_text(data: Any, **options: Any) -> str:
+    """JSON that can be written as UTF-8 and reads back equal: characters as they are, unless a file's name among them
+    holds bytes that are no text; then everything that is not ASCII is escaped."""
+    text = json.dumps(data, ensure_ascii=False, **options)
+    return text if without_surrogates(text) == text else json.dumps(data, **options)
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        text = _WHOLE_PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+        return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,87 @@
+"""From answers with ratings or verdicts to pairs: the best answer against every worse one, a good one against a bad."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from firstwords.data.sources import SourceStats
+from firstwords.preferences.records import Preference, prompt_key
+
+SCALES = (1.0, 5.0, 10.0, 100.0)  # what ratings usually go up to; a margin is a share of that
+
+
+@dataclass(frozen=True)
+class RatedAnswer:
+    """One answer and what is known of it by itself: a verdict (1 good, 0 bad) or a rating."""
+
+    prompt: tuple[dict[str, Any], ...]
+    answer: str
+    rating: float
+    is_verdict: bool = True
+
+
+def number(value: Any) -> float | None:
+    """A cell as a finite number; None for anything else, booleans and "N/A" among it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def margin_of(better: float, worse: float, ratings: Sequence[float]) -> float:
+    """How much better, between 0 and 1: the difference as a share of the smallest usual scale that holds the ratings.
+
+    Margins are taken off a difference of logits (`bradley_terry_loss`), where 9 of 10 points would ask for certainty.
+    """
+    largest = max(map(abs, ratings))
+    scale = next((scale for scale in SCALES if largest <= scale), largest)
+    return min(1.0, max(0.0, better - worse) / scale)
+
+
+def against_the_best(
+    prompt: Sequence[Mapping[str, Any]], rated: Sequence[tuple[str, float]], source: str, source_hash: str,
+    stats: SourceStats,
+) -> list[Preference]:
+    """The best of several rated answers with each worse one; answers as good as it are counted as ties."""
+    if len(rated) < 2:
+        return []
+    best, top = max(rated, key=lambda each: each[1])
+    stats.ties += sum(rating == top for _, rating in rated) - 1
+    values = [rating for _, rating in rated]
+    return [
+        Preference(tuple(dict(m) for m in prompt), best, answer, margin_of(top, rating, values), source, source_hash)
+        for answer, rating in rated
+        if rating < top and answer != best
+    ]  # fmt: skip
+
+
+def pairs_of_rows(
+    answers: Sequence[RatedAnswer], source: str, source_hash: str, stats: SourceStats
+) -> Iterator[Preference]:
+    """Pairs of answers that were rows of their own, by prompt. Each verdict is used once, as thumbs of the log are."""
+    by_prompt: dict[str, list[RatedAnswer]] = defaultdict(list)
+    for each in answers:
+        by_prompt[prompt_key(each.prompt)].append(each)
+    for group in by_prompt.values():
+        if not all(each.is_verdict for each in group):
+            rated = [(each.answer, each.rating) for each in group]
+            pairs = against_the_best(group[0].prompt, rated, source, source_hash, stats)
+            stats.unpaired += len(group) if len(group) < 2 else 0
+            yield from pairs
+            continue
+        bad = [each for each in group if each.rating == 0]
+        num_pairs = 0
+        for good in (each for each in group if each.rating > 0):
+            other = next((each for each in bad if each.answer != good.answer), None)
+            if other is not None:
+                bad.remove(other)
+                num_pairs += 1
+                yield Preference(good.prompt, good.answer, other.answer, 0.0, source, source_hash)
+        stats.unpaired += len(group) - 2 * num_pairs
