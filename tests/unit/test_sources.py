@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import readers, sources
+from firstwords.data import encoding, opening, readers, sources
 from firstwords.data.sources import SourceStats, documents
 
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -74,7 +74,8 @@ def test_separated_documents(tmp_path):
 
 
 def test_separator_across_two_reads(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_READ_BYTES", 7)
+    monkeypatch.setattr(encoding, "HEAD_BYTES", 7)
+    monkeypatch.setattr(encoding, "READ_BYTES", 7)
     path = write(tmp_path / "a.txt", "first one<|endoftext|>second é one<|endoftext|>third")
     assert read(path)[0] == ["first one", "second é one", "third"]
 
@@ -227,12 +228,12 @@ def test_hub_mistakes(tmp_path, monkeypatch):
     ("a.txt", "é".encode() * 150_000 + b"\xff", "byte 0xff at offset 300000"),
     ("a.txt", b"abc\xc3", "byte 0xc3 at offset 3"),
     ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
-    ("a.docx", b"text", "of a kind that is not known"),
+    ("a.docx", b"text", "cannot be read as DOCX"),
     ("a.txt.gz", b"text", "not a complete gzip file"),
     ("a.txt.gz", gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:-400], "not a complete gzip file"),
     ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
     ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
-    ("a.jsonl", b"[1, 2]\n", "a.jsonl:1: a row must be"),
+    ("a.jsonl", b"[1, 2]\n", "a.jsonl:row 1: a row must be"),
     ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
     ("a.txt.gz", gzip.compress(bytes(9000), mtime=0)[:15] + b"damage" * 9, "not a complete gzip file"),
     ("a.parquet", b"PAR1 no table", "cannot be read as Parquet"),
@@ -260,7 +261,7 @@ def test_no_permission(tmp_path, monkeypatch):
         def refuse(*args, **kwargs):
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(readers, "open", refuse, raising=False)
+        monkeypatch.setattr(opening, "open", refuse, raising=False)
     else:
         path.chmod(0)
     with pytest.raises(UserError, match=r"a.txt cannot be read \(Permission denied\)"):
