@@ -64,8 +64,8 @@ def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
     stats = SourceStats()
     context = config.context or trained_context(loaded.directory) or loaded.context
     result = bits_per_byte(loaded.model, loaded.tokenizer, documents(config.bpb, stats), context)
-    for note in stats.notes:
-        shared.say(note)
+    for line in stats.lines():
+        shared.say(line)
     return result.asdict()
 
 

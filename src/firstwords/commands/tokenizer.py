@@ -61,8 +61,8 @@ def train(config: TokenizerTrain) -> None:
     stats = SourceStats()
     limit = WORLD_DOCUMENTS if "world" in config.text else None
     tokenizer = Tokenizer.train(islice(documents(config.text, stats), limit), config.vocab_size)
-    for note in stats.notes:
-        shared.say(note)
+    for line in stats.lines():
+        shared.say(line)
     tokenizer.save(Path(config.out))
     facts = {"out": config.out, "vocab_size": tokenizer.vocab_size, "documents": stats.documents}
     if config.json:

@@ -48,7 +48,7 @@ def column_texts(
         else:
             text = ""
             problem = f"{where}: a row must be a text or an object with a text column, not {type(row).__name__}"
-        if text and not text.isspace() and text.strip() not in WITHDRAWN:
+        if text and not text.isspace():
             num_found += 1
             yield text
         else:
@@ -62,7 +62,7 @@ def column_texts(
 
 
 def _row_text(row: dict[str, Any], column: str) -> str:
-    texts = list(_leaves(row, column))
+    texts = [text for text in _leaves(row, column) if text.strip() not in WITHDRAWN]
     first = _value(row, JOINED.get(column.lower(), "")) if texts else None
     if isinstance(first, str) and first.strip():
         return f"{first.strip()}\n\n{texts[0]}"

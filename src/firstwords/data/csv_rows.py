@@ -1,7 +1,7 @@
 """Rows of .csv and .tsv files: which character separates the cells, how they are quoted, and whether there is a header.
 
-Every way is tried on the beginning of the file, by the csv module in its strict mode; the one that gives the most rows
-the first row's number of cells is the file's. Rows with another number of cells are counted and passed over.
+Every way is tried on the beginning of the file, by the csv module in its strict mode; the one by which most rows have as
+many cells as the first one is the file's. Rows with another number of cells are counted and passed over.
 """
 
 from __future__ import annotations
@@ -56,15 +56,17 @@ def csv_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
     csv.field_size_limit(2**31 - 1)
     stream = (line + "\n" for line in lines(read_text(path, stats)))
     head = _head(stream)
+    next_line = next(stream, None)
     declared = head.pop(0)[4:-1] if head and re.fullmatch("sep=.\n", head[0], re.I) else ""  # as Excel writes it
-    form = _form(head, declared or ("\t" if plain_name(path).endswith(".tsv") else ","))
+    usual = declared or ("\t" if plain_name(path).endswith(".tsv") else ",")
+    form = _form(head, usual, is_cut=next_line is not None)
     sample = [row for row in _parsed(head, form) if any(row)]
     names = _header(sample)
     has_header = bool(names)
     if sample and not has_header:
         names = [str(number + 1) for number in range(len(sample[0]))]
         stats.remark("columns", f"{path}: there is no header; the columns are called 1 to {len(names)}")
-    yield from _fitting(path, stats, form, chain(head, stream), names, has_header)
+    yield from _fitting(path, stats, form, chain(head, [next_line or ""], stream), names, has_header)
 
 
 def _head(stream: Iterator[str]) -> list[str]:
@@ -108,7 +110,7 @@ def _fitting(
         raise UserError(f"{path}:{reader.line_num}: {error}: repair the file") from error
 
 
-def _form(head: list[str], usual: str) -> _Form:
+def _form(head: list[str], usual: str, is_cut: bool) -> _Form:
     """How the cells are separated and quoted. `usual`: the delimiter that the file's name promises."""
     text = "".join(head)
     forms: list[_Form] = []
@@ -119,29 +121,32 @@ def _form(head: list[str], usual: str) -> _Form:
         if has_quoted and '\\"' in text:
             forms.append(_Form(delimiter, escapechar="\\"))
         forms.append(_Form(delimiter, csv.QUOTE_NONE))
-    shares = {form: _share(head, form) for form in forms}
-    best = max(forms, key=lambda form: shares[form])  # the first of equals
-    if shares[best] >= MIN_SHARE:
+    fits = {form: _fit(_parsed(head, form, True, is_cut)) for form in forms}
+    best = max(forms, key=lambda form: fits[form])  # the first of equals
+    if fits[best][0] >= MIN_SHARE:
         return best
-    return next((form for form in forms if _parsed(head, form, strict=True)), _Form(usual, csv.QUOTE_NONE))
+    return next((form for form in forms if _parsed(head, form, True, is_cut)), _Form(usual, csv.QUOTE_NONE))
 
 
-def _share(head: list[str], form: _Form) -> float:
-    """The share of the sample's rows with as many cells as the first one, 0 if that has only one."""
-    rows = [row for row in _parsed(head, form, strict=True) if any(row)]
+def _fit(sample: list[list[str]]) -> tuple[float, int]:
+    """(the share of the rows with as many cells as the first one, 0 if that has only one; the number of rows).
+
+    The more rows the better: two stray quotes can make one cell of two rows, and the number of cells still be right.
+    """
+    rows = [row for row in sample if any(row)]
     if not rows or len(rows[0]) < 2:
-        return 0.0
-    return sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        return 0.0, 0
+    return sum(len(row) == len(rows[0]) for row in rows) / len(rows), len(rows)
 
 
-def _parsed(head: list[str], form: _Form, strict: bool = False) -> list[list[str]]:
-    """The sample's rows; strict: none where the quotes do not fit, save that the sample may end within a cell."""
+def _parsed(head: list[str], form: _Form, strict: bool = False, is_cut: bool = True) -> list[list[str]]:
+    """The sample's rows; strict: none where the quotes do not fit, save that a cut sample may end within a cell."""
     reader = form.reader(head, strict)
     rows: list[list[str]] = []
     try:
         rows.extend(reader)
     except csv.Error:
-        return rows if reader.line_num >= len(head) and len(rows) > 1 else []
+        return rows if is_cut and reader.line_num >= len(head) and len(rows) > 1 else []
     return rows
 
 

@@ -25,6 +25,12 @@ NEAR = 0.8  # estimated similarity from which on two documents count as the same
 _BLOCK = 4096  # shingles hashed at a time, so that a long document needs little memory
 
 
+def copy_key(text: str) -> int:
+    """Equal for copies: texts of the same words, whatever their case and the white space between them."""
+    words = " ".join(text.split()).casefold()
+    return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
 def deduplicate(texts: Iterator[str], stats: SourceStats, mode: str) -> Iterator[str]:
     """Pass on first occurrences and count the rest. `mode`: "none", "exact" or "near"."""
     if mode == "none":

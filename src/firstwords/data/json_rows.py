@@ -192,7 +192,9 @@ def _is_row(value: dict[str, Any]) -> bool:
 
 def _is_plain_row(value: Any) -> bool:
     """Whether a value is one row and cannot be rows."""
-    return isinstance(value, dict) and (_is_row(value) or not any(isinstance(v, dict | list) for v in value.values()))
+    if isinstance(value, dict):
+        return _is_row(value) or not any(isinstance(item, dict | list) for item in value.values())
+    return not isinstance(value, list)
 
 
 def _columns(value: dict[str, Any]) -> list[Any]:

@@ -119,8 +119,10 @@ def odt_text(path: Path) -> str:
         body = _xml(archive.read("content.xml")).find(".//office:text", _NS)
     if body is None:
         raise UserError(f"{path} holds no text: leave it out")
-    tags = {f"{{{_NS['text']}}}p", f"{{{_NS['text']}}}h"}
-    paragraphs = ("".join(_odt_words(element)) for element in body.iter(*tags))
+    tags = (f"{{{_NS['text']}}}p", f"{{{_NS['text']}}}h")
+    aside = (f"{{{_NS['office']}}}annotation", f"{{{_NS['text']}}}tracked-changes")  # remarks, and what was deleted
+    written = (element for element in body.iter(*tags) if next(element.iterancestors(*aside), None) is None)
+    paragraphs = ("".join(_odt_words(element)) for element in written)
     return "\n\n".join(filter(str.strip, paragraphs))
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ CUT_CHARS = 250_000  # a longer one is cut into documents of about this size, at
 def file_texts(path: Path, column: str | None, stats: SourceStats) -> Iterator[str]:
     """The documents of one file, by the ending of its name; without a known one, as plain text."""
     kind = kinds.reader(path)
-    if kind == "table":
+    if kind == "table" or (not kind and str(path) != STDIN and holds_rows(next(read_text(path), ""))):
         yield from column_texts(file_rows(path, stats), column, stats, str(path))
         return
     declared_by = {"html": "markup", "code": "code"}.get(kind, "")
@@ -70,10 +71,15 @@ def _not_blank(path: Path, text: str) -> str:
     return text
 
 
+def holds_rows(beginning: str) -> bool:
+    """Whether a text begins as JSON rows do; Reddit's dumps have no ending that says so."""
+    return re.match(r"\s*\[?\s*\{\s*\"", beginning) is not None
+
+
 def _refuse_rows(chunks: Iterator[str]) -> Iterator[str]:
     """Stdin is plain text; rows of a table would be learned as such, braces and all."""
     for number, chunk in enumerate(chunks):
-        if number == 0 and chunk.lstrip().startswith(('{"', '[{"')):
+        if number == 0 and holds_rows(chunk):
             raise UserError("stdin holds JSON rows, but - is for plain text: save them as a .jsonl file and name that")
         yield chunk
 
