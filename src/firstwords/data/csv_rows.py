@@ -1,7 +1,7 @@
 """Rows of .csv and .tsv files: which character separates the cells, how they are quoted, and whether there is a header.
 
-Every way is tried on the beginning of the file, by the csv module in its strict mode; the one by which most rows have as
-many cells as the first one is the file's. Rows with another number of cells are counted and passed over.
+Every way is tried on the beginning of the file, by the csv module in its strict mode; the one by which most rows have
+as many cells as the first one is the file's. Rows with another number of cells are counted and passed over.
 """
 
 from __future__ import annotations
@@ -121,22 +121,24 @@ def _form(head: list[str], usual: str, is_cut: bool) -> _Form:
         if has_quoted and '\\"' in text:
             forms.append(_Form(delimiter, escapechar="\\"))
         forms.append(_Form(delimiter, csv.QUOTE_NONE))
-    fits = {form: _fit(_parsed(head, form, True, is_cut)) for form in forms}
+    fits = {form: _fit(_parsed(head, form, True, is_cut), form.delimiter) for form in forms}
     best = max(forms, key=lambda form: fits[form])  # the first of equals
     if fits[best][0] >= MIN_SHARE:
         return best
     return next((form for form in forms if _parsed(head, form, True, is_cut)), _Form(usual, csv.QUOTE_NONE))
 
 
-def _fit(sample: list[list[str]]) -> tuple[float, int]:
-    """(the share of the rows with as many cells as the first one, 0 if that has only one; the number of rows).
+def _fit(sample: list[list[str]], delimiter: str) -> tuple[float, int]:
+    """(share of the rows with as many cells as the first one, 0 if that has only one; number of rows between tabs).
 
-    The more rows the better: two stray quotes can make one cell of two rows, and the number of cells still be right.
+    Of tweets between tabs the more rows are right: two stray quotes make one cell of two rows, and the number of cells
+    is what it should be. Between commas quotes are hardly ever stray.
     """
     rows = [row for row in sample if any(row)]
     if not rows or len(rows[0]) < 2:
         return 0.0, 0
-    return sum(len(row) == len(rows[0]) for row in rows) / len(rows), len(rows)
+    num_fitting = sum(len(row) == len(rows[0]) for row in rows)
+    return num_fitting / len(rows), len(rows) if delimiter == "\t" else 0
 
 
 def _parsed(head: list[str], form: _Form, strict: bool = False, is_cut: bool = True) -> list[list[str]]:

@@ -40,7 +40,8 @@ COMMON_HAN = set(
 )
 WESTERN = {"cp1252", "mac_roman"}
 LATIN = {*WESTERN, "iso8859_2", "cp1250", "cp1254", "cp1257"}
-UNLIKELY = 0.1  # added to the cost of an encoding that something speaks against
+UNLIKELY = 0.1  # added to the cost of an encoding that something speaks against,
+OTHER_SCRIPT = 0.3  # and of one whose script would be there in more than a word here and there
 TOO_MESSY = 0.2  # charset-normalizer's own limit
 MARGIN = 0.08  # by which the runner-up must be worse
 MIN_BYTES, SMALL = 3, 500  # fewer bytes beyond ASCII than this say too little, unless the text is longer than SMALL
@@ -62,14 +63,17 @@ class Detected:
 def detect(data: bytes) -> Detected:
     """The encoding of bytes that are not UTF-8, from those of its lines that hold more than ASCII."""
     sample = _telling_lines(data)
-    unlikely = _unlikely(data, sample)
+    surcharges = _surcharges(data, sample)
     costs: list[tuple[float, int, str, str]] = []
     for place, encoding in enumerate(CANDIDATES):
         if decoded := _cost(sample, encoding):
-            cost = decoded[0] + UNLIKELY * (encoding in unlikely)
+            cost = decoded[0] + surcharges.get(encoding, 0.0)
             costs += [(cost, place, encoding, decoded[1])] if cost <= TOO_MESSY + MARGIN else []
     costs.sort()
-    likely = tuple({text: encoding for _, _, encoding, text in reversed(costs)}.values())[::-1][:3]
+    by_text: dict[str, str] = {}
+    for _, _, encoding, text in costs:
+        by_text.setdefault(text, encoding)
+    likely = tuple(by_text.values())[:3]
     if not costs or costs[0][0] > TOO_MESSY:
         return Detected(None, likely)
     best, _, encoding, text = costs[0]
@@ -78,19 +82,20 @@ def detect(data: bytes) -> Detected:
     return Detected(None if has_rival or is_thin else encoding, likely)
 
 
-def _unlikely(data: bytes, sample: bytes) -> set[str]:
-    """Encodings that how much of the text is beyond ASCII, or its line ends, speak against."""
-    found = set() if b"\r" in data and b"\n" not in data else {"mac_roman"}  # a Mac of that time ended lines with CR
-    if _share_beyond(data) < FEW_ACCENTS:
-        found |= LATIN - WESTERN
-    if _share_beyond(sample) < FEW_OTHERS:
-        found |= set(CANDIDATES) - LATIN
+def _surcharges(data: bytes, sample: bytes) -> dict[str, float]:
+    """What an encoding costs because of the line ends, or of how little of the text is beyond ASCII."""
+    is_mac = b"\r" in data and b"\n" not in data  # a Mac of that time ended lines with CR
+    found = {} if is_mac else {"mac_roman": UNLIKELY}
+    if _share_beyond(data, 0xC0) < FEW_ACCENTS:
+        found |= dict.fromkeys(LATIN - WESTERN, UNLIKELY)
+    if _share_beyond(sample, 0x80) < FEW_OTHERS:
+        found |= dict.fromkeys(set(CANDIDATES) - LATIN, OTHER_SCRIPT)
     return found
 
 
-def _share_beyond(data: bytes) -> float:
-    """Share of bytes beyond ASCII among letters."""
-    beyond = sum(byte > 127 for byte in data)
+def _share_beyond(data: bytes, first: int) -> float:
+    """Share of the bytes from `first` on among letters; from 0xC0 on are most letters of the Latin code pages."""
+    beyond = sum(byte >= first for byte in data)
     return beyond / max(1, beyond + sum(65 <= byte & 0xDF <= 90 for byte in data if byte < 128))
 
 
@@ -157,8 +162,10 @@ def _rarity(text: str, encoding: str) -> float:
     kana, hangul = (counts["HIRAGANA"] + counts["KATAKANA"]) / len(letters), counts["HANGUL"] / len(letters)
     if encoding in ("cp932", "euc_jp"):
         return -0.1 if kana > 0.2 else 0.1
-    if encoding == "cp949":
-        return -0.1 if hangul > 0.8 else 0.1
+    if encoding == "cp949":  # which holds rare syllables too, and other bytes are mostly these
+        syllables = [char for char in text if "\uac00" <= char <= "\ud7a3"]
+        num_usual = sum(len(syllable.encode("euc_kr")) == 2 for syllable in syllables)  # the rare ones take 8 bytes
+        return -0.1 if num_usual > 0.9 * max(1, len(syllables)) and hangul > 0.8 else 0.1
     if encoding in ("gb18030", "big5"):
         share = sum(char in COMMON_HAN for char in letters) / len(letters)
         return max(kana, hangul) + (-0.1 if share > 0.1 else 0.0)

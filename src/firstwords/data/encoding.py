@@ -35,6 +35,7 @@ _SUPERSETS = {  # what browsers read instead, since it holds all of the declared
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932", "gb2312": "gb18030",
     "gbk": "gb18030", "euc_kr": "cp949", "ks_c_5601-1987": "cp949", "tis-620": "cp874", "big5": "big5hkscs",
 }  # fmt: skip
+CERTAINLY_UTF8 = 20  # bytes beyond ASCII that all fit UTF-8, which no other encoding's would
 _DAMAGED = 5  # so many whole UTF-8 characters to each broken one: UTF-8 that was damaged, nothing else
 
 
@@ -155,7 +156,7 @@ def _marked(head: bytes) -> str:
 def _declared(head: bytes, kind: str) -> str:
     """The codec that the file itself names, unless it cannot be: "" for none and for UTF-8."""
     found = {"markup": _MARKUP, "code": _CODING}[kind].search(head) if kind else None
-    if not found:
+    if not found or (_is_utf8(head) and sum(byte > 127 for byte in head) >= CERTAINLY_UTF8):
         return ""
     name = next(group for group in found.groups() if group).decode("ascii").lower().removeprefix("x-")
     try:
