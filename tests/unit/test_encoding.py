@@ -90,8 +90,8 @@ def test_declared_encodings_of_pages(tmp_path, name, head, codec):
 
 def test_a_wrong_declaration_is_not_believed(tmp_path):
     path = tmp_path / "a.html"
-    for head, codec in (("<meta charset=utf-8>", "cp1251"), ("<meta charset=gb2312>", "utf-8"), ("<meta charset=hex>", "utf-8")):
-        path.write_bytes(f"{head}<p>{TEXTS['Russian'] * 9}</p>".encode(codec))
+    for charset, codec in (("utf-8", "cp1251"), ("gb2312", "utf-8"), ("hex", "utf-8")):
+        path.write_bytes(f"<meta charset={charset}><p>{TEXTS['Russian'] * 9}</p>".encode(codec))
         assert "Цапля ждёт у мельницы" in read(path)[0][0]
 
 
@@ -119,14 +119,15 @@ def test_an_encoding_that_stops_to_fit_is_refused(tmp_path):
     path = tmp_path / "a.txt"
     data = TEXTS["Japanese"].encode("shift_jis") * 5000
     path.write_bytes(data + b"\x81 " + data)
-    with pytest.raises(UserError, match=rf"is not SHIFT_JIS text \(byte 0x81 at offset {len(data)}\): save it again as UTF-8"):
+    where = rf"\(byte 0x81 at offset {len(data)}\)"
+    with pytest.raises(UserError, match=f"is not SHIFT_JIS text {where}: save it again as UTF-8"):
         read(path)
 
 
 def test_damaged_utf8_is_not_taken_for_another_encoding(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(TEXTS["French"].encode() * 200 + b"\xe9t\xe9 " + TEXTS["French"].encode() * 5)
-    with pytest.raises(UserError, match="it is UTF-8 that was damaged; iconv -c -f UTF-8 -t UTF-8 a.txt > new.txt drops"):
+    with pytest.raises(UserError, match="it is UTF-8 that was damaged; iconv -c -f UTF-8 -t UTF-8 a.txt > new.txt"):
         read(path)
 
 

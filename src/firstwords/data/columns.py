@@ -107,6 +107,8 @@ def _choose(sample: list[tuple[str, Any]], stats: SourceStats, source: str) -> s
         if any(True for row in rows for _ in _leaves(row, path)):
             stats.remark("columns", f"{source}: the text is in column {path}")
             return path
+    if unfilled := next((name for name in TEXT_COLUMNS if any(name in row for row in rows)), ""):
+        return unfilled  # in the rows so far; numbers under such a name are refused when no row has text
     return _longest(rows, where, stats, source)
 
 

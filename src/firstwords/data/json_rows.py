@@ -191,9 +191,9 @@ def _is_row(value: dict[str, Any]) -> bool:
 
 
 def _is_plain_row(value: Any) -> bool:
-    """Whether a value is one row and cannot be rows."""
+    """Whether a value that is the only line of a file is a row: rows would be under a usual name, or be columns."""
     if isinstance(value, dict):
-        return _is_row(value) or not any(isinstance(item, dict | list) for item in value.values())
+        return _is_row(value) or not (_columns(value) or any(keys[-1].lower() in ROW_KEYS for keys in _lists(value)))
     return not isinstance(value, list)
 
 
@@ -259,7 +259,7 @@ def _streamed(path: Path, stats: SourceStats, is_array: bool) -> Iterator[Any]:
             yield row
     except ijson.JSONError as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it ends in the middle"
-        raise UserError(f"{path}: broken JSON after row {count} ({reason}): repair the file") from error
+        raise UserError(f"{path}: broken JSON somewhere after row {count} ({reason}): repair the file") from error
 
 
 def _streamed_lists(path: Path, stats: SourceStats) -> Counter[Keys]:
