@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -218,6 +219,32 @@ def test_shape_is_refused_with_the_right_reason(tmp_path: Path, name: str, conte
     with pytest.raises(UserError, match=reason) as error:
         list(documents([f"{tmp_path / file}{':' if column else ''}{column}"]))
     assert str(tmp_path / file) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_files_are_read_or_refused_in_one_sentence(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    contents = [(name, content() if callable(content) else content) for _, name, content, _ in SHAPES]
+    for _ in range(250):
+        name, content = rng.choice(contents)
+        data = bytearray(content.encode() if isinstance(content, str) else content)
+        place = rng.randrange(len(data))
+        damage = rng.randrange(4)
+        if damage == 0:
+            del data[place:]
+        elif damage == 1:
+            del data[place : place + rng.randrange(20)]
+        elif damage == 2:
+            data[place] = rng.randrange(256)
+        else:
+            data[place:place] = rng.choice([b"\0", b"\r", b'"', b"{", b"[", b"\xff\xfe", b"\\", b"\n\n", b"null", b"NaN"])
+        (tmp_path / name).write_bytes(data)
+        stats = SourceStats()
+        try:
+            assert all(isinstance(text, str) for text in documents([str(tmp_path / name)], stats))
+        except UserError as error:
+            assert "\n" not in str(error)
+        assert not any("\n" in line for line in [*stats.lines(), stats.summary()])
 
 
 def test_there_are_enough_shapes() -> None:

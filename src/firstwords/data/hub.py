@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from firstwords.config import UserError
 from firstwords.data.cleaning import clean_row
 from firstwords.data.columns import column_texts
+from firstwords.data.opening import first_line
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -62,5 +63,4 @@ def _hub_rows(spec: str, data: Any, stats: SourceStats) -> Iterator[tuple[str, A
 
 
 def _hub_error(spec: str, error: Exception) -> UserError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UserError(f"{spec} cannot be read ({reason}): check the name, the split and the network")
+    return UserError(f"{spec} cannot be read ({first_line(error)}): check the name, the split and the network")

@@ -22,7 +22,7 @@ from firstwords.config import UserError
 from firstwords.data.cleaning import clean_row
 from firstwords.data.columns import TEXT_COLUMNS
 from firstwords.data.encoding import read_text
-from firstwords.data.opening import plain_name
+from firstwords.data.opening import first_line, plain_name
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -258,8 +258,8 @@ def _streamed(path: Path, stats: SourceStats, is_array: bool) -> Iterator[Any]:
             count += 1
             yield row
     except ijson.JSONError as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it ends in the middle"
-        raise UserError(f"{path}: broken JSON somewhere after row {count} ({reason}): repair the file") from error
+        problem = f"{path}: broken JSON somewhere after row {count} ({first_line(error)})"
+        raise UserError(f"{problem}: repair the file") from error
 
 
 def _streamed_lists(path: Path, stats: SourceStats) -> Counter[Keys]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
 from firstwords.data.json_rows import lines
+from firstwords.data.opening import first_line
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -109,5 +110,6 @@ def notebook_text(path: Path, text: str) -> str:
         cells = [cell for sheet in sheets for cell in sheet["cells"]]
         sources = [cell.get("source", cell.get("input", "")) for cell in cells if cell.get("cell_type") != "raw"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as a notebook ({error}): save it again or leave it out") from error
+        problem = f"{path} cannot be read as a notebook ({first_line(error)})"
+        raise UserError(f"{problem}: save it again or leave it out") from error
     return "\n\n".join(filter(str.strip, ("".join(source) for source in sources)))

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from firstwords.config import UserError
-from firstwords.data.opening import opened, seekable
+from firstwords.data.opening import first_line, opened, seekable
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -56,7 +56,7 @@ def pdf_text(path: Path, stats: SourceStats) -> str:
         except OSError:
             raise
         except Exception as error:  # pypdf raises many kinds on broken files
-            raise UserError(f"{path} cannot be read as PDF ({error}): save it again or leave it out") from error
+            raise _broken(path, "PDF", error) from error
     num_empty = sum(not page.strip() for page in pages)
     if num_empty == len(pages):
         raise UserError(
@@ -99,7 +99,7 @@ def docx_text(path: Path) -> str:
         try:
             content = list(docx.Document(data).iter_inner_content())
         except Exception as error:  # zipfile's, lxml's and python-docx's own
-            raise UserError(f"{path} cannot be read as DOCX ({error}): save it again or leave it out") from error
+            raise _broken(path, "DOCX", error) from error
     parts: list[str] = []
     for item in content:
         if isinstance(item, Table):
@@ -201,17 +201,20 @@ class _Zip:
     def __enter__(self) -> zipfile.ZipFile:
         try:
             self._archive = zipfile.ZipFile(self._file)
-        except zipfile.BadZipFile as error:
-            raise self._broken(error) from error
+        except OSError:
+            raise
+        except Exception as error:  # zipfile raises many kinds
+            raise _broken(self._path, self._kind, error) from error
         return self._archive
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._archive.close()
         if error is not None and not isinstance(error, UserError | OSError) and isinstance(error, Exception):
-            raise self._broken(error) from error
+            raise _broken(self._path, self._kind, error) from error
 
-    def _broken(self, error: BaseException) -> UserError:
-        return UserError(f"{self._path} cannot be read as {self._kind} ({error}): save it again or leave it out")
+
+def _broken(path: Path, kind: str, error: BaseException) -> UserError:
+    return UserError(f"{path} cannot be read as {kind} ({first_line(error)}): save it again or leave it out")
 
 
 def _xml(data: bytes) -> Any:

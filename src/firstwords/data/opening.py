@@ -60,6 +60,11 @@ def seekable(path: Path, file: IO[bytes]) -> IO[bytes]:
     return file if is_plain else io.BytesIO(file.read())
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception of a library says, short enough to stand within a sentence."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+
+
 def file_hash(path: Path) -> str:
     """sha256 of a file's content, uncompressed."""
     digest = hashlib.sha256()
@@ -88,7 +93,7 @@ def _unpacked(kind: str, file: IO[bytes]) -> IO[bytes]:
 
 
 def _incomplete(path: Path, kind: str, error: Exception) -> UserError:
-    return UserError(f"{path} is not a complete {kind} file ({error}): download or pack it again")
+    return UserError(f"{path} is not a complete {kind} file ({first_line(error)}): download or pack it again")
 
 
 class _Zstd(io.RawIOBase):

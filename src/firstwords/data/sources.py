@@ -78,8 +78,7 @@ class SourceStats:
             if len(about) > MAX_REMARKS:
                 found.append(f"... and {len(about) - MAX_REMARKS:,} more remarks on {subject}")
         if self.front_matter:
-            s = "" if self.front_matter == 1 else "s"
-            found.append(f"left out the front matter of {self.front_matter:,} Markdown file{s}")
+            found.append(f"left out the front matter of {_counted(self.front_matter, 'Markdown file')}")
         found += [f"skipped: {note}" for note in self.notes]
         num_others = self.skipped_rows + self.skipped_files - len(self.notes)
         return found + ([f"... and {num_others:,} more skipped"] if self.notes and num_others > 0 else [])
@@ -88,15 +87,19 @@ class SourceStats:
         """One line for people: `627 documents, 8.6 MB; left out: 3 rows, 14 files (12 .png, 2 .zip)`."""
         kinds = [f"{count:,} {kind}" for kind, count in self.skipped_kinds.most_common(MAX_KINDS)]
         kinds += ["..."] * (len(self.skipped_kinds) > MAX_KINDS)
-        left_out = {
-            "rows": self.skipped_rows,
-            f"files ({', '.join(kinds)})" if kinds else "files": self.skipped_files,
-            "duplicates": self.duplicates,
-            "near-duplicates": self.near_duplicates,
-        }
-        skipped = ", ".join(f"{count:,} {name}" for name, count in left_out.items() if count)
-        text = f"{self.documents:,} documents, {self.bytes / 1e6:,.1f} MB"
-        return f"{text}; left out: {skipped}" if skipped else text
+        counts = (
+            (self.skipped_rows, "row", ""),
+            (self.skipped_files, "file", f" ({', '.join(kinds)})" if kinds else ""),
+            (self.duplicates, "duplicate", ""),
+            (self.near_duplicates, "near-duplicate", ""),
+        )
+        left_out = ", ".join(_counted(count, name) + detail for count, name, detail in counts if count)
+        text = f"{_counted(self.documents, 'document')}, {self.bytes / 1e6:,.1f} MB"
+        return f"{text}; left out: {left_out}" if left_out else text
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 class UnusableRowError(Exception):

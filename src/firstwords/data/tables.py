@@ -10,7 +10,7 @@ from firstwords.config import UserError
 from firstwords.data.cleaning import clean_row
 from firstwords.data.csv_rows import csv_rows
 from firstwords.data.json_rows import json_rows
-from firstwords.data.opening import opened, plain_name, seekable
+from firstwords.data.opening import first_line, opened, plain_name, seekable
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -43,5 +43,7 @@ def _parquet_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
                     number += 1
                     stats.rows += 1
                     yield f"{path}:row {number}", clean_row(row)
-        except pyarrow.ArrowException as error:
-            raise UserError(f"{path} cannot be read as Parquet ({error}): download it again") from error
+        except (pyarrow.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno:  # of the disk
+                raise
+            raise UserError(f"{path} cannot be read as Parquet ({first_line(error)}): download it again") from error
