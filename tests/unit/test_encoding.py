@@ -16,7 +16,7 @@ from firstwords.data.cleaning import clean_row, clean_text, unify_line_ends
 from firstwords.data.detect import detect
 from firstwords.data.sources import SourceStats, documents
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TEXTS = {
     "German": "Der Fuchs lief über die Brücke. Müde Mäuse schlafen früh. Die größte Straße führt zum Schloß.\n",

@@ -98,7 +98,7 @@ def assert_apart(train, held, texts):
 
 
 def copies_12():
-    """tests/unit/cases' t_copies_12: 200 different rows, each 12 times."""
+    """t_copies_12.jsonl: 200 different rows, each 12 times."""
     return [f"The heron number {n} waits beside the mill and looks at the water." for n in range(200)] * 12
 
 

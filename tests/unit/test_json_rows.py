@@ -13,7 +13,7 @@ from firstwords.data.readers import file_rows
 from firstwords.data.sources import SourceStats, documents
 from firstwords.preferences.formats import read_preferences
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 ROWS = [{"text": f"row {n}\r\n" + "word " * n, "id": n, "score": n / 2} for n in range(40)]
 CLEAN = [row | {"text": row["text"].replace("\r\n", "\n")} for row in ROWS]
 LAYOUTS = {

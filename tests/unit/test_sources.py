@@ -306,7 +306,7 @@ def test_stdin(spec, monkeypatch):
     given("Die Brücke.\r\nEnde.".encode())
     assert read(spec)[0] == ["Die Brücke.\nEnde."]
     given(b"")
-    with pytest.raises(UserError, match="- is empty"):
+    with pytest.raises(UserError, match="stdin is empty"):
         read(spec)
     given(b'{"text": "one"}\n')
     with pytest.raises(UserError, match="stdin holds JSON rows"):

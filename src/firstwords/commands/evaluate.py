@@ -24,7 +24,7 @@ class Evaluate:
     model: Positional[str]
     """NAME, NAME/STAGE or the path of a model directory."""
     bpb: list[str] = field(default_factory=list)
-    """Bits per byte on these files or folders (every byte is scored)."""
+    """Bits per byte on these files or folders, FILE:COLUMN, or - for stdin (every byte is scored)."""
     context: int = 0
     """Tokens of the sliding window for --bpb (0 = the context it was trained on)."""
     exam: bool = False

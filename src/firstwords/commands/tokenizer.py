@@ -25,7 +25,7 @@ class TokenizerTrain:
     """Learn a byte-level BPE vocabulary and save it as tokenizer.json, which other tools open too."""
 
     text: list[str] = field(default_factory=lambda: ["world"])
-    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world."""
+    """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world."""
     vocab_size: int = 4096
     """Ids of the vocabulary: 3 specials, 256 bytes, the rest merges."""
     out: str = "tokenizer"

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from firstwords.config import UserError
 from firstwords.data.detect import detect, iana
-from firstwords.data.opening import READ_BYTES, opened
+from firstwords.data.opening import READ_BYTES, opened, shown
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats
@@ -55,7 +55,7 @@ def read_text(path: Path, stats: SourceStats | None = None, *, declared_by: str 
     with opened(path) as file:
         head = file.read(HEAD_BYTES)
         if not head:
-            raise UserError(f"{path} is empty: remove it from the list or fill it")
+            raise UserError(f"{shown(path)} is empty: remove it from the list or fill it")
         line_ends = io.IncrementalNewlineDecoder(None, translate=True)
         for text in _Decoding(path, file, stats, declared_by).chunks(head):
             yield line_ends.decode(text)
@@ -91,7 +91,7 @@ class _Decoding:
         while True:
             if not has_zeros and b"\0" in chunk:
                 place = offset + chunk.index(0)
-                raise UserError(f"{self._path} is not text (a zero byte at offset {place}): leave it out")
+                raise UserError(f"{shown(self._path)} is not text (a zero byte at offset {place}): leave it out")
             pending = len(self._decoder.getstate()[0])
             try:
                 text = self._decoder.decode(chunk, final=not chunk)
@@ -128,7 +128,7 @@ class _Decoding:
         byte, name = error.object[error.start], self._path.name
         codec = self._encoding.codec
         known = iana(codec) if self._encoding.is_certain else "UTF-8"
-        problem = f"{self._path} is not {known} text (byte 0x{byte:02x} at offset {offset + error.start}): "
+        problem = f"{shown(self._path)} is not {known} text (byte 0x{byte:02x} at offset {offset + error.start}): "
         if self._encoding.is_certain:
             raise UserError(f"{problem}save it again as UTF-8, or leave it out") from error
         if not self._is_ascii or _is_damaged_utf8(data):
@@ -146,7 +146,7 @@ class _Decoding:
 
     def _remark(self, codec: str) -> None:
         if self._stats is not None:
-            self._stats.remark("encoding", f"{self._path}: read as {iana(codec).lower()}, by the look of it")
+            self._stats.remark("encoding", f"{shown(self._path)}: read as {iana(codec).lower()}, by the look of it")
 
 
 def _marked(head: bytes) -> str:

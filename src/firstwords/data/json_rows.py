@@ -31,6 +31,8 @@ WHOLE_CHARS = 32_000_000
 BAD_ROWS = 100  # so many broken rows are forgiven,
 BAD_SHARE = 0.01  # or this share of the rows, whichever is more
 ROW_KEYS = ("data", "rows", "train", "examples", "items", "records", "instances", "documents", "conversations")
+TEXT_KEYS = ("texts", "text", "sentences", "lines", "paragraphs", "stories")  # of lists of plain texts
+ROLES = ("system", "developer", "user", "human", "assistant", "gpt", "model", "bot", "tool", "function")
 MAX_DEPTH = 3  # of the keys that lead to the rows
 _PEEK_CHARS = 1_000_000  # of a first line
 
@@ -179,15 +181,19 @@ def _rows_of(values: list[Any], path: Path, stats: SourceStats) -> list[Any]:
 
 def _is_chat(value: Any) -> bool:
     """Whether a list is the messages of one chat."""
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(item, dict) and ("role" in item or "from" in item) and ("content" in item or "value" in item)
-        for item in value
-    )  # fmt: skip
+    return isinstance(value, list) and bool(value) and all(map(_is_turn, value))
+
+
+def _is_turn(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    return str(item.get("role")).lower() in ROLES or ("from" in item and "value" in item)
 
 
 def _is_row(value: dict[str, Any]) -> bool:
     names = (*TEXT_COLUMNS, "prompt", "instruction", "question", "chosen")
-    return any(isinstance(value.get(name), str) for name in names) or any(map(_is_chat, value.values()))
+    has_text = any(isinstance(value.get(name), str) for name in names)
+    return has_text or isinstance(value.get("mapping"), dict) or any(map(_is_chat, value.values()))  # ChatGPT's export
 
 
 def _is_plain_row(value: Any) -> bool:
@@ -216,11 +222,17 @@ def _lists(value: dict[str, Any], above: Keys = ()) -> Counter[Keys]:
     """How many rows each list in an object would give, by the keys that lead to it."""
     found: Counter[Keys] = Counter()
     for key, item in value.items():
-        if isinstance(item, list) and item and isinstance(item[0], dict | str | list):
+        if isinstance(item, list) and item and _can_be_rows(key, isinstance(item[0], dict), isinstance(item[0], str)):
             found[(*above, key)] = len(item)
         elif isinstance(item, dict) and len(above) + 1 < MAX_DEPTH:
             found += _lists(item, (*above, key))
     return found
+
+
+def _can_be_rows(key: str, are_objects: bool, are_texts: bool) -> bool:
+    """Objects are rows whatever the key; lists, and texts still more often, are something else."""
+    key = key.lower()
+    return are_objects or key in ROW_KEYS or (are_texts and key in TEXT_KEYS)
 
 
 def _choose(counts: Counter[Keys], path: Path, stats: SourceStats) -> Keys:
@@ -268,9 +280,10 @@ def _streamed_lists(path: Path, stats: SourceStats) -> Counter[Keys]:
 
     found: Counter[Keys] = Counter()
     for prefix, event, _ in ijson.parse(_Utf8(path, stats)):
-        if event in ("start_map", "string", "start_array") and prefix.endswith(".item") and ".item." not in prefix:
+        is_row = event in ("start_map", "string", "start_array")
+        if is_row and prefix.endswith(".item") and ".item." not in prefix:
             keys = tuple(prefix.removesuffix(".item").split("."))
-            if len(keys) <= MAX_DEPTH and "item" not in keys:
+            if len(keys) <= MAX_DEPTH and _can_be_rows(keys[-1], event == "start_map", event == "string"):
                 found[keys] += 1
     return found
 

@@ -26,6 +26,11 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\
 _MAX_WINDOW = 2**31  # bytes; collections packed with `zstd --long=31` need it
 
 
+def shown(path: Path) -> str:
+    """What to call a path in a sentence."""
+    return "stdin" if str(path) == STDIN else str(path)
+
+
 def plain_name(path: Path) -> str:
     """The name in small letters without the ending of a compression: plain_name(Path("A.TXT.gz")) == "a.txt"."""
     name = path.name.lower()

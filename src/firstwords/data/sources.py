@@ -90,12 +90,12 @@ class SourceStats:
         counts = (
             (self.skipped_rows, "row", ""),
             (self.skipped_files, "file", f" ({', '.join(kinds)})" if kinds else ""),
-            (self.duplicates, "duplicate", ""),
-            (self.near_duplicates, "near-duplicate", ""),
         )
-        left_out = ", ".join(_counted(count, name) + detail for count, name, detail in counts if count)
+        left_out = [_counted(count, name) + detail for count, name, detail in counts if count]
+        left_out += [f"{self.duplicates:,} duplicates"] if self.duplicates else []
+        left_out += [f"{self.near_duplicates:,} near-duplicates"] if self.near_duplicates else []
         text = f"{_counted(self.documents, 'document')}, {self.bytes / 1e6:,.1f} MB"
-        return f"{text}; left out: {left_out}" if left_out else text
+        return f"{text}; left out: {', '.join(left_out)}" if left_out else text
 
 
 def _counted(count: int, name: str) -> str:
