@@ -211,6 +211,23 @@ def test_rows_of_all_kinds_follow_the_rule(tmp_path):
     assert read(tmp_path)[0] == ["a\nb\nc"] * 5
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_readers_of_lines_follow_the_rule(tmp_path, line_end):
+    """Also where a line end decides what is a line: broken rows, CSV, cues, front matter, comments."""
+    contents = {
+        "a.jsonl": '{"text": "one"}\n{broken\n{"text": "two"}\n',
+        "b.csv": 'label,text\n1,one\n0,"two, or ""2"""\n',
+        "c.srt": "1\n00:00:01,000 --> 00:00:02,000\none\n\n2\n00:00:03,000 --> 00:00:04,000\ntwo\n",
+        "d.md": "---\ntitle: x\n---\none\n",
+        "e.tex": "one % a remark\n% gone\ntwo",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content.replace("\n", line_end), newline="")
+    found, stats = read(tmp_path)
+    assert found == ["one", "two", "one", 'two, or "2"', "one\ntwo\n", "one\n", "one \ntwo\n"]
+    assert stats.skipped_rows == 1 and stats.notes[0].startswith(f"{tmp_path / 'a.jsonl'}:2: broken JSON")
+
+
 def test_chats_follow_the_rule(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b'{"prompt": "one\\r\\ntwo", "response": "three\\rfour"}\r\n')
     (chat,) = conversations([str(tmp_path / "a.jsonl")])

@@ -127,6 +127,16 @@ def test_copies_with_other_white_space_and_case():
     assert_apart(*split(texts, look_ahead=1000, max_chars=5_000), texts)  # the same in a stream
 
 
+def test_copies_of_which_many_begin_alike():
+    """In a stream the beginnings of texts are compared first; they alone do not make copies."""
+    same = "The heron waits beside the mill, as every morning, and looks at the water in the Straße. " * 2
+    different = [f"{same}{n} " * 5 for n in range(3000)]
+    texts = [text for one in different for text in (one, one.upper(), one.replace(" ", "   "))]
+    train, held = split(texts, look_ahead=20_000, max_chars=20_000)
+    assert len(held) > 10
+    assert_apart(train, held, texts)
+
+
 def test_copies_that_stop_fitting_into_the_share_of_a_stream():
     """A long one that no longer fits goes to training; its shorter copy must not be held out afterwards."""
     different = [f"document {n} " * 40 for n in range(3000)]

@@ -248,7 +248,8 @@ def test_the_reason_is_of_that_folder(tmp_path):
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()
     write(tmp_path / "one" / "a.txt", "text")
-    write(tmp_path / "one" / "b.txt", "")
+    for number in range(sources.MAX_NOTES + 1):  # no note of a later folder is kept
+        write(tmp_path / "one" / f"b{number}.txt", "")
     with pytest.raises(UserError) as error:
         read(tmp_path / "one", tmp_path / "two")
     assert f"{tmp_path / 'two'} holds no file that can be read: use .txt" in str(error.value)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from firstwords.data.dedup import copy_key
+from firstwords.data.dedup import copy_key, copy_start
 
 SHARE = 0.01  # of the text
 MAX_CHARS = 200_000  # more than this measures hardly better and only costs time
@@ -72,8 +72,13 @@ def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars:
     left = max_chars
     chosen: set[int] = set()
     tails: dict[int, str] = {}  # of long documents
+    starts: set[str] = set()  # of what is held out, so that not every document's key must be computed
     is_full = False
     for text in texts:
+        start = copy_start(text)
+        if is_full and start not in starts:
+            yield text
+            continue
         key = copy_key(text)
         if len(text) > LONG_CHARS:
             size = int(share * len(text))
@@ -83,6 +88,7 @@ def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars:
                     tails[key] = text[_line_end(text, len(text) - size) :]
                     held_out.append(tails[key])
                     left -= len(tails[key])
+                    starts.add(start)
             yield _without(tails.get(key, ""), text, size)
             continue
         if key < share * 2**64 and key not in chosen and not is_full:
@@ -91,6 +97,7 @@ def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars:
                 chosen.add(key)
                 held_out.append(text)
                 left -= len(text)
+                starts.add(start)
         if key not in chosen:
             yield text
 
