@@ -3,6 +3,9 @@
     clean_text("one\\r\\ntwo")        -> "one\\ntwo"
     without_surrogates("gate \\ud83d") -> "gate ?"
 
+A line ends with `\\n`: Windows' `\\r\\n`, the `\\r` of old Macs and Unicode's line and paragraph separators (U+2028,
+U+2029) become one; other white space (tabs, form feeds, U+0085) stays as it is.
+
 Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte
 of a command line that is not UTF-8. No file, database or tokenizer takes it.
 """
@@ -14,14 +17,25 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+_LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029]")
 _WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """The text with `\\n` for every line end (CR, CRLF) and without half surrogates."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return without_surrogates(text)
+    """The text with one kind of line end and without half surrogates."""
+    return without_surrogates(unify_line_ends(text))
+
+
+def unify_line_ends(text: str) -> str:
+    """The text with `\\n` for every line end: unify_line_ends("a\\r\\nb\\rc") == "a\\nb\\nc"."""
+    if "\r" in text or "\u2028" in text or "\u2029" in text:
+        return _LINE_ENDS.sub("\n", text)
+    return text
+
+
+def clean_row(value: Any) -> Any:
+    """`clean_text` for every text within a row of a table, however nested; names of columns too."""
+    return in_all_texts(value, clean_text)
 
 
 def without_surrogates(text: str) -> str:

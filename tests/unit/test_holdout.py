@@ -82,6 +82,100 @@ def test_holdout_of_a_tiny_text():
     assert split(["x"]) == (["x"], [])
 
 
+# ---- copies ------------------------------------------------------------------------------------------------
+
+
+def key(text):
+    return " ".join(text.split()).casefold()
+
+
+def assert_apart(train, held, texts):
+    """No copy on both sides, each held-out text once, and every other text as often as it was there."""
+    assert not {key(t) for t in train} & {key(t) for t in held}
+    assert len({key(t) for t in held}) == len(held)
+    out = {key(t) for t in held}
+    assert train == [t for t in texts if key(t) not in out]
+
+
+def copies_12():
+    """t_copies_12.jsonl: 200 different rows, each 12 times."""
+    return [f"The heron number {n} waits beside the mill and looks at the water." for n in range(200)] * 12
+
+
+def test_case_copies_12():
+    texts = copies_12()
+    train, held = split(texts)
+    assert_apart(train, held, texts)
+    assert 15 <= len(held) <= 21  # about a tenth of the different rows
+
+
+@pytest.mark.parametrize("num_copies", [1, 2, 9, 12, 50])
+def test_the_share_does_not_depend_on_the_number_of_copies(num_copies):
+    different = [f"document {n} " * 5 for n in range(200)]
+    train, held = split(different * num_copies)
+    assert held == split(different)[1]
+    assert_apart(train, held, different * num_copies)
+
+
+def test_copies_with_other_white_space_and_case():
+    different = [f"The heron number {n} waits. " * 5 for n in range(300)]
+    forms = (str, str.upper, lambda t: t.replace(" ", "\n\n"), lambda t: f"  {t}\t")
+    texts = [form(text) for form in forms for text in different]
+    train, held = split(texts)
+    assert_apart(train, held, texts)
+    assert 0.05 * 300 <= len(held) <= 31
+    assert_apart(*split(texts, look_ahead=1000, max_chars=5_000), texts)  # the same in a stream
+
+
+def test_copies_of_which_many_begin_alike():
+    """In a stream the beginnings of texts are compared first; they alone do not make copies."""
+    same = "The heron waits beside the mill, as every morning, and looks at the water in the Straße. " * 2
+    different = [f"{same}{n} " * 5 for n in range(3000)]
+    texts = [text for one in different for text in (one, one.upper(), one.replace(" ", "   "))]
+    train, held = split(texts, look_ahead=20_000, max_chars=20_000)
+    assert len(held) > 10
+    assert_apart(train, held, texts)
+
+
+def test_copies_that_stop_fitting_into_the_share_of_a_stream():
+    """A long one that no longer fits goes to training; its shorter copy must not be held out afterwards."""
+    different = [f"document {n} " * 40 for n in range(3000)]
+    texts = [text for one in different for text in (one.replace(" ", " " * 9), one)]
+    train, held = split(texts, look_ahead=10_000, max_chars=6_000, share=0.05)
+    assert held
+    assert_apart(train, held, texts)
+
+
+@pytest.mark.parametrize("num_copies", [2, 3, 12])
+def test_a_novel_that_is_there_several_times(num_copies):
+    novel = "".join(f"Chapter {n}. The heron waits beside the mill, for the {n}th time.\n" for n in range(3000))
+    train, held = split([novel, novel.replace("\n", "\r\n").upper(), *[novel] * (num_copies - 2)])
+    passage = "".join(held)
+    assert 0.05 < len(passage) / len(novel) <= 0.1 and passage in novel
+    assert not any(passage.splitlines()[5].casefold() in text.casefold() for text in train)
+    assert "".join([train[0], passage, train[1]]) == novel
+
+
+def test_tails_of_copies_in_a_stream():
+    novel = "".join(f"Chapter {n}. The heron waits beside the mill, for the {n}th time.\n" for n in range(3000))
+    texts = [novel, novel, novel.replace("\n", "\n\n"), novel.upper()]
+    train, held = split(texts, look_ahead=100_000, max_chars=50_000)
+    assert len(held) == 1 and len(train) == 4 and train[0] == train[1]
+    last = held[0].splitlines()[0].casefold()
+    assert train[0] + held[0] == novel and not any(last in text.casefold() for text in train)
+
+
+def test_memory_of_a_long_stream_is_bounded():
+    import tracemalloc
+
+    tracemalloc.start()
+    train, _ = split_holdout((f"document {n} " * 20 for n in range(150_000)), look_ahead=1_000_000)
+    size = sum(map(len, train))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size > 40_000_000 and peak < 6_000_000
+
+
 def test_holdout_of_real_text():
     path = DATA / "text" / "tinyshakespeare.txt"
     if not path.is_file():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import readers, sources
+from firstwords.data import encoding, opening, readers, sources
 from firstwords.data.sources import SourceStats, documents
 
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -74,7 +74,8 @@ def test_separated_documents(tmp_path):
 
 
 def test_separator_across_two_reads(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_READ_BYTES", 7)
+    monkeypatch.setattr(encoding, "HEAD_BYTES", 7)
+    monkeypatch.setattr(encoding, "READ_BYTES", 7)
     path = write(tmp_path / "a.txt", "first one<|endoftext|>second é one<|endoftext|>third")
     assert read(path)[0] == ["first one", "second é one", "third"]
 
@@ -111,6 +112,47 @@ def test_html(tmp_path):
     (text,), _ = read(write(tmp_path / "a.html", page + "</p></article></body></html>"))
     assert "The fox went into the wood" in text and "hidden" not in text and "<p>" not in text
     assert "Hello" in read(write(tmp_path / "b.htm", "<p>Hello</p>"))[0][0]
+
+
+def test_pdf_words(tmp_path):
+    from firstwords.data.office import tidy_pdf
+
+    assert tidy_pdf("of\ufb01ce \ufb02oor e\ufb00ort a\ufb03x ba\ufb04e \ufb06yle") == (
+        "office floor effort affix baffle style"
+    )
+    assert tidy_pdf("a long exam-\nple of it") == "a long example\nof it"
+    assert tidy_pdf("the end-\ning. Next") == "the ending.\nNext"
+    assert tidy_pdf("a well-known\nman, well-\nknown") == "a well-known\nman, well-known\n"
+    assert tidy_pdf("Jean-\nPaul, COVID-\n19 and 1914-\nish") == "Jean-Paul,\nCOVID-19\nand 1914-ish\n"
+    assert tidy_pdf("soft\u00adly - and\nso") == "softly - and\nso"
+
+
+def test_a_pdf_with_a_password(tmp_path):
+    import io
+
+    import pypdf
+
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_bytes("Hello from a page")))
+    writer.encrypt("secret", algorithm="RC4-128")
+    writer.write(tmp_path / "a.pdf")
+    with pytest.raises(UserError, match="a.pdf is protected by a password"):
+        read(tmp_path / "a.pdf")
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_bytes("Hello from a page")))
+    writer.encrypt("", "owner", algorithm="RC4-128")  # everyone may read it
+    writer.write(tmp_path / "b.pdf")
+    assert read(tmp_path / "b.pdf")[0] == ["Hello from a page"]
+
+
+def test_pdf_pages_without_text_are_said(tmp_path):
+    import io
+
+    import pypdf
+
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_bytes("Hello from a page")))
+    writer.add_blank_page(600, 800)
+    writer.write(tmp_path / "a.pdf")
+    found, stats = read(tmp_path / "a.pdf")
+    assert found[0].strip() == "Hello from a page" and "1 of 2 pages hold no text" in stats.lines()[0]
 
 
 def test_pdf(tmp_path):
@@ -182,6 +224,122 @@ def test_folder(tmp_path):
     assert "3 files" in stats.summary()
 
 
+def test_what_a_folder_leaves_out_is_counted_by_kind_and_the_first_of_each_is_named(tmp_path):
+    write(tmp_path / "a.txt", "one")
+    for number in range(9):
+        write(tmp_path / f"{number}.png", b"\x89PNG")
+    write(tmp_path / "b.zip", b"PK")
+    write(tmp_path / "c.docx", b"no zip")
+    write(tmp_path / "d.weird", "text of an unknown kind")
+    write(tmp_path / "README", "three")
+    write(tmp_path / "program", bytes(range(256)))
+    found, stats = read(tmp_path)
+    assert found == ["three", "one"]
+    assert stats.summary().endswith(
+        "left out: 13 files (9 .png, 1 .zip, 1 unreadable, 1 .weird, 1 without an ending)"
+    )
+    notes = "\n".join(stats.lines())
+    assert "0.png is a picture" in notes and "1.png" not in notes and "and 8 more skipped" in notes
+    assert "c.docx cannot be read as DOCX" in notes and "program has no ending" in notes
+
+
+def test_the_reason_is_of_that_folder(tmp_path):
+    """The first folder holds unreadable files, the second one nothing: its sentence must not name the first one's."""
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "one" / "a.txt", "text")
+    for number in range(sources.MAX_NOTES + 1):  # no note of a later folder is kept
+        write(tmp_path / "one" / f"b{number}.txt", "")
+    with pytest.raises(UserError) as error:
+        read(tmp_path / "one", tmp_path / "two")
+    assert f"{tmp_path / 'two'} holds no file that can be read: use .txt" in str(error.value)
+    write(tmp_path / "three" / "c.png", b"")
+    write(tmp_path / "three" / "d.png", b"")
+    with pytest.raises(UserError, match=r"three holds no file .*c.png is a picture.*; 1 more cannot be read either"):
+        read(tmp_path / "one", tmp_path / "three")
+
+
+def test_links_are_followed_and_read_once(tmp_path):
+    (tmp_path / "books" / "sub").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path / "books" / "a.txt", "one")
+    write(tmp_path / "books" / "sub" / "b.txt", "two")
+    write(tmp_path / "elsewhere" / "c.txt", "three")
+    (tmp_path / "books" / "loop").symlink_to(tmp_path / "books")
+    (tmp_path / "books" / "sub" / "up").symlink_to("..")
+    (tmp_path / "books" / "self").symlink_to("self")
+    (tmp_path / "books" / "nowhere").symlink_to("missing.txt")
+    (tmp_path / "books" / "again.txt").symlink_to("a.txt")
+    (tmp_path / "books" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "books" / "twice").symlink_to(tmp_path / "elsewhere")
+    found, stats = read(tmp_path / "books")
+    assert sorted(found) == ["one", "three", "two"] and stats.files == 3
+    assert stats.skipped_kinds == {"broken links": 2}
+    with pytest.raises(UserError, match="self cannot be opened .*leads to itself"):
+        read(tmp_path / "books" / "self")
+
+
+def test_pipes_and_sockets_are_passed_over_and_refused_by_name(tmp_path):
+    import socket
+
+    write(tmp_path / "a.txt", "one")
+    os.mkfifo(tmp_path / "pipe.txt")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s.txt"))
+        found, stats = read(tmp_path)
+        assert found == ["one"] and stats.skipped_kinds == {"pipes and devices": 2}
+        for name, kind in (("pipe.txt", "a pipe"), ("s.txt", "a socket")):
+            with pytest.raises(UserError, match=f"{name} is {kind}, not a file: send what comes out of it to stdin"):
+                read(tmp_path / name)
+    with pytest.raises(UserError, match="/dev/null is a device, not a file"):
+        read("/dev/null")
+
+
+@pytest.mark.parametrize("spec", ["-", "/dev/stdin"])
+def test_stdin(spec, monkeypatch):
+    import io
+    import sys
+    from types import SimpleNamespace
+
+    def given(data):
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+
+    given("Die Brücke.\r\nEnde.".encode())
+    assert read(spec)[0] == ["Die Brücke.\nEnde."]
+    given(b"")
+    with pytest.raises(UserError, match="stdin is empty"):
+        read(spec)
+    given(b'{"text": "one"}\n')
+    with pytest.raises(UserError, match="stdin holds JSON rows"):
+        read(spec)
+
+
+@pytest.mark.parametrize("specs", [[""], ["  "], ["a.txt", ""]])
+def test_an_empty_name_is_a_mistake_and_not_this_folder(tmp_path, monkeypatch, specs):
+    write(tmp_path / "a.txt", "one")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="one of the names is empty"):
+        read(*specs)
+    assert read(".")[0] == ["one"]
+
+
+def test_a_column_of_all_tables_in_a_folder(tmp_path):
+    _table(tmp_path / "a.jsonl", [{"one": "x", "two": "1"}])
+    _table(tmp_path / "b.csv.json", [{"one": "y", "two": "2"}])
+    assert read(f"{tmp_path}:two")[0] == ["1", "2"]
+
+
+def test_a_folder_says_what_it_did_in_few_lines(tmp_path):
+    for number in range(50):
+        write(tmp_path / f"{number:02}.md", f"---\ntitle: {number}\n---\nNote {number} on the café.\n".encode())
+        write(tmp_path / f"{number:02}.txt", ("Der Müller hört die Möwe über der Mühle. " * 3).encode("latin-1"))
+    found, stats = read(tmp_path)
+    assert len(found) == 100 and all("title" not in text for text in found)
+    lines = stats.lines()
+    assert len(lines) == 5 and "read as windows-1252" in lines[0]
+    assert lines[3:] == ["... and 47 more remarks on encoding", "left out the front matter of 50 Markdown files"]
+
+
 def test_several_specs_in_order(tmp_path):
     a, b = write(tmp_path / "a.txt", "one"), write(tmp_path / "b.txt", "two")
     assert read(b, a)[0] == ["two", "one"]
@@ -227,12 +385,12 @@ def test_hub_mistakes(tmp_path, monkeypatch):
     ("a.txt", "é".encode() * 150_000 + b"\xff", "byte 0xff at offset 300000"),
     ("a.txt", b"abc\xc3", "byte 0xc3 at offset 3"),
     ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
-    ("a.docx", b"text", "of a kind that is not known"),
+    ("a.docx", b"text", "cannot be read as DOCX"),
     ("a.txt.gz", b"text", "not a complete gzip file"),
     ("a.txt.gz", gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:-400], "not a complete gzip file"),
     ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
     ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
-    ("a.jsonl", b"[1, 2]\n", "a.jsonl:1: a row must be"),
+    ("a.jsonl", b"[1, 2]\n", "a.jsonl:row 1: a row must be"),
     ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
     ("a.txt.gz", gzip.compress(bytes(9000), mtime=0)[:15] + b"damage" * 9, "not a complete gzip file"),
     ("a.parquet", b"PAR1 no table", "cannot be read as Parquet"),
@@ -260,7 +418,7 @@ def test_no_permission(tmp_path, monkeypatch):
         def refuse(*args, **kwargs):
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(readers, "open", refuse, raising=False)
+        monkeypatch.setattr(opening, "open", refuse, raising=False)
     else:
         path.chmod(0)
     with pytest.raises(UserError, match=r"a.txt cannot be read \(Permission denied\)"):

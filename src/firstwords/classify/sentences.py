@@ -3,12 +3,11 @@
     train, test = read_files(["sst2-train.jsonl.gz"]).split()         a fifth is kept to measure on
     train, test = world()
 
-Files: .jsonl .json .parquet (also gzipped), .csv and .tsv, with a column `text` or `sentence` and a column `label`.
+Files: .jsonl .json .parquet .csv and .tsv (also compressed), with a column `text` or `sentence` and a column `label`.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,11 +20,11 @@ import numpy as np
 
 from firstwords.config import UserError
 from firstwords.data import readers
+from firstwords.data.opening import plain_name
 from firstwords.data.sources import SourceStats
 from firstwords.world import feelings
 
 TEXT_COLUMNS, LABEL_COLUMNS = ("text", "sentence"), ("label", "sentiment", "feeling", "class")
-TABLES = {".csv": ",", ".tsv": "\t", ".csv.gz": ",", ".tsv.gz": "\t"}
 NUMBERED = {"0": "negative", "1": "positive"}  # what SST-2 and most others mean by their numbers
 GLAD = ("positive", "pos", "happy", "good", "glad", "1")  # of two labels, this one comes second
 HELD_OUT = 0.2
@@ -126,19 +125,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     """(file:line, row) of every row of one file."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: check the spelling")
-    name = path.name.lower()
-    delimiter = next((mark for suffix, mark in TABLES.items() if name.endswith(suffix)), "")
-    if not delimiter:
-        if not name.endswith(readers.TABLE_SUFFIXES):
-            raise UserError(f"{path} is of a kind that is not known here: "
-                            f"use {' '.join((*readers.TABLE_SUFFIXES, *TABLES))}")  # fmt: skip
-        yield from readers.file_rows(path, SourceStats())
-        return
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL  # GLUE's .tsv files hold bare quotes
-    lines = "".join(readers.read_text(path)).splitlines()
-    table = csv.DictReader(lines, delimiter=delimiter, quoting=quoting)
-    for row in table:
-        yield f"{path.name}:{table.line_num}", row
+    if not plain_name(path).endswith(readers.TABLE_SUFFIXES):
+        raise UserError(f"{path} is of a kind that is not known here: use {' '.join(readers.TABLE_SUFFIXES)}")
+    for where, row in readers.file_rows(path, SourceStats()):
+        yield where.replace(str(path), path.name, 1), row
 
 
 def _taken(where: str, row: Any) -> tuple[str, str]:

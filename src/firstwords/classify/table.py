@@ -9,6 +9,7 @@ Unusable rows are left out, counted and named with file and line; what cannot be
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -110,7 +111,7 @@ class _Reader:
             raise UserError(f"{path} does not exist: check the spelling")
         self.path = path
         text = "".join(read_text(path))
-        self._reader = csv.DictReader(text.splitlines(), strict=True)
+        self._reader = csv.DictReader(io.StringIO(text), strict=True)
         try:
             self.header = [name.strip() for name in self._reader.fieldnames or []]
         except csv.Error as error:

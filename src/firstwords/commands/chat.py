@@ -112,7 +112,8 @@ class Conversation:
         """Ids of the chat; the oldest turns go until an answer fits behind them."""
         from firstwords.tokenizer.chat import fit
 
-        ids, dropped = fit(self.messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
+        messages = shared.cleaned(self.messages)
+        ids, dropped = fit(messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
         shared.check_fits(ids, self.loaded.context, "the message")
         del self.turns[:dropped]
         self.dropped += dropped

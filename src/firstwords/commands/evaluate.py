@@ -24,7 +24,7 @@ class Evaluate:
     model: Positional[str]
     """NAME, NAME/STAGE or the path of a model directory."""
     bpb: list[str] = field(default_factory=list)
-    """Bits per byte on these files or folders (every byte is scored)."""
+    """Bits per byte on these files or folders, FILE:COLUMN, or - for stdin (every byte is scored)."""
     context: int = 0
     """Tokens of the sliding window for --bpb (0 = the context it was trained on)."""
     exam: bool = False
@@ -64,8 +64,8 @@ def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
     stats = SourceStats()
     context = config.context or trained_context(loaded.directory) or loaded.context
     result = bits_per_byte(loaded.model, loaded.tokenizer, documents(config.bpb, stats), context)
-    for note in stats.notes:
-        shared.say(note)
+    for line in stats.lines():
+        shared.say(line)
     return result.asdict()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.data.encoding import read_text
 from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:
@@ -58,11 +59,8 @@ def _indented(answer: str) -> str:
 
 def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
     """The prompts of a text file, one a line. Raises UserError for a file that cannot be read or holds none."""
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    texts = [line.strip() for line in lines if line.strip()]
+    text = clean_text("".join(read_text(Path(path).expanduser())))
+    texts = [line.strip() for line in text.split("\n") if line.strip()]
     if not texts:
         raise UserError(f"{path} holds no question: write one a line")
     return [({"role": "user", "content": text},) for text in texts]

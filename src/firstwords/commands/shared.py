@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
@@ -111,15 +112,20 @@ def knows_world(directory: Path) -> bool:
 
 
 def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Ids of a text as a document begins in training: after the separator."""
-    return [tokenizer.endoftext_id, *tokenizer.encode(text)]
+    """Ids of a text as a document begins in training: after the separator, and with training's line ends."""
+    return [tokenizer.endoftext_id, *tokenizer.encode(clean_text(text))]
+
+
+def cleaned(messages: Iterable[Any]) -> list[Any]:
+    """Messages whose contents follow the rule for line ends that training text follows (`plain_text.py`)."""
+    return [{**message, "content": clean_text(message["content"])} for message in messages]
 
 
 def chat_ids(tokenizer: Tokenizer, messages: list[Any]) -> list[int]:
     """Ids of a chat with an open turn for the assistant."""
     from firstwords.tokenizer.chat import render
 
-    return render(messages, tokenizer, add_generation_prompt=True)[0]
+    return render(cleaned(messages), tokenizer, add_generation_prompt=True)[0]
 
 
 def opening(tokenizer: Tokenizer, is_base: bool, text: str) -> tuple[str, list[int]]:

@@ -25,7 +25,7 @@ class TokenizerTrain:
     """Learn a byte-level BPE vocabulary and save it as tokenizer.json, which other tools open too."""
 
     text: list[str] = field(default_factory=lambda: ["world"])
-    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world."""
+    """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world."""
     vocab_size: int = 4096
     """Ids of the vocabulary: 3 specials, 256 bytes, the rest merges."""
     out: str = "tokenizer"
@@ -61,8 +61,8 @@ def train(config: TokenizerTrain) -> None:
     stats = SourceStats()
     limit = WORLD_DOCUMENTS if "world" in config.text else None
     tokenizer = Tokenizer.train(islice(documents(config.text, stats), limit), config.vocab_size)
-    for note in stats.notes:
-        shared.say(note)
+    for line in stats.lines():
+        shared.say(line)
     tokenizer.save(Path(config.out))
     facts = {"out": config.out, "vocab_size": tokenizer.vocab_size, "documents": stats.documents}
     if config.json:

@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 SHINGLE_WORDS = 5
 NUM_BANDS, BAND_ROWS = 16, 8  # candidates from a similarity of about (1/16)^(1/8) = 0.7 on
 NEAR = 0.8  # estimated similarity from which on two documents count as the same
+_START_CHARS = 64  # of `copy_start`
 _BLOCK = 4096  # shingles hashed at a time, so that a long document needs little memory
+
+
+def copy_key(text: str) -> int:
+    """Equal for copies: texts of the same words, whatever their case and the white space between them."""
+    words = " ".join(text.split()).casefold()
+    return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def copy_start(text: str) -> str:
+    """Equal for copies, as `copy_key` is, and for some texts that are none; a hundred times as fast for long ones."""
+    start = "".join(text[:1000].split()).casefold()
+    if len(start) < _START_CHARS < len(text):
+        start = "".join(text.split()).casefold()
+    return start[:_START_CHARS]
 
 
 def deduplicate(texts: Iterator[str], stats: SourceStats, mode: str) -> Iterator[str]:

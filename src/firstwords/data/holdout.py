@@ -1,15 +1,20 @@
 """Text that training never sees, kept to measure the model on.
 
-Which documents are held out depends on their content only (a hash), not on their order or number, so that a
-longer collection of the same texts holds out the same ones. One or a few long documents give a passage from the
-middle instead: the end of a text is often unlike the rest (an index, a licence, the play that has just begun), and
-whoever wants the text continued wants the end learned."""
+Shares are of *different* documents: copies, equal up to white space and case, count as one and are never on both sides.
+Which documents are held out depends on their content only (a hash), not on their order or number, so that a longer
+collection of the same texts holds out the same ones. One or a few long documents give a passage from the middle
+instead: the end of a text is often unlike the rest (an index, a licence, the play that has just begun), and whoever
+wants the text continued wants the end learned.
+
+Memory is bounded: LOOK_AHEAD characters of documents, and in a longer stream the hashes of what is held out.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+
+from firstwords.data.dedup import copy_key, copy_start
 
 SHARE = 0.01  # of the text
 MAX_CHARS = 200_000  # more than this measures hardly better and only costs time
@@ -25,7 +30,7 @@ def split_holdout(
     """(training documents, held-out documents). The list fills while the iterator is read; it is complete at
     its end.
 
-    A copy of a held-out document is left out of training too. Sizes are in characters.
+    A copy of a held-out document is left out of training too, and held out once. Sizes are in characters.
 
         train, held_out = split_holdout(documents(specs))
         write_shards(train, tokenizer, directory)       # now held_out is complete
@@ -48,72 +53,99 @@ def _split(
     if more is not None:
         yield from _by_hash(chain(first, [more], documents), held_out, share, max_chars)
         return
+    keys = [copy_key(text) for text in first]
+    lengths = dict(zip(reversed(keys), map(len, reversed(first)), strict=True))  # of the first copy of each
+    size = sum(lengths.values())
     wanted = min(max(share * size, min(SMALL_CHARS, SMALL_SHARE * size)), max_chars)
-    if len(first) < FEW_DOCUMENTS:
-        yield from _passage(first, held_out, int(wanted))
+    if len(lengths) < FEW_DOCUMENTS:
+        yield from _passage(first, keys, held_out, int(wanted))
     else:
-        yield from _smallest_hashes(first, held_out, wanted)
-
-
-def _number(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
-    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+        yield from _smallest_hashes(first, keys, lengths, held_out, wanted)
 
 
 def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars: int) -> Iterator[str]:
-    """A long stream, until there are `max_chars`: documents whose number is below `share`, and the tails of
-    long documents, of which there may be too few for chance."""
+    """A long stream, until there are `max_chars`: documents whose key is in the lowest `share` of all keys, and the
+    tails of long documents, of which there may be too few for chance.
+
+    From the first one on that does not fit nothing more is held out: a shorter copy of it would be on both sides.
+    """
     left = max_chars
-    chosen: set[float] = set()
-    cuts: dict[float, int] = {}  # long documents: where their held-out tail begins
+    chosen: set[int] = set()
+    tails: dict[int, str] = {}  # of long documents
+    starts: set[str] = set()  # of what is held out, so that not every document's key must be computed
+    is_full = False
     for text in texts:
-        number = _number(text)
+        start = copy_start(text)
+        if is_full and start not in starts:
+            yield text
+            continue
+        key = copy_key(text)
         if len(text) > LONG_CHARS:
             size = int(share * len(text))
-            if number not in cuts and size <= left:
-                cuts[number] = _line_end(text, len(text) - size)
-                held_out.append(text[cuts[number] :])
-                left -= len(held_out[-1])
-            yield text[: cuts.get(number)]
-        elif number in chosen:
+            if key not in tails and not is_full:
+                is_full = size > left
+                if not is_full:
+                    tails[key] = text[_line_end(text, len(text) - size) :]
+                    held_out.append(tails[key])
+                    left -= len(tails[key])
+                    starts.add(start)
+            yield _without(tails.get(key, ""), text, size)
             continue
-        elif number < share and len(text) <= left:
-            chosen.add(number)
-            held_out.append(text)
-            left -= len(text)
-        else:
+        if key < share * 2**64 and key not in chosen and not is_full:
+            is_full = len(text) > left
+            if not is_full:
+                chosen.add(key)
+                held_out.append(text)
+                left -= len(text)
+                starts.add(start)
+        if key not in chosen:
             yield text
 
 
-def _smallest_hashes(texts: list[str], held_out: list[str], wanted: float) -> Iterator[str]:
-    """All documents are known: those with the smallest numbers (none larger than what is wanted), until the
-    wanted size or a tenth of the documents is reached; at least one, if need be the shortest."""
-    numbers = [_number(text) for text in texts]
-    length_of = dict(zip(numbers, map(len, texts), strict=True))
-    chosen: set[float] = set()
+def _without(tail: str, text: str, size: int) -> str:
+    """A long document without the tail that is held out of it; a copy whose end has other white space or case loses
+    twice the size, to be sure."""
+    return text[: len(text) - (len(tail) if text.endswith(tail) else 2 * size)]
+
+
+def _smallest_hashes(
+    texts: list[str], keys: list[int], lengths: dict[int, int], held_out: list[str], wanted: float
+) -> Iterator[str]:
+    """All documents are there: those with the smallest keys (none larger than what is wanted), until the wanted size or
+    a tenth of the different documents is reached; at least one, if need be the shortest."""
+    chosen: set[int] = set()
     size = 0
-    for number, length in sorted(length_of.items()):
-        if (size + length > wanted and length <= wanted) or len(chosen) >= SMALL_SHARE * len(texts):
+    for key, length in sorted(lengths.items()):
+        if (size + length > wanted and length <= wanted) or len(chosen) >= SMALL_SHARE * len(lengths):
             break
         if length <= wanted:
-            chosen.add(number)
+            chosen.add(key)
             size += length
-    chosen = chosen or {min(length_of, key=length_of.__getitem__)}
-    seen: set[float] = set()
-    for number, text in zip(numbers, texts, strict=True):
-        if number not in chosen:
+    chosen = chosen or {min(lengths, key=lengths.__getitem__)}
+    seen: set[int] = set()
+    for key, text in zip(keys, texts, strict=True):
+        if key not in chosen:
             yield text
-        elif number not in seen:
-            seen.add(number)
+        elif key not in seen:
+            seen.add(key)
             held_out.append(text)
 
 
-def _passage(texts: list[str], held_out: list[str], wanted: int) -> Iterator[str]:
-    """`wanted` characters or somewhat fewer from the middle of all, from line to line if there are lines, else from
-    space to space. What was before and behind them in one document are two documents for training."""
-    begin = (sum(map(len, texts)) - wanted) // 2
-    for text in texts:
+def _passage(texts: list[str], keys: list[int], held_out: list[str], wanted: int) -> Iterator[str]:
+    """`wanted` characters or somewhat fewer from the middle of all different documents, from line to line if there are
+    lines, else from space to space. What was before and behind them in one document are two documents for training.
+
+    Copies of a document that gives some of it are left out.
+    """
+    different = dict(zip(reversed(keys), reversed(texts), strict=True))
+    begin = (sum(map(len, different.values())) - wanted) // 2
+    touched: set[int] = set()
+    seen: set[int] = set()
+    for key, text in zip(keys, texts, strict=True):
+        if key in seen:
+            yield from () if key in touched else (text,)
+            continue
+        seen.add(key)
         start, stop = (min(max(place, 0), len(text)) for place in (begin, begin + wanted))
         begin -= len(text)
         if 0 < start < stop:
@@ -121,7 +153,9 @@ def _passage(texts: list[str], held_out: list[str], wanted: int) -> Iterator[str
         if start < stop < len(text):
             stop = _last_line_end(text[:stop], start)
         yield from filter(None, (text[:start], text[stop:]))
-        held_out.extend(filter(None, [text[start:stop]]))
+        if start < stop:
+            touched.add(key)
+            held_out.append(text[start:stop])
 
 
 def _line_end(text: str, at: int) -> int:

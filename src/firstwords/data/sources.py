@@ -13,6 +13,7 @@ what cannot be right is a UserError.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -20,9 +21,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
+from firstwords.data import kinds
+from firstwords.data.folders import UNREADABLE, from_path
+from firstwords.data.opening import STDIN
+from firstwords.plain_text import clean_text
+
+__all__ = ["SourceStats", "UnusableRowError", "documents", "from_path", "spec_names", "split_column", "usable"]
 
 T = TypeVar("T")
-MAX_NOTES = 5  # so many skipped rows are shown word for word
+MAX_NOTES = 5  # so many skipped rows are shown word for word,
+MAX_REMARKS = 3  # so many remarks on one subject,
+MAX_KINDS = 6  # and so many kinds of files that were left out
 
 
 @dataclass
@@ -35,6 +44,7 @@ class SourceStats:
     rows: int = 0  # rows of tables looked at
     skipped_rows: int = 0  # broken, empty or unusable rows
     skipped_files: int = 0  # files inside a folder that are of no known kind or cannot be read
+    skipped_kinds: Counter[str] = field(default_factory=Counter)  # how many of these are what: {".png": 12, "empty": 1}
     duplicates: int = 0  # exact
     near_duplicates: int = 0
     trimmed_turns: int = 0  # turns cut from chats, see data.chats
@@ -42,24 +52,58 @@ class SourceStats:
     context_turns: int = 0  # turns of chats that are read and not learned
     ties: int = 0  # answers of preferences that are as good as the best one
     unpaired: int = 0  # answers with a verdict of their own that found no partner
+    front_matter: int = 0  # Markdown files whose front matter was left out
     notes: list[str] = field(default_factory=list)  # the first few skips, each with file and line
+    remarks: dict[str, list[str]] = field(default_factory=dict)  # how files were read, by subject
 
     def note(self, text: str) -> None:
-        """Keep one of the first few remarks for showing."""
+        """Keep one of the first few skips for showing."""
         if len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
+    def remark(self, subject: str, text: str) -> None:
+        """Keep a sentence on how a file was read (its encoding, its column), once."""
+        about = self.remarks.setdefault(subject, [])
+        if text not in about:
+            about.append(text)
+
+    def skip_file(self, kind: str, note: str) -> None:
+        """Count a file that is passed over; of each kind the first is noted, and all that should have been readable."""
+        self.skipped_files += 1
+        self.skipped_kinds[kind] += 1
+        if self.skipped_kinds[kind] == 1 or kind == UNREADABLE:
+            self.note(note)
+
+    def lines(self) -> list[str]:
+        """What a person should hear about the reading besides the summary, few lines however many files there were."""
+        found: list[str] = []
+        for subject, about in self.remarks.items():
+            found += about[:MAX_REMARKS]
+            if len(about) > MAX_REMARKS:
+                found.append(f"... and {len(about) - MAX_REMARKS:,} more remarks on {subject}")
+        if self.front_matter:
+            found.append(f"left out the front matter of {_counted(self.front_matter, 'Markdown file')}")
+        found += [f"skipped: {note}" for note in self.notes]
+        num_others = self.skipped_rows + self.skipped_files - len(self.notes)
+        return found + ([f"... and {num_others:,} more skipped"] if self.notes and num_others > 0 else [])
+
     def summary(self) -> str:
-        """One line for people: `627 documents, 8.6 MB; skipped 3 rows`."""
-        left_out = {
-            "rows": self.skipped_rows,
-            "files": self.skipped_files,
-            "duplicates": self.duplicates,
-            "near-duplicates": self.near_duplicates,
-        }
-        skipped = ", ".join(f"{count:,} {name}" for name, count in left_out.items() if count)
-        text = f"{self.documents:,} documents, {self.bytes / 1e6:,.1f} MB"
-        return f"{text}; left out: {skipped}" if skipped else text
+        """One line for people: `627 documents, 8.6 MB; left out: 3 rows, 14 files (12 .png, 2 .zip)`."""
+        kinds = [f"{count:,} {kind}" for kind, count in self.skipped_kinds.most_common(MAX_KINDS)]
+        kinds += ["..."] * (len(self.skipped_kinds) > MAX_KINDS)
+        counts = (
+            (self.skipped_rows, "row", ""),
+            (self.skipped_files, "file", f" ({', '.join(kinds)})" if kinds else ""),
+        )
+        left_out = [_counted(count, name) + detail for count, name, detail in counts if count]
+        left_out += [f"{self.duplicates:,} duplicates"] if self.duplicates else []
+        left_out += [f"{self.near_duplicates:,} near-duplicates"] if self.near_duplicates else []
+        text = f"{_counted(self.documents, 'document')}, {self.bytes / 1e6:,.1f} MB"
+        return f"{text}; left out: {', '.join(left_out)}" if left_out else text
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 class UnusableRowError(Exception):
@@ -100,11 +144,9 @@ def documents(
     from firstwords.data import dedup as dedup_module
 
     stats = stats if stats is not None else SourceStats()
-    names = [str(spec) for spec in specs]
-    if not names:
-        raise UserError('no text was named: give files, folders, hf:NAME or "world"')
+    names = spec_names(specs, 'no text was named: give files, folders, hf:NAME or "world"')
     texts: Iterator[str] = chain.from_iterable(_of_spec(name, stats) for name in names)
-    texts = dedup_module.deduplicate(texts, stats, dedup)
+    texts = dedup_module.deduplicate(map(clean_text, texts), stats, dedup)
     found = False
     for text in texts:
         if text and not text.isspace():
@@ -116,6 +158,16 @@ def documents(
         raise UserError(f"{', '.join(names)}: there is no text in it; choose other files")
 
 
+def spec_names(specs: Iterable[str | Path], if_none: str) -> list[str]:
+    """The specs as texts. Raises UserError for none, and for an empty one, which a path would take for this folder."""
+    names = [str(spec) for spec in specs]
+    if not names:
+        raise UserError(if_none)
+    if any(not name.strip() for name in names):
+        raise UserError('one of the names is empty (""): name a file or a folder, or . for the folder you are in')
+    return names
+
+
 def _of_spec(spec: str, stats: SourceStats) -> Iterator[str]:
     from firstwords.data import readers
 
@@ -125,70 +177,25 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[str]:
         return world_documents()
     if spec.startswith("hf:"):
         return readers.hub_texts(spec, stats)
+    if spec in (STDIN, "/dev/stdin"):
+        stats.files += 1
+        return readers.file_texts(Path(STDIN), None, stats)
     path, column = split_column(spec)
-    return from_path(path, readers.TEXT_SUFFIXES, stats, lambda file: readers.file_texts(file, column, stats))
+    if column and path.is_file() and kinds.reader(path) != "table":
+        raise UserError(f"{path} has no columns: name it without :{column}")
+    return from_path(
+        path, readers.TEXT_SUFFIXES, stats, lambda file: readers.file_texts(file, column, stats), any_text=True
+    )
 
 
 def split_column(spec: str) -> tuple[Path, str | None]:
-    """`rows.jsonl:story` -> (rows.jsonl, "story"); a file whose own name holds the colon wins."""
+    """`rows.jsonl:story` -> (rows.jsonl, "story"); a file whose own name holds the colon wins.
+
+    With a folder before the colon the column is that of all tables in it.
+    """
     path = Path(spec).expanduser()
     if os.path.lexists(path) or ":" not in spec:
         return path, None
     name, _, column = spec.rpartition(":")
     bare = Path(name).expanduser()
-    return (bare, column) if bare.is_file() and column else (path, None)
-
-
-def from_path(
-    path: Path, suffixes: Iterable[str], stats: SourceStats, read: Callable[[Path], Iterator[T]]
-) -> Iterator[T]:
-    """Everything that `read` finds in a file or in the files of a folder (recursively, in the order of their
-    names).
-
-    A file that was named must be right. In a folder, files of other kinds and unreadable ones are counted and
-    passed over.
-    """
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path} does not exist: check the spelling") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be opened ({error.strerror}): check its permissions") from error
-    suffixes = tuple(suffixes)
-    if path.is_file():
-        if not path.name.lower().endswith(suffixes):
-            raise UserError(f"{path} is of a kind that is not known here: use {' '.join(suffixes)}")
-        stats.files += 1
-        yield from read(path)
-        return
-    if not path.is_dir():
-        raise UserError(f"{path} is neither a file nor a folder")
-    read_any = False
-    for file in _files_below(path):
-        if not file.name.lower().endswith(suffixes):
-            stats.skipped_files += 1
-            continue
-        stats.files += 1
-        try:
-            yield from read(file)
-            read_any = True
-        except UserError as error:
-            stats.files -= 1
-            stats.skipped_files += 1
-            stats.note(str(error))
-    if not read_any:
-        reason = f" ({stats.notes[-1]})" if stats.notes else ""
-        raise UserError(f"{path} holds no file that can be read{reason}: use {' '.join(suffixes)}")
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        raise UserError(
-            f"{error.filename} cannot be opened ({error.strerror}): check its permissions"
-        ) from error
-
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(parent, name)
+    return (bare, column) if name and bare.exists() and column else (path, None)

@@ -21,6 +21,7 @@ import tyro
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
+from firstwords.data.dedup import copy_key
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
@@ -110,7 +111,7 @@ def main(config: Finetune) -> Path:
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory)
     chosen = _plan(config, directory, model, base, rough, rendered)
-    lessons = _lessons(rendered, chosen)
+    lessons = _lessons(rendered, tokenizer, chosen)
 
     # 2) what teaches it; few chats are not read more than MAX_EPOCHS times
     place(model, this.device, chosen.precision, config.compile)
@@ -237,15 +238,24 @@ def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rou
     return chosen
 
 
-def _lessons(rendered: list[tuple[list[int], list[int]]], chosen: Plan) -> Lessons:
-    """Pack the chats, a few kept back."""
-    num_heldout = min(MAX_HELDOUT, len(rendered) // 20)
-    order = np.random.default_rng(0).permutation(len(rendered))  # the same split whatever the seed of the run
-    heldout = [rendered[i] for i in order[:num_heldout]]
-    train = pack_chats([rendered[i] for i in order[num_heldout:]], chosen.shape.context)
+def _lessons(rendered: list[tuple[list[int], list[int]]], tokenizer: Tokenizer, chosen: Plan) -> Lessons:
+    """Pack the chats, a few different ones kept back.
+
+    Copies, chats whose whole text is equal up to white space and case, count as one and are never on both sides. Chats
+    that only begin with the same question are different: a greeting is asked often, and each answer is a new one.
+    """
+    copies: dict[int, list[int]] = {}
+    for i, (ids, _) in enumerate(rendered):
+        copies.setdefault(copy_key(tokenizer.decode(ids)), []).append(i)
+    groups = list(copies.values())
+    num_heldout = min(MAX_HELDOUT, len(groups) // 20)
+    order = np.random.default_rng(0).permutation(len(groups))  # the same split whatever the seed of the run
+    heldout = [rendered[groups[g][0]] for g in order[:num_heldout]]
+    kept = [rendered[i] for g in order[num_heldout:] for i in groups[g]]
+    train = pack_chats(kept, chosen.shape.context)
     if train.stats.cut or train.stats.dropped:
         say(f"{train.stats.cut} chats were cut at a turn and {train.stats.dropped} left out: longer than the context")
-    return Lessons(train, _pack_or_none(heldout, chosen.shape.context), len(rendered) - num_heldout)
+    return Lessons(train, _pack_or_none(heldout, chosen.shape.context), len(kept))
 
 
 def _pack_or_none(rendered: list, context: int) -> PackedChats | None:

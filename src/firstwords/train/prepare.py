@@ -106,8 +106,8 @@ def prepare(
     limit = needed_bytes(max(4.0, seconds_for()), machine)
     total, heldout = spool(specs, directory, limit, dedup, stats, started + read_seconds)
     took = time.perf_counter() - started
-    for note in stats.notes:
-        say(f"skipped: {note}")
+    for line in stats.lines():
+        say(line)
     if total == 0:
         raise UserError(f"no text was found in {', '.join(specs)}: give files with text in them")
     is_scarce = total < limit  # all there was, or all that could be read in the time

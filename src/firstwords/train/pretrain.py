@@ -44,7 +44,7 @@ class Pretrain:
     """Teach a base model to continue text (stage one)."""
 
     text: list[str] = field(default_factory=lambda: ["world"])
-    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
+    """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
     name: str = "mine"
     """Name of the model; it is saved as NAME/base."""
     minutes: float = 10.0

@@ -75,7 +75,7 @@ def prompt_ids(held: Held, path: Sequence[Message], room: int) -> list[int]:
     if not held.is_base and tokenizer.has_chat_tokens:
         from firstwords.tokenizer.chat import fit
 
-        return fit([m.turn for m in said], tokenizer, room)[0]
+        return fit(shared.cleaned(m.turn for m in said), tokenizer, room)[0]
     texts = [m.content for m in said if m.role != "system"]
     ids = shared.text_ids(tokenizer, "\n".join(texts))
     lengths = [len(tokenizer.encode(text)) + 1 for text in texts] if len(ids) > room else []
