@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 C = TypeVar("C")
 CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
+CHAT_TOP_P = 0.95  # likewise
 
 
 class UserError(Exception):
