@@ -21,7 +21,7 @@ from firstwords.commands.judging import stage_hash
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.eval.winrate import pairs_needed, win_rate
 from firstwords.preferences.annotator import tasks
-from firstwords.preferences.records import prompt_key
+from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
 from firstwords.preferences.teaching import (
     MAX_SEED,
@@ -134,15 +134,15 @@ class Lessons:
     async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
         """What somebody's choices between two stages come to: how often `against` won over the one that answers.
 
-        Only pairs that were sampled as in a chat count: what is good for teaching, temperature 1, people never see.
+        Pairs that are known to be sampled otherwise than in a chat do not count: what suits teaching, temperature 1, is
+        not what people get to see.
         low, high: the interval of win_rate (a tie is half a win) that holds however often one looks, as one does here.
         """
         old, new = [await self._side(stage) for stage in _stages(name, against)]
         mine = await to_thread.run_sync(partial(PreferenceStore().all, name, user))
         found = {"stage": new.label, "over": old.label, "wins": 0, "losses": 0, "ties": 0}
         found |= {"win_rate": None, "low": 0.0, "high": 1.0}
-        as_in_chat = [j for j in mine if all(j.params.get(k) == AS_IN_CHAT[k] for k in ("temperature", "top_p"))]
-        if compared := outcomes(as_in_chat, new.hash, old.hash):
+        if compared := outcomes([j for j in mine if not _is_unlike_chat(j)], new.hash, old.hash):
             rate = win_rate(compared, stopped_early=True)
             found |= {"wins": rate.wins, "losses": rate.losses, "ties": rate.ties}
             found |= {"win_rate": rate.win_rate, "low": rate.always_low, "high": rate.always_high}
@@ -193,6 +193,10 @@ class Lessons:
         finally:
             for stream in streams:
                 stream.cancel()
+
+
+def _is_unlike_chat(j: Judgement) -> bool:
+    return any(j.params.get(key, AS_IN_CHAT[key]) != AS_IN_CHAT[key] for key in ("temperature", "top_p"))
 
 
 def _stages(name: str, against: str | None) -> list[Stage]:

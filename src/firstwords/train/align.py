@@ -155,7 +155,7 @@ def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
     else:
         say(f"not promoted: {reason}")
     if made:
-        entry = {"before": before, "promoted": decision.is_promoted, "reason": reason}
+        entry = {"before": before, "promoted": decision.is_promoted, "reason": decision.reason}
         add_metrics(home.stage_dir(name, made), {"promotion": entry})
     ended = {"done": True, "promoted": decision.is_promoted, "reason": reason}
     write_json(home.run_dir(name, "align") / "align.json", state | ended)
