@@ -61,10 +61,11 @@ def parent_dir(name: str) -> Path:
     stage = home.promoted(name)
     directory = home.stage_dir(name, stage)
     if not can_chat(directory):
-        others = [each for each in home.stages(name) if can_chat(home.stage_dir(name, each))]
+        able = [each for each in home.stages(name) if can_chat(home.stage_dir(name, each))]
+        used = [each for each in home.earlier(name) if each in able]
         advice = (
-            f"promote one that answers first, such as with `firstwords promote {name} {others[-1]}`"
-            if others else f"teach it to answer first with `firstwords finetune {name}`"
+            f"first promote a version that answers, with `firstwords promote {name} {(used or able[:1])[-1]}`"
+            if able else f"first teach it to answer with `firstwords finetune {name}`"
         )  # fmt: skip
         raise UserError(f"{name} uses {stage}, which continues text and has no answers to improve: {advice}")
     return directory
