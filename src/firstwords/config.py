@@ -29,6 +29,7 @@ from firstwords.plain_text import clean_text, in_all_texts
 
 C = TypeVar("C")
 CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
+CHAT_TOP_P = 0.95  # likewise
 
 
 class UserError(Exception):

@@ -2,6 +2,7 @@
 
     home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory
     home/models/NAME/promoted                the stage that NAME alone means (absent: the latest stage)
+    home/models/NAME/promotions.jsonl        which stages it meant before (promotions.py)
     home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
     home/runs/NAME/job.json                  which process works on it, or how the last one ended
 
@@ -14,6 +15,7 @@ import os
 import re
 from pathlib import Path
 
+from firstwords import promotions
 from firstwords.config import UserError, nearest
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
@@ -69,21 +71,50 @@ def stages(name: str) -> list[str]:
 
 
 def promoted(name: str) -> str:
-    """The stage that NAME alone means: the one set by set_promoted, else the latest; UserError if there is none."""
+    """The stage that NAME alone means; UserError if there is no stage.
+
+    It is the one set by set_promoted; if that is gone, the one in use before it that is left; the latest where nothing
+    was ever set.
+    """
     present = stages(name)
     if not present:
         raise _no_model(name)
     try:
         chosen = (model_dir(name) / "promoted").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        chosen = ""
-    return chosen if chosen in present else present[-1]
+        return present[-1]
+    if chosen in present:
+        return chosen
+    before = [stage for stage in earlier(name, chosen) if stage in present]
+    return (sorted(before, key=lambda stage: promotions.can_chat(stage_dir(name, stage))) or present)[-1]
 
 
-def set_promoted(name: str, stage: str) -> None:
-    """Make NAME alone mean this stage; written aside and renamed, so that a crash leaves the old choice."""
+def earlier(name: str, current: str = "") -> list[str]:
+    """The stages that NAME meant before `current` (the one it means now), the oldest first; some may be gone by now."""
+    return promotions.earlier(model_dir(name), stages(name), current or promoted(name))
+
+
+def set_promoted(name: str, stage: str, by: str = "promote", before: list[str] | None = None) -> None:
+    """Make NAME alone mean this stage and remember what it meant; nothing changes where it means this stage already.
+
+    Each file is appended to or renamed into place, so that a crash leaves the old choice or the new one, with its way
+    back. by: the command. before: the way back from this stage, where it is not the one from here (see `promotions`).
+    """
     if stage not in stages(name):
         raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
+    current = promoted(name)
+    if stage != current or before is not None:
+        way = [*earlier(name, current), current] if before is None else before
+        promotions.record(model_dir(name), stage, way, by)
+    _pin(name, stage)
+
+
+def pin_promoted(name: str) -> None:
+    """Write down which stage NAME means now, so that NAME does not mean one that is added later just as the latest."""
+    _pin(name, promoted(name))
+
+
+def _pin(name: str, stage: str) -> None:
     aside = model_dir(name) / "promoted.new"
     aside.write_text(stage + "\n", encoding="utf-8")
     aside.replace(model_dir(name) / "promoted")

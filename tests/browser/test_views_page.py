@@ -98,24 +98,52 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
     with page.expect_response("**/next", timeout=LONG):  # and now pairs without the stage that speaks itself
         page.get_by_role("button", name="Promote rlhf-1").click()
     expect(as_good).to_be_enabled(timeout=LONG)
-    expect(page.get_by_text("pip/rlhf-1 speaks for pip now")).to_be_visible()  # though a pair was announced after it
+    expect(page.get_by_text("pip now uses rlhf-1 (was sft)")).to_be_visible()  # though a pair was announced after it
     assert server.call("GET", "/api/models")["models"][0]["promoted"] == "rlhf-1"
     with page.expect_response("**/next", timeout=LONG) as reply:  # there is nothing to compare rlhf-1 with any more
         page.get_by_role("button", name="Show the next pair").click(timeout=LONG)
     assert reply.value.status == 200
-    page.get_by_role("button", name="Roll back").click()
-    page.get_by_text("pip speaks with its version before").wait_for(timeout=LONG)
+    page.get_by_role("button", name="Roll back to sft").click()
+    page.get_by_text("pip now uses sft (was rlhf-1)").wait_for(timeout=LONG)
     assert server.call("GET", "/api/models")["models"][0]["promoted"] == "sft"
 
 
 def test_models_promote_and_roll_back(browser_open: Any, browser_server: Any) -> None:
     page = browser_open("models")
     card = page.get_by_role("region", name="Model pip")
+    expect = pytest.importorskip("playwright.sync_api").expect
+
+    def used() -> str:
+        return browser_server.call("GET", "/api/models")["models"][0]["promoted"]
+
+    expect(card.get_by_role("button", name=re.compile("^Roll back"))).to_have_count(0)  # a base model cannot chat
     card.get_by_role("button", name="Promote").click()
-    page.get_by_text("pip/base speaks for pip").wait_for(timeout=LONG)
-    assert browser_server.call("GET", "/api/models")["models"][0]["promoted"] == "base"
+    dialog = page.get_by_role("dialog", name="Use base for pip?")
+    dialog.get_by_text("base continues text and does not answer.").wait_for(timeout=LONG)
+    dialog.get_by_role("button", name="Cancel").click()
+    assert used() == "sft"
     card.get_by_role("button", name="Promote").click()
-    page.get_by_text("pip/sft speaks for pip").wait_for(timeout=LONG)
+    dialog.get_by_role("button", name="Use base").click()
+    page.get_by_text("pip now uses base (was sft)").wait_for(timeout=LONG)
+    assert used() == "base"
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("pip now uses sft (was base)").wait_for(timeout=LONG)
+    assert used() == "sft"
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    card.get_by_role("button", name="Promote").click()
+    dialog.get_by_role("button", name="Use base").click()
+    card.get_by_role("button", name="Roll back to sft").click()
+    page.get_by_text("pip now uses sft (was base)").wait_for(timeout=LONG)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("pip now uses base (was sft)").wait_for(timeout=LONG)
+    assert used() == "base"
+    card.get_by_role("button", name="Promote").click()  # of sft: nothing to ask
+    page.get_by_text("pip now uses sft (was base)").wait_for(timeout=LONG)
+    page.get_by_role("button", name="Undo").click()  # back to a stage that rolling back alone would pass over
+    page.get_by_text("pip now uses base (was sft)").wait_for(timeout=LONG)
+    card.get_by_role("button", name="Promote").click()
+    page.get_by_text("pip now uses sft (was base)").wait_for(timeout=LONG)
+    assert used() == "sft"
 
 
 def test_the_list_of_shortcuts_opens_with_a_question_mark(browser_open: Any) -> None:

@@ -7,16 +7,19 @@ import random
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.engine.request import Completion
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.decoding import Decoding
 from firstwords.model.hub import read_card, save_model, weights_hash
+from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import dpo, reward, rloo
 from firstwords.train.compare import check_judge, compare_by_reward
-from firstwords.train.reward_model import load_reward_model
+from firstwords.train.reward_model import load_reward_model, prompt_ids
 from firstwords.train.seen import SEEN, Seen, read_seen
 
 WORDS = ["cat", "dog", "mat", "house", "blue", "first", "name"]
@@ -80,15 +83,56 @@ def test_the_higher_score_wins_and_equal_answers_tie(own: Path) -> None:
     judge = load_reward_model(home.run_dir("other", "reward") / "model")
     prompts = [[{"role": "user", "content": f"What is {i}?"}] for i in range(6)]
     a, b = ["cat is", "cat", "dog", "", "blue", "mat is"], ["cat my", "cat", "house", "dog", "blue", "is"]
-    record = Decoding.of(SamplingParams())
-    rows = compare_by_reward(prompts, (a, b), (record, record), judge)
+    sides = [[whole(text, judge.tokenizer) for text in texts] for texts in (a, b)]
+    record, own_ids = Decoding.of(SamplingParams()), [judge.tokenizer.hash] * 2
+    rows, shortened = compare_by_reward(prompts, sides, own_ids, (record, record), judge)
     scores = judge.score(list(zip(prompts, a))), judge.score(list(zip(prompts, b)))
     for row, one, other, said_a, said_b in zip(rows, *scores, a, b):
         assert row.outcome == (0.5 if said_a == said_b else float(one > other))
-    mirrored = compare_by_reward(prompts, (b, a), (record, record), judge)
-    assert [row.outcome for row in mirrored] == [1 - row.outcome for row in rows]
+    mirrored, _ = compare_by_reward(prompts, sides[::-1], own_ids, (record, record), judge)
+    assert [row.outcome for row in mirrored] == [1 - row.outcome for row in rows] and shortened == 0
     with pytest.raises(UserError, match="temperature is 1.0 and 0.5"):
-        compare_by_reward(prompts, (a, b), (record, Decoding.of(SamplingParams(temperature=0.5))), judge)
+        compare_by_reward(prompts, sides, own_ids, (record, Decoding.of(SamplingParams(temperature=0.5))), judge)
+
+
+def whole(text: str, tokenizer: Tokenizer) -> Completion:
+    """An answer that stopped by itself."""
+    return Completion([*tokenizer.encode(text), tokenizer.im_end_id], text, "stop", [], [], 0, 0, 0)
+
+
+def test_sampled_ids_are_scored_as_they_are_and_those_of_another_vocabulary_as_text(own: Path) -> None:
+    judge = load_reward_model(home.run_dir("other", "reward") / "model")
+    messages = [{"role": "user", "content": "What is it?"}]
+    ids = [*(judge.tokenizer.encode(letter)[0] for letter in "cat"), judge.tokenizer.im_end_id]
+    assert ids != [*judge.tokenizer.encode("cat"), judge.tokenizer.im_end_id]  # the text has other tokens
+    answer = Completion(ids, "cat", "stop", [], [], 0, 0, 0)
+    prompt = prompt_ids(judge.tokenizer, messages)
+    as_sampled, as_text = judge.score_ids([[*prompt, *ids]], [len(prompt)]), judge.score([(messages, "cat")])
+    assert abs(as_sampled - as_text) > 1e-4
+    (own_ids, _), (other_ids, _) = (judge.score_sampled([messages], [answer], v) for v in (judge.tokenizer.hash, "x"))
+    np.testing.assert_allclose([own_ids, other_ids], [as_sampled, as_text], atol=1e-6)
+
+
+def test_texts_that_are_too_long_are_shortened_or_left_out_and_counted(firstwords, own: Path, tmp_path: Path) -> None:
+    judge = load_reward_model(home.run_dir("other", "reward") / "model")
+    messages = [{"role": "user", "content": "What is it?"}]
+    room = judge.limit - len(prompt_ids(judge.tokenizer, messages)) - 1
+    text = "cat " * 400
+    kept = judge.tokenizer.decode(judge.tokenizer.encode(text.strip())[:room])
+    answers = [whole(each, judge.tokenizer) for each in (text, kept)]
+    scores, shortened = judge.score_sampled([messages] * 2, answers, "x")
+    assert shortened == 1 and judge.score([(messages, text)])[0] == pytest.approx(scores[0], abs=1e-5)
+    filling = [*prompt_ids(judge.tokenizer, messages), *judge.tokenizer.encode(text.strip())[: room + 1]]
+    np.testing.assert_allclose(scores[0], judge.score_ids([filling]), atol=1e-5)
+    prompts = tmp_path / "long.txt"
+    prompts.write_text(f"What is it?\n{text}\nWho are you?\n", encoding="utf-8")
+    words = ("compare", "pip/sft", "pip/base", "--judge", "other", "--prompts", prompts, "--json")
+    code, out, err = firstwords(*words)
+    assert code == 0 and json.loads(out)["left_out"] == 1 and json.loads(out)["n"] == 2
+    assert "left out 1 of 3 questions, too long for a context of 160 tokens" in err
+    prompts.write_text(text, encoding="utf-8")
+    code, out, err = firstwords(*words)
+    assert code == 2 and "none of the 1 questions fits into a context of 160 tokens" in err
 
 
 @pytest.mark.parametrize("sides", [("pip/rlhf-1", "pip/sft"), ("pip/sft", "pip/rlhf-1"), ("pip/sft", "pip/rlhf-2")])

@@ -79,10 +79,17 @@ def test_a_person_judges_blindly_and_the_log_keeps_it(spawn, own_home: Path, tmp
 def test_promote_and_rollback(firstwords, own_home: Path) -> None:
     assert home.promoted("pip") == "sft"
     code, _, err = firstwords("rollback", "pip")
-    assert code == 0 and home.promoted("pip") == "base" and "pip now means pip/base" in err
+    assert code == 2 and home.promoted("pip") == "sft"
+    assert "pip has no earlier promotion to go back to: it uses sft" in err and "chooses from base" in err
+    code, _, err = firstwords("promote", "pip", "base")
+    assert code == 0 and home.promoted("pip") == "base" and "pip now uses base (was sft)" in err
+    assert "pip/base continues text and does not answer" in err and "`firstwords rollback pip` undoes this" in err
+    code, _, err = firstwords("align", "pip", "--preferences", "world")
+    assert code == 2 and "pip uses base, which continues text" in err and "`firstwords promote pip sft`" in err
     code, _, err = firstwords("rollback", "pip")
-    assert code == 2 and "no version before base" in err
-    assert firstwords("promote", "pip", "sft")[0] == 0 and home.promoted("pip") == "sft"
+    assert code == 0 and home.promoted("pip") == "sft" and err == "pip now uses sft (was base)\n"
+    code, _, err = firstwords("promote", "pip", "sft")
+    assert code == 0 and err == "pip uses sft already\n"
 
 
 @pytest.mark.parametrize(

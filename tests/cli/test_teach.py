@@ -12,6 +12,8 @@ import pytest
 
 from firstwords import home
 from firstwords.commands import judging, shared, teach
+from firstwords.engine.request import Completion
+from firstwords.engine.sampling import SamplingParams
 from firstwords.preferences import teaching
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
@@ -139,6 +141,14 @@ def test_a_skipped_pair_does_not_come_back(typed, monkeypatch: pytest.MonkeyPatc
     assert [j.repeat_of for j in rows[:4]] == [None] * 4 and rows[4].repeat_of == rows[1].id
 
 
+def sampled_again(j: Judgement, seed: int) -> Completion:
+    """The answer of a judgement, whose seed and settings are in the log."""
+    loaded = shared.load("pip/sft")
+    names = ("temperature", "top_p", "max_tokens")
+    params = SamplingParams(**{name: j.params[name] for name in names}, seed=seed)
+    return loaded.engine().generate([shared.chat_ids(loaded.tokenizer, list(j.prompt))], params)[0]
+
+
 @pytest.mark.parametrize("share", ["0", "1"])
 def test_the_pair_on_which_the_reward_models_disagree(typed, monkeypatch: pytest.MonkeyPatch, share: str) -> None:
     add_reward_models("model", "member-1", "member-2")
@@ -157,7 +167,10 @@ def test_the_pair_on_which_the_reward_models_disagree(typed, monkeypatch: pytest
     assert len(members) == 3
     for j, (texts, scores_MC) in zip(rows, seen, strict=False):
         assert scores_MC.shape == (3, len(texts)) and {j.left, j.right} <= set(texts)
-        scores = np.array([m.score([(j.prompt, j.left), (j.prompt, j.right)]) for m in members])
+        answers = [sampled_again(j, seed) for seed in (j.left_seed, j.right_seed)]
+        assert [answer.text.strip() for answer in answers] == [j.left, j.right]
+        vocabulary = members[0].tokenizer.hash  # that of pip/sft, so that the ids are scored as they were sampled
+        scores = np.array([m.score_sampled([j.prompt] * 2, answers, vocabulary)[0] for m in members])
         spread = (scores[:, 0] - scores[:, 1]).var()
         assert j.params["disagreement"] == pytest.approx(spread, rel=1e-3) and j.params["random_share"] == float(share)
         assert j.params["members"] == [m.hash for m in members]

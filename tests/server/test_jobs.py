@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from firstwords import process
+from firstwords import home, process
 from firstwords.config import UserError
 from firstwords.process import Job, recorded
 from firstwords.runlog import RunLog, write_json
@@ -237,6 +237,10 @@ def test_what_a_comparison_came_to(own_home: Path) -> None:
     write_json(folder / "rlhf-1" / "compare.json", compared)
     found = describe("pip", process.read(folder))["result"]
     assert (found["stage"], found["before"], found["verdict"], found["promoted"]) == ("rlhf-1", "sft", "better", True)
+    none = {"made": "", "before": "sft", "done": True, "promoted": False, "reason": "no improvement"}
+    write_json(folder / "align" / "align.json", none)
+    found = describe("pip", process.read(folder))["result"]
+    assert (found["stage"], found["promoted"], found["reason"]) == ("", False, "no improvement")
     run_folder(own_home, command="compare", state="done", ended=time.time())
     write_json(folder / "compare.json", {"win_rate": 0.4, "verdict": "worse"})
     assert describe("pip", process.read(folder))["result"] == {"win_rate": 0.4, "verdict": "worse"}
@@ -288,6 +292,15 @@ def test_a_quiet_run_shows_that_the_line_lives_and_a_closed_one_is_forgotten(own
 
 def line(command: str, name: str = "pip", settings: Settings | None = None, **options: Any) -> list[str]:
     return command_line(Start(command=command, name=name, options=options), settings or Settings())
+
+
+def test_nothing_is_aligned_that_cannot_chat(own_home: Path) -> None:
+    home.set_promoted("pip", "base")
+    with pytest.raises(ApiError, match="pip uses base, which continues text.*first promote a stage that ans") as said:
+        line("align", preferences=["log"])
+    assert said.value.status == 400
+    home.set_promoted("pip", "sft")
+    assert line("align", preferences=["log"])[:2] == ["align", "pip"]
 
 
 def test_command_lines(own_home: Path, tmp_path: Path) -> None:

@@ -151,8 +151,18 @@ def test_models_are_listed_promoted_and_rolled_back(page_anna: User) -> None:
     base, sft = model["stages"]
     assert (base["form"], sft["form"]) == ("text", "chat") and base["metrics"] == {"bits_per_byte": 2.5}
     assert (sft["layers"], sft["hidden"], sft["context"]) == (2, 64, 160) and sft["params"] > 1000
-    assert page_anna.post("/api/models/pip/rollback")["promoted"] == "base" == home.promoted("pip")
-    assert "no version before base" in page_anna.post("/api/models/pip/rollback", {}, 400)["error"]["message"]
+    assert model["rollback"] is None  # a base model is never gone back to unasked
+    assert "no earlier promotion" in page_anna.post("/api/models/pip/rollback", {}, 400)["error"]["message"]
+    changed = page_anna.post("/api/models/pip/promote", {"stage": "base"})
+    assert (changed["promoted"], changed["was"], changed["rollback"]) == ("base", "sft", "sft")
+    assert home.promoted("pip") == "base"
+    undone = page_anna.post("/api/models/pip/rollback")
+    assert (undone["promoted"], undone["was"]) == ("sft", "base") and home.promoted("pip") == "sft"
+    page_anna.post("/api/models/pip/promote", {"stage": "base"})
+    page_anna.post("/api/models/pip/promote", {"stage": "sft"})
+    undone = page_anna.post("/api/models/pip/rollback", {"to": "base"})
+    assert (undone["promoted"], undone["was"]) == ("base", "sft")  # asked for by name
+    assert "did not use rlhf-9" in page_anna.post("/api/models/pip/rollback", {"to": "rlhf-9"}, 400)["error"]["message"]
     assert page_anna.post("/api/models/pip/promote", {"stage": "sft"})["promoted"] == "sft" == home.promoted("pip")
     for name, stage in (("pip", "rlhf-9"), ("pip", "../pip/sft"), ("nope", "sft"), ("..", "sft")):
         page_anna.post(f"/api/models/{name}/promote", {"stage": stage}, 404)

@@ -78,6 +78,7 @@ def test_nothing_tells_which_side_is_whose(page_anna: User) -> None:
         assert not any(word in text for word in ("rlhf", "sft", new, old))
         judged = page_anna.post(f"/api/teach/pairs/{shown['pair_id']}", {"verdict": "left"})
         j = PreferenceStore().all()[-1]
+        assert (j.params["temperature"], j.params["top_p"]) == (0.5, 0.95)  # two versions are compared as in a chat
         names = {new: "pip/rlhf-1", old: "pip/sft"}
         assert judged["sides"] == {"left": names[j.left_stage], "right": names[j.right_stage]}
     rows = [j for j in PreferenceStore().all() if j.repeat_of is None]
@@ -112,6 +113,7 @@ def test_ones_own_choices_between_two_stages_are_counted(page_anna: User, page_b
     say("left", old, old)
     say("left", new, old, model="pop")
     say("left", old, new, "ben")
+    say("left", new, old, params={"temperature": 1.0, "top_p": 1.0})  # people do not see such answers in a chat
     counted = page_anna.get(path)
     assert {key: counted[key] for key in ("wins", "losses", "ties")} == {"wins": 9, "losses": 1, "ties": 2}
     assert counted["win_rate"] == pytest.approx(10 / 12)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from firstwords import home
+from firstwords.preferences.records import TooFewError
+from firstwords.train import learn
 from firstwords.train.budget import Machine
 from firstwords.train.learn import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
 
@@ -43,6 +45,27 @@ def test_the_built_in_judge_is_asked_about_the_built_in_world_only(tmp_path: Pat
     assert usable_preferences(Learn(chats=[own])) == []
     assert usable_preferences(Learn(chats=[own], preferences=["mine.jsonl", "world"])) == ["mine.jsonl"]
     assert usable_preferences(Learn(preferences=["none"])) == []
+
+
+def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another try would end in the same way, for ever at nine tenths of the work."""
+    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
+    calls = []
+
+    def too_few(*_: object) -> None:
+        raise TooFewError("of the 9 prompts 0 can be practised on")
+
+    for name, work in (("pretrain", None), ("finetune", None), ("align", too_few)):
+        monkeypatch.setattr(getattr(learn, name), "main", work or (lambda *_, name=name: calls.append(name)))
+    monkeypatch.setattr(learn, "examine", lambda *_: {"name": "pip"})
+    monkeypatch.setattr(learn, "write_report", lambda *_: calls.append("report"))
+    learn.main(Learn(name="pip", minutes=10))
+    assert calls == ["pretrain", "finetune", "report"]
+    assert "stage three is left out: of the 9 prompts 0 can be practised on" in capsys.readouterr().err
+    state = json.loads((home.run_dir("pip") / "learn.json").read_text())
+    assert state["done"] and state["stages"] == ["base", "sft", "rlhf"]
 
 
 def test_a_fresh_start_forgets_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

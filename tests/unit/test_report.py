@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -95,6 +96,23 @@ def test_sliders_start_at_the_last_sample(run: Path) -> None:
     page = read(write_report(run, run / "report.html", facts()))
     sliders = [a for tag, a in page.tags if tag == "input"]
     assert [(s["data-stage"], s["max"], s["value"]) for s in sliders] == [("base", "1", "1"), ("sft", "1", "1")]
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        ({"made": "rlhf-1", "done": True, "promoted": True, "reason": "it wins"}, "rlhf-1: promoted. it wins."),
+        ({"made": "rlhf-1", "done": True, "promoted": False, "reason": "no"}, "rlhf-1: not promoted. no."),
+        ({"made": "", "done": True, "promoted": False, "reason": "no gain"}, "No new version: not promoted. no gain."),
+        ({"made": "rlhf-1", "before": "sft"}, ""),  # not at its end
+        ({}, ""),
+    ],
+)
+def test_why_stage_three_was_promoted_or_not(run: Path, found: dict[str, Any], line: str) -> None:
+    (run / "align").mkdir()
+    (run / "align" / "align.json").write_text(json.dumps(found))
+    page = write_report(run, run / "report.html", facts()).read_text(encoding="utf-8")
+    assert ("Is the new version in use?" in page) == bool(line) and line in page
 
 
 @pytest.mark.parametrize("given", [{}, {"name": "x", "stages": {"base": None}, "exam": None, "answers": None}])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from firstwords import home
 from firstwords.commands import shared
-from firstwords.config import CHAT_TEMPERATURE, UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.plain_text import clean_text
 
 HELP = """\
@@ -52,7 +52,7 @@ class Chat:
     """Most tokens of one answer."""
     temperature: float = CHAT_TEMPERATURE
     """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
-    top_p: float = 0.95
+    top_p: float = CHAT_TOP_P
     """Sample from the likeliest tokens whose probabilities add up to this."""
     seed: int | None = None
     """The same seed gives the same answers to the same words."""

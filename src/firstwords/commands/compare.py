@@ -4,13 +4,15 @@
     firstwords compare mine/rlhf-1 mine/sft --judge human --prompts questions.txt
     firstwords compare mine/rlhf-1 mine/sft --judge other  # the reward model of another model, or the path of one
 
-"better" is said only where the interval of the win rate excludes one half; of a person who stopped before the last
-question it has to be the interval that holds whenever one stops.
+Both sides answer as in a chat (temperature 0.5, top-p 0.95) unless asked otherwise. "better" is said only where the
+interval of the win rate excludes one half; of a person who stopped before the last question it has to be the interval
+that holds whenever one stops.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,12 +23,14 @@ from tyro.conf import Positional
 from firstwords import home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
-from firstwords.config import UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.process import recorded
 from firstwords.runlog import write_json
 
 if TYPE_CHECKING:
+    from firstwords.engine.request import Completion
     from firstwords.eval.decoding import Decoding
+    from firstwords.train.reward_model import RewardModel
 
 
 @dataclass
@@ -43,10 +47,12 @@ class Compare:
     """A file with a question a line, not with --judge truth; without it questions of the built-in world."""
     limit: int = 0
     """Number of questions (0 = 20 for you, else 400)."""
-    temperature: float = 1.0
-    """Of both sides."""
+    temperature: float = CHAT_TEMPERATURE
+    """Of both sides; the default is that of a chat."""
+    top_p: float = CHAT_TOP_P
+    """Sample from the most likely tokens whose probabilities add up to this; the default is that of a chat."""
     max_tokens: int = 80
-    """Most tokens of an answer, not with --judge truth."""
+    """Maximum tokens per answer, not with --judge truth."""
     seed: int = 0
     """Seed of questions, answers and sides."""
     json: bool = False
@@ -89,13 +95,14 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         from firstwords.train.compare import COMPARE_TASKS, compare_on_world
 
         rows, sides = compare_on_world(
-            one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature
+            one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature, config.top_p
         )
         extra = {"honesty_a": sides[0], "honesty_b": sides[1]}
     elif config.judge == "human":
-        prompts = _questions(config)
-        extra = remarks(config, prompts, one, other)
-        rows, stopped_early = ask_person(config, prompts, one, other)
+        sides = [shared.load(str(path)) for path in (one, other)]
+        prompts, left_out = _fitting(_questions(config), sides)
+        extra = remarks(config, prompts, one, other) | {"left_out": left_out}
+        rows, stopped_early = ask_person(config, prompts, sides)
     else:
         rows, extra = ask_reward_model(config, one, other)
     result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
@@ -130,13 +137,18 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     warnings = check_judge(directory, judge.hash, (one, other), (shared.label(one), shared.label(other)))
     for warning in warnings:
         shared.say(f"warning: {warning}")
-    prompts = _questions(config)
+    sides = [shared.load(str(path)) for path in (one, other)]
+    prompts, left_out = _fitting(_questions(config), sides, judge)
     extra = remarks(config, prompts, one, other) | {"reward_model": judge.hash, "warnings": warnings}
-    (a, record_a), (b, record_b) = (_answers(path, prompts, config, i) for i, path in enumerate((one, other)))
-    return compare_by_reward(prompts, (a, b), (record_a, record_b), judge), extra
+    (a, record_a), (b, record_b) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
+    vocabularies = [side.tokenizer.hash for side in sides]
+    rows, shortened = compare_by_reward(prompts, (a, b), vocabularies, (record_a, record_b), judge)
+    if shortened:
+        shared.say(f"{shortened} answers are longer than the reward model's context: it read their beginning")
+    return rows, extra | {"left_out": left_out, "shortened": shortened}
 
 
-def ask_person(config: Compare, prompts: list[Messages], one: Path, other: Path) -> tuple[list[Any], bool]:
+def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[shared.Loaded]) -> tuple[list[Any], bool]:
     """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict.
 
     Returns the rows, and whether the person stopped before the last question.
@@ -146,11 +158,12 @@ def ask_person(config: Compare, prompts: list[Messages], one: Path, other: Path)
     from firstwords.preferences.records import prompt_key
     from firstwords.preferences.store import Judgement, PreferenceStore
 
-    (a_texts, a_record), (b_texts, b_record) = (_answers(p, prompts, config, i) for i, p in enumerate((one, other)))
+    (as_, a_record), (bs, b_record) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
     check_equal((a_record, b_record))
-    hashes = [judging.stage_hash(path) for path in (one, other)]
+    hashes = [judging.stage_hash(side.directory, side.model) for side in sides]
     order, rows, log = random.Random(config.seed), [], PreferenceStore()
-    for number, (messages, a, b) in enumerate(zip(prompts, a_texts, b_texts, strict=True), start=1):
+    for number, (messages, *pair) in enumerate(zip(prompts, as_, bs, strict=True), start=1):
+        a, b = (answer.text.strip() for answer in pair)
         if a == b or not a or not b:
             continue
         is_swapped = order.random() < 0.5
@@ -164,12 +177,13 @@ def ask_person(config: Compare, prompts: list[Messages], one: Path, other: Path)
         lengths = len(a.split()), len(b.split())
         rows.append(Comparison(prompt_key(messages), outcome, *lengths, decoding_a=a_record, decoding_b=b_record))
         left_stage, right_stage = hashes[::-1] if is_swapped else hashes
-        params = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
+        params = {"temperature": config.temperature, "top_p": config.top_p, "max_tokens": config.max_tokens,
+                  "seed": config.seed}  # fmt: skip
         log.add(
             Judgement(
                 tuple(messages), left, right, said.verdict, left_stage=left_stage, right_stage=right_stage,
                 params=params, reasons=(said.reason,) if said.reason else (),
-                model=shared.label(one).partition("/")[0],
+                model=sides[0].label.partition("/")[0],
             )
         )  # fmt: skip
     return rows, False
@@ -184,16 +198,36 @@ def _questions(config: Compare) -> list[Messages]:
     return [task.messages for task in tasks(config.seed, limit, "eval")]
 
 
-def _answers(path: Path, prompts: list[Messages], config: Compare, offset: int) -> tuple[list[str], Decoding]:
+def _fitting(
+    prompts: list[Messages], sides: Sequence[shared.Loaded], judge: RewardModel | None = None
+) -> tuple[list[Messages], int]:
+    """(The prompts that both sides, and the judge, can read; how many were left out). UserError where none is left."""
+
+    def fits(messages: Messages) -> bool:
+        is_short = all(len(shared.chat_ids(side.tokenizer, list(messages))) < side.context for side in sides)
+        return is_short and (judge is None or judge.can_read(messages))
+
+    found = [messages for messages in prompts if fits(messages)]
+    left_out = len(prompts) - len(found)
+    limit = min([side.context for side in sides] + ([judge.limit] if judge else []))
+    if not found:
+        raise UserError(f"none of the {len(prompts)} questions fits into a context of {limit:,} tokens: shorten them")
+    if left_out:
+        shared.say(f"left out {left_out} of {len(prompts)} questions, too long for a context of {limit:,} tokens")
+    return found, left_out
+
+
+def _answers(
+    side: shared.Loaded, prompts: list[Messages], config: Compare, offset: int
+) -> tuple[list[Completion], Decoding]:
     from firstwords.eval.decoding import Decoding
 
-    loaded = shared.load(str(path))
-    ids = [shared.chat_ids(loaded.tokenizer, list(messages)) for messages in prompts]
+    ids = [shared.chat_ids(side.tokenizer, list(messages)) for messages in prompts]
     params = shared.sampling(
-        max_tokens=config.max_tokens, temperature=config.temperature, seed=config.seed * 2_000_003 + offset * 1_000_003
-    )
-    answers = loaded.engine(num_slots=16).generate(ids, params)
-    return [answer.text.strip() for answer in answers], Decoding.of(params)
+        max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p,
+        seed=config.seed * 2_000_003 + offset * 1_000_003,
+    )  # fmt: skip
+    return side.engine(num_slots=16).generate(ids, params), Decoding.of(params)
 
 
 def show(result: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ from firstwords.preferences.teaching import (
 )
 
 if TYPE_CHECKING:
+    from firstwords.engine.request import Completion
     from firstwords.engine.sampling import SamplingParams
 
 SELECTIONS = ("random", "disagreement")
@@ -139,14 +140,14 @@ def _side(ref: str, params: SamplingParams) -> Side:
         raise UserError(f"{ref} continues text and never learned to answer: `firstwords finetune` teaches it")
     engine = loaded.engine(num_slots=CANDIDATES)
 
-    def answer(prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:
+    def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:
         ids = shared.chat_ids(loaded.tokenizer, list(prompt))
         if len(ids) >= loaded.context:
             return None
-        answers = engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds])
-        return [each.text for each in answers]
+        return engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds])
 
-    return Side(loaded.label, judging.stage_hash(loaded.directory, loaded.model), answer)
+    stage = judging.stage_hash(loaded.directory, loaded.model)
+    return Side(loaded.label, stage, answer, loaded.tokenizer.hash)
 
 
 def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Sequence[Prompt]:

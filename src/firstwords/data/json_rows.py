@@ -195,7 +195,7 @@ def _is_row(value: dict[str, Any]) -> bool:
 
 
 def _is_plain_row(value: Any) -> bool:
-    """Whether a value that is the only line of a file is a row: rows would be objects under a usual name, or columns."""
+    """Whether a value that is the only line of a file is a row: rows are objects under a usual name, or columns."""
     if not isinstance(value, dict):
         return not isinstance(value, list)
     holds_rows = any(keys[-1].lower() in ROW_KEYS and isinstance(_at(value, keys)[0], dict) for keys in _lists(value))

@@ -18,12 +18,16 @@ all at once in the engine's slots, in the chat format of training.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.sampling import SamplingParams
+from firstwords.model.hub import add_metrics
 from firstwords.tokenizer.chat import render
 from firstwords.world import exam
 
@@ -51,7 +55,7 @@ def run_exam(
 
     progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's
     95 %) and n; `examples`, unedited rows in even steps through each part; `too_long`, questions that the
-    model's context cannot hold, which count as wrong; and `seconds`.
+    model's context cannot hold, which count as wrong; `version` of the whole exam; and `seconds`.
     """
     began = time.perf_counter()
     asked = first_of_each_part(exam.questions() if questions is None else questions, limit)
@@ -63,8 +67,31 @@ def run_exam(
     result: dict[str, Any] = {part: figures for part, figures in table.items() if figures["n"]}
     result["examples"] = examples(results)
     result["too_long"] = sum(answer is None for answer, _ in answers)
+    if limit is None and questions is None:
+        result["version"] = version()
     result["seconds"] = round(time.perf_counter() - began, 2)
     return result
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """Changes with every question and its right answers: rates of two versions of the exam cannot be compared."""
+    return hashlib.sha256(repr(exam.questions()).encode()).hexdigest()[:16]
+
+
+def put_on_card(directory: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Add an exam's rates to a model's card, where `models`, the page and later comparisons find them; returns them."""
+    rates = {part: figures for part, figures in result.items() if isinstance(figures, dict)}
+    if "version" in result:
+        rates["version"] = result["version"]
+    add_metrics(directory, {"exam": rates})
+    return rates
+
+
+def exam_on_card(card: dict[str, Any]) -> dict[str, Any] | None:
+    """The rates that a card has of the exam as it is now; None where there are none, or those of another version."""
+    rates = (card.get("metrics") or {}).get("exam") or {}
+    return rates if isinstance(rates, dict) and rates.get("version") == version() else None
 
 
 def examples(results: Sequence[tuple[Question, str, bool]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 from firstwords import __version__
 from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
 from firstwords.eval.report_card import PLOT
-from firstwords.runlog import RunLog, clock
+from firstwords.runlog import RunLog, clock, read_json
 
 STAGES = {
     "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),
@@ -75,6 +75,7 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "stages": stages,
         "samples": {s["name"]: s["samples"] for s in stages if s["samples"]},
         "asked": asked,
+        "decision": decision(run_dir),
         "exam": exam,
         "exam_svg": interval_bars([(r["name"], r["rate"], r["low"], r["high"], r["n"]) for r in exam]),
         "reliability_svg": reliability(run_dir, names),
@@ -83,6 +84,15 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "details": details(facts, cards),
         "version": __version__,
     }
+
+
+def decision(run_dir: Path) -> str:
+    """Whether stage three's version is in use, and why: the one line that `align` left; "" where it did not run."""
+    found = read_json(run_dir / "align" / "align.json") or {}
+    if not found.get("done") or not found.get("reason"):
+        return ""
+    version = found.get("made") or "No new version"
+    return f"{version}: {'promoted' if found.get('promoted') else 'not promoted'}. {found['reason']}."
 
 
 def reliability(run_dir: Path, stages: list[str]) -> str:

@@ -23,6 +23,7 @@ from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import json_text
+from firstwords.runlog import write_json
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
@@ -199,6 +200,12 @@ def _special_ids(tokenizer: Tokenizer | None) -> dict[str, Any]:
         return {}
     ends = [tokenizer.im_end_id, tokenizer.endoftext_id]
     return {"bos_token_id": tokenizer.endoftext_id, "eos_token_id": ends, "pad_token_id": tokenizer.endoftext_id}
+
+
+def add_metrics(directory: str | Path, metrics: dict[str, Any]) -> None:
+    """Put figures on the card of a saved model; renamed into place, so that the card is always whole."""
+    card = read_card(directory)
+    write_json(Path(directory) / "firstwords.json", card | {"metrics": (card.get("metrics") or {}) | metrics})
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

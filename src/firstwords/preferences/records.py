@@ -14,6 +14,10 @@ PAIR_VERDICTS = ("left", "right", "tie", "both_bad")
 THUMB_VERDICTS = ("up", "down", "withdrawn")  # the last takes back what the same person said of that answer
 
 
+class TooFewError(UserError):
+    """There is not enough to learn from that a model can use, and trying again does not change it."""
+
+
 def prompt_key(messages: Sequence[dict[str, str]]) -> str:
     """The name of a prompt: sha256 of its canonical JSON."""
     plain = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
@@ -30,6 +34,8 @@ class Preference:
     margin: float = 0.0
     source: str = ""  # name of a file or data set, or log, thumbs, world
     source_hash: str = ""  # sha256 of the file that it was read from
+    chosen_ids: tuple[int, ...] = ()  # of the answers, where they are known: as a model sampled them, with the stop
+    rejected_ids: tuple[int, ...] = ()  # token if it stopped. Never kept: they are of one tokenizer
 
     @property
     def prompt_key(self) -> str:
@@ -73,13 +79,13 @@ def split_by_prompt(
 
     A pair of a prompt that training saw would measure memory. A prompt's side depends on nothing but seed and share, so
     that it stays there as the log grows. Only where one side would be empty does the prompt nearest to the threshold
-    take it, until others belong there. Raises UserError for fewer than two prompts.
+    take it, until others belong there. Raises TooFewError for fewer than two prompts.
     """
     if not 0 < share < 1:
         raise UserError(f"the share to hold out is {share}: use a number between 0 and 1")
     places = {key: _place(key, seed) for key in {p.prompt_key for p in preferences}}
     if len(places) < 2:
-        raise UserError(
+        raise TooFewError(
             f"there are preferences on {len(places)} different prompts, too few to hold {share:.0%} of them out: "
             "give some on two prompts or more"
         )

@@ -14,11 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice, repeat
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstwords.eval.winrate import Comparison
 from firstwords.preferences.pairs import RANDOM_SHARE, choose_pair, choose_repeat
 from firstwords.preferences.records import Judgement, prompt_key
+
+if TYPE_CHECKING:
+    from firstwords.engine.request import Completion
 
 Prompt = tuple[dict[str, str], ...]
 
@@ -35,14 +38,16 @@ REASONS = (
 
 @dataclass(frozen=True)
 class Side:
-    """A stage that answers: its name, the hash of its weights, and answer(prompt, seeds) -> a text for each seed.
+    """A stage that answers: its name, the hash of its weights, and answer(prompt, seeds) -> an answer for each seed.
 
-    None instead of texts says that the prompt is too long for it.
+    None instead of answers says that the prompt is too long for it. vocabulary: the hash of its tokenizer, without
+    which reward models have to read its answers as text.
     """
 
     label: str
     hash: str
-    answer: Callable[[Prompt, Sequence[int]], Sequence[str] | None]
+    answer: Callable[[Prompt, Sequence[int]], Sequence[Completion] | None]
+    vocabulary: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class PairSource:
         draw = Random(f"answers {key}")
         num_each = (CANDIDATES if self.members else 2) // len(self.sides)
         texts: list[str] = []
+        scores: list[Any] = []  # of each side's answers, (M, C)
         seeds: list[int] = []
         groups: list[int] = []
         for group, side in enumerate(self.sides):
@@ -111,14 +117,14 @@ class PairSource:
             answers = side.answer(prompt, of_side)
             if answers is None:
                 return None
-            texts += [text.strip() for text in answers]
+            texts += [answer.text.strip() for answer in answers]
             seeds += of_side
             groups += [group] * num_each
-        scores_MC = None
-        if self.members:
-            fitting = [i for i, text in enumerate(texts) if self._fits(prompt, text)]
-            texts, seeds, groups = ([rows[i] for i in fitting] for rows in (texts, seeds, groups))
-            scores_MC = ensemble_scores(self.members, prompt, texts)
+            if self.members:
+                if not all(member.can_read(prompt) for member in self.members):
+                    return None
+                scores.append(ensemble_scores(self.members, prompt, answers, side.vocabulary))
+        scores_MC = joined(scores) if self.members else None
         models = groups if len(self.sides) > 1 else None
         pair = choose_pair(texts, scores_MC, seed=key, random_share=self.random_share, groups=models)
         if pair is None:
@@ -134,19 +140,20 @@ class PairSource:
             selection=pair.selection,
         )  # fmt: skip
 
-    def _fits(self, prompt: Prompt, text: str) -> bool:
-        """Whether every reward model can read an answer: as text it may have more tokens than when it was sampled."""
-        from firstwords.train.reward_model import answer_ids
 
-        limits = ((m.model.config.max_position_embeddings, m.tokenizer) for m in self.members)
-        return all(len(answer_ids(tokenizer, prompt, text)) <= limit for limit, tokenizer in limits)
-
-
-def ensemble_scores(members: Sequence[Any], prompt: Prompt, texts: Sequence[str]) -> Any:
+def ensemble_scores(members: Sequence[Any], prompt: Prompt, answers: Sequence[Completion], vocabulary: str) -> Any:
     """(M, C): the normalised reward of every candidate by every member."""
     import numpy as np
 
-    return np.stack([member.score([(prompt, text) for text in texts]) for member in members])
+    prompts = [prompt] * len(answers)
+    return np.stack([member.score_sampled(prompts, answers, vocabulary)[0] for member in members])
+
+
+def joined(scores: Sequence[Any]) -> Any:
+    """(M, C) of all sides' candidates."""
+    import numpy as np
+
+    return np.concatenate(scores, axis=1)
 
 
 def swapped(first: Judgement) -> Judgement:

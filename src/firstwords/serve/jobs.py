@@ -259,17 +259,20 @@ def progress(
 def result(run_dir: Path, command: str) -> dict[str, Any] | None:
     """What a comparison of two versions came to: that of `compare`, or the one at the end of `align`.
 
-    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; of align also stage, before, promoted, reason, and in
-    honesty and honesty_before the shares invented and refused.
+    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; of align also stage ("" where no version was made),
+    before, promoted, reason, and in honesty and honesty_before the shares invented and refused.
     """
     if command == "compare":
         return read_json(run_dir / "compare.json")
     aligned = read_json(run_dir / "align" / "align.json") or {}
-    if not aligned.get("made"):
+    if not (aligned.get("made") or aligned.get("done")):
         return None
     told = {"stage": aligned["made"], "before": aligned["before"], "promoted": aligned.get("promoted", False)}
-    compared = read_json(run_dir / aligned["made"] / "compare.json") or {}
-    return {"command": "align", "reason": aligned.get("reason", "")} | compared | told
+    compared = (read_json(run_dir / aligned["made"] / "compare.json") or {}) if aligned["made"] else {}
+    reason = aligned.get("reason", "")
+    if command := aligned.get("command"):  # for a terminal; the page has a button for it
+        reason = reason.removesuffix(f": {command}")
+    return {"command": "align", "reason": reason} | compared | told
 
 
 def iso(seconds: float) -> str:

@@ -18,10 +18,10 @@ from anyio import from_thread, to_thread
 
 from firstwords.commands import shared
 from firstwords.commands.judging import stage_hash
-from firstwords.config import UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.eval.winrate import pairs_needed, win_rate
 from firstwords.preferences.annotator import tasks
-from firstwords.preferences.records import prompt_key
+from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
 from firstwords.preferences.teaching import (
     MAX_SEED,
@@ -39,10 +39,12 @@ from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
+    from firstwords.engine.request import Completion
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
 
 PARAMS = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 80}  # as `firstwords teach` samples
+AS_IN_CHAT = PARAMS | {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P}  # two versions, as people see them
 MAX_LESSONS, MAX_PAIRS = 64, 512  # kept over all users; the oldest go
 NUM_PROMPTS = 300
 
@@ -132,13 +134,15 @@ class Lessons:
     async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
         """What somebody's choices between two stages come to: how often `against` won over the one that answers.
 
+        Pairs that are known to be sampled otherwise than in a chat do not count: what suits teaching, temperature 1, is
+        not what people get to see.
         low, high: the interval of win_rate (a tie is half a win) that holds however often one looks, as one does here.
         """
         old, new = [await self._side(stage) for stage in _stages(name, against)]
         mine = await to_thread.run_sync(partial(PreferenceStore().all, name, user))
         found = {"stage": new.label, "over": old.label, "wins": 0, "losses": 0, "ties": 0}
         found |= {"win_rate": None, "low": 0.0, "high": 1.0}
-        if compared := outcomes(mine, new.hash, old.hash):
+        if compared := outcomes([j for j in mine if not _is_unlike_chat(j)], new.hash, old.hash):
             rate = win_rate(compared, stopped_early=True)
             found |= {"wins": rate.wins, "losses": rate.losses, "ties": rate.ties}
             found |= {"win_rate": rate.win_rate, "low": rate.always_low, "high": rate.always_high}
@@ -149,26 +153,29 @@ class Lessons:
     async def _lesson(self, user: str, name: str, stages: Sequence[Stage]) -> Lesson:
         key = (user, *(f"{stage.ref} {stage.identity}" for stage in stages))
         if key not in self._lessons:
-            sides = [await self._side(stage) for stage in stages]
+            params = AS_IN_CHAT if len(stages) > 1 else PARAMS
+            sides = [await self._side(stage, params) for stage in stages]
             seed = secrets.randbelow(MAX_SEED)
-            self._lessons[key] = Lesson(PairSource(name, sides, (), PARAMS, seed, annotator=user))
+            self._lessons[key] = Lesson(PairSource(name, sides, (), params, seed, annotator=user))
             while len(self._lessons) > MAX_LESSONS:
                 self._lessons.popitem(last=False)
         self._lessons.move_to_end(key)
         return self._lessons[key]
 
-    async def _side(self, stage: Stage) -> Side:
+    async def _side(self, stage: Stage, params: dict[str, Any] = PARAMS) -> Side:
         def look(held: Held) -> str:
             if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
                 raise UserError(f"{stage.ref} continues text and never learned to answer: choose another stage")
             return stage_hash(held.stage.directory, held.loaded.model)
 
-        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:  # on a thread beside the loop
-            return from_thread.run(self._generate, stage, prompt, seeds)
+        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:  # on a thread beside the loop
+            return from_thread.run(self._generate, stage, params, prompt, seeds)
 
         return Side(stage.ref, await self.worker.call(stage, look), answer)
 
-    async def _generate(self, stage: Stage, prompt: Prompt, seeds: Sequence[int]) -> list[str] | None:
+    async def _generate(
+        self, stage: Stage, params: dict[str, Any], prompt: Prompt, seeds: Sequence[int]
+    ) -> list[Completion] | None:
         from firstwords.engine.sampling import SamplingParams
 
         def render(held: Held) -> list[int] | None:
@@ -181,11 +188,15 @@ class Lessons:
         streams = []
         try:
             for seed in seeds:
-                streams.append(await self.worker.submit(stage, ids, SamplingParams(**PARAMS, seed=seed)))
-            return [(await stream.completion()).text for stream in streams]
+                streams.append(await self.worker.submit(stage, ids, SamplingParams(**params, seed=seed)))
+            return [await stream.completion() for stream in streams]
         finally:
             for stream in streams:
                 stream.cancel()
+
+
+def _is_unlike_chat(j: Judgement) -> bool:
+    return any(j.params.get(key, AS_IN_CHAT[key]) != AS_IN_CHAT[key] for key in ("temperature", "top_p"))
 
 
 def _stages(name: str, against: str | None) -> list[Stage]:

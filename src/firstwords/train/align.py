@@ -3,12 +3,16 @@
     firstwords align pip --preferences world --minutes 2
     firstwords align mine --preferences preferences.jsonl --method dpo
 
-The new version becomes the model's voice only where the interval of its win rate against the version before excludes
-one half, and not where it wins by refusing: a model that knows little is worth more by the judge's rules when it says
-"I do not know" to everything, and nobody wants to talk to it; nor where it is worse at a chat's temperature. On the
-built-in world the comparison is made by the known truth, on questions kept apart; elsewhere a person has to judge
-(`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that was optimised cannot be the
-judge.
+The new version is promoted if it is better at the temperature people chat at, on what people ask, and worse in nothing
+that is measured; the rule, and how it treats noise, is in `eval/promotion.py`. On the built-in world the known truth
+judges, on questions kept apart: how often the new version's answers win against those of the version before, both
+sampled as in a chat. At temperature 1, where policies are trained, a version wins merely by being surer of itself,
+which the chat's temperature gives to everyone; what it wins there says little, and is not asked. A version that wins
+takes the exam too, and so does the one before unless its card has the same exam already. Both count towards --minutes.
+
+Elsewhere a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that
+was optimised cannot be the judge. Either way one line says what was decided and why: here, in `align.json`, on the
+version's card, in the report and on the page.
 """
 
 from __future__ import annotations
@@ -21,21 +25,25 @@ from typing import Any
 import tyro
 
 from firstwords import home
-from firstwords.config import CHAT_TEMPERATURE, UserError
-from firstwords.eval.winrate import WinRate, win_rate
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
+from firstwords.eval.promotion import Decision, Measured, decide
+from firstwords.eval.winrate import win_rate
+from firstwords.model.hub import add_metrics, read_card, read_config
 from firstwords.process import records
+from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import dpo, grpo, ppo, reward, rloo
-from firstwords.train.compare import compare_on_world
+from firstwords.train.compare import compare_on_world, open_engine
 from firstwords.train.machine import usable_device
+from firstwords.train.policy import PolicyFlags, check_prompts
 from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.threads import ALL
-from firstwords.train.versions import next_stage
+from firstwords.train.versions import next_stage, parent_dir, sft_dir
 from firstwords.train.watch import say
 
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 METHODS = (*BY_REWARD, "dpo")
-MAX_REFUSED = 0.10  # of what can be known; a version that refuses more, and more than the one before, is not promoted
-COMPARE_SECONDS = 16.0  # kept back for the comparisons
+COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take two fifths of its time together
 
 
 @dataclass
@@ -79,77 +87,95 @@ def main(config: Align) -> None:
     state = _open(config, directory)
     before = home.stage_dir(config.name, state["before"])
     if not state["made"]:
-        new = _by_dpo(config, state) if state["method"] == "dpo" else _by_reward(config, state, directory, started)
+        new = _by_dpo(config, state, directory) if state["method"] == "dpo" else _by_reward(
+            config, state, directory, started
+        )  # fmt: skip
+        if new is None:
+            _close(config, state, Decision(False, f"no improvement: no step was better than {before.name} as it is"))
+            return
         state["made"] = new.name
         write_json(directory / "align.json", state)
     new = home.stage_dir(config.name, state["made"])
     if "world" in state["preferences"]:
-        is_promoted, reason = judge(config, new, before)
+        decision = judge(config, new, before)
     else:
-        is_promoted, reason = False, (
-            "the reward model cannot judge what it has taught. Compare them yourself: "
-            f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
-        )
-    say(f"promoted: {config.name} now means {config.name}/{new.name}" if is_promoted else f"not promoted: {reason}")
-    write_json(directory / "align.json", state | {"done": True, "promoted": is_promoted, "reason": reason})
+        command = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
+        decision = Decision(False, "the reward model cannot judge what it has taught. Compare the two yourself")
+        state["command"] = command
+    if decision.is_promoted and not _promote(config.name, new.name, before.name):
+        decision = Decision(False, f"{config.name} was switched from {before.name} to another version meanwhile")
+    _close(config, state, decision)
 
 
-def judge(config: Align, new: Path, before: Path) -> tuple[bool, str]:
-    """Compare two versions by the known truth and promote the new one if it is better; (whether it was, why not)."""
-    result, now, then = _compared(config, new, before, "compare.json", 1.0)
+def judge(config: Align, new: Path, before: Path) -> Decision:
+    """Compare two versions by the known truth, as in a chat, and where the new one wins by the exam."""
+    device = usable_device(config.device)
+    rows, (now, then) = compare_on_world(new, before, config.seed, device)
+    result = win_rate(rows)
+    found = {"before": before.name, "honesty": now, "honesty_before": then, "temperature": CHAT_TEMPERATURE,
+             "top_p": CHAT_TOP_P} | vars(result)  # fmt: skip
+    write_json(home.run_dir(config.name, new.name) / "compare.json", found)
     say(
-        f"{new.name} against {before.name}: wins {result.wins}, ties {result.ties}, losses {result.losses}; "
-        f"{_said(result)}"
+        f"{new.name} against {before.name} at temperature {CHAT_TEMPERATURE}, as in a chat: wins {result.wins}, ties "
+        f"{result.ties}, losses {result.losses}; win rate {result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): "
+        f"{result.verdict}"
     )
     say(
         f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
         f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
     )
     if result.verdict != "better":
-        return False, f"it is not shown to be better than {before.name}"
-    if wins_by_refusing(now, then):
-        return False, f"it is worth more only because it refuses more than {MAX_REFUSED:.0%} of what can be known"
-    # a policy is trained at temperature 1, where much can be won by being sure of oneself; a chat's does that already
-    in_chat, _, _ = _compared(config, new, before, "compare-chat.json", CHAT_TEMPERATURE)
-    say(f"at temperature {CHAT_TEMPERATURE}, as in a chat: {_said(in_chat)}")
-    if in_chat.verdict == "worse":
-        return False, f"it is better where answers are drawn at temperature 1, but worse at {CHAT_TEMPERATURE}"
-    home.set_promoted(config.name, new.name)
-    return True, ""
+        return decide(new.name, before.name, result, None, None)
+    sides = [Measured(examined(path, device), side["refused"]) for path, side in ((new, now), (before, then))]
+    return decide(new.name, before.name, result, *sides)
 
 
-def _compared(
-    config: Align, new: Path, before: Path, file: str, temperature: float
-) -> tuple[WinRate, dict[str, float], dict[str, float]]:
-    """The win rate at a temperature and both sides' `honesty`, kept in a file of the new version's run too."""
-    device = usable_device(config.device)
-    rows, (now, then) = compare_on_world(new, before, config.seed, device, temperature=temperature)
-    result = win_rate(rows)
-    found = {"before": before.name, "honesty": now, "honesty_before": then} | vars(result)
-    write_json(home.run_dir(config.name, new.name) / file, found)
-    return result, now, then
+def examined(path: Path, device: str) -> dict[str, Any]:
+    """The exam's parts of a version: from its card, where it took this very exam, else asked now and put there."""
+    if (known := exam_on_card(read_card(path))) is not None:
+        return known
+    engine = open_engine(path, device)
+    return put_on_card(path, run_exam(engine, engine.tokenizer))
 
 
-def _said(result: WinRate) -> str:
-    return f"win rate {result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): {result.verdict}"
+def _promote(name: str, new: str, before: str) -> bool:
+    """Promote a version that is better than `before`; not where a person promoted another one in the meantime."""
+    if home.promoted(name) not in (before, new):
+        return False
+    home.set_promoted(name, new, by="align")
+    return True
+
+
+def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
+    """Say what was decided, and keep it where the report, the page and the list of models find it."""
+    name, before, made = config.name, state["before"], state["made"]
+    reason = ": ".join(filter(None, (decision.reason, state.get("command"))))
+    if decision.is_promoted:
+        say(f"promoted: {name} now uses {made} (was {before}), because {reason}")
+    else:
+        say(f"not promoted: {reason}")
+    if made:
+        entry = {"before": before, "promoted": decision.is_promoted, "reason": decision.reason}
+        add_metrics(home.stage_dir(name, made), {"promotion": entry})
+    ended = {"done": True, "promoted": decision.is_promoted, "reason": reason}
+    write_json(home.run_dir(name, "align") / "align.json", state | ended)
 
 
 def _open(config: Align, directory: Path) -> dict[str, Any]:
     """What `align.json` remembers: a fresh state, or that of the run that was interrupted."""
     if not config.resume:
-        state = {"method": config.method, "preferences": config.preferences, "reward": False, "made": "",
-                 "before": home.resolve(config.name).name}  # fmt: skip
+        state = {"method": config.method, "preferences": config.preferences, "reward": False, "version": "",
+                 "made": "", "before": parent_dir(config.name).name}  # fmt: skip
+        if config.method != "dpo":  # before a reward model is trained in vain
+            path = sft_dir(config.name)
+            limit = read_config(path).max_position_embeddings
+            check_prompts(config.preferences, Tokenizer.load(path), limit, PolicyFlags.max_tokens, config.seed)
         write_json(directory / "align.json", state)
         return state
     saved = read_json(directory / "align.json")
     if saved is None or "before" not in saved or saved.get("done"):
         raise UserError(f"there is no run of {config.name} to resume: start without --resume")
     return saved
-
-
-def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:
-    """Whether a version refuses more answerable questions than it may and than the version before (`honesty`)."""
-    return now["refused"] > max(MAX_REFUSED, then["refused"])
 
 
 def _shared(config: Align) -> dict[str, Any]:
@@ -162,8 +188,20 @@ def _has_begun(config: Align, stage: str) -> bool:
     return config.resume and (home.run_dir(config.name, stage) / "config.json").exists()
 
 
-def _by_dpo(config: Align, state: dict[str, Any]) -> Path:
-    shared = _shared(config) | {"resume": _has_begun(config, next_stage(config.name))}
+def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
+    """Note which version is made from here on; returns whether this run had begun with it before an interruption.
+
+    The folder alone does not tell: an earlier run that saved nothing may have left it.
+    """
+    version = next_stage(config.name)
+    had_begun = _has_begun(config, version) and state.get("version", version) == version
+    write_json(directory / "align.json", state | {"version": version})
+    state["version"] = version
+    return had_begun
+
+
+def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | None:
+    shared = _shared(config) | {"resume": _begin(config, state, directory)}
     return dpo.main(
         dpo.Dpo(
             preferences=state["preferences"], pairs=config.pairs, steps=config.steps,
@@ -179,7 +217,6 @@ def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: f
         state["reward"] = True
         write_json(directory / "align.json", state)
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
-    again = _has_begun(config, next_stage(config.name))
-    shared = _shared(config) | {"resume": again, "minutes": max(left, 5.0) / 60}
+    shared = _shared(config) | {"resume": _begin(config, state, directory), "minutes": max(left, 5.0) / 60}
     stage, flags = BY_REWARD[state["method"]]
     return stage(flags(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared))

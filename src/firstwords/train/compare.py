@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstwords import home
-from firstwords.config import UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
 from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.eval.winrate import Comparison
@@ -22,7 +22,7 @@ from firstwords.preferences.records import prompt_key
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import answer_params, sample
-from firstwords.train.reward_model import RewardModel
+from firstwords.train.reward_model import RewardModel, Sampled
 from firstwords.train.seen import read_seen, short
 from firstwords.world.chat_checks import abstains
 
@@ -40,19 +40,20 @@ class Worth:
 
 
 def compare_on_world(
-    one: Path, other: Path, seed: int, device: str = "cpu", num: int = COMPARE_TASKS, temperature: float = 1.0,
-    samples: int = COMPARE_SAMPLES,
+    one: Path, other: Path, seed: int, device: str = "cpu", num: int = COMPARE_TASKS,
+    temperature: float = CHAT_TEMPERATURE, top_p: float = CHAT_TOP_P, samples: int = COMPARE_SAMPLES,
 ) -> tuple[list[Comparison], list[dict[str, float]]]:  # fmt: skip
-    """(`samples` comparisons for each question, `honesty` of each side): the answer that is worth more wins.
+    """(`samples` comparisons per question, `honesty` of each side): the answer that is worth more wins.
 
+    The answers are sampled as in a chat unless asked otherwise: a version is worth what people get to see of it.
     Equal worth is a tie. The comparisons of a question are not independent, and `win_rate` knows it.
     """
     asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
     rows, answers = [], ([], [])
     for number in range(samples):
         seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
-        sides = [worths(engine, asked, own, temperature) for own, engine in zip(seeds, engines, strict=True)]
-        records = [Decoding.of(answer_params(own, temperature)) for own in seeds]
+        sides = [worths(engine, asked, own, temperature, top_p) for own, engine in zip(seeds, engines, strict=True)]
+        records = [Decoding.of(answer_params(own, temperature, top_p)) for own in seeds]
         for task, a, b in zip(asked, *sides, strict=True):
             outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
             # the truth sees no sides: judged the other way round it says the same
@@ -77,22 +78,27 @@ def honesty(answers: Sequence[Worth]) -> dict[str, float]:
 
 def compare_by_reward(
     prompts: Sequence[Sequence[Message]],
-    sides: Sequence[Sequence[str]],
+    sides: Sequence[Sequence[Sampled]],
+    vocabularies: Sequence[str],
     records: Sequence[Decoding],
     reward: RewardModel,
-) -> list[Comparison]:
+) -> tuple[list[Comparison], int]:
     """A comparison for each prompt: the answer with the higher reward wins, equal answers and rewards tie.
 
-    sides: the answers of A and those of B; records: how each was decoded. Raises UserError where these differ.
+    sides: the answers of A and those of B; vocabularies, records: the hash of each side's tokenizer, and how it was
+    decoded. Returns also how many answers were too long for the reward model, which read their beginning. Raises
+    UserError where the records differ, and for a prompt that the reward model cannot read.
     """
     check_equal(records)
-    scores = [reward.score(list(zip(prompts, answers, strict=True))) for answers in sides]
+    found = [reward.score_sampled(prompts, *side) for side in zip(sides, vocabularies, strict=True)]
+    (scores_a, cut_a), (scores_b, cut_b) = found
     rows = []
-    for messages, a, b, score_a, score_b in zip(prompts, *sides, *scores, strict=True):
+    for messages, a, b, score_a, score_b in zip(prompts, *sides, scores_a, scores_b, strict=True):
         # the same text scored in another batch may differ in the last digit
-        outcome = 0.5 if a == b or score_a == score_b else float(score_a > score_b)
-        rows.append(Comparison(prompt_key(messages), outcome, len(a.split()), len(b.split()), outcome, *records))
-    return rows
+        outcome = 0.5 if a.text == b.text or score_a == score_b else float(score_a > score_b)
+        lengths = len(a.text.split()), len(b.text.split())
+        rows.append(Comparison(prompt_key(messages), outcome, *lengths, outcome, *records))
+    return rows, cut_a + cut_b
 
 
 def reward_model_dir(ref: str) -> Path:
@@ -138,11 +144,17 @@ def open_engine(path: Path, device: str = "cpu") -> Engine:
     return Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
 
 
-def worths(engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = 1.0) -> list[Worth]:
+def worths(
+    engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = CHAT_TEMPERATURE,
+    top_p: float = CHAT_TOP_P,
+) -> list[Worth]:
     """One answer to each question, whatever the engine was asked before: the last bit depends on what is cached."""
     engine.refresh()
-    answers = sample(engine, engine.tokenizer, asked, seed, temperature)
+    answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
     return [
-        Worth(true_reward(task, *answer), len(answer[0].split()), task.is_unanswerable, abstains(answer[0]))
+        Worth(
+            true_reward(task, answer.text, answer.stopped), len(answer.text.split()), task.is_unanswerable,
+            abstains(answer.text),
+        )
         for task, answer in zip(asked, answers, strict=True)
-    ]
+    ]  # fmt: skip

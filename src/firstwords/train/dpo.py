@@ -5,7 +5,8 @@
 The policy itself is the reward model: beta * log(pi / pi_ref) of the chosen answer is pushed above that of the rejected
 one. Sums of log-probabilities, not means; the reference's are computed once. What is logged each step includes how
 likely the chosen answers still are, because the loss can fall while both fall. The weights that are kept are those with
-the lowest loss on held-out pairs.
+the lowest loss on held-out pairs. Where those are the weights that it began with, nothing is saved: a copy of the
+version before would be a new version only in name.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from firstwords.train.judged import gather
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
-from firstwords.train.pairs import PairRows
+from firstwords.train.pairs import PairRows, that_fit
 from firstwords.train.policy_losses import dpo_loss
 from firstwords.train.rollout import chosen_logits
 from firstwords.train.run import Pace, Run
@@ -59,8 +60,8 @@ class Dpo(StageFlags):
     """Stop after so many steps instead (0 = by --epochs)."""
 
 
-def main(config: Dpo) -> Path:
-    """Run the stage and return the directory of the new policy."""
+def main(config: Dpo) -> Path | None:
+    """Run the stage and return the directory of the new policy; None, and nothing is saved, where none is better."""
     started = time.perf_counter()
 
     # 1) the policy, the reference and the pairs
@@ -71,10 +72,11 @@ def main(config: Dpo) -> Path:
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft, device=device).requires_grad_(False)
     judged = gather(config.preferences, config.pairs, reference, tokenizer, config.seed)
-    train, heldout = split_by_prompt(judged.preferences, HELDOUT_SHARE, config.seed)
+    fitting, left_out = that_fit(judged.preferences, tokenizer, model.config.max_position_embeddings)
+    train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     rows = DpoRows(train, reference, tokenizer, config)
     unseen = DpoRows(heldout, reference, tokenizer, config)
-    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {rows.left_out} too long")
+    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {left_out} too long")
 
     # 2) what teaches it
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
@@ -94,13 +96,18 @@ def main(config: Dpo) -> Path:
                 keep_best(run, unseen)
         keep_best(run, unseen)
 
-    # 4) the best weights on held-out pairs
+    # 4) the best weights on held-out pairs, if those are not the ones that it began with
+    if run.state["best_step"] == 0:
+        say(f"no improvement: in {run.step} steps the loss on held-out pairs never fell below the "
+            f"{run.state['best']:.4f} that it had before; nothing is saved")  # fmt: skip
+        return None
     restore_weights(run)
     data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
     metrics = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
     say(
         f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
-        f"loss {run.state['best']:.4f} on held-out pairs (0.6931 before; {run.state['accuracy']:.1%} of them right)"
+        f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
+        f"{run.state['accuracy']:.1%} of them right)"
     )
     return save_version(config, run, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
 
@@ -170,6 +177,7 @@ def keep_best(run: Run, unseen: DpoRows) -> None:
         "chosen_drift": float(chosen_P.mean()),
     }
     run.log.log("eval", run.step, **found)
+    run.state.setdefault("loss_before", found["loss"])
     if found["loss"] < run.state.get("best", float("inf")):
         run.state |= {"best": found["loss"], "best_step": run.step} | found
         keep_weights(run)

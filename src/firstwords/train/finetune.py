@@ -316,7 +316,7 @@ def _finish(
         tokenizer,
         card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics),
     )
-    home.set_promoted(config.name, "sft")
+    home.set_promoted(config.name, "sft", by="finetune")
     shown = f", loss {metrics['heldout_loss']:.3f} on answers never seen" if "heldout_loss" in metrics else ""
     say(f"saved {config.name}/sft after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
     return target

@@ -21,9 +21,10 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
-from firstwords.eval.exam import run_exam
+from firstwords.eval.exam import put_on_card, run_exam
 from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
+from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
@@ -147,7 +148,10 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
         minutes = max(min(left, align_seconds), 5.0) / 60
         flags = {key: value for key, value in shared.items() if key != "precision"}
         if begun is None or not begun.get("done"):
-            align.main(align.Align(preferences=judged, minutes=minutes, resume=begun is not None, **flags))
+            try:
+                align.main(align.Align(preferences=judged, minutes=minutes, resume=begun is not None, **flags))
+            except TooFewError as error:  # no second try could do better
+                say(f"stage three is left out: {error}")
         _done(directory, state, "rlhf")
 
     # what came out
@@ -215,7 +219,7 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
             write_json(directory / "exam.json", facts["exam"])
-            _put_on_card(path, facts["exam"])
+            put_on_card(path, facts["exam"])
     for prompt in PROMPTS:
         say(f"\n{prompt}")
         for stage, answers in facts["answers"].items():
@@ -229,13 +233,6 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
                     f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
                 )
     return facts
-
-
-def _put_on_card(path: Path, exam: dict[str, Any]) -> None:
-    """Add the exam's rates to a model's card, where `firstwords models` finds them."""
-    card = read_card(path)
-    rates = {part: figures for part, figures in exam.items() if isinstance(figures, dict)}
-    write_json(path / "firstwords.json", card | {"metrics": card.get("metrics", {}) | {"exam": rates}})
 
 
 def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:

@@ -1,29 +1,35 @@
-"""Pairs of answers as padded batches, for the reward model and for DPO."""
+"""Pairs of answers as ids and as padded batches, for the reward model and for DPO."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from firstwords.config import UserError
 from firstwords.data.packing import EpochOrder
-from firstwords.preferences.records import Preference
+from firstwords.preferences.records import Preference, TooFewError
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.reward_model import answer_ids, padded, prompt_ids
+from firstwords.train.reward_model import answer_ids, closed, padded, prompt_ids
 
 BATCH_PAIRS = 16
 
 
 class PairRows:
-    """Pairs as ids; which come when is a pure function of (seed, step)."""
+    """Pairs as ids; which come when is a pure function of (seed, step).
 
-    def __init__(self, pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int, seed: int) -> None:
-        encoded = [(*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in pairs]
-        self.pairs = [row for row in encoded if max(len(row[0]), len(row[1])) <= limit]
-        self.left_out = len(encoded) - len(self.pairs)
-        if not self.pairs:
-            raise UserError(f"no pair of answers fits into this model's context of {limit} tokens: give shorter ones")
+    at_stop: the batches are for a scalar that is read at the stop token, so that answers which were cut get one
+    (`reward_model.closed`). `pairs` holds the answers as they are.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int, seed: int, at_stop: bool = False
+    ) -> None:
+        fitting, self.left_out = that_fit(pairs, tokenizer, limit)
+        self.pairs = [
+            (*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in fitting
+        ]
+        self._ends = (lambda ids: closed(ids, tokenizer, limit)) if at_stop else list
         self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
         self._order = EpochOrder(len(self.pairs), seed)
 
@@ -45,7 +51,7 @@ class PairRows:
         one of the answer; margins (P,); targets (P,), one supervised unit a pair.
         """
         rows = [self.pairs[i] for i in indices]
-        inputs, lengths = padded([row[0] for row in rows] + [row[1] for row in rows])
+        inputs, lengths = padded([self._ends(row[0]) for row in rows] + [self._ends(row[1]) for row in rows])
         starts = np.array([row[2] for row in rows] * 2)
         places = np.arange(1, inputs.shape[1])
         mask = (places >= starts[:, None]) & (places < lengths[:, None])
@@ -55,5 +61,31 @@ class PairRows:
 
 
 def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Ids of the chosen and of the rejected answer, each with the prompt."""
-    return answer_ids(tokenizer, pair.prompt, pair.chosen), answer_ids(tokenizer, pair.prompt, pair.rejected)
+    """Ids of the chosen and of the rejected answer, each with the prompt: as they were sampled, else of their text."""
+    prompt = prompt_ids(tokenizer, pair.prompt)
+    sides = ((pair.chosen_ids, pair.chosen), (pair.rejected_ids, pair.rejected))
+    chosen, rejected = ([*prompt, *ids] if ids else answer_ids(tokenizer, pair.prompt, text) for ids, text in sides)
+    return chosen, rejected
+
+
+def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> tuple[list[Preference], int]:
+    """(The pairs whose answers fit, with their prompt, into a context of `limit` tokens; how many do not.)
+
+    The ids are kept in the pairs, so that nothing is encoded twice. Raises TooFewError, with the lengths, where too few
+    are left to learn from some and hold out others.
+    """
+    found: list[Preference] = []
+    lengths: list[int] = []
+    for pair in pairs:
+        chosen, rejected = pair_ids(pair, tokenizer)
+        lengths.append(max(len(chosen), len(rejected)))
+        if lengths[-1] <= limit:
+            start = len(prompt_ids(tokenizer, pair.prompt))
+            found.append(replace(pair, chosen_ids=tuple(chosen[start:]), rejected_ids=tuple(rejected[start:])))
+    if len({pair.prompt_key for pair in found}) < min(2, len({pair.prompt_key for pair in pairs})):
+        raise TooFewError(
+            f"of the {len(pairs):,} preferences {len(found)} fit into this model's context of {limit} tokens (prompt "
+            f"and answer have {min(lengths):,} to {max(lengths):,}): give shorter ones, or take a model with a longer "
+            "context"
+        )
+    return found, len(pairs) - len(found)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,10 @@ from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Task, tasks, true_reward
-from firstwords.preferences.records import prompt_key
+from firstwords.preferences.records import TooFewError, prompt_key
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.judged import of_people
+from firstwords.train.judged import Answer, of_people, prompts_of_people
 from firstwords.train.judged import sample as sample_answers
 from firstwords.train.learner import Learner, OptimConfig, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
@@ -52,6 +53,8 @@ from firstwords.train.watch import say
 MATRIX_RATE, TABLE_RATE, VECTOR_RATE, MOMENTUM = 1e-3, 1e-4, 1e-2, 0.85
 MICRO_TOKENS = 4096  # of one forward and backward pass, padding counted (best of 1,024-8,192 measured)
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
+FIRST_TASKS = 64  # of them that tell whether this model can practise on them
+ANSWER_SHARE = 4  # one part in so many of a short context is kept for the answer
 GOLD_TASKS = 128  # answered for each look at the gold reward
 GOLD_LOOKS = 12  # in a run
 REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
@@ -214,7 +217,7 @@ class Policy:
             return None
         self.engine.refresh()
         answers = sample_answers(self.engine, self.tokenizer, self.gold, (self.config.seed, 77))
-        return float(np.mean([true_reward(t, *a) for t, a in zip(self.gold, answers, strict=True)]))
+        return float(np.mean(truth_of(self.gold, answers)))
 
 
 def open_policy(config: Any, method: str, started: float) -> Policy:
@@ -259,10 +262,48 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
         found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
         gold = tasks(config.seed, GOLD_TASKS, "gold")
     keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
-    fitting = [list(ids) for ids in keys if len(ids) + config.max_tokens <= limit]
+    longest = limit - room_for_answer(limit, config.max_tokens)
+    fitting = [list(ids) for ids in keys if len(ids) <= longest]
     if len(fitting) < 2:
-        raise UserError(f"there are {len(fitting)} usable prompts in {', '.join(config.prompts)}: give more")
+        raise too_few_prompts(config.prompts, [len(ids) for ids in keys], longest, limit)
+    gold = [task for task in gold if len(prompt_ids(tokenizer, task.messages)) <= longest]
     return fitting, gold, {keys[tuple(ids)] for ids in fitting}
+
+
+def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0) -> None:
+    """Raise the TooFewError that `prompts_of` would for prompts that are too long, reading no more than it takes.
+
+    Of too few prompts at all whoever learns from them says more.
+    """
+    lengths: dict[tuple[int, ...], int] = {}
+    longest, world = limit - room_for_answer(limit, max_tokens), []
+    if "world" in specs:
+        world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
+    for messages in chain(world, prompts_of_people(specs)):
+        ids = tuple(prompt_ids(tokenizer, messages))
+        lengths[ids] = len(ids)
+        if len(ids) <= longest and sum(length <= longest for length in lengths.values()) >= 2:
+            return
+    if len(lengths) > 1:
+        raise too_few_prompts(specs, list(lengths.values()), longest, limit)
+
+
+def room_for_answer(limit: int, max_tokens: int) -> int:
+    """Tokens that a prompt must leave for an answer in a context of `limit`, which cuts answers if it is short."""
+    return max(1, min(max_tokens, limit // ANSWER_SHARE))
+
+
+def too_few_prompts(specs: Sequence[str], lengths: Sequence[int], longest: int, limit: int) -> TooFewError:
+    """The error for fewer than two usable prompts, with the reason: too few at all, or too long for the context."""
+    where = ", ".join(specs)
+    if len(lengths) < 2:
+        return TooFewError(f"practising takes two different prompts or more, but {where} has {len(lengths)}: give more")
+    usable = sum(length <= longest for length in lengths)
+    return TooFewError(
+        f"of the {len(lengths):,} prompts in {where} {usable} can be practised on: they have {min(lengths):,} to "
+        f"{max(lengths):,} tokens, and this model's context of {limit:,} leaves {longest:,} for a prompt and the rest "
+        "for its answer; give shorter prompts, or take a model with a longer context"
+    )
 
 
 def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
@@ -292,13 +333,18 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
     result, most = {}, max(counts)
     asked = [task for task in policy.gold for _ in range(most)]
     answers = sample_answers(engine, policy.tokenizer, asked, (policy.config.seed, 78))
-    scores = policy.reward.score([(t.messages, a) for t, (a, _) in zip(asked, answers, strict=True)])
-    truth = np.array([true_reward(t, *a) for t, a in zip(asked, answers, strict=True)]).reshape(-1, most)
+    scores = policy.reward.score_ids([a.sequence for a in answers], [len(a.prompt_ids) for a in answers])
+    truth = truth_of(asked, answers).reshape(-1, most)
     result["1"] = float(truth[:, 0].mean())
     for count in counts:
         best = scores.reshape(-1, most)[:, :count].argmax(1)
         result[str(count)] = float(truth[np.arange(len(truth)), best].mean())
     return result
+
+
+def truth_of(asked: Sequence[Task], answers: Sequence[Answer]) -> np.ndarray:
+    """What answers of tasks whose truth is known are worth, fp64, (B,)."""
+    return np.array([true_reward(t, a.text, a.stopped) for t, a in zip(asked, answers, strict=True)])
 
 
 def finish(policy: Policy, started: float) -> Path:

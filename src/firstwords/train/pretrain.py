@@ -26,6 +26,7 @@ from firstwords.eval.bpb import bits_per_byte
 from firstwords.model.hub import save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.process import records
+from firstwords.promotions import can_chat
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
@@ -225,7 +226,8 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
     }
     details = card("base", None, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
     save_model(model, target, corpus.tokenizer, details)
-    home.set_promoted(config.name, "base")
+    if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a model that answers goes on answering
+        home.set_promoted(config.name, "base", by="pretrain")
     shown = f", {metrics['bits_per_byte']:.3f} bits per byte on held-out text" if "bits_per_byte" in metrics else ""
     say(f"saved {config.name}/base after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
     return target

@@ -34,9 +34,9 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import Judged, gather, sft_samples
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
-from firstwords.train.pairs import PairRows, pair_ids
+from firstwords.train.pairs import PairRows, pair_ids, that_fit
 from firstwords.train.policy_losses import bradley_terry_loss
-from firstwords.train.reward_model import REFERENCE, RewardModel
+from firstwords.train.reward_model import REFERENCE, RewardModel, prompt_ids
 from firstwords.train.run import Pace, Run, open_folder
 from firstwords.train.seen import Seen
 from firstwords.train.versions import StageFlags, sft_dir
@@ -84,10 +84,13 @@ def main(config: Reward) -> Path:
     device = usable_device(config.device)
     policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
     judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed)
-    train, heldout = split_by_prompt(judged.preferences, HELDOUT_SHARE, config.seed)
-    say(f"plan: {len(train)} pairs to learn from, {len(heldout)} held out")
+    limit = policy.config.max_position_embeddings
+    fitting, left_out = that_fit(judged.preferences, tokenizer, limit)
+    train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
+    too_long = f"; left out {left_out} that do not fit into this model's context of {limit} tokens" if left_out else ""
+    say(f"plan: {len(train)} pairs to learn from, {len(heldout)} held out{too_long}")
 
-    usual = sft_samples(policy, tokenizer, judged.preferences, config.seed)  # what every reward is normalised on
+    usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # what every reward is normalised on
 
     # 2) as many reward models as asked for; the others of an ensemble differ in head, order and pairs
     for number in range(1, config.members + 1):
@@ -95,12 +98,10 @@ def main(config: Reward) -> Path:
         if config.resume and home.is_model(target):
             continue  # it was saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
-        rows = PairRows(
-            train if number == 1 else resampled(train, seed), tokenizer, policy.config.max_position_embeddings, seed
-        )
+        rows = PairRows(train if number == 1 else resampled(train, seed), tokenizer, limit, seed, at_stop=True)
         folder = directory if number == 1 else directory / f"training-{number}"
         run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
-        reward_model.normalise_on(usual)
+        reward_model.normalise_on(usual, starts)
         _finish(config, run, target, reward_model, judged, heldout, sft, started)
     return directory / "model"
 
@@ -115,8 +116,6 @@ def learn(
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
-    if rows.left_out:
-        say(f"left out {rows.left_out} pairs that do not fit into this model's context")
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
@@ -133,7 +132,8 @@ def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
 
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
     """The weight of the sft model's confidence that explains the pairs best; what it explains leaves their margins."""
-    chosen_P, rejected_P = (reward.confidence([pair[side] for pair in rows.pairs]) for side in (0, 1))
+    starts = [pair[2] for pair in rows.pairs]
+    chosen_P, rejected_P = (reward.confidence([pair[side] for pair in rows.pairs], starts) for side in (0, 1))
     difference_P = (chosen_P - rejected_P).astype(np.float64)
     weight = float(logistic_regression(difference_P[:, None], np.ones(len(difference_P)))[0])
     rows.shift_margins(-weight * difference_P)
@@ -147,17 +147,14 @@ def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
 
 
 def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) -> dict[str, Any]:
-    """The report card of a reward model on held-out preferences."""
-    limit = reward.model.config.max_position_embeddings
-    fitting = [(p, ids) for p in heldout if max(map(len, ids := pair_ids(p, reward.tokenizer))) <= limit]
-    if not fitting:
-        return {}
-    chosen = reward.score_ids([ids[0] for _, ids in fitting]) * reward.std
-    rejected = reward.score_ids([ids[1] for _, ids in fitting]) * reward.std
-    lengths = np.array([[len(side) for side in ids] for _, ids in fitting])
+    """The report card of a reward model on held-out preferences, which all fit into its context."""
+    ids = [pair_ids(pair, reward.tokenizer) for pair in heldout]
+    starts = [len(prompt_ids(reward.tokenizer, pair.prompt)) for pair in heldout]
+    chosen, rejected = (reward.score_ids([pair[side] for pair in ids], starts) * reward.std for side in (0, 1))
+    lengths = np.array([[len(side) for side in pair] for pair in ids])
     truth = None
     if judged.probabilities is not None:
-        truth = np.array([judged.probabilities[(p.prompt_key, p.chosen, p.rejected)] for p, _ in fitting])
+        truth = np.array([judged.probabilities[(p.prompt_key, p.chosen, p.rejected)] for p in heldout])
     return report_card(chosen, rejected, lengths[:, 0], lengths[:, 1], true_probability=truth)
 
 

@@ -5,15 +5,23 @@
 
 The raw score is that of a scalar head plus `weight` times how sure the sft model itself was of the answer: what a small
 model knows of the truth shows there long before a few hundred preferences could teach it (docs/LOG.md).
-The scalar is read at the answer's stop token, which is where it was trained: text that people judged and ids that a
-policy sampled take the same path (`answer_ids`), so that both get the same number.
+
+Answers that a model sampled are scored by the very ids that were sampled: text encoded again may have other tokens, and
+more of them than the context holds. Text that people wrote or judged is encoded (`answer_ids`).
+
+The scalar is read at the answer's stop token, which is where it is trained. An answer that was cut, by a limit of
+tokens or by the end of the context, has none: it is read as if it had stopped there (`closed`), in training and in use,
+so that it is worth what its text is worth. That it did not stop is charged for elsewhere (`--stop-penalty`). The
+confidence is that of the tokens which the answer really has: a stop token added only for reading does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -40,6 +48,26 @@ def answer_ids(tokenizer: Tokenizer, messages: Sequence[Message], answer: str) -
     return [*prompt_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
 
 
+def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
+    """Ids of prompt and answer as the scalar reads them: with the stop token of a turn at their end.
+
+    An answer that was cut gets it, in the place of its last token where the context of `limit` tokens is full; so does
+    one that ended with the other end token, that of a text.
+    """
+    ended = bool(ids) and ids[-1] in (tokenizer.im_end_id, tokenizer.endoftext_id)
+    return [*(ids[:-1] if ended else ids)[: limit - 1], tokenizer.im_end_id]
+
+
+class Sampled(Protocol):
+    """An answer as a model sampled it (`engine.Completion`, `judged.Answer`); ids with the stop token if it stopped."""
+
+    @property
+    def ids(self) -> list[int]: ...
+
+    @property
+    def text(self) -> str: ...
+
+
 def padded(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     """(ids_BT padded with zeros on the right, lengths_B), int64."""
     lengths_B = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
@@ -61,9 +89,54 @@ class RewardModel:
     reference: Transformer | None = None
     weight: float = 0.0  # of the reference's confidence in the raw score
 
+    @property
+    def limit(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return self.model.config.max_position_embeddings
+
+    @cached_property
+    def vocabulary(self) -> str:
+        """Hash of the tokenizer: ids mean the same to models with the same one."""
+        return self.tokenizer.hash
+
+    def can_read(self, messages: Sequence[Message]) -> bool:
+        """Whether a prompt leaves room for an answer of a token and the stop token."""
+        return len(prompt_ids(self.tokenizer, messages)) + 2 <= self.limit
+
     def score(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> np.ndarray:
-        """Normalised rewards of (messages, answer) pairs, fp32, (B,)."""
-        return self.score_ids([answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs])
+        """Normalised rewards of (messages, answer) pairs of texts, fp32, (B,).
+
+        Of an answer that is too long for the context the beginning is read. Raises UserError where the prompt is.
+        """
+        starts = [len(prompt_ids(self.tokenizer, messages)) for messages, _ in pairs]
+        sequences = [answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs]
+        return self.score_ids([self._shortened(*each) for each in zip(sequences, starts, strict=True)], starts)
+
+    def score_sampled(
+        self, prompts: Sequence[Sequence[Message]], answers: Sequence[Sampled], vocabulary: str
+    ) -> tuple[np.ndarray, int]:
+        """(Normalised rewards of sampled answers, fp32, (B,); how many were too long, so that their beginning counts).
+
+        vocabulary: hash of the tokenizer of the model that sampled. With this model's own the ids are scored as they
+        are; ids of another vocabulary mean nothing here, and the text is encoded. Raises UserError as `score` does.
+        """
+        is_own = vocabulary == self.vocabulary
+        sequences, starts = [], []
+        for messages, answer in zip(prompts, answers, strict=True):
+            prompt = prompt_ids(self.tokenizer, messages)
+            starts.append(len(prompt))
+            sequences.append([*prompt, *answer.ids] if is_own else answer_ids(self.tokenizer, messages, answer.text))
+        cut = sum(len(sequence) > self.limit for sequence in sequences)
+        shortened = [self._shortened(*each) for each in zip(sequences, starts, strict=True)]
+        return self.score_ids(shortened, starts), cut
+
+    def _shortened(self, sequence: list[int], start: int) -> list[int]:
+        if start + 2 > self.limit:
+            raise UserError(
+                f"a prompt has {start} tokens, but this reward model reads {self.limit} together with the answer: "
+                "leave it out, or shorten it"
+            )
+        return sequence[: self.limit]
 
     @torch.no_grad()
     def score_ids(
@@ -72,16 +145,15 @@ class RewardModel:
         starts: Sequence[int] | None = None,
         confidence_B: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Normalised rewards of whole sequences, read at their last tokens, fp32, (B,).
+        """Normalised rewards of whole sequences of ids as they were sampled, read where they stop, fp32, (B,).
 
         starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike
         are computed together.
-        Raises UserError for a sequence beyond the model's context.
+        Raises ValueError for a sequence beyond the model's context: what was sampled in it never is.
         """
-        limit = self.model.config.max_position_embeddings
-        if sequences and max(map(len, sequences)) > limit:
-            raise UserError(f"an answer with its prompt has more than {limit} tokens: shorten it")
-        raw = self._scalars(sequences)
+        if (longest := max(map(len, sequences), default=0)) > self.limit:
+            raise ValueError(f"a sequence has {longest} tokens, but this reward model reads {self.limit}")
+        raw = self._scalars([closed(sequence, self.tokenizer, self.limit) for sequence in sequences])
         if self.reference is not None and self.weight:
             raw += self.weight * (self.confidence(sequences, starts) if confidence_B is None else confidence_B)
         return (raw - self.mean) / self.std
@@ -115,10 +187,12 @@ class RewardModel:
                     found[row] = float((chosen_N - logits_NV.amax(1)).mean())
         return found
 
-    def normalise_on(self, sequences: Sequence[Sequence[int]]) -> None:
+    def normalise_on(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> None:
         """Freeze mean and std to those of the scores of these sequences: samples of the sft model."""
         self.mean, self.std = 0.0, 1.0
-        scores = self.score_ids(sequences)
+        if not sequences:
+            return
+        scores = self.score_ids(sequences, starts)
         self.mean, self.std = float(scores.mean()), max(float(scores.std()), 1e-6)
 
 

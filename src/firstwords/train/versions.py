@@ -14,6 +14,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.model.hub import read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.promotions import can_chat
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.run import Run, check_flags, open_folder
 from firstwords.train.seen import Seen, read_seen
@@ -55,6 +56,21 @@ def sft_dir(name: str) -> Path:
     return directory
 
 
+def parent_dir(name: str) -> Path:
+    """The promoted stage, which the next version is made from. Raises UserError where it cannot chat."""
+    stage = home.promoted(name)
+    directory = home.stage_dir(name, stage)
+    if not can_chat(directory):
+        able = [each for each in home.stages(name) if can_chat(home.stage_dir(name, each))]
+        used = [each for each in home.earlier(name) if each in able]
+        advice = (
+            f"first promote a version that answers, with `firstwords promote {name} {(used or able[:1])[-1]}`"
+            if able else f"first teach it to answer with `firstwords finetune {name}`"
+        )  # fmt: skip
+        raise UserError(f"{name} uses {stage}, which continues text and has no answers to improve: {advice}")
+    return directory
+
+
 def next_stage(name: str) -> str:
     """rlhf-N after the last one there is."""
     numbers = [int(s.removeprefix("rlhf-")) for s in home.stages(name) if s.removeprefix("rlhf-").isdecimal()]
@@ -68,7 +84,7 @@ def open_version(config: C) -> tuple[C, Path, Path]:
         raise UserError(
             f"there is no run of {config.name} to resume: start `firstwords align {config.name}` without --resume"
         )
-    parent = home.resolve(config.name)
+    parent = directory if config.resume else parent_dir(config.name)
     config = open_folder(config, directory)
     if config.resume:
         parent = Path((directory / PARENT).read_text(encoding="utf-8"))
@@ -98,11 +114,11 @@ def save_version(
 
     `seen` is what this run has learned from; the version before adds what it has seen.
     """
-    target, kept = home.stage_dir(config.name, run.stage), home.promoted(config.name)
+    target = home.stage_dir(config.name, run.stage)
+    home.pin_promoted(config.name)  # first: whatever happens then, the new stage is not taken for the promoted one
     before = read_card(parent).get("weights_sha256")
     save_model(
         model, target, tokenizer, card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
     )
     (seen | read_seen(parent)).write(target)
-    home.set_promoted(config.name, kept)
     return target

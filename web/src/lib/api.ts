@@ -48,8 +48,9 @@ export const api = {
   leave: () => call<unknown>("DELETE", "/api/session"),
 
   models: () => get<{ models: T.Model[]; runs_home?: string }>("/api/models"),
-  promote: (name: string, stage: string) => post<unknown>(`/api/models/${at(name)}/promote`, { stage }),
-  rollback: (name: string) => post<unknown>(`/api/models/${at(name)}/rollback`),
+  promote: (name: string, stage: string) => post<T.Changed>(`/api/models/${at(name)}/promote`, { stage }),
+  /** Undoes the last promotion, or all down to the stage `to`. */
+  rollback: (name: string, to = "") => post<T.Changed>(`/api/models/${at(name)}/rollback`, { to }),
 
   chats: (q = "", offset = 0, limit = 50) =>
     get<{ chats: T.ChatHead[]; total: number }>(`/api/chats?q=${at(q)}&limit=${limit}&offset=${offset}`),

@@ -89,8 +89,15 @@ export interface Stage {
 export interface Model {
   name: string;
   promoted: string;
+  /** The stage that rolling back would return to, if there is one. */
+  rollback: string | null;
   trained_at: string;
   stages: Stage[];
+}
+
+/** A model whose name means another stage than it `was`. */
+export interface Changed extends Model {
+  was: string;
 }
 
 export interface NextToken {
@@ -218,7 +225,7 @@ export interface RunResult {
   low?: number;
   high?: number;
   verdict?: string;
-  /** Of a version that preferences made: its stage, the one before, whether it speaks now, and why not. */
+  /** Of a run that learned from preferences: the version it made ("" if none), the one before, whether it was promoted, and why. */
   stage?: string;
   before?: string;
   promoted?: boolean;

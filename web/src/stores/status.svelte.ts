@@ -1,12 +1,25 @@
+/** What one can do about a line of news. */
+interface Action {
+  label: string;
+  act: () => Promise<void>;
+}
+
 /** One line of news, until its time is over or the next takes its place. */
 class News {
   text = $state("");
+  action = $state.raw<Action | null>(null);
   private timer = 0;
 
-  say(text: string, forMs: number): void {
+  say(text: string, forMs: number, action: Action | null = null): void {
     clearTimeout(this.timer);
     this.text = text;
-    this.timer = setTimeout(() => (this.text = ""), forMs);
+    this.action = action;
+    this.timer = setTimeout(() => this.clear(), forMs);
+  }
+
+  clear(): void {
+    this.text = "";
+    this.action = null;
   }
 }
 
@@ -21,10 +34,21 @@ class Status {
     this.heard.say(text, 4000);
   }
 
-  /** A line that everybody sees for a while. */
-  note(text: string): void {
+  /** A line that everybody sees for a while, longer where they can do something about it. */
+  note(text: string, action: Action | null = null): void {
     this.isError = false;
-    this.seen.say(text, 5000);
+    this.seen.say(text, action ? 15000 : 5000, action);
+  }
+
+  /** Do what the line offers, once. */
+  async act(): Promise<void> {
+    const action = this.seen.action;
+    this.clear();
+    try {
+      await action?.act();
+    } catch (error) {
+      this.error(error);
+    }
   }
 
   error(error: unknown): void {
@@ -34,7 +58,7 @@ class Status {
   }
 
   clear(): void {
-    this.seen.text = "";
+    this.seen.clear();
   }
 }
 

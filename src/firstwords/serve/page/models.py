@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from firstwords import home
 from firstwords.commands import models as listing
-from firstwords.commands.promote import promote, rollback
+from firstwords.commands.promote import promote, rollback, rollback_stage
 from firstwords.serve.models import find
 from firstwords.serve.page.parts import Body, User
 
@@ -21,6 +21,12 @@ class Choice(Body):
     stage: str
 
 
+class Undo(Body):
+    """The stage to go back to, where it is not simply the one before: one that cannot chat is only gone back to so."""
+
+    to: str = ""
+
+
 @router.get("")
 def models(user: User) -> dict[str, Any]:
     """All models with their stages, sizes and measurements; none is loaded."""
@@ -29,18 +35,20 @@ def models(user: User) -> dict[str, Any]:
 
 @router.post("/{name}/promote")
 def promote_stage(user: User, name: str, body: Choice) -> dict[str, Any]:
-    """Make a name mean this stage."""
+    """Make a name mean this stage; `was` names the one it meant."""
     stage = find(f"{name}/{body.stage.removeprefix(name + '/')}")
+    was = home.promoted(stage.name)
     promote(stage.name, stage.ref.partition("/")[2])
-    return _model(stage.name)
+    return _model(stage.name) | {"was": was}
 
 
 @router.post("/{name}/rollback")
-def rollback_stage(user: User, name: str) -> dict[str, Any]:
-    """Make a name mean the stage before."""
+def undo_promotion(user: User, name: str, body: Undo | None = None) -> dict[str, Any]:
+    """Undo the last promotion; `was` names the stage that the name meant until now."""
     known = find(name).name
-    rollback(known)
-    return _model(known)
+    was = home.promoted(known)
+    rollback(known, body.to if body else "")
+    return _model(known) | {"was": was}
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -52,4 +60,5 @@ def _model(name: str) -> dict[str, Any]:
         for row in rows
     ]
     trained_at = max((row["created"] for row in rows), default=None)
-    return {"name": name, "promoted": home.promoted(name), "trained_at": trained_at, "stages": stages}
+    promoted, before = home.promoted(name), rollback_stage(name)
+    return {"name": name, "promoted": promoted, "rollback": before, "trained_at": trained_at, "stages": stages}

@@ -9,12 +9,13 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from firstwords.config import CHAT_TEMPERATURE
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P
 from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-DEFAULTS = {"temperature": CHAT_TEMPERATURE, "top_p": 0.95, "top_k": 0, "max_tokens": 256}  # as in `firstwords chat`
+# as in `firstwords chat`
+DEFAULTS = {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "top_k": 0, "max_tokens": 256}
 SEEDS = 2**31  # seeds that the server draws; JavaScript reads them exactly
 
 

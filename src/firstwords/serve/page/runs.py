@@ -17,6 +17,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.sources import split_column
 from firstwords.process import ERRORS
+from firstwords.promotions import can_chat
 from firstwords.serve import jobs, tail
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.jobs import Jobs
@@ -190,6 +191,11 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     if body.command == "align":
         if "sft" not in present:
             raise ApiError(400, f"{body.name} has no stage sft, which learning from preferences begins with", "name")
+        if not can_chat(home.stage_dir(body.name, kept := home.promoted(body.name))):
+            raise ApiError(
+                400, f"{body.name} uses {kept}, which continues text and has no answers to improve: first promote a "
+                "stage that answers", "name",
+            )  # fmt: skip
         return ["align", body.name, *jobs.flags(given)]
     return compare_line(body.name, present, given)
 

@@ -16,6 +16,12 @@ const SAYS: Record<string, string> = {
   stops: "stops by itself",
 };
 
+/** Why a version was promoted after its training, or why not. */
+export function decisionOf(metrics: Record<string, unknown>): string {
+  const { promoted, reason } = (metrics.promotion ?? {}) as { promoted?: boolean; reason?: string };
+  return reason ? `${promoted ? "Promoted" : "Not promoted"} after training: ${reason}.` : "";
+}
+
 export function examRows(metrics: Record<string, unknown>): ExamRow[] {
   const exam = (metrics.exam ?? {}) as Record<string, { rate?: number; low?: number; high?: number } | undefined>;
   return Object.entries(SAYS).flatMap(([key, says]) => {

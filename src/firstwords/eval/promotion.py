@@ -1,0 +1,95 @@
+"""Whether a new version may replace the one before: one pure function, and the one line that says why.
+
+    decide("rlhf-1", "sft", win, now, before)
+    -> Decision(False, "rlhf-1 wins 56.0% (53.5%-58.4%) against sft in a chat, but it is worse in ...")
+
+A version is promoted when it is shown to be better at what people see, and is worse in nothing that is measured:
+
+1. Its win rate against the version before, both answering as in a chat, has a 95 % interval that lies above one half.
+2. No part of the exam is worse by more than MAX_FALL, among them the refusals of facts that it was told.
+3. It refuses at most MAX_FALL more of the comparison's questions that can be answered.
+
+Noise. The win rate carries the proof: a version that is no better passes 1 in one case of forty. The other two are no
+tests but bounds on what was measured. Both versions answer the same questions, the exam greedily, so that only their
+differences count; but a part with n questions of which a share d is answered differently has a standard error of
+sqrt(d / n): with d = 10 %, 2 points for 250 questions, 5 for 40. So a version that truly loses 4 points of a part of
+250 passes that part in one case of six, and has to win the comparison all the same. In the other direction, one
+question of a part with 40 is 2.5 points, so that a version which is not worse may be refused by the luck of one answer.
+That is meant: keeping a version that works costs nothing, and the refusal names the part.
+
+No torch here. Parts are tables as `eval.exam` makes them: {part: {"rate": .9, "n": 250, ...}, ...}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from firstwords.eval.winrate import WinRate
+
+MAX_FALL = 0.02  # of a rate, 2 points
+SMALLER_IS_BETTER = frozenset({"told_refused"})
+NAMES = {
+    "told": "facts it was told",
+    "told_refused": "refusals of facts it was told",
+    "two_steps": "facts in two steps",
+    "never_told_abstained": "admitting what it cannot know",
+    "instructions": "following instructions",
+    "stops": "ending by itself",
+    "refused": "refusals of what can be answered",
+}
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a version: the exam's parts, and the share of answerable questions that it refuses."""
+
+    exam: Mapping[str, Any] = field(default_factory=dict)
+    refused: float = 0.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a version is promoted, and the line that says why."""
+
+    is_promoted: bool
+    reason: str
+
+
+def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measured | None) -> Decision:
+    """The rule above. now, before: of the new version and of the old one; None where the win rate decided already.
+
+    Raises ValueError for a version that wins but was not measured.
+    """
+    rate = f"{win.win_rate:.1%} ({win.low:.1%}-{win.high:.1%})"
+    if win.verdict != "better":
+        what = "worse" if win.verdict == "worse" else "not shown to be better"
+        return Decision(False, f"{new} is {what} than {old}: in a chat its answers win {rate}")
+    if now is None or before is None:
+        raise ValueError(f"{new} wins, but whether it is worse in anything was not measured")
+    if losses := worse(now, before):
+        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {'; '.join(losses)}")
+    points = f"{MAX_FALL * 100:.0f} points"
+    return Decision(
+        True, f"{new} wins {rate} against {old} in a chat, and no part of the exam is worse by more than {points}"
+    )
+
+
+def worse(now: Measured, before: Measured) -> list[str]:
+    """What a version is worse in by more than MAX_FALL, each as "facts it was told (88.9 % -> 78.6 %)"."""
+    pairs = {part: (before.exam[part], now.exam[part]) for part in before.exam if part in now.exam}
+    rates = {part: (old["rate"], new["rate"]) for part, (old, new) in pairs.items() if is_part(old) and is_part(new)}
+    rates["refused"] = (before.refused, now.refused)
+    found = []
+    for part, (old, new) in rates.items():
+        loss = new - old if part in SMALLER_IS_BETTER or part == "refused" else old - new
+        if loss > MAX_FALL + ROUNDING:
+            found.append(f"{NAMES.get(part, part.replace('_', ' '))} ({old:.1%} -> {new:.1%})")
+    return found
+
+
+def is_part(figures: Any) -> bool:
+    """Whether an entry of an exam's table is a part with a rate."""
+    return isinstance(figures, dict) and isinstance(figures.get("rate"), int | float)
