@@ -209,7 +209,8 @@ def _typed(cls: type, flags: set[str]) -> set[str]:
 
 def _filled(config: Any, positionals: set[str]) -> set[str]:
     """Positional fields that do not hold their default."""
-    return {f.name for f in dataclasses.fields(config) if f.name in positionals and getattr(config, f.name) != f.default}
+    defaults = {f.name: f.default for f in dataclasses.fields(config) if f.name in positionals}
+    return {name for name, default in defaults.items() if getattr(config, name) != default}
 
 
 def _positional_names(cls: type) -> set[str]:

@@ -116,7 +116,7 @@ def candidates(config: Any, command: str) -> Iterator[str]:
 
 def is_taken(name: str) -> bool:
     """Whether a model or a run that could be resumed has this name."""
-    return bool(home.stages(name)) or home.model_dir(name).exists() or bool(trash.kept_runs(name))
+    return bool(home.stages(name)) or bool(trash.kept_runs(name))
 
 
 def _newest_runs() -> list[str]:
@@ -136,15 +136,14 @@ def check_replacing(config: Any, stages: Sequence[str], hint: str = "") -> None:
     if not stages or config.replace:
         return
     there = f"{config.name} is trained already ({', '.join(stages)})"
-    back = f"`firstwords models restore {config.name}`"
     if sys.stdin.isatty() and sys.stderr.isatty():
-        say(f"{there}. Train it again? What is there goes to the trash, and {back} brings it back. [y/N]")
+        say(f"{there}. Train it again? What is there goes to the trash, from which it can be restored. [y/N]")
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             config.replace = True
             return
         raise UserError(f"{config.name} was left as it is; --name NAME trains another model")
     raise UserError(
-        f"{there}: --replace trains it again (what is there goes to the trash, and {back} brings it back), "
+        f"{there}: --replace trains it again (what is there goes to the trash, see `firstwords models restore`), "
         f"--name NAME trains another model{hint}"
     )
 

@@ -140,7 +140,8 @@ def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan) -> Corpus:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: put it back from a copy") from None
     except (ValueError, TypeError, KeyError):
-        raise UserError(f"{path}:{len(heldout) + 1} is damaged: remove that line to measure without its document") from None
+        place = f"{path}:{len(heldout) + 1}"
+        raise UserError(f"{place} is damaged: remove that line to measure without its document") from None
     return Corpus(tokenizer, shards, heldout, shards.num_bytes / max(1, shards.num_tokens), SourceStats(), chosen)
 
 
