@@ -27,8 +27,8 @@ STAGES = {name for name, layer in LAYERS.items() if layer == 4}
 # `learn` and `align` run stages one after the other; the command line names them as text only.
 MAY_IMPORT_STAGES = {"train.learn", "train.align"}
 NO_TORCH = ("config", "home", "locks", "moves", "process", "runlog", "trash", "tokenizer", "data", "world",
-            "engine.scheduler", "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report", "eval.charts",
-            "eval.winrate", "eval.report_card", "eval.decoding",
+            "engine.scheduler", "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report",
+            "eval.charts", "eval.winrate", "eval.report_card", "eval.decoding",
             "preferences", "classify", "commands.models", "commands.tokenizer")  # fmt: skip
 
 
