@@ -49,8 +49,9 @@ class Entry:
 
     @property
     def restore(self) -> str:
-        """The command that brings it back."""
-        return f"firstwords models restore {self.ref}"
+        """The command that brings it back; under another name where its own is taken."""
+        is_taken = not self.stage and bool(home.stages(self.name) or kept_runs(self.name))
+        return f"firstwords models restore {self.ref}{' --as NEW' if is_taken else ''}"
 
 
 # ---- what is worth keeping -------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def restore(entry: Entry, name: str) -> str:
         if not entry.folder.exists():
             raise UserError(f"{entry.ref} is not in the trash any more")
         steps = _ways_back(entry, name)
-        other = "" if name != entry.name else f", or bring it back under another name: {entry.restore} --as NEW"
+        other = "" if name != entry.name else f", or add --as NEW to bring {entry.ref} back under another name"
         for _, target in steps:
             if target.exists():
                 where = f"{name}/{target.name}" if entry.stage else name

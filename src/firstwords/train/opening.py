@@ -128,24 +128,22 @@ def _newest_runs() -> list[str]:
 # ---- nothing finished is lost ----------------------------------------------------------------------------------------
 
 
-def check_replacing(config: Any, stages: Sequence[str], hint: str = "") -> None:
+def check_replacing(config: Any, stages: Sequence[str], also: str = "", does: str = "trains it again") -> None:
     """Refuse to train over finished stages unless --replace says so; at a terminal, ask.
 
-    Raises UserError, whose sentence names --replace, --name and what else would do (`hint`).
+    Raises UserError, whose sentence names --replace, what it `does`, --name, and what `also` would do.
     """
     if not stages or config.replace:
         return
     there = f"{config.name} is trained already ({', '.join(stages)})"
+    goes = ", ".join(f"{config.name}/{stage}" for stage in stages)
     if sys.stdin.isatty() and sys.stderr.isatty():
-        say(f"{there}. Train it again? What is there goes to the trash, from which it can be restored. [y/N]")
+        say(f"{there}. Replace it? {goes} will be in the trash, see `firstwords models --trash`. [y/N]")
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             config.replace = True
             return
-        raise UserError(f"{config.name} was left as it is; --name NAME trains another model")
-    raise UserError(
-        f"{there}: --replace trains it again (what is there goes to the trash, see `firstwords models restore`), "
-        f"--name NAME trains another model{hint}"
-    )
+        raise UserError(f"{config.name} was left as it is; --name NAME makes another model")
+    raise UserError(f"{there}: --replace {does} and moves {goes} to the trash, --name NAME makes another model{also}")
 
 
 def begin(name: str, stage: str, command: str) -> None:
@@ -169,7 +167,7 @@ def begin(name: str, stage: str, command: str) -> None:
     else:
         entry = trash.throw_later_stages(name, stages, why, then, process.earlier())
     what = "/".join(filter(None, (name, ", ".join(stages)))) if stages else f"an unfinished run of {name}"
-    say(f"moved {what} to the trash; `{entry.restore} --as NEW` brings it back")
+    say(f"moved {what} to the trash; `{entry.restore}` brings it back")
 
 
 def _clear_remains(name: str, stage: str) -> None:

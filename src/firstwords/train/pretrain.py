@@ -130,15 +130,10 @@ def check(config: Pretrain) -> Path | None:
     elif "base" not in stages:
         raise UserError(f"there is no base model {config.name}/base to continue: leave --continue out")
     else:
-        check_replacing(config, [s for s in stages if s != "base"], _copy_hint(config.name))
+        also = f", `firstwords models copy {config.name} NEW` makes a copy to continue"
+        later = [stage for stage in stages if stage != "base"]  # made from this base, they would no longer fit
+        check_replacing(config, later, also, "trains the base further")
     return None
-
-
-def _copy_hint(name: str) -> str:
-    return (
-        f"; these stages were made from {name}/base and would no longer fit it: `firstwords models copy {name} NEW` "
-        "and `firstwords pretrain NEW --continue --replace` leave them alone"
-    )
 
 
 @training("pretrain", check)
