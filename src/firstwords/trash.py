@@ -185,7 +185,8 @@ def restore(entry: Entry, name: str) -> str:
                 )
         if not steps:
             raise UserError(f"{entry.folder} is empty: there is nothing to restore")
-        moves.together(steps)
+        source, target = _appear(entry)
+        moves.together([*steps, (target, source)])
         shutil.rmtree(entry.folder, ignore_errors=True)
     return f"{name}/{entry.stage}" if entry.stage else name
 
