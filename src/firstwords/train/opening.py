@@ -163,11 +163,11 @@ def begin(name: str, stage: str, command: str) -> None:
             moves.together(then)
         return
     if stage == "base":
-        entry = trash.throw_model(name, why, then, process.earlier())
+        trash.throw_model(name, why, then, process.earlier())
     else:
-        entry = trash.throw_later_stages(name, stages, why, then, process.earlier())
-    what = "/".join(filter(None, (name, ", ".join(stages)))) if stages else f"an unfinished run of {name}"
-    say(f"moved {what} to the trash; `{entry.restore}` brings it back")
+        trash.throw_later_stages(name, stages, why, then, process.earlier())
+    what = ", ".join(f"{name}/{s}" for s in stages) or f"an unfinished run of {name}"
+    say(f"moved {what} to the trash; `firstwords models restore {name} --as NEW` brings it back")
 
 
 def _clear_remains(name: str, stage: str) -> None:
