@@ -89,8 +89,8 @@ def _parent(file: Path, name: str) -> Path:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(file, str(error)) from None
-    stage = Path(text).name  # a path of another home, or of the name before a rename, ends in the stage too
-    for path in (Path(text) if "/" in text else home.stage_dir(name, stage or "-"), home.model_dir(name) / stage):
+    # a path that an earlier version wrote ends in the stage, which may have another home or name by now
+    for path in ([Path(text)] if "/" in text else []) + [home.model_dir(name) / Path(text).name]:
         if home.is_model(path):
             return path
     raise UserError(f"{file} names {text or 'nothing'}, which is not a model; {UNTOUCHED}")
