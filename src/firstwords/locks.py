@@ -100,7 +100,7 @@ def _held(name: str, command: str) -> Iterator[None]:
     try:
         record = json.dumps(asdict(process.this(command, {}))).encode()
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, record, 0)
+        os.write(descriptor, record)
         yield
     finally:
         path.unlink(missing_ok=True)  # while it is held: whoever waits for this very file sees that it is gone

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from firstwords import process
+from firstwords import locks, process
 from firstwords.config import UserError
 from firstwords.process import Job, recorded
 from firstwords.runlog import RunLog, write_json
@@ -241,6 +241,16 @@ def test_what_a_comparison_came_to(own_home: Path) -> None:
     run_folder(own_home, command="compare", state="done", ended=time.time())
     write_json(folder / "compare.json", {"win_rate": 0.4, "verdict": "worse"})
     assert describe("pip", process.read(folder))["result"] == {"win_rate": 0.4, "verdict": "worse"}
+
+
+def test_a_lock_is_seen_before_anything_is_written_down(own_home: Path) -> None:
+    every = Jobs()
+    assert every.busy() is None
+    with locks.held(["new"], "models copy"):
+        assert every.busy() == "new"
+        with pytest.raises(ApiError, match=f"new is being trained: `firstwords models copy`.*process {os.getpid()}"):
+            every.start("pip", ["learn", "--name", "pip"])
+    assert every.busy() is None and every.names() == []
 
 
 def test_how_runs_go_on(own_home: Path) -> None:

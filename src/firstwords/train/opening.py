@@ -156,7 +156,8 @@ def begin(name: str, stage: str, command: str) -> None:
     then = [(path, runs / path.name) for path in sorted(starting.iterdir())]
     stages = [s for s in home.stages(name) if stage == "base" or s != "base"]
     kept = [s for s in trash.kept_runs(name) if stage == "base" or s != "base"]
-    why = f"replaced by firstwords {command}"
+    job = process.read(runs)
+    why = f"replaced by firstwords {job.command if job else command}"
     if not stages and not kept:
         _clear_remains(name, stage)
         with locks.mutex():
