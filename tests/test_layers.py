@@ -11,7 +11,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 
 # The longest matching prefix decides. Lower layers are imported by higher ones, never the other way round.
 LAYERS = {
-    "": 0, "config": 0, "home": 0, "process": 0, "promotions": 0, "runlog": 0,
+    "": 0, "config": 0, "home": 0, "locks": 0, "moves": 0, "process": 0, "promotions": 0, "runlog": 0, "trash": 0,
     "tokenizer": 1, "data": 1, "world": 1, "classify": 1,
     "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
     "train.policy_losses": 1, "train.compiling": 1, "train.threads": 1,
@@ -26,9 +26,9 @@ LAYERS = {
 STAGES = {name for name, layer in LAYERS.items() if layer == 4}
 # `learn` and `align` run stages one after the other; the command line names them as text only.
 MAY_IMPORT_STAGES = {"train.learn", "train.align"}
-NO_TORCH = ("config", "home", "process", "promotions", "runlog", "tokenizer", "data", "world", "engine.scheduler",
-            "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report", "eval.charts",
-            "eval.winrate", "eval.report_card", "eval.decoding",
+NO_TORCH = ("config", "home", "locks", "moves", "process", "promotions", "runlog", "trash", "tokenizer", "data",
+            "world", "engine.scheduler", "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report",
+            "eval.charts", "eval.winrate", "eval.report_card", "eval.decoding",
             "preferences", "classify", "commands.models", "commands.tokenizer")  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import sys
 
 from firstwords import __version__
 from firstwords.config import UserError, nearest, parse, unknown
+from firstwords.moves import try_recover
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -45,6 +46,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify sentiment": ("firstwords.commands.classify", "ClassifySentiment", "step 2: words as numbers"),
     "classify network": ("firstwords.commands.classify", "ClassifyNetwork", "step 3: layers for more than a line"),
     "models": ("firstwords.commands.models", "Models", "list the trained models"),
+    "models rename": ("firstwords.commands.keeping", "ModelsRename", "give a model another name"),
+    "models copy": ("firstwords.commands.keeping", "ModelsCopy", "copy a model, to train the copy further"),
+    "models export": ("firstwords.commands.keeping", "ModelsExport", "copy a stage to a folder for other tools"),
+    "models delete": ("firstwords.commands.keeping", "ModelsDelete", "move a model or a stage to the trash"),
+    "models restore": ("firstwords.commands.keeping", "ModelsRestore", "bring something back from the trash"),
+    "models empty-trash": ("firstwords.commands.keeping", "ModelsEmptyTrash", "delete for good what is in the trash"),
     "tokenizer train": ("firstwords.commands.tokenizer", "TokenizerTrain", "learn a vocabulary from text"),
     "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is cut into tokens"),
     "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
@@ -97,6 +104,7 @@ def _run(words: list[str], may_reexec: bool) -> int:
         print(f"firstwords {__version__}")
         return 0
     name, rest = find_command(words)
+    try_recover()  # renames that a killed process has left half done
     module_name, class_name, _ = COMMANDS[name]
     wants_help = any(word in ("-h", "--help") for word in rest)
     if may_reexec and name in TRAINING and not wants_help:
@@ -113,9 +121,10 @@ def find_command(words: list[str]) -> tuple[str, list[str]]:
     two = " ".join(words[:2])
     if two in COMMANDS:
         return two, words[2:]
-    if words[0] in COMMANDS:
-        return words[0], words[1:]
     under = [name for name in COMMANDS if name.startswith(words[0] + " ")]
+    is_flag = len(words) == 1 or words[1].startswith("-")
+    if words[0] in COMMANDS and (is_flag or not under):
+        return words[0], words[1:]
     if under:
         close = nearest(two, under)
         raise UserError(f"{words[0]} needs one of these words after it: {', '.join(n.split()[1] for n in under)}"

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from firstwords.plain_text import clean_text, in_all_texts
 
 C = TypeVar("C")
+NAME = "name"  # of a model: where it is a command's only positional field, `--name NAME` says the same
 CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
 CHAT_TOP_P = 0.95  # likewise
 
@@ -59,10 +60,14 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
     argv, toml_path = _take_config(list(argv))
     values = read_toml(toml_path, cls) if toml_path else {}
     positionals = _positional_names(cls)
+    flag_name = None
+    if positionals == {NAME}:
+        argv, flag_name = _take_flag(argv, NAME)
+        values |= {} if flag_name is None else {NAME: flag_name}
     _check_flags(cls, argv, command)
     wants_help = any(word in ("-h", "--help") for word in _before_separator(argv))
-    given = {word.partition("=")[0].replace("_", "-") for word in _before_separator(argv)}
-    argv = _insert(argv, _as_flags({k: v for k, v in values.items() if k not in positionals}, given))
+    flags = {word.partition("=")[0].replace("_", "-") for word in _before_separator(argv)}
+    argv = _insert(argv, _as_flags({k: v for k, v in values.items() if k not in positionals}, flags))
     default = _default_with(cls, {k: v for k, v in values.items() if k in positionals})
     said = io.StringIO()
     import tyro
@@ -76,12 +81,19 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
             stack.enter_context(contextlib.redirect_stdout(said))
         try:
             keywords: dict[str, Any] = {} if default is None else {"default": default}
-            return _cleaned(tyro.cli(cls, args=argv, prog=f"firstwords {command}", config=options, **keywords))
+            cli = tyro.cli(cls, args=argv, prog=f"firstwords {command}", config=options, **keywords)
+            config, failed = _cleaned(cli), None
         except SystemExit as stop:
             failed = stop.code not in (0, None)
+    if failed is None:
+        if flag_name is not None and config.name != flag_name:
+            raise UserError(f"{config.name} and --name {flag_name} contradict each other: give the name once")
+        return mark_given(config, _typed(cls, flags) | set(values) | _filled(config, positionals))
     if failed:
         where = f" (also see {toml_path})" if toml_path else ""
         raise UserError(_sentence(said.getvalue(), argv, command, positionals) + where)
+    if positionals == {NAME}:
+        print("  --name NAME         is the same as NAME.")
     print("  --config FILE.toml  reads any of these options from a file; flags override it.")
     sys.exit(0)
 
@@ -102,6 +114,22 @@ def _clean_unless_path(text: str) -> str:
     return text if cleaned != text and os.path.lexists(text.partition(":")[0]) else cleaned
 
 
+def given(config: Any) -> frozenset[str]:
+    """Names of the fields that a person typed or wrote into a TOML file; none of a config that code has made."""
+    return getattr(config, "_given", frozenset())
+
+
+def mark_given(config: C, names: Iterable[str]) -> C:
+    """Remember that these fields were given by a person, and return the config; `dataclasses.replace` forgets it."""
+    object.__setattr__(config, "_given", frozenset(names))
+    return config
+
+
+def flag_of(field_name: str) -> str:
+    """flag_of("save_every_steps") == "--save-every-steps"; a field that would be a keyword ends in _: from_, --from."""
+    return "--" + field_name.rstrip("_").replace("_", "-")
+
+
 def read_toml(path: str | Path, cls: type) -> dict[str, Any]:
     """The keys of a TOML file as field names (hyphen or underscore); an unknown key names the nearest field."""
     try:
@@ -112,6 +140,7 @@ def read_toml(path: str | Path, cls: type) -> dict[str, Any]:
         raise UserError(f"{path} is not valid TOML: {error}") from None
     names = {f.name for f in dataclasses.fields(cls)}
     values = {key.replace("-", "_"): value for key, value in table.items()}
+    values = {key if key in names or f"{key}_" not in names else f"{key}_": value for key, value in values.items()}
     for key, value in values.items():
         if key not in names:
             raise unknown(f"key in {path}:", key, names, f"the keys are {', '.join(sorted(names))}")
@@ -174,6 +203,36 @@ def _take_config(argv: list[str]) -> tuple[list[str], str | None]:
     return rest, path
 
 
+def _take_flag(argv: list[str], name: str) -> tuple[list[str], str | None]:
+    """Take `--name VALUE` or `--name=VALUE` out of the words. Raises UserError for two different values."""
+    found, rest, words = None, [], iter(argv)
+    for word in words:
+        if word == "--":
+            return rest + [word, *words], found
+        if word != f"--{name}" and not word.startswith(f"--{name}="):
+            rest.append(word)
+            continue
+        value = word.partition("=")[2] if "=" in word else next(words, None)
+        if value is None or (value.startswith("-") and "=" not in word):
+            raise UserError(f"--{name} needs a value")
+        if found not in (None, value):
+            raise UserError(f"--{name} {found} and --{name} {value} contradict each other: give the name once")
+        found = value
+    return rest, found
+
+
+def _typed(cls: type, flags: set[str]) -> set[str]:
+    """The fields that these words of a command line set."""
+    names = {f.name for f in dataclasses.fields(cls)}
+    return {name for name in names if flags & {flag_of(name), "--no-" + flag_of(name)[2:]}}
+
+
+def _filled(config: Any, positionals: set[str]) -> set[str]:
+    """Positional fields that do not hold their default."""
+    defaults = {f.name: f.default for f in dataclasses.fields(config) if f.name in positionals}
+    return {name for name, default in defaults.items() if getattr(config, name) != default}
+
+
 def _positional_names(cls: type) -> set[str]:
     """Names of the fields that are given without a flag (annotated with tyro.conf.Positional)."""
     hints = typing.get_type_hints(cls, include_extras=True)
@@ -185,21 +244,23 @@ def _positional_names(cls: type) -> set[str]:
 
 def _check_flags(cls: type, argv: list[str], command: str) -> None:
     fields = dataclasses.fields(cls)
-    valid = {"--" + f.name.replace("_", "-") for f in fields if f.name not in _positional_names(cls)}
+    positionals = _positional_names(cls)
+    valid = {flag_of(f.name) for f in fields if f.name not in positionals}
     negated = {"--no-" + v[2:] for v in valid}
     for word in _before_separator(argv):
         flag = word.partition("=")[0].replace("_", "-")
         # A word with a space is somebody's text, not a flag.
         if flag.startswith("--") and " " not in flag and flag not in valid | negated | {"--help"}:
             see = f"see `firstwords {command} --help`"
-            raise unknown("flag", flag, valid | {"--config", "--help"}, see)
+            also = {"--name"} if positionals == {NAME} else set()
+            raise unknown("flag", flag, valid | also | {"--config", "--help"}, see)
 
 
 def _as_flags(values: dict[str, Any], given: set[str]) -> list[str]:
     """TOML values as words of a command line, so that one parser checks both; flags already given win."""
     words: list[str] = []
     for key, value in values.items():
-        flag = key.replace("_", "-")
+        flag = flag_of(key)[2:]
         if given & {f"--{flag}", f"--no-{flag}"}:
             continue
         if isinstance(value, bool):

@@ -5,6 +5,8 @@
     home/models/NAME/promotions.jsonl        which stages it meant before (promotions.py)
     home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
     home/runs/NAME/job.json                  which process works on it, or how the last one ended
+    home/trash/WHEN-NAME/                    what was replaced or deleted, until `firstwords models empty-trash`
+    home/work/{locks,moves,starting}         who works on a model; renames under way; runs that prepare their text
 
 A REF names a model: NAME (its promoted stage), NAME/STAGE, or the path of any Hugging Face directory.
 """
@@ -46,6 +48,21 @@ def run_dir(name: str, stage: str = "") -> Path:
     """Folder for the run log, the checkpoints and the report of a model or of one of its stages."""
     folder = home() / "runs" / _checked(name, "model name")
     return folder / _checked(stage, "stage name") if stage else folder
+
+
+def trash_dir() -> Path:
+    """Folder of what was replaced or deleted."""
+    return home() / "trash"
+
+
+def work_dir(purpose: str) -> Path:
+    """Folder of files that live as long as a command does: locks, moves, starting."""
+    return home() / "work" / purpose
+
+
+def starting_dir(name: str) -> Path:
+    """Where a new run of a model prepares, beside what is there already, until it really begins."""
+    return work_dir("starting") / _checked(name, "model name")
 
 
 def is_model(path: Path) -> bool:

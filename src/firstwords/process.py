@@ -11,24 +11,22 @@ from another process that got its number by the time at which it started.
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from firstwords import home
 from firstwords.config import UserError
 from firstwords.runlog import read_json, write_json
 
 FILE, OUTPUT, ERRORS = "job.json", "job.out", "job.err"  # the latter two: of a process that a server started
 _STAT_START = 19  # of the fields behind the name in /proc/PID/stat (proc_pid_stat(5), number 22)
-Result = TypeVar("Result")
 _recorded = False  # whether this process has its record: the stages of `learn` are part of its job
+_earlier: Job | None = None  # the record that this process's has replaced
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,15 @@ class Job:
 
 def read(run_dir: Path) -> Job | None:
     """The record of a run's last process; None where there is none that can be read."""
-    saved = read_json(run_dir / FILE)
+    return job_of(read_json(run_dir / FILE))
+
+
+def job_of(saved: Any) -> Job | None:
+    """The Job that `asdict` made this of; None for anything else."""
     names = {field.name for field in fields(Job)}
     try:
         return Job(**{key: value for key, value in (saved or {}).items() if key in names})
-    except TypeError:
+    except (TypeError, AttributeError):
         return None
 
 
@@ -77,11 +79,11 @@ def this(command: str, options: dict[str, Any]) -> Job:
 @contextmanager
 def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[None]:
     """Keep the record of this process while the block runs. Inside another such block it does nothing."""
-    global _recorded
+    global _recorded, _earlier
     if _recorded:
         yield
         return
-    job, was_there = this(command, options), run_dir.exists()
+    job, was_there, _earlier = this(command, options), run_dir.exists(), read(run_dir)
     _forget_output(run_dir)
     job.write(run_dir)
     _recorded = True
@@ -95,21 +97,17 @@ def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[N
             run_dir.rmdir()
         raise
     finally:
-        _recorded = False
+        _recorded, _earlier = False, None
 
 
-def records(command: str) -> Callable[[Callable[[Any], Result]], Callable[[Any], Result]]:
-    """Decorate a command's `main`, whose one argument names the model: its runs keep their record."""
+def is_recorded() -> bool:
+    """Whether this process is inside a `recorded` block: what it does now is part of a larger command."""
+    return _recorded
 
-    def wrap(main: Callable[[Any], Result]) -> Callable[[Any], Result]:
-        @functools.wraps(main)
-        def run(config: Any) -> Result:
-            with recorded(home.run_dir(config.name), command, asdict(config)):
-                return main(config)
 
-        return run
-
-    return wrap
+def earlier() -> Job | None:
+    """The record that was in the run's folder before this process wrote its own."""
+    return _earlier
 
 
 def _end(error: BaseException) -> tuple[str, str]:

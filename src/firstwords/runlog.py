@@ -60,7 +60,7 @@ def parse_rows(data: bytes) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and "kind" in row and "step" in row:
+        if isinstance(row, dict) and "kind" in row and isinstance(row.get("step"), int):
             rows.append(row)
     return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from firstwords import home, process
+from firstwords import home, locks, process
 from firstwords.config import UserError
 from firstwords.process import Job, recorded
 from firstwords.runlog import RunLog, write_json
@@ -246,6 +247,16 @@ def test_what_a_comparison_came_to(own_home: Path) -> None:
     assert describe("pip", process.read(folder))["result"] == {"win_rate": 0.4, "verdict": "worse"}
 
 
+def test_a_lock_is_seen_before_anything_is_written_down(own_home: Path) -> None:
+    every = Jobs()
+    assert every.busy() is None
+    with locks.held(["new"], "models copy"):
+        assert every.busy() == "new"
+        with pytest.raises(ApiError, match=f"new is being trained: `firstwords models copy`.*process {os.getpid()}"):
+            every.start("pip", ["learn", "--name", "pip"])
+    assert every.busy() is None and every.names() == []
+
+
 def test_how_runs_go_on(own_home: Path) -> None:
     options = {"name": "pip", "method": "dpo", "minutes": 2.0, "preferences": ["log"], "resume": False, "steps": 0}
     folder = run_folder(own_home, command="align", options=options, state="stopped", ended=time.time())
@@ -254,12 +265,16 @@ def test_how_runs_go_on(own_home: Path) -> None:
     assert jobs.resume_words("pip", process.read(folder)) == [
         "align", "pip", "--resume", "--method=dpo", "--minutes=2.0", "--preferences", "log", "--steps=0",
     ]  # fmt: skip
+    write_json(folder / "align" / "align.json", {"made": "", "before": "sft", "config": options})
+    assert jobs.resume_words("pip", process.read(folder)) == ["align", "pip", "--resume"]
     write_json(folder / "align" / "align.json", {"made": "rlhf-1", "before": "sft", "done": True})
     assert jobs.resume_words("pip", process.read(folder)) is None
     write_json(folder / "learn.json", {"done": False, "stages": []})
     assert jobs.resume_words("pip", process.read(folder)) == ["learn", "--name", "pip", "--resume"]
     run_folder(own_home, command="pretrain", state="stopped", ended=time.time())
     write_json(folder / "base" / "plan.json", {})
+    assert jobs.resume_words("pip", process.read(folder)) == ["learn", "--name", "pip", "--resume"], "base is made"
+    shutil.rmtree(own_home / "models" / "pip" / "base")
     assert jobs.resume_words("pip", process.read(folder)) == ["pretrain", "--name", "pip", "--resume"]
 
 
@@ -315,7 +330,7 @@ def test_command_lines(own_home: Path, tmp_path: Path) -> None:
     assert line("compare", against="base") == ["compare", "pip/sft", "pip/base", "--json", "--judge=truth"]
     assert line("compare", stage="base", limit=20) == ["compare", "pip/base", "pip/sft", "--json", "--limit=20",
                                                         "--judge=truth"]  # fmt: skip
-    assert line("learn", replace=True) == ["learn", "--name", "pip"]
+    assert line("learn", replace=True) == ["learn", "--name", "pip", "--replace"]
     assert line("learn", "new", KEYS, text=["world"], preferences=["log", "none"])[-2:] == ["log", "none"]
 
 

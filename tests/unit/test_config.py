@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 import tyro
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from firstwords.config import UserError, nearest, parse, resolved, to_toml
+from firstwords.config import UserError, given, nearest, parse, resolved, to_toml
 
 
 @dataclass
@@ -47,6 +47,50 @@ def test_defaults_and_flags() -> None:
     given = read("hi", "--minutes", "2.5", "--top-k=9", "--files", "a", "b", "--json", "--model", "pip/base")
     assert given == Example("hi", 2.5, 9, ["a", "b"], True, "pip/base")
     assert read("hi", "--top_k", "4").top_k == 4  # underscores work too
+
+
+@dataclass
+class Train:
+    """A command about a model."""
+
+    name: tyro.conf.Positional[str] = ""
+    """The model."""
+    steps: int = 0
+    """How many."""
+    from_: Annotated[str, tyro.conf.arg(name="from")] = "base"
+    """A flag that is a keyword of Python."""
+    world: bool = False
+    """A switch."""
+
+
+def train(*argv: str) -> Train:
+    return parse(Train, list(argv), "train")
+
+
+def test_a_models_name_is_given_in_either_way(tmp_path: Path) -> None:
+    for words in (["pip"], ["--name", "pip"], ["--name=pip"], ["pip", "--name", "pip"], ["--steps", "0", "pip"]):
+        assert train(*words) == Train("pip")
+    for words in (["pip", "--name", "tom"], ["--name", "pip", "--name=tom"]):
+        with pytest.raises(UserError, match="pip and --name tom contradict each other"):
+            train(*words)
+    for words in (["--name"], ["--name", "--steps", "3"]):
+        with pytest.raises(UserError, match="--name needs a value"):
+            train(*words)
+    file = tmp_path / "run.toml"
+    file.write_text('name = "toml"\nfrom = "sft"\n')
+    assert train("--config", str(file)) == Train("toml", from_="sft")
+    assert train("--config", str(file), "--name", "pip").name == train("pip", "--config", str(file)).name == "pip"
+    with pytest.raises(UserError, match="unknown flag --nam; did you mean --name"):
+        train("--nam", "x")
+
+
+def test_what_was_typed_is_known(tmp_path: Path) -> None:
+    assert given(train()) == given(Train(steps=3)) == frozenset()
+    assert given(train("--steps", "0", "--no-world")) == {"steps", "world"}, "also where it is the default"
+    assert given(train("pip", "--from=sft")) == {"name", "from_"} and given(train("--name", "x")) == {"name"}
+    file = tmp_path / "run.toml"
+    file.write_text("steps = 3\n")
+    assert given(train("--world", "--config", str(file))) == {"steps", "world"}
 
 
 def test_a_text_may_look_like_a_flag() -> None:
@@ -123,7 +167,7 @@ def test_help_shows_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--no-json" not in shown
 
 
-@given(
+@drawn(
     text=st.text(st.characters(exclude_categories=["Cs"])),
     minutes=st.floats(0, 1e6),
     top_k=st.integers(-(10**9), 10**9),

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from firstwords import home
+from firstwords import home, trash
+from firstwords.config import UserError
 from firstwords.preferences.records import TooFewError
+from firstwords.runlog import write_json
 from firstwords.train import learn
 from firstwords.train.budget import Machine
 from firstwords.train.learn import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
+from firstwords.train.opening import begin
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +71,8 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     assert state["done"] and state["stages"] == ["base", "sft", "rlhf"]
 
 
-def test_a_fresh_start_forgets_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or --resume would take an old version's run for its own."""
+def test_a_fresh_start_replaces_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or --resume would take an old version's run for its own. They are in the trash then, with the model."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
     model = home.model_dir("pip") / "rlhf-1"
     model.mkdir(parents=True)
@@ -78,5 +81,13 @@ def test_a_fresh_start_forgets_the_runs_of_every_stage(tmp_path: Path, monkeypat
     assert home.stages("pip") == ["rlhf-1"]
     for stage in ("base", "sft", "reward", "align", "rlhf-1"):
         home.run_dir("pip", stage).mkdir(parents=True)
-    _open(Learn(name="pip"), home.run_dir("pip"))
-    assert [path.name for path in home.run_dir("pip").iterdir()] == ["learn.json"]
+    with pytest.raises(UserError, match=r"pip is trained already \(rlhf-1\): --replace .* --name NAME"):
+        _open(Learn(name="pip"), home.run_dir("pip"))
+    config, state = _open(Learn(name="pip", replace=True), home.run_dir("pip"))
+    assert (config.name, state["stages"], state["done"]) == ("pip", [], False)
+    write_json(home.starting_dir("pip") / "learn.json", state)
+    begin("pip", "base", "learn")
+    assert [path.name for path in home.run_dir("pip").iterdir()] == ["learn.json"] and home.stages("pip") == []
+    (entry,) = trash.entries()
+    assert {path.name for path in (entry.folder / "runs").iterdir()} == {"base", "sft", "reward", "align", "rlhf-1"}
+    assert home.is_model(entry.folder / "model" / "rlhf-1")

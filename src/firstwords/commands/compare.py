@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from firstwords import home
+from firstwords import home, locks
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
@@ -75,15 +75,27 @@ def main(config: Compare) -> None:
     if name not in home.models() or stage not in home.stages(name):
         result = measure(config, one, other)
     else:
-        # a person at the keyboard takes no computing time from others
-        is_watched = config.judge != "human"
-        with recorded(home.run_dir(name), "compare", asdict(config)) if is_watched else nullcontext():
+        with ExitStack() as stack:
+            # a person at the keyboard takes no computing time from others; a training keeps its own record
+            is_recorded = config.judge != "human" and _is_free(name, stack)
+            if is_recorded:
+                stack.enter_context(recorded(home.run_dir(name), "compare", asdict(config)))
             result = measure(config, one, other)
-            write_json(home.run_dir(name) / "compare.json", result)
+            if is_recorded or config.judge == "human":
+                write_json(home.run_dir(name) / "compare.json", result)
     if config.json:
         shared.emit(result)
     else:
         show(result)
+
+
+def _is_free(name: str, stack: ExitStack) -> bool:
+    """Whether no other process works on a model; until the stack closes this one does."""
+    try:
+        stack.enter_context(locks.held([name], "compare"))
+    except locks.LockedError:
+        return False
+    return True
 
 
 def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The trained models: stages, sizes, dates and what was measured. `firstwords models --json` for programs."""
+"""The trained models: stages, sizes, dates and what was measured. `firstwords models --json` for programs.
+
+`firstwords models --trash` lists what was replaced or deleted; keeping.py has the commands that move models about.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firstwords import home
+from firstwords import home, trash
 from firstwords.commands import shared
 
 
@@ -17,12 +20,17 @@ from firstwords.commands import shared
 class Models:
     """List the trained models with their stages, sizes and measurements."""
 
+    trash: bool = False
+    """List what is in the trash instead: models that were replaced or deleted, and how to bring them back."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
 
 def main(config: Models) -> None:
     """Read every stage's files; no model is loaded."""
+    if config.trash:
+        show_trash(config.json)
+        return
     rows = [describe(name, stage) for name in home.models() for stage in home.stages(name)]
     if config.json:
         shared.emit({"home": str(home.home()), "models": rows})
@@ -43,10 +51,62 @@ def describe(name: str, stage: str) -> dict[str, Any]:
         "parameters": num_parameters(directory), "vocab_size": config.get("vocab_size"),
         "layers": config.get("num_hidden_layers"), "width": config.get("hidden_size"),
         "context": config.get("max_position_embeddings"), "form": _form(directory, card),
-        "hash": card.get("weights_sha256"), "parent": card.get("parent"),
+        "hash": card.get("weights_sha256"), "parent": card.get("parent"), "outdated": outdated(name, stage),
         "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
         "metrics": card.get("metrics") or {}, "path": str(directory),
     }  # fmt: skip
+
+
+def outdated(name: str, stage: str) -> str:
+    """"made from an earlier base" (or sft ...) where the stage that this one was made from is another one by now."""
+    cards = {other: _read_json(home.stage_dir(name, other) / "firstwords.json") for other in home.stages(name)}
+    by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
+    seen: set[str] = set()
+    while stage in cards and stage != "base" and stage not in seen:
+        seen.add(stage)
+        card, base = cards[stage], cards.get("base", {}).get("weights_sha256")
+        data = card.get("data")
+        of_base = data.get("base") if isinstance(data, dict) else None
+        if of_base is not None:
+            return "" if base in (None, of_base) else "made from an earlier base"
+        parent = card.get("parent")
+        if parent is None or parent in by_hash:
+            stage = by_hash.get(parent, "")
+        else:
+            before = "base" if stage == "sft" else "sft"
+            return f"made from an earlier {before}" if before in cards else ""
+    return ""
+
+
+def show_trash(as_json: bool) -> None:
+    """List the trash, the newest first."""
+    entries = trash.entries()
+    if as_json:
+        shared.emit({"trash": [trash.facts(entry) for entry in entries], "bytes": trash.size()})
+    elif not entries:
+        shared.say("the trash is empty")
+    else:
+        rows = []
+        for entry in entries:
+            facts = trash.facts(entry)
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.thrown))
+            what = ", ".join(entry.stages) or "an unfinished run"
+            rows.append((entry.ref, what, f"{facts['bytes'] / 1e6:.1f} MB", when, entry.why, entry.id))
+        _table(rows, ("model", "stages", "frees", "since", "why", "id"))
+        shared.say(f"`{entries[0].restore}` brings the newest back, `firstwords models empty-trash` frees "
+                   f"{trash.size() / 1e6:.1f} MB")  # fmt: skip
+
+
+def _table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for title in titles:
+        table.add_column(title, no_wrap=title != "why")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
 
 
 def _form(directory: Path, card: dict[str, Any]) -> str:
@@ -93,7 +153,8 @@ def show(rows: list[dict[str, Any]]) -> None:
         mark = "*" if row["promoted"] else ""
         shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
         table.add_row(row["ref"] + mark, short(row["parameters"]), shape, f"{row['bytes'] / 1e6:.1f} MB",
-                      str(row["created"])[:16].replace("T", " "), measured(row["metrics"]))  # fmt: skip
+                      str(row["created"])[:16].replace("T", " "),
+                      ", ".join(filter(None, (row["outdated"], measured(row["metrics"])))))  # fmt: skip
     Console(highlight=False).print(table)
     shared.say("* the stage that the name alone means")
 

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from firstwords import home, process
+from firstwords import home, locks, process
 from firstwords.config import UserError
 from firstwords.process import ERRORS, OUTPUT, Job
 from firstwords.runlog import read_json
@@ -32,6 +32,7 @@ BEGUN = {  # what a command leaves in the run's folder that it can go on from
     "pretrain": "base/plan.json", "finetune": "sft/plan.json", "reward": "reward/config.json",
     "align": "align/align.json",
 }  # fmt: skip
+MADE = {"pretrain": "base", "finetune": "sft"}  # stages that are there only when the command is done with them
 
 
 @dataclass
@@ -73,12 +74,16 @@ class Jobs:
             self._settle(name, child)
         recorded = process.read(home.run_dir(name))
         if child is not None and not is_over and (recorded is None or recorded.pid != child.job.pid):
-            return child.job  # it has not come so far as to write its record
+            if child.job.is_alive:
+                return child.job  # it has not come so far as to write its record
+            child.process.wait()  # it has just ended
+            return self.job(name)
         return recorded
 
     def busy(self) -> str | None:
-        """The name of a run that somebody's process works on right now."""
-        return next((name for name in self.names() if (job := self.job(name)) and job.is_alive), None)
+        """The name of a model that somebody's process works on right now."""
+        at_work = (name for name in self.names() if (job := self.job(name)) and job.is_alive)
+        return next(at_work, None) or next(iter(locks.holders()), None)
 
     def run(self, name: str) -> dict[str, Any]:
         """What is known of a run. Raises ApiError 404."""
@@ -91,8 +96,9 @@ class Jobs:
     def start(self, name: str, words: list[str], folder: str = "") -> None:
         """Run `firstwords WORDS`. Raises ApiError 409 while another process trains: both would miss their plans."""
         with self._lock:
-            if (other := self.busy()) is not None:
-                raise ApiError(409, f"{other} is being trained: wait for its end, or stop it", code="busy")
+            if (busy := self.busy()) is not None:
+                at_work = locks.at_work(busy, locks.holder(busy) or self.job(busy))
+                raise ApiError(409, f"{busy} is being trained: {at_work}; wait for its end, or stop it", code="busy")
             run_dir = home.run_dir(name)
             run_dir.mkdir(parents=True, exist_ok=True)
             with open(run_dir / OUTPUT, "wb") as output, open(run_dir / ERRORS, "wb") as errors:
@@ -168,9 +174,11 @@ def resume_words(name: str, job: Job | None) -> list[str] | None:
     run_dir = home.run_dir(name)
     begun = BEGUN.get(job.command) if job is not None and job.state != "done" else None
     saved = read_json(run_dir / begun) if begun is not None else None
-    if job is not None and saved is not None and not saved.get("done"):
+    is_made = job is not None and MADE.get(job.command) in home.stages(name)
+    if job is not None and saved is not None and not saved.get("done") and not is_made:
         named = ["--name", name] if job.command == "pretrain" else [name]
-        kept = job.options if job.command == "align" else {}  # the others remember their flags themselves
+        # the others, and align since it writes "config", remember their flags themselves
+        kept = job.options if job.command == "align" and "config" not in saved else {}
         return [job.command, *named, "--resume", *flags({k: v for k, v in kept.items() if k not in ("name", "resume")})]
     learned = read_json(run_dir / "learn.json")
     if learned is not None and not learned.get("done"):
@@ -208,7 +216,7 @@ def _state(name: str, job: Job | None, learned: dict[str, Any] | None) -> str:
     """done, stopped, failed or interrupted, of a run that nobody works on."""
     if job is not None:
         return job.state or "interrupted"
-    is_done = bool(learned["done"]) if learned else bool(home.stages(name))
+    is_done = bool(learned.get("done")) if learned else bool(home.stages(name))
     return "done" if is_done else "interrupted"
 
 
@@ -240,7 +248,7 @@ def progress(
     options = job.options if job is not None else {}
     if state == "done":
         found |= {"fraction": 1.0, "seconds_left": 0.0}
-    elif job is not None and job.command == "learn" and learned is not None and "seconds" in learned:
+    elif job is not None and job.command == "learn" and {"seconds", "stages"} <= (learned or {}).keys():
         planned = learned["seconds"]
         part = {"base": "base", "sft": "sft"}.get(stage, "rlhf")
         passed = sum(planned[name] for name in learned["stages"])

@@ -17,26 +17,28 @@ version's card, in the report and on the page.
 
 from __future__ import annotations
 
+import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tyro
 
 from firstwords import home
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, given, mark_given
 from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.model.hub import add_metrics, read_card, read_config
-from firstwords.process import records
+from firstwords.runlog import write_json
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import dpo, grpo, ppo, reward, rloo
+from firstwords.train import dpo, grpo, ppo, reward, rloo, seen
 from firstwords.train.compare import compare_on_world, open_engine
 from firstwords.train.machine import usable_device
+from firstwords.train.opening import changed_flags, damaged, has_begun, saved_json, say_complete, training
 from firstwords.train.policy import PolicyFlags, check_prompts
-from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.run import check_flags
 from firstwords.train.threads import ALL
 from firstwords.train.versions import next_stage, parent_dir, sft_dir
 from firstwords.train.watch import say
@@ -50,8 +52,8 @@ COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take
 class Align:
     """Learn from preferences (stage three): reward model, policy, and a comparison with the version before."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its promoted stage is improved and rlhf-N is written."""
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model; its promoted stage is improved and rlhf-N is written (without one: the newest model)."""
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
     pairs: int = 400
@@ -79,12 +81,45 @@ class Align:
             raise UserError(f"--method is {self.method}, but it must be one of {', '.join(METHODS)}")
 
 
-@records("align")
+def check(config: Align) -> str | None:
+    """What became of the last run where that is done and --resume asks for it; None where there is something to do."""
+    sft_dir(config.name)
+    if not config.resume:
+        check_answers(config.name)
+        return None
+    saved = saved_json(home.run_dir(config.name, "align") / "align.json", ("method", "preferences"))
+    if saved is None or "before" not in saved:
+        raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+    if not saved.get("done"):
+        return None
+    made = f"{config.name}/{saved.get('made')}"
+    say_complete(f"the last run of align {config.name}", f"; it made {made}, {ended(saved)}")
+    return made
+
+
+def ended(state: dict[str, Any]) -> str:
+    """What became of a version, in words."""
+    return "which was promoted" if state.get("promoted") else f"not promoted: {state.get('reason') or 'unknown'}"
+
+
+def check_answers(name: str) -> None:
+    """Raise UserError where a model's name means its base, which continues text and cannot answer."""
+    promoted = home.promoted(name)
+    if promoted != "base":
+        return
+    better = home.stages(name)[-1]
+    raise UserError(
+        f"{name} means {name}/base, which continues text and cannot answer: promote the stage that align shall "
+        f"improve, as in `firstwords promote {name} {better}`"
+    )
+
+
+@training("align", check)
 def main(config: Align) -> None:
     """Make the next version, compare it with the one before, and promote it if it is better."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "align")
-    state = _open(config, directory)
+    config, state = _open(config, directory)
     before = home.stage_dir(config.name, state["before"])
     if not state["made"]:
         new = _by_dpo(config, state, directory) if state["method"] == "dpo" else _by_reward(
@@ -161,21 +196,37 @@ def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
     write_json(home.run_dir(name, "align") / "align.json", state | ended)
 
 
-def _open(config: Align, directory: Path) -> dict[str, Any]:
-    """What `align.json` remembers: a fresh state, or that of the run that was interrupted."""
+def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
+    """(flags, what `align.json` remembers): of a fresh run, or of the one that was interrupted."""
+    file = directory / "align.json"
     if not config.resume:
         state = {"method": config.method, "preferences": config.preferences, "reward": False, "version": "",
-                 "made": "", "before": parent_dir(config.name).name}  # fmt: skip
+                 "made": "", "before": parent_dir(config.name).name, "config": asdict(config)}  # fmt: skip
         if config.method != "dpo":  # before a reward model is trained in vain
             path = sft_dir(config.name)
             limit = read_config(path).max_position_embeddings
             check_prompts(config.preferences, Tokenizer.load(path), limit, PolicyFlags.max_tokens, config.seed)
-        write_json(directory / "align.json", state)
-        return state
-    saved = read_json(directory / "align.json")
-    if saved is None or "before" not in saved or saved.get("done"):
-        raise UserError(f"there is no run of {config.name} to resume: start without --resume")
-    return saved
+        write_json(file, state)
+        return config, state
+    saved = saved_json(file, ("method", "preferences", "reward", "made", "before")) or {}
+    flags = asdict(config) | (saved.get("config") or {})  # a run of an earlier version remembers only these two
+    flags |= {"method": saved["method"], "preferences": saved["preferences"]}
+    changed = changed_flags(config, flags, ("device", "threads"))
+    try:
+        resumed = Align(**(flags | changed | {"name": config.name, "resume": True}))
+    except TypeError as error:
+        raise damaged(file, str(error)) from None
+    if not saved["made"] and (version := saved.get("version")) in home.stages(config.name):
+        if (home.stage_dir(config.name, version) / seen.SEEN).exists():  # saved, but a kill kept us from noting it
+            saved["made"] = version
+        else:
+            shutil.rmtree(home.stage_dir(config.name, version))
+    return mark_given(resumed, changed), saved
+
+
+def _resuming(config: Align, stage: Any) -> Any:
+    """A stage's flags, of which those that a person changed for this run count also where the stage is resumed."""
+    return mark_given(stage, given(config) & {"device", "threads"})
 
 
 def _shared(config: Align) -> dict[str, Any]:
@@ -185,7 +236,7 @@ def _shared(config: Align) -> dict[str, Any]:
 
 def _has_begun(config: Align, stage: str) -> bool:
     """Whether a run that resumes had come to this stage."""
-    return config.resume and (home.run_dir(config.name, stage) / "config.json").exists()
+    return config.resume and has_begun(home.run_dir(config.name, stage))
 
 
 def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
@@ -202,21 +253,22 @@ def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
 
 def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | None:
     shared = _shared(config) | {"resume": _begin(config, state, directory)}
-    return dpo.main(
-        dpo.Dpo(
-            preferences=state["preferences"], pairs=config.pairs, steps=config.steps,
-            learning_rate=config.learning_rate, **shared,
-        )
+    flags = dpo.Dpo(
+        preferences=state["preferences"], pairs=config.pairs, steps=config.steps, learning_rate=config.learning_rate,
+        **shared,
     )  # fmt: skip
+    return dpo.main(_resuming(config, flags))
 
 
 def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
     if not state["reward"]:
         shared = _shared(config) | {"resume": _has_begun(config, "reward")}
-        reward.main(reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared))
+        flags = reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared)
+        reward.main(_resuming(config, flags))
         state["reward"] = True
         write_json(directory / "align.json", state)
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
     shared = _shared(config) | {"resume": _begin(config, state, directory), "minutes": max(left, 5.0) / 60}
-    stage, flags = BY_REWARD[state["method"]]
-    return stage(flags(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared))
+    stage, kind = BY_REWARD[state["method"]]
+    flags = kind(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared)
+    return stage(_resuming(config, flags))

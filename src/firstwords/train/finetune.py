@@ -1,6 +1,7 @@
 """Stage two: from a base model and conversations to a model that answers (supervised fine-tuning).
 
     firstwords finetune mine --chats chats.jsonl --minutes 3
+    firstwords finetune mine --from sft --chats more.jsonl      # teach the model that answers already further
 
 The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token included, which is
 how the model learns to stop. Chats are packed several to a row and do not see one another.
@@ -13,12 +14,13 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 import tyro
 
-from firstwords import home
+from firstwords import home, trash
 from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
@@ -26,15 +28,25 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
-from firstwords.process import records
+from firstwords.runlog import write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
+from firstwords.train.opening import (
+    begin,
+    check_replacing,
+    damaged,
+    read_plan,
+    saved_json,
+    say_complete,
+    started_with,
+    training,
+)
 from firstwords.train.prepare import READ_SHARE, until
-from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, seconds_left, started_with, write_json
+from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -42,14 +54,15 @@ MAX_EPOCHS = 6  # a few thousand chats read more often than this are learned by 
 TOO_LONG = 0.05  # share of chats that may be cut before rows are made as long as the model can read
 MAX_HELDOUT = 200  # chats kept back to measure the loss on answers never seen
 SAVE_RESERVE = 2.0
+PARENT = "parent"  # in the run folder: the stage that --from begins with
 
 
 @dataclass
 class Finetune:
     """Teach a base model to answer (stage two)."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; NAME/base is read and NAME/sft is written."""
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model; NAME/base is read and NAME/sft is written (without one: the newest model)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
     of the person to speak as, folders, hf:NAME, or world."""
@@ -59,6 +72,10 @@ class Finetune:
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
+    from_: Annotated[str, tyro.conf.arg(name="from")] = "base"
+    """The stage that training begins with: base, or sft (or rlhf-1 ...) to teach it further."""
+    replace: bool = False
+    """Fine-tune a model again that answers already; its sft, and what was made of that, goes to the trash."""
     seed: int = 0
     """Seed of the order of the chats."""
     batch_tokens: int = 0
@@ -91,27 +108,48 @@ class Lessons:
     num_chats: int
 
 
-@records("finetune")
+def check(config: Finetune) -> Path | None:
+    """NAME/sft where it is what a resumed run would make. Raises UserError for a finished one in the way."""
+    sft, stages = home.stage_dir(config.name, "sft"), home.stages(config.name)
+    if config.resume and home.is_model(sft):
+        say_complete(f"{config.name}/sft")
+        return sft
+    if "base" not in stages and config.from_ == "base":
+        raise UserError(
+            f"there is no base model {config.name}/base: make it first with firstwords pretrain {config.name}"
+        )
+    if config.resume:
+        return None
+    if config.from_ not in stages:
+        raise UserError(f"{config.name} has no stage {config.from_}; --from takes {', '.join(stages) or 'none'}")
+    if config.from_ == "base":
+        hint = f", --from sft teaches {config.name}/sft further" if "sft" in stages else ""
+        check_replacing(config, [stage for stage in stages if stage != "base"], hint)
+    return None
+
+
+@training("finetune", check)
 def main(config: Finetune) -> Path:
     """Run the stage and return the directory of the fine-tuned model."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "sft")
 
     # 1) the base model, the plan, the chats
-    base = home.stage_dir(config.name, "base")
-    if not home.is_model(base):
-        raise UserError(
-            f"there is no base model {config.name}/base: make it first with firstwords pretrain --name {config.name}"
-        )
+    prepared = directory if config.resume else home.starting_dir(config.name) / "sft"
     if config.resume:
-        config = _resumed(config, directory, base)
+        config = _resumed(config, directory)
+    base = home.stage_dir(config.name, "base") if config.from_ == "base" else directory / PARENT
+    if not config.resume and config.from_ != "base":
+        base = home.stage_dir(config.name, config.from_)
     threads = prepare_process(config.threads, config.steps)
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory)
-    chosen = _plan(config, directory, model, base, rough, rendered)
+    chosen = _plan(config, prepared, model, base, rough, rendered)
     lessons = _lessons(rendered, tokenizer, chosen)
+    if not config.resume:
+        base = _begin(config, base, prepared)
 
     # 2) what teaches it; few chats are not read more than MAX_EPOCHS times
     place(model, this.device, chosen.precision, config.compile)
@@ -160,13 +198,29 @@ def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.
     ]
 
 
-def _resumed(config: Finetune, directory: Path, base: Path) -> Finetune:
-    """The interrupted run's flags. Raises UserError when its base model was trained anew in the meantime."""
+def _resumed(config: Finetune, directory: Path) -> Finetune:
+    """The interrupted run's flags. Raises UserError when its base model is another one by now."""
     config = started_with(config, directory, config.name)
-    parent = read_card(base).get("weights_sha256")
-    if (read_json(directory / "chats.json") or {}).get("parent", parent) != parent:
-        raise UserError(f"{config.name}/base is another model than when this run began: start without --resume")
+    began = saved_json(directory / "chats.json", ("read", "parent"))
+    if began is None:
+        raise damaged(directory / "chats.json", "it is missing")
+    parent = directory / PARENT if config.from_ != "base" else home.stage_dir(config.name, "base")
+    if began["parent"] != read_card(parent).get("weights_sha256"):
+        raise UserError(
+            f"{config.name}/base is another model than when this run began: bring the earlier one back "
+            f"(`firstwords models --trash`), or train under another --name"
+        )
     return config
+
+
+def _begin(config: Finetune, base: Path, prepared: Path) -> Path:
+    """Let the run take its place, and return where the stage that it begins with lies from then on."""
+    if config.from_ == "base":
+        begin(config.name, "sft", "finetune")
+        return base
+    trash.link_copy(base, prepared / PARENT)
+    begin(config.name, "sft", "finetune")
+    return home.run_dir(config.name, "sft") / PARENT
 
 
 def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: float) -> Plan:
@@ -190,7 +244,7 @@ def _read_chats(
     """
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
-    before = (read_json(directory / "chats.json") or {}).get("read") if config.resume else None
+    before = (saved_json(directory / "chats.json") or {}).get("read") if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
     is_timed = not config.steps and before is None
@@ -310,12 +364,14 @@ def _finish(
     target = home.stage_dir(config.name, "sft")
     data = {"chats": config.chats, "num_chats": lessons.num_chats, "packing": asdict(lessons.train.stats)}
     parent = read_card(base).get("weights_sha256")
+    data |= {"base": read_card(home.stage_dir(config.name, "base")).get("weights_sha256")}
     save_model(
         model,
         target,
         tokenizer,
         card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics),
     )
+    shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     home.set_promoted(config.name, "sft", by="finetune")
     shown = f", loss {metrics['heldout_loss']:.3f} on answers never seen" if "heldout_loss" in metrics else ""
     say(f"saved {config.name}/sft after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")

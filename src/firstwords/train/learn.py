@@ -1,7 +1,7 @@
 """The main job: all stages inside one time budget.
 
-    firstwords learn --minutes 6 --name pip
-    firstwords learn --text books/ --chats chats.jsonl --minutes 20 --name mine
+    firstwords learn pip --minutes 6
+    firstwords learn mine --text books/ --chats chats.jsonl --minutes 20
 
 Text becomes a base model (`pretrain.py`), the base model learns to answer (`finetune.py`), preferences make its answers
 better if they can (`align.py`), and what came out is examined and written into `runs/NAME/report.html`. Each stage may
@@ -10,14 +10,15 @@ be run alone.
 
 from __future__ import annotations
 
-import shutil
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tyro
+
 from firstwords import home
-from firstwords.config import UserError
+from firstwords.config import UserError, given, mark_given
 from firstwords.data.chats import conversations
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
@@ -26,14 +27,24 @@ from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
 from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
+from firstwords.runlog import write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import align, finetune, pretrain
 from firstwords.train.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
+from firstwords.train.opening import (
+    changed_flags,
+    check_replacing,
+    claimed,
+    damaged,
+    has_begun,
+    saved_json,
+    say_complete,
+)
 from firstwords.train.pretrain import Pretrain
-from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.run import check_flags
 from firstwords.train.watch import say
 
 CHATS_SHARE = (
@@ -50,6 +61,8 @@ PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked
 class Learn:
     """All stages in one go: text -> base model -> a model that answers -> exam and report."""
 
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model (without one: mine, or mine-2 where mine is taken, ...)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
@@ -60,12 +73,12 @@ class Learn:
     its chats), or none."""
     minutes: float = 10.0
     """Time for everything, from launch to the report."""
-    name: str = "mine"
-    """Name of the model."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     reuse: bool = False
     """Do nothing when a model of that name is complete, and continue a run that was interrupted."""
+    replace: bool = False
+    """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""
     seed: int = 0
     """Seed of weights and order."""
     dedup: str = "none"
@@ -81,26 +94,24 @@ class Learn:
 
     def __post_init__(self) -> None:
         check_flags(self)
-        if self.resume and self.reuse:
-            raise UserError("--resume and --reuse contradict each other: give one of them")
+        if self.resume + self.reuse + self.replace > 1:
+            raise UserError("--resume, --reuse and --replace contradict each other: give one of them")
 
 
 def main(config: Learn) -> None:
     """Run the stages that are not done yet, then the exam and the report."""
     started = time.perf_counter()
-    directory = home.run_dir(config.name)
-    if config.reuse and (earlier := read_json(directory / "learn.json")):
-        if earlier["done"] and "sft" in home.stages(config.name):
-            say(f"{config.name} is trained already; without --reuse it would be trained anew")
-            return
-        config = replace(config, resume=not earlier["done"], reuse=False)
-    with recorded(directory, "learn", asdict(config)):
-        run_stages(config, directory, started)
+    with claimed(config, "learn") as mine:
+        directory = home.run_dir(mine.name)
+        opened = _open(mine, directory)
+        if opened is not None:
+            mine, state = opened
+            with recorded(directory, "learn", asdict(mine)):
+                run_stages(mine, state, directory, started)
 
 
-def run_stages(config: Learn, directory: Path, started: float) -> None:
+def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
     """The stages one after the other; `learn.json` remembers which are done."""
-    config, state = _open(config, directory)
     resumed = state["resuming"]
     everything = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
     align_seconds = config.minutes * 60 * ALIGN_SHARE
@@ -114,6 +125,8 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
         "threads": config.threads,
     }
 
+    changed = given(config) & {"device", "threads"}  # by a person who resumes
+
     # stage one
     if "base" not in state["stages"]:
         later = chat_seconds(config, seconds)
@@ -122,34 +135,34 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
             "base": seconds - later, "sft": later, "rlhf": everything - seconds,
             "report": config.minutes * 60 - everything,
         }  # fmt: skip
-        write_json(directory / "learn.json", state)
-        resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
-        pretrain.main(
-            Pretrain(
-                text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume, **shared
-            )
-        )
+        resume = resumed and has_begun(home.run_dir(config.name, "base"))
+        # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
+        write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", state)
+        flags = Pretrain(
+            text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume,
+            replace=not resume, **shared,
+        )  # fmt: skip
+        pretrain.main(mark_given(flags, changed))
         _done(directory, state, "base")
 
     # stage two, with the time that is left
     if "sft" not in state["stages"]:
         left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
-        resume = state["resuming"] and (home.run_dir(config.name, "sft") / "plan.json").exists()
-        finetune.main(Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, **shared))
-        for stage in home.stages(config.name):  # versions of the model that was replaced
-            if stage not in ("base", "sft"):
-                shutil.rmtree(home.stage_dir(config.name, stage))
+        resume = resumed and has_begun(home.run_dir(config.name, "sft"))
+        flags = Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, replace=not resume, **shared)
+        finetune.main(mark_given(flags, changed))
         _done(directory, state, "sft")
 
     # stage three, a version that is promoted only if it is shown to be better
     if judged and "rlhf" not in state["stages"]:
         left = align_seconds if resumed else everything - (time.perf_counter() - started)
-        begun = read_json(home.run_dir(config.name, "align") / "align.json") if state["resuming"] else None
+        begun = saved_json(home.run_dir(config.name, "align") / "align.json") if resumed else None
         minutes = max(min(left, align_seconds), 5.0) / 60
         flags = {key: value for key, value in shared.items() if key != "precision"}
         if begun is None or not begun.get("done"):
+            flags |= {"preferences": judged, "minutes": minutes, "resume": begun is not None}
             try:
-                align.main(align.Align(preferences=judged, minutes=minutes, resume=begun is not None, **flags))
+                align.main(mark_given(align.Align(**flags), changed))
             except TooFewError as error:  # no second try could do better
                 say(f"stage three is left out: {error}")
         _done(directory, state, "rlhf")
@@ -184,26 +197,36 @@ def chat_seconds(config: Learn, seconds: float) -> float:
     return min(most, most * total / needed + CHAT_RESERVE)
 
 
-def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
-    """A fresh state, or that of the interrupted run with the configuration it was started with."""
-    if config.resume:
-        state = read_json(directory / "learn.json")
-        if state is None:
-            raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
-        return Learn(**state["config"]), state | {"resuming": True}
-    # of an earlier run under this name, which --resume must not take for this one
-    later = [stage for stage in home.stages(config.name) if stage not in ("base", "sft")]
-    for stage in ("base", "sft", "reward", "align", *later):
-        shutil.rmtree(home.run_dir(config.name, stage), ignore_errors=True)
-    state = {"config": asdict(config), "stages": [], "resuming": False, "done": False}
-    write_json(directory / "learn.json", state)
-    return config, state
+def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None:
+    """(flags, state) of a fresh run or of the one that was interrupted; None where there is nothing to do."""
+    file = directory / "learn.json"
+    stages = home.stages(config.name)
+    earlier = saved_json(file, ("config", "stages", "done")) if config.resume or config.reuse else None
+    if config.reuse and "sft" in stages and (earlier is None or earlier["done"]):
+        say(f"{config.name} is trained already; --replace trains it again")
+        return None
+    if config.resume and earlier is None:
+        raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
+    if config.resume and earlier["done"]:
+        say_complete(config.name, f"; its report: {directory / 'report.html'}")
+        return None
+    if earlier is None or earlier["done"]:
+        check_replacing(config, stages)
+        return config, {"config": asdict(config), "stages": [], "resuming": False, "done": False}
+    before, honoured = earlier["config"], ("device", "threads")
+    if config.reuse:
+        say(f"continuing the interrupted run of {config.name} with the flags it was started with")
+    changed = {} if config.reuse else changed_flags(config, before, honoured)
+    try:
+        flags = before | changed | {"name": config.name, "resume": True, "reuse": False, "replace": False}
+        return mark_given(Learn(**flags), changed), earlier | {"resuming": True}
+    except TypeError as error:
+        raise damaged(file, str(error)) from None
 
 
 def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
     state["stages"].append(stage)
     write_json(directory / "learn.json", state)
-    state["resuming"] = False
 
 
 def examine(config: Learn, directory: Path) -> dict[str, Any]:

@@ -93,8 +93,9 @@ def prepare(
     dedup: str = "none",
     read_seconds: float = math.inf,
     say: Callable[[str], None] = print,
+    tokenizer: Tokenizer | None = None,
 ) -> Corpus:
-    """Read, hold out, plan, train the tokenizer, tokenise.
+    """Read, hold out, plan, train the tokenizer (or take the one given), tokenise.
 
     seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape) plans,
     the second time for the shape whose vocabulary exists by then. Reading ends after read_seconds, and so does
@@ -114,9 +115,10 @@ def prepare(
     fits = "" if is_scarce and took <= read_seconds else " (as much as fits the time)"
     say(f"read {stats.summary()} in {took:.1f} s{fits}")
     chosen = choose(seconds_for(), total if is_scarce else None, None)
-    started = time.perf_counter()
-    tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, sample_bytes=_sample_bytes(chosen))
-    say(f"learned a vocabulary of {tokenizer.vocab_size} pieces in {time.perf_counter() - started:.1f} s")
+    if tokenizer is None:
+        started = time.perf_counter()
+        tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, sample_bytes=_sample_bytes(chosen))
+        say(f"learned a vocabulary of {tokenizer.vocab_size} pieces in {time.perf_counter() - started:.1f} s")
     texts = until(time.perf_counter() + read_seconds, spooled(directory))
     written = write_shards(texts, tokenizer, directory / "tokens")
     (directory / "text.jsonl").unlink()
@@ -129,10 +131,17 @@ def prepare(
 
 
 def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan) -> Corpus:
-    """What `prepare` made, for a run that resumes."""
+    """What `prepare` made, for a run that resumes. Raises UserError that names a file which is missing or damaged."""
     shards = TokenShards(directory / "tokens", tokenizer)
-    with open(directory / "heldout.jsonl", encoding="utf-8") as file:
-        heldout = [json.loads(line)["text"] for line in file]
+    path, heldout = directory / "heldout.jsonl", []
+    try:
+        for line in path.read_bytes().splitlines():
+            heldout.append(json.loads(line)["text"])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: put it back from a copy") from None
+    except (ValueError, TypeError, KeyError):
+        place = f"{path}:{len(heldout) + 1}"
+        raise UserError(f"{place} is damaged: remove that line to measure without its document") from None
     return Corpus(tokenizer, shards, heldout, shards.num_bytes / max(1, shards.num_tokens), SourceStats(), chosen)
 
 

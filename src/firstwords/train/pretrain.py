@@ -1,6 +1,7 @@
 """Stage one: from raw text to a base model that continues text.
 
-    firstwords pretrain --text stories/ notes.pdf --minutes 10 --name mine
+    firstwords pretrain mine --text stories/ notes.pdf --minutes 10
+    firstwords pretrain mine --continue --text more/      # the same vocabulary and weights, new text
 
 Reads the text, chooses vocabulary, shape, batch and rates for the minutes and this machine (`budget.py`), learns the
 vocabulary, and plays the guessing game: given the tokens so far, which one comes next? The loss is
@@ -15,45 +16,62 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 
-from firstwords import home
-from firstwords.config import UserError
+from firstwords import home, trash
+from firstwords.config import UserError, flag_of
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
-from firstwords.model.hub import save_model, weights_hash
+from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
-from firstwords.process import records
 from firstwords.promotions import can_chat
+from firstwords.runlog import read_json, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import learn_speed, machine, model_config
+from firstwords.train.opening import (
+    added_seconds,
+    begin,
+    check_replacing,
+    kept,
+    read_plan,
+    say_complete,
+    started_with,
+    training,
+)
 from firstwords.train.prepare import READ_SHARE, Corpus, prepare, reopen
-from firstwords.train.run import Pace, Run, check_flags, read_plan, seconds_left, started_with, write_json
+from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
+CONTINUE_RATE = 0.5  # of the planner's rates with --continue, as in stage two; a first choice, not swept
+PARENT = "parent"  # in the run folder: the base model that --continue begins with
 
 
 @dataclass
 class Pretrain:
     """Teach a base model to continue text (stage one)."""
 
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model, which is saved as NAME/base (without one: mine, or mine-2 where mine is taken, ...)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
-    name: str = "mine"
-    """Name of the model; it is saved as NAME/base."""
     minutes: float = 10.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
+    continue_: Annotated[bool, tyro.conf.arg(name="continue")] = False
+    """Train the finished NAME/base further on this text, with its vocabulary; the one before goes to the trash."""
+    replace: bool = False
+    """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""
     seed: int = 0
     """Seed of the initial weights and of the order of the text."""
     dedup: str = "none"
@@ -93,9 +111,33 @@ class Pretrain:
             raise UserError(
                 f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"
             )
+        for name in ("vocab_size", "hidden_size", "layers", "context") if self.continue_ else ():
+            if getattr(self, name):
+                raise UserError(f"{flag_of(name)} contradicts --continue: the model has its shape and vocabulary")
 
 
-@records("pretrain")
+def check(config: Pretrain) -> Path | None:
+    """NAME/base where it is what a resumed run would make. Raises UserError for a finished model in the way."""
+    base, stages = home.stage_dir(config.name, "base"), home.stages(config.name)
+    if config.resume:
+        if not home.is_model(base):
+            return None
+        learned = read_json(home.run_dir(config.name) / "learn.json") or {"done": True}
+        then = "" if learned.get("done") else f"; `firstwords learn {config.name} --resume` makes the next stage"
+        say_complete(f"{config.name}/base", then)
+        return base
+    if not config.continue_:
+        check_replacing(config, stages, f", --continue trains {config.name}/base further" if "base" in stages else "")
+    elif "base" not in stages:
+        raise UserError(f"there is no base model {config.name}/base to continue: leave --continue out")
+    else:
+        also = f", `firstwords models copy {config.name} NEW` makes a copy to continue"
+        later = [stage for stage in stages if stage != "base"]  # made from this base, they would no longer fit
+        check_replacing(config, later, also, "trains the base further")
+    return None
+
+
+@training("pretrain", check)
 def main(config: Pretrain) -> Path:
     """Run the stage and return the directory of the base model."""
     started = time.perf_counter()
@@ -112,14 +154,12 @@ def main(config: Pretrain) -> Path:
         say(f"plan: {reason}")
 
     # 2) the model and what teaches it
-    model = Transformer(
-        replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size)
-    )
-    model.init_weights(config.seed)
+    model = _model(config, directory, corpus)
     place(model, this.device, chosen.precision, config.compile, chosen.seconds)
     learner = Learner(model, replace(optim_config(chosen), balance_beta=BALANCE_BETA), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
-    pace = Pace(chosen.warmup_steps, config.steps or None, chosen.seconds, chosen.cooldown_share)
+    seconds = chosen.seconds + (added_seconds(config, directory) if config.resume else 0.0)
+    pace = Pace(chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share)
 
     # 3) the guessing game
     run = Run(
@@ -159,22 +199,45 @@ def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str,
 
 
 def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) -> Corpus:
-    """Prepare the text for a new run, or reopen what an interrupted one prepared."""
+    """Prepare the text for a new run, which then takes its place, or reopen what an interrupted one prepared."""
     if config.resume:
         chosen = read_plan(directory, config.name)
-        return reopen(directory, Tokenizer.load(directory), chosen)
-    shutil.rmtree(directory, ignore_errors=True)
+        with kept(directory):
+            return reopen(directory, Tokenizer.load(directory), chosen)
+    prepared = home.starting_dir(config.name) / "base"
+    tokenizer, shape = _continued(config, prepared) if config.continue_ else (None, None)
 
-    def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:
-        return choose_plan(config, seconds, this, num_bytes, shape)
+    def choose(seconds: float, num_bytes: int | None, planned: Shape | None) -> Plan:
+        return choose_plan(config, seconds, this, num_bytes, shape or planned)
 
     seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
     read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
-    corpus = prepare(config.text, directory, this, seconds_for, choose, config.dedup, read_seconds, say)
-    corpus.tokenizer.save(directory)
-    write_json(directory / "config.json", asdict(config))
-    write_json(directory / "plan.json", corpus.plan.asdict())
+    corpus = prepare(config.text, prepared, this, seconds_for, choose, config.dedup, read_seconds, say, tokenizer)
+    corpus.tokenizer.save(prepared)
+    write_json(prepared / "config.json", asdict(config))
+    write_json(prepared / "plan.json", corpus.plan.asdict())
+    begin(config.name, "base", "pretrain")
     return corpus
+
+
+def _continued(config: Pretrain, prepared: Path) -> tuple[Tokenizer, Shape]:
+    """(vocabulary, shape) of the base model that --continue begins with; a copy of it is put into the run folder."""
+    base = home.stage_dir(config.name, "base")
+    shutil.rmtree(prepared, ignore_errors=True)
+    trash.link_copy(base, prepared / PARENT)
+    of = read_config(base)
+    context = min(trained_context(base) or of.max_position_embeddings, of.max_position_embeddings)
+    return Tokenizer.load(base), Shape(of.hidden_size, of.num_hidden_layers, of.vocab_size, context)
+
+
+def _model(config: Pretrain, directory: Path, corpus: Corpus) -> Transformer:
+    """A new model of the plan's shape, or with --continue the base model that is trained further."""
+    if config.continue_:
+        return load_model(directory / PARENT)
+    shape = model_config(corpus.plan.shape, corpus.plan.tie_word_embeddings)
+    model = Transformer(replace(shape, vocab_size=corpus.tokenizer.vocab_size))
+    model.init_weights(config.seed)
+    return model
 
 
 def choose_plan(
@@ -192,6 +255,7 @@ def choose_plan(
     if not config.steps:
         check_seconds(seconds)  # again: reading and the tokenizer have taken their time
     chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer)
+    rate = config.learning_rate * (CONTINUE_RATE if config.continue_ else 1.0)
     batch = chosen.batch_tokens
     if config.batch_tokens:
         batch = max(1, config.batch_tokens // shape.context) * shape.context
@@ -199,9 +263,9 @@ def choose_plan(
         chosen,
         batch_tokens=batch,
         micro_tokens=min(chosen.micro_tokens, batch),
-        matrix_lr=chosen.matrix_lr * config.learning_rate,
-        table_lr=chosen.table_lr * config.learning_rate,
-        vector_lr=chosen.vector_lr * config.learning_rate,
+        matrix_lr=chosen.matrix_lr * rate,
+        table_lr=chosen.table_lr * rate,
+        vector_lr=chosen.vector_lr * rate,
         weight_decay=chosen.weight_decay if config.weight_decay < 0 else config.weight_decay,
     )
 
@@ -224,8 +288,13 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
     }
-    details = card("base", None, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
+    parent = None
+    if config.continue_:  # what it has read before stays known
+        before = read_card(run.directory / PARENT)
+        parent, data["before"] = before.get("weights_sha256"), before.get("data")
+    details = card("base", parent, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
     save_model(model, target, corpus.tokenizer, details)
+    shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a model that answers goes on answering
         home.set_promoted(config.name, "base", by="pretrain")
     shown = f", {metrics['bits_per_byte']:.3f} bits per byte on held-out text" if "bits_per_byte" in metrics else ""

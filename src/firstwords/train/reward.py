@@ -29,15 +29,15 @@ from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.process import records
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import Judged, gather, sft_samples
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
+from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
 from firstwords.train.pairs import PairRows, pair_ids, that_fit
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import REFERENCE, RewardModel, prompt_ids
-from firstwords.train.run import Pace, Run, open_folder
+from firstwords.train.run import Pace, Run
 from firstwords.train.seen import Seen
 from firstwords.train.versions import StageFlags, sft_dir
 from firstwords.train.watch import card, say
@@ -71,13 +71,33 @@ class Reward(StageFlags):
             raise UserError(f"--members is {self.members}, but it must be between 1 and {MAX_MEMBERS}")
 
 
-@records("reward")
+def members(directory: Path, number: int) -> list[Path]:
+    """Directories of so many reward models in a run folder: the one that is used, and the others of an ensemble."""
+    return [directory / ("model" if member == 1 else f"member-{member}") for member in range(1, number + 1)]
+
+
+def check(config: Reward) -> Path | None:
+    """The reward model where it is what a resumed run would make."""
+    sft_dir(config.name)
+    if not config.resume:
+        return None
+    directory = home.run_dir(config.name, "reward")
+    saved = saved_json(directory / "config.json") or {}
+    wanted = members(directory, saved.get("members", 1))
+    if not all(map(home.is_model, wanted)):
+        return None
+    say_complete(f"the reward model of {config.name}")
+    return wanted[0]
+
+
+@training("reward", check)
 def main(config: Reward) -> Path:
     """Run the stage and return the directory of the reward model."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "reward")
     sft = sft_dir(config.name)
-    config = open_folder(config, directory)
+    if config.resume:
+        config = started_with(config, directory, config.name)
     prepare_process(config.threads, config.steps)
 
     # 1) the preferences, and what they are judged against
@@ -93,8 +113,9 @@ def main(config: Reward) -> Path:
     usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # what every reward is normalised on
 
     # 2) as many reward models as asked for; the others of an ensemble differ in head, order and pairs
-    for number in range(1, config.members + 1):
-        target = directory / ("model" if number == 1 else f"member-{number}")
+    if not config.resume:
+        config = open_folder(config, directory)
+    for number, target in enumerate(members(directory, config.members), start=1):
         if config.resume and home.is_model(target):
             continue  # it was saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
@@ -103,7 +124,7 @@ def main(config: Reward) -> Path:
         run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
         reward_model.normalise_on(usual, starts)
         _finish(config, run, target, reward_model, judged, heldout, sft, started)
-    return directory / "model"
+    return members(directory, 1)[0]
 
 
 def learn(

@@ -12,19 +12,17 @@ The loop itself belongs to the stage file.
 from __future__ import annotations
 
 import math
-import shutil
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from firstwords.config import UserError
-from firstwords.runlog import Progress, RunLog, read_json, write_json
+from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
-from firstwords.train.budget import Plan, Shape
 from firstwords.train.learner import Learner
 from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 from firstwords.train.threads import ThreadWatch
@@ -45,8 +43,6 @@ CHOICES = {  # flags of the stages that take one word of these
 COUNTS = (
     "steps", "seed", "vocab_size", "hidden_size", "layers", "context", "batch_tokens", "threads", "save_every_steps",
 )  # fmt: skip
-
-C = TypeVar("C")
 
 
 class Interrupted(Exception):
@@ -287,32 +283,6 @@ class Run:
         self._saved_at = self._step_began = time.perf_counter()
 
 
-def read_plan(directory: Path, name: str) -> Plan:
-    """The plan of an interrupted run. Raises UserError when there is none to resume."""
-    saved = read_json(directory / "plan.json")
-    if saved is None:
-        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
-    return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
-
-
-def started_with(config: C, directory: Path, name: str) -> C:
-    """The flags that an interrupted run was started with, which are those that it goes on with."""
-    saved = read_json(directory / "config.json")
-    if saved is None:
-        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
-    known = {f.name for f in fields(config)}
-    return type(config)(**({key: value for key, value in saved.items() if key in known} | {"resume": True}))
-
-
-def open_folder(config: C, directory: Path) -> C:
-    """An empty run folder that remembers its flags; with --resume the old one, and the flags it was started with."""
-    if config.resume:
-        return started_with(config, directory, config.name)
-    shutil.rmtree(directory, ignore_errors=True)
-    write_json(directory / "config.json", asdict(config))
-    return config
-
-
 def check_flags(config: Any) -> None:
     """Refuse what no stage can use, before anything is measured, read or replaced."""
     minutes = getattr(config, "minutes", 1.0)
@@ -326,6 +296,8 @@ def check_flags(config: Any) -> None:
     for field_name in COUNTS:
         if (value := getattr(config, field_name, 0)) < 0:
             raise UserError(f"--{field_name.replace('_', '-')} is {value}, but it must be 0 or more")
+    if getattr(config, "resume", False) and getattr(config, "replace", False):
+        raise UserError("--resume and --replace contradict each other: give one of them")
     rate = getattr(config, "learning_rate", 1.0)
     if not 0 < rate < float("inf"):
         raise UserError(f"--learning-rate is {rate:g}, but it must be above 0: 1 is the planner's own rate")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 import tyro
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from firstwords import home
@@ -16,7 +17,8 @@ from firstwords.model.hub import read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.run import Run, check_flags, open_folder
+from firstwords.train.opening import UNTOUCHED, damaged, has_begun, open_folder
+from firstwords.train.run import Run, check_flags
 from firstwords.train.seen import Seen, read_seen
 from firstwords.train.watch import card
 
@@ -29,8 +31,8 @@ C = TypeVar("C")
 class StageFlags:
     """The flags that every run of stage three has."""
 
-    name: tyro.conf.Positional[str] = "mine"
-    """Name of the model; its stage sft, or what was made of it, is read."""
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model; its stage sft, or what was made of it, is read (without one: the newest model)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
@@ -79,18 +81,34 @@ def next_stage(name: str) -> str:
 
 def open_version(config: C) -> tuple[C, Path, Path]:
     """(flags, run folder, model directory that is improved) of the next version, or of the one that was interrupted."""
-    directory = home.run_dir(config.name, next_stage(config.name))
-    if config.resume and not (directory / "config.json").exists():
+    stage = next_stage(config.name)
+    directory = home.run_dir(config.name, stage)
+    if config.resume and not has_begun(directory):
+        last = f"rlhf-{int(stage.removeprefix('rlhf-')) - 1}"
+        if last in home.stages(config.name):
+            raise UserError(f"{config.name}/{last} is complete: there is nothing to resume, and nothing was changed")
         raise UserError(
             f"there is no run of {config.name} to resume: start `firstwords align {config.name}` without --resume"
         )
-    parent = directory if config.resume else parent_dir(config.name)
-    config = open_folder(config, directory)
     if config.resume:
-        parent = Path((directory / PARENT).read_text(encoding="utf-8"))
-    else:
-        (directory / PARENT).write_text(str(parent), encoding="utf-8")
+        return open_folder(config, directory), directory, _parent(directory / PARENT, config.name)
+    parent = parent_dir(config.name)  # before the folder of an earlier run is emptied
+    config = open_folder(config, directory)
+    (directory / PARENT).write_text(parent.name, encoding="utf-8")
     return config, directory, parent
+
+
+def _parent(file: Path, name: str) -> Path:
+    """The model that an interrupted run improves: a stage of the model, by its name, or a path."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(file, str(error)) from None
+    # a path that an earlier version wrote ends in the stage, which may have another home or name by now
+    for path in ([Path(text)] if "/" in text else []) + [home.model_dir(name) / Path(text).name]:
+        if home.is_model(path):
+            return path
+    raise UserError(f"{file} names {text or 'nothing'}, which is not a model; {UNTOUCHED}")
 
 
 def keep_weights(run: Run) -> None:
@@ -102,8 +120,12 @@ def keep_weights(run: Run) -> None:
 
 @torch.no_grad()
 def restore_weights(run: Run) -> None:
-    """Put the best weights of the run back into its model."""
-    for name, tensor in load_file(run.directory / BEST).items():
+    """Put the best weights of the run back into its model. Raises UserError where they are missing or damaged."""
+    try:
+        weights = load_file(run.directory / BEST)
+    except (OSError, SafetensorError) as error:
+        raise damaged(run.directory / BEST, str(error)) from None
+    for name, tensor in weights.items():
         run.learner.model.get_parameter(name).copy_(tensor)
 
 
@@ -117,6 +139,7 @@ def save_version(
     target = home.stage_dir(config.name, run.stage)
     home.pin_promoted(config.name)  # first: whatever happens then, the new stage is not taken for the promoted one
     before = read_card(parent).get("weights_sha256")
+    data = data | {"base": (read_card(parent).get("data") or {}).get("base")}
     save_model(
         model, target, tokenizer, card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
     )

@@ -53,7 +53,7 @@ def undo_promotion(user: User, name: str, body: Undo | None = None) -> dict[str,
 
 def _model(name: str) -> dict[str, Any]:
     rows = [listing.describe(name, stage) for stage in home.stages(name)]
-    same = ("ref", "stage", "form", "hash", "layers", "context", "bytes", "created", "metrics", "parent")
+    same = ("ref", "stage", "form", "hash", "layers", "context", "bytes", "created", "metrics", "parent", "outdated")
     stages = [
         {key: row[key] for key in same}
         | {"params": row["parameters"], "hidden": row["width"], "vocab": row["vocab_size"]}

@@ -180,9 +180,9 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     home.model_dir(body.name)  # a name that could leave the folder is refused
     present = home.stages(body.name)
     if body.command == "learn":
-        if present and not given.pop("replace", False):
+        if present and not given.get("replace", False):
             raise ApiError(
-                409, f"there is a model {body.name} already: choose another name, or send replace to train it anew",
+                409, f"there is a model {body.name} already: choose another name, or replace it (it goes to the trash)",
                 "name", "model_exists",
             )  # fmt: skip
         return ["learn", "--name", body.name, *jobs.flags(given)]

@@ -1,0 +1,315 @@
+"""How a run begins: whose name it has, that it is alone, that nothing finished is lost, and how one is resumed.
+
+    @training("pretrain", check)
+    def main(config): ...
+
+A new run prepares (reads its text, makes its plan) in `home.starting_dir`. Only when it really `begin`s does the model
+that it replaces move to the trash, in one step with the new run taking its place: a start that fails costs nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from firstwords import home, locks, moves, process, trash
+from firstwords.config import UserError, flag_of, given, mark_given
+from firstwords.process import ERRORS, FILE, OUTPUT
+from firstwords.runlog import write_json
+from firstwords.train.budget import Plan, Shape
+from firstwords.train.watch import say
+
+C = TypeVar("C")
+DEFAULT_NAME = "mine"  # of a new model without --name; the next ones are mine-2, mine-3 ...
+MAKES_A_MODEL = ("learn", "pretrain")
+HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that a resumed run can change
+PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, which the plan was made for
+UNTOUCHED = "the run's checkpoints are untouched: put this file back from a copy, or train under another --name"
+
+
+# ---- one run at a time -----------------------------------------------------------------------------------------------
+
+
+def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C], Any]], Callable[[C], Any]]:
+    """Decorate a stage's `main(config)`: it runs alone on its model, and its process is recorded in the run folder.
+
+    `check(config)` is asked first, before anything is written; what it returns, if not None, is returned instead of
+    running `main`. Stages of a larger command (`learn`, `align`) are part of that command's run.
+    """
+
+    def wrap(main: Callable[[C], Any]) -> Callable[[C], Any]:
+        @functools.wraps(main)
+        def run(config: C) -> Any:
+            if process.is_recorded():
+                found = check(config)
+                return main(config) if found is None else found
+            with claimed(config, command) as mine:
+                found = check(mine)
+                if found is not None:
+                    return found
+                with process.recorded(home.run_dir(mine.name), command, asdict(mine)):
+                    return main(mine)
+
+        return run
+
+    return wrap
+
+
+@contextmanager
+def claimed(config: C, command: str) -> Iterator[C]:
+    """Hold the lock of the model that `config` names; without a name, of the one that is chosen for it and said.
+
+    Yields the config with its name. Raises LockedError where another process works on the model.
+    """
+    for name in [config.name] if config.name else candidates(config, command):
+        is_new = not config.name and makes_new(config, command)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locks.held([name], command))
+            except locks.LockedError:
+                if is_new:
+                    continue
+                raise
+            moves.recover()
+            if is_new and is_taken(name):  # by whoever held it a moment ago
+                continue
+            if not config.name:
+                say(f"model: {name}{'' if is_new else ' (the newest)'}; --name NAME chooses another one")
+            starting = home.starting_dir(name)
+            shutil.rmtree(starting, ignore_errors=True)  # of a process that was killed
+            stack.callback(shutil.rmtree, starting, ignore_errors=True)
+            yield mark_given(replace(config, name=name), given(config))
+            return
+
+
+def makes_new(config: Any, command: str) -> bool:
+    """Whether a command without a name makes a model, and does not work on one that is there."""
+    works_on = any(getattr(config, flag, False) for flag in ("resume", "reuse", "continue_"))
+    return command in MAKES_A_MODEL and not works_on
+
+
+def candidates(config: Any, command: str) -> Iterator[str]:
+    """Names for a command without one: the first free one for a new model, else the newest model."""
+    if makes_new(config, command):
+        number = 1
+        while True:
+            name = DEFAULT_NAME if number == 1 else f"{DEFAULT_NAME}-{number}"
+            if not is_taken(name):
+                yield name
+            number += 1
+    elif command in MAKES_A_MODEL and config.resume:
+        yield next(iter(_newest_runs()), DEFAULT_NAME)
+    elif getattr(config, "reuse", False):
+        yield DEFAULT_NAME
+    elif names := home.models():
+        yield names[0]
+    else:
+        raise UserError(f"there is no model in {home.models_dir()} yet; `firstwords learn` trains one")
+
+
+def is_taken(name: str) -> bool:
+    """Whether a model or a run that could be resumed has this name."""
+    return bool(home.stages(name)) or bool(trash.kept_runs(name))
+
+
+def _newest_runs() -> list[str]:
+    """Names of the runs, the one that did something last at first."""
+    runs = [path for path in (home.home() / "runs").glob("[A-Za-z0-9]*") if path.is_dir()]
+    return [path.name for path in sorted(runs, key=lambda path: -path.stat().st_mtime)]
+
+
+# ---- nothing finished is lost ----------------------------------------------------------------------------------------
+
+
+def check_replacing(config: Any, stages: Sequence[str], also: str = "", does: str = "trains it again") -> None:
+    """Refuse to train over finished stages unless --replace says so; at a terminal, ask.
+
+    Raises UserError, whose sentence names --replace, what it `does`, --name, and what `also` would do.
+    """
+    if not stages or config.replace:
+        return
+    there = f"{config.name} is trained already ({', '.join(stages)})"
+    goes = ", ".join(f"{config.name}/{stage}" for stage in stages)
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        say(f"{there}. Replace it? {goes} will be in the trash, see `firstwords models --trash`. [y/N]")
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            config.replace = True
+            return
+        raise UserError(f"{config.name} was left as it is; --name NAME makes another model")
+    raise UserError(f"{there}: --replace {does} and moves {goes} to the trash, --name NAME makes another model{also}")
+
+
+def begin(name: str, stage: str, command: str) -> None:
+    """Let a run that has prepared in `home.starting_dir` take its place in the run folder.
+
+    What it replaces (all of the model for base, all but base for sft) goes to the trash in the same step; remains of
+    runs without a checkpoint are removed. A kill leaves either the old model in place or the new run, ready to resume.
+    """
+    runs, starting = home.run_dir(name), home.starting_dir(name)
+    then = [(path, runs / path.name) for path in sorted(starting.iterdir())]
+    stages = [s for s in home.stages(name) if stage == "base" or s != "base"]
+    kept = [s for s in trash.kept_runs(name) if stage == "base" or s != "base"]
+    job = process.read(runs)
+    why = f"replaced by firstwords {job.command if job else command}"
+    if not stages and not kept:
+        _clear_remains(name, stage)
+        with locks.mutex():
+            moves.together(then)
+        return
+    if stage == "base":
+        trash.throw_model(name, why, then, process.earlier())
+    else:
+        trash.throw_later_stages(name, stages, why, then, process.earlier())
+    what = ", ".join(f"{name}/{s}" for s in stages) or f"an unfinished run of {name}"
+    say(f"moved {what} to the trash; `firstwords models restore {name} --as NEW` brings it back")
+
+
+def _clear_remains(name: str, stage: str) -> None:
+    """Remove what stands in the way of a new run and holds nothing that took time to make."""
+    runs, live = home.run_dir(name), {FILE, OUTPUT, ERRORS}
+    for path in list(runs.glob("*")):
+        if path.is_dir() and (stage == "base" or path.name != "base"):
+            shutil.rmtree(path)
+        elif path.is_file() and stage == "base" and path.name not in live:
+            path.unlink()
+    if stage == "base":
+        shutil.rmtree(home.model_dir(name), ignore_errors=True)
+
+
+# ---- runs that are resumed -------------------------------------------------------------------------------------------
+
+
+def has_begun(run_dir: Path) -> bool:
+    """Whether a stage's run folder is that of a run that can be resumed, or could if its files were whole."""
+    files = ("config.json", "plan.json", "chats.json")
+    return any((run_dir / file).exists() for file in files) or trash.has_checkpoints(run_dir)
+
+
+def say_complete(ref: str, then: str = "") -> None:
+    """Tell that there is nothing to resume."""
+    say(f"{ref} is complete: there is nothing to resume, and nothing was changed{then}")
+
+
+def saved_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any] | None:
+    """A JSON object of a run folder; None where there is none. Raises UserError that names a damaged file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise damaged(path, str(error)) from None
+    if not isinstance(found, dict):
+        raise damaged(path, "it holds no JSON object")
+    if missing := [key for key in keys if key not in found]:
+        raise damaged(path, f"it lacks {', '.join(missing)}")
+    return found
+
+
+def damaged(path: Path, reason: str) -> UserError:
+    """The error for a file of a run folder that cannot be read."""
+    return UserError(f"{path} is damaged ({reason}); {UNTOUCHED}")
+
+
+@contextmanager
+def kept(directory: Path) -> Iterator[None]:
+    """Errors about files of this run folder say that its checkpoints are untouched, and no more "prepare it again"."""
+    try:
+        yield
+    except UserError as error:
+        what, _, advice = str(error).rpartition(": ")
+        if not what or advice.startswith(("remove that line", "put it back")):
+            raise
+        raise UserError(f"{what}; {UNTOUCHED}") from None
+
+
+def _saved(directory: Path, file: str, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    """The content of a file without which a run cannot be resumed."""
+    found = saved_json(directory / file, keys)
+    if found is not None:
+        return found
+    if has_begun(directory):
+        raise UserError(f"{directory / file} is missing; {UNTOUCHED}")
+    raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
+
+
+def read_plan(directory: Path, name: str) -> Plan:
+    """The plan of an interrupted run. Raises UserError when there is none to resume, or it is damaged."""
+    saved = _saved(directory, "plan.json", name, ("shape", "reasons"))
+    try:
+        return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+    except TypeError as error:
+        raise damaged(directory / "plan.json", str(error)) from None
+
+
+def started_with(config: C, directory: Path, name: str) -> C:
+    """The flags that an interrupted run was started with, with which it continues; HONOURED ones may be changed.
+
+    Raises UserError for a flag that was typed and would be ignored, and for a missing or damaged config.json.
+    """
+    file = directory / "config.json"
+    saved = _saved(directory, "config.json", name, ("name", "seed"))
+    changed = changed_flags(config, saved)
+    known = {f.name for f in fields(config)}
+    values = {key: value for key, value in saved.items() if key in known} | changed
+    try:
+        found = type(config)(**(values | {"resume": True, "name": config.name} | _not_replacing(config)))
+    except TypeError as error:
+        raise damaged(file, str(error)) from None
+    if "minutes" in changed:
+        write_json(file, {PLANNED: saved["minutes"]} | saved | {"minutes": changed["minutes"]})
+    return mark_given(found, given(config))
+
+
+def _not_replacing(config: Any) -> dict[str, bool]:
+    return {"replace": False} if hasattr(config, "replace") else {}
+
+
+def added_seconds(config: Any, directory: Path) -> float:
+    """Seconds by which --minutes was raised since the run's plan was made."""
+    saved = saved_json(directory / "config.json") or {}
+    return 60.0 * (config.minutes - saved.get(PLANNED, config.minutes))
+
+
+def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = HONOURED) -> dict[str, Any]:
+    """The typed flags that a resumed run shall take instead of those it was started with, which is said.
+
+    Raises UserError, naming the flag, for any other that differs from what the run was started with.
+    """
+    changed = {}
+    for name in sorted(given(config) & saved.keys() - {"name", "resume", "reuse", "replace"}):
+        value, before = getattr(config, name), saved[name]
+        if value == before:
+            continue
+        flag = flag_of(name)
+        was = f"{flag} {' '.join(map(str, before)) if isinstance(before, list) else before}"
+        if name not in honoured or (name == "minutes" and saved.get("steps")):
+            raise UserError(
+                f"a run that is resumed keeps the {was} it was started with: leave {flag} out, "
+                "or start a new run (--name NAME)"
+            )
+        if name == "minutes" and value < before:
+            raise UserError(f"--minutes is {value:g}, but the run was started with {before:g}: it can only get more")
+        changed[name] = value
+        say(f"{flag} {value} from here on (the run was started with {was})")
+    return changed
+
+
+def open_folder(config: C, directory: Path) -> C:
+    """An empty run folder that remembers its flags; with --resume the old one, and the flags it was started with.
+
+    What an earlier run left there and took time to make goes to the trash.
+    """
+    if config.resume:
+        return started_with(config, directory, config.name)
+    entry = trash.clear_run(directory.parent.name, directory.name, "replaced by a new run")
+    if entry is not None:
+        say(f"moved what was in {directory} to the trash; `{entry.restore}` brings it back")
+    write_json(directory / "config.json", asdict(config))
+    return config

@@ -1,0 +1,107 @@
+"""One process at a time on a model: races have one winner, and who is dead holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from firstwords import home, locks
+from firstwords.config import UserError
+from firstwords.locks import LockedError, held, holder, holders
+
+ROOT = Path(__file__).resolve().parents[2]
+CHILD = """
+import sys, time
+from firstwords import locks
+from firstwords.config import UserError
+while time.time() < float(sys.argv[1]):
+    pass
+try:
+    with locks.held(["pip"], "learn"):
+        print("won", flush=True)
+        time.sleep(float(sys.argv[2]))
+except UserError as error:
+    print(error, flush=True)
+"""
+
+
+def child(at: float = 0.0, seconds: float = 60.0) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", CHILD, str(at), str(seconds)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_that_start_at_the_same_instant_one_wins(empty_home: Path) -> None:
+    for _ in range(20):
+        at = time.time() + 0.7
+        pair = [child(at, 0.5) for _ in range(2)]
+        said = [process.communicate(timeout=60)[0] for process in pair]
+        assert sorted(text.startswith("won") for text in said) == [False, True], said
+        (refused,) = [text for text in said if not text.startswith("won")]
+        assert refused.startswith("`firstwords learn` is at work on pip (process ")
+        assert str(pair[0 if said[0].startswith("won") else 1].pid) in refused and "since 20" in refused
+
+
+def test_a_killed_process_holds_nothing(empty_home: Path) -> None:
+    process = child()
+    assert process.stdout is not None and process.stdout.readline() == "won\n"
+    found = holder("pip")
+    assert found is not None and (found.pid, found.command) == (process.pid, "learn") and holders() == {"pip": found}
+    with pytest.raises(LockedError, match=str(process.pid)), held(["pip"], "align"):
+        pytest.fail("two hold it")
+    with held(["tom"], "align"):  # another model is not concerned
+        assert set(holders()) == {"pip", "tom"}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert holder("pip") is None and locks.lock_path("pip").exists(), "its file is still there"
+    with held(["pip"], "align"):
+        found = holder("pip")
+        assert found is not None and found.pid == os.getpid()
+    assert not locks.lock_path("pip").exists() and holders() == {}
+
+
+def test_a_reboot_or_a_damaged_file_is_no_obstacle(empty_home: Path) -> None:
+    path = locks.lock_path("pip")
+    path.parent.mkdir(parents=True)
+    for content in (b'{"command": "learn", "options": {}, "pid": 1, "identity": "x 1", "started": 1.0}', b"\xff{", b""):
+        path.write_bytes(content)
+        assert holder("pip") is None
+        with held(["pip"], "learn"):
+            assert holder("pip") is not None
+
+
+def test_all_locks_or_none(empty_home: Path) -> None:
+    process = child()
+    assert process.stdout is not None and process.stdout.readline() == "won\n"
+    with pytest.raises(LockedError), held(["a", "pip", "z"], "models rename"):
+        pytest.fail("it holds three")
+    assert set(holders()) == {"pip"}
+    process.kill()
+    process.wait()
+
+
+def test_without_file_locks_the_record_of_a_living_process_counts(
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = child()
+    assert process.stdout is not None and process.stdout.readline() == "won\n"
+    monkeypatch.setattr(locks, "fcntl", None)
+    with pytest.raises(LockedError), held(["pip"], "learn"):
+        pytest.fail("two hold it")
+    process.kill()
+    process.wait()
+    with held(["pip"], "learn"):
+        pass
+
+
+def test_a_name_cannot_leave_the_folder(empty_home: Path) -> None:
+    for name in ("../x", ".moves", ""):
+        with pytest.raises(UserError, match="model name"), held([name], "learn"):
+            pytest.fail("locked")
+    assert not home.home().exists()
