@@ -85,7 +85,7 @@ def check(config: Align) -> str | None:
     """What became of the last run where that is done and --resume asks for it; None where there is something to do."""
     sft_dir(config.name)
     if not config.resume:
-        check_answers(config.name)
+        parent_dir(config.name)  # refuses a stage that has no answers to improve
         return None
     saved = saved_json(home.run_dir(config.name, "align") / "align.json", ("method", "preferences"))
     if saved is None or "before" not in saved:
@@ -100,18 +100,6 @@ def check(config: Align) -> str | None:
 def ended(state: dict[str, Any]) -> str:
     """What became of a version, in words."""
     return "which was promoted" if state.get("promoted") else f"not promoted: {state.get('reason') or 'unknown'}"
-
-
-def check_answers(name: str) -> None:
-    """Raise UserError where a model's name means its base, which continues text and cannot answer."""
-    promoted = home.promoted(name)
-    if promoted != "base":
-        return
-    better = home.stages(name)[-1]
-    raise UserError(
-        f"{name} means {name}/base, which continues text and cannot answer: promote the stage that align shall "
-        f"improve, as in `firstwords promote {name} {better}`"
-    )
 
 
 @training("align", check)
