@@ -75,7 +75,7 @@ def promoted(name: str) -> str:
         raise _no_model(name)
     try:
         chosen = (model_dir(name) / "promoted").read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+    except (OSError, UnicodeDecodeError):  # not there, or damaged
         chosen = ""
     return chosen if chosen in present else present[-1]
 
@@ -83,7 +83,7 @@ def promoted(name: str) -> str:
 def set_promoted(name: str, stage: str) -> None:
     """Make NAME alone mean this stage; written aside and renamed, so that a crash leaves the old choice."""
     if stage not in stages(name):
-        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
+        raise no_stage(name, stage)
     aside = model_dir(name) / "promoted.new"
     aside.write_text(stage + "\n", encoding="utf-8")
     aside.replace(model_dir(name) / "promoted")
@@ -104,9 +104,18 @@ def resolve(ref: str) -> Path:
     if path.is_dir():
         missing = "config.json" if not (path / "config.json").is_file() else "model.safetensors"
         raise UserError(f"{ref} is not a model directory: {missing} is missing in it")
-    if _NAME.fullmatch(name) and stage and stages(name):
-        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name))}")
+    if _NAME.fullmatch(name) and _NAME.fullmatch(stage) and model_dir(name).is_dir():
+        raise no_stage(name, stage)
     raise _no_model(ref)
+
+
+def no_stage(name: str, stage: str) -> UserError:
+    """The error for a stage that a model does not have, or of which files are missing."""
+    folder = stage_dir(name, stage)
+    if folder.is_dir():
+        file = WEIGHTS[0] if (folder / "config.json").is_file() else "config.json"
+        return UserError(f"{folder / file} is missing: put back a copy of it, or train {name}/{stage} again")
+    return UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
 
 
 def _no_model(ref: str) -> UserError:

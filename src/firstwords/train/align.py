@@ -24,10 +24,11 @@ from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, UserError
 from firstwords.eval.winrate import WinRate, win_rate
 from firstwords.process import records
+from firstwords.runlog import damaged, read_state
 from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
-from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.run import check_flags, write_json
 from firstwords.train.threads import ALL
 from firstwords.train.versions import next_stage
 from firstwords.train.watch import say
@@ -78,7 +79,11 @@ def main(config: Align) -> None:
     directory = home.run_dir(config.name, "align")
     state = _open(config, directory)
     before = home.stage_dir(config.name, state["before"])
+    if not state["made"] and _was_saved(config, state):  # it was interrupted between saving and remembering that
+        state["made"] = state["making"]
     if not state["made"]:
+        state["making"] = next_stage(config.name)
+        write_json(directory / "align.json", state)
         new = _by_dpo(config, state) if state["method"] == "dpo" else _by_reward(config, state, directory, started)
         state["made"] = new.name
         write_json(directory / "align.json", state)
@@ -141,10 +146,20 @@ def _open(config: Align, directory: Path) -> dict[str, Any]:
                  "before": home.resolve(config.name).name}  # fmt: skip
         write_json(directory / "align.json", state)
         return state
-    saved = read_json(directory / "align.json")
-    if saved is None or "before" not in saved or saved.get("done"):
+    path = directory / "align.json"
+    saved = read_state(path)
+    if saved is None or saved.get("done"):
         raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+    kinds = {"method": str, "preferences": list, "reward": bool, "made": str, "before": str}
+    wrong = [key for key, kind in kinds.items() if not isinstance(saved.get(key), kind)]
+    if wrong or saved["method"] not in METHODS:
+        raise damaged(path, f"{wrong[0] if wrong else 'method'} is missing or of the wrong kind")
     return saved
+
+
+def _was_saved(config: Align, state: dict[str, Any]) -> bool:
+    """Whether the version that an interrupted run was making is there, whole."""
+    return bool(state.get("making")) and state["making"] in home.stages(config.name)
 
 
 def wins_by_refusing(now: dict[str, float], then: dict[str, float]) -> bool:

@@ -26,6 +26,7 @@ from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.process import records
+from firstwords.runlog import damaged
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
@@ -33,7 +34,16 @@ from firstwords.train.learner import Learner, optim_config, place, prepare_proce
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
 from firstwords.train.prepare import READ_SHARE, until
-from firstwords.train.run import Pace, Run, check_flags, read_json, read_plan, seconds_left, started_with, write_json
+from firstwords.train.run import (
+    Pace,
+    Run,
+    check_flags,
+    read_plan,
+    read_resumed,
+    seconds_left,
+    started_with,
+    write_json,
+)
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -97,6 +107,8 @@ def main(config: Finetune) -> Path:
 
     # 1) the base model, the plan, the chats
     base = home.stage_dir(config.name, "base")
+    if base.is_dir() and not home.is_model(base):
+        raise home.no_stage(config.name, "base")
     if not home.is_model(base):
         raise UserError(
             f"there is no base model {config.name}/base: make it first with firstwords pretrain --name {config.name}"
@@ -162,7 +174,7 @@ def _resumed(config: Finetune, directory: Path, base: Path) -> Finetune:
     """The interrupted run's flags. Raises UserError when its base model was trained anew in the meantime."""
     config = started_with(config, directory, config.name)
     parent = read_card(base).get("weights_sha256")
-    if (read_json(directory / "chats.json") or {}).get("parent", parent) != parent:
+    if read_resumed(directory / "chats.json", config.name).get("parent", parent) != parent:
         raise UserError(f"{config.name}/base is another model than when this run began: start without --resume")
     return config
 
@@ -188,7 +200,7 @@ def _read_chats(
     """
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
-    before = (read_json(directory / "chats.json") or {}).get("read") if config.resume else None
+    before = _chats_read(directory / "chats.json", config.name) if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
     is_timed = not config.steps and before is None
@@ -204,6 +216,14 @@ def _read_chats(
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
     say(f"read {len(rendered):,} chats; left out {stats.skipped_rows} rows")
     return rendered
+
+
+def _chats_read(path: Path, name: str) -> int:
+    """How many chats an interrupted run has read. Raises UserError for a file that does not say."""
+    count = read_resumed(path, name).get("read")
+    if not isinstance(count, int) or count < 1:
+        raise damaged(path, f"the number of chats is {count}")
+    return count
 
 
 def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list) -> Plan:
@@ -261,9 +281,9 @@ def _most_steps(lessons: Lessons, chosen: Plan) -> int:
 
 def _bytes_per_token(base: Path) -> float:
     """Of the text that the base model was trained on; chats are near enough for a progress bar."""
-    data = read_card(base)
-    tokens = data.get("data", {}).get("tokens")
-    return data["data"]["bytes"] / tokens if tokens else 3.0
+    data = read_card(base).get("data", {})
+    tokens, size = data.get("tokens"), data.get("bytes")
+    return size / tokens if isinstance(tokens, int) and isinstance(size, int) and tokens > 0 else 3.0
 
 
 def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = 16) -> float:

@@ -25,6 +25,7 @@ from firstwords.eval.exam import run_exam
 from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
 from firstwords.process import recorded
+from firstwords.runlog import damaged, read_state
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import align, finetune, pretrain
@@ -32,7 +33,7 @@ from firstwords.train.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
 from firstwords.train.pretrain import Pretrain
-from firstwords.train.run import check_flags, read_json, write_json
+from firstwords.train.run import check_flags, write_json
 from firstwords.train.watch import say
 
 CHATS_SHARE = (
@@ -87,7 +88,7 @@ def main(config: Learn) -> None:
     """Run the stages that are not done yet, then the exam and the report."""
     started = time.perf_counter()
     directory = home.run_dir(config.name)
-    if config.reuse and (earlier := read_json(directory / "learn.json")):
+    if config.reuse and (earlier := _state(directory)):
         if earlier["done"] and "sft" in home.stages(config.name):
             say(f"{config.name} is trained already; without --reuse it would be trained anew")
             return
@@ -142,7 +143,7 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
     # stage three, a version that is promoted only if it is shown to be better
     if judged and "rlhf" not in state["stages"]:
         left = align_seconds if resumed else everything - (time.perf_counter() - started)
-        begun = read_json(home.run_dir(config.name, "align") / "align.json") if state["resuming"] else None
+        begun = read_state(home.run_dir(config.name, "align") / "align.json") if state["resuming"] else None
         minutes = max(min(left, align_seconds), 5.0) / 60
         flags = {key: value for key, value in shared.items() if key != "precision"}
         if begun is None or not begun.get("done"):
@@ -182,7 +183,7 @@ def chat_seconds(config: Learn, seconds: float) -> float:
 def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
     """A fresh state, or that of the interrupted run with the configuration it was started with."""
     if config.resume:
-        state = read_json(directory / "learn.json")
+        state = _state(directory)
         if state is None:
             raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
         return Learn(**state["config"]), state | {"resuming": True}
@@ -193,6 +194,22 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]]:
     state = {"config": asdict(config), "stages": [], "resuming": False, "done": False}
     write_json(directory / "learn.json", state)
     return config, state
+
+
+def _state(directory: Path) -> dict[str, Any] | None:
+    """What `learn.json` remembers; None where there is none. Raises UserError for a damaged one."""
+    path = directory / "learn.json"
+    state = read_state(path)
+    if state is None:
+        return None
+    try:
+        Learn(**state["config"])
+        if isinstance(state["stages"], list) and isinstance(state["done"], bool):
+            return state
+        reason = "entries are of the wrong kind"
+    except (KeyError, TypeError, UserError) as error:
+        reason = f"entries are missing or of the wrong kind: {error}"
+    raise damaged(path, reason)
 
 
 def _done(directory: Path, state: dict[str, Any], stage: str) -> None:

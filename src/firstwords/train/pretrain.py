@@ -161,7 +161,7 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     """Prepare the text for a new run, or reopen what an interrupted one prepared."""
     if config.resume:
         chosen = read_plan(directory, config.name)
-        return reopen(directory, Tokenizer.load(directory), chosen)
+        return reopen(directory, Tokenizer.load(directory), chosen, say)
     shutil.rmtree(directory, ignore_errors=True)
 
     def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:

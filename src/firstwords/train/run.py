@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
-from firstwords.runlog import Progress, RunLog, read_json, write_json
+from firstwords.runlog import RESTORE, Progress, RunLog, damaged, read_state, write_json
 from firstwords.train import checkpoint
 from firstwords.train.budget import Plan, Shape
 from firstwords.train.learner import Learner
@@ -288,20 +288,36 @@ class Run:
 
 
 def read_plan(directory: Path, name: str) -> Plan:
-    """The plan of an interrupted run. Raises UserError when there is none to resume."""
-    saved = read_json(directory / "plan.json")
-    if saved is None:
-        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
-    return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+    """The plan of an interrupted run. Raises UserError when there is none to resume, or it is damaged."""
+    path = directory / "plan.json"
+    saved = read_resumed(path, name)
+    try:
+        return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
+    except (KeyError, TypeError) as error:
+        raise damaged(path, f"entries are missing or of the wrong kind: {error}") from None
 
 
 def started_with(config: C, directory: Path, name: str) -> C:
     """The flags that an interrupted run was started with, which are those that it goes on with."""
-    saved = read_json(directory / "config.json")
-    if saved is None:
-        raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
+    path = directory / "config.json"
+    saved = read_resumed(path, name)
     known = {f.name for f in fields(config)}
-    return type(config)(**({key: value for key, value in saved.items() if key in known} | {"resume": True}))
+    try:
+        if "name" not in saved:
+            raise KeyError("name")
+        return type(config)(**({key: value for key, value in saved.items() if key in known} | {"resume": True}))
+    except (KeyError, TypeError, UserError) as error:
+        raise damaged(path, f"entries are missing or of the wrong kind: {error}") from None
+
+
+def read_resumed(path: Path, name: str) -> dict[str, Any]:
+    """A JSON file of the run of `name` that goes on. Raises UserError that names it, or says that there is no run."""
+    saved = read_state(path)
+    if saved is None and checkpoint.steps(path.parent / "checkpoints"):
+        raise UserError(f"{path} is missing, without which the run cannot continue: {RESTORE}")
+    if saved is None:
+        raise UserError(f"there is no run of {name} to resume in {path.parent}: start without --resume")
+    return saved
 
 
 def open_folder(config: C, directory: Path) -> C:
