@@ -158,8 +158,8 @@ def _mistake(path: Path, error: sqlite3.Error) -> UserError:
         return UserError(f"{path} is a folder, but the database belongs there: move it away")
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return UserError(
-            f"the disk is full, nothing can be written into {path}: free some space and try again; what was saved before "
-            "is still there"
+            f"the disk is full, nothing can be written into {path}: free some space and try again; what was saved is "
+            "still there"
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return UserError(

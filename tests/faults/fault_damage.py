@@ -31,6 +31,9 @@ TEXT_FILES = ("*.json", "*.jsonl", "*.svg", "*/promoted", "*/parent", "*/latest"
 
 def damages_of(file: str) -> Iterator[str]:
     """The damages worth trying on a file: contents of the wrong kind only where it holds text."""
+    if "/checkpoints/" in file and not file.endswith("progress.json"):
+        yield from ("emptied", "cut", "removed")  # the checkpoint before it is taken, whatever it is
+        return
     is_text = any(fnmatch.fnmatch(file, pattern) for pattern in TEXT_FILES)
     yield from (damage for damage in DAMAGES if is_text or damage not in JSON_DAMAGES)
 
@@ -69,10 +72,14 @@ PROMOTED, DATABASE, REWARD_MODEL = "models/pip/promoted", "firstwords.db*", "run
 ASK = "serve"  # with the hook below: requests to a server in place of a server
 ASKED = "fault_requests:ask_everything"
 
+LISTED = (  # of runs, what the page shows
+    "runs/pip/learn.json", "runs/pip/compare.json", "runs/pip/align/align.json", "runs/pip/*/plan.json",
+    "runs/pip/*/metrics.jsonl",
+)  # fmt: skip
 FINISHED: tuple[Step, ...] = (PRETRAIN, FINETUNE, RLOO, IMPORT, CHATS)
 READINGS = (
     Reading("models", (BASE, SFT, RLHF, PROMOTED)),
-    Reading("models --json", (RLHF, PROMOTED)),
+    Reading("models --json", (PROMOTED,)),
     Reading("next the --model pip/base", (BASE,)),
     Reading("next the --model pip", (SFT, PROMOTED)),
     Reading("complete the --max-tokens 4", (BASE,)),
@@ -92,22 +99,40 @@ READINGS = (
     Reading("preferences add --prompt Why? --chosen So. --rejected No.", (DATABASE,)),
     Reading("preferences export {data}/exported.jsonl", (DATABASE,)),
     Reading("doctor", (DATABASE,)),
-    Reading(ASK, ("*",), hook=ASKED),
+    Reading(ASK, (BASE, SFT, RLHF, PROMOTED, DATABASE, *LISTED), hook=ASKED),
     Reading(f"{FINETUNE}", (BASE,)),
     Reading(REWARD, (SFT,)),
     Reading(DPO, (RLHF, PROMOTED, "runs/pip/align/*")),
 )
 
-# an interrupted run of each stage, and how it goes on
-INTERRUPTED: dict[str, tuple[tuple[Step, ...], str, str]] = {
-    "pretrain": ((Stopped(PRETRAIN, "base", 3),), f"{PRETRAIN} --resume", ""),
-    "finetune": ((PRETRAIN, Stopped(FINETUNE, "sft", 3)), f"{FINETUNE} --resume", ""),
-    "reward": ((PRETRAIN, FINETUNE, Stopped(REWARD, "reward", 2)), f"{REWARD} --resume", ""),
-    "align": ((PRETRAIN, FINETUNE, Stopped(RLOO, "rlhf-1", 1)), f"{RLOO} --resume", ""),
-    "dpo": ((PRETRAIN, FINETUNE, Stopped(DPO, "rlhf-1", 1)), f"{DPO} --resume", ""),
-    "learn": ((Stopped(LEARN, "sft", 2),), f"{LEARN} --resume", "fault_scenarios:tiny_learn"),
-}
-RUN_FILES = ("runs/*",)
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that was stopped, how it goes on, and the files that it goes on from."""
+
+    commands: tuple[Step, ...]
+    words: str
+    files: tuple[str, ...]
+    hook: str = ""
+
+
+INTERRUPTED = {
+    "pretrain": Interrupted((Stopped(PRETRAIN, "base", 3),), f"{PRETRAIN} --resume", ("runs/pip/base/*",)),
+    "finetune": Interrupted((PRETRAIN, Stopped(FINETUNE, "sft", 3)), f"{FINETUNE} --resume", ("runs/pip/sft/*",)),
+    "reward": Interrupted(
+        (PRETRAIN, FINETUNE, Stopped(REWARD, "reward", 2)), f"{REWARD} --resume", ("runs/pip/reward/*",)
+    ),
+    "align": Interrupted(
+        (PRETRAIN, FINETUNE, Stopped(RLOO, "rlhf-1", 1)), f"{RLOO} --resume",
+        ("runs/pip/align/*", "runs/pip/reward/model/*", "runs/pip/rlhf-1/*"),
+    ),
+    "dpo": Interrupted(
+        (PRETRAIN, FINETUNE, Stopped(DPO, "rlhf-1", 1)), f"{DPO} --resume", ("runs/pip/align/*", "runs/pip/rlhf-1/*")
+    ),
+    "learn": Interrupted(
+        (Stopped(LEARN, "sft", 2),), f"{LEARN} --resume", ("runs/pip/learn.json", "runs/pip/sft/*.json"),
+        "fault_scenarios:tiny_learn",
+    ),
+}  # fmt: skip
 
 
 def files(home: Path, patterns: tuple[str, ...]) -> list[str]:

@@ -47,6 +47,10 @@ class Child:
             raise AssertionError(f"{' '.join(self.argv)} did not end in {seconds} s: {self.said[-2000:]}")
         return int(self.process.exitcode)
 
+    def done(self) -> tuple[int, str]:
+        """(its exit code, what it said), when it has ended."""
+        return self.wait(), self.said
+
     def kill(self) -> int:
         """SIGKILL; the exit code is 0 where it had ended before."""
         self.process.kill()
@@ -94,8 +98,7 @@ def _server() -> Any:
 
 def run(argv: list[str], home: Path, log: Path, **more: Any) -> tuple[int, str]:
     """(exit code, what it said) of a whole command."""
-    child = start(argv, home, log, **more)
-    return child.wait(), child.said
+    return start(argv, home, log, **more).done()
 
 
 def _child(argv: list[str], home: str, log: str, hook: str, options: dict[str, Any], typed: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from fault_scenarios import CHATS, FINETUNE, PRETRAIN, Scenario, chats, weights
+
 READING = (
     "/health", "/v1/models", "/v1/models/pip/sft", "/api/state", "/api/models", "/api/chats", "/api/chats?q=say",
     "/api/runs", "/api/runs/pip", "/api/runs/pip/stream", "/api/teach/pip", "/api/export", "/tokenizer_info",
@@ -32,14 +34,24 @@ def client() -> Any:
 
 
 def write_chats() -> None:
-    """Two chats with a question each, and a rating."""
+    """Two chats with a question each; exit code 2 and the sentence where the server refuses to keep one."""
     with client() as server:
         for number in range(2):
-            chat = server.post("/api/chats", json={"model": "pip/sft"}).json()
+            chat = _accepted(server.post("/api/chats", json={"model": "pip/sft"}))
             body = {"content": f"Say {number}.", "params": {"max_tokens": 6, "seed": 1, "temperature": 1.0}}
-            said = server.post(f"/api/chats/{chat['id']}/messages", json=body)
-            server.get(f"/api/messages/{said.json()['assistant']['id']}/stream")
+            said = _accepted(server.post(f"/api/chats/{chat['id']}/messages", json=body))
+            print("asked", number, flush=True)
+            answer = server.get(f"/api/messages/{said['assistant']['id']}/stream")
+            assert answer.status_code == 200, answer.text
     raise SystemExit(0)
+
+
+def _accepted(answer: Any) -> Any:
+    if answer.status_code in (400, 503):
+        print("firstwords:", answer.json()["error"]["message"], file=sys.stderr, flush=True)
+        raise SystemExit(2)
+    assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+    return answer.json()
 
 
 def ask_everything() -> None:
@@ -67,3 +79,6 @@ def without_override(then: str = "") -> None:
     if then:
         module, _, function = then.partition(":")
         getattr(importlib.import_module(module), function)()
+
+
+CHATTING = Scenario("chats", CHATS, (PRETRAIN, FINETUNE), hook="fault_requests:write_chats", checks=(weights, chats))

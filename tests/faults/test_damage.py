@@ -16,8 +16,8 @@ from fault_damage import (
     ASKED,
     FINISHED,
     INTERRUPTED,
+    LISTED,
     READINGS,
-    RUN_FILES,
     Reading,
     copied,
     damage,
@@ -29,7 +29,7 @@ from fault_forks import run
 from fault_scenarios import Homes, Step, split
 
 EVERYTHING = os.environ.get("FIRSTWORDS_DAMAGES") == "all"
-SAMPLE = 5  # of each command in the suite
+SAMPLE = 2  # of each command in the suite
 LEFT_ALONE = ("job.json", "job.out", "job.err")  # of the process, not of the run
 
 
@@ -94,7 +94,7 @@ def test_a_finished_home(reading: Reading, homes: Homes, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", INTERRUPTED)
 def test_an_interrupted_run(name: str, homes: Homes, tmp_path: Path) -> None:
-    commands, words, hook = INTERRUPTED[name]
-    for reading in (Reading(words, RUN_FILES, hook=hook), Reading(ASK, RUN_FILES, hook=ASKED)):
-        found = faults(homes, reading, commands, tmp_path)
+    run = INTERRUPTED[name]
+    for reading in (Reading(run.words, run.files, hook=run.hook), Reading(ASK, LISTED, hook=ASKED)):
+        found = faults(homes, reading, run.commands, tmp_path)
         assert not found, "\n".join(found)

@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
     """
     for leftover in Path(directory).glob(".writing-*"):  # of a process that was killed while it wrote
         shutil.rmtree(leftover, ignore_errors=True)
+    with suppress(OSError):
+        (Path(directory) / ".latest").unlink()
     found = steps(directory)
     names = ", ".join(f"step-{step}" for step in found)
     for step in reversed(found):

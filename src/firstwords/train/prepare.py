@@ -154,7 +154,7 @@ def read_heldout(path: Path, say: Callable[[str], None] = print) -> list[str]:
             heldout.append(str(json.loads(line)["text"]))
     if len(heldout) < max(1, len(lines)):
         left = f"on the other {len(heldout)} documents" if heldout else "on nothing"
-        say(f"{path} is damaged in {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are measured {left}")
+        say(f"{path} is damaged, {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are measured {left}")
     return heldout
 
 
