@@ -18,7 +18,7 @@ WRITING = (
     ("/api/next", {"model": "pip/base", "text": "the cat"}),
     ("/api/chats", {"model": "pip/sft", "title": "one more"}),
     ("/api/teach/pip/next", {}),
-    ("/api/stages", {"name": "pip", "prompt": "the"}),
+    ("/api/stages", {"name": "pip", "text": "the"}),
     ("/tokenize", {"model": "pip/base", "prompt": "the cat"}),
 )
 

@@ -125,7 +125,8 @@ class Scenario:
         """Begin the command in that home."""
         argv = split(self.resumed if resume else self.words, data, home)
         more = {"hook": hook, "options": options | {"then": self.hook}} if hook else {"hook": self.hook}
-        return start(argv, home, home.with_suffix(".log"), **more)
+        log = data / f"{home.parent.name}-{home.name}.log"  # beside the home's disk, which may be full
+        return start(argv, home, log, **more)
 
     def finish(self, home: Path, data: Path, wanted: Any) -> str:
         """Bring an interrupted command to its end, as its user would; returns what was said. Asserts that it worked."""
