@@ -1,5 +1,6 @@
 """Imported once by the fork server: everything that a command would otherwise import in each child."""
 
+import gc
 import importlib
 import warnings
 
@@ -16,6 +17,8 @@ for _module in (
     "firstwords.serve.app", "firstwords.serve.server", "firstwords.engine.engine", "starlette.testclient", "rich.table",
     "rich.console", "tyro", "safetensors.torch", "torch.distributed.checkpoint", "firstwords.eval.exam",
     "firstwords.eval.bpb", "torch._dynamo", "torch.distributed.tensor", "matplotlib.figure", "fault_disk",
-    "fault_requests",
+    "fault_requests", "typeguard", "fsspec", "torch.distributed.checkpoint._fsspec_filesystem",
 ):  # fmt: skip
     importlib.import_module(_module)
+gc.collect()
+gc.freeze()  # each child has its own few objects to look at
