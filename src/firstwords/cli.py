@@ -175,13 +175,22 @@ def allocator_environment(environment: dict[str, str]) -> dict[str, str]:
 
 def os_sentence(error: OSError) -> str:
     """One sentence about a file, a folder or a disk that would not do."""
-    where = f" {error.filename}" if error.filename else ""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    where = f" {name}" if name else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full, cannot write{where}; free some space, or set FIRSTWORDS_HOME to another disk"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        return f"cannot write{where}, its disk is read-only; set FIRSTWORDS_HOME to a folder of yours"
+    if error.errno in (errno.EACCES, errno.EPERM):
         return f"no permission for{where}; change its permissions, or set FIRSTWORDS_HOME to a folder of yours"
     if error.errno == errno.ENOENT:
         return f"there is no{where}; check the path"
+    if error.errno == errno.EISDIR:
+        return f"{name or 'that'} is a folder where a file belongs; move it away"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
+        return f"{error.strerror}{':' + where if where else ''}; something else is in the way there, move it"
+    if error.errno == errno.EIO:
+        return f"the disk failed at{where or ' a file'}; check the disk, and copy what matters to another one"
     return f"{error.strerror or error}{':' + where if where else ''}"
 
 

@@ -249,6 +249,8 @@ def _check_flags(cls: type, argv: list[str], command: str) -> None:
     negated = {"--no-" + v[2:] for v in valid}
     for word in _before_separator(argv):
         flag = word.partition("=")[0].replace("_", "-")
+        if not word.strip("-") and len(word) > 2:
+            raise UserError(f"{word} looks like a flag; write -- before a text that begins with -: -- {word!r}")
         # A word with a space is somebody's text, not a flag.
         if flag.startswith("--") and " " not in flag and flag not in valid | negated | {"--help"}:
             see = f"see `firstwords {command} --help`"

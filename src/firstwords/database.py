@@ -5,15 +5,20 @@
 
 A part ("judgements", later others) owns its tables and brings them up to date by itself: `schema_versions` keeps one
 version a part. Several processes may write at a time; a block with write=True is one transaction, there whole or not
-at all, whatever happens to the process.
+at all, whatever happens to the process. Where the file may not be written, or its disk is full, what is in it can still
+be read: a block without write=True then gets a copy of it in memory.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from firstwords.config import UserError
 
@@ -24,6 +29,9 @@ PRAGMAS = (
     "foreign_keys = ON",  # off by default, and then a reference is not checked
     "recursive_triggers = ON",  # without it INSERT OR REPLACE removes a row past its delete trigger
 )
+LITTLE_ROOM = 2**20  # bytes: on a disk with less, SQLite's "disk I/O error" means that it is full
+# result codes (SQLite, "Result and Error Codes") after which a reader may still find everything in the file
+CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 class DatabaseBusy(UserError):
@@ -37,6 +45,42 @@ def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False
     `migrations` are SQL scripts: the n-th leads from version n - 1 to n. Raises UserError for a file that cannot be
     used, DatabaseBusy where another process keeps it; sqlite3.IntegrityError for a row that the tables refuse.
     """
+    try:
+        with closing(_connection(path, part, migrations, write)) as connection:  # closing rolls a transaction back
+            if write:
+                connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            if write:
+                connection.execute("COMMIT")
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.Error as error:
+        raise _mistake(path, error) from None
+
+
+def damaged_row(path: Path, table: str, number: object, error: Exception) -> UserError:
+    """The error for a row whose content is not what was written into it."""
+    return UserError(
+        f"row {number} of the table {table} in {path} is damaged ({error}): put back a copy of that file, or move it "
+        "away to begin with an empty one"
+    )
+
+
+def _connection(path: Path, part: str, migrations: Sequence[str], write: bool) -> sqlite3.Connection:
+    """The file itself, or to read only what may not be written a copy of it in memory."""
+    if write or _is_writable(path):
+        try:
+            return _prepared(path, part, migrations)
+        except OSError:  # the folder cannot be made
+            if write:
+                raise
+        except sqlite3.Error as error:
+            if write or _code(error) not in CANNOT_WRITE:
+                raise
+    return _in_memory(path, part, migrations)
+
+
+def _prepared(path: Path, part: str, migrations: Sequence[str]) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
@@ -44,19 +88,101 @@ def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path, part, migrations)
-        if write:
-            connection.execute("BEGIN IMMEDIATE")
-        yield connection
-        if write:
-            connection.execute("COMMIT")
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.IntegrityError):
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether the file and what SQLite puts beside it can be written, as far as the system says."""
+    there = path if path.exists() else path.parent
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK) and (not there.exists() or os.access(there, os.W_OK))
+
+
+def _in_memory(path: Path, part: str, migrations: Sequence[str]) -> sqlite3.Connection:
+    """A copy of the database, or an empty one where there is none, which may be brought up to date."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory.row_factory = sqlite3.Row
+    if path.exists():
+        _copy(path, memory)
+    _migrate(memory, path, part, migrations)
+    memory.execute("PRAGMA query_only = ON")
+    return memory
+
+
+def _copy(path: Path, target: sqlite3.Connection) -> None:
+    """Copy a database that may not be written.
+
+    In WAL mode SQLite reads such a file only where it finds the index of its log beside it. Without one nobody else has
+    it open: it is then read as it is, or, where its log holds something, from a copy of both on a disk with room.
+    """
+    log = path.with_name(path.name + "-wal")
+    try:
+        with closing(sqlite3.connect(_uri(path, "mode=ro"), uri=True, timeout=BUSY_SECONDS)) as source:
+            source.backup(target)
+        return
+    except sqlite3.Error as error:
+        if _code(error) not in CANNOT_WRITE:
             raise
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise DatabaseBusy(f"another program is writing to {path}: try again soon") from None
-        raise UserError(f"the database {path} cannot be used ({error}): move it away, or free it") from None
-    finally:
-        connection.close()  # rolls an open transaction back
+    if not log.exists() or not log.stat().st_size:
+        with closing(sqlite3.connect(_uri(path, "immutable=1"), uri=True)) as source:
+            source.backup(target)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        with closing(sqlite3.connect(copy)) as source:
+            source.backup(target)
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?{options}"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error of Python's module."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _mistake(path: Path, error: sqlite3.Error) -> UserError:
+    """What went wrong, in one sentence: what to do differs with the reason."""
+    code = _code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusy(f"another program is writing to {path}: try again soon")
+    if path.is_dir():
+        return UserError(f"{path} is a folder, but the database belongs there: move it away")
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return UserError(
+            f"the disk is full, nothing can be written into {path}: free some space and try again; what was saved is "
+            "still there"
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return UserError(
+            f"the database {path} is damaged ({error}): put back a copy of it, or move it away to begin with an empty "
+            "one"
+        )
+    if path.exists() and not os.access(path, os.R_OK):
+        return UserError(f"the database {path} may not be read: change its permissions")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and not _is_writable(path):
+        return UserError(
+            f"the database {path} may only be read, so that nothing can be saved: change the permissions, or set "
+            "FIRSTWORDS_HOME to a folder of yours"
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return UserError(f"the disk failed at the database {path} ({error}): check the disk, and copy that file")
+    return UserError(f"the database {path} cannot be used ({error}): put back a copy of it, or move it away")
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < LITTLE_ROOM
+    except OSError:
+        return False
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, part: str, migrations: Sequence[str]) -> None:

@@ -100,9 +100,11 @@ def promoted(name: str) -> str:
         chosen = (model_dir(name) / "promoted").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return present[-1]
+    except (OSError, UnicodeDecodeError):  # damaged: the history may tell
+        chosen = ""
     if chosen in present:
         return chosen
-    before = [stage for stage in earlier(name, chosen) if stage in present]
+    before = [stage for stage in earlier(name, chosen or present[-1]) if stage in present]
     return (sorted(before, key=lambda stage: promotions.can_chat(stage_dir(name, stage))) or present)[-1]
 
 
@@ -118,7 +120,7 @@ def set_promoted(name: str, stage: str, by: str = "promote", before: list[str] |
     back. by: the command. before: the way back from this stage, where it is not the one from here (see `promotions`).
     """
     if stage not in stages(name):
-        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
+        raise no_stage(name, stage)
     current = promoted(name)
     if stage != current or before is not None:
         way = [*earlier(name, current), current] if before is None else before
@@ -152,9 +154,18 @@ def resolve(ref: str) -> Path:
     if path.is_dir():
         missing = "config.json" if not (path / "config.json").is_file() else "model.safetensors"
         raise UserError(f"{ref} is not a model directory: {missing} is missing in it")
-    if _NAME.fullmatch(name) and stage and stages(name):
-        raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name))}")
+    if _NAME.fullmatch(name) and _NAME.fullmatch(stage) and model_dir(name).is_dir():
+        raise no_stage(name, stage)
     raise _no_model(ref)
+
+
+def no_stage(name: str, stage: str) -> UserError:
+    """The error for a stage that a model does not have, or of which files are missing."""
+    folder = stage_dir(name, stage)
+    if folder.is_dir():
+        file = WEIGHTS[0] if (folder / "config.json").is_file() else "config.json"
+        return UserError(f"{folder / file} is missing: put back a copy of it, or train {name}/{stage} again")
+    return UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
 
 
 def _no_model(ref: str) -> UserError:

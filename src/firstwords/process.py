@@ -48,6 +48,16 @@ class Job:
         """Whether that very process still runs."""
         return not self.state and bool(self.identity) and identity(self.pid) == self.identity
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its entries are of the right kinds, which those of a damaged record need not be."""
+        texts = (self.command, self.identity, self.folder, self.state, self.error)
+        times = (self.started, self.ended or 0.0)
+        return (
+            all(isinstance(text, str) for text in texts) and all(isinstance(time, int | float) for time in times)
+            and isinstance(self.options, dict) and isinstance(self.pid, int)
+        )  # fmt: skip
+
     def write(self, run_dir: Path) -> None:
         write_json(run_dir / FILE, asdict(self))
 
@@ -65,9 +75,10 @@ def job_of(saved: Any) -> Job | None:
     """The Job that `asdict` made this of; None for anything else."""
     names = {field.name for field in fields(Job)}
     try:
-        return Job(**{key: value for key, value in (saved or {}).items() if key in names})
+        job = Job(**{key: value for key, value in (saved or {}).items() if key in names})
     except (TypeError, AttributeError):
         return None
+    return job if job.is_whole else None
 
 
 def this(command: str, options: dict[str, Any]) -> Job:
@@ -91,7 +102,8 @@ def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[N
         yield
         job.close(run_dir, "done")
     except BaseException as error:
-        job.close(run_dir, *_end(error))
+        with suppress(OSError):  # a full disk, say, which `error` tells of already
+            job.close(run_dir, *_end(error))
         if not was_there and [path.name for path in run_dir.iterdir()] == [FILE]:  # a mistake before anything began
             (run_dir / FILE).unlink()
             run_dir.rmdir()

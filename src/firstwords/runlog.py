@@ -6,9 +6,11 @@ import json
 import math
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from firstwords.config import UserError
 from firstwords.plain_text import json_text
 
 PLAIN_INTERVAL_S = 10.0  # without a terminal one line in this many seconds keeps logs short
@@ -16,6 +18,8 @@ WIDE = 110  # columns from which a terminal holds the bar and all figures writte
 FIGURES = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s",
            "gflops": "{:,.0f} GFLOP/s"}  # fmt: skip
 NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{:,.0f} tok/s", "gflops": "{:,.0f} GF/s"}
+# never "start again": that would remove the checkpoints of the run
+RESTORE = "put back a copy of it, or start a new run under another name; nothing was changed"
 
 
 class RunLog:
@@ -49,7 +53,7 @@ class RunLog:
     def read(run_dir: Path | str) -> list[dict[str, Any]]:
         """All complete rows of a run, oldest first; [] without a log. A line cut by a crash is left out."""
         path = Path(run_dir) / "metrics.jsonl"
-        return parse_rows(path.read_bytes()) if path.is_file() else []
+        return parse_rows(path.read_bytes()) if path.exists() else []
 
 
 def parse_rows(data: bytes) -> list[dict[str, Any]]:
@@ -60,26 +64,54 @@ def parse_rows(data: bytes) -> list[dict[str, Any]]:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and "kind" in row and isinstance(row.get("step"), int):
+        if isinstance(row, dict) and isinstance(row.get("kind"), str) and isinstance(row.get("step"), int):
             rows.append(row)
     return rows
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write a JSON file aside and rename it."""
+    """Write a JSON file aside and rename it: after a crash or on a full disk the old file is still there, whole."""
     aside = path.with_name(f".{path.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
-    aside.write_text(json_text(data, indent=1, default=str), encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_text(json_text(data, indent=1, default=str), encoding="utf-8")
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where there is none."""
+    """The object in a JSON file; None where there is none that can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is not JSON
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file that a run cannot do without; None where there is no such file.
+
+    Raises UserError, which names the file, where it is damaged or closed to us.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
+        raise damaged(path, error) from None
+    if not isinstance(found, dict):
+        raise damaged(path, f"it holds {json.dumps(found)[:20]} instead of an object")
+    return found
+
+
+def damaged(path: Path, reason: object) -> UserError:
+    """The error for a file of a run that cannot be used; nothing of the run is touched."""
+    return UserError(f"{path} is damaged ({reason}): {RESTORE}")
 
 
 def _clean(value: Any) -> Any:

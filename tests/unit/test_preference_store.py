@@ -263,7 +263,7 @@ def test_the_newest_thumb_of_a_person_on_an_answer_counts(log: PreferenceStore) 
 def test_a_file_that_is_no_database_gets_one_sentence(log: PreferenceStore) -> None:
     log.path.parent.mkdir(parents=True)
     log.path.write_text("not a database, but long enough to be read as one " * 50)
-    with pytest.raises(UserError, match="cannot be used"):
+    with pytest.raises(UserError, match="is damaged"):
         log.add(Judgement(prompt(), "a", "b", "left"))
 
 

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firstwords import home, trash
 from firstwords.commands import shared
+from firstwords.model.card import read_card
+from firstwords.runlog import read_json
 
 
 @dataclass
@@ -43,14 +47,14 @@ def main(config: Models) -> None:
 def describe(name: str, stage: str) -> dict[str, Any]:
     """What is known of one stage without loading it."""
     directory = home.stage_dir(name, stage)
-    card = _read_json(directory / "firstwords.json")
-    config = _read_json(directory / "config.json")
+    card, config = read_card(directory), read_json(directory / "config.json") or {}
+    shape = {key: value for key, value in config.items() if isinstance(value, int)}
     size = sum(f.stat().st_size for f in directory.iterdir() if f.is_file())
     return {
         "ref": f"{name}/{stage}", "name": name, "stage": stage, "promoted": home.promoted(name) == stage,
-        "parameters": num_parameters(directory), "vocab_size": config.get("vocab_size"),
-        "layers": config.get("num_hidden_layers"), "width": config.get("hidden_size"),
-        "context": config.get("max_position_embeddings"), "form": _form(directory, card),
+        "parameters": num_parameters(directory), "vocab_size": shape.get("vocab_size"),
+        "layers": shape.get("num_hidden_layers"), "width": shape.get("hidden_size"),
+        "context": shape.get("max_position_embeddings"), "form": _form(directory, card),
         "hash": card.get("weights_sha256"), "parent": card.get("parent"), "outdated": outdated(name, stage),
         "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
         "metrics": card.get("metrics") or {}, "path": str(directory),
@@ -59,7 +63,7 @@ def describe(name: str, stage: str) -> dict[str, Any]:
 
 def outdated(name: str, stage: str) -> str:
     """"made from an earlier base" (or sft ...) where the stage that this one was made from is another one by now."""
-    cards = {other: _read_json(home.stage_dir(name, other) / "firstwords.json") for other in home.stages(name)}
+    cards = {other: read_card(home.stage_dir(name, other)) for other in home.stages(name)}
     by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
     seen: set[str] = set()
     while stage in cards and stage != "base" and stage not in seen:
@@ -122,21 +126,18 @@ def _form(directory: Path, card: dict[str, Any]) -> str:
 
 
 def num_parameters(directory: Path) -> int:
-    """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON)."""
+    """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON).
+
+    A file whose header cannot be read counts for nothing.
+    """
     total = 0
     for path in sorted(directory.glob("*.safetensors")):
-        try:
+        with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
             with open(path, "rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
                 header = json.loads(file.read(min(length, 100_000_000)))
-        except (OSError, ValueError, struct.error):
-            continue
-        for key, tensor in header.items():
-            if key != "__metadata__":
-                count = 1
-                for side in tensor["shape"]:
-                    count *= side
-                total += count
+            shapes = (tensor.get("shape") for key, tensor in header.items() if key != "__metadata__")
+            total += sum(math.prod(shape) for shape in shapes)
     return total
 
 
@@ -164,7 +165,8 @@ def measured(metrics: dict[str, Any]) -> str:
     parts = []
     if isinstance(metrics.get("bits_per_byte"), int | float):
         parts.append(f"{metrics['bits_per_byte']:.3f} bits/byte")
-    exam = metrics.get("exam") or {}
+    exam = metrics.get("exam")
+    exam = exam if isinstance(exam, dict) else {}
     for name, part in (exam.get("parts") or exam).items():
         rate = part.get("rate") if isinstance(part, dict) else None
         if isinstance(rate, int | float) and len(parts) < 5:
@@ -178,14 +180,6 @@ def short(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g}{unit}"
     return str(count)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is no JSON
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _date(path: Path) -> str:

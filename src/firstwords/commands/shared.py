@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.model.card import CARD, read_card
 from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:
@@ -87,26 +88,21 @@ def label(directory: Path) -> str:
     """NAME/STAGE for a model in home, else its path."""
     try:
         return str(directory.resolve().relative_to(home.models_dir().resolve()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(directory)
 
 
 def is_base(directory: Path) -> bool:
     """Whether a directory is stage one, which continues text and knows no turns."""
-    try:
-        return json.loads((directory / "firstwords.json").read_text(encoding="utf-8")).get("stage") == "base"
-    except (OSError, ValueError):
-        return directory.name == "base"
+    return read_card(directory).get("stage", directory.name) == "base"
 
 
 def knows_world(directory: Path) -> bool:
     """Whether a model, in any of its stages, learned from the built-in world."""
-    for path in directory.parent.glob("*/firstwords.json"):
-        try:
-            config = json.loads(path.read_text(encoding="utf-8")).get("config") or {}
-        except (OSError, ValueError):
-            continue
-        if "world" in (config.get("text") or config.get("chats") or []):
+    for path in directory.parent.glob(f"*/{CARD}"):
+        config = read_card(path.parent).get("config", {})
+        read = config.get("text") or config.get("chats")
+        if isinstance(read, list) and "world" in read:
             return True
     return False
 

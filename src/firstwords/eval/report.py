@@ -99,7 +99,10 @@ def reliability(run_dir: Path, stages: list[str]) -> str:
     """The reliability plot of the reward model, where stage three ran with one."""
     plot = run_dir / "reward" / "model" / PLOT
     has_run = any(name.startswith("rlhf") for name in stages)
-    return plot.read_text(encoding="utf-8") if has_run and plot.is_file() else ""
+    try:
+        return plot.read_text(encoding="utf-8") if has_run else ""
+    except (OSError, UnicodeDecodeError):  # no reward model, or its plot is damaged
+        return ""
 
 
 def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class ModelConfig:
     @classmethod
     def from_hf(cls, data: dict[str, Any]) -> ModelConfig:
         """Read the dict of a `config.json`. Raises UserError for what this model cannot compute."""
-        architecture = (data.get("architectures") or ["?"])[0]
+        architecture = architecture_of(data)
         if architecture not in MODEL_TYPES:
             known = ", ".join(MODEL_TYPES)
             raise UserError(f"the architecture {architecture} is not one that firstwords knows: use one of {known}")
@@ -150,6 +150,14 @@ class ModelConfig:
         if self.architecture.startswith("Qwen"):
             data["use_sliding_window"] = False
         return data
+
+
+def architecture_of(data: dict[str, Any]) -> str:
+    """The first of a configuration's architectures. Raises KeyError where it names none."""
+    architectures = data.get("architectures")
+    if not isinstance(architectures, list) or not architectures:
+        raise KeyError("architectures")
+    return str(architectures[0])
 
 
 def _refuse_unsupported(data: dict[str, Any]) -> None:

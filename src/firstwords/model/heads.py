@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from firstwords.config import UserError
-from firstwords.model.config import ModelConfig
+from firstwords.model.config import ModelConfig, architecture_of
 from firstwords.model.hub import fill_weights, read_config
 from firstwords.model.transformer import Linear, Transformer
 
@@ -73,7 +73,7 @@ def load_scalar_model(directory: str | Path, device: str = "cpu") -> ScalarModel
     """Build the model of a directory of a saved ScalarModel. Raises UserError as `load_model` does."""
 
     def as_causal(data: dict[str, Any]) -> dict[str, Any]:
-        architecture = (data.get("architectures") or ["?"])[0]
+        architecture = architecture_of(data)
         if not architecture.endswith(SCALAR):
             raise UserError(f"{directory} holds {architecture}, which is not a reward model: choose a {SCALAR}")
         return data | {"architectures": [architecture.replace(SCALAR, CAUSAL)]}

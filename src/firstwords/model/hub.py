@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from firstwords.config import UserError
+from firstwords.model.card import CARD
+from firstwords.model.card import read_card as read_card
+from firstwords.model.card import trained_context as trained_context
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import json_text
@@ -36,38 +42,44 @@ def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[s
     """The ModelConfig of a model directory, after `change`. Raises UserError when there is none or it is damaged."""
     path = Path(directory) / "config.json"
     try:
-        return ModelConfig.from_hf(change(_read_json(path)))
+        data = _read_json(path)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{directory} is not a model directory: it has no config.json") from None
+    try:
+        return ModelConfig.from_hf(change(data))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except KeyError as error:
         raise UserError(f"{path} lacks the entry {error}: it is not the configuration of a language model") from None
+    except (TypeError, ValueError, AttributeError, IndexError) as error:  # an entry of the wrong kind
+        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
 
 
-def read_card(directory: str | Path) -> dict[str, Any]:
-    """`firstwords.json` of a model directory, or {} for a model made by other tools."""
+def whole_card(directory: str | Path) -> dict[str, Any]:
+    """`firstwords.json` of a model that cannot be used without it. Raises UserError where it is missing or damaged."""
+    path = Path(directory) / CARD
     try:
-        return _read_json(Path(directory) / "firstwords.json")
-    except (OSError, UserError):
-        return {}
+        card = _read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path} is missing: copy the whole model directory again") from None
+    if not card:
+        raise UserError(f"{path} is damaged (it is empty): copy it again from its source")
+    return card
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. UserError when it is damaged or closed to us, OSError when it is not there."""
+    """A JSON file that holds an object. UserError when it is damaged or closed to us, FileNotFoundError without one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except PermissionError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:  # no JSON, or no UTF-8
         raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
     if not isinstance(data, dict):
         raise UserError(f"{path} is damaged (it holds no JSON object): copy it again from its source")
     return data
-
-
-def trained_context(directory: Path) -> int | None:
-    """Tokens of the rows that a model was pre-trained on, from its card; None for models made by other tools."""
-    plan = read_card(directory).get("plan") or {}
-    return (plan.get("shape") or {}).get("context")
 
 
 def weight_files(directory: str | Path) -> list[Path]:
@@ -76,9 +88,10 @@ def weight_files(directory: str | Path) -> list[Path]:
     if not (directory / INDEX).exists():
         return [directory / WEIGHTS]
     weight_map = _read_json(directory / INDEX).get("weight_map")
-    if not isinstance(weight_map, dict):
+    names = set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
+    if not names or any(Path(name).name != name for name in names):
         raise UserError(f"{directory / INDEX} is damaged (it has no weight_map): copy it again from its source")
-    return [directory / name for name in sorted(set(weight_map.values()))]
+    return [directory / name for name in sorted(names)]
 
 
 def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Transformer:
@@ -100,7 +113,7 @@ def fill_weights(own: dict[str, torch.Tensor], directory: Path, ignored: tuple[s
     """Copy every weight of a directory into the parameters of that name. Raises UserError as `load_model` does."""
     missing, unexpected = set(own), []
     for path in weight_files(directory):
-        for name, tensor in _tensors(path):
+        for name, tensor in tensors_of(path):
             if name in own:
                 _copy(own[name], tensor, name, path)
                 missing.discard(name)
@@ -112,7 +125,8 @@ def fill_weights(own: dict[str, torch.Tensor], directory: Path, ignored: tuple[s
         raise UserError(f"the weights in {directory} do not fit its config.json: {'; '.join(problems)}")
 
 
-def _tensors(path: Path):
+def tensors_of(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """(name, tensor) of everything in a safetensors file. Raises UserError for one that is missing or damaged."""
     try:
         path.open("rb").close()  # safe_open calls a file that may not be read a missing one
         with safe_open(path, framework="pt") as file:
@@ -145,43 +159,77 @@ def save_model(
     directory: str | Path,
     tokenizer: Tokenizer | None = None,
     card: dict[str, Any] | None = None,
+    more: Callable[[Path], None] = lambda aside: None,
 ) -> None:
     """Write a complete model directory aside, then rename it into place, so that no half-written model is ever seen.
 
     Weights are saved in fp32 (the masters). An existing directory is replaced only after the new one is whole.
+    more(folder) writes what else belongs to this model, before it is renamed.
     Raises UserError when the disk is full or not writable; the old directory is then untouched.
     """
     directory = Path(directory)
     aside = directory.with_name(f".{directory.name}.writing-{os.getpid()}")
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        for leftover in directory.parent.glob(f".{directory.name}.writing-*"):  # of a process that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         aside.mkdir(parents=True)
         _write_files(model, aside, tokenizer, card)
+        more(aside)
         replace_directory(aside, directory)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise UserError(f"cannot save the model to {directory}: {error.strerror or error}") from None
-    except SafetensorError as error:  # the Rust writer reports a full disk in its own words
-        shutil.rmtree(aside, ignore_errors=True)
-        raise UserError(f"cannot save the model to {directory}: {error}") from None
+        if isinstance(error, SafetensorError):  # the Rust writer reports a full disk in its own words
+            raise UserError(f"cannot save the model to {directory}: {error}") from None
+        if isinstance(error, OSError):
+            raise UserError(f"cannot save the model to {directory}: {error.strerror or error}") from None
+        raise
 
 
 def replace_directory(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; a directory that was there is moved out of the way first and removed last.
+    """Rename `new` to `target`; a directory that was there is removed last.
 
-    When the second rename fails, the old directory is moved back. A kill between the two leaves it beside as `.old`.
+    On Linux and macOS the two names are exchanged, so that there is a whole directory under `target` at any moment.
+    Elsewhere the old one is moved out of the way first, and moved back when the second rename fails; the next call
+    brings back one that was left so by a kill between the two.
     """
-    old = target.with_name(f".{target.name}.old-{os.getpid()}")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.replace(target, old)
-    try:
+    olds = list(target.parent.glob(f".{target.name}.old-*"))
+    if olds and not target.exists():
+        os.replace(olds.pop(), target)
+    for leftover in olds:
+        shutil.rmtree(leftover, ignore_errors=True)
+    if not target.exists():
         os.replace(new, target)
-    except OSError:
-        if old.exists():
+    elif exchange(new, target):
+        shutil.rmtree(new, ignore_errors=True)
+    else:
+        old = target.with_name(f".{target.name}.old-{os.getpid()}")
+        os.replace(target, old)
+        try:
+            os.replace(new, target)
+        except OSError:
             os.replace(old, target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two directories change names in one step; False where this system or this disk cannot.
+
+    Raises OSError when it can and fails.
+    """
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(*names, 2)  # RENAME_SWAP
+        else:
+            failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
+    except (AttributeError, OSError, TypeError):  # no such library or function
+        return False
+    code = ctypes.get_errno()
+    if failed and code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        raise OSError(code, os.strerror(code), str(other))
+    return not failed
 
 
 def _write_files(model: Transformer, aside: Path, tokenizer: Tokenizer | None, card: dict[str, Any] | None) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.database import opened
+from firstwords.database import damaged_row, opened
 from firstwords.preferences.pairs import rate_of, self_consistency
 from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference, prompt_key
 
@@ -68,6 +68,12 @@ class PreferenceStore:
     def _open(self, write: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         return opened(self.path, "judgements", MIGRATIONS, write)
 
+    def _judgement(self, row: sqlite3.Row) -> Judgement:
+        try:
+            return _judgement(row)
+        except (ValueError, TypeError) as error:
+            raise damaged_row(self.path, "judgements", row["id"], error) from None
+
     def add(self, judgement: Judgement) -> int:
         """Append one judgement and return its id. Raises UserError for one that says nothing."""
         return self.add_all([judgement])[0]
@@ -93,7 +99,7 @@ class PreferenceStore:
         with self._open(write=True) as connection:
             rows = connection.execute("SELECT * FROM judgements WHERE annotator = ? ORDER BY id", [annotator])
             there: dict[str, list[int]] = defaultdict(list)
-            for row in map(_judgement, rows):
+            for row in map(self._judgement, rows):
                 there[_content(row)].append(row.id or 0)
             numbers: dict[int | None, int] = {}
             added = []
@@ -107,14 +113,14 @@ class PreferenceStore:
 
     def all(self, model: str | None = None, annotator: str | None = None) -> list[Judgement]:
         """All judgements, the oldest first."""
-        if not self.path.exists():
+        if not self.path.exists():  # looking makes no file
             return []
         wanted = {"model": model, "annotator": annotator}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         where = f" WHERE {' AND '.join(f'{name} = ?' for name in wanted)}" if wanted else ""
         with self._open() as connection:
             rows = connection.execute(f"SELECT * FROM judgements{where} ORDER BY id", list(wanted.values()))
-            return [_judgement(row) for row in rows]
+            return [self._judgement(row) for row in rows]
 
     def preferences(self, model: str | None = None) -> list[Preference]:
         """What can be learned from: decided pairs (no hidden repeats), and thumbs up against down on one prompt."""

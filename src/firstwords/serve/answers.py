@@ -219,6 +219,9 @@ class Answers:
                     LOG.warning("an answer is not kept yet: %s", error)
                     if self._closing.is_set():
                         break
+        except UserError as error:  # a full disk, say: whoever watches still has the answer, and is told
+            LOG.warning("an answer is not kept: %s", error)
+            answer.message = replace(answer.message, status="error", error=f"this answer is not saved: {error}")
         except Exception:
             LOG.exception("an answer could not be kept")
         finally:

@@ -180,8 +180,8 @@ def resume_words(name: str, job: Job | None) -> list[str] | None:
         # the others, and align since it writes "config", remember their flags themselves
         kept = job.options if job.command == "align" and "config" not in saved else {}
         return [job.command, *named, "--resume", *flags({k: v for k, v in kept.items() if k not in ("name", "resume")})]
-    learned = read_json(run_dir / "learn.json")
-    if learned is not None and not learned.get("done"):
+    learned = learned_of(run_dir)
+    if learned is not None and not learned["done"]:
         return ["learn", "--name", name, "--resume"]
     return None
 
@@ -192,13 +192,13 @@ def resume_words(name: str, job: Job | None) -> list[str] | None:
 def describe(name: str, job: Job | None) -> dict[str, Any]:
     """Everything about a run but its rows, read from its folder."""
     run_dir = home.run_dir(name)
-    learned = read_json(run_dir / "learn.json")
+    learned = learned_of(run_dir)
     is_running = job is not None and job.is_alive
     state = "running" if is_running else _state(name, job, learned)
     written = tail.stages(run_dir)
     stage = written[-1] if written else ""
     last = tail.last_row(run_dir, stage) if stage else None
-    if is_running and last is not None and last["time"] < job.started:  # of an earlier process
+    if is_running and last is not None and last.get("time", 0.0) < job.started:  # of an earlier process
         stage, last = "", None
     command = job.command if job is not None else "learn"
     started = job.started if job is not None else None
@@ -210,6 +210,15 @@ def describe(name: str, job: Job | None) -> dict[str, Any]:
         "result": None if is_running else result(run_dir, command),
     }  # fmt: skip
     return found | progress(state, job, learned, stage, last)
+
+
+def learned_of(run_dir: Path) -> dict[str, Any] | None:
+    """What `learn` remembers of its stages; None where there is nothing that can be read."""
+    found = read_json(run_dir / "learn.json") or {}
+    stages, seconds = found.get("stages"), found.get("seconds", {})
+    is_whole = isinstance(stages, list) and isinstance(found.get("done"), bool) and isinstance(seconds, dict)
+    is_timed = is_whole and set(stages) | {"base", "sft", "rlhf"} <= set(seconds) and sum(seconds.values()) > 0
+    return found | {"seconds": seconds if is_timed else None} if is_whole else None
 
 
 def _state(name: str, job: Job | None, learned: dict[str, Any] | None) -> str:
@@ -248,7 +257,7 @@ def progress(
     options = job.options if job is not None else {}
     if state == "done":
         found |= {"fraction": 1.0, "seconds_left": 0.0}
-    elif job is not None and job.command == "learn" and {"seconds", "stages"} <= (learned or {}).keys():
+    elif job is not None and job.command == "learn" and learned is not None and learned["seconds"]:
         planned = learned["seconds"]
         part = {"base": "base", "sft": "sft"}.get(stage, "rlhf")
         passed = sum(planned[name] for name in learned["stages"])
@@ -273,9 +282,9 @@ def result(run_dir: Path, command: str) -> dict[str, Any] | None:
     if command == "compare":
         return read_json(run_dir / "compare.json")
     aligned = read_json(run_dir / "align" / "align.json") or {}
-    if not (aligned.get("made") or aligned.get("done")):
+    if not isinstance(aligned.get("made"), str) or not (aligned["made"] or aligned.get("done")):
         return None
-    told = {"stage": aligned["made"], "before": aligned["before"], "promoted": aligned.get("promoted", False)}
+    told = {"stage": aligned["made"], "before": aligned.get("before", ""), "promoted": aligned.get("promoted", False)}
     compared = (read_json(run_dir / aligned["made"] / "compare.json") or {}) if aligned["made"] else {}
     reason = aligned.get("reason", "")
     if command := aligned.get("command"):  # for a terminal; the page has a button for it

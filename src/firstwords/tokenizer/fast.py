@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
+from firstwords.tokenizer.files import read_config, write_text
 
 if TYPE_CHECKING:
     import tokenizers
@@ -135,19 +136,19 @@ class Tokenizer:
         from tokenizers import Tokenizer as Backend
 
         path = Path(directory) / "tokenizer.json"
-        if not path.is_file():
-            raise UserError(
-                f"{path} does not exist: {directory} is no model directory, or its tokenizer was not saved"
-            )
         try:
-            backend = Backend.from_file(str(path))
-            config_path = path.with_name("tokenizer_config.json")
-            config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else None
+            backend = Backend.from_str(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"{path} does not exist: {directory} is not a model directory, or its tokenizer was not saved"
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror or error}") from None
         except Exception as error:  # the Rust library raises bare Exception
             raise UserError(
-                f"{path} cannot be read as a tokenizer ({error}): copy the model directory again"
+                f"{path} cannot be read as a tokenizer ({error}): put back a copy of it, or copy the whole folder again"
             ) from error
-        return cls(backend, config)
+        return cls(backend, read_config(path.with_name("tokenizer_config.json")))
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
@@ -161,8 +162,8 @@ class Tokenizer:
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
-        _write_text(directory / "tokenizer.json", self._backend.to_str(pretty=False))
-        _write_text(
+        write_text(directory / "tokenizer.json", self._backend.to_str(pretty=False))
+        write_text(
             directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         )
 
@@ -386,10 +387,5 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
 
 def _token_text(token: Any) -> str | None:
     """tokenizer_config.json writes a token as text or as {"content": text, ...}."""
-    return token.get("content") if isinstance(token, dict) else token
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    text = token.get("content") if isinstance(token, dict) else token
+    return text if isinstance(text, str) else None

@@ -31,12 +31,12 @@ from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.model.hub import add_metrics, read_card, read_config
-from firstwords.runlog import write_json
+from firstwords.runlog import damaged, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import dpo, grpo, ppo, reward, rloo, seen
 from firstwords.train.compare import compare_on_world, open_engine
 from firstwords.train.machine import usable_device
-from firstwords.train.opening import changed_flags, damaged, has_begun, saved_json, say_complete, training
+from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
 from firstwords.train.policy import PolicyFlags, check_prompts
 from firstwords.train.run import check_flags
 from firstwords.train.threads import ALL

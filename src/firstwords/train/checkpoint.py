@@ -13,7 +13,7 @@ import logging
 import os
 import shutil
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,12 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
 
     A damaged newest checkpoint is reported and the one before it is used; UserError when none can be read.
     """
+    for leftover in Path(directory).glob(".writing-*"):  # of a process that was killed while it wrote
+        shutil.rmtree(leftover, ignore_errors=True)
+    with suppress(OSError):
+        (Path(directory) / ".latest").unlink()
     found = steps(directory)
+    names = ", ".join(f"step-{step}" for step in found)
     for step in reversed(found):
         path = Path(directory) / f"step-{step}"
         try:
@@ -86,12 +91,15 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
                 f"the checkpoint {path} is damaged ({type(error).__name__}); trying the one before", stacklevel=2
             )
     if found:
-        raise UserError(f"no checkpoint in {directory} can be read: delete that folder and start the run again")
+        raise UserError(
+            f"no checkpoint in {directory} can be read ({names} are damaged): put back a copy of one, or start a new "
+            "run under another name; nothing was changed"
+        )
     return None
 
 
 def _load(path: Path, learner: Learner) -> dict[str, Any]:
-    progress = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+    progress = _progress(path / "progress.json")
     parameters = learner.state_dict()["model"]
     state: dict[str, Any] = {
         "model": {name: torch.empty_like(parameter) for name, parameter in parameters.items()},
@@ -107,6 +115,20 @@ def _load(path: Path, learner: Learner) -> dict[str, Any]:
     with _quiet():
         dcp.load(state, checkpoint_id=str(path), no_dist=True)
     learner.load_state_dict(state)
+    return progress
+
+
+def _progress(path: Path) -> dict[str, Any]:
+    """What `save` wrote beside the tensors. Raises ValueError where that is not what is there."""
+    progress = json.loads(path.read_text(encoding="utf-8"))
+    kinds = {"step": int, "tokens": int, "elapsed": int | float, "decisions": list, "state": dict}
+    if not isinstance(progress, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    for key, kind in kinds.items():
+        if key in progress and not isinstance(progress[key], kind):
+            raise ValueError(f"{key} in {path} is {progress[key]!r}")
+    if "step" not in progress:
+        raise ValueError(f"{path} names no step")
     return progress
 
 

@@ -33,7 +33,15 @@ from firstwords.train.policy_losses import dpo_loss
 from firstwords.train.rollout import chosen_logits
 from firstwords.train.run import Pace, Run
 from firstwords.train.seen import Seen
-from firstwords.train.versions import StageFlags, keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.versions import (
+    StageFlags,
+    has_kept,
+    keep_weights,
+    open_version,
+    restore_weights,
+    save_version,
+    sft_dir,
+)
 from firstwords.train.watch import say
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
@@ -178,7 +186,7 @@ def keep_best(run: Run, unseen: DpoRows) -> None:
     }
     run.log.log("eval", run.step, **found)
     run.state.setdefault("loss_before", found["loss"])
-    if found["loss"] < run.state.get("best", float("inf")):
+    if found["loss"] < run.state.get("best", float("inf")) or not has_kept(run):
         run.state |= {"best": found["loss"], "best_step": run.step} | found
         keep_weights(run)
     run.pause()

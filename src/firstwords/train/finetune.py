@@ -28,7 +28,7 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
-from firstwords.runlog import write_json
+from firstwords.runlog import damaged, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
@@ -38,7 +38,6 @@ from firstwords.train.machine import machine
 from firstwords.train.opening import (
     begin,
     check_replacing,
-    damaged,
     read_plan,
     saved_json,
     say_complete,
@@ -244,7 +243,7 @@ def _read_chats(
     """
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
-    before = (saved_json(directory / "chats.json") or {}).get("read") if config.resume else None
+    before = _chats_read(directory / "chats.json") if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
     is_timed = not config.steps and before is None
@@ -260,6 +259,14 @@ def _read_chats(
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
     say(summary(len(rendered), stats))
     return rendered
+
+
+def _chats_read(path: Path) -> int:
+    """How many chats an interrupted run has read. Raises UserError for a file that does not say."""
+    count = (saved_json(path) or {}).get("read")
+    if not isinstance(count, int) or count < 1:
+        raise damaged(path, f"the number of chats is {count}")
+    return count
 
 
 def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list) -> Plan:
@@ -326,9 +333,9 @@ def _most_steps(lessons: Lessons, chosen: Plan) -> int:
 
 def _bytes_per_token(base: Path) -> float:
     """Of the text that the base model was trained on; chats are near enough for a progress bar."""
-    data = read_card(base)
-    tokens = data.get("data", {}).get("tokens")
-    return data["data"]["bytes"] / tokens if tokens else 3.0
+    data = read_card(base).get("data", {})
+    tokens, size = data.get("tokens"), data.get("bytes")
+    return size / tokens if isinstance(tokens, int) and isinstance(size, int) and tokens > 0 else 3.0
 
 
 def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = 16) -> float:

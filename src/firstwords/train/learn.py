@@ -27,7 +27,7 @@ from firstwords.eval.report import write_report
 from firstwords.model.hub import load_model, read_card
 from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
-from firstwords.runlog import write_json
+from firstwords.runlog import damaged, read_state, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import align, finetune, pretrain
@@ -38,7 +38,6 @@ from firstwords.train.opening import (
     changed_flags,
     check_replacing,
     claimed,
-    damaged,
     has_begun,
     saved_json,
     say_complete,
@@ -199,9 +198,8 @@ def chat_seconds(config: Learn, seconds: float) -> float:
 
 def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None:
     """(flags, state) of a fresh run or of the one that was interrupted; None where there is nothing to do."""
-    file = directory / "learn.json"
     stages = home.stages(config.name)
-    earlier = saved_json(file, ("config", "stages", "done")) if config.resume or config.reuse else None
+    earlier = _state(directory) if config.resume or config.reuse else None
     if config.reuse and "sft" in stages and (earlier is None or earlier["done"]):
         say(f"{config.name} is trained already; --replace trains it again")
         return None
@@ -217,11 +215,24 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None
     if config.reuse:
         say(f"continuing the interrupted run of {config.name} with the flags it was started with")
     changed = {} if config.reuse else changed_flags(config, before, honoured)
+    flags = before | changed | {"name": config.name, "resume": True, "reuse": False, "replace": False}
+    return mark_given(Learn(**flags), changed), earlier | {"resuming": True}
+
+
+def _state(directory: Path) -> dict[str, Any] | None:
+    """What `learn.json` remembers; None where there is none. Raises UserError for a damaged one."""
+    path = directory / "learn.json"
+    state = read_state(path)
+    if state is None:
+        return None
     try:
-        flags = before | changed | {"name": config.name, "resume": True, "reuse": False, "replace": False}
-        return mark_given(Learn(**flags), changed), earlier | {"resuming": True}
-    except TypeError as error:
-        raise damaged(file, str(error)) from None
+        Learn(**state["config"])
+        if isinstance(state["stages"], list) and isinstance(state["done"], bool):
+            return state
+        reason = "entries are of the wrong kind"
+    except (KeyError, TypeError, UserError) as error:
+        reason = f"entries are missing or of the wrong kind: {error}"
+    raise damaged(path, reason)
 
 
 def _done(directory: Path, state: dict[str, Any], stage: str) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from firstwords.config import UserError
 from firstwords.home import home
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
+from firstwords.runlog import read_json, write_json
 from firstwords.train.budget import Machine, Shape
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
@@ -48,7 +50,8 @@ def machine(device: str = "auto", precision: str = "auto", refresh: bool = False
         known = _given(given)
         return known if precision == "auto" else replace(known, precision=precision)
     if not refresh and (data := _read().get(_key(device, precision))):
-        return _machine(data)
+        with suppress(ValueError, TypeError, KeyError, AttributeError):  # damaged: measured again
+            return _machine(data)
     measured = measure(device, precision)
     _remember(_key(device, precision), measured)
     return measured
@@ -83,12 +86,8 @@ def _key(device: str, precision: str) -> str:
 
 
 def _remember(key: str, measured: Machine) -> None:
-    path = home() / "machine.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_read() | {key: asdict(measured)}, indent=1), encoding="utf-8")
-    except OSError:
-        pass  # an unwritable home is reported where it matters; measuring again next time costs seconds
+    with suppress(OSError):  # an unwritable home is reported where it matters; measuring again next time costs seconds
+        write_json(home() / "machine.json", _read() | {key: asdict(measured)})
 
 
 def measure(device: str, precision: str = "auto") -> Machine:
@@ -197,8 +196,5 @@ def _processor(device: str) -> str:
     return platform.processor() or platform.machine()
 
 
-def _read() -> dict:
-    try:
-        return json.loads((home() / "machine.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}
+def _read() -> dict[str, Any]:
+    return read_json(home() / "machine.json") or {}

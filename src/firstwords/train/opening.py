@@ -10,7 +10,6 @@ that it replaces move to the trash, in one step with the new run taking its plac
 from __future__ import annotations
 
 import functools
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 from firstwords import home, locks, moves, process, trash
 from firstwords.config import UserError, flag_of, given, mark_given
 from firstwords.process import ERRORS, FILE, OUTPUT
-from firstwords.runlog import write_json
+from firstwords.runlog import RESTORE, damaged, read_state, write_json
 from firstwords.train.budget import Plan, Shape
 from firstwords.train.watch import say
 
@@ -31,7 +30,6 @@ DEFAULT_NAME = "mine"  # of a new model without --name; the next ones are mine-2
 MAKES_A_MODEL = ("learn", "pretrain")
 HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that a resumed run can change
 PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, which the plan was made for
-UNTOUCHED = "the run's checkpoints are untouched: put this file back from a copy, or train under another --name"
 
 
 # ---- one run at a time -----------------------------------------------------------------------------------------------
@@ -199,22 +197,10 @@ def say_complete(ref: str, then: str = "") -> None:
 
 def saved_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any] | None:
     """A JSON object of a run folder; None where there is none. Raises UserError that names a damaged file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise damaged(path, str(error)) from None
-    if not isinstance(found, dict):
-        raise damaged(path, "it holds no JSON object")
-    if missing := [key for key in keys if key not in found]:
+    found = read_state(path)
+    if found is not None and (missing := [key for key in keys if key not in found]):
         raise damaged(path, f"it lacks {', '.join(missing)}")
     return found
-
-
-def damaged(path: Path, reason: str) -> UserError:
-    """The error for a file of a run folder that cannot be read."""
-    return UserError(f"{path} is damaged ({reason}); {UNTOUCHED}")
 
 
 @contextmanager
@@ -224,9 +210,9 @@ def kept(directory: Path) -> Iterator[None]:
         yield
     except UserError as error:
         what, _, advice = str(error).rpartition(": ")
-        if not what or advice.startswith(("remove that line", "put it back")):
+        if not what or advice == RESTORE:
             raise
-        raise UserError(f"{what}; {UNTOUCHED}") from None
+        raise UserError(f"{what}: {RESTORE}") from None
 
 
 def _saved(directory: Path, file: str, name: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -235,7 +221,7 @@ def _saved(directory: Path, file: str, name: str, keys: Sequence[str]) -> dict[s
     if found is not None:
         return found
     if has_begun(directory):
-        raise UserError(f"{directory / file} is missing; {UNTOUCHED}")
+        raise UserError(f"{directory / file} is missing: {RESTORE}")
     raise UserError(f"there is no run of {name} to resume in {directory}: start without --resume")
 
 

@@ -44,7 +44,15 @@ from firstwords.train.reward_model import RewardModel, load_reward_model, prompt
 from firstwords.train.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
 from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.seen import Seen, read_seen, short
-from firstwords.train.versions import StageFlags, keep_weights, open_version, restore_weights, save_version, sft_dir
+from firstwords.train.versions import (
+    StageFlags,
+    has_kept,
+    keep_weights,
+    open_version,
+    restore_weights,
+    save_version,
+    sft_dir,
+)
 from firstwords.train.watch import say
 
 # Peak rates: matrices by Muon, whose steps lost far less of what the model knew than AdamW's did; tables and vectors by
@@ -206,7 +214,7 @@ class Policy:
         self.run.log.log("gold", self.run.step, gold=gold, proxy=float(rewards_B.mean()), seconds=self.run.elapsed)
         self.run.log.log("sample", self.run.step, prompt=question, text=rollouts.texts[row], seconds=self.run.elapsed)
         self.run.progress.sample(self.run.step, f"reward {shown:+.2f}  {question} -> ", rollouts.texts[row])
-        if shown > self.run.state.get("best", float("-inf")):
+        if shown > self.run.state.get("best", float("-inf")) or not has_kept(self.run):
             self.run.state |= {"best": shown, "best_step": self.run.step}
             keep_weights(self.run)
         self.run.pause()

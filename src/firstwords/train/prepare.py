@@ -15,6 +15,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from firstwords.config import UserError
 from firstwords.data.holdout import split_holdout
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.data.sources import SourceStats, documents
+from firstwords.runlog import RESTORE
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, bytes_per_token, plan
 
@@ -130,19 +132,32 @@ def prepare(
     return Corpus(tokenizer, shards, heldout, ratio, stats, chosen)
 
 
-def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan) -> Corpus:
-    """What `prepare` made, for a run that resumes. Raises UserError that names a file which is missing or damaged."""
-    shards = TokenShards(directory / "tokens", tokenizer)
-    path, heldout = directory / "heldout.jsonl", []
+def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan, say: Callable[[str], None] = print) -> Corpus:
+    """What `prepare` made, for a run that resumes. Raises UserError for tokens that are missing or damaged."""
     try:
-        for line in path.read_bytes().splitlines():
-            heldout.append(json.loads(line)["text"])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: put it back from a copy") from None
-    except (ValueError, TypeError, KeyError):
-        place = f"{path}:{len(heldout) + 1}"
-        raise UserError(f"{place} is damaged: remove that line to measure without its document") from None
+        shards = TokenShards(directory / "tokens", tokenizer)
+    except UserError as error:
+        what = str(error).partition(": prepare the text again")[0]
+        raise UserError(f"{what}: {RESTORE}") from None
+    heldout = read_heldout(directory / "heldout.jsonl", say)
     return Corpus(tokenizer, shards, heldout, shards.num_bytes / max(1, shards.num_tokens), SourceStats(), chosen)
+
+
+def read_heldout(path: Path, say: Callable[[str], None] = print) -> list[str]:
+    """The held-out documents. Training can do without them: what is missing or damaged is left out, and said."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        say(f"cannot read {path} ({error.strerror or error}): no bits per byte are measured on held-out text")
+        return []
+    heldout = []
+    for line in lines:
+        with suppress(ValueError, TypeError, KeyError):
+            heldout.append(str(json.loads(line)["text"]))
+    if len(heldout) < max(1, len(lines)):
+        left = f"on the other {len(heldout)} documents" if heldout else "on nothing"
+        say(f"{path} is damaged, {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are measured {left}")
+    return heldout
 
 
 def _sample_bytes(chosen: Plan) -> int:

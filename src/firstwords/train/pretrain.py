@@ -203,7 +203,7 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     if config.resume:
         chosen = read_plan(directory, config.name)
         with kept(directory):
-            return reopen(directory, Tokenizer.load(directory), chosen)
+            return reopen(directory, Tokenizer.load(directory), chosen, say)
     prepared = home.starting_dir(config.name) / "base"
     tokenizer, shape = _continued(config, prepared) if config.continue_ else (None, None)
 

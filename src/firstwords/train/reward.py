@@ -198,11 +198,15 @@ def _finish(
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
-    save_model(reward.model, target, reward.tokenizer, details)
-    save_model(reward.reference, target / REFERENCE, reward.tokenizer, read_card(sft))
-    Seen.of(judged.preferences).write(target)
+
+    def more(folder: Path) -> None:  # all of it or nothing: a run that resumes takes what is there for finished
+        save_model(reward.reference, folder / REFERENCE, reward.tokenizer, read_card(sft))
+        Seen.of(judged.preferences).write(folder)
+        if report:
+            (folder / PLOT).write_text(as_svg(report), encoding="utf-8")
+
+    save_model(reward.model, target, reward.tokenizer, details, more)
     if report:
-        (target / PLOT).write_text(as_svg(report), encoding="utf-8")
         say(as_text(report))
     which = "the reward model" if target.name == "model" else target.name.replace("-", " ") + " of the ensemble"
     say(f"saved {which} of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")

@@ -27,8 +27,9 @@ import numpy as np
 import torch
 
 from firstwords.config import UserError
+from firstwords.model.card import CARD
 from firstwords.model.heads import ScalarModel, load_scalar_model
-from firstwords.model.hub import load_model, read_card, weights_hash
+from firstwords.model.hub import load_model, weights_hash, whole_card
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
@@ -199,9 +200,11 @@ class RewardModel:
 def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel:
     """Read a reward model that `firstwords reward` or `align` has made. Raises UserError where there is none."""
     model = load_scalar_model(directory, device)
-    data = read_card(directory).get("data") or {}
+    data = whole_card(directory).get("data") or {}
     tokenizer = Tokenizer.load(directory)
-    weight = data.get("confidence_weight", 0.0)
+    try:
+        weight, mean, std = (float(data.get(k, d)) for k, d in (("confidence_weight", 0), ("mean", 0), ("std", 1)))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{Path(directory) / CARD} is damaged ({error}): copy it again from its source") from None
     reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
-    mean, std = data.get("mean", 0.0), data.get("std", 1.0)
     return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight)

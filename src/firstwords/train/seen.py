@@ -74,7 +74,9 @@ def read_seen(directory: Path) -> Seen:
         found = Seen(*(set(data[name]) for name in ("prompts", "preferences", "reward_models")))
     except FileNotFoundError:
         pass  # stages one and two, other people's models, versions made before the file was kept
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error!r}): copy the model directory again from its source") from None
-    optimised = (read_card(directory).get("data") or {}).get("reward_model")
+    optimised = read_card(directory).get("data", {}).get("reward_model")
     return found | Seen(reward_models={optimised} if optimised else set())

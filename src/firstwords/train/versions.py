@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 import torch
 import tyro
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.model.hub import read_card, save_model, weights_hash
+from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
+from firstwords.runlog import RESTORE, damaged
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.opening import UNTOUCHED, damaged, has_begun, open_folder
+from firstwords.train.opening import has_begun, open_folder
 from firstwords.train.run import Run, check_flags
 from firstwords.train.seen import Seen, read_seen
 from firstwords.train.watch import card
@@ -54,6 +55,8 @@ def sft_dir(name: str) -> Path:
     """The fine-tuned model that preferences are about. Raises UserError where there is none."""
     directory = home.stage_dir(name, "sft")
     if not home.is_model(directory):
+        if directory.is_dir():
+            raise home.no_stage(name, "sft")
         raise UserError(f"there is no model {name}/sft: make it first with firstwords finetune {name}")
     return directory
 
@@ -91,7 +94,9 @@ def open_version(config: C) -> tuple[C, Path, Path]:
             f"there is no run of {config.name} to resume: start `firstwords align {config.name}` without --resume"
         )
     if config.resume:
-        return open_folder(config, directory), directory, _parent(directory / PARENT, config.name)
+        resumed = open_folder(config, directory)
+        _check_kept(directory / BEST)
+        return resumed, directory, _parent(directory / PARENT, config.name)
     parent = parent_dir(config.name)  # before the folder of an earlier run is emptied
     config = open_folder(config, directory)
     (directory / PARENT).write_text(parent.name, encoding="utf-8")
@@ -108,25 +113,41 @@ def _parent(file: Path, name: str) -> Path:
     for path in ([Path(text)] if "/" in text else []) + [home.model_dir(name) / Path(text).name]:
         if home.is_model(path):
             return path
-    raise UserError(f"{file} names {text or 'nothing'}, which is not a model; {UNTOUCHED}")
+    raise UserError(f"{file} names {text or 'nothing'}, which is not a model: {RESTORE}")
+
+
+def has_kept(run: Run) -> bool:
+    """Whether the best weights of the run are in its folder."""
+    return (run.directory / BEST).exists()
 
 
 def keep_weights(run: Run) -> None:
-    """Remember the weights as they are now as the best of the run."""
+    """Remember the weights as they are now as the best of the run. Raises UserError when the disk is full."""
     aside = run.directory / f".{BEST}"
-    save_file({name: p.detach().cpu().contiguous() for name, p in run.learner.model.named_parameters()}, aside)
-    aside.replace(run.directory / BEST)
+    try:
+        save_file({name: p.detach().cpu().contiguous() for name, p in run.learner.model.named_parameters()}, aside)
+        aside.replace(run.directory / BEST)
+    except (OSError, SafetensorError) as error:  # the Rust writer reports a full disk in its own words
+        aside.unlink(missing_ok=True)
+        raise UserError(f"cannot save {run.directory / BEST}: {getattr(error, 'strerror', None) or error}") from None
 
 
 @torch.no_grad()
 def restore_weights(run: Run) -> None:
-    """Put the best weights of the run back into its model. Raises UserError where they are missing or damaged."""
+    """Put the best weights of the run back into its model. Raises UserError where their file is missing or damaged."""
+    own = dict(run.learner.model.named_parameters())
+    for name, tensor in tensors_of(run.directory / BEST):
+        own[name].copy_(tensor)
+
+
+def _check_kept(path: Path) -> None:
+    """Refuse to go on with best weights that cannot be read at the end. Raises UserError."""
     try:
-        weights = load_file(run.directory / BEST)
-    except (OSError, SafetensorError) as error:
-        raise damaged(run.directory / BEST, str(error)) from None
-    for name, tensor in weights.items():
-        run.learner.model.get_parameter(name).copy_(tensor)
+        for _ in tensors_of(path):
+            break
+    except UserError as error:
+        if path.exists():
+            raise UserError(f"{error}, or delete it: then the best weights from here on are kept") from None
 
 
 def save_version(
@@ -140,8 +161,7 @@ def save_version(
     home.pin_promoted(config.name)  # first: whatever happens then, the new stage is not taken for the promoted one
     before = read_card(parent).get("weights_sha256")
     data = data | {"base": (read_card(parent).get("data") or {}).get("base")}
-    save_model(
-        model, target, tokenizer, card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
-    )
-    (seen | read_seen(parent)).write(target)
+    details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
+    home.pin_promoted(config.name)  # first: with no choice written down, the name would mean the new version
+    save_model(model, target, tokenizer, details, (seen | read_seen(parent)).write)
     return target

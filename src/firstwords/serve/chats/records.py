@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from firstwords import home
-from firstwords.database import opened
+from firstwords.database import damaged_row, opened
 
 # A text is indexed twice: by its words, and by all its runs of three characters, which find parts of words and writing
 # without spaces.
@@ -65,8 +66,12 @@ STATUSES = ("done", "streaming", "stopped", "interrupted", "error")
 @contextmanager
 def database(write: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in home with the tables of chats; see `firstwords.database.opened`."""
-    with opened(home.home() / "firstwords.db", "chats", MIGRATIONS, write) as connection:
+    with opened(_path(), "chats", MIGRATIONS, write) as connection:
         yield connection
+
+
+def _path() -> Path:
+    return home.home() / "firstwords.db"
 
 
 def new_id() -> str:
@@ -119,8 +124,11 @@ def message_of(row: sqlite3.Row, tokens: str | None = None) -> Message:
     """A row of the table as a message."""
     fields = dict(row)
     del fields["number"]
-    for name in ("params", "rating"):
-        fields[name] = json.loads(fields[name]) if fields[name] else None
+    try:
+        for name in ("params", "rating"):
+            fields[name] = json.loads(fields[name]) if fields[name] else None
+    except (ValueError, TypeError) as error:
+        raise damaged_row(_path(), "messages", row["number"], error) from None
     return Message(**fields, tokens=tokens)
 
 
@@ -157,5 +165,8 @@ def tokens_of(connection: sqlite3.Connection, where: str, values: Sequence[Any])
     )
     parts: dict[int, list[str]] = {}
     for number, packed in rows:
-        parts.setdefault(number, []).append(zlib.decompress(packed).decode())
+        try:
+            parts.setdefault(number, []).append(zlib.decompress(packed).decode())
+        except (zlib.error, ValueError, TypeError) as error:
+            raise damaged_row(_path(), "message_tokens", number, error) from None
     return {number: joined(lists) for number, lists in parts.items()}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from fastapi import APIRouter
 
 from firstwords.commands.shared import MAX_CONTEXT
+from firstwords.runlog import read_json
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 
@@ -32,12 +32,12 @@ async def one_model(model_id: str) -> Json:
 
 def _entry(name: str) -> dict[str, Any]:
     stage = models.find(name)
-    config = json.loads((stage.directory / "config.json").read_text(encoding="utf-8"))
+    context = (read_json(stage.directory / "config.json") or {}).get("max_position_embeddings")
     return {
         "id": name,
         "object": "model",
         "created": stage.identity[0] // 10**9,
         "owned_by": "firstwords",
         "root": stage.ref,
-        "max_model_len": min(config.get("max_position_embeddings", MAX_CONTEXT), MAX_CONTEXT),
+        "max_model_len": min(context, MAX_CONTEXT) if isinstance(context, int) else MAX_CONTEXT,
     }

@@ -1,0 +1,30 @@
+"""`firstwords.json`: what a model says of itself. Read here without torch, for the commands that only list models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from firstwords.runlog import read_json
+
+CARD = "firstwords.json"
+_KINDS: dict[str, Any] = {  # of the entries that firstwords itself reads
+    "stage": str, "parent": str | None, "weights_sha256": str, "created": str, "config": dict, "plan": dict | None,
+    "data": dict, "metrics": dict,
+}  # fmt: skip
+
+
+def read_card(directory: str | Path) -> dict[str, Any]:
+    """The card of a model directory; {} for a model made by other tools, and for a card that cannot be read.
+
+    An entry of the wrong kind, in a file that was damaged or changed by hand, is left out.
+    """
+    found = read_json(Path(directory) / CARD) or {}
+    return {key: value for key, value in found.items() if isinstance(value, _KINDS.get(key, object))}
+
+
+def trained_context(directory: str | Path) -> int | None:
+    """Tokens of the rows that a model was trained on, from its card; None for models made by other tools."""
+    shape = (read_card(directory).get("plan") or {}).get("shape")
+    context = shape.get("context") if isinstance(shape, dict) else None
+    return context if isinstance(context, int) and context > 0 else None

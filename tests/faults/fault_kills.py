@@ -1,0 +1,143 @@
+"""SIGKILL at random moments: a command is killed, brought to its end as its user would, and compared."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import re
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fault_forks import Child, start
+from fault_scenarios import Homes, Scenario, chats, leftovers, rows, weights
+
+LONGEST = 1.1  # of an undisturbed run's time: a kill may come too late, and then everything is there
+
+
+@dataclass
+class Tally:
+    """How many kills hit a command at work, and what they spoiled."""
+
+    kills: int = 0
+    late: int = 0  # the command had ended before
+    faults: list[str] = field(default_factory=list)
+
+
+def kill_often(scenario: Scenario, homes: Homes, count: int, seed: int) -> Tally:
+    """Kill a command `count` times, at moments uniform over its duration; every home may be hit twice in a row."""
+    draw, tally = random.Random(f"{scenario.name} {seed}"), Tally()
+    whole = homes.copy(scenario.before)
+    began = time.monotonic()
+    code, said = scenario.run(whole, homes.data)
+    seconds = time.monotonic() - began
+    assert code == 0, said
+    wanted = scenario.state(whole)
+    while tally.kills < count:
+        home = homes.copy(scenario.before)
+        moments = [draw.uniform(0, LONGEST * seconds) for _ in range(min(2, count - tally.kills))]
+        if fault := _killed(scenario, home, homes, moments, wanted, tally):
+            tally.faults.append(f"{scenario.name}, killed after {', '.join(f'{m:.2f} s' for m in moments)}: {fault}")
+        shutil.rmtree(home, ignore_errors=True)
+    return tally
+
+
+def _killed(
+    scenario: Scenario, home: Path, homes: Homes, moments: list[float], wanted: Any, tally: Tally
+) -> str:  # fmt: skip
+    """Run a command, killed after each of these times; what is wrong at the end, "" where all is well."""
+    before, judged = weights(home), rows(home)
+    for number, moment in enumerate(moments):
+        child = scenario.start(home, homes.data, resume=bool(number and scenario.resumed))
+        child.process.join(moment)
+        code = child.kill()
+        tally.kills += code == -9
+        tally.late += code != -9
+        if code not in (-9, 0) and not (code == 2 and "there is no run of" in child.said):
+            return f"exit code {code}: {child.said[-1500:]}"
+        after = weights(home)
+        if lost := [path for path in before if path not in after]:
+            return f"lost {lost}"
+        if [row for row in judged if row not in rows(home)]:
+            return "lost judgements"
+    try:
+        scenario.finish(home, homes.data, wanted)
+    except AssertionError as error:
+        return f"cannot be brought to its end: {error}"
+    if scenario.state(home) != wanted:
+        return f"another result: {scenario.state(home)} instead of {wanted}"
+    return f"left {left}" if (left := leftovers(home)) else ""
+
+
+# ---- the server ------------------------------------------------------------------------------------------------------
+
+
+def kill_servers(homes: Homes, before: tuple[Any, ...], count: int, seed: int) -> Tally:
+    """Kill a server that many times while chats and judgements are written; what it had accepted must be there."""
+    draw, tally = random.Random(f"server {seed}"), Tally()
+    home = homes.copy(before)
+    accepted: list[str] = []
+    while tally.kills < count:
+        child = start(["serve", "--port", "0"], home, home.with_suffix(".log"))
+        port = _port(child)
+        writer = threading.Thread(target=_write, args=(port, tally.kills, accepted), daemon=True)
+        writer.start()
+        wanted, latest = len(accepted) + draw.randint(0, 5), time.monotonic() + 20
+        while len(accepted) < wanted and time.monotonic() < latest:
+            time.sleep(0.005)
+        time.sleep(draw.uniform(0.0, 0.2))  # in the middle of whatever it does then
+        assert child.kill() == -9, child.said
+        tally.kills += 1
+        writer.join(30)
+        there = chats(home)
+        if lost := [text for text in accepted if text not in there]:
+            tally.faults.append(f"kill {tally.kills}: lost {lost}")
+            break
+    asked = start(["serve"], home, home.with_suffix(".log"), hook="fault_requests:ask_everything")
+    code, said = asked.done()
+    wrong = [line for line in said.splitlines() if line.startswith("5") or "Traceback" in line]
+    if code or wrong:
+        tally.faults.append(f"afterwards: {code} {wrong[:3]}")
+    if not accepted:
+        tally.faults.append("no chat was accepted: the kills came too early")
+    return tally
+
+
+def _port(child: Child) -> int:
+    end = time.monotonic() + 60
+    while not (found := re.search(r"http://[^:]+:(\d+)", child.said)):
+        assert child.is_alive and time.monotonic() < end, child.said
+        time.sleep(0.02)
+    return int(found[1])
+
+
+def _write(port: int, number: int, accepted: list[str]) -> None:
+    """Ask one question after the other in chats of their own until the server is gone."""
+    try:
+        for turn in range(1000):
+            text = f"Say {number} {turn}."
+            chat = _post(port, "/api/chats", {"model": "pip/sft"})
+            params = {"max_tokens": 8, "seed": 1, "temperature": 1.0}
+            _post(port, f"/api/chats/{chat['id']}/messages", {"content": text, "params": params})
+            accepted.append(text)
+    except (OSError, http.client.HTTPException, ValueError):
+        return
+
+
+def _post(port: int, path: str, body: dict[str, Any]) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        data = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise OSError(f"{answer.status} {data!r}")
+    return json.loads(data)
+
+
