@@ -131,8 +131,8 @@ def bring_in(config: PreferencesImport) -> None:
 
     stats = SourceStats()
     count = import_preferences(PreferenceStore(), read_preferences(config.files, stats), config.model)
-    for note in stats.notes:
-        shared.say(f"skipped: {note}")
+    for line in stats.lines():
+        shared.say(line)
     there = f"; {count.already_there:,} were already there" if count.already_there else ""
     shared.say(summary(count.added, stats, "added") + there)
 

@@ -38,7 +38,7 @@ from firstwords.data.row_kinds import (
     question_answer,
     refusal,
 )
-from firstwords.data.sources import SourceStats, UnusableRowError, from_path, split_column, usable
+from firstwords.data.sources import SourceStats, UnusableRowError, from_path, spec_names, split_column, usable
 from firstwords.tokenizer.chat import Message, is_learned
 
 
@@ -49,10 +49,7 @@ def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None)
     Raises UserError for what cannot be read and for a source none of whose rows is a usable chat.
     """
     stats = stats if stats is not None else SourceStats()
-    names = [str(spec) for spec in specs]
-    if not names:
-        raise UserError('no chats were named: give files, folders, hf:NAME or "world"')
-    for name in names:
+    for name in spec_names(specs, 'no chats were named: give files, folders, hf:NAME or "world"'):
         for chat in _of_spec(name, stats):
             stats.documents += 1
             stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)

@@ -48,7 +48,7 @@ from firstwords.data.row_kinds import (
     score_of_answer,
     two_answers,
 )
-from firstwords.data.sources import SourceStats, UnusableRowError, from_path, usable
+from firstwords.data.sources import SourceStats, UnusableRowError, from_path, spec_names, usable
 from firstwords.plain_text import without_surrogates
 from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference
@@ -68,7 +68,7 @@ def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = No
     Raises UserError for what cannot be read and for a source none of whose rows is a preference.
     """
     stats = stats if stats is not None else SourceStats()
-    for spec in map(str, specs):
+    for spec in spec_names(specs, "no preferences were named: give files, folders or hf:NAME"):
         if spec.startswith("hf:"):
             found = _of_rows(readers.hub_rows(spec, stats)[0], spec, spec, "", stats)
         else:

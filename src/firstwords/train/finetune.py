@@ -253,8 +253,8 @@ def _read_chats(
         total += len(rendered[-1][0])
         if len(rendered) == before or (before is None and total >= enough):
             break
-    for note in stats.notes:
-        say(f"skipped: {note}")
+    for line in stats.lines():
+        say(line)
     if not rendered:
         raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
     say(summary(len(rendered), stats))

@@ -74,8 +74,8 @@ def of_people(specs: Sequence[str]) -> list[Preference]:
     if files := [spec for spec in specs if spec not in ("log", "world")]:
         stats = SourceStats()
         found += read_preferences(files, stats)
-        for note in stats.notes:
-            say(f"skipped: {note}")
+        for line in stats.lines():
+            say(line)
         say(summary(len(found), stats))
     if "log" in specs:
         judged, left_over = PreferenceStore().usable()
