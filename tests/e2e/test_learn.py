@@ -84,44 +84,6 @@ def test_transformers_opens_what_was_learned(learned: tuple[Path, str, float]) -
     assert answers["sft"].strip() == theirs.strip()
 
 
-PROMPTS = [
-    "Once upon a time", "The cat is on the", "What is your first name?", "Ned lives in", "The moon", "Ben said:",
-    "Her favourite colour is", "One day, Mila", "Hello",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("stage", ["base", "sft"])
-def test_transformers_continues_a_text_as_complete_does(
-    learned: tuple[Path, str, float], stage: str, monkeypatch: pytest.MonkeyPatch, firstwords, one_thread
-) -> None:
-    """Nothing is added by hand: the saved tokenizer begins a text as training began it, and a chat as a chat."""
-    transformers = pytest.importorskip("transformers")
-    from firstwords.commands import shared
-    from firstwords.tokenizer.fast import Tokenizer
-
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(learned[0]))
-    path = learned[0] / "models" / "tiny" / stage
-    model = transformers.AutoModelForCausalLM.from_pretrained(path)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    pipeline = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
-    ours, generated, piped = [], [], []
-    for prompt in PROMPTS:
-        code, out, _ = firstwords(
-            "complete", prompt, "--model", f"tiny/{stage}", "--temperature", "0", "--max-tokens", "24", "--json"
-        )
-        assert code == 0
-        ours.append(json.loads(out)["text"])
-        ids = tokenizer(prompt, return_tensors="pt")
-        rows = model.generate(**ids, max_new_tokens=24, do_sample=False)
-        generated.append(tokenizer.decode(rows[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
-        answer = pipeline(prompt, max_new_tokens=24, do_sample=False, return_full_text=False)
-        piped.append(answer[0]["generated_text"])
-    assert generated == ours and piped == ours and len(set(ours)) > 3
-    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who are you?"}]
-    theirs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
-    assert theirs == shared.chat_ids(Tokenizer.load(path), chat)
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
