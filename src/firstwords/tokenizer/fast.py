@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
+from firstwords.tokenizer.saving import with_beginning, write_text
 
 if TYPE_CHECKING:
     import tokenizers
@@ -151,11 +152,7 @@ class Tokenizer:
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
-        result.
-
-        Other libraries begin a text as `firstwords complete` does, with `<|endoftext|>`, wherever they ask for
-        special tokens (`tok(text)`, vLLM's and llama.cpp's completions). Chat templates are encoded without them.
-        """
+        result. What is ours says there how a text begins (`saving.py`); an imported tokenizer keeps its rule."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         from firstwords.tokenizer.chat import CHAT_TEMPLATE
@@ -165,27 +162,13 @@ class Tokenizer:
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
-        if self._words is not None:  # ours; an imported tokenizer keeps its own rule
+        if self._words is not None:
             config["add_bos_token"] = True
-        _write_text(directory / "tokenizer.json", self._to_str())
-        _write_text(
-            directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-        )
-
-    def _to_str(self) -> str:
-        """The backend as JSON, with the rule for the beginning of a text; `encode` here never applies it."""
-        if self._words is None:
-            return self._backend.to_str(pretty=False)
-        from tokenizers import Tokenizer as Backend
-        from tokenizers.processors import TemplateProcessing
-
-        saved = Backend.from_str(self._backend.to_str())
-        saved.post_processor = TemplateProcessing(
-            single=f"{ENDOFTEXT}:0 $A:0",
-            pair=f"{ENDOFTEXT}:0 $A:0 {ENDOFTEXT}:1 $B:1",
-            special_tokens=[(ENDOFTEXT, self.endoftext_id)],
-        )
-        return saved.to_str(pretty=False)
+            whole = with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
+        else:
+            whole = self._backend.to_str(pretty=False)
+        write_text(directory / "tokenizer.json", whole)
+        write_text(directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
     def _default_config(self) -> dict[str, Any]:
         return {
@@ -408,9 +391,3 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
 def _token_text(token: Any) -> str | None:
     """tokenizer_config.json writes a token as text or as {"content": text, ...}."""
     return token.get("content") if isinstance(token, dict) else token
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
