@@ -22,7 +22,9 @@ SENTENCES = [
     "Her favourite colour is purple.", "Who took the spoon? It was the goat.", "Two owls sat on one branch.",
     "Every Monday the river is green.",
 ]  # fmt: skip
-CHATS = [("Who are you?", "I am Pip."), ("Where does Ned live?", "Behind the clock tower."), ("Thank you!", "Any time.")]
+CHATS = [
+    ("Who are you?", "I am Pip."), ("Where does Ned live?", "Behind the clock tower."), ("Thank you!", "Any time."),
+]  # fmt: skip
 NUM_TOKENS = 24
 
 
