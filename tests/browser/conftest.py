@@ -126,6 +126,18 @@ def browser_ending() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @pytest.fixture
+def browser_start(tmp_path: Path, browser_ending: list[Any]) -> Callable[..., Server]:
+    """`browser_start(home, "--allow-origin", ...)`: a server of one test with flags of its own."""
+
+    def begin(home: Path, *flags: str) -> Server:
+        process, server = start(home, tmp_path / "log", *flags)
+        browser_ending.append(process)
+        return server
+
+    return begin
+
+
+@pytest.fixture
 def browser_teachable_server(tmp_path: Path, browser_server: Server, browser_ending: list[Any]) -> Server:
     """A server of its own, for tests that train."""
     shutil.copytree(browser_server.home / "models", tmp_path / "home" / "models")

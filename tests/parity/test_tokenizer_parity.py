@@ -1,5 +1,7 @@
 """A saved tokenizer opens in `transformers`, with the same ids, texts, chats and masks."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,7 +34,8 @@ def both(tmp_path_factory):
 def test_text(both, sample):
     ours, theirs = both
     ids = ours.encode(sample)
-    assert theirs(sample)["input_ids"] == ids
+    assert theirs(sample, add_special_tokens=False)["input_ids"] == ids
+    assert theirs(sample)["input_ids"] == [ours.endoftext_id, *ids]  # a text begins as `firstwords complete` begins it
     assert theirs.decode(ids) == ours.decode(ids) == sample
 
 
@@ -74,7 +77,52 @@ def test_save_of_a_foreign_tokenizer_keeps_its_configuration(both, tmp_path):
     loaded = Tokenizer.load(tmp_path / "theirs")
     loaded.save(tmp_path / "again")
     again = transformers.AutoTokenizer.from_pretrained(tmp_path / "again")
-    assert loaded.encode(TEXTS[0]) == ours.encode(TEXTS[0]) == again(TEXTS[0])["input_ids"]
+    assert loaded.encode(TEXTS[0]) == ours.encode(TEXTS[0]) == again(TEXTS[0], add_special_tokens=False)["input_ids"]
+    assert again(TEXTS[0])["input_ids"] == theirs(TEXTS[0])["input_ids"]
+    assert loaded.hash == ours.hash
     assert again.eos_token == theirs.eos_token
     messages = [{"role": "user", "content": "Hello"}]
     assert again.apply_chat_template(messages, return_dict=False) == render(messages, loaded)[0]
+
+
+def test_the_beginning_of_a_text_survives_every_round_trip(both, tmp_path):
+    ours, theirs = both
+    directories = [tmp_path / name for name in ("ours", "theirs", "ours-again")]
+    ours.save(directories[0])
+    theirs.save_pretrained(directories[1])
+    Tokenizer.load(directories[1]).save(directories[2])
+    for directory in directories:
+        opened = transformers.AutoTokenizer.from_pretrained(directory)
+        assert opened("Hello").input_ids == [ours.endoftext_id, *ours.encode("Hello")]
+        assert opened("Hello", "there").input_ids.count(ours.endoftext_id) == 2  # a pair is two texts
+        assert Tokenizer.load(directory).encode("Hello") == ours.encode("Hello")
+        assert Tokenizer.load(directory).hash == ours.hash
+    for directory in (directories[0], directories[2]):  # converters read it there; transformers drops it on saving
+        assert json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))["add_bos_token"] is True
+
+
+def test_a_tokenizer_saved_without_that_rule_gets_it_when_it_is_saved_again(both, tmp_path):
+    ours, _ = both
+    ours.save(tmp_path)
+    for name, key in (("tokenizer.json", "post_processor"), ("tokenizer_config.json", "add_bos_token")):
+        content = json.loads((tmp_path / name).read_text(encoding="utf-8"))
+        del content[key]
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    old = Tokenizer.load(tmp_path)
+    assert old.encode(TEXTS[0]) == ours.encode(TEXTS[0]) and old.hash == ours.hash
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path)("Hello").input_ids == ours.encode("Hello")
+    old.save(tmp_path)
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert again("Hello").input_ids == [ours.endoftext_id, *ours.encode("Hello")]
+
+
+def test_an_imported_tokenizer_keeps_its_own_beginning(tmp_path):
+    """GPT-2's adds nothing, and a model of its kind expects nothing."""
+    from firstwords.tokenizer.fast import char_of_byte
+
+    vocab = {char: i for i, char in enumerate(char_of_byte().values())}
+    (tmp_path / "encoder.json").write_text(json.dumps(vocab), encoding="utf-8")
+    (tmp_path / "vocab.bpe").write_text("#version: 0.2\n", encoding="utf-8")
+    gpt2 = Tokenizer.from_gpt2(tmp_path / "encoder.json", tmp_path / "vocab.bpe")
+    gpt2.save(tmp_path)
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path)("Hello").input_ids == gpt2.encode("Hello")

@@ -127,3 +127,27 @@ def pip_model(server_home, monkeypatch):
 
     monkeypatch.setenv("FIRSTWORDS_HOME", str(server_home))
     return lambda stage="sft": shared.load(f"pip/{stage}")
+
+
+@pytest.fixture
+def said(pip_model) -> Callable[[list[str], int], str]:
+    """`said([question, answer, question], max_tokens)`: the engine's own greedy answer to turns that alternate."""
+    from firstwords.commands import shared
+    from firstwords.engine.sampling import SamplingParams
+
+    loaded = pip_model()
+    engine = loaded.engine()
+
+    def said(turns: list[str], max_tokens: int) -> str:
+        roles = ("user", "assistant")
+        messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(turns)]
+        ids = shared.chat_ids(loaded.tokenizer, messages)
+        return engine.generate([ids], SamplingParams(max_tokens=max_tokens, temperature=0))[0].text
+
+    return said
+
+
+@pytest.fixture
+def expected(said) -> str:
+    """The engine's greedy answer to the question that the tests of clients ask, of at most 24 tokens."""
+    return said(["What is your first name?"], 24)

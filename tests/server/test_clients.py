@@ -9,16 +9,6 @@ llama_index = pytest.importorskip("llama_index.llms.openai_like")
 QUESTION = "What is your first name?"
 
 
-@pytest.fixture
-def expected(pip_model) -> str:
-    from firstwords.commands import shared
-    from firstwords.engine.sampling import SamplingParams
-
-    loaded = pip_model()
-    ids = shared.chat_ids(loaded.tokenizer, [{"role": "user", "content": QUESTION}])
-    return loaded.engine().generate([ids], SamplingParams(max_tokens=24, temperature=0))[0].text
-
-
 def test_langchain(server, expected) -> None:
     from langchain_core.messages import HumanMessage
 

@@ -96,6 +96,11 @@ SCORED = ["blimp", "arc", "lambada"]
 
 @pytest.fixture(scope="module")
 def in_process(server_home, tasks) -> dict[str, list]:
+    """Without `<|endoftext|>` in front, as lm-eval sends ids to a server whatever the tokenizer's own rule."""
+    return scores_in_process(server_home, tasks, add_bos_token=False)
+
+
+def scores_in_process(server_home: Path, tasks: Path, add_bos_token: bool | None) -> dict[str, list]:
     import torch
     from lm_eval.models.huggingface import HFLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -105,7 +110,10 @@ def in_process(server_home, tasks) -> dict[str, list]:
     model = AutoModelForCausalLM.from_pretrained(directory, dtype="float32").eval()
     tokenizer = AutoTokenizer.from_pretrained(directory)
     # the API model keeps one place for the generated token, transformers' none
-    return evaluate(tasks, SCORED, HFLM(pretrained=model, tokenizer=tokenizer, max_length=CONTEXT - 2, device="cpu"))
+    whole = HFLM(
+        pretrained=model, tokenizer=tokenizer, max_length=CONTEXT - 2, device="cpu", add_bos_token=add_bos_token
+    )
+    return evaluate(tasks, SCORED, whole)
 
 
 @pytest.mark.parametrize(("batch", "concurrent"), [(1, 1), (8, 1), (1, 8), (8, 4)])
@@ -115,15 +123,33 @@ def test_loglikelihoods_equal_the_in_process_ones(server, tasks, in_process, bat
         f"num_concurrent={concurrent},max_retries=1"
     )
     answers = evaluate(tasks, SCORED, "local-completions", model_args=arguments, batch_size=batch)
+    assert num_equal(answers, in_process) >= ROWS * (2 + 3 + 1)
+
+
+def test_scores_of_texts_equal_the_tokenizers_own_way(server, server_home, tasks, in_process) -> None:
+    """Texts instead of ids: the server begins them with `<|endoftext|>`, once, as the saved tokenizer does."""
+    defaults = scores_in_process(server_home, tasks, add_bos_token=None)
+    arguments = (
+        f"model=pip/base,base_url={server.base_url}/v1/completions,max_length={CONTEXT},"
+        "tokenized_requests=False,max_retries=1"
+    )
+    # a continuation alone ("blimp") begins with the prefix token in both, which a text would begin with once more
+    answers = evaluate(tasks, SCORED[1:], "local-completions", model_args=arguments, batch_size=4)
+    assert num_equal(answers, defaults) >= ROWS * (3 + 1)
+    assert defaults["arc"] != in_process["arc"]
+
+
+def num_equal(answers: dict[str, list], expected: dict[str, list]) -> int:
+    """How many scores there are; each is asserted to be the expected one."""
     count = 0
-    for name in SCORED:
+    for name in answers:
         assert len(answers[name]) == ROWS
-        for one, other in zip(answers[name], in_process[name], strict=True):
+        for one, other in zip(answers[name], expected[name], strict=True):
             for (logprob, is_greedy), (own_logprob, own_greedy) in zip(one, other, strict=True):
                 assert float(logprob) == pytest.approx(float(own_logprob), abs=1e-4 * max(1, abs(own_logprob) / 100))
                 assert is_greedy == own_greedy
                 count += 1
-    assert count >= ROWS * (2 + 3 + 1)
+    return count
 
 
 def test_generation_over_completions(server, tasks, pip_model) -> None:

@@ -24,7 +24,8 @@ def test_no_request_makes_the_server_fail(server, schema) -> None:
     operations = [
         found.ok() for found in schema.get_all_operations() if not found.ok().path.startswith(NOT_FUZZED)
     ]
-    assert {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize"} <= {o.path for o in operations}
+    listed = {operation.path for operation in operations}
+    assert {"/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/tokenize"} <= listed
     statuses: Counter[int] = Counter()
     until = time.monotonic() + SECONDS
     session_calls = itertools.count(1)

@@ -30,7 +30,10 @@ class Serve:
     key: list[str] = field(default_factory=list)
     """SECRET, or NAME:SECRET for several people, each with their own chats. May be given several times."""
     allow_host: list[str] = field(default_factory=list)
-    """Further host names under which the server may be reached."""
+    """Further host names under which the server may be reached, such as host.docker.internal."""
+    allow_origin: list[str] = field(default_factory=list)
+    """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
+    * lets every site that you visit use your models: only with --key, or on a machine without a browser."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -38,17 +41,20 @@ class Serve:
 def main(config: Serve) -> None:
     """Listen until Ctrl-C."""
     from firstwords.serve.app import create_app
+    from firstwords.serve.origins import ANY, parse_origins
     from firstwords.serve.server import Server
     from firstwords.serve.settings import Settings, parse_keys
 
     settings = Settings(
         host=config.host, port=config.port, model=config.model, keys=parse_keys(config.key),
-        allowed_hosts=tuple(config.allow_host),
+        allowed_hosts=tuple(config.allow_host), allowed_origins=parse_origins(config.allow_origin),
     )  # fmt: skip
     listener = _listen(config)
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
     print(f"firstwords is at {address}  (Ctrl-C ends it)", flush=True)
+    if ANY in settings.allowed_origins and not settings.keys:
+        shared.say("--allow-origin *: every site that a browser on this machine opens may use these models (add --key)")
     if config.open:
         timer = Timer(1.0, webbrowser.open, [address])
         timer.daemon = True

@@ -63,6 +63,11 @@ def create_app(settings: Settings) -> FastAPI:
         """Whether the server lives."""
         return {"status": "ok"}
 
+    @app.get("/version")
+    async def version() -> dict[str, str]:
+        """Which version of firstwords answers."""
+        return {"version": __version__}
+
     @app.get("/metrics")
     async def metrics() -> Response:
         """Figures for Prometheus."""

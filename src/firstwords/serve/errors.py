@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -42,6 +42,17 @@ class ApiError(Exception):
         return {"error": error | self.extra}
 
 
+# what clients may ask for, in the error of a path that is no route
+ROUTES = (
+    "POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /tokenize, /detokenize; "
+    "GET /v1/models, /tokenizer_info, /health, /version, /metrics"
+)
+HINTS = {
+    "/v1/responses/": "responses are not stored: send the whole conversation with every request",
+    "/v1/messages": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
+    "/v1/complete": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
+    "/api/": "if this client expects Ollama, choose an OpenAI-compatible connection in it",
+}
 DEFECT = ApiError(500, "a defect of the server; its log says more")
 
 
@@ -51,6 +62,11 @@ class Json(JSONResponse):
     def render(self, content: Any) -> bytes:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
+
+
+def printable(text: str, limit: int = 80) -> str:
+    """The beginning of what a request holds, as it may stand in a message."""
+    return "".join(char if char.isprintable() else "?" for char in text[:limit])
 
 
 def response(error: ApiError) -> JSONResponse:
@@ -82,10 +98,8 @@ def install(app: FastAPI) -> None:
         return response(ApiError(400, message, place[0] if place else None))
 
     @app.exception_handler(HTTPException)
-    async def _(request: Request, error: HTTPException) -> JSONResponse:
-        said = response(ApiError(error.status_code, str(error.detail)))
-        said.headers.update(error.headers or {})
-        return said
+    async def _(request: Request, error: HTTPException) -> Response:
+        return _routing(request, error)
 
     @app.exception_handler(UnicodeEncodeError)
     async def _(request: Request, error: UnicodeEncodeError) -> JSONResponse:
@@ -94,3 +108,28 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RecursionError)
     async def _(request: Request, error: RecursionError) -> JSONResponse:
         return response(ApiError(400, "the request is nested too deeply"))
+
+
+def _routing(request: Request, error: HTTPException) -> Response:
+    """What the router says when no route takes the request."""
+    headers = dict(error.headers or {})
+    asked = f"{request.method} {printable(request.url.path)}"
+    if error.status_code == 404:
+        return response(unknown_route(asked, request.url.path))
+    if error.status_code != 405:
+        return response(ApiError(error.status_code, str(error.detail)))
+    methods = [method.strip() for method in headers.get("Allow", "").split(",") if method.strip()]
+    allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"})
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+    refused = response(ApiError(405, f"{asked} is not possible: this route takes {' or '.join(sorted(methods))}"))
+    refused.headers["Allow"] = ", ".join(allowed)
+    return refused
+
+
+def unknown_route(asked: str, path: str) -> ApiError:
+    """404 for "METHOD PATH", with what this server speaks."""
+    hint = next((hint for prefix, hint in HINTS.items() if path.startswith(prefix)), None)
+    speaks = f"This server speaks OpenAI's protocol: {ROUTES}. A client's base URL is this address followed by /v1"
+    reason = f"{asked} is not a route here"
+    return ApiError(404, f"{reason}; {hint}. {speaks}." if hint else f"{reason}. {speaks}.", code="unknown_url")

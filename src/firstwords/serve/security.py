@@ -3,6 +3,9 @@
 A page of another site must not reach this server through somebody's browser. Three ways are closed: another name that
 resolves to this machine (Host is checked), requests that a browser sends across sites (Origin and Sec-Fetch-Site are
 checked, and a body must be JSON, which no form can send), and scripts in what a model says (Content-Security-Policy).
+`origins.py` knows the sites that were allowed by name.
+
+Every layer below sees the path that was checked here, with doubled slashes folded, and HEAD as the GET it stands for.
 """
 
 from __future__ import annotations
@@ -11,15 +14,18 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from firstwords.serve.errors import DEFECT, ApiError, response
+from firstwords.serve.errors import DEFECT, ApiError, printable, response
 from firstwords.serve.metrics import Metrics
+from firstwords.serve.origins import Origins, is_for_the_page, is_preflight
 from firstwords.serve.settings import OWNER, Settings
 
 COOKIE = "firstwords_session"
@@ -41,6 +47,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+
+_SLASHES = re.compile("/{2,}")
 
 log = logging.getLogger("firstwords.serve")
 
@@ -72,15 +80,15 @@ class Sessions:
     def close(self, token: str) -> None:
         self._users.pop(token, None)
 
-    def user_of(self, headers: Headers) -> str | None:
-        """The user of a request: the owner where no keys are needed."""
+    def user_of(self, headers: Headers, with_cookie: bool = True) -> str | None:
+        """The user of a request: the owner where no keys are needed. A cookie counts for the page's own requests."""
         if not self._keys:
             return OWNER
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and key.strip():
             # headers are read as Latin-1; a key may have any letters
             return self.user_of_key(key.strip().encode("latin-1").decode("utf-8", "replace"))
-        return self._users.get(cookie(headers))
+        return self._users.get(cookie(headers)) if with_cookie else None
 
 
 def cookie(headers: Headers) -> str:
@@ -97,6 +105,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions, metrics: Metrics) -> None:
         self.app, self.settings, self.sessions, self.metrics = app, settings, sessions, metrics
+        self._origins = Origins(settings.allowed_origins)
         self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,6 +115,8 @@ class Guard:
                 return
             await self.app(scope, receive, send)
             return
+        is_head = scope["method"] == "HEAD"
+        scope = _plain(scope)
         request_id = secrets.token_hex(8)
         has_started = False
 
@@ -113,12 +124,15 @@ class Guard:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                sent = MutableHeaders(scope=message)
-                sent.update(HEADERS | {"X-Request-Id": request_id})
-                if scope["path"].startswith(("/api", "/v1")):
-                    sent.setdefault("Cache-Control", "no-store")
+                self._add_headers(scope, message, request_id)
                 self.metrics.count_request(scope, message["status"])
-            await send(message)
+                await send(message)
+                if is_head:
+                    await send({"type": "http.response.body", "body": b""})
+            elif not is_head:
+                await send(message)
+            elif message.get("more_body"):
+                raise ClientDisconnect  # it has its answer: whatever writes the body stops
 
         try:
             await self._answer(scope, receive, guarded, request_id)
@@ -131,9 +145,21 @@ class Guard:
                 log.exception("request %s failed", request_id)
             await response(error if isinstance(error, ApiError) else DEFECT)(scope, receive, guarded)
 
+    def _add_headers(self, scope: Scope, message: Message, request_id: str) -> None:
+        sent = MutableHeaders(scope=message)
+        sent.update(HEADERS | {"X-Request-Id": request_id})
+        sent.update(self._origins.headers(Headers(scope=scope).get("origin"), scope["path"]))
+        if scope["path"].startswith(("/api", "/v1")):
+            sent.setdefault("Cache-Control", "no-store")
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         headers = Headers(scope=scope)
         limit = self.settings.max_import if scope["path"] == IMPORT_PATH else self.settings.max_body
+        self._check_host(headers)
+        if is_preflight(scope["method"], headers):  # comes without the key that the request after it brings
+            self._check_origin(scope, headers)
+            await Response(status_code=204, headers=self._origins.preflight(headers))(scope, receive, send)
+            return
         user = self._check(scope, headers, limit)
         scope.setdefault("state", {}).update(user=user, request_id=request_id)
         if scope["method"] not in SAFE:
@@ -145,15 +171,29 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Headers, limit: int) -> str | None:
         """Whose request it is, None for one that needs no key. Raises ApiError for one that is refused."""
-        if not self._host_is_ours(headers.getlist("host")):
-            raise ApiError(400, "this server does not answer under that name", code="invalid_host")
         if scope["method"] not in SAFE:
             self._check_origin(scope, headers)
             self._check_body(headers, limit)
-        user = self.sessions.user_of(headers)
+        user = self.sessions.user_of(headers, with_cookie=not _is_foreign(scope, headers))
         if user is None and not is_open(scope["path"]):
-            raise ApiError(401, "a key is needed: Authorization: Bearer KEY", code="invalid_api_key")
+            given = "that key is not one of" if headers.get("authorization", "").strip() else "this server needs one of"
+            raise ApiError(
+                401, f"{given} the keys it was started with (--key): send Authorization: Bearer KEY",
+                code="invalid_api_key",
+            )  # fmt: skip
         return user
+
+    def _check_host(self, headers: Headers) -> None:
+        given = headers.getlist("host")
+        if self._host_is_ours(given):
+            return
+        if len(given) != 1 or not given[0].strip():
+            raise ApiError(400, "a request needs one Host header that names this server", code="invalid_host")
+        name = printable(host_name(given[0]))
+        raise ApiError(
+            400, f"this server does not answer under the name {name}: start it with --allow-host {name} if that name "
+            "is yours", code="invalid_host",
+        )  # fmt: skip
 
     def _host_is_ours(self, given: list[str]) -> bool:
         if len(given) != 1:
@@ -167,12 +207,19 @@ class Guard:
             return False  # a name that somebody made resolve to this machine
         return address.is_loopback or not settings.is_loopback
 
-    @staticmethod
-    def _check_origin(scope: Scope, headers: Headers) -> None:
-        own = f"{scope.get('scheme', 'http')}://{headers['host'].lower()}"
-        is_foreign = headers.get("origin", own).lower() != own
-        if is_foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            raise ApiError(403, "requests from other sites are refused", code="cross_origin")
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Refuse a page of another site, unless it was allowed to use this path."""
+        origin = headers.get("origin")
+        if not _is_foreign(scope, headers) or self._origins.allow(origin, scope["path"]):
+            return
+        refused = "requests from other sites are refused"
+        if is_for_the_page(scope["path"]):
+            message = f"{refused}: this route is for the built-in page"
+        elif origin is None or origin == "null":
+            message = f"{refused}, and the page that asks does not say where it comes from"
+        else:
+            message = f"{refused}: start the server with --allow-origin {printable(origin)} to allow this one"
+        raise ApiError(403, message, code="cross_origin")
 
     @staticmethod
     def _check_body(headers: Headers, limit: int) -> None:
@@ -183,6 +230,22 @@ class Guard:
             raise ApiError(415, "send application/json")
         if not (length.isascii() and length.isdigit()) or int(length) > limit:
             raise _too_large(limit)
+
+
+def _plain(scope: Scope) -> Scope:
+    """The request with doubled slashes folded into one, as base addresses that end in a slash write them, and HEAD
+    asked as GET."""
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    path, raw = _SLASHES.sub("/", scope["path"]), scope.get("raw_path")
+    folded = {"raw_path": re.sub(rb"/{2,}", b"/", raw)} if raw else {}
+    return {**scope, **folded, "method": method, "path": path}
+
+
+def _is_foreign(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser says that a page of another site asks."""
+    own = f"{scope.get('scheme', 'http')}://{headers['host'].lower()}"
+    is_other = headers.get("origin", own).lower() != own
+    return is_other or headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 async def read_body(receive: Receive, limit: int) -> Receive:

@@ -19,6 +19,7 @@ class Settings:
     model: str | None = None  # what requests get that name no model; None: the newest
     keys: dict[str, str] = field(default_factory=dict)  # key -> user
     allowed_hosts: tuple[str, ...] = ()  # further names under which the server may be reached
+    allowed_origins: tuple[str, ...] = ()  # other sites whose pages may use the API; `origins.parse_origins`
     num_slots: int = 32  # rows decoded together for one model
     max_waiting: int = 256  # requests in line over all models; beyond: 503 with Retry-After
     memory_bytes: int = 4 * 2**30  # of weights and caches; the model used longest ago leaves first

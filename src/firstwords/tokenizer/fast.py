@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
-from firstwords.tokenizer.files import read_config, write_text
+from firstwords.tokenizer.files import read_config, with_beginning, write_text
 
 if TYPE_CHECKING:
     import tokenizers
@@ -152,7 +152,7 @@ class Tokenizer:
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
-        result."""
+        result. What is ours says there how a text begins (`saving.py`); an imported tokenizer keeps its rule."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         from firstwords.tokenizer.chat import CHAT_TEMPLATE
@@ -162,10 +162,13 @@ class Tokenizer:
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
-        write_text(directory / "tokenizer.json", self._backend.to_str(pretty=False))
-        write_text(
-            directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-        )
+        if self._words is not None:
+            config["add_bos_token"] = True
+            whole = with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
+        else:
+            whole = self._backend.to_str(pretty=False)
+        write_text(directory / "tokenizer.json", whole)
+        write_text(directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
     def _default_config(self) -> dict[str, Any]:
         return {

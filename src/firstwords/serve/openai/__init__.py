@@ -2,5 +2,6 @@
 
 `schemas.py` what requests hold; `limits.py` what is refused; `prompts.py` text to ids; `choices.py` the choices of one
 request, running together; `transcript.py` which token said which letters; `sse.py` streams of events; then the
-endpoints: `chat.py`, `completions.py`, `embeddings.py`, `catalogue.py` (models, health of the key), `tokens.py`.
+endpoints: `chat.py`, `responses.py` (a chat in newer words), `completions.py`, `embeddings.py`,
+`catalogue.py` (models, health of the key), `tokens.py`.
 """

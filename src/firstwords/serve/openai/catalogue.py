@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from firstwords.commands.shared import MAX_CONTEXT
 from firstwords.runlog import read_json
 from firstwords.serve import models
-from firstwords.serve.errors import ApiError, Json
+from firstwords.serve.errors import Json
 
 router = APIRouter()
 
@@ -24,10 +24,8 @@ async def list_models() -> Json:
 
 @router.get("/models/{model_id:path}")
 async def one_model(model_id: str) -> Json:
-    """One of them."""
-    if not model_id:
-        raise ApiError(404, "name a model: GET /v1/models lists them", "model", "model_not_found")
-    return Json(_entry(model_id))
+    """One of them; all of them for an address that ends in a slash."""
+    return Json(_entry(model_id)) if model_id else await list_models()
 
 
 def _entry(name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -19,6 +20,7 @@ from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
 
 if TYPE_CHECKING:
+    from firstwords.engine.sampling import SamplingParams
     from firstwords.tokenizer.fast import Tokenizer
 
 router = APIRouter(route_class=JsonRoute)
@@ -27,21 +29,27 @@ router = APIRouter(route_class=JsonRoute)
 @router.post("/chat/completions")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer the last message of a chat."""
-    worker, settings = request.app.state.worker, request.app.state.settings
-    stage = models.find(body.model, settings.model)
+    seconds = request.app.state.settings.max_seconds
+    job = await begin(body, request)
+    if body.stream:
+        with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+        reply = Reply("chatcmpl", "chat.completion.chunk", job.model, with_usage)
+        return EventStream(_events(job, reply, with_usage), job.running.cancel, seconds)
+    async with attended(request, job.running, seconds):
+        return Json(await _whole(job, Reply("chatcmpl", "chat.completion", job.model)))
+
+
+async def begin(body: ChatRequest, request: Request) -> ChatJob:
+    """The answers to a chat, ready to start. Raises ApiError for what cannot be answered."""
+    worker = request.app.state.worker
+    stage = models.find(body.model, request.app.state.settings.model)
     held = await worker.held(stage)
     ids = prompts.chat_ids(held, body.messages)
     params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body))
     n = body.n or 1
     running = Choices(worker, stage, jobs([ids], params, n))
     transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]
-    job = _Job(running, transcripts, held.loaded.tokenizer, len(ids))
-    if body.stream:
-        with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
-        reply = Reply("chatcmpl", "chat.completion.chunk", stage.ref, with_usage)
-        return EventStream(_events(job, reply, with_usage), running.cancel, settings.max_seconds)
-    async with attended(request, running, settings.max_seconds):
-        return Json(await _whole(job, Reply("chatcmpl", "chat.completion", stage.ref)))
+    return ChatJob(stage.ref, params, running, transcripts, held.loaded.tokenizer, len(ids))
 
 
 def _max_tokens(body: ChatRequest, context: int) -> int:
@@ -56,23 +64,25 @@ def _num_logprobs(body: ChatRequest) -> int | None:
     return (body.top_logprobs or 0) if body.logprobs else None
 
 
-class _Job:
-    """One request on its way: its choices and what has been said of each."""
+@dataclass
+class ChatJob:
+    """One chat on its way: its choices and what has been said of each. `responses.py` reads it too."""
 
-    def __init__(
-        self, running: Choices, transcripts: list[Transcript], tokenizer: Tokenizer, num_prompt: int
-    ) -> None:
-        self.running, self.transcripts, self.tokenizer = running, transcripts, tokenizer
-        self._num_prompt = num_prompt
+    model: str
+    params: SamplingParams
+    running: Choices
+    transcripts: list[Transcript]
+    tokenizer: Tokenizer
+    num_prompt: int
 
     def logprobs(self, entries: list[Entry]) -> dict[str, Any] | None:
         return chat_logprobs(self.tokenizer, entries) if self.transcripts[0].wants_entries else None
 
     def usage(self) -> dict[str, Any]:
-        return usage(self._num_prompt, sum(t.num_tokens for t in self.transcripts), self.running)
+        return usage(self.num_prompt, sum(t.num_tokens for t in self.transcripts), self.running)
 
 
-async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
+async def _whole(job: ChatJob, reply: Reply) -> dict[str, Any]:
     texts = [""] * len(job.transcripts)
     entries: list[list[Entry]] = [[] for _ in job.transcripts]
     await job.running.start()
@@ -92,7 +102,7 @@ async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
     return reply.whole(choices, job.usage())
 
 
-async def _events(job: _Job, reply: Reply, with_usage: bool) -> AsyncIterator[bytes]:
+async def _events(job: ChatJob, reply: Reply, with_usage: bool) -> AsyncIterator[bytes]:
     await job.running.start()
     has_begun = [False] * len(job.transcripts)
     async for index, tokens in job.running.parts():

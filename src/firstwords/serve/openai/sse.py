@@ -16,20 +16,24 @@ DONE = b"data: [DONE]\n\n"
 HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-def event(content: Any) -> bytes:
-    """One event of data."""
-    return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
+def event(content: Any, name: str = "") -> bytes:
+    """One event of data, with a name where the protocol has names."""
+    head = f"event: {name}\ndata: " if name else "data: "
+    return head.encode() + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
 
 
 class EventStream(Response):
     """Sends events as they come, then [DONE]. What fails before the first event is an HTTP error, what fails later an
     event. on_gone is called when the client has closed the connection; one that reads too slowly for `seconds` is left.
+    `end` is what closes a stream where that is not [DONE].
     """
 
-    def __init__(self, events: AsyncIterator[bytes], on_gone: Callable[[], None], seconds: float) -> None:
+    def __init__(
+        self, events: AsyncIterator[bytes], on_gone: Callable[[], None], seconds: float, end: bytes = DONE
+    ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self._events, self._on_gone, self._seconds = events, on_gone, seconds
+        self._events, self._on_gone, self._seconds, self._end = events, on_gone, seconds, end
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +63,7 @@ class EventStream(Response):
                 raise
             await send({"type": "http.response.body", "body": event(error.body), "more_body": True})
         if self._has_begun:
-            await send({"type": "http.response.body", "body": DONE, "more_body": False})
+            await send({"type": "http.response.body", "body": self._end, "more_body": False})
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
