@@ -10,6 +10,7 @@ white space between its parts, because a small model that may write blanks there
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -45,17 +46,12 @@ class Constraint:
     @classmethod
     def json_schema(cls, schema: dict[str, Any] | bool) -> Constraint:
         """JSON that satisfies a schema."""
-        from firstwords.engine.grammar.schema import shape_of
-
         try:
             text = json.dumps(schema)
         except RecursionError:
             raise ValueError("the schema is nested too deeply") from None
         _check_size(text)
-        try:
-            return cls._of_shape(shape_of(schema), "schema")
-        except ValueError as error:
-            raise ValueError(f"the schema cannot be followed: {error}") from None
+        return _of_schema(text)
 
     @classmethod
     def json_object(cls) -> Constraint:
@@ -72,7 +68,10 @@ class Constraint:
         from firstwords.engine.grammar.shape import Shape, Text
 
         _check_size(pattern)
-        tree = regular.whole(parse(pattern))
+        try:
+            tree = regular.whole(parse(pattern))
+        except ValueError as error:
+            raise ValueError(f"the expression cannot be followed: {error}") from None
         grammar = LLMatcher.grammar_from_regex(regular.to_rust(tree))
         shape = Shape(Text((tree,)))
         try:
@@ -92,7 +91,7 @@ class Constraint:
         if not options or not all(options):
             raise ValueError("a choice needs options, none of them empty")
         _check_size("".join(options))
-        return cls._of_shape(Shape(Text((regular.any_of(dict.fromkeys(options)),))), "choice")
+        return cls.of_shape(Shape(Text((regular.any_of(dict.fromkeys(options)),))), "choice")
 
     @classmethod
     def lark(cls, grammar: str) -> Constraint:
@@ -111,10 +110,21 @@ class Constraint:
         return cls(LLMatcher.grammar_from_lark(grammar))
 
     @classmethod
-    def _of_shape(cls, shape: Shape, name: str) -> Constraint:
+    def of_shape(cls, shape: Shape, name: str) -> Constraint:
+        """Text of a shape that is known; `name` is what messages call it."""
         from llguidance import LLMatcher
 
         return cls(LLMatcher.grammar_from_lark(shape.lark), shape, name)
+
+
+@functools.lru_cache(maxsize=MAX_REMEMBERED)  # clients send the same schema again and again
+def _of_schema(text: str) -> Constraint:
+    from firstwords.engine.grammar.schema import shape_of
+
+    try:
+        return Constraint.of_shape(shape_of(json.loads(text)), "schema")
+    except ValueError as error:
+        raise ValueError(f"the schema cannot be followed: {error}") from None
 
 
 class Constraints:

@@ -134,7 +134,7 @@ def remainders(divisor: int) -> Automaton:
 
 def _of(tree: Expression) -> Automaton:
     builder = _Builder()
-    end = builder.add(tree, builder.state())
+    end = builder.add(tree, builder.state(), builder.state())
     closures = builder.closures()
     edges = [
         [edge for inner in closures[state] for edge in builder.edges[inner]] for state in range(len(builder.edges))
@@ -157,41 +157,43 @@ class _Builder:
         self.silent.append([])
         return len(self.edges) - 1
 
-    def add(self, tree: Expression, source: int) -> int:
-        """Add a way for an expression that begins at `source`; returns where it ends."""
+    def add(self, tree: Expression, source: int, target: int) -> int:
+        """Add a way for an expression from one state to another; returns the other."""
         if isinstance(tree, Chars):
-            target = self.state()
             self.edges[source].append((tree.ranges, target))
-            return target
-        if isinstance(tree, Concat):
-            for part in tree.parts:
-                source = self.add(part, source)
-            return source
-        if isinstance(tree, Either):
-            target = self.state()
+        elif isinstance(tree, Concat):
+            for part in tree.parts[:-1]:
+                source = self.add(part, source, self.state())
+            if tree.parts:
+                self.add(tree.parts[-1], source, target)
+            else:
+                self.silent[source].append(target)
+        elif isinstance(tree, Either):
             for option in tree.options:
-                begin = self.state()
-                self.silent[source].append(begin)
-                self.silent[self.add(option, begin)].append(target)
-            return target
-        if isinstance(tree, Times):
-            return self._repeat(tree, source)
-        raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+                self.add(option, source, target)
+        elif isinstance(tree, Times):
+            self._repeat(tree, source, target)
+        else:
+            raise ValueError("^ or $ in the middle of an expression is not supported")
+        return target
 
-    def _repeat(self, tree: Times, source: int) -> int:
+    def _repeat(self, tree: Times, source: int, target: int) -> None:
+        # a state of its own to begin with: what leads back to it must not lead back to what comes before
+        begin = self.state()
+        self.silent[source].append(begin)
+        source = begin
         for _ in range(tree.low):
-            source = self.add(tree.part, source)
+            source = self.add(tree.part, source, self.state())
         if tree.high is None:
             loop = self.state()
             self.silent[source].append(loop)
-            self.silent[self.add(tree.part, loop)].append(loop)
-            return loop
-        target = self.state()
+            self.add(tree.part, loop, loop)
+            self.silent[loop].append(target)
+            return
         for _ in range(tree.high - tree.low):
             self.silent[source].append(target)
-            source = self.add(tree.part, source)
+            source = self.add(tree.part, source, self.state())
         self.silent[source].append(target)
-        return target
 
     def closures(self) -> list[set[int]]:
         found = []

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,13 @@ SUPPORTED = (
     "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "$ref", "allOf", "anyOf", "oneOf",
 )  # fmt: skip
+OF_KIND = {
+    "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames",
+               "minProperties", "maxProperties"),
+    "array": ("items", "prefixItems", "minItems", "maxItems"),
+    "string": ("minLength", "maxLength", "pattern", "format"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}  # fmt: skip
 _KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 Resolve = Callable[[Any], Any]
 Group = tuple[str, list[Any]]
@@ -85,12 +93,11 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
     for name in ("$ref", "allOf", "anyOf", "oneOf"):
         found.pop(name, None)
     if "type" in found:
-        kinds = found["type"] if isinstance(found["type"], list) else [found["type"]]
-        wrong = next((kind for kind in kinds if kind not in _KINDS), None)
-        if wrong is not None or not kinds:
-            raise ValueError(f"the type {str(wrong)[:40]!r} is not one of {', '.join(_KINDS)}")
-        found["type"] = [kind for kind in dict.fromkeys(kinds) if kind != "integer" or "number" not in kinds]
-        if "format" in found and "string" not in kinds:
+        given = found["type"] if isinstance(found["type"], list) else [found["type"]]
+        if not given or any(kind not in _KINDS for kind in given):
+            raise ValueError(f"type is one of {', '.join(_KINDS)}, or a list of them, not {str(found['type'])[:40]!r}")
+        found["type"] = [kind for kind in dict.fromkeys(given) if kind != "integer" or "number" not in given]
+        if "format" in found and "string" not in given:
             del found["format"]  # such as int32 of an integer
     if "const" in found:
         found["enum"] = [value for value in found.get("enum", [found["const"]]) if same(value, found["const"])]
@@ -172,16 +179,6 @@ def _merge_prefixes(one: dict[str, Any], other: dict[str, Any]) -> list[Any]:
     return [{"allOf": [item(one, place), item(other, place)]} for place in range(size)]
 
 
-def count(schema: dict[str, Any], name: str, default: Any) -> Any:
-    """A count such as minItems. Raises ValueError."""
-    value = schema.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
-        raise ValueError(f"{name} is a whole number from 0 on")
-    return int(value)
-
-
 def same(one: Any, other: Any) -> bool:
     """Equal as JSON: 1 is 1.0 and not true."""
     if isinstance(one, bool) or isinstance(other, bool):
@@ -198,17 +195,26 @@ def kind_of(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else "boolean"
     if isinstance(value, int | float):
-        return "integer" if value == int(value) else "number"
+        return "integer" if math.isfinite(value) and value == int(value) else "number"
     return {str: "string", list: "array", dict: "object"}[type(value)]
+
+
+def kinds(schema: dict[str, Any]) -> list[str] | None:
+    """The types of what keywords describe; without a type, those that the keywords are about; None for any."""
+    if "type" in schema:
+        return schema["type"]
+    return [kind for kind, names in OF_KIND.items() if any(name in schema for name in names)] or None
 
 
 def fits(value: Any, schema: dict[str, Any]) -> bool:
     """Whether a value of an enum satisfies the type and the bounds of numbers beside it."""
     kind = kind_of(value)
-    kinds = schema.get("type")
-    if kinds is not None and kind not in kinds and not (kind == "integer" and "number" in kinds):
+    given = schema.get("type")
+    if given is not None and kind not in given and not (kind == "integer" and "number" in given):
         return False
     if kind in ("integer", "number"):
+        if not math.isfinite(value):
+            return False
         step = numbers.step_of(schema)
         return numbers.Range.of(schema).holds(value) and (step is None or value % float(step) == 0)
     return True
@@ -227,18 +233,18 @@ def _closed(schema: Any, resolve: Resolve, depth: int) -> dict[str, Any] | None:
         return None
     needed = {name: base["properties"][name] for name in base.get("required", []) if name in base.get("properties", {})}
     told = {name: _closed(value, resolve, depth + 1) for name, value in needed.items()} if depth == 0 else {}
-    return {"type": base.get("type"), "enum": base.get("enum"), "told": told}
+    return {"type": kinds(base), "enum": base.get("enum"), "told": told}
 
 
 def _differ(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     if one is None or other is None:
         return False
-    kinds = [_kinds(side) for side in (one, other)]
-    if kinds[0] is not None and kinds[1] is not None and not kinds[0] & kinds[1]:
+    ours, theirs = _kinds(one), _kinds(other)
+    if ours is not None and theirs is not None and not ours & theirs:
         return True
     if one["enum"] is not None and other["enum"] is not None:
         return not any(same(a, b) for a in one["enum"] for b in other["enum"])
-    if kinds[0] == kinds[1] == {"object"}:
+    if ours == theirs == {"object"}:
         return any(_differ(one["told"][name], other["told"][name]) for name in one["told"] if name in other["told"])
     return False
 

@@ -218,8 +218,8 @@ def _multiples(step: Decimal, is_whole: bool) -> Expression:
     sign = Times(_MINUS, 0, 1)
     scaled, options = int(step.scaleb(behind)), []
     if scaled == 1:  # no more than so many digits behind the point
-        tail = Times(Concat((_POINT, Times(DIGIT, 1, behind))), 0, 1) if behind and not is_whole else _zeros(is_whole)
-        return Concat((sign, DIGIT, _SOME, tail))
+        fraction = Concat((_POINT, Times(DIGIT, 1, max(1, behind)), Times(literal("0"), 0, None)))
+        return Concat((sign, DIGIT, _SOME, Times(fraction, 0, 1) if behind and not is_whole else _zeros(is_whole)))
     if scaled == 10**before:
         return Concat((sign, Either((literal("0"), Concat((_SOME, literal("0" * before))))), _zeros(is_whole)))
     for value in range(0, 10 ** (before + behind), scaled):

@@ -75,7 +75,7 @@ class _Reader:
 
     def fail(self, reason: str) -> NoReturn:
         shown = self.pattern if len(self.pattern) <= 60 else self.pattern[:57] + "..."
-        raise ValueError(f"the expression {shown!r} cannot be followed: {reason}")
+        raise ValueError(f"{reason}, in {shown!r}")
 
     def peek(self, size: int = 1) -> str:
         return self.pattern[self.place : self.place + size]
@@ -246,7 +246,7 @@ class _Reader:
         while is_first or self.peek() != "]":
             is_first = False
             if self.peek() == "]" and not ranges:
-                break  # an empty set, as ECMAScript has it
+                self.fail("an empty set is not supported (write \\] for a bracket)")
             if self.skips("[:"):
                 self.fail("named sets such as [:alpha:] are not supported")
             if self.peek(2) in ("&&", "--", "~~"):

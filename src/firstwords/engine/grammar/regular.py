@@ -146,18 +146,18 @@ def _anchored(tree: Expression) -> list[tuple[bool, Expression, bool]]:
         first, *inner = tree.parts
         inner, last = inner[:-1], inner[-1:]
         if any(_has_edges(part) for part in inner):
-            raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+            raise ValueError("^ or $ in the middle of an expression is not supported")
         heads = _anchored(first)
         tails = _anchored(last[0]) if last else [(False, EMPTY, False)]
         if any(ends and last for _, _, ends in heads) or any(begins and heads for begins, _, _ in tails if last):
-            raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+            raise ValueError("^ or $ in the middle of an expression is not supported")
         return [
             (begins, Concat((head, *inner, tail)), ends or at_end)
             for begins, head, at_end in heads
             for _, tail, ends in tails
         ]
     if _has_edges(tree):
-        raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+        raise ValueError("^ or $ in the middle of an expression is not supported")
     return [(False, tree, False)]
 
 
@@ -172,6 +172,22 @@ def _has_edges(tree: Expression) -> bool:
     elif isinstance(tree, Either):
         inner = tree.options
     return any(map(_has_edges, inner))
+
+
+def lengths(tree: Expression) -> tuple[int, int | None]:
+    """(Fewest, most characters) of what an expression matches; None is any number."""
+    if isinstance(tree, Chars):
+        return 1, 1
+    if isinstance(tree, Times):
+        low, high = lengths(tree.part)
+        return low * tree.low, None if high is None or tree.high is None else high * tree.high
+    inner = tree.parts if isinstance(tree, Concat) else tree.options if isinstance(tree, Either) else ()
+    found = [lengths(part) for part in inner]
+    highs = [high for _, high in found if high is not None]
+    is_open = len(highs) < len(found)
+    if isinstance(tree, Either):
+        return min((low for low, _ in found), default=0), None if is_open else max(highs, default=0)
+    return sum(low for low, _ in found), None if is_open else sum(highs)
 
 
 def to_rust(tree: Expression) -> str:
@@ -191,7 +207,7 @@ def to_rust(tree: Expression) -> str:
             bounds = f"{{{tree.low}}}" if tree.low == tree.high else f"{{{tree.low},{high}}}"
         inner = to_rust(tree.part)
         return (inner if isinstance(tree.part, Chars) else f"(?:{inner})") + bounds
-    raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+    raise ValueError("^ or $ in the middle of an expression is not supported")
 
 
 def _set(given: Chars) -> str:

@@ -13,19 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from firstwords.engine.grammar import merging, numbers, regular, strings
+from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.shape import NOTHING, Choice, Node, Reference, Repeat, Sequence, Shape, Text
 
 MAX_FREE_DEPTH = 8
 MAX_NODES = 20_000
 MAX_ITEMS = 10_000  # of an array; a larger maxItems is lowered to it
 Member = tuple[str, Node, bool]  # name, value, is required
-_OF_KIND = {
-    "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames",
-               "minProperties", "maxProperties"),
-    "array": ("items", "prefixItems", "minItems", "maxItems"),
-    "string": ("minLength", "maxLength", "pattern", "format"),
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-}  # fmt: skip
 
 
 def shape_of(schema: Any) -> Shape:
@@ -121,11 +115,9 @@ class _Builder:
     def _plain(self, schema: dict[str, Any]) -> Node:
         if "enum" in schema:
             return self._enum(schema)
-        kinds = schema.get("type")
+        kinds = merging.kinds(schema)
         if kinds is None:
-            kinds = [kind for kind, names in _OF_KIND.items() if any(name in schema for name in names)]
-            if not kinds:
-                return self._any(MAX_FREE_DEPTH)
+            return self._any(MAX_FREE_DEPTH)
         return _choice([self._of(kind, schema) for kind in kinds])
 
     def _of(self, kind: str, schema: dict[str, Any]) -> Node:
@@ -155,7 +147,7 @@ class _Builder:
 
     def _enum(self, schema: dict[str, Any]) -> Node:
         values = [value for value in schema["enum"] if merging.fits(value, schema)]
-        if any(isinstance(value, str) for value in values) and any(name in schema for name in _OF_KIND["string"]):
+        if any(name in schema for name in merging.OF_KIND["string"]):
             text = self._text(*strings.string(schema))
             values = [v for v in values if not isinstance(v, str) or text.matches(strings.text_of(v))]
         scalars = [json.dumps(value, ensure_ascii=False) for value in values if not isinstance(value, list | dict)]
@@ -200,7 +192,7 @@ class _Builder:
     # -- arrays --------------------------------------------------------------------------------------------------------
 
     def _array(self, schema: dict[str, Any]) -> Node:
-        low, high = merging.count(schema, "minItems", 0), merging.count(schema, "maxItems", None)
+        low, high = count(schema, "minItems", 0), count(schema, "maxItems", None)
         items, prefix = schema.get("items", True), schema.get("prefixItems", [])
         if low > MAX_ITEMS:
             raise ValueError(f"minItems is {low:,}: at most {MAX_ITEMS:,} is possible")
@@ -248,7 +240,7 @@ class _Builder:
                 value = {"allOf": [value, *others]}
             members.append((name, self._shared(self._value_of(value)), name in required))
         extra = self._extra(names, patterns, True if is_free else additional, keys)
-        low, high = merging.count(schema, "minProperties", 0), merging.count(schema, "maxProperties", None)
+        low, high = count(schema, "minProperties", 0), count(schema, "maxProperties", None)
         counted = _counted(members, low, high, bool(extra))
         return NOTHING if counted is None else self._members(*counted, extra)
 

@@ -9,6 +9,7 @@ import functools
 import json
 from typing import Any
 
+from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.pattern import parse
 from firstwords.engine.grammar.regular import (
     ANY,
@@ -19,6 +20,7 @@ from firstwords.engine.grammar.regular import (
     Times,
     chars,
     common,
+    lengths,
     literal,
     searching,
     without,
@@ -68,26 +70,33 @@ def string(schema: dict[str, Any]) -> list[Expression]:
 
     Raises ValueError for what cannot be followed.
     """
-    found: list[Expression] = []
-    low, high = _count(schema, "minLength", 0), _count(schema, "maxLength", None)
-    if low > MAX_LENGTH:
-        raise ValueError(f"minLength is {low:,}: at most {MAX_LENGTH:,} is possible")
-    if low or high is not None:
-        found.append(quoted(Times(ANY, low, None if high is None else min(high, MAX_LENGTH))))
-        if high is not None and high < low:
-            found = [Either(())]
+    contents: list[Expression] = []
     patterns = schema.get("pattern", [])
     for pattern in patterns if isinstance(patterns, list) else [patterns]:
         if not isinstance(pattern, str):
             raise ValueError("pattern is a text")
-        found.append(quoted(searching(parse(pattern))))
+        contents.append(searching(parse(pattern)))
     for name in _names(schema.get("format", [])):
         known = FORMATS.get(_SAME.get(name, name))
         if known is not None:
-            found.append(_format(known))
+            contents.append(_format(known))
         elif name not in FREE_FORMATS:
             raise ValueError(f"the format {name[:40]!r} is not known: use one of {', '.join(FORMATS)}, or a pattern")
-    return found or [FREE]
+    low, high = count(schema, "minLength", 0), count(schema, "maxLength", None)
+    if low > MAX_LENGTH:
+        raise ValueError(f"minLength is {low:,}: at most {MAX_LENGTH:,} is possible")
+    if high is not None and high < low:
+        return [Either(())]
+    shortest, longest = _lengths(contents)
+    if low > shortest or (high is not None and (longest is None or high < longest)):
+        contents.append(Times(ANY, low, None if high is None else min(high, MAX_LENGTH)))
+    return [quoted(content) for content in contents] or [FREE]
+
+
+def _lengths(trees: list[Expression]) -> tuple[int, int | None]:
+    """(Fewest, most characters) of what matches all of the expressions, as far as each of them tells alone."""
+    found = [lengths(tree) for tree in trees]
+    return max((low for low, _ in found), default=0), min((high for _, high in found if high is not None), default=None)
 
 
 def _names(value: Any) -> list[str]:
@@ -99,16 +108,7 @@ def _names(value: Any) -> list[str]:
 
 @functools.cache
 def _format(pattern: str) -> Expression:
-    return quoted(parse(pattern))
-
-
-def _count(schema: dict[str, Any], name: str, default: Any) -> Any:
-    value = schema.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
-        raise ValueError(f"{name} is a whole number from 0 on")
-    return int(value)
+    return parse(pattern)
 
 
 def quoted(content: Expression) -> Expression:
@@ -119,8 +119,8 @@ def quoted(content: Expression) -> Expression:
 def _escaped(tree: Expression) -> Expression:
     if isinstance(tree, Chars):
         options: list[Expression] = [Chars(common(tree.ranges, _PLAIN.ranges))]
-        options += [literal("\\" + sign) for char, sign in _ESCAPES.items()
-                    if common(tree.ranges, ((ord(char), ord(char)),))]  # fmt: skip
+        signs = [ord(sign) for char, sign in _ESCAPES.items() if common(tree.ranges, ((ord(char), ord(char)),))]
+        options += [Concat((literal("\\"), chars((sign, sign) for sign in signs)))] if signs else []
         options = [option for option in options if option != Chars(())]
         return options[0] if len(options) == 1 else Either(tuple(options))
     if isinstance(tree, Concat):
@@ -129,7 +129,7 @@ def _escaped(tree: Expression) -> Expression:
         return Either(tuple(map(_escaped, tree.options)))
     if isinstance(tree, Times):
         return Times(_escaped(tree.part), tree.low, tree.high)
-    raise ValueError("an expression with ^ or $ in its middle cannot be followed")
+    raise ValueError("^ or $ in the middle of an expression is not supported")
 
 
 def text_of(value: str) -> str:
