@@ -10,7 +10,6 @@ white space between its parts, because a small model that may write blanks there
 
 from __future__ import annotations
 
-import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -34,24 +33,26 @@ LIMITS = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_
 
 @dataclass(frozen=True)
 class Constraint:
-    """A grammar, in llguidance's form. The makers raise ValueError for what cannot be one.
+    """A wish; it is read when an answer begins. `source`: the schema or the options as JSON, or the text given.
 
-    shape: what is known of its texts; an answer of a known shape is closed before its tokens run out.
+    The makers raise ValueError for what is too long; `Constraints.matcher` for what cannot be followed.
     """
 
-    grammar: str
-    shape: Shape | None = field(default=None, compare=False, repr=False)
-    name: str = field(default="grammar", compare=False)  # what to call it
+    name: str  # what messages call it: schema, expression, choice, grammar
+    source: str
+    origin: str = field(default="constraint", compare=False)  # the parameter that asked for it, for whoever asks
+
+    def __post_init__(self) -> None:
+        if len(self.source) > MAX_CHARS:
+            raise ValueError(f"a {self.name} has at most {MAX_CHARS:,} characters, this one {len(self.source):,}")
 
     @classmethod
     def json_schema(cls, schema: dict[str, Any] | bool) -> Constraint:
         """JSON that satisfies a schema."""
         try:
-            text = json.dumps(schema)
+            return cls("schema", json.dumps(schema))
         except RecursionError:
             raise ValueError("the schema is nested too deeply") from None
-        _check_size(text)
-        return _of_schema(text)
 
     @classmethod
     def json_object(cls) -> Constraint:
@@ -61,37 +62,14 @@ class Constraint:
     @classmethod
     def regex(cls, pattern: str) -> Constraint:
         """Text that a regular expression (no look-around, no back references) matches as a whole."""
-        from llguidance import LLMatcher
-
-        from firstwords.engine.grammar import regular
-        from firstwords.engine.grammar.pattern import parse
-        from firstwords.engine.grammar.shape import Shape, Text
-
-        _check_size(pattern)
-        try:
-            tree = regular.whole(parse(pattern))
-        except ValueError as error:
-            raise ValueError(f"the expression cannot be followed: {error}") from None
-        grammar = LLMatcher.grammar_from_regex(regular.to_rust(tree))
-        shape = Shape(Text((tree,)))
-        try:
-            is_possible = shape.shortest is not None
-        except ValueError:  # too large to know the way to its end from everywhere
-            return cls(grammar, name="expression")
-        if not is_possible:
-            raise ValueError(f"the expression {pattern[:60]!r} matches nothing")
-        return cls(grammar, shape, "expression")
+        return cls("expression", pattern)
 
     @classmethod
     def choice(cls, options: Sequence[str]) -> Constraint:
         """One of the given texts."""
-        from firstwords.engine.grammar import regular
-        from firstwords.engine.grammar.shape import Shape, Text
-
         if not options or not all(options):
             raise ValueError("a choice needs options, none of them empty")
-        _check_size("".join(options))
-        return cls.of_shape(Shape(Text((regular.any_of(dict.fromkeys(options)),))), "choice")
+        return cls("choice", json.dumps(list(options)))
 
     @classmethod
     def lark(cls, grammar: str) -> Constraint:
@@ -99,32 +77,7 @@ class Constraint:
 
         Such an answer may be cut off where its tokens run out.
         """
-        from llguidance import LLMatcher, gbnf_to_lark
-
-        _check_size(grammar)
-        if "::=" in grammar:
-            try:
-                grammar = gbnf_to_lark.any_to_lark(grammar)
-            except Exception as error:
-                raise ValueError(f"the grammar cannot be read: {_first_line(str(error))}") from None
-        return cls(LLMatcher.grammar_from_lark(grammar))
-
-    @classmethod
-    def of_shape(cls, shape: Shape, name: str) -> Constraint:
-        """Text of a shape that is known; `name` is what messages call it."""
-        from llguidance import LLMatcher
-
-        return cls(LLMatcher.grammar_from_lark(shape.lark), shape, name)
-
-
-@functools.lru_cache(maxsize=MAX_REMEMBERED)  # clients send the same schema again and again
-def _of_schema(text: str) -> Constraint:
-    from firstwords.engine.grammar.schema import shape_of
-
-    try:
-        return Constraint.of_shape(shape_of(json.loads(text)), "schema")
-    except ValueError as error:
-        raise ValueError(f"the schema cannot be followed: {error}") from None
+        return cls("grammar", grammar)
 
 
 class Constraints:
@@ -139,13 +92,13 @@ class Constraints:
             TokenizerWrapper(self._vocabulary), n_vocab=vocab_size, eos_token=list(end_ids), slices=[]
         )
         self._limits = LLParserLimits(**LIMITS, verbose_errors=False)
-        self._compiled: OrderedDict[str, tuple[llguidance.LLMatcher, Follower | None]] = OrderedDict()
+        self._compiled: OrderedDict[Constraint, tuple[llguidance.LLMatcher, Follower | None]] = OrderedDict()
 
     def matcher(self, constraint: Constraint, end_ids: frozenset[int]) -> Matcher:
         """Where an answer stands in the grammar: at its beginning. Raises ValueError for a faulty grammar."""
-        compiled = self._compiled.get(constraint.grammar)
+        compiled = self._compiled.get(constraint)
         if compiled is None:
-            compiled = self._compiled[constraint.grammar] = self._compile(constraint)
+            compiled = self._compiled[constraint] = self._compile(constraint)
             while len(self._compiled) > MAX_REMEMBERED:
                 self._compiled.popitem(last=False)
         matcher, follower = compiled
@@ -157,13 +110,70 @@ class Constraints:
 
         from firstwords.engine.grammar.closing import Follower
 
-        matcher = LLMatcher(self._tokenizer, constraint.grammar, log_level=0, limits=self._limits)
-        if matcher.is_error():
-            raise ValueError(f"the {constraint.name} cannot be followed: {_first_line(matcher.get_error())}")
         try:
-            return matcher, Follower(constraint.shape) if constraint.shape is not None else None
+            grammar, shape = _READERS[constraint.name](constraint.source)
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=self._limits)
+            if matcher.is_error():
+                raise ValueError(_first_line(matcher.get_error()))
+            return matcher, Follower(shape) if shape is not None else None
         except ValueError as error:
             raise ValueError(f"the {constraint.name} cannot be followed: {error}") from None
+
+
+# Each returns the grammar in llguidance's form, and what is known of its texts: an answer of a known shape is closed
+# before its tokens run out.
+def _schema(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar.schema import shape_of
+
+    return _of_shape(shape_of(json.loads(source)))
+
+
+def _choice(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar import regular
+    from firstwords.engine.grammar.shape import Shape, Text
+
+    return _of_shape(Shape(Text((regular.any_of(dict.fromkeys(json.loads(source))),))))
+
+
+def _expression(source: str) -> tuple[str, Shape | None]:
+    from llguidance import LLMatcher
+
+    from firstwords.engine.grammar import regular
+    from firstwords.engine.grammar.pattern import parse
+    from firstwords.engine.grammar.shape import Shape, Text
+
+    tree = regular.whole(parse(source))
+    shape = Shape(Text((tree,)))
+    try:
+        is_possible = shape.shortest is not None
+    except ValueError:  # too large to know the way to its end from everywhere
+        return LLMatcher.grammar_from_regex(regular.to_rust(tree)), None
+    if not is_possible:
+        raise ValueError("no text matches it")
+    return LLMatcher.grammar_from_regex(regular.to_rust(tree)), shape
+
+
+def _grammar(source: str) -> tuple[str, Shape | None]:
+    from llguidance import LLMatcher
+    from llguidance.gbnf_to_lark import gbnf_to_lark
+
+    if "::=" in source:
+        try:
+            source = gbnf_to_lark(source)
+        except Exception as error:
+            raise ValueError(_first_line(str(error))) from None
+    return LLMatcher.grammar_from_lark(source), None
+
+
+def _of_shape(shape: Shape) -> tuple[str, Shape]:
+    from llguidance import LLMatcher
+
+    return LLMatcher.grammar_from_lark(shape.lark), shape
+
+
+_READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
+    "schema": _schema, "choice": _choice, "expression": _expression, "grammar": _grammar,
+}  # fmt: skip
 
 
 class Matcher:
@@ -269,11 +279,6 @@ class _Vocabulary:
             ids.append(step[1])
             start += step[2]
         return ids
-
-
-def _check_size(text: str) -> None:
-    if len(text) > MAX_CHARS:
-        raise ValueError(f"a constraint has at most {MAX_CHARS:,} characters, this one {len(text):,}")
 
 
 def _first_line(message: str) -> str:

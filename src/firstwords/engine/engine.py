@@ -231,11 +231,12 @@ class Engine:
     def check_room(self, params: SamplingParams, min_tokens: int, num_prompt: int) -> None:
         """Raise ValueError where not even the shortest answer of a constraint fits behind a prompt."""
         room, name = self.max_length - num_prompt, params.constraint.name if params.constraint else ""
+        if min_tokens <= min(room, params.max_tokens):
+            return
         needs = f"this {name} needs at least {min_tokens:,} tokens, but"
-        if min_tokens > params.max_tokens:
+        if params.max_tokens < room:
             raise ValueError(f"{needs} max_tokens is {params.max_tokens:,}")
-        if min_tokens > room:
-            raise ValueError(f"{needs} the prompt leaves {room:,} of this model's context of {self.max_length:,}")
+        raise ValueError(f"{needs} the prompt leaves {room:,} of this model's context of {self.max_length:,}")
 
     @functools.cached_property
     def constraints(self) -> Constraints:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +14,18 @@ from firstwords.serve.errors import ApiError
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
     from firstwords.serve.openai.schemas import Message
+    from firstwords.tokenizer.chat import Message as Turn
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_PROMPTS = 2048  # of one request; lm-eval's batches are smaller
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+# what a tool answered is read as the user's turn
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "user",
+         "function": "user"}  # fmt: skip
 
 
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     """Ids of a chat with an open turn. Raises ApiError 400 for what this model cannot take."""
-    turns = [{"role": role(message.role), "content": text_of(message.content)} for message in messages]
+    turns = turns_of(messages)
     if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
         raise ApiError(
             400, f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
@@ -30,10 +35,33 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     return fitting(held, shared.chat_ids(held.loaded.tokenizer, turns), "messages")
 
 
+def turns_of(messages: Sequence[Message]) -> list[Turn]:
+    """Messages as the template takes them. Raises ApiError 400."""
+    return [{"role": role(message.role), "content": _content(message)} for message in messages]
+
+
+def _content(message: Message) -> str:
+    """The text of a message; calls of tools, in the history of another assistant, follow it as JSON, one a line."""
+    extra, text = message.model_extra or {}, text_of(message.content)
+    calls = extra.get("tool_calls") or ([{"function": extra["function_call"]}] if extra.get("function_call") else [])
+    if message.role != "assistant" or not calls:
+        return text
+    lines = [text] if text else []
+    for call in calls if isinstance(calls, list) else [None]:
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise ApiError(400, "a message's tool_calls hold functions with a name", "messages")
+        arguments = function.get("arguments")
+        with contextlib.suppress(TypeError, ValueError):
+            arguments = json.loads(arguments)
+        lines.append(json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False))
+    return "\n".join(lines)
+
+
 def role(name: str) -> str:
     """The role of a message as the template knows it."""
     if name not in ROLES:
-        raise ApiError(400, f"a message has the role {name[:40]!r}: use system, user or assistant", "messages")
+        raise ApiError(400, f"a message has the role {name[:40]!r}: use system, user, assistant or tool", "messages")
     return ROLES[name]
 
 
@@ -99,9 +127,11 @@ def check_bytes(held: Held, num_chars: int, param: str) -> None:
 
 def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiError:
     limit = held.engine.max_length
+    # clients know this error by its first words, and read the number in them
     return ApiError(
-        400, f"the prompt has {qualifier}{count:,} tokens, but this model's context of {limit:,} must also hold the "
-        "answer: shorten it", param, "context_length_exceeded", n_prompt_tokens=count, n_ctx=limit,
+        400, f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
+        "tokens, and the answer must fit behind it: shorten the prompt.", param, "context_length_exceeded",
+        n_prompt_tokens=count, n_ctx=limit,
     )  # fmt: skip
 
 

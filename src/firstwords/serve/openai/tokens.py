@@ -56,8 +56,7 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Json:
     if (body.prompt is None) == (body.messages is None):
         raise ApiError(400, "give a prompt or messages", "prompt")
     if body.messages is not None:
-        turns = [{"role": prompts.role(m.role), "content": prompts.text_of(m.content)} for m in body.messages]
-        ids = render(turns, tokenizer, body.add_generation_prompt)[0]
+        ids = render(prompts.turns_of(body.messages), tokenizer, body.add_generation_prompt)[0]
     else:
         added = [tokenizer.endoftext_id] if body.add_special_tokens else []
         ids = added + with_specials(tokenizer, body.prompt or "")
