@@ -217,3 +217,20 @@ def train(model, ids: list[int]) -> None:
         loss.backward()
         optimizer.step()
     assert loss < 2
+
+
+def test_a_string_without_end_leaves_room_for_the_next_ones(tokenizer) -> None:
+    names = ["a", "b", "c"]
+    schema = {"type": "object", "properties": {n: {"type": "string"} for n in names}, "required": names}
+    constraints = Constraints(tokenizer, tokenizer.vocab_size, [0, 2])
+    for kind, last in (({"type": "string"}, 10), ({"type": "integer"}, 0)):
+        schema["properties"]["c"] = kind
+        matcher = constraints.matcher(Constraint.json_schema(schema), frozenset([0]))
+        weights_V = _likes(tokenizer, "abcdefghijklmnopqrstuvwxyz")
+        value = json.loads(say(tokenizer, matcher, weights_V, 120, np.random.default_rng(1)))
+        sizes = [len(tokenizer.encode(str(value[name]))) for name in names]
+        assert 40 < sizes[0] < 65 and sizes[1] > 15 and sizes[2] > last, value
+    only = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
+    matcher = constraints.matcher(Constraint.json_schema(only), frozenset([0]))
+    value = json.loads(say(tokenizer, matcher, weights_V, 120, np.random.default_rng(1)))
+    assert len(tokenizer.encode(value["a"])) > 80, value  # nothing long comes after it: it may have all

@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     import llguidance
 
-    from firstwords.engine.grammar.closing import Follower, Place
+    from firstwords.engine.grammar.closing import Follower, Growing, Place
     from firstwords.engine.grammar.shape import Shape
     from firstwords.tokenizer.fast import Tokenizer
 
@@ -190,6 +190,8 @@ class Matcher:
         self._place, self._vocabulary = place, vocabulary
         self._next: Place | None = None  # after the token that was settled
         self._way: list[int] | None = None  # tokens that would finish the answer from here, where they were needed
+        self._growing: Growing | None = None  # the text that is being said, where others need room as well
+        self._least_room = 0  # which it leaves to them
         self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
         self.has_failed = False  # the grammar has become too complex, or no token can go on
         self.has_ended = False  # the settled token would only go beyond the end, and is not part of the answer
@@ -212,10 +214,15 @@ class Matcher:
 
         It is the same one if what it opens can be closed with the others, else the next token of the shortest way to
         the end. That way always fits: it did at the beginning (`min_tokens`), and every token that is taken keeps one.
+        A string that others follow is ended when it has had half of the room, for a model may never end it.
         """
         if self._place is None or self.has_failed or token in self._end_ids:
             return token
         after = self._place.after(self._vocabulary.tokens[token])
+        if after is not None and self._is_too_long(after, room):
+            end = self._vocabulary.spelled(self._place.end_of_text)
+            token = end[0] if end else token
+            after = self._place.after(self._vocabulary.tokens[token])
         if after is not None:
             way = None if after.length < room else self._vocabulary.spelled(after.rest)
             if after.length < room or (way is not None and len(way) < room):
@@ -227,6 +234,15 @@ class Matcher:
             return self._end_ids[0] if self._end_ids else token
         self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
         return way[0]
+
+    def _is_too_long(self, after: Place, room: int) -> bool:
+        """Whether a text that has had half of the room goes on, while others that may be long come after it."""
+        growing = after.growing
+        if growing is None or self._growing is None or any(a is not b for a, b in zip(growing, self._growing)):
+            self._growing = growing
+            self._least_room = room - int(room - after.length) // 2 if growing is not None else 0
+            return False
+        return room <= self._least_room
 
     def advance(self, token: int) -> None:
         """The answer has got a token that `allowed` allowed and that does not end it."""

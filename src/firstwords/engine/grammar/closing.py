@@ -13,10 +13,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from firstwords.engine.grammar.regular import lengths
 from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
 
 MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
 MAX_STATES = 64  # what a text can be at the same time; the nearest to an end are kept
+
+
+LONG = 64  # characters: more than a number, a date or a name in an enum has
 
 
 @dataclass(eq=False)
@@ -27,6 +31,7 @@ class _Todo:
     rest: _Todo | None
     length: float  # bytes of the shortest text of it all
     nesting: int
+    can_grow: bool  # it may be long: a string without a bound, say, or a list
     starts: list[_State] | None = None
 
 
@@ -43,12 +48,16 @@ class _State:
         return self.text.automaton.length(self.number) + (self.rest.length if self.rest else 0)
 
 
+Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same place
+
+
 @dataclass(eq=False)
 class Follower:
     """A compiled shape, of which many answers may be followed. Raises ValueError for a shape that no text has."""
 
     shape: Shape
     _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
+    _growing: dict[int, tuple[Node, bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shape.shortest is None:
@@ -62,7 +71,8 @@ class Follower:
 
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
         length = self._length(node) + (rest.length if rest else 0)
-        return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested)
+        can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)
+        return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested, can_grow)
 
     def _length(self, node: Node) -> float:
         if isinstance(node, Repeat):
@@ -71,6 +81,24 @@ class Follower:
         if known is None:
             text = shortest(node, self.shape.shortest_of_rules)
             known = self._shortest[id(node)] = (node, math.inf if text is None else len(text.encode()))
+        return known[1]
+
+    def can_grow(self, node: Node) -> bool:
+        """Whether a text of a node may be longer than LONG."""
+        if isinstance(node, Repeat):  # these are made on the way, and are not kept
+            return node.high != 0 and (node.high is None or node.high > LONG or self.can_grow(node.part))
+        known = self._growing.get(id(node))
+        if known is None:
+            self._growing[id(node)] = (node, False)  # for what refers to itself
+            if isinstance(node, Text):
+                longest = min((high for _, high in map(lengths, node.expressions) if high is not None), default=None)
+                found = longest is None or longest > LONG
+            elif isinstance(node, Reference):
+                found = self.can_grow(self.shape.rules[node.name])
+            else:
+                parts = node.parts if isinstance(node, Sequence) else node.options
+                found = any(map(self.can_grow, parts))
+            known = self._growing[id(node)] = (node, found)
         return known[1]
 
     def starts(self, todo: _Todo | None) -> list[_State]:
@@ -167,6 +195,20 @@ class Place:
         if self.begun:
             return self._closed()[0]
         return min((state.length for state in self.states), default=math.inf)
+
+    @property
+    def growing(self) -> Growing | None:
+        """The text that is being said, where it may be long and what comes after it too; else None."""
+        best = min(self.states, key=lambda state: state.length, default=None)
+        if best is None or best.rest is None or not best.rest.can_grow or not self.follower.can_grow(best.text):
+            return None
+        return best.text, best.rest
+
+    @property
+    def end_of_text(self) -> bytes:
+        """The shortest bytes that would end the text that is being said, but not what comes after it."""
+        best = min(self.states, key=lambda state: state.length)
+        return b"" if self.begun else best.text.automaton.shortest(best.number).encode()
 
     @property
     def rest(self) -> bytes:
