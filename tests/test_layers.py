@@ -15,7 +15,7 @@ LAYERS = {
     "tokenizer": 1, "data": 1, "world": 1, "classify": 1,
     "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
     "train.policy_losses": 1, "train.compiling": 1, "train.threads": 1,
-    "engine.sampling": 1, "engine.scheduler": 1, "engine.constraints": 1,
+    "engine.sampling": 1, "engine.scheduler": 1, "engine.constraints": 1, "engine.grammar": 1,
     "model": 2,
     # Stages measure while they train, so eval stands beside the learner, below the stages.
     "engine": 3, "train": 3, "preferences": 3, "retrieval": 3, "eval": 3,

@@ -160,10 +160,9 @@ def test_json_of_a_schema(ask, client) -> None:
 def test_other_shapes(ask) -> None:
     answer = ask(response_format={"type": "regex", "regex": r"[0-9]{4}-[0-9]{2}"}).choices[0].message.content
     assert re.fullmatch(r"[0-9]{4}-[0-9]{2}", answer)
-    answer = ask(response_format={"type": "json_object"}, max_tokens=400)
-    assert answer.choices[0].message.content.startswith("{")
-    if answer.choices[0].finish_reason == "stop":
-        assert isinstance(json.loads(answer.choices[0].message.content), dict)
+    for max_tokens in (2, 17, 400):
+        answer = ask(response_format={"type": "json_object"}, max_tokens=max_tokens).choices[0]
+        assert isinstance(json.loads(answer.message.content), dict) and answer.finish_reason == "stop"
     assert ask(response_format={"type": "text"}).choices[0].message.content == ask().choices[0].message.content
 
 
@@ -173,10 +172,12 @@ def test_parse(client) -> None:
 
     parsed = client.chat.completions.parse(model="pip", messages=QUESTION, response_format=Choice, seed=1)
     assert isinstance(parsed.choices[0].message.parsed, Choice)
-    with pytest.raises(openai.LengthFinishReasonError):
-        client.chat.completions.parse(
-            model="pip", messages=QUESTION, response_format=Animal, seed=1, max_tokens=3
-        )
+    for more in ({}, {"max_tokens": 20}, {"temperature": 0}):
+        options = {"model": "pip", "messages": QUESTION, "response_format": Animal, "seed": 1} | more
+        assert isinstance(client.chat.completions.parse(**options).choices[0].message.parsed, Animal)
+    with pytest.raises(openai.BadRequestError, match="needs at least 18 tokens, but max_tokens is 3") as refused:
+        client.chat.completions.parse(model="pip", messages=QUESTION, response_format=Animal, max_tokens=3)
+    assert refused.value.param == "max_tokens"
 
 
 def test_completions(client, pip_model) -> None:

@@ -33,7 +33,7 @@ def spoken(tokenizer: Tokenizer, ids: list[int], stop: tuple[str, ...] = (), has
     return tokens
 
 
-@pytest.mark.parametrize("stop", [(), ("END",), ("\u00e9", "ne"), ("zzz",)])
+@pytest.mark.parametrize("stop", [(), ("END",), ("\u00e9", "ne"), ("zzz",), ("\u672c",), ("\U0001f600",)])
 @pytest.mark.parametrize("has_end", [False, True])
 def test_the_entries_are_the_text_however_it_is_cut(tokenizer, stop, has_end) -> None:
     dice = random.Random(0)
@@ -52,11 +52,14 @@ def test_the_entries_are_the_text_however_it_is_cut(tokenizer, stop, has_end) ->
             entries += complete
         rows = chat_logprobs(tokenizer, entries)["content"]
         assert text == whole == "".join(row["token"] for row in rows)
-        assert b"".join(bytes(row["bytes"]) for row in rows).decode("utf-8", "replace") == whole
+        data = b"".join(bytes(row["bytes"]) for row in rows)
+        assert data.decode("utf-8", "replace") == whole
+        if "\ufffd" not in whole:
+            assert data == whole.encode()
         lists = CompletionLogprobs(tokenizer).of(entries)
         assert "".join(lists["tokens"]) == whole and len(lists["tokens"]) == transcript.num_tokens
         assert lists["token_logprobs"] == [-float(n + 1) for n in range(transcript.num_tokens)]
-        assert [e.is_hidden for e in entries if e.id == 2] == ([True] if has_end and len(entries) > len(rows) else [])
+        assert all(entry.is_hidden for entry in entries if entry.id == 2)
 
 
 def test_two_tokens_of_one_name_keep_the_likelier(tokenizer) -> None:
@@ -67,3 +70,32 @@ def test_two_tokens_of_one_name_keep_the_likelier(tokenizer) -> None:
 def test_bytes_that_are_no_text_have_names_of_their_own(tokenizer) -> None:
     names = [key(tokenizer, token) for token in range(tokenizer.vocab_size)]
     assert len(set(names)) == tokenizer.vocab_size and "bytes:\\xe6" in names and "<|im_end|>" in names
+
+
+@pytest.mark.parametrize("size", [1, 3, 99])
+def test_a_stop_text_that_is_cut_off_leaves_no_bytes_behind(tokenizer, size) -> None:
+    """Every way of cutting " a\U0001f600" and more into two tokens of bytes: nothing of the stop is told."""
+    data = " a\U0001f600b".encode()
+    for first in range(1, len(data)):
+        for second in range(first + 1, len(data) + 1):
+            pieces = [data[:first], data[first:second], data[second:]]
+            words = _Bytes([piece for piece in pieces if piece])
+            tokens = spoken(words, list(range(len(words.pieces))), ("\U0001f600",))  # type: ignore[arg-type]
+            transcript, entries = Transcript(words, True), []  # type: ignore[arg-type]
+            while tokens:
+                entries += transcript.push(tokens[:size])[1]
+                tokens = tokens[size:]
+            rows = chat_logprobs(words, entries)["content"]  # type: ignore[arg-type]
+            assert b"".join(bytes(row["bytes"]) for row in rows) == b" a" == "".join(r["token"] for r in rows).encode()
+
+
+class _Bytes:
+    """A vocabulary of given bytes."""
+
+    special_ids: frozenset[int] = frozenset()
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces, self.vocab_size = pieces, len(pieces)
+
+    def token_bytes(self, token: int) -> bytes:
+        return self.pieces[token]

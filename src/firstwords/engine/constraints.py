@@ -1,18 +1,19 @@
-"""Answers of a given shape: before every draw, the tokens that would leave a grammar are ruled out.
+"""Answers of a given shape: before every draw, the tokens that would leave a grammar are ruled out, and where the
+tokens that are left get scarce, what is open is closed.
 
     Constraint.json_schema({"type": "object", ...})    Constraint.regex(r"[0-9]{4}")    Constraint.choice(["yes", "no"])
 
-`llguidance` walks the grammar byte by byte, so that any vocabulary can follow it. Only what may be drawn changes:
-log-probabilities stay those of the model. JSON comes without white space between its parts, because a small model
-that may write blanks there writes them until its context is full.
+`llguidance` walks the grammar byte by byte, so that any vocabulary can follow it; `grammar.closing` knows how little
+would finish the answer. Only what may be drawn changes: log-probabilities stay those of the model. JSON comes without
+white space between its parts, because a small model that may write blanks there writes them until its context is full.
 """
 
 from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +21,11 @@ import numpy as np
 if TYPE_CHECKING:
     import llguidance
 
+    from firstwords.engine.grammar.closing import Follower, Growing, Place
+    from firstwords.engine.grammar.shape import Shape
     from firstwords.tokenizer.fast import Tokenizer
 
-MAX_CHARS = 32_768  # of a schema or expression; such a one compiles in a tenth of a second
+MAX_CHARS = 32_768  # of a schema or expression; such a one compiles in some tenths of a second
 MAX_REMEMBERED = 32  # compiled grammars
 # A quarter of llguidance's own limits: at most some 5 ms a token, because other answers wait for it.
 LIMITS = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_items": 12_500}
@@ -30,24 +33,26 @@ LIMITS = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_
 
 @dataclass(frozen=True)
 class Constraint:
-    """A grammar, in llguidance's form. The makers raise ValueError for what cannot be one."""
+    """A wish; it is read when an answer begins. `source`: the schema or the options as JSON, or the text given.
 
-    grammar: str
+    The makers raise ValueError for what is too long; `Constraints.matcher` for what cannot be followed.
+    """
+
+    name: str  # what messages call it: schema, expression, choice, grammar
+    source: str
+    origin: str = field(default="constraint", compare=False)  # the parameter that asked for it, for whoever asks
+
+    def __post_init__(self) -> None:
+        if len(self.source) > MAX_CHARS:
+            raise ValueError(f"a {self.name} has at most {MAX_CHARS:,} characters, this one {len(self.source):,}")
 
     @classmethod
     def json_schema(cls, schema: dict[str, Any] | bool) -> Constraint:
         """JSON that satisfies a schema."""
-        from llguidance import LLMatcher
-
         try:
-            text = json.dumps(schema)
+            return cls("schema", json.dumps(schema))
         except RecursionError:
             raise ValueError("the schema is nested too deeply") from None
-        _check_size(text)
-        try:
-            return cls(LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_flexible": False}))
-        except ValueError as error:
-            raise ValueError(f"the schema cannot be followed: {_first_line(str(error))}") from None
 
     @classmethod
     def json_object(cls) -> Constraint:
@@ -56,22 +61,23 @@ class Constraint:
 
     @classmethod
     def regex(cls, pattern: str) -> Constraint:
-        """Text that a regular expression (of Rust's kind: no look-around, no back references) matches as a whole."""
-        from llguidance import LLMatcher
-
-        _check_size(pattern)
-        return cls(LLMatcher.grammar_from_regex(pattern))
+        """Text that a regular expression (no look-around, no back references) matches as a whole."""
+        return cls("expression", pattern)
 
     @classmethod
     def choice(cls, options: Sequence[str]) -> Constraint:
         """One of the given texts."""
-        from llguidance import LLMatcher
-
         if not options or not all(options):
             raise ValueError("a choice needs options, none of them empty")
-        start = " | ".join(json.dumps(option, ensure_ascii=False) for option in options)
-        _check_size(start)
-        return cls(LLMatcher.grammar_from_lark(f"start: {start}"))
+        return cls("choice", json.dumps(list(options)))
+
+    @classmethod
+    def lark(cls, grammar: str) -> Constraint:
+        """Text of a context-free grammar: in llguidance's variant of Lark, or in GBNF as llama.cpp has it.
+
+        Such an answer may be cut off where its tokens run out.
+        """
+        return cls("grammar", grammar)
 
 
 class Constraints:
@@ -81,33 +87,114 @@ class Constraints:
         from llguidance import LLParserLimits, LLTokenizer, TokenizerWrapper
 
         self._vocab_size = vocab_size
+        self._vocabulary = _Vocabulary(tokenizer)
         self._tokenizer = LLTokenizer(
-            TokenizerWrapper(_Vocabulary(tokenizer)), n_vocab=vocab_size, eos_token=list(end_ids), slices=[]
+            TokenizerWrapper(self._vocabulary), n_vocab=vocab_size, eos_token=list(end_ids), slices=[]
         )
         self._limits = LLParserLimits(**LIMITS, verbose_errors=False)
-        self._compiled: OrderedDict[str, llguidance.LLMatcher] = OrderedDict()
+        self._compiled: OrderedDict[Constraint, tuple[llguidance.LLMatcher, Follower | None]] = OrderedDict()
 
     def matcher(self, constraint: Constraint, end_ids: frozenset[int]) -> Matcher:
         """Where an answer stands in the grammar: at its beginning. Raises ValueError for a faulty grammar."""
-        from llguidance import LLMatcher
-
-        compiled = self._compiled.get(constraint.grammar)
+        compiled = self._compiled.get(constraint)
         if compiled is None:
-            compiled = LLMatcher(self._tokenizer, constraint.grammar, log_level=0, limits=self._limits)
-            if compiled.is_error():
-                raise ValueError(f"the constraint cannot be followed: {_first_line(compiled.get_error())}")
-            self._compiled[constraint.grammar] = compiled
+            compiled = self._compiled[constraint] = self._compile(constraint)
             while len(self._compiled) > MAX_REMEMBERED:
                 self._compiled.popitem(last=False)
-        return Matcher(compiled.deep_copy(), self._vocab_size, end_ids)
+        matcher, follower = compiled
+        place = follower.start() if follower is not None else None
+        return Matcher(matcher.deep_copy(), self._vocab_size, end_ids, place, self._vocabulary)
+
+    def _compile(self, constraint: Constraint) -> tuple[llguidance.LLMatcher, Follower | None]:
+        from llguidance import LLMatcher
+
+        from firstwords.engine.grammar.closing import Follower
+
+        try:
+            grammar, shape = _READERS[constraint.name](constraint.source)
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=self._limits)
+            if matcher.is_error():
+                raise ValueError(_first_line(matcher.get_error()))
+            return matcher, Follower(shape) if shape is not None else None
+        except ValueError as error:
+            raise ValueError(f"the {constraint.name} cannot be followed: {error}") from None
+
+
+# Each returns the grammar in llguidance's form, and what is known of its texts: an answer of a known shape is closed
+# before its tokens run out.
+def _schema(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar.schema import shape_of
+
+    return _of_shape(shape_of(json.loads(source)))
+
+
+def _choice(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar import regular
+    from firstwords.engine.grammar.shape import Shape, Text
+
+    return _of_shape(Shape(Text((regular.any_of(dict.fromkeys(json.loads(source))),))))
+
+
+def _expression(source: str) -> tuple[str, Shape | None]:
+    from llguidance import LLMatcher
+
+    from firstwords.engine.grammar import regular
+    from firstwords.engine.grammar.pattern import parse
+    from firstwords.engine.grammar.shape import Shape, Text
+
+    tree = regular.whole(parse(source))
+    shape = Shape(Text((tree,)))
+    try:
+        is_possible = shape.shortest is not None
+    except ValueError:  # too large to know the way to its end from everywhere
+        return LLMatcher.grammar_from_regex(regular.to_rust(tree)), None
+    if not is_possible:
+        raise ValueError("no text matches it")
+    return LLMatcher.grammar_from_regex(regular.to_rust(tree)), shape
+
+
+def _grammar(source: str) -> tuple[str, Shape | None]:
+    from llguidance import LLMatcher
+    from llguidance.gbnf_to_lark import gbnf_to_lark
+
+    if "::=" in source:
+        try:
+            source = gbnf_to_lark(source)
+        except Exception as error:
+            raise ValueError(_first_line(str(error))) from None
+    return LLMatcher.grammar_from_lark(source), None
+
+
+def _of_shape(shape: Shape) -> tuple[str, Shape]:
+    from llguidance import LLMatcher
+
+    return LLMatcher.grammar_from_lark(shape.lark), shape
+
+
+_READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
+    "schema": _schema, "choice": _choice, "expression": _expression, "grammar": _grammar,
+}  # fmt: skip
 
 
 class Matcher:
-    """One answer's way through a grammar."""
+    """One answer's way through a grammar. For every token: `allowed`, then `settle` what was drawn, then `advance`.
 
-    def __init__(self, matcher: llguidance.LLMatcher, vocab_size: int, end_ids: frozenset[int]) -> None:
+    min_tokens: of the shortest answer; 0 where it is not known.
+    """
+
+    def __init__(
+        self, matcher: llguidance.LLMatcher, vocab_size: int, end_ids: frozenset[int], place: Place | None,
+        vocabulary: _Vocabulary,
+    ) -> None:  # fmt: skip
         self._matcher, self._vocab_size, self._end_ids = matcher, vocab_size, sorted(end_ids)
+        self._place, self._vocabulary = place, vocabulary
+        self._next: Place | None = None  # after the token that was settled
+        self._way: list[int] | None = None  # tokens that would finish the answer from here, where they were needed
+        self._growing: Growing | None = None  # the text that is being said, where others need room as well
+        self._least_room = 0  # which it leaves to them
+        self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
         self.has_failed = False  # the grammar has become too complex, or no token can go on
+        self.has_ended = False  # the settled token would only go beyond the end, and is not part of the answer
 
     def allowed(self) -> np.ndarray:
         """Which tokens may come next, (V,) bool: those that the grammar goes on with, and where it may end, the
@@ -122,34 +209,92 @@ class Matcher:
             allowed_V[:] = True
         return allowed_V
 
+    def settle(self, token: int, room: int) -> int:
+        """The token to take instead of one that was drawn, where `room` tokens are left, this one among them.
+
+        It is the same one if what it opens can be closed with the others, else the next token of the shortest way to
+        the end. That way always fits: it did at the beginning (`min_tokens`), and every token that is taken keeps one.
+        A string that others follow is ended when it has had half of the room, for a model may never end it.
+        """
+        if self._place is None or self.has_failed or token in self._end_ids:
+            return token
+        after = self._place.after(self._vocabulary.tokens[token])
+        if after is not None and self._is_too_long(after, room):
+            end = self._vocabulary.spelled(self._place.end_of_text)
+            token = end[0] if end else token
+            after = self._place.after(self._vocabulary.tokens[token])
+        if after is not None:
+            way = None if after.length < room else self._vocabulary.spelled(after.rest)
+            if after.length < room or (way is not None and len(way) < room):
+                self._next, self._way = after, way
+                return token
+        way = self._way if self._way is not None else self._vocabulary.spelled(self._place.rest)
+        if not way:
+            self.has_ended = True
+            return self._end_ids[0] if self._end_ids else token
+        self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
+        return way[0]
+
+    def _is_too_long(self, after: Place, room: int) -> bool:
+        """Whether a text that has had half of the room goes on, while others that may be long come after it."""
+        growing = after.growing
+        if growing is None or self._growing is None or any(a is not b for a, b in zip(growing, self._growing)):
+            self._growing = growing
+            self._least_room = room - int(room - after.length) // 2 if growing is not None else 0
+            return False
+        return room <= self._least_room
+
     def advance(self, token: int) -> None:
         """The answer has got a token that `allowed` allowed and that does not end it."""
         if not self._matcher.consume_token(token):
             self.has_failed = True
+        if self._place is not None and not self.has_failed:
+            self._place = self._next or self._place.after(self._vocabulary.tokens[token])
+            self._next = None
 
     @property
     def is_complete(self) -> bool:
         """Whether the grammar lets nothing follow."""
         return self._matcher.is_stopped() and not self.has_failed
 
+    @property
+    def may_end(self) -> bool:
+        """Whether the answer is whole as it is."""
+        return self._matcher.is_accepting() and not self.has_failed
+
 
 class _Vocabulary:
     """A tokenizer as llguidance wants to see it."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self._encode = tokenizer.encode
+        self._encode: Callable[[str], list[int]] = tokenizer.encode
         special = tokenizer.special_ids
         self.eos_token_id, self.bos_token_id = tokenizer.endoftext_id, None
         self.tokens = [b"" if i in special else tokenizer.token_bytes(i) for i in range(tokenizer.vocab_size)]
         self.special_token_ids = sorted(special)
+        self._ids = {data: i for i, data in enumerate(self.tokens) if data}
+        self._longest = max(map(len, self._ids))
 
     def __call__(self, text: str | bytes) -> list[int]:
         return self._encode(text if isinstance(text, str) else text.decode("utf-8", "replace"))
 
-
-def _check_size(text: str) -> None:
-    if len(text) > MAX_CHARS:
-        raise ValueError(f"a constraint has at most {MAX_CHARS:,} characters, this one {len(text):,}")
+    def spelled(self, data: bytes) -> list[int] | None:
+        """The fewest tokens that spell some bytes; None where the vocabulary lacks one of them."""
+        fewest: list[tuple[int, int, int] | None] = [None] * len(data)  # tokens to the end, first of them, its size
+        for start in range(len(data) - 1, -1, -1):
+            for size in range(1, min(self._longest, len(data) - start) + 1):
+                token = self._ids.get(data[start : start + size])
+                rest = (0, 0, 0) if start + size == len(data) else fewest[start + size]
+                if token is not None and rest is not None and (fewest[start] is None or rest[0] + 1 < fewest[start][0]):
+                    fewest[start] = (rest[0] + 1, token, size)
+        ids, start = [], 0
+        while start < len(data):
+            step = fewest[start]
+            if step is None:
+                return None
+            ids.append(step[1])
+            start += step[2]
+        return ids
 
 
 def _first_line(message: str) -> str:

@@ -148,6 +148,7 @@ class Engine:
         chosen = params.stop_token_ids
         end_ids = self._end_ids if chosen is None else frozenset(chosen)
         end_ids = frozenset() if params.ignore_eos else end_ids
+        matcher = self._matcher(params, end_ids, len(prompt))
         request = Request(
             self._next_id,
             prompt,
@@ -155,7 +156,7 @@ class Engine:
             seed=params.seed,
             end_ids=end_ids,
             max_generated=min(params.max_tokens, self.max_length - len(prompt)),
-            matcher=self._matcher(params, end_ids),
+            matcher=matcher,
             wants_tokens=wants_tokens,
             stream=TextStream(self.tokenizer, params.stop) if wants_tokens or params.stop else None,
             all_ids=list(prompt),
@@ -220,8 +221,22 @@ class Engine:
 
     # -- inside --------------------------------------------------------------------------------------------
 
-    def _matcher(self, params: SamplingParams, end_ids: frozenset[int]) -> Matcher | None:
-        return None if params.constraint is None else self.constraints.matcher(params.constraint, end_ids)
+    def _matcher(self, params: SamplingParams, end_ids: frozenset[int], num_prompt: int) -> Matcher | None:
+        if params.constraint is None:
+            return None
+        matcher = self.constraints.matcher(params.constraint, end_ids)
+        self.check_room(params, matcher.min_tokens, num_prompt)
+        return matcher
+
+    def check_room(self, params: SamplingParams, min_tokens: int, num_prompt: int) -> None:
+        """Raise ValueError where not even the shortest answer of a constraint fits behind a prompt."""
+        room, name = self.max_length - num_prompt, params.constraint.name if params.constraint else ""
+        if min_tokens <= min(room, params.max_tokens):
+            return
+        needs = f"this {name} needs at least {min_tokens:,} tokens, but"
+        if params.max_tokens < room:
+            raise ValueError(f"{needs} max_tokens is {params.max_tokens:,}")
+        raise ValueError(f"{needs} the prompt leaves {room:,} of this model's context of {self.max_length:,}")
 
     @functools.cached_property
     def constraints(self) -> Constraints:
@@ -306,6 +321,12 @@ class Engine:
         if batch.matchers:
             possible_BV = rule_out(logits_BV, [(row, matcher.allowed()) for row, matcher in batch.matchers])
         tokens_B = sample(possible_BV, batch.params, batch.counters, batch.seen_BV)
+        for row, matcher in batch.matchers:
+            request = batch.requests[row]
+            token = int(tokens_B[row])
+            settled = matcher.settle(token, request.max_generated - request.num_generated)
+            if settled != token:
+                tokens_B[row] = settled
         self.cache.lengths[batch.slots] += 1
         batch.counters += np.uint64(1)
         if batch.seen_BV is not None:
@@ -334,7 +355,7 @@ class Engine:
         matcher = request.matcher
         if matcher is not None and matcher.has_failed:
             return "", "failed"
-        if token in request.end_ids:
+        if token in request.end_ids or (matcher is not None and matcher.has_ended):
             return "", "stop"
         text, is_over = "", False
         if request.stream is not None:
@@ -345,7 +366,9 @@ class Engine:
             is_over = is_over or matcher.is_complete
         if is_over:
             return text, "stop"
-        return text, "length" if request.num_generated >= request.max_generated else None
+        if request.num_generated < request.max_generated:
+            return text, None
+        return text, "stop" if matcher is not None and matcher.may_end else "length"
 
     def _keep_logprobs(self, batch: Batch, logits_BV: Tensor, tokens_B: Tensor) -> None:
         sampled_B, ids_BA, values_BA = true_logprobs(logits_BV, tokens_B, batch.top)

@@ -54,16 +54,31 @@ class Choices:
         """Put the first choice in line. Raises ApiError, also when the line is full."""
         ids, params = self._jobs[0]
         if params.constraint is not None:
-            await self._compile(params)
+            await self._compile(params, len(ids))
         self._first = await self._worker.submit(self._stage, ids, params)
 
-    async def _compile(self, params: SamplingParams) -> None:
-        """Compile the constraint on a thread of its own: a large schema takes as long as a hundred tokens."""
-        held = await self._worker.held(self._stage)
+    async def _compile(self, params: SamplingParams, num_prompt: int) -> None:
+        """Compile the constraint on a thread of its own: a large schema takes as long as a hundred tokens.
+
+        Raises ApiError 400 where that is not possible, and where not even the shortest answer fits.
+        """
+        engine, constraint = (await self._worker.held(self._stage)).engine, params.constraint
+        assert constraint is not None
         try:
-            await asyncio.to_thread(held.engine.constraints.matcher, params.constraint, frozenset())
+            matcher = await asyncio.to_thread(engine.constraints.matcher, constraint, frozenset())
         except ValueError as error:
-            raise ApiError(400, str(error), "response_format") from None
+            raise ApiError(400, str(error), constraint.origin) from None
+        fewest, length = matcher.min_tokens, engine.max_length
+        if params.max_tokens >= length - num_prompt < fewest:
+            raise ApiError(
+                400, f"This model's maximum context length is {length} tokens. However, the prompt has {num_prompt} "
+                f"tokens, and this {constraint.name} needs at least {fewest} more: shorten the prompt.", "messages",
+                "context_length_exceeded", n_prompt_tokens=num_prompt, n_ctx=length,
+            )  # fmt: skip
+        try:
+            engine.check_room(params, fewest, num_prompt)
+        except ValueError as error:
+            raise ApiError(400, str(error), "max_tokens") from None
 
     async def parts(self) -> AsyncIterator[Part]:
         """(choice, its next tokens), as they come; ends early when cancelled. Raises ApiError."""

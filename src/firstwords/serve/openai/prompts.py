@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_PROMPTS = 2048  # of one request; lm-eval's batches are smaller
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool",
+         "function": "tool"}  # fmt: skip
 
 
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
@@ -45,7 +46,8 @@ def turns_of(messages: Sequence[Message]) -> list[Turn]:
 
 def _turn(message: Message, place: int) -> Turn:
     if message.role not in ROLES:
-        raise ApiError(400, f"a message has the role {message.role[:40]!r}: use system, user or assistant", "messages")
+        known = "use system, user, assistant or tool"
+        raise ApiError(400, f"a message has the role {message.role[:40]!r}: {known}", "messages")
     try:
         if not (message.content is None or isinstance(message.content, str | list)):
             raise UnusableRowError
@@ -115,9 +117,11 @@ def check_bytes(held: Held, num_chars: int, param: str) -> None:
 
 def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiError:
     limit = held.engine.max_length
+    # clients know this error by its first words, and read the number in them
     return ApiError(
-        400, f"the prompt has {qualifier}{count:,} tokens, but this model's context of {limit:,} must also hold the "
-        "answer: shorten it", param, "context_length_exceeded", n_prompt_tokens=count, n_ctx=limit,
+        400, f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
+        "tokens, and the answer must fit behind it: shorten the prompt.", param, "context_length_exceeded",
+        n_prompt_tokens=count, n_ctx=limit,
     )  # fmt: skip
 
 

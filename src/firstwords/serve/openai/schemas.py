@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from firstwords.plain_text import in_all_texts, without_surrogates
 
@@ -19,7 +19,25 @@ Text = Annotated[
 ]
 _PARTS = {"type": "array", "items": {"type": "object"}}
 Content = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}, _PARTS]})]
-ResponseFormat = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
+Object = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
+SchemaOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})]
+Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})]
+
+
+def _no_boolean(value: Any) -> Any:
+    """true and false are numbers to pydantic, and a slip of the pen to everyone else."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed here, not true or false")
+    return value
+
+
+def _no_or_count(value: Any) -> Any:
+    """`logprobs: false` asks for none."""
+    return None if value is False else value
+
+
+Number = Annotated[float, BeforeValidator(_no_boolean)]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
 
 
 class _Request(BaseModel):
@@ -43,20 +61,31 @@ class StreamOptions(BaseModel):
 class Sampling(_Request):
     """What chat and completions have in common."""
 
-    temperature: float | None = Field(None, ge=0, le=100, allow_inf_nan=False)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=-1, le=10**9, description="An extension; -1 and 0 keep all tokens.")
-    min_p: float | None = Field(None, ge=0, le=1, description="An extension.")
-    repetition_penalty: float | None = Field(None, ge=0.01, le=100, description="An extension.")
+    temperature: Number | None = Field(None, ge=0, le=100, allow_inf_nan=False)
+    top_p: Number | None = Field(None, ge=0, le=1, description="0: only the likeliest token.")
+    top_k: Whole | None = Field(None, ge=-1, le=10**9, description="An extension; -1 and 0 keep all tokens.")
+    min_p: Number | None = Field(None, ge=0, le=1, description="An extension.")
+    repetition_penalty: Number | None = Field(None, ge=0.01, le=100, description="An extension.")
     ignore_eos: bool | None = Field(None, description="An extension: go on after the model's end token.")
-    n: int | None = Field(None, ge=1, le=MAX_CHOICES)
-    max_tokens: int | None = Field(None, description="Clamped to the model's context.")
-    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
+    n: Whole | None = Field(None, ge=1, le=MAX_CHOICES)
+    max_tokens: Whole | None = Field(None, description="Clamped to the model's context; -1 for no limit.")
+    seed: Whole | None = Field(None, ge=-(2**63), lt=2**64)
     stop: Stop = Field(None, description="A text or a list of texts that end the answer.")
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
-    response_format: ResponseFormat = Field(
+    stream_options: StreamOptions | None = Field(None, description="Ignored without stream: true.")
+    response_format: Object = Field(
         None, description='{"type": "text" | "json_object" | "json_schema" | "regex" (an extension), ...}'
+    )
+    structured_outputs: Object = Field(None, description="vLLM's: one of json, json_object, regex, choice, grammar.")
+    guided_json: SchemaOrText = Field(None, description="vLLM's older name of structured_outputs.json.")
+    guided_regex: str | None = Field(None, description="vLLM's older name of structured_outputs.regex.")
+    guided_choice: Strings = Field(None, description="vLLM's older name of structured_outputs.choice.")
+    guided_grammar: str | None = Field(None, description="vLLM's older name of structured_outputs.grammar.")
+    json_schema: SchemaOrText = Field(None, description="llama.cpp's: a JSON schema.")
+    grammar: str | None = Field(None, description="llama.cpp's: a grammar in GBNF, or in Lark.")
+    n_predict: Whole | None = Field(None, description="llama.cpp's name of max_tokens.")
+    repeat_penalty: Number | None = Field(
+        None, ge=0.01, le=100, description="llama.cpp's name of repetition_penalty."
     )
 
 
@@ -73,9 +102,9 @@ class ChatRequest(Sampling):
     """POST /v1/chat/completions."""
 
     messages: list[Message] = Field(min_length=1, max_length=2000)
-    max_completion_tokens: int | None = Field(None, description="As max_tokens.")
+    max_completion_tokens: Whole | None = Field(None, description="As max_tokens.")
     logprobs: bool | None = False
-    top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    top_logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
 
 
 class CompletionRequest(Sampling):
@@ -83,7 +112,7 @@ class CompletionRequest(Sampling):
 
     prompt: Text = Field(description="A text, a list of texts, a list of token ids, or a list of lists of ids.")
     echo: bool | None = False
-    logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    logprobs: Annotated[Whole | None, BeforeValidator(_no_or_count)] = Field(None, ge=0, le=MAX_LOGPROBS)
 
 
 class EmbeddingRequest(_Request):
@@ -91,7 +120,7 @@ class EmbeddingRequest(_Request):
 
     input: Text
     encoding_format: str | None = Field("float", description='"float" or "base64".')
-    dimensions: int | None = Field(None, description="Only the model's own number is possible.")
+    dimensions: Whole | None = Field(None, description="Only the model's own number is possible.")
 
 
 class TokenizeRequest(_Request):
@@ -107,4 +136,4 @@ class TokenizeRequest(_Request):
 class DetokenizeRequest(_Request):
     """POST /detokenize."""
 
-    tokens: list[int] = Field(max_length=100_000)
+    tokens: list[Whole] = Field(max_length=100_000)

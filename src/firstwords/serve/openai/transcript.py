@@ -4,6 +4,7 @@ text), be cut, or be nothing; the entries of a transcript, joined, are the text 
 
 from __future__ import annotations
 
+import codecs
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Entry:
-    """A token and the letters that it shows. is_hidden: it ended the answer and is not part of it."""
+    """A token, the letters that it shows, and their bytes. is_hidden: it is not part of the answer: it ended it, or all
+    of it was cut off.
+
+    Where a token ends inside a character that the next one completes, those bytes are the next one's.
+    """
 
     id: int
     text: str
     logprob: float
     top: list[tuple[int, float]]
-    is_whole: bool = True
     is_hidden: bool = False
+    data: bytes = b""
 
 
 class Transcript:
@@ -35,6 +40,7 @@ class Transcript:
         self._tokenizer, self.wants_entries = tokenizer, wants_entries
         self._decoder = StreamDecoder(tokenizer)
         self._waiting: deque[Entry] = deque()
+        self._begun = b""  # of a character: bytes that no entry has yet
         self._num_shown = 0  # letters shown that no entry has yet
         self.num_tokens = 0
         self.finish_reason: str | None = None
@@ -55,10 +61,13 @@ class Transcript:
 
     def _entry(self, token: Token) -> Entry:
         is_known = token.id < self._tokenizer.vocab_size
-        piece = self._decoder.push(token.id) if is_known else ""
-        # special tokens end the answer or show nothing
-        is_hidden = token.finish_reason == "stop" and token.id in self._tokenizer.special_ids
-        return Entry(token.id, piece, token.logprob or 0.0, token.top, is_hidden=is_hidden)
+        text = self._decoder.push(token.id) if is_known else ""
+        if token.id in self._tokenizer.special_ids:  # ends the answer, or shows nothing
+            return Entry(token.id, text, token.logprob or 0.0, token.top, is_hidden=True)
+        data = self._begun + piece(self._tokenizer, token.id)
+        size = len(data) - _unfinished(data) if text else len(data)
+        self._begun = data[size:]
+        return Entry(token.id, text, token.logprob or 0.0, token.top, data=data[:size])
 
     def _complete(self) -> list[Entry]:
         """Entries whose letters are all shown. One without letters waits for the character that it belongs to."""
@@ -79,15 +88,33 @@ class Transcript:
         """At the end: what a stop text cut off is taken away, and an unfinished character belongs to its last token."""
         entries = list(self._waiting)
         self._waiting.clear()
+        begun: list[Entry] = []  # entries of bytes only, whose character is still to come
         for entry in entries:
             size = min(len(entry.text), self._num_shown)
             if size < len(entry.text):
-                entry.text, entry.is_whole, entry.is_hidden = entry.text[:size], False, size == 0
+                num_before = sum(len(each.data) for each in begun)
+                entry.text = entry.text[:size]
+                entry.data, entry.is_hidden = entry.text.encode()[num_before:], size == 0
             self._num_shown -= size
+            if entry.text:
+                begun = []
+            elif not entry.is_hidden:
+                begun.append(entry)
         said = [entry for entry in entries if not entry.is_hidden]
         if self._num_shown and said:
             said[-1].text += "\ufffd" * self._num_shown
+            said[-1].data += self._begun
+        else:
+            for entry in begun:
+                entry.is_hidden = True
         return entries
+
+
+def _unfinished(data: bytes) -> int:
+    """How many bytes at the end begin a character and do not complete it."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    decoder.decode(data)
+    return len(decoder.getstate()[0])
 
 
 def piece(tokenizer: Tokenizer, token: int) -> bytes:
@@ -110,8 +137,7 @@ def chat_logprobs(tokenizer: Tokenizer, entries: Iterable[Entry]) -> dict[str, A
     for entry in entries:
         if entry.is_hidden:
             continue
-        data = piece(tokenizer, entry.id) if entry.is_whole else entry.text.encode()
-        row = {"token": entry.text, "logprob": entry.logprob, "bytes": list(data)}
+        row = {"token": entry.text, "logprob": entry.logprob, "bytes": list(entry.data)}
         content.append(row | {"top_logprobs": [_alternative(tokenizer, *each) for each in entry.top]})
     return {"content": content, "refusal": None}
 

@@ -1,0 +1,263 @@
+"""Follows an answer through its shape and knows how little would finish it.
+
+    place = Follower(shape).start()
+    place = place.after(b'{"name":"Pi')      None where no text of the shape goes on so
+    place.length, place.rest                 2, b'"}'
+
+A pushdown automaton that is in several states at once where the text does not tell yet what it will be. A step costs a
+few microseconds per character, and the length of the way to the end is known at every one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from firstwords.engine.grammar.regular import lengths
+from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
+
+MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
+MAX_STATES = 64  # what a text can be at the same time; the nearest to an end are kept
+
+
+LONG = 64  # characters: more than a number, a date or a name in an enum has
+
+
+@dataclass(eq=False)
+class _Todo:
+    """What comes after a piece of text: a node, then `rest`. None is the end of everything."""
+
+    node: Node
+    rest: _Todo | None
+    length: float  # bytes of the shortest text of it all
+    nesting: int
+    can_grow: bool  # it may be long: a string without a bound, say, or a list
+    starts: list[_State] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Inside a piece of text: which one, how far, and what comes after it."""
+
+    text: Text
+    number: int
+    rest: _Todo | None
+
+    @property
+    def length(self) -> float:
+        return self.text.automaton.length(self.number) + (self.rest.length if self.rest else 0)
+
+
+Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same place
+
+
+@dataclass(eq=False)
+class Follower:
+    """A compiled shape, of which many answers may be followed. Raises ValueError for a shape that no text has."""
+
+    shape: Shape
+    _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
+    _growing: dict[int, tuple[Node, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.shape.shortest is None:
+            raise ValueError("nothing can satisfy it")
+        if self.start().after(self.shape.shortest.encode()) is None:
+            raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
+
+    def start(self) -> Place:
+        """Where an answer begins."""
+        return Place(self, self.starts(self.todo(self.shape.start, None)), b"")
+
+    def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
+        length = self._length(node) + (rest.length if rest else 0)
+        can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)
+        return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested, can_grow)
+
+    def _length(self, node: Node) -> float:
+        if isinstance(node, Repeat):
+            return node.low * self._length(node.part) if node.low else 0
+        known = self._shortest.get(id(node))
+        if known is None:
+            text = shortest(node, self.shape.shortest_of_rules)
+            known = self._shortest[id(node)] = (node, math.inf if text is None else len(text.encode()))
+        return known[1]
+
+    def can_grow(self, node: Node) -> bool:
+        """Whether a text of a node may be longer than LONG."""
+        if isinstance(node, Repeat):  # these are made on the way, and are not kept
+            return node.high != 0 and (node.high is None or node.high > LONG or self.can_grow(node.part))
+        known = self._growing.get(id(node))
+        if known is None:
+            self._growing[id(node)] = (node, False)  # for what refers to itself
+            if isinstance(node, Text):
+                longest = min((high for _, high in map(lengths, node.expressions) if high is not None), default=None)
+                found = longest is None or longest > LONG
+            elif isinstance(node, Reference):
+                found = self.can_grow(self.shape.rules[node.name])
+            else:
+                parts = node.parts if isinstance(node, Sequence) else node.options
+                found = any(map(self.can_grow, parts))
+            known = self._growing[id(node)] = (node, found)
+        return known[1]
+
+    def starts(self, todo: _Todo | None) -> list[_State]:
+        """The pieces of text with which this may go on."""
+        if todo is None:
+            return []
+        if todo.starts is None:
+            found: list[_State] = []
+            seen: set[tuple[int, int]] = set()
+            waiting: list[_Todo | None] = [todo]
+            alive = []  # ids are compared: what they are of must not go
+            while waiting:
+                item = waiting.pop()
+                if item is None or item.length == math.inf or item.nesting > MAX_NESTING:
+                    continue
+                alive.append(item)
+                key = id(item.node), id(item.rest)
+                if key in seen:
+                    continue
+                seen.add(key)
+                if isinstance(item.node, Text):
+                    found.append(_State(item.node, item.node.automaton.start, item.rest))
+                else:
+                    waiting += self._unfolded(item)
+            todo.starts = found
+        return todo.starts
+
+    def _unfolded(self, item: _Todo) -> list[_Todo | None]:
+        """What an item that is no text may be, each with what comes after it."""
+        node, rest = item.node, item.rest
+        if isinstance(node, Reference):
+            return [self.todo(self.shape.rules[node.name], rest)]
+        if isinstance(node, Choice):
+            return [self.todo(option, rest) for option in node.options]
+        if isinstance(node, Sequence):
+            for place, part in enumerate(reversed(node.parts)):
+                # the last part, with which the level ends, lies on it, and so does all before it
+                rest = self.todo(part, rest, is_nested=node.is_nested and place == 0)
+            return [rest]
+        assert isinstance(node, Repeat)
+        options: list[_Todo | None] = [] if node.low else [rest]
+        if node.high != 0:
+            high = None if node.high is None else node.high - 1
+            once_more = rest if high == 0 else self.todo(Repeat(node.part, max(0, node.low - 1), high), rest)
+            options.append(self.todo(node.part, once_more))
+        return options
+
+
+@dataclass(eq=False)
+class Place:
+    """Where an answer stands: its states, and the bytes of a character that is not complete."""
+
+    follower: Follower
+    states: list[_State]
+    begun: bytes
+
+    def after(self, data: bytes) -> Place | None:
+        """The place after some more bytes; None where no text of the shape goes on with them."""
+        data = self.begun + data
+        size = len(data) if data.isascii() else _whole_size(data)
+        try:
+            whole, begun = data[:size].decode(), data[size:]
+        except UnicodeDecodeError:
+            return None
+        states = self.states
+        for char in whole:
+            states = self._step(states, char)
+            if not states:
+                return None
+        place = Place(self.follower, states, begun)
+        return place if place.length < math.inf else None
+
+    def _step(self, states: list[_State], char: str) -> list[_State]:
+        found: dict[tuple[int, int, int], _State] = {}
+
+        def add(text: Text, number: int | None, rest: _Todo | None) -> None:
+            if number is not None:
+                found.setdefault((id(text), number, id(rest)), _State(text, number, rest))
+
+        for state in states:
+            automaton = state.text.automaton
+            add(state.text, automaton.move(state.number, char), state.rest)
+            if automaton.is_end(state.number):
+                for start in self.follower.starts(state.rest):
+                    add(start.text, start.text.automaton.move(start.number, char), start.rest)
+        kept = list(found.values())
+        if len(kept) > MAX_STATES:
+            kept = sorted(kept, key=lambda state: state.length)[:MAX_STATES]
+        return kept
+
+    @property
+    def length(self) -> float:
+        """Bytes that would finish it; 0 where it may end here."""
+        if self.begun:
+            return self._closed()[0]
+        return min((state.length for state in self.states), default=math.inf)
+
+    @property
+    def growing(self) -> Growing | None:
+        """The text that is being said, where it may be long and what comes after it too; else None."""
+        best = min(self.states, key=lambda state: state.length, default=None)
+        if best is None or best.rest is None or not best.rest.can_grow or not self.follower.can_grow(best.text):
+            return None
+        return best.text, best.rest
+
+    @property
+    def end_of_text(self) -> bytes:
+        """The shortest bytes that would end the text that is being said, but not what comes after it."""
+        best = min(self.states, key=lambda state: state.length)
+        return b"" if self.begun else best.text.automaton.shortest(best.number).encode()
+
+    @property
+    def rest(self) -> bytes:
+        """The shortest bytes that would finish it."""
+        if self.begun:
+            return self._closed()[1]
+        best = min(self.states, key=lambda state: state.length)
+        return (best.text.automaton.shortest(best.number) + self._tail(best.rest)).encode()
+
+    def _closed(self) -> tuple[float, bytes]:
+        """As `length` and `rest`, where a character has begun."""
+        low, high = _possible(self.begun)
+        best: tuple[float, bytes] = (math.inf, b"")
+        for state in self.states:
+            starts = self.follower.starts(state.rest) if state.text.automaton.is_end(state.number) else []
+            for start in (state, *starts):
+                found = start.text.automaton.through(start.number, low, high)
+                if found is not None:
+                    data = (found[1] + self._tail(start.rest)).encode()[len(self.begun) :]
+                    best = min(best, (len(data), data))
+        return best
+
+    def _tail(self, todo: _Todo | None) -> str:
+        text = ""
+        while todo is not None:
+            text += shortest(todo.node, self.follower.shape.shortest_of_rules) or ""
+            todo = todo.rest
+        return text
+
+
+def _whole_size(data: bytes) -> int:
+    """How many bytes are whole characters; up to three at the end may have begun one."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) if back >= needed else len(data) - back
+        if byte < 0x80:
+            break
+    return len(data)
+
+
+def _possible(begun: bytes) -> tuple[int, int]:
+    """The code points whose bytes begin so."""
+    size = 2 if begun[0] < 0xE0 else 3 if begun[0] < 0xF0 else 4
+    mask = {2: 0x1F, 3: 0x0F, 4: 0x07}[size]
+    value = begun[0] & mask
+    for byte in begun[1:]:
+        value = value << 6 | byte & 0x3F
+    shift = 6 * (size - len(begun))
+    lowest = {2: 0x80, 3: 0x800, 4: 0x10000}[size]
+    return max(value << shift, lowest), min((value + 1 << shift) - 1, 0x10FFFF)
