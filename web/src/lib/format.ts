@@ -50,9 +50,9 @@ export function visible(text: string): string {
 
 /** "base" -> what a visitor understands. */
 export function stageSays(stage: string): string {
-  if (stage === "base") return "only read text";
-  if (stage === "sft") return "learned to answer";
-  if (stage.startsWith("rlhf")) return "taught by preferences";
+  if (stage === "base") return "pre-trained only";
+  if (stage === "sft") return "fine-tuned";
+  if (stage.startsWith("rlhf")) return "aligned with preferences";
   return "";
 }
 

@@ -13,9 +13,14 @@ from firstwords.config import CHAT_TEMPERATURE
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-DEFAULTS = {
-    "temperature": CHAT_TEMPERATURE, "top_p": 0.95, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "max_tokens": 256,
-}  # fmt: skip  # as in `firstwords chat`
+DEFAULTS = {  # as in `firstwords chat`
+    "temperature": CHAT_TEMPERATURE,
+    "top_p": 0.95,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "max_tokens": 256,
+}
 SEEDS = 2**31  # seeds that the server draws; JavaScript reads them exactly
 
 
