@@ -49,7 +49,7 @@ def test_all_chats_go_to_a_file_and_come_back(browser_open: Any, browser_server:
     assert answers(page).first.inner_text() == text
     assert page.locator("article.user .text").inner_text() == "Zebras <b>& ducks</b> 🦆"
     assert browser_server.call("GET", f"/api/chats/{chat}") == before
-    page.get_by_role("button", name="Version before").click()
+    page.get_by_role("button", name="Previous version").click()
     page.get_by_text("1/2").wait_for(timeout=LONG)
     assert answers(page).first.inner_text() != text, "the other version is there too"
 
@@ -169,7 +169,7 @@ def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_qu
     run.get_by_text("stopped", exact=True).wait_for(timeout=LONG)
     stopped = server.call("GET", "/api/runs/tiny")
     assert stopped["state"] == "stopped" and stopped["stage"] == "base" and stopped["last"]["step"] > 1
-    assert curves.get_by_text("as it was written").is_visible()
+    assert curves.get_by_text("from the log").is_visible()
 
     run.get_by_role("button", name="Resume").click()
     run.get_by_text("running", exact=True).wait_for(timeout=LONG)

@@ -63,7 +63,7 @@ def test_teach_takes_keys_and_counts(browser_open: Any, browser_server: Any) -> 
     page.keyboard.press("1")
     page.get_by_text(re.compile("^Saved: left is better")).wait_for(timeout=LONG)
     page.get_by_text(re.compile("^1 of ")).wait_for(timeout=LONG)
-    page.get_by_role("button", name="As good").click(trial=True, timeout=LONG)  # the next pair is there
+    page.get_by_role("button", name="Tie").click(trial=True, timeout=LONG)  # the next pair is there
     page.keyboard.press("3")
     page.get_by_text(re.compile("^Saved: as good")).wait_for(timeout=LONG)
     teach = browser_server.call("GET", "/api/teach/pip")
@@ -77,7 +77,7 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
         own_pair(page, f"Is the cat on the mat, number {number}?", is_open=number > 0)
         page.keyboard.press("1")
         page.get_by_text(re.compile(f"^{number + 1} of ")).wait_for(timeout=LONG)
-        page.get_by_role("button", name="As good").click(trial=True, timeout=LONG)
+        page.get_by_role("button", name="Tie").click(trial=True, timeout=LONG)
     page.get_by_label("Minutes").fill("0.2")
     page.get_by_role("button", name="Train on my 3 preferences").click()
     page.get_by_role("link", name="Watch its curves").wait_for(timeout=LONG)
@@ -86,14 +86,14 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
     watching.get_by_role("region", name=re.compile("^Curves of")).wait_for(timeout=3 * LONG)
     page.get_by_role("region", name="Is the new version better?").wait_for(timeout=3 * LONG)
     page.get_by_role("button", name="Compare blindly").click()
-    page.get_by_role("button", name="As good").click(timeout=LONG)
+    page.get_by_role("button", name="Tie").click(timeout=LONG)
     page.get_by_text("rlhf-1 against sft: 0 won, 1 tie, 0 lost.").wait_for(timeout=LONG)
     page.get_by_role("button", name=re.compile("^Left is better:")).click(timeout=LONG)
     counted = page.get_by_text(re.compile("rlhf-1 against sft: (1 won, 1 tie, 0 lost|0 won, 1 tie, 1 lost)"))
     counted.wait_for(timeout=LONG)
     said = page.get_by_text(re.compile("Left was (rlhf-1|sft), right was (rlhf-1|sft)")).inner_text()
     assert ("1 won" in counted.inner_text()) == ("Left was rlhf-1" in said)
-    expect, as_good = pytest.importorskip("playwright.sync_api").expect, page.get_by_role("button", name="As good")
+    expect, as_good = pytest.importorskip("playwright.sync_api").expect, page.get_by_role("button", name="Tie")
     expect(as_good).to_be_enabled(timeout=LONG)  # the pair after the judged one has come
     with page.expect_response("**/next", timeout=LONG):  # and now pairs without the stage that speaks itself
         page.get_by_role("button", name="Promote rlhf-1").click()

@@ -15,9 +15,9 @@ export const VIEWS: View[] = [
   { path: "inside", title: "Inside", icon: "inside", says: "Why this word?", load: () => import("./views/inside/Inside.svelte") },
   { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
   { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },
-  { path: "teach", title: "Teach", icon: "teach", says: "Choose, it learns", load: () => import("./views/teach/Teach.svelte") },
+  { path: "teach", title: "Teach", icon: "teach", says: "Rate answers", load: () => import("./views/teach/Teach.svelte") },
   { path: "ladder", title: "Ladder", icon: "ladder", says: "From a line to words", load: () => import("./views/ladder/Ladder.svelte") },
-  { path: "models", title: "Models", icon: "models", says: "All you have", load: () => import("./views/models/Models.svelte") },
+  { path: "models", title: "Models", icon: "models", says: "Trained models", load: () => import("./views/models/Models.svelte") },
 ];
 
 export const viewOf = (path: string): View => VIEWS.find((view) => view.path === path) ?? VIEWS[0]!;

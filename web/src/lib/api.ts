@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-const NO_ANSWER = "The server does not answer. Is `firstwords serve` still running?";
+const NO_ANSWER = "The server is not answering.";
 
 async function call<R>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<R> {
   const init: RequestInit = { method };
@@ -26,6 +26,7 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
     response = await fetch(path, init);
   } catch (error) {
     if (signal?.aborted) throw error;
+    dispatchEvent(new Event("firstwords:no-answer"));
     throw new ApiError(0, NO_ANSWER);
   }
   const said = await response.json().catch(() => null);
@@ -36,6 +37,12 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
 }
 
 export const get = <R>(path: string, signal?: AbortSignal) => call<R>("GET", path, undefined, signal);
+/** Tokens of a prompt, and how many the model can hold. */
+export interface TokenCount {
+  count: number;
+  max_model_len: number;
+}
+
 export const post = <R>(path: string, body: unknown = {}, signal?: AbortSignal) => call<R>("POST", path, body, signal);
 const at = encodeURIComponent;
 
@@ -73,6 +80,9 @@ export const api = {
   messageStream: (id: string, from: number) => `/api/messages/${at(id)}/stream?from=${from}`,
   /** The file goes as it is: read and written anew, 1.0 would become 1, another judgement than the log holds. */
   importAll: (file: Blob) => post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", file),
+
+  countTokens: (model: string, prompt: { prompt: string } | { messages: T.PromptMessage[] }, signal?: AbortSignal) =>
+    post<TokenCount>("/tokenize", { model, ...prompt }, signal),
 
   next: (model: string, prompt: Prompt, how: { top: number; temperature: number; top_p: number; top_k: number }, signal?: AbortSignal) =>
     post<T.Next>("/api/next", { model, ...prompt, ...how }, signal),

@@ -2,8 +2,8 @@
 
 export function percent(share: number): string {
   const value = share * 100;
-  if (value > 0 && value < 0.1) return "< 0.1 %";
-  if (value > 99.9 && value < 100) return "> 99.9 %";
+  if (value > 0 && value < 0.1) return `${value < 1e-4 ? value.toExponential(0) : Number(value.toPrecision(1))} %`;
+  if (value > 99.9 && value < 100) return `${value.toFixed(value > 99.99 ? 4 : 2)} %`;
   return `${value >= 10 && Number.isInteger(value) ? value : value.toFixed(1)} %`;
 }
 
@@ -50,9 +50,9 @@ export function visible(text: string): string {
 
 /** "base" -> what a visitor understands. */
 export function stageSays(stage: string): string {
-  if (stage === "base") return "only read text";
-  if (stage === "sft") return "learned to answer";
-  if (stage.startsWith("rlhf")) return "taught by preferences";
+  if (stage === "base") return "pre-trained only";
+  if (stage === "sft") return "fine-tuned";
+  if (stage.startsWith("rlhf")) return "aligned with preferences";
   return "";
 }
 

@@ -27,6 +27,12 @@ class Route {
     return this.now.id;
   }
 
+  /** The id in a view's address, or null while another view is open: the old view stays on screen until the new one
+   * has loaded, and must not take the new one's id for its own. */
+  idOf(path: string): string | null {
+    return this.now.view.path === path ? this.now.id : null;
+  }
+
   go(path: string, id = "", { replace = false } = {}): void {
     const hash = link(path, id);
     if (replace) history.replaceState(null, "", hash);

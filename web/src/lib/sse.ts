@@ -11,6 +11,7 @@ export function follow(
   source.onerror = () => {
     // Connecting: the browser tries again. Closed: the server refused, and nobody tries any more.
     if (source.readyState === EventSource.CLOSED) onLost();
+    else dispatchEvent(new Event("firstwords:no-answer"));
   };
   return () => source.close();
 }

@@ -29,6 +29,9 @@ export interface Token {
 export interface Params {
   temperature: number;
   top_p: number;
+  top_k: number;
+  min_p: number;
+  repetition_penalty: number;
   max_tokens: number;
   seed?: number | null;
 }

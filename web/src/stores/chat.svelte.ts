@@ -5,7 +5,7 @@ import { follow } from "../lib/sse";
 import { childrenOf, countBelow, newestLeaf, pathTo } from "../lib/tree";
 import type { Chat, Message, Rating, Token } from "../lib/types";
 import { chats } from "./chats.svelte";
-import { params } from "./settings.svelte";
+import { instruction, params } from "./settings.svelte";
 import { status } from "./status.svelte";
 
 interface TokensEvent {
@@ -50,6 +50,17 @@ export class OpenChat {
     else if (chat.active && pathTo(chat.active, (m) => this.byId.get(m)).some((m) => m.id === this.active)) this.active = chat.active;
   }
 
+  /** The server has gone: answers end where they are. */
+  interrupt(): void {
+    this.flush();
+    for (const [id, stop] of this.streams) {
+      stop();
+      const message = this.byId.get(id);
+      if (message) this.byId.set(id, { ...message, status: "interrupted" });
+    }
+    this.streams.clear();
+  }
+
   close(): void {
     for (const stop of this.streams.values()) stop();
     this.streams.clear();
@@ -63,7 +74,8 @@ export class OpenChat {
   /** Say something below `parent` (by default the end of what one reads); makes the chat when there is none. */
   async send(content: string, model: string, parent: string | null = this.active): Promise<string> {
     return this.act(async () => {
-      if (!this.head) this.head = await api.newChat({ model });
+      if (!this.head) this.head = await api.newChat({ model, system: instruction.value.trim() });
+      instruction.value = "";
       const chat = this.head.id;
       const said = await api.send(chat, { parent_id: parent, content, model, params: params() });
       this.byId.set(said.user.id, said.user);
@@ -77,10 +89,12 @@ export class OpenChat {
   }
 
   /** Go on from another token than the one that was drawn at `index`. */
-  async branch(message: Message, index: number, token_id: number): Promise<void> {
-    await this.act(async () =>
-      this.replace(message, (await api.branch(message.id, { index, token_id, params: params() })).assistant),
-    );
+  async branch(message: Message, index: number, token_id: number): Promise<Message> {
+    return this.act(async () => {
+      const { assistant } = await api.branch(message.id, { index, token_id, params: params() });
+      this.replace(message, assistant);
+      return assistant;
+    });
   }
 
   /** The same words of the person, changed: a new child of the same parent. */
@@ -160,8 +174,8 @@ export class OpenChat {
 
   private tellHidden(hidden: number, leaf: string | null): void {
     if (!hidden || !leaf) return;
-    const what = hidden === 1 ? "1 later message stays" : `${hidden} later messages stay`;
-    this.notice = { text: `${what} with the version before.`, leaf };
+    const what = hidden === 1 ? "1 later message belongs" : `${hidden} later messages belong`;
+    this.notice = { text: `${what} to the previous version.`, leaf };
   }
 
   private follow(assistant: Message): void {
@@ -217,7 +231,9 @@ export class OpenChat {
     if (!this.byId.has(message.id)) return;
     const tokens = message.tokens ?? this.byId.get(message.id)?.tokens ?? null;
     this.byId.set(message.id, { ...message, tokens });
-    status.quiet(message.status === "stopped" ? "Stopped" : message.status === "done" ? `Answered: ${message.content}` : "The answer broke off");
+    if (message.status !== "error") {
+      status.quiet(message.status === "stopped" ? "Stopped" : message.status === "done" ? `Answered: ${message.content}` : "The answer was interrupted");
+    }
     if (this.head) chats.changed(this.head.id);
   }
 

@@ -6,7 +6,7 @@ import { runs } from "./runs.svelte";
 import { status } from "./status.svelte";
 
 const ENDS: Record<RunState, string> = {
-  running: "goes on",
+  running: "is running",
   done: "has finished",
   stopped: "is stopped, and what it learned is saved",
   failed: "has failed",

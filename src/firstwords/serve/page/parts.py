@@ -14,8 +14,14 @@ from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-# as in `firstwords chat`
-DEFAULTS = {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "top_k": 0, "max_tokens": 256}
+DEFAULTS = {  # as in `firstwords chat`
+    "temperature": CHAT_TEMPERATURE,
+    "top_p": CHAT_TOP_P,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "max_tokens": 256,
+}
 SEEDS = 2**31  # seeds that the server draws; JavaScript reads them exactly
 
 
@@ -50,6 +56,8 @@ class Params(Body):
     temperature: float | None = Field(None, ge=0, le=10)
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=0, lt=2**31)
+    min_p: float | None = Field(None, ge=0, le=1)
+    repetition_penalty: float | None = Field(None, ge=0.01, le=100)
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
     seed: int | None = Field(None, ge=0, lt=2**53)
 
