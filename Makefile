@@ -55,5 +55,5 @@ bench: $(VENV)/.installed-dev
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:
-	rm -rf $(VENV) build dist web/node_modules src/firstwords/serve/static .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist web/node_modules tests/server/node/node_modules src/firstwords/serve/static .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -54,8 +54,9 @@ def unknown(what: str, name: str, valid: Iterable[str], otherwise: str) -> UserE
 def parse(cls: type[C], argv: list[str], command: str) -> C:
     """Read `argv` (the words after the command's name) into the dataclass `cls`.
 
-    A flag is a field's name with hyphens; its docstring is the help. `--config FILE.toml` gives values between
-    the defaults and the flags. Raises UserError for anything that does not fit; `--help` prints and exits 0.
+    A flag is a field's name with hyphens; its docstring is the help. A list takes several values, and its flag may be
+    given several times. `--config FILE.toml` gives values between the defaults and the flags. Raises UserError for
+    anything that does not fit; `--help` prints and exits 0.
     """
     argv, toml_path = _take_config(list(argv))
     values = read_toml(toml_path, cls) if toml_path else {}
@@ -65,6 +66,7 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
         argv, flag_name = _take_flag(argv, NAME)
         values |= {} if flag_name is None else {NAME: flag_name}
     _check_flags(cls, argv, command)
+    argv = _joined(cls, argv)
     wants_help = any(word in ("-h", "--help") for word in _before_separator(argv))
     flags = {word.partition("=")[0].replace("_", "-") for word in _before_separator(argv)}
     argv = _insert(argv, _as_flags({k: v for k, v in values.items() if k not in positionals}, flags))
@@ -256,6 +258,30 @@ def _check_flags(cls: type, argv: list[str], command: str) -> None:
             see = f"see `firstwords {command} --help`"
             also = {"--name"} if positionals == {NAME} else set()
             raise unknown("flag", flag, valid | also | {"--config", "--help"}, see)
+
+
+def _joined(cls: type, argv: list[str]) -> list[str]:
+    """The words with all values of a list behind its first flag: --key A --open --key B -> --key A B --open.
+
+    The parser would take the last ones and forget the others.
+    """
+    hints = typing.get_type_hints(cls)
+    lists = {"--" + name.replace("_", "-") for name, hint in hints.items() if typing.get_origin(hint) is list}
+    words = _before_separator(argv)
+    groups: list[list[str]] = [[]]
+    firsts: dict[str, list[str]] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        flag = name.replace("_", "-")
+        if flag in lists:
+            groups.append(firsts.setdefault(flag, [flag]))
+            groups[-1] += [value] if "=" in word else []
+        elif word.startswith("--") and " " not in word:
+            groups.append([word])
+        else:
+            groups[-1].append(word)
+    kept = {id(group): group for group in groups}  # each flag of a list once, where it stood first
+    return [word for group in kept.values() for word in group] + argv[len(words) :]
 
 
 def _as_flags(values: dict[str, Any], given: set[str]) -> list[str]:

@@ -199,3 +199,40 @@ def test_resolved_holds_plain_values(tmp_path: Path) -> None:
 
 def test_nearest() -> None:
     assert nearest("stges", ["stages", "chat"]) == "stages" and nearest("zzz", ["stages"]) == ""
+
+
+@dataclass
+class _Lists:
+    """Lists beside a positional word."""
+
+    ref: tyro.conf.Positional[str] = "pip"
+    """REF."""
+    key: list[str] = field(default_factory=list)
+    """Keys."""
+    allow_host: list[str] = field(default_factory=lambda: ["here"])
+    """Names."""
+    open: bool = False
+    """Open."""
+
+
+@pytest.mark.parametrize(
+    ("argv", "key", "hosts"),
+    [
+        (["--key", "a"], ["a"], ["here"]),
+        (["--key", "a", "b"], ["a", "b"], ["here"]),
+        (["--key", "a", "--key", "b"], ["a", "b"], ["here"]),
+        (["pip", "--key=a", "--open", "--key", "b", "c", "--key=d"], ["a", "b", "c", "d"], ["here"]),
+        (["--allow-host", "x", "--key", "a", "--allow_host=y", "--key", "b"], ["a", "b"], ["x", "y"]),
+        (["--key", "a=b", "--key", "--", "pip"], ["a=b"], ["here"]),
+        (["--open"], [], ["here"]),
+    ],
+)
+def test_a_lists_flag_may_be_given_several_times(argv: list[str], key: list[str], hosts: list[str]) -> None:
+    found = parse(_Lists, argv, "serve")
+    assert (found.ref, found.key, found.allow_host, found.open) == ("pip", key, hosts, "--open" in argv)
+
+
+def test_flags_of_a_list_replace_what_toml_says(tmp_path: Path) -> None:
+    (tmp_path / "serve.toml").write_text('key = ["x", "y"]\nallow-host = ["z"]\n', encoding="utf-8")
+    found = parse(_Lists, ["--key", "a", "--config", str(tmp_path / "serve.toml"), "--key", "b"], "serve")
+    assert (found.key, found.allow_host) == (["a", "b"], ["z"])
