@@ -29,6 +29,8 @@ class Evaluate:
     """Tokens of the sliding window for --bpb (0 = the context it was trained on)."""
     exam: bool = False
     """Ask the exam's questions about the built-in world."""
+    save: bool = False
+    """Keep the exam's figures on the model's card, where `models` and the page show them."""
     limit: int = 0
     """Ask only so many questions of each part of the exam (0 = all)."""
     json: bool = False
@@ -39,6 +41,8 @@ def main(config: Evaluate) -> None:
     """Run what was asked for and print the figures."""
     if not config.bpb and not config.exam:
         raise UserError("say what to measure: --bpb FILES, or --exam")
+    if config.save and (not config.exam or config.limit):
+        raise UserError("--save keeps the figures of a whole exam: give --exam, and no --limit")
     if config.limit < 0:
         raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
     if "world" in config.bpb:
@@ -48,7 +52,12 @@ def main(config: Evaluate) -> None:
     if config.bpb:
         result |= measure_bpb(loaded, config)
     if config.exam:
-        result |= measure_exam(loaded, config.limit)
+        exam = measure_exam(loaded, config.limit)
+        result |= exam
+        if config.save:
+            from firstwords.eval.exam import put_on_card
+
+            put_on_card(loaded.directory, exam)
     if config.json:
         shared.emit(result)
     else:

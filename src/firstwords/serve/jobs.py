@@ -198,8 +198,8 @@ def describe(name: str, job: Job | None) -> dict[str, Any]:
     written = tail.stages(run_dir)
     stage = written[-1] if written else ""
     last = tail.last_row(run_dir, stage) if stage else None
-    if is_running and last is not None and last.get("time", 0.0) < job.started:  # of an earlier process
-        stage, last = "", None
+    if is_running and last is not None and last.get("time", 0.0) < job.started and not job.options.get("resume"):
+        stage, last = "", None  # of an earlier run
     command = job.command if job is not None else "learn"
     started = job.started if job is not None else None
     found = {

@@ -32,7 +32,7 @@ COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 # without a key; and /assets/*
 OPEN_PATHS = ("/", "/health", "/api/session", "/api/state", "/favicon.ico", "/favicon.svg")
-IMPORT_PATH = "/api/import"
+LARGE_PATHS = ("/api/import", "/api/uploads")  # whose bodies hold files
 BODY_SECONDS = 60  # for a whole body to come
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -154,7 +154,7 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         headers = Headers(scope=scope)
-        limit = self.settings.max_import if scope["path"] == IMPORT_PATH else self.settings.max_body
+        limit = self.settings.max_import if scope["path"] in LARGE_PATHS else self.settings.max_body
         self._check_host(headers)
         if is_preflight(scope["method"], headers):  # comes without the key that the request after it brings
             self._check_origin(scope, headers)

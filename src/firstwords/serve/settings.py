@@ -24,7 +24,7 @@ class Settings:
     max_waiting: int = 256  # requests in line over all models; beyond: 503 with Retry-After
     memory_bytes: int = 4 * 2**30  # of weights and caches; the model used longest ago leaves first
     max_body: int = 2**20  # bytes of a request
-    max_import: int = 256 * 2**20  # bytes of POST /api/import, which holds everything that somebody wrote
+    max_import: int = 256 * 2**20  # bytes of a body that holds files: an export, or text to train on
     max_seconds: float = 600.0  # that one answer may take
 
     def __post_init__(self) -> None:

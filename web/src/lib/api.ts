@@ -54,7 +54,14 @@ export const api = {
   enter: (key: string) => post<unknown>("/api/session", { key }),
   leave: () => call<unknown>("DELETE", "/api/session"),
 
-  models: () => get<{ models: T.Model[]; runs_home?: string }>("/api/models"),
+  models: () => get<{ models: T.Model[]; trash: T.Thrown[] }>("/api/models"),
+  renameModel: (name: string, to: string) => post<T.Model>(`/api/models/${at(name)}/rename`, { to }),
+  copyModel: (name: string, to: string) => post<T.Model>(`/api/models/${at(name)}/copy`, { to }),
+  /** To the trash; the id of what is returned brings it back. */
+  deleteModel: (name: string, stage = "") => call<T.Thrown>("DELETE", `/api/models/${at(name)}?stage=${at(stage)}`),
+  restoreModel: (id: string, name = "") => post<{ ref: string }>("/api/models/restore", { id, name }),
+  takeExam: (name: string, stage: string) => post<unknown>(`/api/models/${at(name)}/exam`, { stage }),
+  upload: (file: { name: string; base64?: string; text?: string }) => post<T.Uploaded>("/api/uploads", file),
   promote: (name: string, stage: string) => post<T.Changed>(`/api/models/${at(name)}/promote`, { stage }),
   /** Undoes the last promotion, or all down to the stage `to`. */
   rollback: (name: string, to = "") => post<T.Changed>(`/api/models/${at(name)}/rollback`, { to }),

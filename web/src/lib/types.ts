@@ -9,6 +9,26 @@ export interface State {
   default_model: string | null;
   cores: number;
   public: boolean;
+  /** The fewest minutes worth offering on this machine. */
+  least_minutes?: number;
+  /** The folder of all models, for whoever sits at the machine. */
+  home?: string;
+}
+
+/** Something in the trash. */
+export interface Thrown {
+  id: string;
+  ref: string;
+  name: string;
+  stage: string;
+  why: string;
+  bytes: number;
+}
+
+export interface Uploaded {
+  path: string;
+  name: string;
+  bytes: number;
 }
 
 /** A likely token: its id, its text, its log-probability (natural; null is minus infinity). */
@@ -246,6 +266,7 @@ export interface RunDetail extends Run {
 }
 
 export interface RunOptions {
+  replace?: boolean;
   minutes?: number;
   text?: string[];
   chats?: string[];

@@ -1,11 +1,12 @@
 /** What the whole page shares: the server's state, the models there are, and how the page looks. */
 import { api, ApiError } from "../lib/api";
 import { Kept } from "../lib/kept.svelte";
-import type { Model, Stage, State } from "../lib/types";
+import type { Model, Stage, State, Thrown } from "../lib/types";
 
 class App {
   state = $state.raw<State | null>(null);
   models = $state.raw<Model[]>([]);
+  trash = $state.raw<Thrown[]>([]);
   /** Why the page cannot start, or "". */
   trouble = $state("");
   /** The stage that one talks with, "" for the server's own choice. */
@@ -30,7 +31,9 @@ class App {
   }
 
   async loadModels(): Promise<void> {
-    this.models = (await api.models()).models;
+    const found = await api.models();
+    this.models = found.models;
+    this.trash = found.trash;
   }
 
   /** The stage to talk with: NAME/STAGE, or "" without a model. */

@@ -1,18 +1,25 @@
-"""The trained models, and which stage a name means."""
+"""The trained models: which stage a name means, renaming, copying, the trash, and the exam."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter
 
-from firstwords import home
+from firstwords import home, trash
+from firstwords.commands import keeping
 from firstwords.commands import models as listing
 from firstwords.commands.promote import promote, rollback, rollback_stage
+from firstwords.serve.errors import ApiError
 from firstwords.serve.models import find
 from firstwords.serve.page.parts import Body, User
 
 router = APIRouter(prefix="/api/models")
+_exam = asyncio.Lock()  # one at a time: it takes a core for a minute
 
 
 class Choice(Body):
@@ -27,10 +34,79 @@ class Undo(Body):
     to: str = ""
 
 
+class NewName(Body):
+    """Another name for a model."""
+
+    to: str
+
+
+class Back(Body):
+    """What to bring back from the trash, and the name it gets where its own is taken."""
+
+    id: str
+    name: str = ""
+
+
+class Examined(Body):
+    """A stage that takes the exam."""
+
+    stage: str
+
+
 @router.get("")
 def models(user: User) -> dict[str, Any]:
     """All models with their stages, sizes and measurements; none is loaded."""
-    return {"models": [_model(name) for name in home.models()], "runs_home": str(home.home() / "runs")}
+    every = [_model(name) for name in home.models()]
+    return {"models": every, "home": str(home.home()), "trash": [trash.facts(entry) for entry in trash.entries()]}
+
+
+@router.post("/{name}/rename")
+def rename(user: User, name: str, body: NewName) -> dict[str, Any]:
+    """Give a model another name; its runs come along."""
+    keeping.rename(find(name).name, body.to)
+    return _model(body.to)
+
+
+@router.post("/{name}/copy")
+def copy(user: User, name: str, body: NewName) -> dict[str, Any]:
+    """Copy a model with all its stages and runs."""
+    keeping.copy(find(name).name, body.to)
+    return _model(body.to)
+
+
+@router.delete("/{name}")
+def delete(user: User, name: str, stage: str = "") -> dict[str, Any]:
+    """Move a model, or one of its stages, to the trash; the answer's id brings it back."""
+    ref = find(f"{name}/{stage}").ref if stage else find(name).name
+    return trash.facts(keeping.delete(ref))
+
+
+@router.post("/restore")
+def restore(user: User, body: Back) -> dict[str, Any]:
+    """Bring something back from the trash."""
+    return {"ref": keeping.restore(body.id, body.name)}
+
+
+@router.post("/{name}/exam")
+async def take_exam(user: User, name: str, body: Examined) -> dict[str, Any]:
+    """Let a stage take the exam about the built-in world, in a process of its own; the figures go onto its card."""
+    stage = await to_thread.run_sync(find, f"{name}/{body.stage}")
+    if _exam.locked():
+        raise ApiError(409, "another exam is being taken: wait for it to end", code="busy")
+    async with _exam:
+        words = [sys.executable, "-m", "firstwords", "eval", stage.ref, "--exam", "--save", "--json"]
+        process = await asyncio.create_subprocess_exec(
+            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:  # whoever asked has gone
+                process.kill()
+    if process.returncode:
+        said = errors.decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
+        raise ApiError(500 if process.returncode == 1 else 400, said[-1].removeprefix("firstwords: "), "stage")
+    return dict(json.loads(output))
 
 
 @router.post("/{name}/promote")

@@ -22,6 +22,7 @@ from firstwords.serve import jobs, tail
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.jobs import Jobs
 from firstwords.serve.page.parts import Body, event
+from firstwords.serve.page.uploads import is_uploaded
 from firstwords.serve.settings import Settings
 
 router = APIRouter()
@@ -29,7 +30,7 @@ router = APIRouter()
 POLL_SECONDS, HEARTBEAT_SECONDS = 0.5, 15.0
 MAX_WATCHERS = 64
 MAX_MINUTES = 7 * 24 * 60
-WORDS = {"text": ("world",), "chats": ("world",), "preferences": ("world", "log", "none")}
+WORDS = {"text": ("world",), "chats": ("world", "none"), "preferences": ("world", "log", "none")}
 HUB = re.compile(r"hf:[\w./:-]+", re.ASCII)
 TAKES = {  # options of each command
     "learn": {"minutes", "text", "chats", "preferences", "seed", "replace"},
@@ -223,7 +224,7 @@ def check_source(option: str, value: str, known: tuple[str, ...], settings: Sett
     where = f"options.{option}"
     if value.startswith("-") or not value.isprintable():
         raise ApiError(400, f"{value!r} is no source of {option}", where)
-    if value in known or HUB.fullmatch(value):
+    if value in known or HUB.fullmatch(value) or is_uploaded(value):
         return
     if settings.keys or not settings.is_loopback:
         raise ApiError(400, f"on a server with keys {option} is one of {', '.join(known)} and hf:NAME", where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from firstwords import __version__, home
+from firstwords.runlog import read_json
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError
 from firstwords.serve.page.parts import Body
@@ -21,6 +23,17 @@ class Key(Body):
     """What somebody was given to come in."""
 
     key: str
+
+
+SLOW_GFLOPS = 60.0  # at 128 wide: below this speed a minute is not enough for three stages
+
+
+def least_minutes() -> int:
+    """The fewest minutes that a training from the page is offered: more on a slow machine, or one not measured yet."""
+    measured = (read_json(home.home() / "machine.json") or {}).values()
+    speeds = [known.get("training_gflops", {}).get("128") for known in measured if isinstance(known, dict)]
+    speeds = [speed for speed in speeds if isinstance(speed, int | float) and speed > 0]
+    return max(1, math.ceil(SLOW_GFLOPS / max(speeds))) if speeds else 2
 
 
 @router.get("/state")
@@ -36,7 +49,7 @@ def state(request: Request) -> dict[str, Any]:
         default = None
     return open_to_all | {
         "user": user, "has_models": bool(home.models()), "default_model": default, "cores": os.cpu_count(),
-        "public": not settings.is_loopback,
+        "public": not settings.is_loopback, "least_minutes": least_minutes(), "home": str(home.home()),
     }  # fmt: skip
 
 

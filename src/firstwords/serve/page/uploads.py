@@ -1,0 +1,65 @@
+"""Files that somebody drops on the page to train on: kept in `home/uploads`, and named by where they lie.
+
+A file's name comes from outside: only its ending and its harmless characters are kept, behind a hash of its content.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from firstwords import home
+from firstwords.serve.errors import ApiError
+from firstwords.serve.page.parts import Body, User
+
+router = APIRouter(prefix="/api/uploads")
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+NAME_CHARS = 60
+HASH_CHARS = 12
+
+
+class Upload(Body):
+    """A file as base64, or a text that was pasted."""
+
+    name: str = Field(min_length=1, max_length=500)
+    base64: str | None = None
+    text: str | None = None
+
+
+def folder() -> Path:
+    """Where uploaded files lie."""
+    return home.home() / "uploads"
+
+
+@router.post("")
+def upload(user: User, body: Upload) -> dict[str, Any]:
+    """Keep a file; `path` is what a training run is told to read. The same file twice is kept once."""
+    if (body.base64 is None) == (body.text is None):
+        raise ApiError(400, "give a file as base64, or a text", "text")
+    try:
+        content = (body.text or "").encode() if body.base64 is None else base64.b64decode(body.base64, validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError(400, "the file is not base64", "base64") from None
+    if not content.strip():
+        raise ApiError(400, f"{body.name} is empty: choose another file", "name")
+    harmless = _ODD.sub("_", body.name).strip("._")[-NAME_CHARS:] or "file.txt"
+    path = folder() / f"{hashlib.sha256(content).hexdigest()[:HASH_CHARS]}-{harmless}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    aside.write_bytes(content)
+    aside.replace(path)
+    return {"path": str(path), "name": body.name, "bytes": len(content)}
+
+
+def is_uploaded(value: str) -> bool:
+    """Whether a source is a file that was uploaded here."""
+    path = Path(value)
+    return path.parent == folder() and path.is_file()
