@@ -179,7 +179,7 @@ def _no_model(ref: str) -> UserError:
 
 def _checked(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no good {what}: use letters, digits, dots, hyphens and underscores")
+        raise UserError(f"{name!r} is not a valid {what}: use letters, digits, dots, hyphens and underscores")
     return name
 
 

@@ -182,7 +182,8 @@ def test_the_history_of_an_assistant_with_tools_is_context(post) -> None:
     ]  # fmt: skip
     plain = [
         history[0], {"role": "assistant", "content": '{"name": "weather", "arguments": {"city": "Oslo"}}'},
-        {"role": "user", "content": "Cold."}, {"role": "assistant", "content": "It is cold."}, *QUESTION,
+        {"role": "function", "name": "weather", "content": "Cold."}, {"role": "assistant", "content": "It is cold."},
+        *QUESTION,
     ]  # fmt: skip
     assert said(post(messages=history)) == said(post(messages=plain))
     assert post("/tokenize", model="pip", messages=history) == post("/tokenize", model="pip", messages=plain)

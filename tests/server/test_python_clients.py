@@ -21,9 +21,6 @@ FOLDER = Path(__file__).parent / "python_clients"
 QUESTION = "What is your first name?"
 INSTALL_SECONDS = 900
 OFFLINE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1", "PYTHONDONTWRITEBYTECODE": ""}
-needs_bounded_numbers = pytest.mark.xfail(strict=False, reason="a schema's integers and numbers have no end yet")
-needs_closed_objects = pytest.mark.xfail(strict=False, reason="objects take keys without end yet")
-needs_its_sentence = pytest.mark.xfail(strict=False, reason="litellm knows a prompt that is too long by OpenAI's words")
 
 
 def environment(requirements: str) -> Path:
@@ -96,7 +93,6 @@ def test_litellm(litellm, expected) -> None:
     assert is_pet(litellm["object"]) and litellm["embedding"] == {"value": 64}
 
 
-@needs_its_sentence
 def test_litellm_knows_a_prompt_that_is_too_long(litellm) -> None:
     assert litellm["too_long"] == {"value": "ContextWindowExceededError"}
 
@@ -111,7 +107,6 @@ def test_pydantic_ai(pydantic_ai, expected, said) -> None:
         assert first == said([QUESTION], 8) and second == said([QUESTION, first, "Why?"], 24), case
 
 
-@needs_closed_objects
 @pytest.mark.parametrize(("client", "case"), [("instructor", "json_schema"), ("llm", "object")])
 def test_schemas_as_pydantic_writes_them(client, case, request) -> None:
     assert is_pet(request.getfixturevalue(client)[case])
@@ -124,7 +119,6 @@ def test_tools_are_refused_in_one_sentence(client, request) -> None:
     assert "400" in results["tools"]["error"] and "tool" in results["tools"]["error"]
 
 
-@needs_bounded_numbers
 @pytest.mark.parametrize("client", ["litellm", "pydantic_ai", "instructor", "llm"])
 def test_integers_in_schemas(client, request) -> None:
     assert isinstance(request.getfixturevalue(client)["ints"]["value"]["age"], int)
