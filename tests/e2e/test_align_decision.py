@@ -1,0 +1,192 @@
+"""Which version a model uses after `align`: what was measured decides, strictly, and one line says why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from firstwords import home
+from firstwords.commands.promote import rollback
+from firstwords.config import UserError
+from firstwords.eval import exam
+from firstwords.eval.exam import put_on_card
+from firstwords.eval.winrate import Comparison
+from firstwords.model.hub import load_model, read_card, save_model
+from firstwords.preferences.formats import read_preferences
+from firstwords.preferences.records import split_by_prompt
+from firstwords.serve import jobs
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import align, dpo
+from firstwords.train.align import Align
+from firstwords.train.dpo import Dpo
+
+
+class KilledError(Exception):
+    pass
+
+
+def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0.048) -> dict:
+    """What the exam found, as `run_exam` returns it."""
+    rates = {"told": (told, 252), "told_refused": (told_refused, 252), "two_steps": (two_steps, 40)}
+    parts = {part: {"rate": rate, "low": rate, "high": rate, "n": n} for part, (rate, n) in rates.items()}
+    return parts | {"version": exam.version(), "examples": [], "seconds": 1.0}
+
+
+@pytest.fixture
+def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """aligned(...) -> (stage in use, align.json) after an `align` whose measurements came out like this."""
+
+    def run(won: float = 1.0, refused: tuple[float, float] = (0.02, 0.02), now: dict | None = None,
+            before: dict | None = None) -> tuple[str, dict]:  # fmt: skip
+        made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
+        found = {made: now or table(), sft: before or table()}
+        rows = [Comparison(f"question {i}", won) for i in range(60)]
+        sides = [{"invented": 0.1, "refused": share, "reward": 1.0} for share in refused]
+        asked = []
+
+        def compare(*_, **settings):
+            asked.append(settings)
+            return rows, sides
+
+        monkeypatch.setattr(align, "compare_on_world", compare)
+        monkeypatch.setattr(align, "open_engine", lambda path, device: SimpleNamespace(path=path, tokenizer=None))
+        examine = lambda engine, _: examined.append(engine.path.name) or found[engine.path]  # noqa: E731
+        monkeypatch.setattr(align, "run_exam", examine)
+        monkeypatch.setattr(align, "check_prompts", lambda *_: None)
+        monkeypatch.setattr(align, "_by_reward", lambda *_: made)
+        save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})
+        home.set_promoted("pip", "sft")
+        align.main(Align("pip", preferences=["world"]))
+        assert len(asked) == 1 and not asked[0].get("temperature")  # once, and as in a chat: the default
+        return home.promoted("pip"), json.loads((home.run_dir("pip", "align") / "align.json").read_text())
+
+    examined = run.examined = []
+    return run
+
+
+def test_a_version_that_wins_and_is_worse_in_nothing_is_promoted(aligned: Callable, capsys) -> None:
+    stage, found = aligned()
+    assert stage == "rlhf-1" and found["promoted"]
+    assert found["reason"].startswith("rlhf-1 wins 100.0% (") and "no part of the exam is worse" in found["reason"]
+    line = f"promoted: pip now uses rlhf-1 (was sft), because {found['reason']}"
+    assert line in capsys.readouterr().err
+    assert read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]["promotion"]["reason"] == found["reason"]
+    assert rollback("pip") == "sft"  # what was promoted by itself is undone as any other promotion
+
+
+def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, capsys) -> None:
+    """The false "better": its answers win, and it tells 4 points fewer of the facts it was told."""
+    stage, found = aligned(now=table(told=0.849))
+    assert stage == "sft" and not found["promoted"]
+    assert found["reason"].endswith("but it is worse in facts it was told (88.9% -> 84.9%)")
+    assert "100.0%" in found["reason"] and f"not promoted: {found['reason']}" in capsys.readouterr().err
+    metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]
+    assert metrics["promotion"] == {"before": "sft", "promoted": False, "reason": found["reason"]}
+    assert metrics["exam"]["told"]["rate"] == 0.849
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stage", "reason"),
+    [
+        ({"won": 0.5}, "sft", "not shown to be better than sft: in a chat its answers win 50.0%"),
+        ({"won": 0.0}, "sft", "rlhf-1 is worse than sft: in a chat its answers win 0.0%"),
+        ({"refused": (0.045, 0.02)}, "sft", "worse in refusals of what can be answered (2.0% -> 4.5%)"),
+        ({"refused": (0.04, 0.02)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(told_refused=0.083)}, "sft", "worse in refusals of facts it was told (4.8% -> 8.3%)"),
+        ({"now": table(told_refused=0.01)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(told=0.869)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(two_steps=0.475, told=0.8)}, "sft", "facts it was told (88.9% -> 80.0%); facts in two steps ("),
+    ],
+)
+def test_promotion_is_strict(outcome: dict, stage: str, reason: str, aligned: Callable) -> None:
+    used, found = aligned(**outcome)
+    assert used == stage and reason in found["reason"] and "\n" not in found["reason"]
+
+
+def test_the_exam_of_the_version_before_is_taken_once(aligned: Callable) -> None:
+    aligned(won=0.5)
+    assert aligned.examined == []  # the win rate has decided
+    aligned()
+    assert aligned.examined == ["rlhf-1", "sft"]
+    aligned()
+    assert aligned.examined[2:] == ["rlhf-1"]  # it is on the card of sft
+    put_on_card(home.stage_dir("pip", "sft"), table() | {"version": "another exam"})
+    aligned()
+    assert aligned.examined[3:] == ["rlhf-1", "sft"]
+
+
+def test_a_person_who_promoted_another_version_meanwhile_is_not_overruled(aligned: Callable, monkeypatch) -> None:
+    decide = align.decide
+
+    def while_it_measures(*arguments):
+        make = home.stage_dir("pip", "other")
+        shutil.copytree(home.stage_dir("pip", "sft"), make)
+        home.set_promoted("pip", "other")
+        return decide(*arguments)
+
+    monkeypatch.setattr(align, "decide", while_it_measures)
+    stage, found = aligned()
+    assert stage == "other" and "pip was switched from sft to another version" in found["reason"]
+
+
+def test_a_run_that_was_killed_after_promoting_ends_as_if_it_had_not_been(aligned: Callable, monkeypatch) -> None:
+    def killed(*_):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(align, "_close", killed)
+        with pytest.raises(KilledError):
+            aligned()
+    assert home.promoted("pip") == "rlhf-1"
+    align.main(Align("pip", preferences=["world"], resume=True))
+    found = json.loads((home.run_dir("pip", "align") / "align.json").read_text())
+    assert found["promoted"] and found["done"] and rollback("pip") == "sft"
+
+
+def test_nothing_begins_with_a_base_model(pip: Path) -> None:
+    tokenizer = Tokenizer.load(home.stage_dir("pip", "sft"))
+    save_model(load_model(home.stage_dir("pip", "sft")), home.stage_dir("pip", "base"), tokenizer, {"stage": "base"})
+    home.set_promoted("pip", "base")
+    for main in (lambda: align.main(Align("pip", preferences=[str(pip)])), lambda: dpo.main(Dpo("pip"))):
+        with pytest.raises(UserError, match="pip uses base, which continues text.*`firstwords promote pip sft`"):
+            main()
+    assert not home.run_dir("pip", "reward").exists() and not home.run_dir("pip", "rlhf-1").exists()
+
+
+def test_dpo_that_improves_nothing_saves_nothing_and_says_so(pip: Path, capsys, monkeypatch) -> None:
+    rows = [json.loads(line) for line in pip.read_text().splitlines()]
+    heldout = {p.prompt[0]["content"] for p in split_by_prompt(list(read_preferences([pip])), dpo.HELDOUT_SHARE)[1]}
+    for row in rows:  # held out, the opposite is right
+        if row["prompt"] in heldout:
+            row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
+    pip.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    align.main(Align("pip", preferences=[str(pip)], method="dpo", steps=12, learning_rate=3.0))
+    said = capsys.readouterr().err
+    assert home.stages("pip") == ["sft"] and home.promoted("pip") == "sft"
+    assert "no improvement: in 12 steps" in said and "not promoted: no improvement" in said
+    found = json.loads((home.run_dir("pip", "align") / "align.json").read_text())
+    assert found["done"] and not found["promoted"] and found["reason"].startswith("no improvement")
+    with pytest.raises(UserError, match="no run of pip to resume"):
+        align.main(Align("pip", preferences=[str(pip)], method="dpo", resume=True))
+    # what it left is not taken for the begin of the next run
+    with monkeypatch.context() as patch:
+        patch.setattr(align.reward, "main", lambda *_: (_ for _ in ()).throw(KilledError))
+        with pytest.raises(KilledError):
+            align.main(Align("pip", preferences=[str(pip)], steps=2))
+    align.main(Align("pip", preferences=[str(pip)], steps=2, resume=True))
+    assert read_card(home.stage_dir("pip", "rlhf-1"))["data"]["reward_model"]
+
+
+def test_a_person_is_told_how_to_judge_what_the_truth_cannot(pip: Path, capsys) -> None:
+    align.main(Align("pip", preferences=[str(pip)], steps=2))
+    found = json.loads((home.run_dir("pip", "align") / "align.json").read_text())
+    command = "firstwords compare pip/rlhf-1 pip/sft --judge human"
+    assert found["reason"].endswith(f"Compare the two yourself: {command}") and found["command"] == command
+    assert f"not promoted: {found['reason']}" in capsys.readouterr().err
+    shown = jobs.result(home.run_dir("pip"), "align")  # the page has a button for it
+    assert shown["reason"].endswith("Compare the two yourself") and shown["stage"] == "rlhf-1"
