@@ -27,7 +27,7 @@ from typing import Any
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 PRELOADED = "fault_preload"  # imports what every command needs
-SECONDS = 120  # in which any command of these tests ends
+SECONDS = 300  # in which any command of these tests ends
 
 
 @dataclass

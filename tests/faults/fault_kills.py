@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import re
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 from fault_forks import Child, start
 from fault_scenarios import Homes, Scenario, chats, leftovers, rows, weights
 
-LONGEST = 1.1  # of an undisturbed run's time: a kill may come too late, and then everything is there
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -29,21 +30,39 @@ class Tally:
 
 
 def kill_often(scenario: Scenario, homes: Homes, count: int, seed: int) -> Tally:
-    """Kill a command `count` times, at moments uniform over its duration; every home may be hit twice in a row."""
+    """Kill a command `count` times, at moments uniform over its processor time; a home is hit up to twice in a row."""
     draw, tally = random.Random(f"{scenario.name} {seed}"), Tally()
     whole = homes.copy(scenario.before)
-    began = time.monotonic()
-    code, said = scenario.run(whole, homes.data)
-    seconds = time.monotonic() - began
+    child = scenario.start(whole, homes.data)
+    seconds = run_until(child, float("inf"))
+    code, said = child.done()
     assert code == 0, said
     wanted = scenario.state(whole)
     while tally.kills < count:
         home = homes.copy(scenario.before)
-        moments = [draw.uniform(0, LONGEST * seconds) for _ in range(min(2, count - tally.kills))]
+        moments = [draw.uniform(0, seconds) for _ in range(min(2, count - tally.kills))]
         if fault := _killed(scenario, home, homes, moments, wanted, tally):
             tally.faults.append(f"{scenario.name}, killed after {', '.join(f'{m:.2f} s' for m in moments)}: {fault}")
+            print(tally.faults[-1], flush=True)
         shutil.rmtree(home, ignore_errors=True)
     return tally
+
+
+def run_until(child: Child, seconds: float) -> float:
+    """Wait until a child has used so much processor time, or has ended; returns how much it had used.
+
+    A moment of the clock would come too early or too late on a machine whose processor others use too.
+    """
+    began, used = time.monotonic(), 0.0
+    stat = Path(f"/proc/{child.process.pid}/stat")
+    while child.is_alive and used < seconds:
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            used = (int(fields[11]) + int(fields[12])) / TICKS  # utime and stime, proc_pid_stat(5)
+        except (OSError, IndexError):  # it has ended, or there is no /proc
+            used = time.monotonic() - began if not stat.parent.parent.joinpath("self").exists() else used
+        time.sleep(0.002)
+    return used
 
 
 def _killed(
@@ -52,8 +71,10 @@ def _killed(
     """Run a command, killed after each of these times; what is wrong at the end, "" where all is well."""
     before, judged = weights(home), rows(home)
     for number, moment in enumerate(moments):
+        if scenario.state(home) == wanted and not scenario.resumed:
+            break  # it had come to its end: done once more it would do another thing
         child = scenario.start(home, homes.data, resume=bool(number and scenario.resumed))
-        child.process.join(moment)
+        run_until(child, moment)
         code = child.kill()
         tally.kills += code == -9
         tally.late += code != -9
