@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 MAX_CHOICES = 128  # n
 MAX_LOGPROBS = 20  # alternatives a token
@@ -25,7 +26,7 @@ Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})
 def _no_boolean(value: Any) -> Any:
     """true and false are numbers to pydantic, and a slip of the pen to everyone else."""
     if isinstance(value, bool):
-        raise ValueError("a number is needed here, not true or false")
+        raise PydanticCustomError("number", "a number is needed, not true or false")
     return value
 
 
