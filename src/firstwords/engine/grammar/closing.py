@@ -19,8 +19,6 @@ from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Seq
 
 MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
 MAX_STATES = 500  # what a text can be at the same time; the nearest to an end are kept
-
-
 LONG = 64  # characters: more than a number, a date or a name in an enum has
 
 
@@ -71,6 +69,7 @@ class Follower:
         return Place(self, self.starts(self.todo(self.shape.start, None)), b"")
 
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
+        """A node and what comes after it."""
         length = self._length(node) + (rest.length if rest else 0)
         can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)
         return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested, can_grow)
