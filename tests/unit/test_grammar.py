@@ -12,7 +12,7 @@ import pytest
 import random_schemas
 
 from firstwords.engine.grammar import numbers, strings
-from firstwords.engine.grammar.automaton import Automaton, build
+from firstwords.engine.grammar.automaton import MAX_MEMBERS, Automaton, State, build
 from firstwords.engine.grammar.closing import MAX_NESTING, Follower, Place
 from firstwords.engine.grammar.pattern import parse
 from firstwords.engine.grammar.regular import searching, whole
@@ -20,10 +20,10 @@ from firstwords.engine.grammar.schema import shape_of
 
 
 def matches(automaton: Automaton, text: str) -> bool:
-    state: int | None = automaton.start
+    state: State | None = automaton.start
     for char in text:
         state = None if state is None else automaton.move(state, char)
-    return state is not None and automaton.is_end(state)
+    return state is not None and state.is_end
 
 
 PATTERNS = [
@@ -61,12 +61,12 @@ def test_the_shortest_way_is_the_shortest() -> None:
         texts = ["".join(letters) for size in range(5) for letters in itertools.product("abcdxzé日", repeat=size)]
         full = [text for text in texts if matches(automaton, text)]
         for begun in texts:
-            state: int | None = automaton.start
+            state: State | None = automaton.start
             for char in begun:
                 state = None if state is None else automaton.move(state, char)
             rests = [len(text[len(begun) :].encode()) for text in full if text.startswith(begun)]
             if state is not None and len(begun) < 2:
-                assert automaton.length(state) == min(rests) == len(automaton.shortest(state).encode())
+                assert state.length == min(rests) == len(automaton.shortest(state).encode())
                 assert matches(automaton, begun + automaton.shortest(state))
 
 
@@ -127,7 +127,7 @@ def test_every_format_says_what_validators_accept() -> None:
         automaton = build(strings.string({"format": name}))
         for seed in range(200):
             dice, state, text = random.Random(seed), automaton.start, ""
-            while not (automaton.is_end(state) and dice.random() < 0.3) and len(text) < 60:
+            while not (state.is_end and dice.random() < 0.3) and len(text) < 60:
                 chars = [c for c in map(chr, range(32, 127)) if automaton.move(state, c) is not None]
                 if not chars:
                     break
@@ -242,3 +242,16 @@ def test_nesting_has_an_end_that_readers_of_json_stand() -> None:
         deep = {"type": "array", "items": deep, "minItems": 1}
     with pytest.raises(ValueError, match="levels deep"):
         Follower(shape_of(deep))
+
+
+def test_what_has_more_states_than_memory_is_followed_all_the_same() -> None:
+    automaton = build([whole(parse(".*a.{900}"))])
+    dice, state, text = random.Random(0), automaton.start, ""
+    for _ in range(2500):
+        text += dice.choice("ab")
+        following = automaton.move(state, text[-1])
+        assert following is not None
+        state = following
+        assert state.is_end == (text[-901:-900] == "a")
+    known = automaton._known
+    assert sum(len(members) for members in known) <= MAX_MEMBERS + 901 and len(known) < 2500

@@ -4,7 +4,7 @@
     state = automaton.move(automaton.start, "1")               # None where no match begins so
     automaton.shortest(state)                                  "007"
 
-A nondeterministic automaton, whose sets of states are numbered as they are met. Lengths are counted in bytes of UTF-8,
+A nondeterministic automaton, whose sets of states are made as they are met. Lengths are counted in bytes of UTF-8,
 because a token may hold a part of a character.
 """
 
@@ -17,57 +17,64 @@ from collections.abc import Collection, Sequence
 from firstwords.engine.grammar.regular import LAST, Chars, Concat, Either, Expression, Ranges, Times, common
 
 MAX_STATES = 30_000  # built in a tenth of a second
+MAX_MEMBERS = 300_000  # of all sets that are remembered: some 20 MB
 Edges = list[list[tuple[Ranges, int]]]
 
 
+class State:
+    """A place in an automaton. `length`: bytes of the shortest way to an end; infinite where nothing matches."""
+
+    __slots__ = ("length", "members", "moves")
+
+    def __init__(self, members: frozenset[int], length: float) -> None:
+        self.members, self.length = members, length
+        self.moves: dict[str, State | None] = {}
+
+    @property
+    def is_end(self) -> bool:
+        """Whether what led here matches as it is."""
+        return not self.length
+
+
 class Automaton:
-    """States are numbers; `start` is where every text begins."""
+    """`start` is where every text begins."""
 
     def __init__(self, edges: Edges, starts: Collection[int], ends: Collection[int]) -> None:
         self.edges, self.starts, self.ends = edges, frozenset(starts), frozenset(ends)
         self._distances = _distances(edges, self.ends)
-        self._sets: list[frozenset[int]] = []
-        self._numbers: dict[frozenset[int], int] = {}
-        self._moves: list[dict[str, int | None]] = []
-        self._lengths: list[float] = []
-        self.start = self._number(frozenset(s for s in self.starts if self._distances[s] < math.inf))
+        self._known: dict[frozenset[int], State] = {}
+        self._num_members = 0
+        self.start = self._state(frozenset(s for s in self.starts if self._distances[s] < math.inf))
 
-    def move(self, state: int, char: str) -> int | None:
+    def move(self, state: State, char: str) -> State | None:
         """The state after a character; None where nothing that matches goes on with it."""
-        known = self._moves[state]
-        if char not in known:
+        if char not in state.moves:
             code = ord(char)
-            found = frozenset(
-                target for source in self._sets[state] for ranges, target in self.edges[source]
+            members = frozenset(
+                target for source in state.members for ranges, target in self.edges[source]
                 if self._distances[target] < math.inf and _holds(ranges, code)
             )  # fmt: skip
-            known[char] = self._number(found) if found else None
-        return known[char]
+            found = self._state(members) if members else None
+            state.moves[char] = found
+            return found
+        return state.moves[char]
 
-    def is_end(self, state: int) -> bool:
-        """Whether what led here matches as it is."""
-        return not self._lengths[state]
-
-    def length(self, state: int) -> float:
-        """Bytes of the shortest way to an end; infinite where nothing at all matches."""
-        return self._lengths[state]
-
-    def shortest(self, state: int) -> str:
+    def shortest(self, state: State) -> str:
         """The shortest text that leads from a state to an end, of letters or digits where there is a choice."""
-        source = min(self._sets[state], key=lambda s: (self._distances[s], s))
+        source = min(state.members, key=lambda s: (self._distances[s], s))
         text = ""
         while source not in self.ends:
             _, code, source = self._best_edge(source, ((0, LAST),))
             text += chr(code)
         return text
 
-    def through(self, state: int, low: int, high: int) -> tuple[float, str] | None:
+    def through(self, state: State, low: int, high: int) -> tuple[float, str] | None:
         """(Bytes, text) of the shortest way to an end whose first character lies between two code points."""
-        options = [self._best_edge(source, ((low, high),)) for source in self._sets[state]]
+        options = [self._best_edge(source, ((low, high),)) for source in state.members]
         length, code, target = min(options, default=(math.inf, 0, 0))
         if length == math.inf:
             return None
-        return length, chr(code) + self.shortest(self._number(frozenset([target])))
+        return length, chr(code) + self.shortest(self._state(frozenset([target])))
 
     def _best_edge(self, source: int, allowed: Ranges) -> tuple[float, int, int]:
         best = (math.inf, 0, 0)
@@ -78,14 +85,21 @@ class Automaton:
                 best = min(best, (_bytes(code) + self._distances[target], code, target))
         return best
 
-    def _number(self, states: frozenset[int]) -> int:
-        number = self._numbers.get(states)
-        if number is None:
-            number = self._numbers[states] = len(self._sets)
-            self._sets.append(states)
-            self._moves.append({})
-            self._lengths.append(min((self._distances[s] for s in states), default=math.inf))
-        return number
+    def _state(self, members: frozenset[int]) -> State:
+        state = self._known.get(members)
+        if state is None:
+            self._num_members += len(members)
+            if self._num_members > MAX_MEMBERS:
+                self._forget()
+            state = State(members, min((self._distances[s] for s in members), default=math.inf))
+            self._known[members] = state
+        return state
+
+    def _forget(self) -> None:
+        """Let go of the states met so far: an expression may have more of them than there is memory."""
+        for state in list(self._known.values()):
+            state.moves = {}
+        self._known, self._num_members = {}, 0
 
 
 def build(trees: Sequence[Expression], *others: Automaton) -> Automaton:

@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from firstwords.engine.grammar.automaton import State
 from firstwords.engine.grammar.regular import lengths
 from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
 
 MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
-MAX_STATES = 64  # what a text can be at the same time; the nearest to an end are kept
-
-
+MAX_STATES = 500  # what a text can be at the same time; the nearest to an end are kept
 LONG = 64  # characters: more than a number, a date or a name in an enum has
 
 
@@ -32,20 +31,20 @@ class _Todo:
     length: float  # bytes of the shortest text of it all
     nesting: int
     can_grow: bool  # it may be long: a string without a bound, say, or a list
-    starts: list[_State] | None = None
+    starts: list[_Inside] | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _State:
+class _Inside:
     """Inside a piece of text: which one, how far, and what comes after it."""
 
     text: Text
-    number: int
+    place: State
     rest: _Todo | None
 
     @property
     def length(self) -> float:
-        return self.text.automaton.length(self.number) + (self.rest.length if self.rest else 0)
+        return self.place.length + (self.rest.length if self.rest else 0)
 
 
 Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same place
@@ -70,6 +69,7 @@ class Follower:
         return Place(self, self.starts(self.todo(self.shape.start, None)), b"")
 
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
+        """A node and what comes after it."""
         length = self._length(node) + (rest.length if rest else 0)
         can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)
         return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested, can_grow)
@@ -101,12 +101,12 @@ class Follower:
             known = self._growing[id(node)] = (node, found)
         return known[1]
 
-    def starts(self, todo: _Todo | None) -> list[_State]:
+    def starts(self, todo: _Todo | None) -> list[_Inside]:
         """The pieces of text with which this may go on."""
         if todo is None:
             return []
         if todo.starts is None:
-            found: list[_State] = []
+            found: list[_Inside] = []
             seen: set[tuple[int, int]] = set()
             waiting: list[_Todo | None] = [todo]
             alive = []  # ids are compared: what they are of must not go
@@ -120,7 +120,7 @@ class Follower:
                     continue
                 seen.add(key)
                 if isinstance(item.node, Text):
-                    found.append(_State(item.node, item.node.automaton.start, item.rest))
+                    found.append(_Inside(item.node, item.node.automaton.start, item.rest))
                 else:
                     waiting += self._unfolded(item)
             todo.starts = found
@@ -152,7 +152,7 @@ class Place:
     """Where an answer stands: its states, and the bytes of a character that is not complete."""
 
     follower: Follower
-    states: list[_State]
+    states: list[_Inside]
     begun: bytes
 
     def after(self, data: bytes) -> Place | None:
@@ -171,19 +171,18 @@ class Place:
         place = Place(self.follower, states, begun)
         return place if place.length < math.inf else None
 
-    def _step(self, states: list[_State], char: str) -> list[_State]:
-        found: dict[tuple[int, int, int], _State] = {}
+    def _step(self, states: list[_Inside], char: str) -> list[_Inside]:
+        found: dict[tuple[int, int, int], _Inside] = {}
 
-        def add(text: Text, number: int | None, rest: _Todo | None) -> None:
-            if number is not None:
-                found.setdefault((id(text), number, id(rest)), _State(text, number, rest))
+        def add(text: Text, place: State | None, rest: _Todo | None) -> None:
+            if place is not None:
+                found.setdefault((id(text), id(place), id(rest)), _Inside(text, place, rest))
 
         for state in states:
-            automaton = state.text.automaton
-            add(state.text, automaton.move(state.number, char), state.rest)
-            if automaton.is_end(state.number):
+            add(state.text, state.text.automaton.move(state.place, char), state.rest)
+            if state.place.is_end:
                 for start in self.follower.starts(state.rest):
-                    add(start.text, start.text.automaton.move(start.number, char), start.rest)
+                    add(start.text, start.text.automaton.move(start.place, char), start.rest)
         kept = list(found.values())
         if len(kept) > MAX_STATES:
             kept = sorted(kept, key=lambda state: state.length)[:MAX_STATES]
@@ -208,7 +207,7 @@ class Place:
     def end_of_text(self) -> bytes:
         """The shortest bytes that would end the text that is being said, but not what comes after it."""
         best = min(self.states, key=lambda state: state.length)
-        return b"" if self.begun else best.text.automaton.shortest(best.number).encode()
+        return b"" if self.begun else best.text.automaton.shortest(best.place).encode()
 
     @property
     def rest(self) -> bytes:
@@ -216,16 +215,16 @@ class Place:
         if self.begun:
             return self._closed()[1]
         best = min(self.states, key=lambda state: state.length)
-        return (best.text.automaton.shortest(best.number) + self._tail(best.rest)).encode()
+        return (best.text.automaton.shortest(best.place) + self._tail(best.rest)).encode()
 
     def _closed(self) -> tuple[float, bytes]:
         """As `length` and `rest`, where a character has begun."""
         low, high = _possible(self.begun)
         best: tuple[float, bytes] = (math.inf, b"")
         for state in self.states:
-            starts = self.follower.starts(state.rest) if state.text.automaton.is_end(state.number) else []
+            starts = self.follower.starts(state.rest) if state.place.is_end else []
             for start in (state, *starts):
-                found = start.text.automaton.through(start.number, low, high)
+                found = start.text.automaton.through(start.place, low, high)
                 if found is not None:
                     data = (found[1] + self._tail(start.rest)).encode()[len(self.begun) :]
                     best = min(best, (len(data), data))

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass, field
 
 from firstwords.engine.grammar import regular
-from firstwords.engine.grammar.automaton import Automaton, build, none_of, remainders
+from firstwords.engine.grammar.automaton import Automaton, State, build, none_of, remainders
 from firstwords.engine.grammar.regular import Expression, to_rust
 
 
@@ -39,10 +39,10 @@ class Text:
     def matches(self, text: str) -> bool:
         """Whether it is this one."""
         automaton = self.automaton
-        state: int | None = automaton.start
+        state: State | None = automaton.start
         for char in text:
             state = None if state is None else automaton.move(state, char)
-        return state is not None and automaton.is_end(state)
+        return state is not None and state.is_end
 
 
 @functools.lru_cache(maxsize=512)
@@ -122,7 +122,7 @@ def shortest(node: Node, rules: dict[str, str | None]) -> str | None:
     """The shortest text of a node's shape, in bytes."""
     if isinstance(node, Text):
         automaton = node.automaton
-        return None if automaton.length(automaton.start) == math.inf else automaton.shortest(automaton.start)
+        return None if automaton.start.length == math.inf else automaton.shortest(automaton.start)
     if isinstance(node, Reference):
         return rules[node.name]
     if isinstance(node, Choice):

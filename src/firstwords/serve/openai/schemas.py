@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-
 from firstwords.plain_text import in_all_texts, without_surrogates
+from pydantic_core import PydanticCustomError
 
 MAX_CHOICES = 128  # n
 MAX_LOGPROBS = 20  # alternatives a token
@@ -27,7 +27,7 @@ Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})
 def _no_boolean(value: Any) -> Any:
     """true and false are numbers to pydantic, and a slip of the pen to everyone else."""
     if isinstance(value, bool):
-        raise ValueError("a number is needed here, not true or false")
+        raise PydanticCustomError("number", "a number is needed, not true or false")
     return value
 
 
