@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from firstwords.plain_text import in_all_texts, without_surrogates
 from pydantic_core import PydanticCustomError
+
+from firstwords.plain_text import in_all_texts, without_surrogates
 
 MAX_CHOICES = 128  # n
 MAX_LOGPROBS = 20  # alternatives a token
