@@ -21,13 +21,12 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Plan
-from firstwords.train.compiling import can_compile, compile_for
+from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 from firstwords.train.threads import ALL, ThreadWatch, fitting
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
-COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
 MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate
 
 
@@ -195,18 +194,18 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
 
 
 def place(
-    model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0
+    model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0, steps: int = 0
 ) -> Transformer:
     """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
 
-    compile auto compiles where there is a compiler and it pays: on GPUs, and on a CPU for a run of at least
-    COMPILE_SECONDS. What cannot be compiled then runs as it is.
+    compile auto compiles where there is a compiler and it pays (see `compiling.pays`): on GPUs, and on a CPU for a run
+    of `seconds` or more; `steps` is the number of steps of a run that is not ended by the clock. What cannot be
+    compiled then runs as it is.
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     torch.compiler.set_stance("force_eager" if compile == "no" else "default")
-    pays = device != "cpu" or seconds >= COMPILE_SECONDS
-    if compile == "yes" or (compile == "auto" and pays and can_compile(device)):
+    if compile == "yes" or (compile == "auto" and pays(device, seconds, steps) and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
         model.hidden = compile_for(model.hidden, device)
     return model
