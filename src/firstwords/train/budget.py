@@ -34,7 +34,7 @@ SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): 
 MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
 MIN_BATCH, MAX_BATCH = 2048, 1 << 19
 MIN_SECONDS = 3.0
-VOCABULARY_TOLERANCE = 1.05  # of text in another script: the largest vocabulary whose cost of a byte is this near the least
+VOCABULARY_TOLERANCE = 1.05  # in another script: the largest vocabulary whose cost per byte is so near the least
 BYTES_PER_TOKEN = {512: 2.3, 1024: 2.9, 2048: 3.5, 4096: 3.9, 8192: 4.1, 16384: 4.3, 32768: 4.5}  # English prose
 
 
@@ -171,7 +171,9 @@ def plan(
     Raises UserError when the time or the text is too small for any model.
     """
     check_seconds(seconds)
-    candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in LADDER]
+    # the lowest rung's short rows are for tokens that are hardly more than bytes
+    ladder = LADDER if curve is None else LADDER[1:]
+    candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in ladder]
     shape = _best_fit(candidates, seconds, machine, 1.0)
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes, curve)) > FREE_EPOCHS:
         most = LIMITED_PARAMS_PER_TOKEN * corpus_bytes
@@ -348,9 +350,9 @@ def _epochs(
 
 
 def _time_reason(shape: Shape, seconds: float, machine: Machine) -> str:
-    flops = machine.flops(seconds, shape.hidden_size)
+    flops, speed = machine.flops(seconds, shape.hidden_size), machine.gflops_at(shape.hidden_size)
     compiling = f", {machine.startup_seconds:.0f} s of them compiling," if machine.startup_seconds else ""
-    return f"{seconds:.0f} s{compiling} at {machine.gflops_at(shape.hidden_size):.0f} GFLOP/s are {flops:.1e} operations"
+    return f"{seconds:.0f} s{compiling} at {speed:.0f} GFLOP/s are {flops:.1e} operations"
 
 
 def _reasons(shape: Shape, tokens: int, batch: int, epochs: float | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstwords.config import UserError
+from firstwords.model.cache import FIRST_CAPACITY
 from firstwords.model.config import ModelConfig
 from firstwords.train.budget import Machine
 
@@ -103,6 +104,15 @@ class Footprint:
         if self.is_packed:  # the mask as numbers, once a layer
             kept += config.num_hidden_layers * self.row_tokens * (width + 1)
         return KEPT * kept + 4 * LOGIT_COPIES * self.logit_share * config.vocab_size
+
+
+def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
+    """Keys and values of so many sequences of up to `length` tokens, in fp32; storage grows by doubling."""
+    capacity = FIRST_CAPACITY
+    while capacity < length:
+        capacity *= 2
+    capacity = min(capacity, config.max_position_embeddings)
+    return 8 * slots * capacity * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
 
 
 def step_seconds(config: ModelConfig, tokens: int, row_tokens: int, machine: Machine, optimizer: str = "muon") -> float:

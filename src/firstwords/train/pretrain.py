@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,19 +24,33 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.model.config import ModelConfig
 from firstwords.model.hub import save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.process import records
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
+from firstwords.train.budget import (
+    Machine,
+    Plan,
+    Shape,
+    bytes_per_token,
+    check_seconds,
+    plan,
+    plan_for_shape,
+    with_batch,
+)
+from firstwords.train.chat_sizes import chat_sizes, positions_for
+from firstwords.train.footprint import Footprint, check_first_step, free_bytes, step_seconds
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import learn_speed, machine, model_config
+from firstwords.train.machine import learn_speed, machine, model_config, usual_positions
 from firstwords.train.prepare import READ_SHARE, Corpus, prepare, reopen
+from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, check_flags, read_plan, seconds_left, started_with, write_json
 from firstwords.train.watch import Watcher, card, say
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
+NUM_BEGINNINGS = 2  # of held-out passages, that the report puts to every stage
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
 
 
@@ -50,7 +65,8 @@ class Pretrain:
     minutes: float = 10.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    """Stop after so many steps instead (exactly repeatable; 0 = by the clock). The model's size still follows
+    --minutes."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
@@ -58,13 +74,15 @@ class Pretrain:
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     vocab_size: int = 0
-    """Pieces of the vocabulary (0 = the planner decides)."""
+    """Tokens of the vocabulary (0 = the planner decides)."""
     hidden_size: int = 0
     """Width, a multiple of 64 (0 = the planner decides)."""
     layers: int = 0
     """Number of layers (0 = the planner decides)."""
     context: int = 0
     """Tokens of a row, the most the model can look back (0 = the planner decides)."""
+    chats: list[str] = field(default_factory=list)
+    """Conversations that finetune will teach: the model becomes able to read chats of their length."""
     batch_tokens: int = 0
     """Tokens of one optimizer step (0 = the planner decides)."""
     optimizer: str = "muon"
@@ -81,8 +99,9 @@ class Pretrain:
     """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs, and on CPUs for a run of seven minutes or more)."""
-    prompt: str = "The "
-    """How the text begins that is continued now and then, to watch the model learn."""
+    prompt: str = ""
+    """Prompt for the sample continuations shown during training (default: "The ", or the beginning of a held-out text
+    of yours)."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
@@ -111,11 +130,9 @@ def main(config: Pretrain) -> Path:
         say(f"plan: {reason}")
 
     # 2) the model and what teaches it
-    model = Transformer(
-        replace(model_config(chosen.shape, chosen.tie_word_embeddings), vocab_size=corpus.tokenizer.vocab_size)
-    )
+    model = Transformer(replace(_model_config(chosen), vocab_size=corpus.tokenizer.vocab_size))
     model.init_weights(config.seed)
-    place(model, this.device, chosen.precision, config.compile, chosen.seconds)
+    place(model, this.device, chosen.precision, config.compile, chosen.seconds, config.steps)
     learner = Learner(model, replace(optim_config(chosen), balance_beta=BALANCE_BETA), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
     pace = Pace(chosen.warmup_steps, config.steps or None, chosen.seconds, chosen.cooldown_share)
@@ -132,7 +149,8 @@ def main(config: Pretrain) -> Path:
         threads,
     )
     with run:
-        watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout, chosen.shape.context)
+        prompt = config.prompt or text_prompt(config.text, corpus.heldout)
+        watcher = Watcher(run, corpus.tokenizer, prompt, corpus.heldout, chosen.shape.context)
         while not run.done:
             batches = micro_batches(rows, run.step, chosen)
             metrics = learner.forward_backward(batches, next_token_loss)
@@ -145,7 +163,7 @@ def main(config: Pretrain) -> Path:
 
 
 def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
-    """The batch of a step, cut into pieces that the machine computes at once."""
+    """The batch of a step, cut into parts that the machine computes at once."""
     inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
@@ -162,12 +180,16 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     if config.resume:
         chosen = read_plan(directory, config.name)
         return reopen(directory, Tokenizer.load(directory), chosen)
+    seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
+    sizes = chat_sizes(config.chats) if config.chats else []
+    choose_plan(config, seconds_for(), this, None)  # what can never work is refused before anything is read or replaced
     shutil.rmtree(directory, ignore_errors=True)
 
-    def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:
-        return choose_plan(config, seconds, this, num_bytes, shape)
+    def choose(
+        seconds: float, num_bytes: int | None, shape: Shape | None, curve: Mapping[int, float] | None = None
+    ) -> Plan:
+        return choose_plan(config, seconds, this, num_bytes, shape, curve, sizes)
 
-    seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
     read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
     corpus = prepare(config.text, directory, this, seconds_for, choose, config.dedup, read_seconds, say)
     corpus.tokenizer.save(directory)
@@ -177,11 +199,21 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
 
 
 def choose_plan(
-    config: Pretrain, seconds: float, this: Machine, num_bytes: int | None, shape: Shape | None = None
+    config: Pretrain,
+    seconds: float,
+    this: Machine,
+    num_bytes: int | None,
+    shape: Shape | None = None,
+    curve: Mapping[int, float] | None = None,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Plan:
-    """The planner's choice, with what the flags fix put in its place."""
+    """The planner's choice, with what the flags fix put in its place.
+
+    curve: bytes per token of this text by vocabulary size, where it is not written as English is; sizes: of the chats
+    that will be taught (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
+    """
     if shape is None:
-        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer).shape
+        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve).shape
         shape = Shape(
             config.hidden_size or shape.hidden_size,
             config.layers or shape.num_hidden_layers,
@@ -190,19 +222,38 @@ def choose_plan(
         )
     if not config.steps:
         check_seconds(seconds)  # again: reading and the tokenizer have taken their time
-    chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer)
+    chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer, curve)
     batch = chosen.batch_tokens
     if config.batch_tokens:
         batch = max(1, config.batch_tokens // shape.context) * shape.context
-    return replace(
-        chosen,
-        batch_tokens=batch,
-        micro_tokens=min(chosen.micro_tokens, batch),
+    ratio, usual = bytes_per_token(shape.vocab_size, curve), usual_positions(shape.context)
+    chosen = replace(
+        with_batch(chosen, batch, this, config.steps),
         matrix_lr=chosen.matrix_lr * config.learning_rate,
         table_lr=chosen.table_lr * config.learning_rate,
         vector_lr=chosen.vector_lr * config.learning_rate,
         weight_decay=chosen.weight_decay if config.weight_decay < 0 else config.weight_decay,
+        positions=positions_for(sizes, ratio, shape.context, usual),
     )
+    return bounded(chosen, this, 0.0 if config.steps else seconds)
+
+
+def bounded(chosen: Plan, this: Machine, seconds: float) -> Plan:
+    """The plan with micro-batches that fit into the memory, and a line that says what it needs.
+
+    seconds: left for training, 0 for a run that the clock does not end. Raises UserError where it cannot work.
+    """
+    need = Footprint(_model_config(chosen), chosen.shape.context, chosen.optimizer, chosen.precision, this.device)
+    smaller, free = "a smaller --hidden-size, --layers, --context or --vocab-size", free_bytes(this.device)
+    if seconds:
+        first = step_seconds(need.config, chosen.batch_tokens, chosen.shape.context, this, chosen.optimizer)
+        check_first_step(first, seconds, chosen.batch_tokens, f"{smaller}, or a smaller --batch-tokens")
+    micro = need.fit(chosen.micro_tokens, free, f"give {smaller}")
+    return replace(chosen, micro_tokens=micro, reasons=(*chosen.reasons, need.sentence(micro, free)))
+
+
+def _model_config(chosen: Plan) -> ModelConfig:
+    return model_config(chosen.shape, chosen.tie_word_embeddings, chosen.positions)
 
 
 def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float) -> Path:
@@ -222,6 +273,7 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "bytes": corpus.shards.num_bytes,
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
+        "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     details = card("base", None, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
     save_model(model, target, corpus.tokenizer, details)

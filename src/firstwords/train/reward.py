@@ -34,7 +34,7 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.judged import Judged, gather, sft_samples
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
-from firstwords.train.pairs import PairRows, pair_ids
+from firstwords.train.pairs import PairRows, footprint_of, pair_ids
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import REFERENCE, RewardModel
 from firstwords.train.run import Pace, Run, open_folder
@@ -95,9 +95,10 @@ def main(config: Reward) -> Path:
         if config.resume and home.is_model(target):
             continue  # it was saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
-        rows = PairRows(
-            train if number == 1 else resampled(train, seed), tokenizer, policy.config.max_position_embeddings, seed
-        )
+        pairs, limit = train if number == 1 else resampled(train, seed), policy.config.max_position_embeddings
+        rows = PairRows(pairs, tokenizer, limit, seed, footprint_of(policy.config, device, has_logits=False))
+        if number == 1:
+            say(f"plan: {rows.memory}")
         folder = directory if number == 1 else directory / f"training-{number}"
         run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
         reward_model.normalise_on(usual)
@@ -120,7 +121,7 @@ def learn(
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
-            metrics = learner.forward_backward([rows.batch(run.step)], pair_loss)
+            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
     return run, reward_model
