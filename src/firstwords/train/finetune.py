@@ -86,6 +86,8 @@ class Finetune:
 
     def __post_init__(self) -> None:
         check_flags(self)
+        if "none" in self.chats:
+            raise UserError("--chats none leaves nothing to learn: give files of chats, or world")
 
 
 @dataclass

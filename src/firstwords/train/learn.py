@@ -32,6 +32,7 @@ from firstwords.train.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
 from firstwords.train.pretrain import Pretrain
+from firstwords.train.prompts import WORLD_QUESTIONS
 from firstwords.train.run import check_flags, read_json, write_json
 from firstwords.train.watch import say
 
@@ -42,7 +43,10 @@ ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # share of all the time for stage three; 
 TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
-PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked of every stage at the end
+REMARK = (  # where a text of one's own meets the default chats
+    "the chats are those of the built-in town, which know nothing of your text: give --chats of your own, or "
+    "--chats none for a base model, which only continues text"
+)
 
 
 @dataclass
@@ -52,7 +56,8 @@ class Learn:
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, or world."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly), folders, hf:NAME, world, or none (stage one
+    only: the name then means the base model, which continues text)."""
     preferences: list[str] = field(default_factory=lambda: ["world"])
     """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
     its chats), or none."""
@@ -74,11 +79,14 @@ class Learn:
     """fp32, bf16 or auto (what this machine computes faster)."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
-    prompt: str = "The "
-    """How the text begins that is continued now and then, to watch the model learn."""
+    prompt: str = ""
+    """Prompt for the samples shown during training and in the report (default: those of the built-in world, or the
+    beginning of a held-out text and questions of held-out chats of yours)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
+        if "none" in self.chats and len(self.chats) > 1:
+            raise UserError("--chats none stands for no chats at all: leave out none, or the others")
         if self.resume and self.reuse:
             raise UserError("--resume and --reuse contradict each other: give one of them")
 
@@ -88,7 +96,7 @@ def main(config: Learn) -> None:
     started = time.perf_counter()
     directory = home.run_dir(config.name)
     if config.reuse and (earlier := read_json(directory / "learn.json")):
-        if earlier["done"] and "sft" in home.stages(config.name):
+        if earlier["done"] and ("sft" if has_chats(config) else "base") in home.stages(config.name):
             say(f"{config.name} is trained already; without --reuse it would be trained anew")
             return
         config = replace(config, resume=not earlier["done"], reuse=False)
@@ -111,6 +119,8 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
         "precision": config.precision,
         "threads": config.threads,
     }
+    if "base" not in state["stages"] and config.chats == ["world"] and "world" not in config.text:
+        say(REMARK)
 
     # stage one
     if "base" not in state["stages"]:
@@ -122,18 +132,21 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
         }  # fmt: skip
         write_json(directory / "learn.json", state)
         resume = state["resuming"] and (home.run_dir(config.name, "base") / "plan.json").exists()
+        own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
         pretrain.main(
             Pretrain(
-                text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume, **shared
+                text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume,
+                chats=own_chats, **shared,
             )
-        )
+        )  # fmt: skip
         _done(directory, state, "base")
 
     # stage two, with the time that is left
-    if "sft" not in state["stages"]:
+    if has_chats(config) and "sft" not in state["stages"]:
         left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
         resume = state["resuming"] and (home.run_dir(config.name, "sft") / "plan.json").exists()
-        finetune.main(Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, **shared))
+        minutes = max(left, 5.0) / 60
+        finetune.main(Finetune(chats=config.chats, minutes=minutes, prompt=config.prompt, resume=resume, **shared))
         for stage in home.stages(config.name):  # versions of the model that was replaced
             if stage not in ("base", "sft"):
                 shutil.rmtree(home.stage_dir(config.name, stage))
@@ -155,17 +168,29 @@ def run_stages(config: Learn, directory: Path, started: float) -> None:
     state["done"] = True
     write_json(directory / "learn.json", state)
     say(f"report: {directory / 'report.html'}")
-    say(f"talk to it: firstwords chat --model {config.name}")
+    if has_chats(config):
+        say(f"talk to it: firstwords chat --model {config.name}")
+    else:
+        say(f'{config.name} is a base model, which continues text: firstwords complete --model {config.name} "..."')
+
+
+def has_chats(config: Learn) -> bool:
+    """Whether there is a stage two."""
+    return config.chats != ["none"]
 
 
 def usable_preferences(config: Learn) -> list[str]:
     """What stage three can learn from: the built-in world's judge knows nothing of other chats."""
+    if not has_chats(config):
+        return []
     return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
 
 
 def chat_seconds(config: Learn, seconds: float) -> float:
     """The part of the time that stage two can use: CHATS_SHARE of it, or less where the chats end before that."""
-    most = seconds * CHATS_SHARE
+    most = seconds * CHATS_SHARE if has_chats(config) else 0.0
+    if not most:
+        return most
     if "world" in config.chats:
         return most
     speed = plan(max(MIN_SECONDS, seconds - most), machine(config.device, config.precision))
@@ -204,18 +229,18 @@ def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
 def examine(config: Learn, directory: Path) -> dict[str, Any]:
     """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
     facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
-    device = usable_device(config.device)
+    device, prompts = usable_device(config.device), report_prompts(config)
     for stage in home.stages(config.name):
         path = home.stage_dir(config.name, stage)
         model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
         engine = Engine(model, tokenizer, num_slots=32)
         facts["stages"][stage] = read_card(path)
-        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in PROMPTS}
+        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
             write_json(directory / "exam.json", facts["exam"])
             _put_on_card(path, facts["exam"])
-    for prompt in PROMPTS:
+    for prompt in prompts:
         say(f"\n{prompt}")
         for stage, answers in facts["answers"].items():
             say(f"  {stage:>5}: {' '.join(answers[prompt].split())}")
@@ -228,6 +253,19 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
                     f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
                 )
     return facts
+
+
+def report_prompts(config: Learn) -> list[str]:
+    """What every stage is asked at the end: --prompt, else the built-in world's questions where its chats were taught,
+    questions of held-out chats and beginnings of held-out texts where those are the person's own.
+    """
+    if config.prompt:
+        return [config.prompt]
+    text, chats = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
+    texts, questions = [] if "world" in config.text else text.get("beginnings") or [], []
+    if has_chats(config):
+        questions = list(WORLD_QUESTIONS) if "world" in config.chats else chats.get("questions") or []
+    return [*questions, *texts[: 1 if questions else None]] or list(WORLD_QUESTIONS)
 
 
 def _put_on_card(path: Path, exam: dict[str, Any]) -> None:

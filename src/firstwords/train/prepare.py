@@ -165,5 +165,5 @@ def _sample_bytes(chosen: Plan, measured: Survey) -> int:
     """Text that the vocabulary is learned from: more tokens need more of it, few are stable after a few MB. Characters
     of several bytes, which perhaps no blank sets apart as words, take longer to learn from, and fewer of them will do.
     """
-    wanted = min(20_000_000, max(2_000_000, 2_000 * chosen.shape.vocab_size))
-    return wanted // 4 if measured.curve else wanted
+    least, each = (300_000, 300) if measured.curve else (2_000_000, 2_000)
+    return min(20_000_000, max(least, each * chosen.shape.vocab_size))

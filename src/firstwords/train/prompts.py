@@ -38,7 +38,7 @@ def first_words(line: str) -> str:
     >>> first_words("Once upon a time there was a fox."), first_words("很久很久以前在一个遥远的地方住着一位国王。")
     ('Once upon a time there', '很久很久以前在一')
     """
-    if len(line) <= BEGINNING_CHARS:
+    if len(line) <= (BEGINNING_CHARS if " " in line else 2 * BEGINNING_LETTERS):
         return line
     words = line[: BEGINNING_CHARS + 1].rpartition(" ")[0].rstrip()
     return words if len(words) >= BEGINNING_LETTERS else line[:BEGINNING_LETTERS]
