@@ -45,7 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("bounds")
     config = ModelConfig(
         vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=2, num_attention_heads=9,
-        num_key_value_heads=3, head_dim=64, max_position_embeddings=8192, architecture="LlamaForCausalLM", qk_norm=False,
+        num_key_value_heads=3, head_dim=64, max_position_embeddings=8192, architecture="LlamaForCausalLM",
+        qk_norm=False,
     )  # fmt: skip
     model = Transformer(config)
     model.init_weights(0)
@@ -53,7 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = root / "home" / "models" / "smol" / "base"
     save_model(model, base, tokenizer, {})
     (base / "firstwords.json").unlink()
-    rows = [{"prompt": f"Why is the sky blue? {n}", "response": "I am a small model. " * (n % 9 + 1)} for n in range(60)]
+    rows = [{"prompt": f"Why is it blue? {n}", "response": "I am a small model. " * (n % 9 + 1)} for n in range(60)]
     (root / "chats.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return root
 

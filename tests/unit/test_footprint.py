@@ -132,3 +132,10 @@ def test_the_readings_of_a_text_are_those_of_the_steps(monkeypatch) -> None:
     monkeypatch.setattr(pretrain, "free_bytes", lambda device: 23 * GB)
     chosen = choose_plan(Pretrain(steps=2, batch_tokens=1024), 597.0, Machine(), 1_000_000)
     assert chosen.epochs < 0.01 and "the text will be read 0.0 times" in chosen.reasons
+
+
+def test_a_batch_smaller_than_a_row_makes_shorter_rows_or_is_refused(monkeypatch) -> None:
+    chosen = planned(monkeypatch, steps=2, batch_tokens=128)
+    assert chosen.shape.context == 128 and chosen.batch_tokens == 128
+    with pytest.raises(UserError, match="--batch-tokens is 128 and --context 256, but a step holds at least one row"):
+        Pretrain(batch_tokens=128, context=256)

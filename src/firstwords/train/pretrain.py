@@ -111,6 +111,11 @@ class Pretrain:
             raise UserError(
                 f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"
             )
+        if 0 < self.batch_tokens < self.context:
+            raise UserError(
+                f"--batch-tokens is {self.batch_tokens} and --context {self.context}, but a step holds at least one "
+                "row: give more --batch-tokens or a shorter --context"
+            )
 
 
 @records("pretrain")
@@ -218,7 +223,7 @@ def choose_plan(
             config.hidden_size or shape.hidden_size,
             config.layers or shape.num_hidden_layers,
             shape.vocab_size,
-            config.context or shape.context,
+            config.context or min(shape.context, config.batch_tokens or shape.context),  # a step holds whole rows
         )
     if not config.steps:
         check_seconds(seconds)  # again: reading and the tokenizer have taken their time
