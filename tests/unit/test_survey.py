@@ -73,6 +73,9 @@ def test_chinese_is_not_planned_as_bytes(surveys) -> None:
     crowded = Machine(training_gflops={64: 5.0})
     before, now = (plan(12.0, crowded, 3_600_000, curve=c).shape for c in (None, surveys["chinese"].curve))
     assert before.vocab_size == 512 and now.vocab_size >= 1024 and now.context >= 2 * before.context
+    for seconds in (60.0, 1800.0):  # with thousands of characters more tokens pay than in English
+        before, now = (plan(seconds, Machine(), 3_600_000, curve=c).shape for c in (None, surveys["chinese"].curve))
+        assert now.vocab_size > before.vocab_size
 
 
 def test_positions_and_rows_are_as_long_as_the_chats_need(tmp_path) -> None:

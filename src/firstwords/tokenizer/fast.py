@@ -360,17 +360,18 @@ def _new_backend() -> tokenizers.Tokenizer:
 def _learn(backend: tokenizers.Tokenizer, sample: list[str], trainer: tokenizers.trainers.Trainer) -> None:
     """Train in a thread, since Rust does not hear signals: this one waits for it, and for Ctrl-C."""
     failures: list[BaseException] = []
+    is_done = threading.Event()
 
     def work() -> None:
         try:
             backend.train_from_iterator(sample, trainer)
         except BaseException as error:  # handed on to whoever waits
             failures.append(error)
+        is_done.set()
 
-    thread = threading.Thread(target=work, name="vocabulary", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
+    threading.Thread(target=work, name="vocabulary", daemon=True).start()
+    while not is_done.wait(0.1):
+        pass
     if failures:
         raise failures[0]
 
