@@ -1,7 +1,7 @@
 """`firstwords COMMAND ...`: finds the command, reads its flags, runs it, and turns mistakes into one sentence.
 
 Nothing heavy is imported before a command needs it: `firstwords --help` answers from the table below.
-Exit codes: 0 done, 1 a defect of ours (with a trace), 2 a mistake of the user, 130 interrupted.
+Exit codes: 0 done, 1 a defect of ours (with a trace), 2 a mistake of the user, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import importlib
 import os
 import platform
 import sys
+import threading
+from contextlib import nullcontext
 
 from firstwords import __version__
 from firstwords.config import UserError, nearest, parse, unknown
 from firstwords.moves import try_recover
+from firstwords.signals import Terminated, terminable
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -76,7 +79,10 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        return 130
+        return _interrupted(130, is_process=argv is None)
+    except Terminated as error:
+        print(f"firstwords: {error}", file=sys.stderr)
+        return _interrupted(error.exit_code, is_process=argv is None)
     except BrokenPipeError:  # `firstwords ... | head`: the reader has seen enough
         _silence_stdout()
         return 0
@@ -109,11 +115,23 @@ def _run(words: list[str], may_reexec: bool) -> int:
     wants_help = any(word in ("-h", "--help") for word in rest)
     if may_reexec and name in TRAINING and not wants_help:
         reexec_with_allocator()
-    module = importlib.import_module(module_name)
-    config = parse(getattr(module, class_name), rest, name)
-    code = module.main(config)
+    with terminable() if name in TRAINING else nullcontext():
+        module = importlib.import_module(module_name)
+        config = parse(getattr(module, class_name), rest, name)
+        code = module.main(config)
     sys.stdout.flush()
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def _interrupted(code: int, is_process: bool) -> int:
+    """The exit code. A library that still computes in another thread would hold the process up, or crash as it ends:
+    then it ends here.
+    """
+    if is_process and threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def find_command(words: list[str]) -> tuple[str, list[str]]:

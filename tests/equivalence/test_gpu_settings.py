@@ -10,7 +10,8 @@ import torch
 
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
-from firstwords.train.learner import COMPILE_SECONDS, Learner, OptimConfig, place, unplace
+from firstwords.train.compiling import COMPILE_SECONDS
+from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import IGNORED, fused_loss_and_gradient, next_token_loss
 
 CONFIG = ModelConfig(

@@ -46,6 +46,17 @@ def test_training_and_encoding_equal_the_library(tmp_path_factory, texts, num_me
         assert readable.decode(ids) == text
 
 
+@pytest.mark.parametrize("alphabet", ["ab", "ав", "中文", "aé中"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_long_words_are_limited_in_both(tmp_path_factory, alphabet, data):
+    """Runs without a blank, far longer than the longest token."""
+    texts = data.draw(st.lists(st.text(alphabet=alphabet, min_size=20, max_size=120), min_size=1, max_size=3)) * 3
+    fast, readable = Tokenizer.train(texts, 500), BPE.train(texts, 500)
+    assert _readable_merges(readable) == _fast_merges(fast, tmp_path_factory.mktemp("bpe"))
+    assert max(len(token) for token in readable.tokens.values()) <= 48
+
+
 def test_ties_go_to_the_smaller_ids():
     bpe = BPE.train(["ab cd ab cd"], 260)  # "ab" and "cd" are equally frequent
     (pair,) = bpe.merges

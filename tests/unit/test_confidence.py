@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from firstwords.config import UserError
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import save_model
 from firstwords.preferences.records import Preference
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.pairs import PairRows
-from firstwords.train.reward import confidence_weight
+from firstwords.train import pairs
+from firstwords.train.footprint import MEMORY_SHARE
+from firstwords.train.learner import Learner, adamw_config
+from firstwords.train.pairs import PairRows, footprint_of
+from firstwords.train.reward import confidence_weight, pair_loss
 from firstwords.train.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model, prompt_ids
 
 MESSAGES = [
@@ -71,12 +75,37 @@ def test_a_saved_reward_model_scores_as_before(reward: RewardModel, tmp_path: Pa
 def test_the_weight_has_the_sign_that_the_preferences_have(reward: RewardModel) -> None:
     answers = ["On the hill.", "dog dog", "I think.", "the house cat", "In the house.", "hill"]
     ranked = sorted(answers, key=lambda answer: by_hand(reward, answer))
-    pairs = [Preference(tuple(MESSAGES), ranked[j], ranked[i]) for j in range(6) for i in range(j)]
-    against = [Preference(p.prompt, p.rejected, p.chosen) for p in pairs]
-    for preferences, sign in ((pairs, 1), (against, -1)):
+    favoured = [Preference(tuple(MESSAGES), ranked[j], ranked[i]) for j in range(6) for i in range(j)]
+    against = [Preference(p.prompt, p.rejected, p.chosen) for p in favoured]
+    for preferences, sign in ((favoured, 1), (against, -1)):
         rows = PairRows(preferences, reward.tokenizer, 128, 0)
         assert confidence_weight(reward, rows) * sign > 0
         assert all(row[3] < 0 for row in rows.pairs)  # what the confidence explains asks for no more margin
+
+
+def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is short, a step is computed in parts: the same loss, the same gradient."""
+    answers = ["On the hill.", "dog dog", "I think.", "the house cat", "In the house.", "hill"]
+    preferences = [Preference(tuple(MESSAGES), a, b) for a in answers for b in answers if a != b]
+    need = footprint_of(reward.model.config, "cpu", has_logits=False)
+    rows = PairRows(preferences, reward.tokenizer, 128, 0)
+    little = int(need(rows).bytes(10 * rows.longest) / MEMORY_SHARE)  # room for five pairs
+    found = []
+    for free, parts in ((10**12, 1), (little, 4)):
+        monkeypatch.setattr(pairs, "free_bytes", lambda device, free=free: free)
+        rows = PairRows(preferences, reward.tokenizer, 128, 0, need)
+        assert len(rows.batches(3)) == parts and rows.memory.startswith("needs about 0.")
+        model = ScalarModel.from_policy(reward.reference, 0, 0.1)
+        metrics = Learner(model, adamw_config(1e-4)).forward_backward(rows.batches(3), pair_loss)
+        found.append((metrics, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
+    (first, gradients), (second, others) = found
+    assert first["tokens"] == second["tokens"] == 16
+    assert first["loss"] == pytest.approx(second["loss"], rel=1e-5)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, others[name], rtol=1e-3, atol=1e-5)
+    monkeypatch.setattr(pairs, "free_bytes", lambda device: 10**8)
+    with pytest.raises(UserError, match="even for one row of .*: give shorter answers, or take a smaller model"):
+        PairRows(preferences, reward.tokenizer, 128, 0, need)
 
 
 def test_an_answer_that_opens_a_turn_does_not_start_anew(reward: RewardModel) -> None:

@@ -18,7 +18,7 @@ from firstwords.train.prepare import Corpus, needed_bytes, prepare, until
 GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 300e3}, startup_seconds=20.0)
 
 
-def choose(seconds: float, num_bytes: int | None, shape: Shape | None) -> Plan:
+def choose(seconds: float, num_bytes: int | None, shape: Shape | None, curve=None) -> Plan:
     return plan(seconds, GPU, num_bytes) if shape is None else plan_for_shape(shape, seconds, GPU, num_bytes)
 
 

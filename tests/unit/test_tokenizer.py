@@ -3,7 +3,12 @@ that agree."""
 
 import json
 import multiprocessing
+import os
 import re
+import signal
+import threading
+import zlib
+from types import SimpleNamespace
 
 import pytest
 import regex
@@ -13,6 +18,7 @@ from hypothesis import strategies as st
 from firstwords.config import UserError
 from firstwords.tokenizer import fast
 from firstwords.tokenizer.fast import SPECIAL_TOKENS, StreamDecoder, Tokenizer
+from firstwords.tokenizer.sample import _parts, longest_token, sample_of
 
 TEXTS = [
     "Once upon a time there was a little fox. It's Anna's fox, she said!\n\n" * 20,
@@ -113,14 +119,63 @@ def test_training_is_deterministic_and_the_hash_tells_vocabularies_apart(tokeniz
 
 def test_training_sample_is_small_and_spread():
     texts = [f"{n:06d}" for n in range(20_000)]
-    sample = fast._sample(iter(texts), 6_000)
+    sample = sample_of(iter(texts), 6_000)
     assert 5_000 < sum(map(len, sample)) <= 6_000
     numbers = [int(text) for text in sample]
     assert numbers == sorted(numbers) and numbers[0] < 100 and numbers[-1] > 19_900
     gaps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
     assert max(gaps) <= 2.1 * min(gaps)
     long = "word " * 10_000
-    assert "".join(fast._pieces([long])) == long
+    assert "".join(_parts([long])) == long
+
+
+CHINESE = "我们今天一起去北京大学图书馆看书学习然后回家吃饭睡觉休息明天再来这里。"
+HINDI = "हिन्दीविश्वविद्यालयपुस्तकालयअध्ययनकेन्द्र "
+
+
+@pytest.mark.parametrize(
+    ("line", "longest"),
+    [("_" * 70 + "\n", 16), ("abcdefghijklmnopqrstuvwxyz" * 3 + "\n", 16), ("кошкасидитнаокнеисмотрит\n", 32),
+     (CHINESE, 48)],
+)  # fmt: skip
+def test_a_repeated_line_is_not_one_token(line, longest):
+    """16 letters of the text's own script, whatever they take in bytes."""
+    tokenizer = Tokenizer.train([line * 200], 600)
+    lengths = [len(tokenizer.token_bytes(i)) for i in range(3, tokenizer.vocab_size)]
+    assert longest_token([line * 200]) == longest and longest - 6 <= max(lengths) <= longest
+    assert len(tokenizer.encode(line)) > 1 and tokenizer.decode(tokenizer.encode(line)) == line
+
+
+def test_the_first_ids_are_a_tokenizer_of_their_own():
+    texts = [*TEXTS, CHINESE * 30, HINDI * 30]
+    smaller = Tokenizer.train(texts, 400).first(300)
+    assert smaller.vocab_size == 300 and smaller.hash == Tokenizer.train(texts, 300).hash
+
+
+def test_ctrl_c_is_heard_while_a_vocabulary_is_learned(monkeypatch):
+    """The library computes for seconds without looking at signals; so does what stands in for it."""
+
+    noise = os.urandom(1 << 20) * 100
+
+    def compute(*_):
+        zlib.compress(noise, 9)  # some seconds, without Python's lock
+
+    monkeypatch.setattr(fast, "_new_backend", lambda: SimpleNamespace(train_from_iterator=compute))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        Tokenizer.train(TEXTS, 320)
+    worker = next(thread for thread in threading.enumerate() if thread.name == "vocabulary")
+    assert worker.is_alive()  # it was not waited for
+    worker.join()
+
+
+def test_a_failure_of_the_library_is_not_lost_in_its_thread(monkeypatch):
+    def fail(*_):
+        raise ValueError("no memory for merges")
+
+    monkeypatch.setattr(fast, "_new_backend", lambda: SimpleNamespace(train_from_iterator=fail))
+    with pytest.raises(ValueError, match="no memory"):
+        Tokenizer.train(TEXTS, 320)
 
 
 def test_users_mistakes(tmp_path):

@@ -14,7 +14,7 @@ import dataclasses
 import functools
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ class Engine:
         self._decoder: NumpyDecoder | TorchDecoder | None = None
         self._batch: Batch | None = None
         self._next_id = 0
+        self.on_step: Callable[[], None] | None = None  # called before each step of `generate`; may raise
         self._end_ids = frozenset[int]()
         if tokenizer is not None:
             chat = [tokenizer.im_end_id] if tokenizer.has_chat_tokens else []
@@ -108,6 +109,8 @@ class Engine:
         requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in pairs]
         try:
             while not all(request.is_finished for request in requests):
+                if self.on_step is not None:
+                    self.on_step()
                 self.step()
         finally:
             for request in requests:

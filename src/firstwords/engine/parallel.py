@@ -84,6 +84,7 @@ def generate(
 
 def _work(engine: Engine, prompts, params, sender) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle, which then ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the parent does when it is asked to end
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
     sender.send(engine._generate(prompts, params))

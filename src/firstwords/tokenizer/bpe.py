@@ -19,6 +19,7 @@ from pathlib import Path
 import regex
 
 from firstwords.tokenizer.fast import PATTERN, SPECIAL_TOKENS, byte_of_char, char_of_byte
+from firstwords.tokenizer.sample import longest_token
 
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 Pair = tuple[int, int]
@@ -37,7 +38,8 @@ class BPE:
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, min_frequency: int = 2) -> BPE:
         """Learn merges until there are `vocab_size` ids (specials and bytes included) or no pair occurs often
-        enough."""
+        enough; none makes a token longer than 16 letters of these texts."""
+        texts = list(texts)
         # Ids: specials first, then the bytes in the order of the characters that stand for them, then merges.
         tokens = {i: name.encode() for i, name in enumerate(SPECIAL_TOKENS)}
         for byte, _ in sorted(char_of_byte().items(), key=lambda item: item[1]):
@@ -47,7 +49,8 @@ class BPE:
         frequency = Counter(word for text in texts for word in find_words(text))
         words = [[id_of[bytes([b])] for b in word.encode()] for word in frequency]
         merges: dict[Pair, int] = {}
-        for pair, joined in _learn(words, list(frequency.values()), tokens, id_of, vocab_size, min_frequency):
+        counts, longest = list(frequency.values()), longest_token(texts)
+        for pair, joined in _learn(words, counts, tokens, id_of, vocab_size, min_frequency, longest):
             merges.pop(pair, None)  # learned twice (rare): the later place counts, as in the library
             merges[pair] = joined
         return cls(tokens, merges)
@@ -95,9 +98,10 @@ def _learn(
     id_of: dict[bytes, int],
     vocab_size: int,
     min_frequency: int,
+    longest: int,
 ) -> Iterator[tuple[Pair, int]]:
     """Yield merges, the most frequent pair first, of equals the one with the smaller ids; extends `tokens`
-    and `id_of`.
+    and `id_of`. Neighbours that together have more than `longest` bytes are no pair.
 
     Counts are kept up to date word by word instead of recounted: a heap holds (-count, pair), whose counts
     may be out of date; a pair that comes up with an old count goes back in with the present one."""
@@ -124,6 +128,8 @@ def _learn(
         for w in where.pop(pair, ()):
             words[w], changes = _join(words[w], pair, joined)
             for changed, by in changes:
+                if sum(len(tokens[i]) for i in changed) > longest:
+                    continue
                 count[changed] += by * frequency[w]
                 if by > 0:
                     where[changed].add(w)

@@ -17,13 +17,15 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
 from firstwords.tokenizer.files import read_config, with_beginning, write_text
+from firstwords.tokenizer.sample import longest_token, sample_of
 
 if TYPE_CHECKING:
     import tokenizers
@@ -54,7 +56,6 @@ _AGREED = (
 )
 
 SAMPLE_BYTES = 20_000_000  # BPE on more text than this changes hardly a merge, and time counts
-_PIECE_CHARS = 16_384  # size of the pieces of which that sample is made
 _CACHE_WORDS = 500_000  # distinct words remembered before the cache starts anew (some 100 MB)
 _RUST_CORES = 6  # from this many cores on, Rust's threads beat the word cache
 
@@ -82,7 +83,7 @@ class Tokenizer:
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, sample_bytes: int = SAMPLE_BYTES) -> Tokenizer:
         """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread
-        sample of `texts`.
+        sample of `texts`. No token is longer than 16 letters (see `sample.longest_token`).
 
         The iterator is read to its end (cut an endless one first); at most about twice `sample_bytes` stay in
         memory. The same texts give the same tokenizer. Little text can give fewer ids than asked for: a merge
@@ -97,7 +98,7 @@ class Tokenizer:
                 f"a vocabulary of {vocab_size} is too small: "
                 f"use at least {MIN_VOCAB_SIZE} (256 bytes and 3 specials)"
             )
-        sample = _sample(texts, sample_bytes)
+        sample = sample_of(texts, sample_bytes)
         if not sample:
             raise UserError("there is no text to train a tokenizer on: every document was empty")
         backend = _new_backend()
@@ -106,10 +107,21 @@ class Tokenizer:
             min_frequency=2,
             special_tokens=list(SPECIAL_TOKENS),
             initial_alphabet=ByteLevel.alphabet(),
+            max_token_length=longest_token(sample) + 1,  # the library's limit is the first length that is too long
             show_progress=False,
         )
-        backend.train_from_iterator(sample, trainer)
+        _learn(backend, sample, trainer)
         return cls(backend)
+
+    def first(self, vocab_size: int) -> Tokenizer:
+        """The tokenizer of this one's first ids: what `train` gives for a smaller vocabulary and the same text."""
+        from tokenizers import Tokenizer as Backend
+
+        state = json.loads(self._backend.to_str())
+        vocab = {text: i for text, i in state["model"]["vocab"].items() if i < vocab_size}
+        state["model"]["vocab"] = vocab
+        state["model"]["merges"] = [pair for pair in state["model"]["merges"] if "".join(pair) in vocab]
+        return Tokenizer(Backend.from_str(json.dumps(state)))
 
     @classmethod
     def from_gpt2(cls, encoder_json: Path | str, vocab_bpe: Path | str) -> Tokenizer:
@@ -349,6 +361,25 @@ def _new_backend() -> tokenizers.Tokenizer:
     return backend
 
 
+def _learn(backend: tokenizers.Tokenizer, sample: list[str], trainer: tokenizers.trainers.Trainer) -> None:
+    """Train in a thread, since Rust does not hear signals: this one waits for it, and for Ctrl-C."""
+    failures: list[BaseException] = []
+    is_done = threading.Event()
+
+    def work() -> None:
+        try:
+            backend.train_from_iterator(sample, trainer)
+        except BaseException as error:  # handed on to whoever waits
+            failures.append(error)
+        is_done.set()
+
+    threading.Thread(target=work, name="vocabulary", daemon=True).start()
+    while not is_done.wait(0.1):
+        pass
+    if failures:
+        raise failures[0]
+
+
 def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
     """Whether this is one of our own tokenizers, whose words `_WordCache` finds."""
     theirs, ours = (json.loads(b.to_str()) for b in (backend, _new_backend()))
@@ -356,36 +387,6 @@ def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
     return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(
         SPECIAL_TOKENS
     )
-
-
-def _sample(texts: Iterable[str], sample_bytes: int) -> list[str]:
-    """An evenly spread sample in one pass and bounded memory: when twice the wanted size is held, every
-    second piece goes and from then on only every second piece is taken, and so on."""
-    kept: list[str] = []
-    size, stride = 0, 1
-    for number, piece in enumerate(_pieces(texts)):
-        if number % stride == 0:
-            kept.append(piece)
-            size += len(piece)
-            if size > 2 * sample_bytes:
-                kept, stride = kept[::2], stride * 2
-                size = sum(map(len, kept))
-    if size > sample_bytes:  # between once and twice: thin evenly to the wanted size
-        keep = sample_bytes / size
-        kept = [piece for n, piece in enumerate(kept) if int((n + 1) * keep) > int(n * keep)]
-    return kept
-
-
-def _pieces(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        start = 0
-        while start < len(text):
-            end = start + _PIECE_CHARS
-            if end < len(text):
-                cut = text.rfind(" ", start + 1, end)
-                end = cut if cut > 0 else end
-            yield text[start:end]
-            start = end
 
 
 def _token_text(token: Any) -> str | None:

@@ -31,6 +31,7 @@ class ActorCritic(Learner):
         model = copy.deepcopy(reward.model).requires_grad_(True)
         self.critic = Learner(model, critic_optim, actor.device)
         self.mean, self.std = reward.mean, reward.std
+        self.critic.should_stop = lambda: self.should_stop()
 
     def values(self, ids_BT: Tensor) -> Tensor:
         """The critic's expectation of the return of each state, in normalised rewards, fp32, (B, T)."""
@@ -52,6 +53,7 @@ class ActorCritic(Learner):
         for batch in batches:
             batch["targets"] = np.zeros(len(batch["places"]), dtype=np.int64)  # the loss is a mean over chosen tokens
         found = self.critic.forward_backward(batches, loss) | self.critic.optim_step(lr_fraction)
+        self.num_updates += 1  # a step that is abandoned after this has changed something
         return {"critic_loss": found["loss"], "critic_grad_norm": found["grad_norm"], "processed": found["processed"]}
 
     def state_dict(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ The rules, and where they come from:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): 
 MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
 MIN_BATCH, MAX_BATCH = 2048, 1 << 19
 MIN_SECONDS = 3.0
+VOCABULARY_TOLERANCE = 1.05  # in another script: the largest vocabulary whose cost per byte is so near the least
 BYTES_PER_TOKEN = {512: 2.3, 1024: 2.9, 2048: 3.5, 4096: 3.9, 8192: 4.1, 16384: 4.3, 32768: 4.5}  # English prose
 
 
@@ -144,6 +146,7 @@ class Plan:
     precision: str
     epochs: float | None
     reasons: tuple[str, ...]
+    positions: int = 0  # that the model can read; 0: as many as its shape usually has
 
     @property
     def batch_rows(self) -> int:
@@ -159,29 +162,44 @@ def plan(
     corpus_bytes: int | None = None,
     vocab_size: int | None = None,
     optimizer: str = "muon",
+    curve: Mapping[int, float] | None = None,
 ) -> Plan:
     """Choose everything for `seconds` of pre-training on `machine`.
 
     corpus_bytes bounds the epochs (None: text without end); vocab_size is given when a tokenizer already exists.
+    curve: bytes per token of this text by vocabulary size, measured where it is not like English prose.
     Raises UserError when the time or the text is too small for any model.
     """
     check_seconds(seconds)
-    candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes) for shape in LADDER]
+    # the lowest rung's short rows are for tokens that are hardly more than bytes
+    ladder = LADDER if curve is None else LADDER[1:]
+    candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in ladder]
     shape = _best_fit(candidates, seconds, machine, 1.0)
-    if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes)) > FREE_EPOCHS:
+    if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes, curve)) > FREE_EPOCHS:
         most = LIMITED_PARAMS_PER_TOKEN * corpus_bytes
-        small = [s for s in candidates if s.num_matmul_params <= most / bytes_per_token(s.vocab_size)] or candidates[:1]
+        small = [s for s in candidates if s.num_matmul_params <= most / bytes_per_token(s.vocab_size, curve)]
         scarcity = max(LIMITED_TOKENS_PER_PARAM / TOKENS_PER_PARAM, (FREE_EPOCHS / epochs) ** 2)
-        shape = _best_fit(small, seconds, machine, scarcity)
-    return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer)
+        shape = _best_fit(small or candidates[:1], seconds, machine, scarcity)
+    return plan_for_shape(shape, seconds, machine, corpus_bytes, optimizer, curve)
 
 
-def _with_vocabulary(shape: Shape, vocab_size: int | None, corpus_bytes: int | None) -> Shape:
-    """A rung with the vocabulary that is given, else its own, or what a small text can fill if that is less."""
+def _with_vocabulary(
+    shape: Shape, vocab_size: int | None, corpus_bytes: int | None, curve: Mapping[int, float] | None
+) -> Shape:
+    """A rung with the vocabulary that is given, else that of its script, or what a small text can fill if that is
+    less.
+    """
     if vocab_size is None:
         fillable = LADDER[-1].vocab_size if corpus_bytes is None else max(1, corpus_bytes // BYTES_PER_PIECE)
-        vocab_size = min(shape.vocab_size, max(LADDER[0].vocab_size, 1 << int(math.log2(fillable))))
+        wanted = shape.vocab_size if curve is None else _cheapest_vocabulary(shape, curve)
+        vocab_size = min(wanted, max(LADDER[0].vocab_size, 1 << int(math.log2(fillable))))
     return replace(shape, vocab_size=vocab_size)
+
+
+def _cheapest_vocabulary(shape: Shape, curve: Mapping[int, float]) -> int:
+    """The rule by which the ladder's vocabularies were found for English, with the bytes per token of another text."""
+    costs = {size: replace(shape, vocab_size=size).flops_per_token / ratio for size, ratio in curve.items()}
+    return max(size for size, cost in costs.items() if cost <= VOCABULARY_TOLERANCE * min(costs.values()))
 
 
 def check_seconds(seconds: float) -> None:
@@ -193,7 +211,12 @@ def check_seconds(seconds: float) -> None:
 
 
 def plan_for_shape(
-    shape: Shape, seconds: float, machine: Machine, corpus_bytes: int | None = None, optimizer: str = "muon"
+    shape: Shape,
+    seconds: float,
+    machine: Machine,
+    corpus_bytes: int | None = None,
+    optimizer: str = "muon",
+    curve: Mapping[int, float] | None = None,
 ) -> Plan:
     """Batch, steps and rates for a shape that is given."""
     tokens = int(machine.flops(seconds, shape.hidden_size) / shape.flops_per_token)
@@ -201,7 +224,7 @@ def plan_for_shape(
     steps = max(1, tokens // batch)
     epochs = None
     if corpus_bytes is not None:
-        corpus_tokens = corpus_bytes / bytes_per_token(shape.vocab_size)
+        corpus_tokens = corpus_bytes / bytes_per_token(shape.vocab_size, curve)
         if corpus_tokens < 2 * shape.context:
             raise UserError(
                 f"the text has only about {corpus_bytes} bytes, less than two rows of {shape.context}: add more text"
@@ -227,7 +250,31 @@ def plan_for_shape(
         tie_word_embeddings=shape.num_matmul_params < 30e6,
         precision=machine.precision,
         epochs=epochs,
-        reasons=_reasons(shape, seconds, machine, tokens, batch, epochs),
+        reasons=(_time_reason(shape, seconds, machine), *_reasons(shape, tokens, batch, epochs)),
+    )
+
+
+def with_batch(chosen: Plan, batch: int, machine: Machine, steps: int = 0) -> Plan:
+    """The plan with batches of another size and, where they are given, so many steps instead of what the time allows.
+
+    Rates, warm-up and weight decay stay those of the time. What is counted and told is what will happen.
+    """
+    tokens = steps * batch if steps else chosen.tokens
+    epochs = None if chosen.epochs is None else chosen.epochs * tokens / max(1, chosen.tokens)
+    seconds, reason = chosen.seconds, chosen.reasons[0]
+    if steps:
+        speed = machine.gflops_at(chosen.shape.hidden_size)
+        seconds = tokens * chosen.shape.flops_per_token / speed / 1e9
+        reason = f"{steps:,} steps were asked for: {tokens:,} tokens, about {seconds:,.0f} s at {speed:.0f} GFLOP/s"
+    return replace(
+        chosen,
+        seconds=seconds,
+        tokens=tokens,
+        batch_tokens=batch,
+        micro_tokens=min(chosen.micro_tokens, batch),
+        steps=steps or max(1, tokens // batch),
+        epochs=epochs,
+        reasons=(reason, *_reasons(chosen.shape, tokens, batch, epochs)),
     )
 
 
@@ -262,9 +309,12 @@ def learning_rates(shape: Shape, batch: int, optimizer: str) -> tuple[float, flo
     return 0.01 * batch_scale * 128 / shape.hidden_size, 0.01 * batch_scale * width_scale
 
 
-def bytes_per_token(vocab_size: int) -> float:
-    """English prose per piece of a byte-level BPE of that size, in bytes (interpolated from measurements)."""
-    points = sorted(BYTES_PER_TOKEN.items())
+def bytes_per_token(vocab_size: int, curve: Mapping[int, float] | None = None) -> float:
+    """Text per token of a byte-level BPE of that size, in bytes, interpolated from measurements.
+
+    curve: those of the text at hand; without one they are of English prose.
+    """
+    points = sorted((curve or BYTES_PER_TOKEN).items())
     if vocab_size <= points[0][0]:
         return points[0][1]
     for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
@@ -293,22 +343,26 @@ def _tokens(shape: Shape, seconds: float, machine: Machine) -> float:
     return max(1.0, machine.flops(seconds, shape.hidden_size) / shape.flops_per_token)
 
 
-def _epochs(shape: Shape, seconds: float, machine: Machine, corpus_bytes: int) -> float:
-    return _tokens(shape, seconds, machine) * bytes_per_token(shape.vocab_size) / corpus_bytes
+def _epochs(
+    shape: Shape, seconds: float, machine: Machine, corpus_bytes: int, curve: Mapping[int, float] | None
+) -> float:
+    return _tokens(shape, seconds, machine) * bytes_per_token(shape.vocab_size, curve) / corpus_bytes
 
 
-def _reasons(
-    shape: Shape, seconds: float, machine: Machine, tokens: int, batch: int, epochs: float | None
-) -> tuple[str, ...]:
-    params, flops = shape.num_matmul_params, machine.flops(seconds, shape.hidden_size)
+def _time_reason(shape: Shape, seconds: float, machine: Machine) -> str:
+    flops, speed = machine.flops(seconds, shape.hidden_size), machine.gflops_at(shape.hidden_size)
     compiling = f", {machine.startup_seconds:.0f} s of them compiling," if machine.startup_seconds else ""
+    return f"{seconds:.0f} s{compiling} at {speed:.0f} GFLOP/s are {flops:.1e} operations"
+
+
+def _reasons(shape: Shape, tokens: int, batch: int, epochs: float | None) -> tuple[str, ...]:
+    params, steps = shape.num_matmul_params, max(1, tokens // batch)
     reasons = [
-        f"{seconds:.0f} s{compiling} at {machine.gflops_at(shape.hidden_size):.0f} GFLOP/s are {flops:.1e} operations",
         f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
-        f"about {tokens / shape.num_layer_params:.0f} tokens a parameter of the layers "
+        f"about {tokens / shape.num_layer_params:.0f} tokens per parameter of the layers "
         f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} are best, fewer where text is scarce)",
-        f"a vocabulary of {shape.vocab_size}: more pieces would make a byte of text dearer to read",
-        f"{batch} tokens a step, which makes {max(1, tokens // batch)} steps",
+        f"a vocabulary of {shape.vocab_size}: more tokens would make a byte of text more expensive to read",
+        f"{batch} tokens per step, which makes {steps} step{'' if steps == 1 else 's'}",
     ]
     if epochs is not None:
         reasons.append(f"the text will be read {epochs:.1f} times")

@@ -11,6 +11,9 @@ from typing import Any
 
 import torch
 
+COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
+COMPILE_STEPS = 100  # of a run of --steps on a GPU, whose first step compiles for 20 seconds and more
+
 
 def can_compile(device: str) -> bool:
     """Whether torch.compile can work here: for a CPU it needs a C++ compiler, for a GPU Triton and a C compiler."""
@@ -18,6 +21,15 @@ def can_compile(device: str) -> bool:
         return any(map(shutil.which, (os.environ.get("CXX") or "g++", "clang++")))
     compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
     return importlib.util.find_spec("triton") is not None and any(map(shutil.which, compilers))
+
+
+def pays(device: str, seconds: float, steps: int = 0) -> bool:
+    """Whether a run earns back the time that compiling takes: one of so many seconds, or of so many `steps` (0: by the
+    clock, which reckons with it on a GPU).
+    """
+    if device == "cpu":
+        return seconds >= COMPILE_SECONDS
+    return not steps or steps >= COMPILE_STEPS
 
 
 def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]:

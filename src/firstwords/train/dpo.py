@@ -28,7 +28,7 @@ from firstwords.train.judged import gather
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
-from firstwords.train.pairs import PairRows, that_fit
+from firstwords.train.pairs import PairRows, footprint_of, that_fit
 from firstwords.train.policy_losses import dpo_loss
 from firstwords.train.rollout import chosen_logits
 from firstwords.train.run import Pace, Run
@@ -85,6 +85,7 @@ def main(config: Dpo) -> Path | None:
     rows = DpoRows(train, reference, tokenizer, config)
     unseen = DpoRows(heldout, reference, tokenizer, config)
     say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {left_out} too long")
+    say(f"plan: {rows.memory}")
 
     # 2) what teaches it
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
@@ -96,8 +97,7 @@ def main(config: Dpo) -> Path | None:
     with run:
         keep_best(run, unseen)
         while not run.done:
-            batch = rows.batch(run.step)
-            metrics = learner.forward_backward([batch], pair_loss)
+            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
             if run.step % max(1, steps // LOOKS) == 0:
@@ -124,12 +124,12 @@ class DpoRows(PairRows):
     """Pairs with the reference's log-probabilities of each answer, computed once."""
 
     def __init__(self, pairs: list[Preference], reference: Transformer, tokenizer: Tokenizer, config: Dpo) -> None:
-        super().__init__(pairs, tokenizer, reference.config.max_position_embeddings, config.seed)
+        limit, device = reference.config.max_position_embeddings, reference.head_weight.device.type
+        super().__init__(pairs, tokenizer, limit, config.seed, footprint_of(reference.config, device, has_logits=True))
         self.config = config
         self.ref_logprobs = np.zeros((len(self.pairs), 2), dtype=np.float32)
         with torch.no_grad():
-            for start in range(0, len(self.pairs), self.batch_pairs):
-                indices = range(start, min(start + self.batch_pairs, len(self.pairs)))
+            for indices in self.parts():
                 logprobs = answer_logprobs(reference, on_device(reference, super().take(indices)))
                 self.ref_logprobs[indices] = logprobs.view(2, -1).T.cpu().numpy()
 
@@ -173,8 +173,8 @@ def pair_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
 def keep_best(run: Run, unseen: DpoRows) -> None:
     """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
     model, losses, gains = run.learner.model, [], []
-    for start in range(0, len(unseen.pairs), unseen.batch_pairs):
-        batch = on_device(model, unseen.take(range(start, min(start + unseen.batch_pairs, len(unseen.pairs)))))
+    for indices in unseen.parts():
+        batch = on_device(model, unseen.take(indices))
         logprobs_2P = answer_logprobs(model, batch)
         losses.append(pair_losses(logprobs_2P, batch))
         gains.append((logprobs_2P - batch["ref"]).view(2, -1))

@@ -32,6 +32,8 @@ from firstwords.runlog import damaged, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
+from firstwords.train.chat_sizes import row_tokens
+from firstwords.train.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
@@ -45,13 +47,18 @@ from firstwords.train.opening import (
     training,
 )
 from firstwords.train.prepare import READ_SHARE, until
+from firstwords.train.prompts import WORLD_QUESTIONS, chat_questions
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
 MAX_EPOCHS = 6  # a few thousand chats read more often than this are learned by heart
-TOO_LONG = 0.05  # share of chats that may be cut before rows are made as long as the model can read
+TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer than those of pre-training
+USUAL_ROW = 256  # tokens of a row where that of pre-training is not known
+LEAST_STEPS = 8  # within the minutes: where a step is so long, its batch is made smaller
+NUM_QUESTIONS = 2  # of the chats, that the report puts to every stage
 MAX_HELDOUT = 200  # chats kept back to measure the loss on answers never seen
+HELDOUT_ROWS, HELDOUT_TOKENS = 16, 8192  # computed at once when that loss is measured
 SAVE_RESERVE = 2.0
 PARENT = "parent"  # in the run folder: the stage that --from begins with
 
@@ -88,14 +95,17 @@ class Finetune:
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
-    """torch.compile: yes, no, or auto (on GPUs only)."""
-    prompt: str = "What is your first name?"
-    """The question that is answered now and then, to watch the model learn."""
+    """torch.compile: yes, no, or auto (on GPUs only, for more than a few steps)."""
+    prompt: str = ""
+    """Question for the sample answers shown during training (default: "What is your first name?", or one of your chats
+    that is not learned)."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
+        if "none" in self.chats:
+            raise UserError("--chats none leaves nothing to learn: give files of chats, or world")
 
 
 @dataclass
@@ -145,20 +155,21 @@ def main(config: Finetune) -> Path:
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory)
-    chosen = _plan(config, prepared, model, base, rough, rendered)
+    chosen = _plan(config, prepared, model, base, rough, rendered, this)
     lessons = _lessons(rendered, tokenizer, chosen)
     if not config.resume:
         base = _begin(config, base, prepared)
 
     # 2) what teaches it; few chats are not read more than MAX_EPOCHS times
-    place(model, this.device, chosen.precision, config.compile)
+    place(model, this.device, chosen.precision, config.compile, steps=config.steps)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(
         chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen)
     )
-    say(f"plan: {lessons.num_chats:,} chats in {len(lessons.train.inputs):,} rows, {chosen.batch_tokens} tokens a step")
+    questions = [config.prompt] if config.prompt else _questions(config, lessons, tokenizer)
+    _say_plan(lessons, chosen, model, this.device)
 
     # 3) the same game as in stage one, on the assistant's tokens only
     run = Run(
@@ -172,7 +183,7 @@ def main(config: Finetune) -> Path:
         threads=threads,
     )
     with run:
-        watcher = Watcher(run, tokenizer, [{"role": "user", "content": config.prompt}], heldout=[])
+        watcher = Watcher(run, tokenizer, [{"role": "user", "content": questions[0]}], heldout=[])
         while not run.done:
             batches = micro_batches(rows, run.step, chosen)
             metrics = learner.forward_backward(batches, next_token_loss)
@@ -181,11 +192,11 @@ def main(config: Finetune) -> Path:
             watcher.after_step()
 
     # 4) measure and save
-    return _finish(config, run, lessons, model, tokenizer, chosen, base, started)
+    return _finish(config, run, lessons, model, tokenizer, chosen, base, questions, started)
 
 
 def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
-    """The packed rows of a step, cut into pieces that the machine computes at once."""
+    """The packed rows of a step, cut into parts that the machine computes at once."""
     batch = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
@@ -224,11 +235,12 @@ def _begin(config: Finetune, base: Path, prepared: Path) -> Path:
 
 def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: float) -> Plan:
     """Batch, tokens and rates for the base model's shape, before the chats' lengths are known."""
+    trained = trained_context(home.stage_dir(config.name, "base"))
     shape = Shape(
         model.config.hidden_size,
         model.config.num_hidden_layers,
         model.config.vocab_size,
-        model.config.max_position_embeddings,
+        min(model.config.max_position_embeddings, 2 * (trained or USUAL_ROW)),
     )
     seconds = seconds_left(config, started, SAVE_RESERVE)
     return plan_for_shape(shape, max(1.0, seconds), this)
@@ -269,19 +281,21 @@ def _chats_read(path: Path) -> int:
     return count
 
 
-def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list) -> Plan:
+def _plan(
+    config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list, this: Machine
+) -> Plan:
     """The plan of the run: rows as long as the base model's were, unless too many answers would not fit in.
 
-    An interrupted run's plan is read back; a new one is written down.
+    An interrupted run's plan is read back; a new one is written down. Raises UserError for a plan that needs more
+    memory or time than there is, before an earlier run is touched.
     """
     if config.resume:
         return read_plan(directory, config.name)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    context = min(trained_context(base) or model.config.max_position_embeddings, model.config.max_position_embeddings)
-    if sum(len(ids) > context + 1 for ids, _ in rendered) > TOO_LONG * len(rendered):
-        context = model.config.max_position_embeddings
-    batch = (config.batch_tokens or rough.batch_tokens) // context * context or context
+    lengths = [len(ids) - 1 for ids, _ in rendered]
+    context = row_tokens(lengths, trained_context(base), model.config.max_position_embeddings, USUAL_ROW, TOO_LONG)
+    context = min(context, config.batch_tokens or context)  # a step holds whole rows
+    affordable = rough.batch_tokens if config.steps else _affordable(rough, model, context, this)
+    batch = (config.batch_tokens or affordable) // context * context or context
     scale = RATE * config.learning_rate
     chosen = replace(
         rough,
@@ -293,10 +307,42 @@ def _plan(config: Finetune, directory: Path, model: Transformer, base: Path, rou
         table_lr=rough.table_lr * scale,
         vector_lr=rough.vector_lr * scale,
     )
+    advice = "give a smaller --batch-tokens (rows become shorter), or take a smaller model"
+    micro = _footprint(model, chosen, this.device).fit(chosen.micro_tokens, free_bytes(this.device), advice)
+    chosen = replace(chosen, micro_tokens=micro)
+    if not config.steps:
+        check_first_step(step_seconds(model.config, batch, context, this), rough.seconds, batch, "a smaller model")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "config.json", asdict(config))
     write_json(directory / "chats.json", {"read": len(rendered), "parent": read_card(base).get("weights_sha256")})
     write_json(directory / "plan.json", chosen.asdict())
     return chosen
+
+
+def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) -> int:
+    """Tokens of a batch: those of the planner, or as many as let LEAST_STEPS steps fit into the time."""
+    rate = this.gflops_at(model.config.hidden_size) * 1e9
+    flops = rate * rough.seconds / LEAST_STEPS - muon_flops(model.config)
+    return min(rough.batch_tokens, max(context, int(flops / model.config.flops_per_token(context))))
+
+
+def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
+    return Footprint(model.config, chosen.shape.context, chosen.optimizer, chosen.precision, device, is_packed=True)
+
+
+def _say_plan(lessons: Lessons, chosen: Plan, model: Transformer, device: str) -> None:
+    rows, context = len(lessons.train.inputs), chosen.shape.context
+    need = _footprint(model, chosen, device)
+    say(f"plan: {lessons.num_chats:,} chats in {rows:,} rows of {context}, {chosen.batch_tokens} tokens per step")
+    say(f"plan: {need.sentence(chosen.micro_tokens, free_bytes(device))}")
+
+
+def _questions(config: Finetune, lessons: Lessons, tokenizer: Tokenizer) -> list[str]:
+    """What the model is asked: of chats that it does not learn, where they are the person's own."""
+    if "world" in config.chats:
+        return list(WORLD_QUESTIONS)
+    return chat_questions(lessons.heldout or lessons.train, tokenizer, NUM_QUESTIONS) or list(WORLD_QUESTIONS)
 
 
 def _lessons(rendered: list[tuple[list[int], list[int]]], tokenizer: Tokenizer, chosen: Plan) -> Lessons:
@@ -338,7 +384,7 @@ def _bytes_per_token(base: Path) -> float:
     return size / tokens if isinstance(tokens, int) and isinstance(size, int) and tokens > 0 else 3.0
 
 
-def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = 16) -> float:
+def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = HELDOUT_ROWS) -> float:
     """Mean nats per supervised token on chats that were kept back."""
     total, count = 0.0, 0
     with torch.no_grad():
@@ -360,16 +406,21 @@ def _finish(
     tokenizer: Tokenizer,
     chosen: Plan,
     base: Path,
+    questions: list[str],
     started: float,
 ) -> Path:
     unplace(model)
     metrics = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
     if lessons.heldout is not None:
-        metrics["heldout_loss"] = heldout_loss(model, lessons.heldout)
+        rows = max(1, min(HELDOUT_ROWS, HELDOUT_TOKENS // chosen.shape.context))
+        metrics["heldout_loss"] = heldout_loss(model, lessons.heldout, rows)
         run.log.log("eval", run.step, loss=metrics["heldout_loss"])
     metrics["seconds"] = time.perf_counter() - started
     target = home.stage_dir(config.name, "sft")
-    data = {"chats": config.chats, "num_chats": lessons.num_chats, "packing": asdict(lessons.train.stats)}
+    data = {
+        "chats": config.chats, "num_chats": lessons.num_chats, "packing": asdict(lessons.train.stats),
+        "questions": questions,
+    }  # fmt: skip
     parent = read_card(base).get("weights_sha256")
     data |= {"base": read_card(home.stage_dir(config.name, "base")).get("weights_sha256")}
     save_model(

@@ -43,6 +43,7 @@ from firstwords.train.opening import (
     say_complete,
 )
 from firstwords.train.pretrain import Pretrain
+from firstwords.train.prompts import WORLD_QUESTIONS
 from firstwords.train.run import check_flags
 from firstwords.train.watch import say
 
@@ -53,7 +54,10 @@ ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # share of all the time for stage three; 
 TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
-PROMPTS = ("What is your first name?", "Who is the president of Mars?")  # asked of every stage at the end
+REMARK = (  # where a text of one's own meets the default chats
+    "the chats are those of the built-in town, which know nothing of your text: give --chats of your own, or "
+    "--chats none for a base model, which only continues text"
+)
 
 
 @dataclass
@@ -66,7 +70,8 @@ class Learn:
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
-    of the person to speak as, folders, hf:NAME, or world."""
+    of the person to speak as, folders, hf:NAME, world, or none (stage one only: the name then means the base model,
+    which continues text)."""
     preferences: list[str] = field(default_factory=lambda: ["world"])
     """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
     its chats), or none."""
@@ -88,11 +93,14 @@ class Learn:
     """fp32, bf16 or auto (what this machine computes faster)."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
-    prompt: str = "The "
-    """How the text begins that is continued now and then, to watch the model learn."""
+    prompt: str = ""
+    """Prompt for the samples shown during training and in the report (default: those of the built-in world, or the
+    beginning of a held-out text and questions of held-out chats of yours)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
+        if "none" in self.chats and len(self.chats) > 1:
+            raise UserError("--chats none stands for no chats at all: leave out none, or the others")
         if self.resume + self.reuse + self.replace > 1:
             raise UserError("--resume, --reuse and --replace contradict each other: give one of them")
 
@@ -123,6 +131,8 @@ def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: f
         "precision": config.precision,
         "threads": config.threads,
     }
+    if "base" not in state["stages"] and config.chats == ["world"] and "world" not in config.text:
+        say(REMARK)
 
     changed = given(config) & {"device", "threads"}  # by a person who resumes
 
@@ -137,18 +147,22 @@ def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: f
         resume = resumed and has_begun(home.run_dir(config.name, "base"))
         # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
         write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", state)
+        own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
         flags = Pretrain(
             text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume,
-            replace=not resume, **shared,
+            replace=not resume, chats=own_chats, **shared,
         )  # fmt: skip
         pretrain.main(mark_given(flags, changed))
         _done(directory, state, "base")
 
     # stage two, with the time that is left
-    if "sft" not in state["stages"]:
+    if has_chats(config) and "sft" not in state["stages"]:
         left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
         resume = resumed and has_begun(home.run_dir(config.name, "sft"))
-        flags = Finetune(chats=config.chats, minutes=max(left, 5.0) / 60, resume=resume, replace=not resume, **shared)
+        flags = Finetune(
+            chats=config.chats, minutes=max(left, 5.0) / 60, prompt=config.prompt, resume=resume, replace=not resume,
+            **shared,
+        )  # fmt: skip
         finetune.main(mark_given(flags, changed))
         _done(directory, state, "sft")
 
@@ -172,17 +186,29 @@ def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: f
     state["done"] = True
     write_json(directory / "learn.json", state)
     say(f"report: {directory / 'report.html'}")
-    say(f"talk to it: firstwords chat --model {config.name}")
+    if has_chats(config):
+        say(f"talk to it: firstwords chat --model {config.name}")
+    else:
+        say(f'{config.name} is a base model, which continues text: firstwords complete --model {config.name} "..."')
+
+
+def has_chats(config: Learn) -> bool:
+    """Whether there is a stage two."""
+    return config.chats != ["none"]
 
 
 def usable_preferences(config: Learn) -> list[str]:
     """What stage three can learn from: the built-in world's judge knows nothing of other chats."""
+    if not has_chats(config):
+        return []
     return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
 
 
 def chat_seconds(config: Learn, seconds: float) -> float:
     """The part of the time that stage two can use: CHATS_SHARE of it, or less where the chats end before that."""
-    most = seconds * CHATS_SHARE
+    most = seconds * CHATS_SHARE if has_chats(config) else 0.0
+    if not most:
+        return most
     if "world" in config.chats:
         return most
     speed = plan(max(MIN_SECONDS, seconds - most), machine(config.device, config.precision))
@@ -200,7 +226,7 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None
     """(flags, state) of a fresh run or of the one that was interrupted; None where there is nothing to do."""
     stages = home.stages(config.name)
     earlier = _state(directory) if config.resume or config.reuse else None
-    if config.reuse and "sft" in stages and (earlier is None or earlier["done"]):
+    if config.reuse and ("sft" if has_chats(config) else "base") in stages and (earlier is None or earlier["done"]):
         say(f"{config.name} is trained already; --replace trains it again")
         return None
     if config.resume and earlier is None:
@@ -243,18 +269,18 @@ def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
 def examine(config: Learn, directory: Path) -> dict[str, Any]:
     """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
     facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
-    device = usable_device(config.device)
+    device, prompts = usable_device(config.device), report_prompts(config)
     for stage in home.stages(config.name):
         path = home.stage_dir(config.name, stage)
         model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
         engine = Engine(model, tokenizer, num_slots=32)
         facts["stages"][stage] = read_card(path)
-        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in PROMPTS}
+        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
             write_json(directory / "exam.json", facts["exam"])
             put_on_card(path, facts["exam"])
-    for prompt in PROMPTS:
+    for prompt in prompts:
         say(f"\n{prompt}")
         for stage, answers in facts["answers"].items():
             say(f"  {stage:>5}: {' '.join(answers[prompt].split())}")
@@ -267,6 +293,19 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
                     f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
                 )
     return facts
+
+
+def report_prompts(config: Learn) -> list[str]:
+    """What every stage is asked at the end: --prompt, else the built-in world's questions where its chats were taught,
+    questions of held-out chats and beginnings of held-out texts where those are the person's own.
+    """
+    if config.prompt:
+        return [config.prompt]
+    text, chats = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
+    texts, questions = [] if "world" in config.text else text.get("beginnings") or [], []
+    if has_chats(config):
+        questions = list(WORLD_QUESTIONS) if "world" in config.chats else chats.get("questions") or []
+    return [*questions, *texts[: 1 if questions else None]] or list(WORLD_QUESTIONS)
 
 
 def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:

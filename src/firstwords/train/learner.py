@@ -21,14 +21,22 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.train.budget import Plan
-from firstwords.train.compiling import can_compile, compile_for
+from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 from firstwords.train.threads import ALL, ThreadWatch, fitting
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
-COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
 MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate
+
+
+class StepAbandonedError(Exception):
+    """Training was asked to stop between two micro-batches: the step that had begun changes nothing."""
+
+
+def never() -> bool:
+    """Whether to stop, where nobody can ask for it."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ class Learner:
             for p in group["params"]
         ]
         self.num_skipped = 0
+        self.num_updates = 0
+        self.should_stop: Callable[[], bool] = never  # asked between micro-batches; a `Run` puts its own in its place
         self._skipped_in_a_row = 0
         self._finite = True
 
@@ -95,12 +105,13 @@ class Learner:
 
         The sum is divided by the global number of supervised tokens, so that k micro-batches equal one large batch,
         however the tokens are spread over them. A batch is a dict of int arrays (B, T): inputs, targets,
-        and for packed rows positions and segments.
+        and for packed rows positions and segments. Raises StepAbandonedError when `should_stop`.
         """
         batches = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
         num_tokens = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
         total = 0.0
         for batch in batches:
+            self.check_stop()
             batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
             loss = loss_fn(self.model, batch) / max(1, num_tokens)
             loss.backward()
@@ -112,11 +123,14 @@ class Learner:
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
         """One update at this fraction of the peak rates; a step with a non-finite loss or gradient is skipped.
 
-        Raises UserError with advice after MAX_SKIPPED_IN_A_ROW skipped steps in a row.
+        Raises UserError with advice after MAX_SKIPPED_IN_A_ROW skipped steps in a row, and StepAbandonedError when
+        `should_stop`.
         """
+        self.check_stop()
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
         skipped = not (self._finite and bool(torch.isfinite(norm)))
         if not skipped:
+            self.num_updates += 1
             if self.optim.clip and self.clipped:
                 torch.nn.utils.clip_grad_norm_(self.clipped, self.optim.clip)
             for optimizer in self.optimizers:
@@ -126,6 +140,11 @@ class Learner:
         self.drop_gradients()
         self._count_skip(skipped)
         return {"grad_norm": float(norm), "skipped": self.num_skipped}
+
+    def check_stop(self) -> None:
+        """Raise StepAbandonedError if training should stop now, not at the end of the step."""
+        if self.should_stop():
+            raise StepAbandonedError
 
     def drop_gradients(self) -> None:
         """Forget what was accumulated since the last update."""
@@ -195,18 +214,18 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
 
 
 def place(
-    model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0
+    model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0, steps: int = 0
 ) -> Transformer:
     """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
 
-    compile auto compiles where there is a compiler and it pays: on GPUs, and on a CPU for a run of at least
-    COMPILE_SECONDS. What cannot be compiled then runs as it is.
+    compile auto compiles where there is a compiler and it pays (see `compiling.pays`): on GPUs, and on a CPU for a run
+    of `seconds` or more; `steps` is the number of steps of a run that is not ended by the clock. What cannot be
+    compiled then runs as it is.
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     torch.compiler.set_stance("force_eager" if compile == "no" else "default")
-    pays = device != "cpu" or seconds >= COMPILE_SECONDS
-    if compile == "yes" or (compile == "auto" and pays and can_compile(device)):
+    if compile == "yes" or (compile == "auto" and pays(device, seconds, steps) and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
         model.hidden = compile_for(model.hidden, device)
     return model

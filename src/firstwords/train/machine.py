@@ -5,6 +5,7 @@ Takes 5-15 seconds on two cores. The result is keyed by processor, threads, torc
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import platform
@@ -96,6 +97,7 @@ def measure(device: str, precision: str = "auto") -> Machine:
     if precision == "auto":
         precision = _choose_precision(device)
     speeds = {width: training_gflops(_probe_shape(width), device, precision) for width in widths}
+    return_memory()
     return Machine(
         device=device,
         name=_processor(device),
@@ -105,6 +107,12 @@ def measure(device: str, precision: str = "auto") -> Machine:
         startup_seconds=0.0 if device == "cpu" else GPU_STARTUP_SECONDS,
         gemm_gflops=round(gemm_gflops(device, torch.bfloat16 if precision == "bf16" else torch.float32), 1),
     )
+
+
+def return_memory() -> None:
+    """Give the system back what the probe has used: training has an allocator that keeps what it once had."""
+    with suppress(OSError, AttributeError, TypeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _choose_precision(device: str) -> str:
@@ -168,8 +176,13 @@ def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: floa
     return 2 * size**3 / best / 1e9
 
 
-def model_config(shape: Shape, tie_word_embeddings: bool = True) -> ModelConfig:
-    """The Qwen3-shaped model of a rung, with heads of 64. Short contexts leave room to chat for twice as long."""
+def usual_positions(context: int) -> int:
+    """Tokens that a new model can read: short contexts leave room to chat for twice as long."""
+    return context * (2 if context <= 512 else 1)
+
+
+def model_config(shape: Shape, tie_word_embeddings: bool = True, positions: int = 0) -> ModelConfig:
+    """The Qwen3-shaped model of a rung, with heads of 64. positions: tokens that it can read (0: the usual number)."""
     heads = shape.hidden_size // 64
     return ModelConfig(
         vocab_size=shape.vocab_size,
@@ -179,7 +192,7 @@ def model_config(shape: Shape, tie_word_embeddings: bool = True) -> ModelConfig:
         num_attention_heads=heads,
         num_key_value_heads=heads,
         head_dim=64,
-        max_position_embeddings=shape.context * (2 if shape.context <= 512 else 1),
+        max_position_embeddings=positions or usual_positions(shape.context),
         tie_word_embeddings=tie_word_embeddings,
     )
 

@@ -34,6 +34,7 @@ from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import TooFewError, prompt_key
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.footprint import Footprint, cache_bytes, free_bytes
 from firstwords.train.judged import Answer, of_people, prompts_of_people
 from firstwords.train.judged import sample as sample_answers
 from firstwords.train.learner import Learner, OptimConfig, prepare_process
@@ -68,6 +69,7 @@ GOLD_LOOKS = 12  # in a run
 REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
 REHEARSAL_ROWS = 2  # of them a step
 SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
+SLOTS = 64  # answers that are sampled at a time
 KL_HORIZON = 2000  # answers within which beta follows its target
 BEST_OF = (4, 16)
 
@@ -117,6 +119,12 @@ class Policy:
     rehearsal: ChatRows | None
     kl: AdaptiveKL
     seen: Seen = field(default_factory=Seen)
+    most_tokens: int = 1 << 30  # of a micro-batch, where memory bounds it
+
+    @property
+    def micro_tokens(self) -> int:
+        """Tokens of a micro-batch."""
+        return min(MICRO_TOKENS, self.most_tokens)
 
     def sample(self, step: int) -> Rollouts:
         """Answers of the policy as it is now to this step's prompts."""
@@ -147,7 +155,8 @@ class Policy:
             "sampled": rollouts.sampler_logprobs_BT,
         }  # fmt: skip
         found = []
-        for piece in pieces_of(batch, MICRO_TOKENS):
+        for piece in pieces_of(batch, self.micro_tokens):
+            self.learner.check_stop()
             piece = {key: torch.from_numpy(array).to(self.model.head_weight.device) for key, array in piece.items()}
             logits_NV, ref_NV = (piece_logits(model, piece) for model in (self.model, self.reference))
             logprobs_N, kl_N, entropy_N = token_terms(logits_NV, ref_NV, piece["chosen"])
@@ -172,7 +181,7 @@ class Policy:
 
     def micro_batches(self, batch: dict[str, np.ndarray], ref_logits_NV: Tensor) -> list[dict[str, np.ndarray]]:
         """`pieces_of` a batch, the reference's logits with it."""
-        return pieces_of(batch, MICRO_TOKENS, ref_logits_NV)
+        return pieces_of(batch, self.micro_tokens, ref_logits_NV)
 
     def rehearse(self, step: int) -> None:
         """Add the gradient of a share of stage two's loss, so that what was known is not forgotten."""
@@ -241,17 +250,37 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     reward = load_reward_model(runs / "reward" / "model", device)
     learner = Learner(model, policy_optim(config.learning_rate), device)
     prompts, gold, keys = prompts_of(config, tokenizer, model.config.max_position_embeddings)
+    need, free = footprint_of(config, model, prompts, method), free_bytes(device)
+    most_tokens = need.fit(MICRO_TOKENS, free, "give shorter prompts, take a smaller model, or --method dpo")
     rehearsal = rehearsal_rows(config, tokenizer)
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
     run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps, threads)
-    say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers a step")
+    engine = Engine(model, tokenizer, num_slots=SLOTS)
+    engine.on_step = lambda: run.learner.check_stop()
+    say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers per step")
+    say(f"plan: {need.sentence(most_tokens, free)}")
     return Policy(
         config, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
-        Engine(model, tokenizer, num_slots=64), run, prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal,
+        engine, run, prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal,
         AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
-        Seen(keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
+        Seen(keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"), most_tokens,
+    )  # fmt: skip
+
+
+def footprint_of(config: Any, model: Transformer, prompts: list[list[int]], method: str) -> Footprint:
+    """What a policy's training needs beside its reference and the reward model with a reference of its own.
+
+    A row holds a prompt and all its answers; the reference's logits of every token of a step's answers are kept.
+    """
+    answers = config.samples * config.max_tokens
+    row = max(map(len, prompts)) + answers
+    kept = 8 * config.step_prompts * answers * model.config.vocab_size
+    fixed = kept + cache_bytes(model.config, SLOTS, max(map(len, prompts)) + config.max_tokens)
+    return Footprint(
+        model.config, row, "muon", "fp32", model.head_weight.device.type, is_packed=True, logit_share=answers / row,
+        trained=2 if method == "ppo" else 1, frozen=3, fixed=fixed,
     )  # fmt: skip
 
 
@@ -337,7 +366,7 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
     """Gold reward of the answer that the reward model likes best among n of the reference: what training must beat."""
     if not policy.gold:
         return {}
-    engine = Engine(policy.reference, policy.tokenizer, num_slots=64)
+    engine = Engine(policy.reference, policy.tokenizer, num_slots=SLOTS)
     result, most = {}, max(counts)
     asked = [task for task in policy.gold for _ in range(most)]
     answers = sample_answers(engine, policy.tokenizer, asked, (policy.config.seed, 78))

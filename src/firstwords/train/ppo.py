@@ -155,7 +155,7 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     scores_B, priced_BT, mask_BT = (torch.from_numpy(a) for a in (scores_B, priced_BT, rollouts.mask_BT))
     rewards_BT = (exact_kl_rewards if is_exact else shaped_rewards)(scores_B, priced_BT, mask_BT, beta)
 
-    values_BT, after_B = values_of(policy.learner, rollouts)
+    values_BT, after_B = values_of(policy.learner, rollouts, min(MICRO_TOKENS, policy.micro_tokens))
     bootstrap_B = after_B * ~torch.from_numpy(rollouts.stopped_B) if config.bootstrap else None
     advantages_BT, returns_BT = gae(rewards_BT, values_BT, mask_BT, GAMMA, config.lam, bootstrap_B)
     price = beta / float(whitening_divisor(advantages_BT, mask_BT)) if is_exact else 0.0
@@ -170,9 +170,9 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     return batch, ref_logits_NV, metrics
 
 
-def values_of(learner: ActorCritic, rollouts: Rollouts) -> tuple[Tensor, Tensor]:
+def values_of(learner: ActorCritic, rollouts: Rollouts, micro_tokens: int = MICRO_TOKENS) -> tuple[Tensor, Tensor]:
     """(the critic's value of every place, fp64, (B, T); of the state after each answer's last token, (B,))."""
     whole_BT = torch.from_numpy(np.concatenate([rollouts.ids_BT, rollouts.targets_BT[:, -1:]], 1))
-    values_BT = learner.old_values(whole_BT, MICRO_TOKENS).double()
+    values_BT = learner.old_values(whole_BT, micro_tokens).double()
     last_B = torch.tensor([len(sequence) - 1 for sequence in rollouts.sequences])
     return values_BT[:, :-1], values_BT[torch.arange(len(last_B)), last_B]

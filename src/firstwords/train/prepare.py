@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,12 @@ from firstwords.data.shards import TokenShards, write_shards
 from firstwords.data.sources import SourceStats, documents
 from firstwords.runlog import RESTORE
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.survey import WIDE, Survey, survey
 from firstwords.train.budget import Machine, Plan, Shape, bytes_per_token, plan
 
 T = TypeVar("T")
 READ_SHARE = 0.2  # of the time, for reading; as much again for making tokens of it
+SURVEY_CHARS = 20_000_000  # of the text, from its beginning, tell what script it is written in
 READ_MORE = 1.15  # text is read for this multiple of the expected tokens, should the machine turn out faster
 
 
@@ -61,22 +63,34 @@ def until(deadline: float, items: Iterable[T]) -> Iterator[T]:
 
 def spool(
     specs: list[str], directory: Path, max_bytes: int, dedup: str, stats: SourceStats, deadline: float = math.inf
-) -> tuple[int, list[str]]:
-    """Write training documents to text.jsonl, held-out ones to heldout.jsonl; (bytes for training, held-out texts).
+) -> tuple[int, list[str], bool]:
+    """Write training documents to text.jsonl, held-out ones to heldout.jsonl.
 
-    Stops at so many bytes, or at the deadline (a moment of `time.perf_counter`).
+    Returns the bytes for training, the held-out texts, and whether that was all there was or all that could be read in
+    the time.
+
+    Stops at so many bytes, or at the deadline (a moment of `time.perf_counter`). max_bytes is meant for a script of one
+    byte per letter; where characters take more bytes, as much more is read.
     """
     training, heldout = split_holdout(until(deadline, documents(specs, stats, dedup=dedup)))
-    total = 0
+    total, characters, is_scarce = 0, 0, True
     with open(directory / "text.jsonl", "w", encoding="utf-8") as file:
         for text in training:
             file.write(json.dumps(text, ensure_ascii=False) + "\n")
             total += len(text.encode())
-            if total >= max_bytes:
+            characters += len(text)
+            if total >= max_bytes * _width(total, characters):
+                is_scarce = False
                 break
     with open(directory / "heldout.jsonl", "w", encoding="utf-8") as file:
         file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in heldout)
-    return total, heldout
+    return total, heldout, is_scarce
+
+
+def _width(num_bytes: int, characters: int) -> float:
+    """Bytes per character; 1 for scripts that are measured as English is."""
+    width = num_bytes / max(1, characters)
+    return width if width >= WIDE else 1.0
 
 
 def spooled(directory: Path) -> Iterator[str]:
@@ -86,12 +100,21 @@ def spooled(directory: Path) -> Iterator[str]:
             yield json.loads(line)
 
 
+def _first(texts: Iterable[str], characters: int) -> Iterator[str]:
+    """The texts up to so many characters."""
+    for text in texts:
+        yield text
+        characters -= len(text)
+        if characters <= 0:
+            return
+
+
 def prepare(
     specs: list[str],
     directory: Path,
     machine: Machine,
     seconds_for: Callable[[], float],
-    choose: Callable[[float, int | None, Shape | None], Plan],
+    choose: Callable[[float, int | None, Shape | None, Mapping[int, float] | None], Plan],
     dedup: str = "none",
     read_seconds: float = math.inf,
     say: Callable[[str], None] = print,
@@ -99,28 +122,30 @@ def prepare(
 ) -> Corpus:
     """Read, hold out, plan, train the tokenizer (or take the one given), tokenise.
 
-    seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape) plans,
-    the second time for the shape whose vocabulary exists by then. Reading ends after read_seconds, and so does
-    tokenising.
+    seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape, curve)
+    plans, the second time for the shape whose vocabulary exists by then; curve: bytes per token by vocabulary size of a
+    text that is not written as English is. Reading ends after read_seconds, and so does tokenising.
     Raises UserError for bad text, or for a text too small for the budget.
     """
     directory.mkdir(parents=True, exist_ok=True)
     stats, started = SourceStats(), time.perf_counter()
     limit = needed_bytes(max(4.0, seconds_for()), machine)
-    total, heldout = spool(specs, directory, limit, dedup, stats, started + read_seconds)
+    total, heldout, is_scarce = spool(specs, directory, limit, dedup, stats, started + read_seconds)
     took = time.perf_counter() - started
     for line in stats.lines():
         say(line)
     if total == 0:
         raise UserError(f"no text was found in {', '.join(specs)}: give files with text in them")
-    is_scarce = total < limit  # all there was, or all that could be read in the time
+    measured = survey(_first(spooled(directory), SURVEY_CHARS))
     fits = "" if is_scarce and took <= read_seconds else " (as much as fits the time)"
     say(f"read {stats.summary()} in {took:.1f} s{fits}")
-    chosen = choose(seconds_for(), total if is_scarce else None, None)
+    if measured.curve and tokenizer is None:
+        say(measured.sentence())
+    chosen = choose(seconds_for(), total if is_scarce else None, None, measured.curve)
     if tokenizer is None:
         started = time.perf_counter()
-        tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, sample_bytes=_sample_bytes(chosen))
-        say(f"learned a vocabulary of {tokenizer.vocab_size} pieces in {time.perf_counter() - started:.1f} s")
+        tokenizer = Tokenizer.train(spooled(directory), chosen.shape.vocab_size, _sample_bytes(chosen, measured))
+        say(f"learned a vocabulary of {tokenizer.vocab_size} tokens in {time.perf_counter() - started:.1f} s")
     texts = until(time.perf_counter() + read_seconds, spooled(directory))
     written = write_shards(texts, tokenizer, directory / "tokens")
     (directory / "text.jsonl").unlink()
@@ -128,7 +153,7 @@ def prepare(
     say(f"made {written.tokens:,} tokens of it in {written.seconds:.1f} s{cut}")
     shards = TokenShards(directory / "tokens", tokenizer)
     ratio = shards.num_bytes / max(1, shards.num_tokens)
-    chosen = choose(seconds_for(), shards.num_bytes if is_scarce or cut else None, chosen.shape)
+    chosen = choose(seconds_for(), shards.num_bytes if is_scarce or cut else None, chosen.shape, measured.curve)
     return Corpus(tokenizer, shards, heldout, ratio, stats, chosen)
 
 
@@ -160,6 +185,9 @@ def read_heldout(path: Path, say: Callable[[str], None] = print) -> list[str]:
     return heldout
 
 
-def _sample_bytes(chosen: Plan) -> int:
-    """Text that the vocabulary is learned from: more pieces need more of it, small ones are stable after a few MB."""
-    return min(20_000_000, max(2_000_000, 2_000 * chosen.shape.vocab_size))
+def _sample_bytes(chosen: Plan, measured: Survey) -> int:
+    """Text that the vocabulary is learned from: more tokens need more of it, few are stable after a few MB. Characters
+    of several bytes, which perhaps no blank sets apart as words, take longer to learn from, and fewer of them will do.
+    """
+    least, each = (300_000, 300) if measured.curve else (2_000_000, 2_000)
+    return min(20_000_000, max(least, each * chosen.shape.vocab_size))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,15 +26,27 @@ from firstwords import home, trash
 from firstwords.config import UserError, flag_of
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
 from firstwords.runlog import read_json, write_json
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import Machine, Plan, Shape, check_seconds, plan, plan_for_shape
+from firstwords.train.budget import (
+    Machine,
+    Plan,
+    Shape,
+    bytes_per_token,
+    check_seconds,
+    plan,
+    plan_for_shape,
+    with_batch,
+)
+from firstwords.train.chat_sizes import chat_sizes, positions_for
+from firstwords.train.footprint import Footprint, check_first_step, free_bytes, step_seconds
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import learn_speed, machine, model_config
+from firstwords.train.machine import learn_speed, machine, model_config, usual_positions
 from firstwords.train.opening import (
     added_seconds,
     begin,
@@ -45,10 +58,12 @@ from firstwords.train.opening import (
     training,
 )
 from firstwords.train.prepare import READ_SHARE, Corpus, prepare, reopen
+from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
+NUM_BEGINNINGS = 2  # of held-out passages, that the report puts to every stage
 SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
 CONTINUE_RATE = 0.5  # of the planner's rates with --continue, as in stage two; a first choice, not swept
 PARENT = "parent"  # in the run folder: the base model that --continue begins with
@@ -65,7 +80,8 @@ class Pretrain:
     minutes: float = 10.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    """Stop after so many steps instead (exactly repeatable; 0 = by the clock). The model's size still follows
+    --minutes."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     continue_: Annotated[bool, tyro.conf.arg(name="continue")] = False
@@ -77,13 +93,15 @@ class Pretrain:
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     vocab_size: int = 0
-    """Pieces of the vocabulary (0 = the planner decides)."""
+    """Tokens of the vocabulary (0 = the planner decides)."""
     hidden_size: int = 0
     """Width, a multiple of 64 (0 = the planner decides)."""
     layers: int = 0
     """Number of layers (0 = the planner decides)."""
     context: int = 0
     """Tokens of a row, the most the model can look back (0 = the planner decides)."""
+    chats: list[str] = field(default_factory=list)
+    """Conversations that finetune will teach: the model becomes able to read chats of their length."""
     batch_tokens: int = 0
     """Tokens of one optimizer step (0 = the planner decides)."""
     optimizer: str = "muon"
@@ -100,8 +118,9 @@ class Pretrain:
     """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs, and on CPUs for a run of seven minutes or more)."""
-    prompt: str = "The "
-    """How the text begins that is continued now and then, to watch the model learn."""
+    prompt: str = ""
+    """Prompt for the sample continuations shown during training (default: "The ", or the beginning of a held-out text
+    of yours)."""
     save_every_steps: int = 0
     """Checkpoint every so many steps (0 = once a minute)."""
 
@@ -114,6 +133,11 @@ class Pretrain:
         for name in ("vocab_size", "hidden_size", "layers", "context") if self.continue_ else ():
             if getattr(self, name):
                 raise UserError(f"{flag_of(name)} contradicts --continue: the model has its shape and vocabulary")
+        if 0 < self.batch_tokens < self.context:
+            raise UserError(
+                f"--batch-tokens is {self.batch_tokens} and --context {self.context}, but a step holds at least one "
+                "row: give more --batch-tokens or a shorter --context"
+            )
 
 
 def check(config: Pretrain) -> Path | None:
@@ -155,7 +179,7 @@ def main(config: Pretrain) -> Path:
 
     # 2) the model and what teaches it
     model = _model(config, directory, corpus)
-    place(model, this.device, chosen.precision, config.compile, chosen.seconds)
+    place(model, this.device, chosen.precision, config.compile, chosen.seconds, config.steps)
     learner = Learner(model, replace(optim_config(chosen), balance_beta=BALANCE_BETA), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
     seconds = chosen.seconds + (added_seconds(config, directory) if config.resume else 0.0)
@@ -173,7 +197,8 @@ def main(config: Pretrain) -> Path:
         threads,
     )
     with run:
-        watcher = Watcher(run, corpus.tokenizer, config.prompt, corpus.heldout, chosen.shape.context)
+        prompt = config.prompt or text_prompt(config.text, corpus.heldout)
+        watcher = Watcher(run, corpus.tokenizer, prompt, corpus.heldout, chosen.shape.context)
         while not run.done:
             batches = micro_batches(rows, run.step, chosen)
             metrics = learner.forward_backward(batches, next_token_loss)
@@ -186,7 +211,7 @@ def main(config: Pretrain) -> Path:
 
 
 def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
-    """The batch of a step, cut into pieces that the machine computes at once."""
+    """The batch of a step, cut into parts that the machine computes at once."""
     inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
@@ -204,13 +229,17 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
         chosen = read_plan(directory, config.name)
         with kept(directory):
             return reopen(directory, Tokenizer.load(directory), chosen, say)
+    seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
+    sizes = chat_sizes(config.chats) if config.chats else []
     prepared = home.starting_dir(config.name) / "base"
     tokenizer, shape = _continued(config, prepared) if config.continue_ else (None, None)
+    choose_plan(config, seconds_for(), this, None, shape)  # what can never work is refused before anything is read
 
-    def choose(seconds: float, num_bytes: int | None, planned: Shape | None) -> Plan:
-        return choose_plan(config, seconds, this, num_bytes, shape or planned)
+    def choose(
+        seconds: float, num_bytes: int | None, planned: Shape | None, curve: Mapping[int, float] | None = None
+    ) -> Plan:
+        return choose_plan(config, seconds, this, num_bytes, shape or planned, curve, sizes)
 
-    seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
     read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
     corpus = prepare(config.text, prepared, this, seconds_for, choose, config.dedup, read_seconds, say, tokenizer)
     corpus.tokenizer.save(prepared)
@@ -234,40 +263,68 @@ def _model(config: Pretrain, directory: Path, corpus: Corpus) -> Transformer:
     """A new model of the plan's shape, or with --continue the base model that is trained further."""
     if config.continue_:
         return load_model(directory / PARENT)
-    shape = model_config(corpus.plan.shape, corpus.plan.tie_word_embeddings)
-    model = Transformer(replace(shape, vocab_size=corpus.tokenizer.vocab_size))
+    model = Transformer(replace(_model_config(corpus.plan), vocab_size=corpus.tokenizer.vocab_size))
     model.init_weights(config.seed)
     return model
 
 
 def choose_plan(
-    config: Pretrain, seconds: float, this: Machine, num_bytes: int | None, shape: Shape | None = None
+    config: Pretrain,
+    seconds: float,
+    this: Machine,
+    num_bytes: int | None,
+    shape: Shape | None = None,
+    curve: Mapping[int, float] | None = None,
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Plan:
-    """The planner's choice, with what the flags fix put in its place."""
+    """The planner's choice, with what the flags fix put in its place.
+
+    curve: bytes per token of this text by vocabulary size, where it is not written as English is; sizes: of the chats
+    that will be taught (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
+    """
     if shape is None:
-        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer).shape
+        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve).shape
         shape = Shape(
             config.hidden_size or shape.hidden_size,
             config.layers or shape.num_hidden_layers,
             shape.vocab_size,
-            config.context or shape.context,
+            config.context or min(shape.context, config.batch_tokens or shape.context),  # a step holds whole rows
         )
     if not config.steps:
         check_seconds(seconds)  # again: reading and the tokenizer have taken their time
-    chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer)
+    chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer, curve)
     rate = config.learning_rate * (CONTINUE_RATE if config.continue_ else 1.0)
     batch = chosen.batch_tokens
     if config.batch_tokens:
         batch = max(1, config.batch_tokens // shape.context) * shape.context
-    return replace(
-        chosen,
-        batch_tokens=batch,
-        micro_tokens=min(chosen.micro_tokens, batch),
+    ratio, usual = bytes_per_token(shape.vocab_size, curve), usual_positions(shape.context)
+    chosen = replace(
+        with_batch(chosen, batch, this, config.steps),
         matrix_lr=chosen.matrix_lr * rate,
         table_lr=chosen.table_lr * rate,
         vector_lr=chosen.vector_lr * rate,
         weight_decay=chosen.weight_decay if config.weight_decay < 0 else config.weight_decay,
+        positions=positions_for(sizes, ratio, shape.context, usual),
     )
+    return bounded(chosen, this, 0.0 if config.steps else seconds)
+
+
+def bounded(chosen: Plan, this: Machine, seconds: float) -> Plan:
+    """The plan with micro-batches that fit into the memory, and a line that says what it needs.
+
+    seconds: left for training, 0 for a run that the clock does not end. Raises UserError where it cannot work.
+    """
+    need = Footprint(_model_config(chosen), chosen.shape.context, chosen.optimizer, chosen.precision, this.device)
+    smaller, free = "a smaller --hidden-size, --layers, --context or --vocab-size", free_bytes(this.device)
+    if seconds:
+        first = step_seconds(need.config, chosen.batch_tokens, chosen.shape.context, this, chosen.optimizer)
+        check_first_step(first, seconds, chosen.batch_tokens, f"{smaller}, or a smaller --batch-tokens")
+    micro = need.fit(chosen.micro_tokens, free, f"give {smaller}")
+    return replace(chosen, micro_tokens=micro, reasons=(*chosen.reasons, need.sentence(micro, free)))
+
+
+def _model_config(chosen: Plan) -> ModelConfig:
+    return model_config(chosen.shape, chosen.tie_word_embeddings, chosen.positions)
 
 
 def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float) -> Path:
@@ -287,6 +344,7 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "bytes": corpus.shards.num_bytes,
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
+        "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     parent = None
     if config.continue_:  # what it has read before stays known

@@ -34,7 +34,7 @@ from firstwords.train.judged import Judged, gather, sft_samples
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
-from firstwords.train.pairs import PairRows, pair_ids, that_fit
+from firstwords.train.pairs import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.train.policy_losses import bradley_terry_loss
 from firstwords.train.reward_model import REFERENCE, RewardModel, prompt_ids
 from firstwords.train.run import Pace, Run
@@ -119,7 +119,11 @@ def main(config: Reward) -> Path:
         if config.resume and home.is_model(target):
             continue  # it was saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
-        rows = PairRows(train if number == 1 else resampled(train, seed), tokenizer, limit, seed, at_stop=True)
+        pairs = train if number == 1 else resampled(train, seed)
+        need = footprint_of(policy.config, device, has_logits=False)
+        rows = PairRows(pairs, tokenizer, limit, seed, need, at_stop=True)
+        if number == 1:
+            say(f"plan: {rows.memory}")
         folder = directory if number == 1 else directory / f"training-{number}"
         run, reward_model = learn(config, folder, rows, policy, tokenizer, device, seed)
         reward_model.normalise_on(usual, starts)
@@ -140,7 +144,7 @@ def learn(
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
-            metrics = learner.forward_backward([rows.batch(run.step)], pair_loss)
+            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
     return run, reward_model

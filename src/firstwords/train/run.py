@@ -23,7 +23,7 @@ from typing import Any
 from firstwords.config import UserError
 from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
-from firstwords.train.learner import Learner
+from firstwords.train.learner import Learner, StepAbandonedError, never
 from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 from firstwords.train.threads import ThreadWatch
 
@@ -31,6 +31,7 @@ SAVE_EVERY_SECONDS = 60.0
 LOG_EVERY_SECONDS = 1.0
 OVERTIME = 1.01  # a run by the clock ends here even if a machine that became busy has left steps undone
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
+SIGNAL_SECONDS, UPDATED_SECONDS = 0.5, 3.0  # that a step may still take after a signal; the latter once it has updated
 WARMUP_STEPS_TO_TIME = 3  # first steps are slower (caches, allocator) and do not enter the speed
 
 CHOICES = {  # flags of the stages that take one word of these
@@ -124,6 +125,8 @@ class Run:
         self.seconds_per_step = 0.0
         self._steps_here = 0
         self._signal: int | None = None
+        self._signal_at = math.inf
+        self._updates_done = 0  # of the learner, as the last step ended
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -142,17 +145,46 @@ class Run:
         for signum in (signal.SIGINT, signal.SIGTERM):
             with suppress(ValueError):  # not the main thread: whoever owns the signals stops us otherwise
                 self._old_handlers[signum] = signal.signal(signum, self._remember)
+        self.learner.should_stop = self._should_stop
+        self._updates_done = self._updates
         self.progress = Progress(self.stage)
         self.progress.__enter__()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        for signum, handler in self._old_handlers.items():
-            signal.signal(signum, handler)
-        self.progress.__exit__(*exception)
+    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+        try:
+            if kind is not None and issubclass(kind, StepAbandonedError):
+                self._abandon()  # raises Interrupted
+        finally:
+            self.learner.should_stop = never
+            for signum, handler in self._old_handlers.items():
+                signal.signal(signum, handler)
+            self.progress.__exit__(kind, error, trace)
 
     def _remember(self, signum: int, frame: object) -> None:
-        self._signal = signum
+        self._signal, self._signal_at = signum, min(self._signal_at, time.perf_counter())
+
+    @property
+    def _updates(self) -> int:
+        return getattr(self.learner, "num_updates", 0)
+
+    def _should_stop(self) -> bool:
+        """Whether the step that is computed should be abandoned: a signal has come, and the step does not end soon."""
+        patience = SIGNAL_SECONDS if self._updates == self._updates_done else UPDATED_SECONDS
+        return time.perf_counter() - self._signal_at > patience
+
+    def _abandon(self) -> None:
+        """Keep the state of the last complete step and raise Interrupted. A step of several updates whose first ones
+        were made has none to keep but that of its last checkpoint.
+        """
+        self.learner.drop_gradients()
+        if self._updates == self._updates_done:
+            self.save()
+            message = f"stopped at step {self.step} and saved; --resume continues from there"
+        else:
+            found = checkpoint.steps(self.checkpoints)
+            message = f"stopped in step {self.step + 1}; --resume continues from step {max(found, default=0)}"
+        raise Interrupted(self._signal, message) from None
 
     # -- what the loop asks ----------------------------------------------------------------------------------
 
@@ -208,12 +240,13 @@ class Run:
         if self._steps_here > WARMUP_STEPS_TO_TIME:
             self.pace.decide(self.step, self.elapsed, self.seconds_per_step)
         before_save()
+        self._updates_done = self._updates
         due = now - self._saved_at > SAVE_EVERY_SECONDS
         if self.save_every_steps:
             due = self.step % self.save_every_steps == 0
         if self._signal is not None:
             self.save()
-            saved = f"stopped at step {self.step} and saved; --resume goes on from there"
+            saved = f"stopped at step {self.step} and saved; --resume continues from there"
             raise Interrupted(self._signal, saved)
         if due and not self.done:
             self.save()

@@ -84,9 +84,11 @@ class Watcher:
         self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
 
     def sample(self) -> None:
-        """Continue the fixed prompt and show it. Skipped while samples are dear: on a busy machine, or in seconds."""
+        """Continue the fixed prompt and show it. Skipped while samples take long: on a busy machine, or in seconds."""
         began = time.perf_counter()
-        if self.sample_seconds > MAX_SAMPLE_SHARE * (self.run.pace.seconds or float("inf")):
+        pace = self.run.pace
+        by_clock = pace.steps is None and pace.seconds  # a run of --steps has no time to keep to
+        if self.sample_seconds > MAX_SAMPLE_SHARE * (pace.seconds if by_clock else float("inf")):
             self.sample_seconds /= 2  # try again later
             return
         engine = Engine(self.run.learner.model, self.tokenizer, num_slots=1)

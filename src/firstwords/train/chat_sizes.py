@@ -1,0 +1,54 @@
+"""How long conversations are, so that a model can be made that reads them and rows can be made that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+
+from firstwords.data.chats import conversations
+
+SAMPLED_CHATS = 2000  # the first ones tell how long the others are
+MARK_TOKENS = 10  # of a turn: its marks and its role, in a vocabulary that has no token for the role's name
+UNLIKE = 1.15  # tokens of chats compared with those of the text that the vocabulary was learned from
+ENOUGH = 0.99  # share of the chats that a row or a context must hold
+MULTIPLE = 64  # contexts and rows are whole multiples of this
+MOST_CONTEXTS = 4  # positions of a new model, in contexts of its pre-training: beyond, it would read what it never saw
+
+
+def chat_sizes(specs: Sequence[str], most: int = SAMPLED_CHATS) -> list[tuple[int, int]]:
+    """(UTF-8 bytes, turns) of each of the first conversations of the specs."""
+    return [
+        (sum(len(turn["content"].encode("utf-8", "replace")) for turn in chat), len(chat))
+        for chat in islice(conversations(specs), most)
+    ]
+
+
+def positions_for(sizes: Sequence[tuple[int, int]], bytes_per_token: float, context: int, usual: int) -> int:
+    """Positions of a model for chats of these sizes: the `usual` number, or more where the chats need it.
+
+    >>> positions_for([(300, 2)] * 100, 3.0, 256, 512), positions_for([(2000, 2)] * 100, 3.0, 256, 512)
+    (512, 832)
+    """
+    if not sizes:
+        return usual
+    lengths = [UNLIKE * size / bytes_per_token + MARK_TOKENS * turns for size, turns in sizes]
+    return max(usual, min(rounded(float(np.quantile(lengths, ENOUGH))), MOST_CONTEXTS * context))
+
+
+def rounded(tokens: float) -> int:
+    """The next multiple of MULTIPLE."""
+    return -int(-tokens // MULTIPLE) * MULTIPLE
+
+
+def row_tokens(lengths: Sequence[int], trained: int | None, limit: int, usual: int, may_miss: float) -> int:
+    """Tokens of a row for chats of these lengths: as pre-training had them, longer only where the chats need it.
+
+    trained: tokens of a row of pre-training, None where that is not known; then `usual`. may_miss: share of the chats
+    that may be longer than those. Never more than the model's limit.
+    """
+    least = min(trained or usual, limit)
+    if sum(length > least for length in lengths) <= may_miss * len(lengths):
+        return least if trained else min(least, rounded(max(lengths)))
+    return min(limit, max(least, rounded(float(np.quantile(lengths, ENOUGH)))))
