@@ -17,7 +17,7 @@ from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.shape import NOTHING, Choice, Node, Reference, Repeat, Sequence, Shape, Text
 
 MAX_FREE_DEPTH = 8
-MAX_NODES = 20_000
+MAX_NODES = 8_000  # made in half a second
 MAX_ITEMS = 10_000  # of an array; a larger maxItems is lowered to it
 Member = tuple[str, Node, bool]  # name, value, is required
 
