@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,14 @@ def throw_later_stages(
     with locks.mutex():
         entry = _new_entry(name, "", why, home.stages(name))
         model, runs = home.model_dir(name), home.run_dir(name)
-        for source, target in ((model, entry.folder / "model"), (runs, entry.folder / "runs")):
-            for path in sorted(source.glob("*")):
-                if path.name == "base" or (path.is_file() and (source == model or path.name == FILE)):
-                    link_copy(path, target / path.name)
+        try:
+            for source, target in ((model, entry.folder / "model"), (runs, entry.folder / "runs")):
+                for path in _children(source):
+                    if path.name == "base" or (path.is_file() and (source == model or path.name == FILE)):
+                        link_copy(path, target / path.name)
+        except (OSError, UserError):
+            shutil.rmtree(entry.folder, ignore_errors=True)
+            raise
         live = {FILE, OUTPUT, ERRORS, "base"}
         steps = [(model / stage, entry.folder / "model" / stage) for stage in stages]
         steps += [(path, entry.folder / "runs" / path.name) for path in _children(runs) if path.name not in live]
@@ -216,7 +221,11 @@ def empty() -> tuple[int, int]:
         for path in _children(home.trash_dir()):
             if not path.name.startswith("."):  # a kill leaves nothing that looks like an entry
                 os.rename(path, path.with_name(f".{path.name}"))
-        shutil.rmtree(home.trash_dir(), ignore_errors=True)
+        going = _children(home.trash_dir())
+    for path in going:
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # something has come in meanwhile
+        home.trash_dir().rmdir()
     return number, freed
 
 
@@ -249,9 +258,20 @@ def link_copy(source: Path, target: Path) -> None:
 
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=copy)
+        copy_tree(source, target, copy)
     else:
         copy(str(source), str(target))
+
+
+def copy_tree(
+    source: Path, target: Path, copy: Callable[[str, str], Any] | None = None, without: Sequence[str] = ()
+) -> None:
+    """Copy a folder. Raises UserError that names the first file which could not be copied."""
+    try:
+        shutil.copytree(source, target, copy_function=copy or shutil.copy2, ignore=shutil.ignore_patterns(*without))
+    except shutil.Error as error:  # of all files that failed: an OSError without a number
+        one, other, reason = error.args[0][0]
+        raise UserError(f"cannot copy {one} to {other}: {reason}") from None
 
 
 def _new_entry(name: str, stage: str, why: str, stages: Sequence[str]) -> Entry:

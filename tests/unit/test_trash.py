@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,6 +203,24 @@ def test_a_failed_rename_puts_everything_back(empty_home: Path, monkeypatch: pyt
     with pytest.raises(UserError, match="cannot move .*: Invalid cross-device link"):
         keeping.delete("pip")
     assert everything() == before and trash.entries() == [] and not any(home.work_dir("moves").iterdir())
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_lost(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make("pip")
+    prepare("pip", "sft")
+    before = everything()
+
+    def full(source: str, target: str, **_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", target)
+
+    monkeypatch.setattr(shutil, "copy2", full)
+    for do in (lambda: keeping.copy("pip", "tom"), lambda: begin("pip", "sft", "finetune"),
+               lambda: keeping.export(home.stage_dir("pip", "sft"), empty_home.parent / "out")):  # fmt: skip
+        with pytest.raises((UserError, OSError), match="No space left on device") as caught:
+            do()
+        assert getattr(caught.value, "errno", errno.ENOSPC) == errno.ENOSPC
+        assert everything() == before and trash.entries() == [] and not (empty_home.parent / "out").exists()
+        assert not home.trash_dir().exists() or not any(home.trash_dir().iterdir())
 
 
 def test_remains_of_a_run_without_a_checkpoint_are_no_model(empty_home: Path) -> None:

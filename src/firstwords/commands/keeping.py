@@ -100,6 +100,8 @@ def main(config: ModelsRename | ModelsCopy | ModelsExport | ModelsDelete | Model
     elif isinstance(config, ModelsDelete):
         entry = delete(config.model)
         shared.say(f"moved {entry.ref} to the trash; `{entry.restore}` brings it back")
+        if home.stages(entry.name):
+            shared.say(f"{entry.name} means {entry.name}/{home.promoted(entry.name)}")
     elif isinstance(config, ModelsRestore):
         shared.say(f"restored {restore(config.model, config.as_)}")
     else:
@@ -130,7 +132,7 @@ def copy(old: str, new: str) -> None:
             steps = []
             for source, between, target in pairs:
                 if source.exists():
-                    shutil.copytree(source, between, ignore=shutil.ignore_patterns(FILE, OUTPUT, ERRORS))
+                    trash.copy_tree(source, between, without=(FILE, OUTPUT, ERRORS))
                     steps.append((between, target))
             with locks.mutex():
                 _clear(new)
@@ -147,7 +149,7 @@ def export(source: Path, folder: Path) -> None:
         raise UserError(f"{folder} is inside {home.home()}: name a folder outside of it (`models copy` copies in it)")
     aside = folder.with_name(f".{folder.name}.writing-{os.getpid()}")
     try:
-        shutil.copytree(source, aside)
+        trash.copy_tree(source, aside)
         os.rename(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
