@@ -24,7 +24,7 @@ from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, UserError
 from firstwords.eval.winrate import WinRate, win_rate
 from firstwords.process import records
-from firstwords.runlog import damaged, read_state
+from firstwords.runlog import RESTORE, damaged, read_state
 from firstwords.train import dpo, grpo, ppo, reward, rloo
 from firstwords.train.compare import compare_on_world
 from firstwords.train.machine import usable_device
@@ -148,6 +148,8 @@ def _open(config: Align, directory: Path) -> dict[str, Any]:
         return state
     path = directory / "align.json"
     saved = read_state(path)
+    if saved is None and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists():
+        raise UserError(f"{path} is missing, without which the run cannot continue: {RESTORE}")
     if saved is None or saved.get("done"):
         raise UserError(f"there is no run of {config.name} to resume: start without --resume")
     kinds = {"method": str, "preferences": list, "reward": bool, "made": str, "before": str}
