@@ -29,8 +29,9 @@ PRAGMAS = (
     "foreign_keys = ON",  # off by default, and then a reference is not checked
     "recursive_triggers = ON",  # without it INSERT OR REPLACE removes a row past its delete trigger
 )
-LITTLE_ROOM = 2**20  # bytes: on a disk with less, SQLite's "disk I/O error" means that it is full
-# result codes (SQLite, "Result and Error Codes") after which a reader may still find everything in the file
+LITTLE_ROOM = 2**20  # bytes: on a disk with less, these of SQLite's result codes mean that it is full
+STARVED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+# codes after which a reader may still find everything in the file
 CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
@@ -71,9 +72,9 @@ def _connection(path: Path, part: str, migrations: Sequence[str], write: bool) -
     if write or _is_writable(path):
         try:
             return _prepared(path, part, migrations)
-        except OSError:  # the folder cannot be made
+        except OSError as error:  # the folder cannot be made
             if write:
-                raise
+                raise UserError(f"cannot make the folder {path.parent}: {error.strerror or error}") from None
         except sqlite3.Error as error:
             if write or _code(error) not in CANNOT_WRITE:
                 raise
@@ -156,7 +157,7 @@ def _mistake(path: Path, error: sqlite3.Error) -> UserError:
         return DatabaseBusy(f"another program is writing to {path}: try again soon")
     if path.is_dir():
         return UserError(f"{path} is a folder, but the database belongs there: move it away")
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+    if code == sqlite3.SQLITE_FULL or (code in STARVED and _is_full(path)):
         return UserError(
             f"the disk is full, nothing can be written into {path}: free some space and try again; what was saved is "
             "still there"

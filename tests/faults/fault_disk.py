@@ -115,18 +115,22 @@ def _patch_names(disk: Disk) -> None:
 
 
 def _patch_databases(disk: Disk) -> None:
+    def spend() -> None:
+        if disk.is_full():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
     class Connection(sqlite3.Connection):
         def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
-            if sql.split(None, 1)[0].upper() in CHANGING and disk.is_full():
-                error = sqlite3.OperationalError("database or disk is full")
-                error.sqlite_errorcode = sqlite3.SQLITE_FULL
-                raise error
+            if sql.split(None, 1)[0].upper() in CHANGING:
+                spend()
             return super().execute(sql, *arguments)
 
     def connected(database: Any, *arguments: Any, **more: Any) -> sqlite3.Connection:
         if isinstance(database, str | os.PathLike) and disk.holds(database):
             if not Path(database).exists():
-                disk.spend(database)
+                spend()
             more["factory"] = Connection
         return _connect(database, *arguments, **more)
 

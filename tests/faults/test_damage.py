@@ -83,6 +83,7 @@ def faults(homes: Homes, reading: Reading, commands: tuple[Step, ...], tmp_path:
             problem = f"is gone after a refusal: {sorted(gone)}"
         if problem:
             found.append(f"{file} {kind}: {problem}")
+            print(found[-1], flush=True)
     return found
 
 

@@ -250,6 +250,15 @@ def test_a_database_that_is_not_there_is_not_made_by_reading(tmp_path: Path, clo
     assert texts(tmp_path / "none" / "home.db") == [] and not (tmp_path / "none").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    path = tmp_path / "file" / "home.db"
+    with pytest.raises(UserError) as caught:
+        add(path, "one")
+    assert str(path.parent) in str(caught.value)
+    assert texts(path) == []
+
+
 def test_rows_that_a_dead_process_left_in_the_log_are_read(tmp_path: Path, closed) -> None:
     living, path = tmp_path / "living.db", tmp_path / "home.db"
     add(living, "one")

@@ -31,7 +31,7 @@ from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.model.hub import add_metrics, read_card, read_config
-from firstwords.runlog import damaged, write_json
+from firstwords.runlog import RESTORE, damaged, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import dpo, grpo, ppo, reward, rloo, seen
 from firstwords.train.compare import compare_on_world, open_engine
@@ -87,9 +87,12 @@ def check(config: Align) -> str | None:
     if not config.resume:
         parent_dir(config.name)  # refuses a stage that has no answers to improve
         return None
-    saved = saved_json(home.run_dir(config.name, "align") / "align.json", ("method", "preferences"))
-    if saved is None or "before" not in saved:
+    file = home.run_dir(config.name, "align") / "align.json"
+    if not file.exists() and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists():
+        raise UserError(f"{file} is missing, without which the run cannot continue: {RESTORE}")
+    if not file.exists():
         raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+    saved = _saved(file)
     if not saved.get("done"):
         return None
     made = f"{config.name}/{saved.get('made')}"
@@ -196,7 +199,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
             check_prompts(config.preferences, Tokenizer.load(path), limit, PolicyFlags.max_tokens, config.seed)
         write_json(file, state)
         return config, state
-    saved = saved_json(file, ("method", "preferences", "reward", "made", "before")) or {}
+    saved = _saved(file)
     flags = asdict(config) | (saved.get("config") or {})  # a run of an earlier version remembers only these two
     flags |= {"method": saved["method"], "preferences": saved["preferences"]}
     changed = changed_flags(config, flags, ("device", "threads"))
@@ -210,6 +213,16 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
         else:
             shutil.rmtree(home.stage_dir(config.name, version))
     return mark_given(resumed, changed), saved
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    """What an earlier run remembers. Raises UserError for a damaged file."""
+    kinds = {"method": str, "preferences": list, "reward": bool, "made": str, "before": str}
+    saved = saved_json(file, tuple(kinds)) or {}
+    wrong = [key for key, kind in kinds.items() if not isinstance(saved.get(key), kind)]
+    if wrong or saved["method"] not in METHODS:
+        raise damaged(file, f"{wrong[0] if wrong else 'method'} is of the wrong kind")
+    return saved
 
 
 def _resuming(config: Align, stage: Any) -> Any:
