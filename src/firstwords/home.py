@@ -105,7 +105,8 @@ def promoted(name: str) -> str:
     if chosen in present:
         return chosen
     before = [stage for stage in earlier(name, chosen or present[-1]) if stage in present]
-    return (sorted(before, key=lambda stage: promotions.can_chat(stage_dir(name, stage))) or present)[-1]
+    able = [stage for stage in present if promotions.can_chat(stage_dir(name, stage))]
+    return next((stage for stage in reversed(before) if stage in able), (able or present)[0])
 
 
 def earlier(name: str, current: str = "") -> list[str]:

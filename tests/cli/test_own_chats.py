@@ -18,7 +18,7 @@ STEPS = ("--steps", "2", "--batch-tokens", "160", "--compile", "no")
 
 @pytest.fixture
 def finetune(firstwords, own_home: Path, one_thread):
-    return lambda *chats: firstwords("finetune", "pip", "--chats", *chats, *STEPS)
+    return lambda *chats: firstwords("finetune", "pip", "--chats", *chats, *STEPS, "--replace")
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_a_model_that_has_made_up_its_mind(typed) -> None:
         (("--against", "sft"), "answers already"),
         (("--against", "rlhf-9"), "no stage rlhf-9"),
         (("--against", "base"), "never learned to answer"),
-        (("--prompts", "none.txt"), "cannot read none.txt"),
+        (("--prompts", "none.txt"), "none.txt cannot be read"),
         (("--prompts", "log"), "holds no judgement of pip"),
     ],
 )

@@ -20,7 +20,8 @@ def client(pip_home, one_thread):
 
 
 def post(client: TestClient, messages: list, path: str = "/v1/chat/completions"):
-    body = json.dumps({"model": "pip", "messages": messages, "max_tokens": 2})  # json keeps half surrogates
+    options = {} if path == "/tokenize" else {"max_tokens": 2}
+    body = json.dumps({"model": "pip", "messages": messages} | options)  # json keeps half surrogates
     return client.post(path, content=body, headers={"content-type": "application/json"})
 
 
@@ -61,7 +62,7 @@ def test_what_a_message_says(client, message: dict, said: str) -> None:
         ({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, "messages[1].content must be text"),
         ({"role": "user", "content": 7}, "messages[1].content must be text"),
         ({"role": "user", "content": {"text": "Hi"}}, "messages[1].content must be text"),
-        ({"role": "narrator", "content": "Hi"}, "use system, user or assistant"),
+        ({"role": "narrator", "content": "Hi"}, "use system, user, assistant or tool"),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/tokenize"])
