@@ -31,7 +31,7 @@ from firstwords.train.budget import Machine, Plan, Shape, bytes_per_token, plan
 
 T = TypeVar("T")
 READ_SHARE = 0.2  # of the time, for reading; as much again for making tokens of it
-SURVEY_CHARS = 20_000_000  # of the text, from its beginning, tell what script it is written in
+SURVEY_CHARS = 8_000_000  # of the text, from its beginning, tell what script it is written in
 READ_MORE = 1.15  # text is read for this multiple of the expected tokens, should the machine turn out faster
 
 
