@@ -135,4 +135,4 @@ def test_the_rules_see_a_forbidden_edge(tmp_path: Path) -> None:
 def test_files_stay_readable(name: str) -> None:
     path = MODULES[name]
     lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= 400, f"{path.name} has {lines} lines; split it by idea"
+    assert lines <= 500, f"{path.name} has {lines} lines; split it by idea"
