@@ -164,9 +164,13 @@ def no_stage(name: str, stage: str) -> UserError:
     """The error for a stage that a model does not have, or of which files are missing."""
     folder = stage_dir(name, stage)
     if folder.is_dir():
-        file = WEIGHTS[0] if (folder / "config.json").is_file() else "config.json"
-        return UserError(f"{folder / file} is missing: put back a copy of it, or train {name}/{stage} again")
+        return UserError(f"{missing_file(folder)} is missing: put back a copy of it, or train {name}/{stage} again")
     return UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
+
+
+def missing_file(folder: Path) -> Path:
+    """What keeps a folder from being a model (see `is_model`)."""
+    return folder / (WEIGHTS[0] if (folder / "config.json").is_file() else "config.json")
 
 
 def _no_model(ref: str) -> UserError:

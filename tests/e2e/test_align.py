@@ -161,6 +161,35 @@ def test_a_run_that_is_killed_right_after_a_checkpoint_has_looked(method: str, p
     assert looks == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_run_killed_between_saving_and_remembering_makes_no_second_version(pip: Path, monkeypatch) -> None:
+    make = align._by_dpo
+
+    def dying(*arguments):
+        make(*arguments)
+        raise KilledError
+
+    options = {"preferences": [str(pip)], "method": "dpo", "steps": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr(align, "_by_dpo", dying)
+        with pytest.raises(KilledError):
+            align.main(Align("pip", **options))
+    align.main(Align("pip", resume=True, **options))
+    assert home.stages("pip") == ["sft", "rlhf-1"] and home.promoted("pip") == "sft"
+
+
+def test_a_lost_state_is_named_and_not_begun_again(pip: Path, monkeypatch) -> None:
+    options = {"preferences": [str(pip)], "method": "dpo", "steps": 6}
+    with monkeypatch.context() as patch:
+        killed_after(4, patch)
+        with pytest.raises(KilledError):
+            align.main(Align("pip", **options))
+    state = home.run_dir("pip", "align") / "align.json"
+    state.unlink()
+    with pytest.raises(UserError) as caught:
+        align.main(Align("pip", resume=True, **options))
+    assert str(state) in str(caught.value) and "without --resume" not in str(caught.value)
+
+
 CHILD = """
 import sys, torch
 torch.set_num_threads(1)

@@ -90,7 +90,7 @@ READINGS = (
     Reading("eval pip/sft --exam --limit 1", (SFT,)),
     Reading("tokenizer show cat --model pip/base", (BASE,)),
     Reading("compare pip/rlhf-1 pip/sft --limit 2 --judge truth", (RLHF, SFT)),
-    Reading("compare pip/sft pip/base --prompts {data}/questions.txt --judge pip", (REWARD_MODEL, SFT)),
+    Reading("compare pip/sft pip/base --prompts {data}/questions.txt --judge pip --max-tokens 8", (REWARD_MODEL, SFT)),
     Reading("promote pip rlhf-1", (RLHF, PROMOTED)),
     Reading("rollback pip", (PROMOTED,)),
     Reading("teach pip --pairs 1", (SFT, PROMOTED, DATABASE), "q\n"),

@@ -99,6 +99,6 @@ def _tokenizer_dir(ref: str | None) -> Path:
     if ref is not None and (Path(ref).expanduser() / "tokenizer.json").is_file():
         return Path(ref).expanduser()
     directory = home.resolve(ref or shared.newest())
-    if not (directory / "tokenizer.json").is_file():
+    if not (directory / "tokenizer.json").exists():
         raise UserError(f"{directory} has no tokenizer.json; name another model")
     return directory

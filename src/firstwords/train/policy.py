@@ -240,7 +240,11 @@ class Policy:
 def open_policy(config: Any, method: str, started: float) -> Policy:
     """Load policy, reference and reward model, prepare prompts, and open the run (again, with --resume)."""
     runs = home.run_dir(config.name)
-    if not home.is_model(runs / "reward" / "model"):
+    judge = runs / "reward" / "model"
+    if judge.is_dir() and not home.is_model(judge):
+        again = f"or make the reward model again with firstwords reward {config.name}"
+        raise UserError(f"{home.missing_file(judge)} is missing: put back a copy of it, {again}")
+    if not home.is_model(judge):
         raise UserError(f"{config.name} has no reward model: make one first with firstwords reward {config.name}")
     config, directory, parent = open_version(config)
     threads = prepare_process(config.threads, config.steps)
