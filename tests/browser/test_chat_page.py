@@ -140,7 +140,7 @@ def test_chats_are_found_renamed_and_deleted(browser_open: Any) -> None:
     chats.get_by_role("listitem").hover()
     page.get_by_role("button", name=re.compile("^Delete “")).click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    page.get_by_text("No chat holds these words.").wait_for(timeout=LONG)
+    page.get_by_text("No matching chats.").wait_for(timeout=LONG)
 
 
 def test_five_hundred_messages_open_and_can_be_written_to(browser_open: Any, browser_server: Any) -> None:

@@ -38,7 +38,8 @@ def test_a_model_is_copied_renamed_deleted_and_brought_back(browser_open: Any, b
     page.get_by_role("button", name="Restore").click()
     page.get_by_text("Restored sam/sft").wait_for(timeout=LONG)
     stages = browser_teachable_server.call("GET", "/api/models")["models"]
-    assert [stage["stage"] for model in stages if model["name"] == "sam" for stage in model["stages"]] == ["base", "sft"]
+    sam = next(model for model in stages if model["name"] == "sam")
+    assert [stage["stage"] for stage in sam["stages"]] == ["base", "sft"]
 
 
 def test_a_name_that_is_taken_is_said_and_nothing_changes(browser_open: Any, browser_teachable_server: Any) -> None:

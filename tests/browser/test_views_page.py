@@ -65,7 +65,7 @@ def test_teach_takes_keys_and_counts(browser_open: Any, browser_server: Any) -> 
     page.get_by_text(re.compile("^1 of ")).wait_for(timeout=LONG)
     page.get_by_role("button", name="Tie").click(trial=True, timeout=LONG)  # the next pair is there
     page.keyboard.press("3")
-    page.get_by_text(re.compile("^Saved: as good")).wait_for(timeout=LONG)
+    page.get_by_text(re.compile("^Saved: tie")).wait_for(timeout=LONG)
     teach = browser_server.call("GET", "/api/teach/pip")
     assert (teach["judged"], teach["decided"]) == (2, 1)
 
@@ -87,9 +87,9 @@ def test_a_round_of_teaching_makes_a_version_and_promotes_it(browser_open: Any, 
     page.get_by_role("region", name="Is the new version better?").wait_for(timeout=3 * LONG)
     page.get_by_role("button", name="Compare blindly").click()
     page.get_by_role("button", name="Tie").click(timeout=LONG)
-    page.get_by_text("rlhf-1 against sft: 0 won, 1 tie, 0 lost.").wait_for(timeout=LONG)
+    page.get_by_text("All blind comparisons of rlhf-1 and sft: 0 won, 1 tie, 0 lost.").wait_for(timeout=LONG)
     page.get_by_role("button", name=re.compile("^Left is better:")).click(timeout=LONG)
-    counted = page.get_by_text(re.compile("rlhf-1 against sft: (1 won, 1 tie, 0 lost|0 won, 1 tie, 1 lost)"))
+    counted = page.get_by_text(re.compile("rlhf-1 and sft: (1 won, 1 tie, 0 lost|0 won, 1 tie, 1 lost)"))
     counted.wait_for(timeout=LONG)
     said = page.get_by_text(re.compile("Left was (rlhf-1|sft), right was (rlhf-1|sft)")).inner_text()
     assert ("1 won" in counted.inner_text()) == ("Left was rlhf-1" in said)

@@ -100,7 +100,7 @@ READINGS = (
     Reading("preferences export {data}/exported.jsonl", (DATABASE,)),
     Reading("doctor", (DATABASE,)),
     Reading(ASK, (BASE, SFT, RLHF, PROMOTED, DATABASE, *LISTED), hook=ASKED),
-    Reading(f"{FINETUNE}", (BASE,)),
+    Reading(f"{FINETUNE} --replace", (BASE,)),
     Reading(REWARD, (SFT,)),
     Reading(DPO, (RLHF, PROMOTED, "runs/pip/align/*")),
 )

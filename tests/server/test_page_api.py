@@ -117,7 +117,7 @@ def test_branches_end_where_they_must(page_anna: User) -> None:
     kind, data = branch(0, 99_999)
     assert kind == "failed" and "99999 is not one of this model's" in data["error"]["message"]
     assert branch(6, 40, 400)["param"] == "index"
-    with database.opened(home.home() / "firstwords.db", "judgements", (), write=True) as connection:
+    with closing(sqlite3.connect(home.home() / "firstwords.db")) as connection, connection:
         connection.execute("UPDATE messages SET stage_hash = 'older' WHERE id = ?", [first["id"]])
     kind, data = branch(1, 40)
     assert kind == "failed" and "trained anew" in data["error"]["message"]

@@ -78,6 +78,9 @@ class Lens(Body):
 class Params(Body):
     temperature: float = Field(0.7, ge=0, le=100)
     top_p: float = Field(0.95, gt=0, le=1)
+    top_k: int = Field(0, ge=0, lt=2**31)
+    min_p: float = Field(0.0, ge=0, le=1)
+    repetition_penalty: float = Field(1.0, ge=0.01, le=100)
     max_tokens: int = Field(80, ge=1, le=STAGE_TOKENS)
     seed: int = Field(0, ge=0, lt=2**63)
 
