@@ -47,8 +47,9 @@ def complaint(code: int, said: str, home: Path, file: str, kind: str) -> str:
     if len(sentences) != 1:
         return f"{len(sentences)} sentences: {said[-400:]}"
     is_gone = kind == "removed" and str(path.parent) in sentences[0]
-    is_unreadable = path.name == "promoted" and kind == "folder"  # then the newest version is in use, as with none
-    return "" if is_new or is_gone or is_unreadable or str(path) in sentences[0] else f"names another file: {sentences[0]}"
+    is_unreadable = path.name == "promoted" and kind == "folder"  # then the newest version is in use
+    is_named = str(path) in sentences[0]
+    return "" if is_new or is_gone or is_unreadable or is_named else f"names another file: {sentences[0]}"
 
 
 def requests_complaint(code: int, said: str, *_: object) -> str:
