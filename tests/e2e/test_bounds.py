@@ -61,7 +61,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def finetune(home: Path, *words: str, **machine: object) -> tuple[subprocess.CompletedProcess[str], int]:
     """(what the process said, its peak of memory in bytes)."""
-    command = [sys.executable, "-c", RUN, "finetune", "smol", "--chats", str(home / "chats.jsonl"), *words]
+    replacing = ["finetune", "smol", "--replace", "--chats", str(home / "chats.jsonl")]
+    command = [sys.executable, "-c", RUN, *replacing, *words]
     done = subprocess.run(
         command, env=environment(home / "home", **machine), capture_output=True, text=True, timeout=400
     )
