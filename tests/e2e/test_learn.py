@@ -93,7 +93,7 @@ def test_transformers_opens_what_was_learned(learned: tuple[Path, str, float]) -
         (["--text", "no/such/file.txt"], "no/such/file.txt"),
         (["--resume", "--name", "nothing"], "there is no run of nothing to resume"),
         (["--resume", "--reuse"], "contradict"),
-        (["--name", "../escape"], "no good model name"),
+        (["--name", "../escape"], "is not a valid model name"),
     ],
 )
 def test_mistakes_get_one_sentence(tmp_path: Path, words: list[str], sentence: str) -> None:

@@ -298,7 +298,7 @@ def test_a_rename_takes_no_name_that_is_taken(empty_home: Path) -> None:
             do("pip", "tom")
         with pytest.raises(UserError, match="did you mean pip"):
             do("pipp", "new")
-        with pytest.raises(UserError, match="no good model name"):
+        with pytest.raises(UserError, match="is not a valid model name"):
             do("pip", "../x")
     write_json(home.run_dir("new") / FILE, {"command": "learn"})  # what a failed start leaves is no obstacle
     keeping.rename("pip", "new")
