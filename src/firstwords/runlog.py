@@ -91,7 +91,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def read_state(path: Path) -> dict[str, Any] | None:
+def read_state(path: Path, advice: str = RESTORE) -> dict[str, Any] | None:
     """The object in a JSON file that a run cannot do without; None where there is no such file.
 
     Raises UserError, which names the file, where it is damaged or closed to us.
@@ -103,15 +103,15 @@ def read_state(path: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
-        raise damaged(path, error) from None
+        raise damaged(path, error, advice) from None
     if not isinstance(found, dict):
-        raise damaged(path, f"it holds {json.dumps(found)[:20]} instead of an object")
+        raise damaged(path, f"it holds {json.dumps(found)[:20]} instead of an object", advice)
     return found
 
 
-def damaged(path: Path, reason: object) -> UserError:
+def damaged(path: Path, reason: object, advice: str = RESTORE) -> UserError:
     """The error for a file of a run that cannot be used; nothing of the run is touched."""
-    return UserError(f"{path} is damaged ({reason}): {RESTORE}")
+    return UserError(f"{path} is damaged ({reason}): {advice}")
 
 
 def _clean(value: Any) -> Any:

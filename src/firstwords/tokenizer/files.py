@@ -7,12 +7,11 @@ encoded without them, so that a chat begins with its first `<|im_start|>`.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstwords.config import UserError
+from firstwords.runlog import read_state
 
 if TYPE_CHECKING:
     import tokenizers
@@ -20,17 +19,7 @@ if TYPE_CHECKING:
 
 def read_config(path: Path) -> dict[str, Any] | None:
     """`tokenizer_config.json`; None where there is none. Raises UserError for a damaged one."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}): put back a copy of it, or delete it") from None
-    if not isinstance(config, dict):
-        raise UserError(f"{path} is damaged (it holds no JSON object): put back a copy of it, or delete it")
-    return config
+    return read_state(path, "put back a copy of it, or delete it")
 
 
 def write_text(path: Path, text: str) -> None:
