@@ -103,11 +103,12 @@ def kill_servers(homes: Homes, before: tuple[Any, ...], count: int, seed: int) -
     home = homes.copy(before)
     accepted: list[str] = []
     while tally.kills < count:
-        child = start(["serve", "--port", "0"], home, home.with_suffix(".log"))
+        log = home.with_suffix(f".{tally.kills}.log")  # one per server: an earlier one's port must not be found in it
+        child = start(["serve", "--port", "0"], home, log)
         port = _port(child)
         writer = threading.Thread(target=_write, args=(port, tally.kills, accepted), daemon=True)
         writer.start()
-        wanted, latest = len(accepted) + draw.randint(0, 5), time.monotonic() + 20
+        wanted, latest = max(1, len(accepted) + draw.randint(0, 5)), time.monotonic() + 60
         while len(accepted) < wanted and time.monotonic() < latest:
             time.sleep(0.005)
         time.sleep(draw.uniform(0.0, 0.2))  # in the middle of whatever it does then

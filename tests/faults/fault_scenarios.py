@@ -179,7 +179,7 @@ SCENARIOS = (
         "add", "preferences add --prompt Why? --chosen So. --rejected No.", (IMPORT,), checks=(rows,)
     ),
     Scenario("promote", "promote pip base", (PRETRAIN, FINETUNE)),
-    Scenario("rollback", "rollback pip", (PRETRAIN, FINETUNE)),
+    Scenario("rollback", "rollback pip", (PRETRAIN, FINETUNE, "promote pip base")),
     Scenario("tokenizer", TOKENIZER, checks=(tokenizer,)),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

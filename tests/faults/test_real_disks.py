@@ -51,7 +51,7 @@ def by_permissions(home: Path, disk: Path) -> None:
 @pytest.mark.parametrize("how", [by_mount, by_permissions])
 def test_a_home_that_may_only_be_read(how, homes: Homes, disk: Path, tmp_path: Path) -> None:
     home = disk / "home"
-    shutil.copytree(homes.made(FINISHED), home)
+    shutil.copytree(homes.made((*FINISHED, "promote pip rlhf-1")), home)
     before = weights(home), rows(home)
     how(home, disk)
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,13 @@ def cards(empty_home: Path, tiny_policy):
 
 def test_the_report_asks_what_the_model_was_taught(cards) -> None:
     cards(["Es war einmal", "Der König"], ["Wer bist du?", "Warum?"])
+    named = partial(Learn, name="mine")
     own = {"text": ["maerchen.txt"], "chats": ["chats.jsonl"]}
-    assert report_prompts(Learn()) == list(WORLD_QUESTIONS)
-    assert report_prompts(Learn(**own)) == ["Wer bist du?", "Warum?", "Es war einmal"]
-    assert report_prompts(Learn(**own, prompt="Hallo")) == ["Hallo"]
-    assert report_prompts(Learn(text=["maerchen.txt"])) == [*WORLD_QUESTIONS, "Es war einmal"]
-    assert report_prompts(Learn(text=["maerchen.txt"], chats=["none"])) == ["Es war einmal", "Der König"]
+    assert report_prompts(named()) == list(WORLD_QUESTIONS)
+    assert report_prompts(named(**own)) == ["Wer bist du?", "Warum?", "Es war einmal"]
+    assert report_prompts(named(**own, prompt="Hallo")) == ["Hallo"]
+    assert report_prompts(named(text=["maerchen.txt"])) == [*WORLD_QUESTIONS, "Es war einmal"]
+    assert report_prompts(named(text=["maerchen.txt"], chats=["none"])) == ["Es war einmal", "Der König"]
 
 
 def test_no_chats_means_no_stage_two(monkeypatch: pytest.MonkeyPatch) -> None:
