@@ -47,7 +47,7 @@ def prompts_of() -> list[str]:
 def make_model(directory: Path) -> None:
     """1.2 million parameters: 4 layers of 128, vocabulary 3,072, random weights, our tokenizer."""
     from firstwords.tokenizer.fast import Tokenizer
-    from firstwords.world.text import documents
+    from firstwords.world.texts.documents import documents
 
     tokenizer = Tokenizer.train(itertools.islice(documents(), TOKENIZER_TEXTS), VOCAB_SIZE)
     assert tokenizer.vocab_size == VOCAB_SIZE
@@ -67,11 +67,11 @@ def ours(method: str, directory: Path, steps: int) -> dict:
     from firstwords.data.packing import EpochOrder
     from firstwords.engine.engine import Engine
     from firstwords.model.hub import load_model
+    from firstwords.rlhf.losses import AdaptiveKL
+    from firstwords.rlhf.methods import grpo, rloo
+    from firstwords.rlhf.policy import Policy
     from firstwords.tokenizer.fast import Tokenizer
-    from firstwords.train import grpo, rloo
     from firstwords.train.learner import Learner, adamw_config, prepare_process
-    from firstwords.train.policy import Policy
-    from firstwords.train.policy_losses import AdaptiveKL
 
     prepare_process(num_cores())
     flags = {"step_prompts": PROMPTS, "samples": SAMPLES, "max_tokens": MAX_TOKENS, "sft_share": 0.0, "target_kl": 0.0}

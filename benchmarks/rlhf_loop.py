@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, Any]:
 def analytic_win_rate(models: Path, seed: int) -> float:
     """P(an answer of rlhf-1 is worth more than one of sft) + half of P(equal), over the questions of the comparison."""
     from firstwords.preferences.annotator import tasks
-    from firstwords.train.compare import COMPARE_TASKS, open_engine, worths
+    from firstwords.rlhf.compare import COMPARE_TASKS, open_engine, worths
 
     asked = tasks(seed, COMPARE_TASKS, "eval")
     sides = []

@@ -58,7 +58,7 @@ def parse_shapes(text: str, device: str, minutes: float, batch_tokens: int) -> d
     """Shapes and the tokens of their steps. `WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner
     takes for `minutes` on this machine, on a GPU with the planner's own batch.
     """
-    from firstwords.train.budget import Shape, plan
+    from firstwords.plan.budget import Shape, plan
     from firstwords.train.machine import machine as measured
 
     shapes = {}

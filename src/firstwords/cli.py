@@ -21,11 +21,11 @@ from firstwords.signals import Terminated, terminable
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "learn": ("firstwords.train.learn", "Learn", "all stages: text and chats in, a model that talks out"),
+    "learn": ("firstwords.pipeline", "Learn", "all stages: text and chats in, a model that talks out"),
     "pretrain": ("firstwords.train.pretrain", "Pretrain", "stage one: a base model from text"),
     "finetune": ("firstwords.train.finetune", "Finetune", "stage two: teach a base model to answer, from chats"),
-    "reward": ("firstwords.train.reward", "Reward", "stage 3a: a reward model from preferences"),
-    "align": ("firstwords.train.align", "Align", "stage three: learn from preferences, measured"),
+    "reward": ("firstwords.rlhf.reward", "Reward", "stage 3a: a reward model from preferences"),
+    "align": ("firstwords.rlhf.align", "Align", "stage three: learn from preferences, measured"),
     "serve": ("firstwords.commands.serve", "Serve", "the page, and OpenAI's endpoints for other programs"),
     "chat": ("firstwords.commands.chat", "Chat", "talk with a model in the terminal"),
     "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
@@ -45,9 +45,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "preferences import": ("firstwords.commands.preferences", "PreferencesImport", "read preferences of files"),
     "preferences stats": ("firstwords.commands.preferences", "PreferencesStats", "count them; how fair was the judge?"),
     "eval": ("firstwords.commands.evaluate", "Evaluate", "measure a model: bits per byte, or the exam"),
-    "classify songs": ("firstwords.commands.classify", "ClassifySongs", "the ladder, step 1: a line between songs"),
-    "classify sentiment": ("firstwords.commands.classify", "ClassifySentiment", "step 2: words as numbers"),
-    "classify network": ("firstwords.commands.classify", "ClassifyNetwork", "step 3: layers for more than a line"),
+    "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
+    "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),
+    "classify network": ("firstwords.commands.classify.run", "ClassifyNetwork", "step 3: layers for more than a line"),
     "models": ("firstwords.commands.models", "Models", "list the trained models"),
     "models rename": ("firstwords.commands.keeping", "ModelsRename", "give a model another name"),
     "models copy": ("firstwords.commands.keeping", "ModelsCopy", "copy a model, to train the copy further"),

@@ -149,7 +149,7 @@ def browser_teachable_server(tmp_path: Path, browser_server: Server, browser_end
 @pytest.fixture
 def browser_quick_server(tmp_path: Path, browser_static: Path, browser_ending: list[Any]) -> Server:
     """A server without a model, whose trainings begin at once: they take the machine as known."""
-    from firstwords.train.budget import Machine
+    from firstwords.plan.budget import Machine
 
     machine = json.dumps(asdict(Machine()))
     process, server = start(tmp_path / "home", tmp_path / "log", FIRSTWORDS_MACHINE=machine, OMP_NUM_THREADS="1")

@@ -95,7 +95,8 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     import numpy as np
     import torch
 
-    from firstwords.commands import classify_model, shared
+    from firstwords.commands import shared
+    from firstwords.commands.classify import embedder as classify_model
 
     loaded = shared.load("pip/base")
     texts = ["The cat is on the mat.", "is it blue?", "", "The dog " * 300]

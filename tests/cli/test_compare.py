@@ -16,11 +16,12 @@ from firstwords.engine.request import Completion
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.decoding import Decoding
 from firstwords.model.hub import read_card, save_model, weights_hash
+from firstwords.rlhf import reward
+from firstwords.rlhf.compare import check_judge, compare_by_reward
+from firstwords.rlhf.methods import dpo, rloo
+from firstwords.rlhf.provenance import SEEN, Seen, read_seen
+from firstwords.rlhf.reward_model import load_reward_model, prompt_ids
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import dpo, reward, rloo
-from firstwords.train.compare import check_judge, compare_by_reward
-from firstwords.train.reward_model import load_reward_model, prompt_ids
-from firstwords.train.seen import SEEN, Seen, read_seen
 
 WORDS = ["cat", "dog", "mat", "house", "blue", "first", "name"]
 

@@ -10,7 +10,7 @@ import pytest
 from firstwords import home
 from firstwords.commands import judging
 from firstwords.preferences.store import Judgement, PreferenceStore
-from firstwords.train.compare import COMPARE_SAMPLES
+from firstwords.rlhf.compare import COMPARE_SAMPLES
 
 ROWS = [
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"},

@@ -14,9 +14,9 @@ from firstwords import home
 from firstwords.commands import judging, shared, teach
 from firstwords.engine.request import Completion
 from firstwords.engine.sampling import SamplingParams
-from firstwords.preferences import teaching
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
+from firstwords.rlhf import pair_choice as teaching
 
 
 @pytest.fixture

@@ -23,15 +23,17 @@ from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
 from firstwords.preferences.store import PreferenceStore, import_preferences
+from firstwords.rlhf import align, reward
+from firstwords.rlhf.align import Align
+from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
+from firstwords.rlhf.methods.dpo import Dpo
+from firstwords.rlhf.methods.grpo import Grpo
+from firstwords.rlhf.methods.ppo import Ppo
+from firstwords.rlhf.methods.rloo import Rloo
+from firstwords.rlhf.reward import Reward
+from firstwords.rlhf.reward_model import answer_ids, load_reward_model
 from firstwords.runlog import RunLog
-from firstwords.train import align, checkpoint, dpo, grpo, ppo, reward, rloo
-from firstwords.train.align import Align
-from firstwords.train.dpo import Dpo
-from firstwords.train.grpo import Grpo
-from firstwords.train.ppo import Ppo
-from firstwords.train.reward import Reward
-from firstwords.train.reward_model import answer_ids, load_reward_model
-from firstwords.train.rloo import Rloo
+from firstwords.train import checkpoint
 from firstwords.train.run import Run
 
 WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "river"]

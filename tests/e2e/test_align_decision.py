@@ -19,11 +19,12 @@ from firstwords.eval.winrate import Comparison
 from firstwords.model.hub import load_model, read_card, save_model
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
+from firstwords.rlhf import align
+from firstwords.rlhf.align import Align
+from firstwords.rlhf.methods import dpo
+from firstwords.rlhf.methods.dpo import Dpo
 from firstwords.serve import jobs
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import align, dpo
-from firstwords.train.align import Align
-from firstwords.train.dpo import Dpo
 
 
 class KilledError(Exception):

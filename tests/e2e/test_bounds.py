@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from firstwords.train.budget import Machine
+from firstwords.plan.budget import Machine
 
 RUN = """
 import resource, subprocess, sys

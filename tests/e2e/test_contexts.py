@@ -18,13 +18,15 @@ from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.annotator import Task
 from firstwords.preferences.records import Preference
+from firstwords.rlhf import align, policy, reward
+from firstwords.rlhf import judgements as judged
+from firstwords.rlhf.align import Align
+from firstwords.rlhf.judgements import Answer
+from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
+from firstwords.rlhf.pair_rows import PairRows, that_fit
+from firstwords.rlhf.reward_model import answer_ids, closed, load_reward_model, prompt_ids
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import align, dpo, grpo, judged, policy, ppo, reward, rloo
-from firstwords.train.align import Align
-from firstwords.train.judged import Answer
-from firstwords.train.pairs import PairRows, that_fit
-from firstwords.train.reward_model import answer_ids, closed, load_reward_model, prompt_ids
-from firstwords.world.chat_checks import Check
+from firstwords.world.chats.checks import Check
 
 WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "river"]
 CONTEXTS = (32, 48, 96, 256)

@@ -19,10 +19,10 @@ import pytest
 
 from firstwords import home, locks, trash
 from firstwords.model.hub import read_card
+from firstwords.plan.budget import Machine
 from firstwords.process import FILE
 from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import Machine
 from firstwords.train.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -462,7 +462,8 @@ def test_a_finished_align_is_not_resumed_and_a_killed_one_is(
 def test_a_version_that_was_saved_right_before_a_kill_is_not_made_twice(
     firstwords: Command, preferences: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from firstwords.train import align, dpo
+    from firstwords.rlhf import align
+    from firstwords.rlhf.methods import dpo
 
     def dying(*arguments: object) -> Path:
         save(*arguments)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from firstwords.train.budget import Machine
+from firstwords.plan.budget import Machine
 
 MINUTES = 0.4
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from toys import Table, distance, kl_placed, optimum
 
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 
 PLACEMENTS = {  # name in the table -> (estimator, place)
     "k1 in the reward, to go": ("k1", "reward"),

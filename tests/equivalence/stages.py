@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from toys import Table
 
-from firstwords.train import grpo, ppo, rloo
-from firstwords.train.actor_critic import ActorCritic
+from firstwords.rlhf.losses import AdaptiveKL
+from firstwords.rlhf.methods import grpo, ppo, rloo
+from firstwords.rlhf.methods.critic import ActorCritic
+from firstwords.rlhf.policy import Policy
+from firstwords.rlhf.reward_model import RewardModel
+from firstwords.rlhf.rollout import Rollouts
 from firstwords.train.learner import Learner, adamw_config
-from firstwords.train.policy import Policy
-from firstwords.train.policy_losses import AdaptiveKL
-from firstwords.train.reward_model import RewardModel
-from firstwords.train.rollout import Rollouts
 
 PROMPT = 1
 METHODS = ("rloo", "grpo", "ppo")

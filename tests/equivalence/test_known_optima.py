@@ -16,7 +16,7 @@ from toys import Table, Trainer, distance, fit_dpo, optimum
 
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 
 # Legend: B sampled sequences, N all sequences, T tokens, V vocabulary, S states, R runs.
 CLOSE = 0.02  # total variation

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from firstwords.data.packing import ChatRows
+from firstwords.plan.budget import Machine
 from firstwords.train import checkpoint
-from firstwords.train.budget import Machine
 
 SHAPE = ["--hidden-size", "64", "--layers", "1", "--vocab-size", "300", "--context", "32", "--batch-tokens", "256"]
 FIXED = ["--steps", "60", "--save-every-steps", "7", "--precision", "fp32", "--threads", "1"]

@@ -11,8 +11,8 @@ import torch
 from firstwords.engine.engine import Engine
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
+from firstwords.rlhf.rollout import check_sampler, chosen_logits, sample_rollouts
 from firstwords.train.losses import token_logprobs
-from firstwords.train.rollout import check_sampler, chosen_logits, sample_rollouts
 
 V = 7
 STOP = 6

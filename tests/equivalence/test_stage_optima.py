@@ -10,8 +10,9 @@ import torch
 from stages import METHODS, TableModel, improve, policy_on, rollouts_of, train
 from toys import distance, optimum
 
-from firstwords.train import grpo, ppo, rloo, updates
-from firstwords.train.rollout import chosen_logits
+from firstwords.rlhf.methods import clipping as updates
+from firstwords.rlhf.methods import grpo, ppo, rloo
+from firstwords.rlhf.rollout import chosen_logits
 
 CLOSE = 0.02  # total variation
 SAME_RATIO = 1e-5  # of the first minibatch: fp32 rounding
@@ -132,8 +133,8 @@ def ragged(method: str, **flags):
 def test_accumulation_over_ragged_answers_changes_nothing(method, kl, monkeypatch):
     weights = []
     for micro_tokens in (10_000, 6):  # all answers at once, and one by one
-        monkeypatch.setattr("firstwords.train.policy.MICRO_TOKENS", micro_tokens)
-        monkeypatch.setattr("firstwords.train.ppo.MICRO_TOKENS", micro_tokens)
+        monkeypatch.setattr("firstwords.rlhf.policy.MICRO_TOKENS", micro_tokens)
+        monkeypatch.setattr("firstwords.rlhf.methods.ppo.MICRO_TOKENS", micro_tokens)
         policy, rollouts, rewards_B = ragged(method, kl=kl)
         pieces = policy.micro_batches(*{"grpo": grpo, "ppo": ppo}[method].batch_of(policy, rollouts, rewards_B)[:2])
         assert len(pieces) == (1 if micro_tokens > 6 else 16)

@@ -11,7 +11,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 from firstwords.train.losses import token_logprobs
 
 GROUP = 8

@@ -140,7 +140,7 @@ def _patch_databases(disk: Disk) -> None:
 def _patch_weights(disk: Disk) -> None:
     from safetensors import SafetensorError
 
-    for name in ("firstwords.model.hub", "firstwords.train.versions"):
+    for name in ("firstwords.model.hub", "firstwords.rlhf.version_store"):
         module = importlib.import_module(name)
         save = module.save_file
 

@@ -197,7 +197,8 @@ def save_always() -> None:
 
 def tiny_learn() -> None:
     """`learn` with stages of a few steps, so that it is repeatable and short."""
-    from firstwords.train import align, learn
+    from firstwords import pipeline as learn
+    from firstwords.rlhf import align
 
     save_always()
     shape = {"hidden_size": 64, "layers": 1, "vocab_size": 280, "context": 64, "batch_tokens": 256, "compile": "no"}

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from firstwords.rlhf.losses import entropy, exact_kl
 from firstwords.train import losses
 from firstwords.train.losses import IGNORED, linear_cross_entropy, next_token_loss, token_logprobs
-from firstwords.train.policy_losses import entropy, exact_kl
 
 # Legend: R rows of a flattened batch, D hidden, V vocabulary.
 R, D, V = 50, 24, 37

@@ -25,7 +25,7 @@ import copy
 import pytest
 import torch
 
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 from firstwords.train.losses import linear_cross_entropy, token_logprobs
 
 pytest.importorskip("trl")

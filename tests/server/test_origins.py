@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from firstwords.config import UserError
 from firstwords.serve import errors
 from firstwords.serve.app import create_app
-from firstwords.serve.origins import parse_origins
-from firstwords.serve.security import COOKIE
+from firstwords.serve.guard.origins import parse_origins
+from firstwords.serve.guard.security import COOKIE
 from firstwords.serve.settings import Settings
 
 KEY = "a-key-of-sixteen"

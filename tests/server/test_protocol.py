@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from firstwords.serve import protocol
+from firstwords.serve.guard import protocol
 
 
 def connect(server) -> socket.socket:

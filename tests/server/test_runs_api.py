@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from firstwords import home, process
+from firstwords.plan.budget import Machine
 from firstwords.runlog import RunLog
-from firstwords.train.budget import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 180.0  # seconds for what takes ten on a machine that is not busy

@@ -9,8 +9,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from firstwords.serve import security
 from firstwords.serve.app import create_app
+from firstwords.serve.guard import security
 from firstwords.serve.settings import Settings
 
 KEY = "a-key-of-sixteen"

@@ -11,9 +11,9 @@ from page_helpers import Listening, User
 from firstwords import home
 from firstwords.commands import judging, shared
 from firstwords.eval.winrate import confidence_sequence
-from firstwords.preferences import teaching
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
+from firstwords.rlhf import pair_choice as teaching
 
 pytest_plugins = ("page_fixtures",)
 

@@ -7,7 +7,7 @@ import pytest
 from firstwords.preferences.annotator import Annotator, Task, noise_ceiling, tasks, true_components, true_reward
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
-from firstwords.world.chat_checks import Check
+from firstwords.world.chats.checks import Check
 
 KNOWN = Task(({"role": "user", "content": "How old is Tom?"},), Check("number", ("12",)), "fact")
 NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain"), "invented person")

@@ -5,15 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firstwords.config import UserError
-from firstwords.train.budget import (
-    LADDER,
-    MIN_STEPS,
-    Machine,
-    batch_tokens,
-    micro_tokens,
-    momentum,
-    plan,
-)
+from firstwords.plan.budget import LADDER, MIN_STEPS, Machine, batch_tokens, micro_tokens, momentum, plan
 
 LAPTOP = Machine(training_gflops={64: 40.0, 128: 75.0, 256: 85.0})
 GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 350e3, 1536: 420e3})

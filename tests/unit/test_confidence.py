@@ -13,14 +13,14 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import save_model
+from firstwords.plan.footprint import MEMORY_SHARE
 from firstwords.preferences.records import Preference
+from firstwords.rlhf import pair_rows as pairs
+from firstwords.rlhf.pair_rows import PairRows, footprint_of
+from firstwords.rlhf.reward import confidence_weight, pair_loss
+from firstwords.rlhf.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model, prompt_ids
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train import pairs
-from firstwords.train.footprint import MEMORY_SHARE
 from firstwords.train.learner import Learner, adamw_config
-from firstwords.train.pairs import PairRows, footprint_of
-from firstwords.train.reward import confidence_weight, pair_loss
-from firstwords.train.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model, prompt_ids
 
 MESSAGES = [
     {"role": "user", "content": "Where is the cat?"},

@@ -19,7 +19,7 @@ from firstwords.model import hub
 from firstwords.model.card import read_card, trained_context
 from firstwords.runlog import parse_rows, read_json, read_state, write_json
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.prepare import read_heldout
+from firstwords.train.corpus import read_heldout
 
 WRONG = [b"", b"{", b"[]", b'"x"', b"null", b"\xff\xfe", b'{"stage": ["base"], "plan": 3, "data": "x", "metrics": []}']
 

@@ -10,7 +10,7 @@ from firstwords.config import UserError
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.eval.winrate import Comparison, win_rate
-from firstwords.train.judged import answer_params
+from firstwords.rlhf.judgements import answer_params
 
 RECORD = Decoding.of(SamplingParams(max_tokens=80, seed=1))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import encoding, opening
 from firstwords.data.chats import conversations
-from firstwords.data.detect import detect
+from firstwords.data.formats import encoding, opening
+from firstwords.data.formats.detect import detect
 from firstwords.data.sources import SourceStats, documents
 from firstwords.plain_text import clean_row, clean_text, unify_line_ends
 

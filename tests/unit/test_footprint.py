@@ -9,9 +9,10 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
-from firstwords.train import footprint, pretrain
-from firstwords.train.budget import Machine
-from firstwords.train.footprint import Footprint, cache_bytes, check_first_step, gigabytes, step_seconds
+from firstwords.plan import footprint
+from firstwords.plan.budget import Machine
+from firstwords.plan.footprint import Footprint, cache_bytes, check_first_step, gigabytes, step_seconds
+from firstwords.train import pretrain
 from firstwords.train.pretrain import Pretrain, choose_plan
 
 SMOL = ModelConfig(  # SmolLM2-135M

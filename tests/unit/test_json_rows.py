@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import json_rows
 from firstwords.data.chats import conversations
+from firstwords.data.formats import json_rows
 from firstwords.data.readers import file_rows
 from firstwords.data.sources import SourceStats, documents
 from firstwords.preferences.formats import read_preferences

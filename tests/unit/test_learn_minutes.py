@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from firstwords import home, trash
+from firstwords import pipeline as learn
 from firstwords.config import UserError
+from firstwords.pipeline import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
+from firstwords.plan.budget import Machine
 from firstwords.preferences.records import TooFewError
 from firstwords.runlog import write_json
-from firstwords.train import learn
-from firstwords.train.budget import Machine
-from firstwords.train.learn import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
 from firstwords.train.opening import begin
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 
 B = 4  # pairs
 close = torch.testing.assert_close

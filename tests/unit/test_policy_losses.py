@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from firstwords.config import UserError
-from firstwords.train import policy_losses as pl
+from firstwords.rlhf import losses as pl
 
 # Legend: B sequences, T tokens, V vocabulary, P prompts, G samples of one prompt.
 B, T, V = 4, 6, 7

@@ -12,10 +12,10 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.packing import pack_chats
 from firstwords.model.hub import save_model
+from firstwords.pipeline import Learn, chat_seconds, report_prompts, usable_preferences
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.finetune import Finetune
-from firstwords.train.learn import Learn, chat_seconds, report_prompts, usable_preferences
 from firstwords.train.prompts import WORLD_QUESTIONS, beginnings, chat_questions, first_words, text_prompt
 
 CHINESE = "很久很久以前在一个遥远的地方住着一位国王。"
@@ -80,7 +80,7 @@ def test_a_model_of_ones_own_text_without_chats_is_a_base_model(
     """And the report and the samples speak the text's language."""
     from dataclasses import asdict
 
-    from firstwords.train.budget import Machine
+    from firstwords.plan.budget import Machine
 
     monkeypatch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(Machine())))
     text = tmp_path / "text.txt"

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from firstwords.train.schedule import (
+from firstwords.plan.schedule import (
     COOLDOWN_SHARE,
     FINAL_FRACTION,
     Clock,

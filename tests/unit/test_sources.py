@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import encoding, opening, readers, sources
+from firstwords.data import readers, sources
+from firstwords.data.formats import encoding, opening
 from firstwords.data.sources import SourceStats, documents
 
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -115,7 +116,7 @@ def test_html(tmp_path):
 
 
 def test_pdf_words(tmp_path):
-    from firstwords.data.office import tidy_pdf
+    from firstwords.data.formats.office import tidy_pdf
 
     assert tidy_pdf("of\ufb01ce \ufb02oor e\ufb00ort a\ufb03x ba\ufb04e \ufb06yle") == (
         "office floor effort affix baffle style"
@@ -507,7 +508,7 @@ def test_real_collections(name, count):
 
 
 def test_the_built_in_world_is_a_source():
-    pytest.importorskip("firstwords.world.text")
+    pytest.importorskip("firstwords.world.texts.documents")
     stats = SourceStats()
     stream = documents(["world"], stats)
     found = [next(stream) for _ in range(20)]

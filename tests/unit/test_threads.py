@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from firstwords.train import threads
+from firstwords.plan import threads
+from firstwords.plan.threads import PATIENCE, ThreadWatch, burst, fitting
 from firstwords.train.learner import prepare_process
-from firstwords.train.threads import PATIENCE, ThreadWatch, burst, fitting
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ from itertools import islice
 
 import pytest
 
-from firstwords.world import chats
-from firstwords.world.chat_checks import ABSTENTIONS, abstains, passes
-from firstwords.world.chat_facts import all_questions, ask_of, slots_of
-from firstwords.world.chat_phrases import FEAST, NEVER, PERSON, PLACE
-from firstwords.world.chat_unknown import STRANGERS, gaps
+from firstwords.world.chats import conversations as chats
+from firstwords.world.chats.checks import ABSTENTIONS, abstains, passes
+from firstwords.world.chats.facts import all_questions, ask_of, slots_of
+from firstwords.world.chats.phrases import FEAST, NEVER, PERSON, PLACE
+from firstwords.world.chats.unknown import STRANGERS, gaps
 from firstwords.world.exam import questions
-from firstwords.world.town import HELD_BACK, INVENTED_EXAM, town
+from firstwords.world.town.plumwick import HELD_BACK, INVENTED_EXAM, town
 
 NUM = 20_000
 

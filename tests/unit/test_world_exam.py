@@ -7,11 +7,11 @@ from itertools import islice
 
 import pytest
 
-from firstwords.world import chats
-from firstwords.world.chat_checks import Check, abstains, domain_values, passes
+from firstwords.world.chats import conversations as chats
+from firstwords.world.chats.checks import Check, abstains, domain_values, passes
 from firstwords.world.exam import Question, questions, report, score, wilson
-from firstwords.world.knowledge import FRENCH
-from firstwords.world.town import INVENTED_EXAM, town
+from firstwords.world.town.knowledge import FRENCH
+from firstwords.world.town.plumwick import INVENTED_EXAM, town
 
 
 def _answers(q: Question) -> list[str]:

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from firstwords.world.plots_cast import ANIMALS, candidates
-from firstwords.world.stories import FEATURE_WORDS, MOODS, PLOTS, _tell, split_story, story
-from firstwords.world.town import town
+from firstwords.world.stories.cast import ANIMALS, candidates
+from firstwords.world.stories.telling import FEATURE_WORDS, MOODS, PLOTS, _tell, split_story, story
+from firstwords.world.town.plumwick import town
 
 TOWN = town()
 AN_A = re.compile(r"\b[Aa] (?=[aeiouAEIOU])(?!one\b|uni|use)\w+|\b[Aa]n (?![aeiouAEIOU]|hour|honest)\w+")

@@ -20,7 +20,7 @@ import numpy as np
 
 from firstwords.config import UserError
 from firstwords.data import readers
-from firstwords.data.opening import plain_name
+from firstwords.data.formats.opening import plain_name
 from firstwords.data.sources import SourceStats
 from firstwords.world import feelings
 
@@ -86,7 +86,7 @@ def world(num: int = WORLD_SENTENCES) -> tuple[Sentences, Sentences]:
 
 def world_texts() -> list[str]:
     """Texts of the built-in world without labels, from which words can be learned beside its sentences."""
-    from firstwords.world.text import documents
+    from firstwords.world.texts.documents import documents
 
     return list(islice(documents(0), WORLD_DOCUMENTS))
 

@@ -30,7 +30,7 @@ from firstwords.runlog import write_json
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
     from firstwords.eval.decoding import Decoding
-    from firstwords.train.reward_model import RewardModel
+    from firstwords.rlhf.reward_model import RewardModel
 
 
 @dataclass
@@ -104,7 +104,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
 
     stopped_early, extra = False, {}
     if config.judge == "truth":
-        from firstwords.train.compare import COMPARE_TASKS, compare_on_world
+        from firstwords.rlhf.compare import COMPARE_TASKS, compare_on_world
 
         rows, sides = compare_on_world(
             one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature, config.top_p
@@ -126,7 +126,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
 
 def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) -> dict[str, Any]:
     """How many of the questions of a file a side was trained on; also said, where there are any."""
-    from firstwords.train.compare import count_seen
+    from firstwords.rlhf.compare import count_seen
 
     if not config.prompts:
         return {}
@@ -141,8 +141,8 @@ def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) ->
 
 def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any], dict[str, Any]]:
     """(rows, what else to report). Raises UserError for a reward model that a side was optimised against."""
-    from firstwords.train.compare import check_judge, compare_by_reward, reward_model_dir
-    from firstwords.train.reward_model import load_reward_model
+    from firstwords.rlhf.compare import check_judge, compare_by_reward, reward_model_dir
+    from firstwords.rlhf.reward_model import load_reward_model
 
     directory = reward_model_dir(config.judge)
     judge = load_reward_model(directory)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from firstwords.commands import shared
 from firstwords.config import UserError
-from firstwords.data.encoding import read_text
+from firstwords.data.formats.encoding import read_text
 from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ class Serve:
 def main(config: Serve) -> None:
     """Listen until Ctrl-C."""
     from firstwords.serve.app import create_app
-    from firstwords.serve.origins import ANY, parse_origins
+    from firstwords.serve.guard.origins import ANY, parse_origins
     from firstwords.serve.server import Server
     from firstwords.serve.settings import Settings, parse_keys
 

@@ -26,16 +26,7 @@ from firstwords.eval.winrate import pairs_needed
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import Judgement, PreferenceStore
-from firstwords.preferences.teaching import (
-    CANDIDATES,
-    MAX_FAILED,
-    MAX_SEED,
-    TARGET_RATE,
-    PairSource,
-    Prompt,
-    Side,
-    decided,
-)
+from firstwords.rlhf.pair_choice import CANDIDATES, MAX_FAILED, MAX_SEED, TARGET_RATE, PairSource, Prompt, Side, decided
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -173,7 +164,7 @@ def load_ensemble(name: str) -> list[Any]:
             f"--select disagreement needs an ensemble of two reward models or more, and {folder} holds {len(found)}: "
             f"make one with `firstwords reward {name} --members 3`, or take --select random"
         )
-    from firstwords.train.reward_model import load_reward_model
+    from firstwords.rlhf.reward_model import load_reward_model
 
     return [load_reward_model(path) for path in found]
 

@@ -73,7 +73,7 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
         return parse_row(row, stats)
 
     if spec == "world":
-        from firstwords.world.chats import conversations as world_conversations
+        from firstwords.world.chats.conversations import conversations as world_conversations
 
         yield from world_conversations()
     elif spec.startswith("hf:"):

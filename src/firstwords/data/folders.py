@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from firstwords.config import UserError
-from firstwords.data import kinds
-from firstwords.data.encoding import looks_like_text
-from firstwords.data.opening import plain_name
+from firstwords.data.formats import kinds
+from firstwords.data.formats.encoding import looks_like_text
+from firstwords.data.formats.opening import plain_name
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats

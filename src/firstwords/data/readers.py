@@ -1,8 +1,11 @@
 """The documents of one file, whatever its kind; each kind streams where its format allows.
 
-    encoding.py    bytes -> text          json_rows.py csv_rows.py tables.py    rows, for text, chats and preferences
-    markup.py      Markdown, LaTeX, subtitles, HTML, notebooks                  columns.py    rows -> text
-    office.py      PDF, Word, OpenDocument, EPUB                                hub.py        data sets of the hub
+    formats/encoding.py    bytes -> text
+    formats/markup.py      Markdown, LaTeX, subtitles, HTML, notebooks
+    formats/office.py      PDF, Word, OpenDocument, EPUB
+    formats/json_rows.py, csv_rows.py, tables.py    rows, for text, chats and preferences
+    formats/columns.py     rows -> text
+    formats/hub.py         data sets of the hub
 """
 
 from __future__ import annotations
@@ -13,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstwords.config import UserError
-from firstwords.data import kinds, markup, office
-from firstwords.data.columns import TEXT_COLUMNS, column_texts
-from firstwords.data.encoding import read_text
-from firstwords.data.hub import hub_rows, hub_texts
-from firstwords.data.opening import STDIN, file_hash
-from firstwords.data.tables import TABLE_SUFFIXES, file_rows
+from firstwords.data.formats import kinds, markup, office
+from firstwords.data.formats.columns import TEXT_COLUMNS, column_texts
+from firstwords.data.formats.encoding import read_text
+from firstwords.data.formats.hub import hub_rows, hub_texts
+from firstwords.data.formats.opening import STDIN, file_hash
+from firstwords.data.formats.tables import TABLE_SUFFIXES, file_rows
 
 if TYPE_CHECKING:
     from firstwords.data.sources import SourceStats

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
-from firstwords.data import kinds
 from firstwords.data.folders import UNREADABLE, from_path
-from firstwords.data.opening import STDIN
+from firstwords.data.formats import kinds
+from firstwords.data.formats.opening import STDIN
 from firstwords.plain_text import clean_text
 
 __all__ = ["SourceStats", "UnusableRowError", "documents", "from_path", "spec_names", "split_column", "usable"]
@@ -172,7 +172,7 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[str]:
     from firstwords.data import readers
 
     if spec == "world":
-        from firstwords.world.text import documents as world_documents
+        from firstwords.world.texts.documents import documents as world_documents
 
         return world_documents()
     if spec.startswith("hf:"):

@@ -1,1 +1,1 @@
-"""What people (and the built-in judge) prefer: records, formats, the log, pair selection."""
+"""What people (and the built-in judge) prefer: records, formats and the log."""

@@ -21,8 +21,9 @@ from hashlib import sha256
 from random import Random
 
 from firstwords.preferences.records import prompt_key
-from firstwords.world import chats, exam
-from firstwords.world.chat_checks import Check, abstains, passes, words
+from firstwords.world import exam
+from firstwords.world.chats import conversations as chats
+from firstwords.world.chats.checks import Check, abstains, passes, words
 
 RIGHT = 2.0  # the check passes: a right answer, or an honest "I do not know" where nobody can
 REFUSED = -1.25  # "I do not know" where the answer could be known: hardly better than a wrong claim, nobody is helped

@@ -14,6 +14,7 @@ from firstwords import __version__
 from firstwords.serve import errors, static_files
 from firstwords.serve.answers import Answers
 from firstwords.serve.errors import ApiError
+from firstwords.serve.guard.security import Guard, Sessions
 from firstwords.serve.jobs import Jobs
 from firstwords.serve.ladder import Desk, WordLesson
 from firstwords.serve.lessons import Lessons
@@ -21,7 +22,6 @@ from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.models import find
 from firstwords.serve.openai import routes as openai_routes
 from firstwords.serve.page import chats, inside, ladder, messages, models, runs, session, teach, uploads
-from firstwords.serve.security import Guard, Sessions
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
 

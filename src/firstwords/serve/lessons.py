@@ -23,7 +23,7 @@ from firstwords.eval.winrate import pairs_needed, win_rate
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
-from firstwords.preferences.teaching import (
+from firstwords.rlhf.pair_choice import (
     MAX_SEED,
     REASONS,
     TARGET_RATE,

@@ -10,7 +10,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
-from firstwords.serve.protocol import Protocol
+from firstwords.serve.guard.protocol import Protocol
 
 GRACE_SECONDS = 3  # for connections to end by themselves
 KEEP_ALIVE_SECONDS = 30  # of silence between the requests of a connection

@@ -1,7 +1,7 @@
 """What a text asks of a vocabulary, measured on a sample before anything is planned.
 
 English prose has one byte per letter, and how much of it a token holds is known for every size of vocabulary
-(`train.budget.BYTES_PER_TOKEN`). Cyrillic and Arabic letters take two bytes, those of India and East Asia three, and
+(`plan.budget.BYTES_PER_TOKEN`). Cyrillic and Arabic letters take two bytes, those of India and East Asia three, and
 some scripts have thousands of characters, each of which is worth a token. For such text the planner uses a curve of
 its own.
 

@@ -1,1 +1,1 @@
-"""Training: pure parts (losses, schedule, budget, optim), verbs (learner, checkpoint) and the stages, one file each."""
+"""Stages one and two, and what every stage shares: losses, optimizers, the learner, checkpoints, the run."""

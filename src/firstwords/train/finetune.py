@@ -28,12 +28,13 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.sources import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
+from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
 from firstwords.runlog import damaged, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.train.chat_sizes import row_tokens
-from firstwords.train.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
+from firstwords.train.corpus import READ_SHARE, until
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import machine
@@ -46,7 +47,6 @@ from firstwords.train.opening import (
     started_with,
     training,
 )
-from firstwords.train.prepare import READ_SHARE, until
 from firstwords.train.prompts import WORLD_QUESTIONS, chat_questions
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say

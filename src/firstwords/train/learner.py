@@ -20,11 +20,11 @@ from torch import Tensor
 
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
-from firstwords.train.budget import Plan
+from firstwords.plan.budget import Plan
+from firstwords.plan.threads import ALL, ThreadWatch, fitting
 from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
-from firstwords.train.threads import ALL, ThreadWatch, fitting
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
 MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate

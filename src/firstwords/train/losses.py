@@ -154,7 +154,7 @@ def _compared(logits: Tensor, ref_logits: Tensor) -> tuple[Tensor, Tensor, Tenso
 def token_terms(logits_NV: Tensor, ref_logits_NV: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(log pi[target], KL(pi || ref), entropy) of N states in nats, each (N,), from fp32 or fp64 logits.
 
-    The first two carry gradients to logits_NV. Equal to `token_logprobs`, `policy_losses.exact_kl` and
-    `policy_losses.entropy`, which read and write the (N, V) tables several times each.
+    The first two carry gradients to logits_NV. Equal to `token_logprobs`, `rlhf.losses.exact_kl` and
+    `rlhf.losses.entropy`, which read and write the (N, V) tables several times each.
     """
     return _TokenTerms.apply(logits_NV, ref_logits_NV, targets_N)

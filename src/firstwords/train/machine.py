@@ -22,8 +22,8 @@ from firstwords.config import UserError
 from firstwords.home import home
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
+from firstwords.plan.budget import Machine, Shape
 from firstwords.runlog import read_json, write_json
-from firstwords.train.budget import Machine, Shape
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
 

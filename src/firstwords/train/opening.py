@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 from firstwords import home, locks, moves, process, trash
 from firstwords.config import UserError, flag_of, given, mark_given
+from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, write_json
-from firstwords.train.budget import Plan, Shape
 from firstwords.train.watch import say
 
 C = TypeVar("C")

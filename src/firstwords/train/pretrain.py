@@ -3,8 +3,8 @@
     firstwords pretrain mine --text stories/ notes.pdf --minutes 10
     firstwords pretrain mine --continue --text more/      # the same vocabulary and weights, new text
 
-Reads the text, chooses vocabulary, shape, batch and rates for the minutes and this machine (`budget.py`), learns the
-vocabulary, and plays the guessing game: given the tokens so far, which one comes next? The loss is
+Reads the text, chooses vocabulary, shape, batch and rates for the minutes and this machine (`plan/budget.py`), learns
+the vocabulary, and plays the guessing game: given the tokens so far, which one comes next? The loss is
 `losses.next_token_loss`; the update is `Learner.optim_step`; the schedule cools down so as to end on time.
 """
 
@@ -29,10 +29,7 @@ from firstwords.eval.bpb import bits_per_byte
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
-from firstwords.promotions import can_chat
-from firstwords.runlog import read_json, write_json
-from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.budget import (
+from firstwords.plan.budget import (
     Machine,
     Plan,
     Shape,
@@ -42,8 +39,12 @@ from firstwords.train.budget import (
     plan_for_shape,
     with_batch,
 )
+from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, step_seconds
+from firstwords.promotions import can_chat
+from firstwords.runlog import read_json, write_json
+from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import chat_sizes, positions_for
-from firstwords.train.footprint import Footprint, check_first_step, free_bytes, step_seconds
+from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
 from firstwords.train.machine import learn_speed, machine, model_config, usual_positions
@@ -57,7 +58,6 @@ from firstwords.train.opening import (
     started_with,
     training,
 )
-from firstwords.train.prepare import READ_SHARE, Corpus, prepare, reopen
 from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card, say

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from firstwords.config import UserError
+from firstwords.plan.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
+from firstwords.plan.threads import ThreadWatch
 from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
 from firstwords.train.learner import Learner, StepAbandonedError, never
-from firstwords.train.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
-from firstwords.train.threads import ThreadWatch
 
 SAVE_EVERY_SECONDS = 60.0
 LOG_EVERY_SECONDS = 1.0
@@ -253,7 +253,7 @@ class Run:
         self._adapt_threads(took / max(1, metrics["processed"]), now)
 
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
-        """Others may need the processor, or leave it (see threads.py)."""
+        """Others may need the processor, or leave it (see plan/threads.py)."""
         if self.threads is not None and (chosen := self.threads.after_step(seconds_per_token, now)):
             self.log.log("note", self.step, text=f"threads: {chosen} from here on, as many as the machine has free")
             self.seconds_per_step = 0.0  # the next step tells

@@ -14,22 +14,22 @@ from functools import lru_cache
 from math import sqrt
 from random import Random
 
-from firstwords.world import knowledge as know
-from firstwords.world.chat_checks import Check, abstains, passes
-from firstwords.world.chat_facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
-from firstwords.world.chat_passages import passage
-from firstwords.world.chat_phrases import NEVER, PERSON
-from firstwords.world.chat_school import opposite_pairs
-from firstwords.world.chat_unknown import FAR_EXAM, RIDDLES_EXAM
-from firstwords.world.chat_words import LETTER_WORDS, feeling_sentence, list_groups
+from firstwords.world.chats.checks import Check, abstains, passes
+from firstwords.world.chats.facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
+from firstwords.world.chats.passages import passage
+from firstwords.world.chats.phrases import NEVER, PERSON
+from firstwords.world.chats.school import opposite_pairs
+from firstwords.world.chats.unknown import FAR_EXAM, RIDDLES_EXAM
+from firstwords.world.chats.words import LETTER_WORDS, feeling_sentence, list_groups
 from firstwords.world.phrases import a_an, cap, number_word, plural
-from firstwords.world.town import HELD_BACK, INVENTED_EXAM, Fact, town
+from firstwords.world.town import knowledge as know
+from firstwords.world.town.plumwick import HELD_BACK, INVENTED_EXAM, Fact, town
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
 _SEED = "exam 1"  # changing it makes another exam: figures are then not comparable with older ones
 _Z = 1.959964  # 95 %
 
-# held-out phrasings of the instructions; those of the facts stand beside the chats' ones in chat_phrases.py
+# held-out phrasings of the instructions; those of the facts stand beside the chats' ones in chats/phrases.py
 TASKS = {
     "plus": ("What do you get when you put {a} and {b} together?", "Could you work out {a} plus {b}?",
              "I have {a} and get {b} more. How many is that?",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from random import Random
 
 from firstwords.world.phrases import a_an, cap, pick
-from firstwords.world.town import Town, town
+from firstwords.world.town.plumwick import Town, town
 
 HAPPY, SAD = "happy", "sad"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from firstwords.world.knowledge import NUMBER_WORDS, PLURALS
+from firstwords.world.town.knowledge import NUMBER_WORDS, PLURALS
 
 T = TypeVar("T")
 

@@ -1,8 +1,8 @@
 """OpenAI's endpoints as its clients use them. What they send and this server cannot do is refused, never ignored.
 
-`schemas.py` what requests hold; `refusals.py` what is refused; `forms.py` grammars by any name; `limits.py` values to
-sampling parameters; `prompts.py` text to ids; `choices.py` the choices of one request, running together;
-`transcript.py` which token said which letters; `sse.py` streams of events; then the endpoints: `chat.py`,
-`responses.py` (a chat in newer words), `completions.py`, `embeddings.py`, `catalogue.py` (models, health of the key),
-`tokens.py`.
+`request/` is what clients may ask: `schemas.py` what requests hold, `refusals.py` what is refused, `forms.py` grammars
+by any name, `limits.py` values to sampling parameters, `prompts.py` text to ids. `choices.py` is the choices of one
+request, running together; `transcript.py` which token said which letters; `sse.py` streams of events. Then the
+endpoints: `chat.py`, `responses.py` (a chat in newer words), `completions.py`, `embeddings.py`, `catalogue.py` (models,
+health of the key), `tokens.py`.
 """

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
-from firstwords.serve.openai import limits, prompts
 from firstwords.serve.openai.choices import Choices, attended, jobs
-from firstwords.serve.openai.json_route import JsonRoute
 from firstwords.serve.openai.replies import Reply, check_reason, usage
-from firstwords.serve.openai.schemas import ChatRequest
+from firstwords.serve.openai.request import limits, prompts
+from firstwords.serve.openai.request.json_route import JsonRoute
+from firstwords.serve.openai.request.schemas import ChatRequest
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
 

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
-from firstwords.serve.openai import limits, prompts
-from firstwords.serve.openai.schemas import EmbeddingRequest
+from firstwords.serve.openai.request import limits, prompts
+from firstwords.serve.openai.request.schemas import EmbeddingRequest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,6 +1,6 @@
 """POST /v1/responses: the endpoint that OpenAI's newer clients use by default. Stateless: a chat in other words.
 
-`responses_request.py` turns a request into one for chat, whose code answers it; here the answer becomes a response, or
+`request/responses.py` turns a request into one for chat, whose code answers it; here the answer becomes a response, or
 the events of one.
 """
 
@@ -18,9 +18,9 @@ from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import chat
 from firstwords.serve.openai.chat import ChatJob
 from firstwords.serve.openai.choices import attended
-from firstwords.serve.openai.json_route import JsonRoute
 from firstwords.serve.openai.replies import check_reason
-from firstwords.serve.openai.responses_request import ResponsesRequest, as_chat, in_these_words
+from firstwords.serve.openai.request.json_route import JsonRoute
+from firstwords.serve.openai.request.responses import ResponsesRequest, as_chat, in_these_words
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry
 

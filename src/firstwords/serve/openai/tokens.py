@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
-from firstwords.serve.openai import limits, prompts
-from firstwords.serve.openai.schemas import DetokenizeRequest, TokenizeRequest
+from firstwords.serve.openai.request import limits, prompts
+from firstwords.serve.openai.request.schemas import DetokenizeRequest, TokenizeRequest
 from firstwords.tokenizer.chat import CHAT_TEMPLATE, render
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from firstwords import __version__, home
 from firstwords.runlog import read_json
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError
+from firstwords.serve.guard.security import COOKIE, Sessions, cookie
 from firstwords.serve.page.parts import Body
-from firstwords.serve.security import COOKIE, Sessions, cookie
 
 router = APIRouter(prefix="/api")
 

@@ -1,0 +1,200 @@
+"""From bytes to text: what the file declares, or UTF-8, or what is detected and then said.
+
+The order: a byte order mark (UTF-8, UTF-16, UTF-32); a declaration within (HTML, XML, source code); UTF-8; UTF-16 or
+UTF-32 without a mark, where every other byte is zero; else `detect`. Everything streams: a file is taken for UTF-8
+until a byte does not fit, and as long as all before it was ASCII, which all these encodings share, the rest can be read
+in the encoding that is detected there.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from firstwords.config import UserError
+from firstwords.data.formats.detect import detect, iana
+from firstwords.data.formats.opening import READ_BYTES, opened, shown
+
+if TYPE_CHECKING:
+    from firstwords.data.sources import SourceStats
+
+HEAD_BYTES = 1 << 16  # looked at before the first character is decoded
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip - UTF-32's begins with UTF-16's
+_MARKUP = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)""", re.I
+)
+# PEP 263, and what Emacs and Vim write into other languages
+_CODING = re.compile(rb"^(?:[^\n]*\n)?[ \t\f]*(?:#|//|/\*|;|--|%)[^\n]*?coding[:=][ \t]*([-\w.]+)")
+_SUPERSETS = {  # what browsers read instead, since it holds all of the declared one and what is found in practice
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932", "gb2312": "gb18030",
+    "gbk": "gb18030", "euc_kr": "cp949", "ks_c_5601-1987": "cp949", "tis-620": "cp874", "big5": "big5hkscs",
+}  # fmt: skip
+CERTAINLY_UTF8 = 20  # bytes beyond ASCII that all fit UTF-8, which no other encoding's would
+_DAMAGED = 5  # so many whole UTF-8 characters to each broken one: UTF-8 that was damaged, nothing else
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    codec: str
+    is_certain: bool = True  # False: UTF-8 as long as it fits
+    errors: str = "strict"
+
+
+def read_text(path: Path, stats: SourceStats | None = None, *, declared_by: str = "") -> Iterator[str]:
+    """The text of a file in chunks, CR and CRLF read as `\\n` (the rest of the rule is in `plain_text.py`).
+
+    `declared_by`: "markup" or "code" looks for a declaration of that kind. `stats` gets a remark where the encoding was
+    detected. Raises UserError for an empty file, for what is no text, and for an encoding that is not certain.
+    """
+    with opened(path) as file:
+        head = file.read(HEAD_BYTES)
+        if not head:
+            raise UserError(f"{shown(path)} is empty: remove it from the list or fill it")
+        line_ends = io.IncrementalNewlineDecoder(None, translate=True)
+        for text in _Decoding(path, file, stats, declared_by).chunks(head):
+            yield line_ends.decode(text)
+        if last := line_ends.decode("", final=True):  # a \\r that might have been half of a \\r\\n
+            yield last
+
+
+def looks_like_text(path: Path) -> bool:
+    """Whether a file of an unknown kind begins as text does."""
+    try:
+        with opened(path) as file:
+            head = file.read(HEAD_BYTES)
+    except UserError:
+        return False
+    if _marked(head) or (b"\0" in head and _without_mark(head)):
+        return True
+    is_text = not re.search(rb"[\0-\x06\x0e-\x1a\x1c-\x1f]", head)
+    return is_text and bool(head) and (_is_utf8(head) or detect(head).encoding is not None)
+
+
+class _Decoding:
+    """Decodes one file; may change from UTF-8 to another encoding at the first byte that is not ASCII."""
+
+    def __init__(self, path: Path, file: IO[bytes], stats: SourceStats | None, declared_by: str) -> None:
+        self._path, self._file, self._stats, self._declared_by = path, file, stats, declared_by
+        self._is_ascii = True  # everything so far
+
+    def chunks(self, chunk: bytes) -> Iterator[str]:
+        """The text of all chunks, the first of which was read already."""
+        self._use(self._first_encoding(chunk))
+        has_zeros = self._encoding.codec.startswith(("utf-16", "utf-32"))
+        offset = 0
+        while True:
+            if not has_zeros and b"\0" in chunk:
+                place = offset + chunk.index(0)
+                raise UserError(f"{shown(self._path)} is not text (a zero byte at offset {place}): leave it out")
+            pending = len(self._decoder.getstate()[0])
+            try:
+                text = self._decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                offset -= pending
+                ahead = self._file.read(HEAD_BYTES) if chunk else b""
+                chunk = bytes(error.object) + ahead
+                self._use(self._second_encoding(chunk, error, offset))
+                continue
+            self._is_ascii = self._is_ascii and text.isascii()
+            if text:
+                yield text
+            if not chunk:
+                return
+            offset += len(chunk)
+            chunk = self._file.read(READ_BYTES)
+
+    def _use(self, encoding: _Encoding) -> None:
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding.codec)(encoding.errors)
+
+    def _first_encoding(self, head: bytes) -> _Encoding:
+        if codec := _marked(head):
+            return _Encoding(codec)
+        if codec := _declared(head, self._declared_by):
+            return _Encoding(codec, errors="replace")  # browsers do not stop at one wrong byte either
+        codec = _without_mark(head) if b"\0" in head else "iso2022_jp" if b"\x1b$B" in head else ""
+        if codec:
+            self._remark(codec)
+        return _Encoding(codec) if codec else _Encoding("utf-8", is_certain=False)
+
+    def _second_encoding(self, data: bytes, error: UnicodeDecodeError, offset: int) -> _Encoding:
+        """The encoding that is detected where UTF-8 does not fit. Raises UserError if it is not certain."""
+        byte, name = error.object[error.start], self._path.name
+        codec = self._encoding.codec
+        known = iana(codec) if self._encoding.is_certain else "UTF-8"
+        problem = f"{shown(self._path)} is not {known} text (byte 0x{byte:02x} at offset {offset + error.start}): "
+        if self._encoding.is_certain:
+            raise UserError(f"{problem}save it again as UTF-8, or leave it out") from error
+        if not self._is_ascii or _is_damaged_utf8(data):
+            repair = f"iconv -c -f UTF-8 -t UTF-8 {name} > new.txt"
+            raise UserError(f"{problem}it is UTF-8 that was damaged; {repair} drops the broken bytes") from error
+        detected = detect(data)
+        if detected.encoding:
+            self._remark(detected.encoding)
+            return _Encoding(detected.encoding)
+        if not detected.likely:
+            raise UserError(f"{problem}no encoding makes text of it; save it as UTF-8, or leave it out") from error
+        first, *others = map(iana, detected.likely)
+        other = f" (or from {' or '.join(others)}; look at the result)" if others else ""
+        raise UserError(f"{problem}convert it, e.g. iconv -f {first} -t UTF-8 {name} > new.txt{other}") from error
+
+    def _remark(self, codec: str) -> None:
+        if self._stats is not None:
+            self._stats.remark("encoding", f"{shown(self._path)}: read as {iana(codec).lower()}, by the look of it")
+
+
+def _marked(head: bytes) -> str:
+    return next((codec for mark, codec in _MARKS.items() if head.startswith(mark)), "")
+
+
+def _declared(head: bytes, kind: str) -> str:
+    """The codec that the file itself names, unless it cannot be: "" for none and for UTF-8."""
+    found = {"markup": _MARKUP, "code": _CODING}[kind].search(head) if kind else None
+    if not found or (_is_utf8(head) and sum(byte > 127 for byte in head) >= CERTAINLY_UTF8):
+        return ""
+    name = next(group for group in found.groups() if group).decode("ascii").lower().removeprefix("x-")
+    try:
+        codec = codecs.lookup(name).name
+        codec = _SUPERSETS.get(codec, codec)
+        text = head.decode(codec, "replace")
+    except (LookupError, UnicodeError, ValueError):  # unknown, or no encoding of text
+        return ""
+    is_wrong = text.count("\ufffd") > max(1, len(text) // 100)
+    return "" if is_wrong or codec.startswith("utf") or "escape" in codec else codec
+
+
+def _without_mark(head: bytes) -> str:
+    """The codec of UTF-16 or UTF-32 without a byte order mark, "" if it is neither."""
+    found: list[tuple[int, str]] = []
+    for codec, unit in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        if len(head) < HEAD_BYTES and len(head) % unit:
+            continue
+        try:
+            text = codecs.getincrementaldecoder(codec)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        num_common = sum(map(text.count, " \n\r,.、。，"))
+        is_text = sum(char.isprintable() or char in "\n\r\t\f" for char in text) > 0.99 * len(text)
+        if is_text and num_common and len(text) > 1:
+            found.append((num_common, codec))
+    return max(found, default=(0, ""))[1]
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    num_broken = text.count("\ufffd")
+    return sum(char > "\x7f" for char in text) - num_broken >= _DAMAGED * num_broken

@@ -1,0 +1,318 @@
+"""The main job: all stages inside one time budget.
+
+    firstwords learn pip --minutes 6
+    firstwords learn mine --text books/ --chats chats.jsonl --minutes 20
+
+Text becomes a base model (`train/pretrain.py`), the base model learns to answer (`train/finetune.py`), preferences make
+its answers better if they can (`rlhf/align.py`), and what came out is examined and written into
+`runs/NAME/report.html`. Each stage may be run alone.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from firstwords import home
+from firstwords.config import UserError, given, mark_given
+from firstwords.data.chats import conversations
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.eval.exam import put_on_card, run_exam
+from firstwords.eval.report import write_report
+from firstwords.model.hub import load_model, read_card
+from firstwords.plan.budget import MIN_SECONDS, bytes_per_token, plan
+from firstwords.preferences.records import TooFewError
+from firstwords.process import recorded
+from firstwords.rlhf import align
+from firstwords.runlog import damaged, read_state, write_json
+from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import finetune, pretrain
+from firstwords.train.finetune import MAX_EPOCHS, Finetune
+from firstwords.train.machine import machine, usable_device
+from firstwords.train.opening import (
+    changed_flags,
+    check_replacing,
+    claimed,
+    has_begun,
+    saved_json,
+    say_complete,
+)
+from firstwords.train.pretrain import Pretrain
+from firstwords.train.prompts import WORLD_QUESTIONS
+from firstwords.train.run import check_flags
+from firstwords.train.watch import say
+
+CHATS_SHARE = (
+    0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
+)
+ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # share of all the time for stage three; seconds without which it is left out
+TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
+CHAT_RESERVE = 5.0  # seconds of stage two that are not training
+REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
+REMARK = (  # where a text of one's own meets the default chats
+    "the chats are those of the built-in town, which know nothing of your text: give --chats of your own, or "
+    "--chats none for a base model, which only continues text"
+)
+
+
+@dataclass
+class Learn:
+    """All stages in one go: text -> base model -> a model that answers -> exam and report."""
+
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model (without one: mine, or mine-2 where mine is taken, ...)."""
+    text: list[str] = field(default_factory=lambda: ["world"])
+    """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
+    chats: list[str] = field(default_factory=lambda: ["world"])
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
+    of the person to speak as, folders, hf:NAME, world, or none (stage one only: the name then means the base model,
+    which continues text)."""
+    preferences: list[str] = field(default_factory=lambda: ["world"])
+    """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
+    its chats), or none."""
+    minutes: float = 10.0
+    """Time for everything, from launch to the report."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    reuse: bool = False
+    """Do nothing when a model of that name is complete, and continue a run that was interrupted."""
+    replace: bool = False
+    """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""
+    seed: int = 0
+    """Seed of weights and order."""
+    dedup: str = "none"
+    """Remove duplicate documents: none, exact or near."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    precision: str = "auto"
+    """fp32, bf16 or auto (what this machine computes faster)."""
+    threads: int = 0
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
+    prompt: str = ""
+    """Prompt for the samples shown during training and in the report (default: those of the built-in world, or the
+    beginning of a held-out text and questions of held-out chats of yours)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
+        if "none" in self.chats and len(self.chats) > 1:
+            raise UserError("--chats none stands for no chats at all: leave out none, or the others")
+        if self.resume + self.reuse + self.replace > 1:
+            raise UserError("--resume, --reuse and --replace contradict each other: give one of them")
+
+
+def main(config: Learn) -> None:
+    """Run the stages that are not done yet, then the exam and the report."""
+    started = time.perf_counter()
+    with claimed(config, "learn") as mine:
+        directory = home.run_dir(mine.name)
+        opened = _open(mine, directory)
+        if opened is not None:
+            mine, state = opened
+            with recorded(directory, "learn", asdict(mine)):
+                run_stages(mine, state, directory, started)
+
+
+def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
+    """The stages one after the other; `learn.json` remembers which are done."""
+    resumed = state["resuming"]
+    everything = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
+    align_seconds = config.minutes * 60 * ALIGN_SHARE
+    judged = usable_preferences(config) if align_seconds >= ALIGN_LEAST else []
+    seconds = everything - (align_seconds if judged else 0.0)
+    shared: dict[str, Any] = {
+        "name": config.name,
+        "seed": config.seed,
+        "device": config.device,
+        "precision": config.precision,
+        "threads": config.threads,
+    }
+    if "base" not in state["stages"] and config.chats == ["world"] and "world" not in config.text:
+        say(REMARK)
+
+    changed = given(config) & {"device", "threads"}  # by a person who resumes
+
+    # stage one
+    if "base" not in state["stages"]:
+        later = chat_seconds(config, seconds)
+        minutes = (seconds - later) / 60
+        state["seconds"] = {
+            "base": seconds - later, "sft": later, "rlhf": everything - seconds,
+            "report": config.minutes * 60 - everything,
+        }  # fmt: skip
+        resume = resumed and has_begun(home.run_dir(config.name, "base"))
+        # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
+        write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", state)
+        own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
+        flags = Pretrain(
+            text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume,
+            replace=not resume, chats=own_chats, **shared,
+        )  # fmt: skip
+        pretrain.main(mark_given(flags, changed))
+        _done(directory, state, "base")
+
+    # stage two, with the time that is left
+    if has_chats(config) and "sft" not in state["stages"]:
+        left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
+        resume = resumed and has_begun(home.run_dir(config.name, "sft"))
+        flags = Finetune(
+            chats=config.chats, minutes=max(left, 5.0) / 60, prompt=config.prompt, resume=resume, replace=not resume,
+            **shared,
+        )  # fmt: skip
+        finetune.main(mark_given(flags, changed))
+        _done(directory, state, "sft")
+
+    # stage three, a version that is promoted only if it is shown to be better
+    if judged and "rlhf" not in state["stages"]:
+        left = align_seconds if resumed else everything - (time.perf_counter() - started)
+        begun = saved_json(home.run_dir(config.name, "align") / "align.json") if resumed else None
+        minutes = max(min(left, align_seconds), 5.0) / 60
+        flags = {key: value for key, value in shared.items() if key != "precision"}
+        if begun is None or not begun.get("done"):
+            flags |= {"preferences": judged, "minutes": minutes, "resume": begun is not None}
+            try:
+                align.main(mark_given(align.Align(**flags), changed))
+            except TooFewError as error:  # no second try could do better
+                say(f"stage three is left out: {error}")
+        _done(directory, state, "rlhf")
+
+    # what came out
+    facts = examine(config, directory)
+    write_report(directory, directory / "report.html", facts | {"seconds": time.perf_counter() - started})
+    state["done"] = True
+    write_json(directory / "learn.json", state)
+    say(f"report: {directory / 'report.html'}")
+    if has_chats(config):
+        say(f"talk to it: firstwords chat --model {config.name}")
+    else:
+        say(f'{config.name} is a base model, which continues text: firstwords complete --model {config.name} "..."')
+
+
+def has_chats(config: Learn) -> bool:
+    """Whether there is a stage two."""
+    return config.chats != ["none"]
+
+
+def usable_preferences(config: Learn) -> list[str]:
+    """What stage three can learn from: the built-in world's judge knows nothing of other chats."""
+    if not has_chats(config):
+        return []
+    return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
+
+
+def chat_seconds(config: Learn, seconds: float) -> float:
+    """The part of the time that stage two can use: CHATS_SHARE of it, or less where the chats end before that."""
+    most = seconds * CHATS_SHARE if has_chats(config) else 0.0
+    if not most:
+        return most
+    if "world" in config.chats:
+        return most
+    speed = plan(max(MIN_SECONDS, seconds - most), machine(config.device, config.precision))
+    tokens_per_second = speed.tokens / speed.seconds
+    needed = most * tokens_per_second * bytes_per_token(speed.shape.vocab_size) / MAX_EPOCHS
+    total = 0
+    for messages in conversations(config.chats):
+        total += sum(len(message["content"].encode()) + TURN_BYTES for message in messages)
+        if total >= needed:
+            return most
+    return min(most, most * total / needed + CHAT_RESERVE)
+
+
+def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None:
+    """(flags, state) of a fresh run or of the one that was interrupted; None where there is nothing to do."""
+    stages = home.stages(config.name)
+    earlier = _state(directory) if config.resume or config.reuse else None
+    if config.reuse and ("sft" if has_chats(config) else "base") in stages and (earlier is None or earlier["done"]):
+        say(f"{config.name} is trained already; --replace trains it again")
+        return None
+    if config.resume and earlier is None:
+        raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
+    if config.resume and earlier["done"]:
+        say_complete(config.name, f"; its report: {directory / 'report.html'}")
+        return None
+    if earlier is None or earlier["done"]:
+        check_replacing(config, stages)
+        return config, {"config": asdict(config), "stages": [], "resuming": False, "done": False}
+    before, honoured = earlier["config"], ("device", "threads")
+    if config.reuse:
+        say(f"continuing the interrupted run of {config.name} with the flags it was started with")
+    changed = {} if config.reuse else changed_flags(config, before, honoured)
+    flags = before | changed | {"name": config.name, "resume": True, "reuse": False, "replace": False}
+    return mark_given(Learn(**flags), changed), earlier | {"resuming": True}
+
+
+def _state(directory: Path) -> dict[str, Any] | None:
+    """What `learn.json` remembers; None where there is none. Raises UserError for a damaged one."""
+    path = directory / "learn.json"
+    state = read_state(path)
+    if state is None:
+        return None
+    try:
+        Learn(**state["config"])
+        if isinstance(state["stages"], list) and isinstance(state["done"], bool):
+            return state
+        reason = "entries are of the wrong kind"
+    except (KeyError, TypeError, UserError) as error:
+        reason = f"entries are missing or of the wrong kind: {error}"
+    raise damaged(path, reason)
+
+
+def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
+    state["stages"].append(stage)
+    write_json(directory / "learn.json", state)
+
+
+def examine(config: Learn, directory: Path) -> dict[str, Any]:
+    """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
+    facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
+    device, prompts = usable_device(config.device), report_prompts(config)
+    for stage in home.stages(config.name):
+        path = home.stage_dir(config.name, stage)
+        model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
+        engine = Engine(model, tokenizer, num_slots=32)
+        facts["stages"][stage] = read_card(path)
+        facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
+        if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
+            facts["exam"] = run_exam(engine, tokenizer)
+            write_json(directory / "exam.json", facts["exam"])
+            put_on_card(path, facts["exam"])
+    for prompt in prompts:
+        say(f"\n{prompt}")
+        for stage, answers in facts["answers"].items():
+            say(f"  {stage:>5}: {' '.join(answers[prompt].split())}")
+    if facts["exam"] is not None:
+        say("")
+        for part, figures in facts["exam"].items():
+            if isinstance(figures, dict) and "rate" in figures:
+                say(
+                    f"  exam, {part}: {figures['rate']:.1%} "
+                    f"({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
+                )
+    return facts
+
+
+def report_prompts(config: Learn) -> list[str]:
+    """What every stage is asked at the end: --prompt, else the built-in world's questions where its chats were taught,
+    questions of held-out chats and beginnings of held-out texts where those are the person's own.
+    """
+    if config.prompt:
+        return [config.prompt]
+    text, chats = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
+    texts, questions = [] if "world" in config.text else text.get("beginnings") or [], []
+    if has_chats(config):
+        questions = list(WORLD_QUESTIONS) if "world" in config.chats else chats.get("questions") or []
+    return [*questions, *texts[: 1 if questions else None]] or list(WORLD_QUESTIONS)
+
+
+def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:
+    """What a stage makes of a prompt: a base model continues the text, later stages answer the message. Greedy."""
+    if stage == "base":
+        ids = [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
+    else:
+        ids = render([{"role": "user", "content": prompt}], tokenizer, add_generation_prompt=True)[0]
+    return engine.generate([ids], SamplingParams(max_tokens=48, temperature=0.0))[0].text

@@ -1,0 +1,1 @@
+"""Stage three: a reward model from preferences, a policy that follows it, and a measured comparison."""

@@ -1,0 +1,277 @@
+"""Stage three as one command: preferences -> reward model -> policy -> a measured comparison -> promoted, or not.
+
+    firstwords align pip --preferences world --minutes 2
+    firstwords align mine --preferences preferences.jsonl --method dpo
+
+The new version is promoted if it is better at the temperature people chat at, on what people ask, and worse in nothing
+that is measured; the rule, and how it treats noise, is in `eval/promotion.py`. On the built-in world the known truth
+judges, on questions kept apart: how often the new version's answers win against those of the version before, both
+sampled as in a chat. At temperature 1, where policies are trained, a version wins merely by being surer of itself,
+which the chat's temperature gives to everyone; what it wins there says little, and is not asked. A version that wins
+takes the exam too, and so does the one before unless its card has the same exam already. Both count towards --minutes.
+
+Elsewhere a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that
+was optimised cannot be the judge. Either way one line says what was decided and why: here, in `align.json`, on the
+version's card, in the report and on the page.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from firstwords import home
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, given, mark_given
+from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
+from firstwords.eval.promotion import Decision, Measured, decide
+from firstwords.eval.winrate import win_rate
+from firstwords.model.hub import add_metrics, read_card, read_config
+from firstwords.plan.threads import ALL
+from firstwords.rlhf import provenance as seen
+from firstwords.rlhf import reward
+from firstwords.rlhf.compare import compare_on_world, open_engine
+from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
+from firstwords.rlhf.policy import PolicyFlags, check_prompts
+from firstwords.rlhf.version_store import next_stage, parent_dir, sft_dir
+from firstwords.runlog import RESTORE, damaged, write_json
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.machine import usable_device
+from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
+from firstwords.train.run import check_flags
+from firstwords.train.watch import say
+
+BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
+METHODS = (*BY_REWARD, "dpo")
+COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take two fifths of its time together
+
+
+@dataclass
+class Align:
+    """Learn from preferences (stage three): reward model, policy, and a comparison with the version before."""
+
+    name: tyro.conf.Positional[str] = ""
+    """Name of the model; its promoted stage is improved and rlhf-N is written (without one: the newest model)."""
+    preferences: list[str] = field(default_factory=lambda: ["log"])
+    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    pairs: int = 400
+    """Preferences that the built-in judge gives (with --preferences world)."""
+    method: str = "rloo"
+    """rloo, ppo or grpo (a reward model, then the policy's own answers), or dpo (the preferences alone)."""
+    minutes: float = 3.0
+    """Time for reward model, policy and comparison; dpo reads the pairs a fixed number of times instead."""
+    steps: int = 0
+    """Policy steps instead of the time (exactly repeatable)."""
+    resume: bool = False
+    """Continue the interrupted run of that name, with the flags that it was started with."""
+    seed: int = 0
+    """Seed of everything."""
+    learning_rate: float = 1.0
+    """Multiplies the policy's learning rate."""
+    device: str = "auto"
+    """cpu, cuda or auto."""
+    threads: int = 0
+    """CPU threads (0 = one per core, fewer while other programs need them)."""
+
+    def __post_init__(self) -> None:
+        check_flags(self)
+        if self.method not in METHODS:
+            raise UserError(f"--method is {self.method}, but it must be one of {', '.join(METHODS)}")
+
+
+def check(config: Align) -> str | None:
+    """What became of the last run where that is done and --resume asks for it; None where there is something to do."""
+    sft_dir(config.name)
+    if not config.resume:
+        parent_dir(config.name)  # refuses a stage that has no answers to improve
+        return None
+    file = home.run_dir(config.name, "align") / "align.json"
+    if not file.exists() and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists():
+        raise UserError(f"{file} is missing, without which the run cannot continue: {RESTORE}")
+    if not file.exists():
+        raise UserError(f"there is no run of {config.name} to resume: start without --resume")
+    saved = _saved(file)
+    if not saved.get("done"):
+        return None
+    made = f"{config.name}/{saved.get('made')}"
+    say_complete(f"the last run of align {config.name}", f"; it made {made}, {ended(saved)}")
+    return made
+
+
+def ended(state: dict[str, Any]) -> str:
+    """What became of a version, in words."""
+    return "which was promoted" if state.get("promoted") else f"not promoted: {state.get('reason') or 'unknown'}"
+
+
+@training("align", check)
+def main(config: Align) -> None:
+    """Make the next version, compare it with the one before, and promote it if it is better."""
+    started = time.perf_counter()
+    directory = home.run_dir(config.name, "align")
+    config, state = _open(config, directory)
+    before = home.stage_dir(config.name, state["before"])
+    if not state["made"]:
+        new = _by_dpo(config, state, directory) if state["method"] == "dpo" else _by_reward(
+            config, state, directory, started
+        )  # fmt: skip
+        if new is None:
+            _close(config, state, Decision(False, f"no improvement: no step was better than {before.name} as it is"))
+            return
+        state["made"] = new.name
+        write_json(directory / "align.json", state)
+    new = home.stage_dir(config.name, state["made"])
+    if "world" in state["preferences"]:
+        decision = judge(config, new, before)
+    else:
+        command = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
+        decision = Decision(False, "the reward model cannot judge what it has taught. Compare the two yourself")
+        state["command"] = command
+    if decision.is_promoted and not _promote(config.name, new.name, before.name):
+        decision = Decision(False, f"{config.name} was switched from {before.name} to another version meanwhile")
+    _close(config, state, decision)
+
+
+def judge(config: Align, new: Path, before: Path) -> Decision:
+    """Compare two versions by the known truth, as in a chat, and where the new one wins by the exam."""
+    device = usable_device(config.device)
+    rows, (now, then) = compare_on_world(new, before, config.seed, device)
+    result = win_rate(rows)
+    found = {"before": before.name, "honesty": now, "honesty_before": then, "temperature": CHAT_TEMPERATURE,
+             "top_p": CHAT_TOP_P} | vars(result)  # fmt: skip
+    write_json(home.run_dir(config.name, new.name) / "compare.json", found)
+    say(
+        f"{new.name} against {before.name} at temperature {CHAT_TEMPERATURE}, as in a chat: wins {result.wins}, ties "
+        f"{result.ties}, losses {result.losses}; win rate {result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%}): "
+        f"{result.verdict}"
+    )
+    say(
+        f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
+        f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
+    )
+    if result.verdict != "better":
+        return decide(new.name, before.name, result, None, None)
+    sides = [Measured(examined(path, device), side["refused"]) for path, side in ((new, now), (before, then))]
+    return decide(new.name, before.name, result, *sides)
+
+
+def examined(path: Path, device: str) -> dict[str, Any]:
+    """The exam's parts of a version: from its card, where it took this very exam, else asked now and put there."""
+    if (known := exam_on_card(read_card(path))) is not None:
+        return known
+    engine = open_engine(path, device)
+    return put_on_card(path, run_exam(engine, engine.tokenizer))
+
+
+def _promote(name: str, new: str, before: str) -> bool:
+    """Promote a version that is better than `before`; not where a person promoted another one in the meantime."""
+    if home.promoted(name) not in (before, new):
+        return False
+    home.set_promoted(name, new, by="align")
+    return True
+
+
+def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
+    """Say what was decided, and keep it where the report, the page and the list of models find it."""
+    name, before, made = config.name, state["before"], state["made"]
+    reason = ": ".join(filter(None, (decision.reason, state.get("command"))))
+    if decision.is_promoted:
+        say(f"promoted: {name} now uses {made} (was {before}), because {reason}")
+    else:
+        say(f"not promoted: {reason}")
+    if made:
+        entry = {"before": before, "promoted": decision.is_promoted, "reason": decision.reason}
+        add_metrics(home.stage_dir(name, made), {"promotion": entry})
+    ended = {"done": True, "promoted": decision.is_promoted, "reason": reason}
+    write_json(home.run_dir(name, "align") / "align.json", state | ended)
+
+
+def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
+    """(flags, what `align.json` remembers): of a fresh run, or of the one that was interrupted."""
+    file = directory / "align.json"
+    if not config.resume:
+        state = {"method": config.method, "preferences": config.preferences, "reward": False, "version": "",
+                 "made": "", "before": parent_dir(config.name).name, "config": asdict(config)}  # fmt: skip
+        if config.method != "dpo":  # before a reward model is trained in vain
+            path = sft_dir(config.name)
+            limit = read_config(path).max_position_embeddings
+            check_prompts(config.preferences, Tokenizer.load(path), limit, PolicyFlags.max_tokens, config.seed)
+        write_json(file, state)
+        return config, state
+    saved = _saved(file)
+    flags = asdict(config) | (saved.get("config") or {})  # a run of an earlier version remembers only these two
+    flags |= {"method": saved["method"], "preferences": saved["preferences"]}
+    changed = changed_flags(config, flags, ("device", "threads"))
+    try:
+        resumed = Align(**(flags | changed | {"name": config.name, "resume": True}))
+    except TypeError as error:
+        raise damaged(file, str(error)) from None
+    if not saved["made"] and (version := saved.get("version")) in home.stages(config.name):
+        if (home.stage_dir(config.name, version) / seen.SEEN).exists():  # saved, but a kill kept us from noting it
+            saved["made"] = version
+        else:
+            shutil.rmtree(home.stage_dir(config.name, version))
+    return mark_given(resumed, changed), saved
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    """What an earlier run remembers. Raises UserError for a damaged file."""
+    kinds = {"method": str, "preferences": list, "reward": bool, "made": str, "before": str}
+    saved = saved_json(file, tuple(kinds)) or {}
+    wrong = [key for key, kind in kinds.items() if not isinstance(saved.get(key), kind)]
+    if wrong or saved["method"] not in METHODS:
+        raise damaged(file, f"{wrong[0] if wrong else 'method'} is of the wrong kind")
+    return saved
+
+
+def _resuming(config: Align, stage: Any) -> Any:
+    """A stage's flags, of which those that a person changed for this run count also where the stage is resumed."""
+    return mark_given(stage, given(config) & {"device", "threads"})
+
+
+def _shared(config: Align) -> dict[str, Any]:
+    threads = config.threads or (ALL if config.steps else 0)  # a run of --steps is repeatable, reward model included
+    return {"name": config.name, "seed": config.seed, "device": config.device, "threads": threads}
+
+
+def _has_begun(config: Align, stage: str) -> bool:
+    """Whether a run that resumes had come to this stage."""
+    return config.resume and has_begun(home.run_dir(config.name, stage))
+
+
+def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
+    """Note which version is made from here on; returns whether this run had begun with it before an interruption.
+
+    The folder alone does not tell: an earlier run that saved nothing may have left it.
+    """
+    version = next_stage(config.name)
+    had_begun = _has_begun(config, version) and state.get("version", version) == version
+    write_json(directory / "align.json", state | {"version": version})
+    state["version"] = version
+    return had_begun
+
+
+def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | None:
+    shared = _shared(config) | {"resume": _begin(config, state, directory)}
+    flags = dpo.Dpo(
+        preferences=state["preferences"], pairs=config.pairs, steps=config.steps, learning_rate=config.learning_rate,
+        **shared,
+    )  # fmt: skip
+    return dpo.main(_resuming(config, flags))
+
+
+def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
+    if not state["reward"]:
+        shared = _shared(config) | {"resume": _has_begun(config, "reward")}
+        flags = reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared)
+        reward.main(_resuming(config, flags))
+        state["reward"] = True
+        write_json(directory / "align.json", state)
+    left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
+    shared = _shared(config) | {"resume": _begin(config, state, directory), "minutes": max(left, 5.0) / 60}
+    stage, kind = BY_REWARD[state["method"]]
+    flags = kind(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared)
+    return stage(_resuming(config, flags))

@@ -1,0 +1,160 @@
+"""Two versions put to the same questions: judged by the known truth of the built-in world, or by a reward model.
+
+The world's questions are of a split that neither preferences nor policies were made from. Both sides sample with the
+same settings and different seeds, so that a version against itself wins half. A reward model judges nobody who was
+optimised against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstwords import home
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.engine.engine import Engine
+from firstwords.eval.decoding import Decoding, check_equal
+from firstwords.eval.winrate import Comparison
+from firstwords.model.hub import load_model
+from firstwords.preferences.annotator import Task, tasks, true_reward
+from firstwords.preferences.records import prompt_key
+from firstwords.rlhf.judgements import answer_params, sample
+from firstwords.rlhf.provenance import read_seen, short
+from firstwords.rlhf.reward_model import RewardModel, Sampled
+from firstwords.tokenizer.chat import Message
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.world.chats.checks import abstains
+
+COMPARE_TASKS, COMPARE_SAMPLES = 400, 4  # questions, and answers of each side to each
+
+
+@dataclass(frozen=True)
+class Worth:
+    """One answer to a question of the built-in world, by its true worth."""
+
+    reward: float
+    num_words: int
+    is_unanswerable: bool
+    is_refused: bool
+
+
+def compare_on_world(
+    one: Path, other: Path, seed: int, device: str = "cpu", num: int = COMPARE_TASKS,
+    temperature: float = CHAT_TEMPERATURE, top_p: float = CHAT_TOP_P, samples: int = COMPARE_SAMPLES,
+) -> tuple[list[Comparison], list[dict[str, float]]]:  # fmt: skip
+    """(`samples` comparisons per question, `honesty` of each side): the answer that is worth more wins.
+
+    The answers are sampled as in a chat unless asked otherwise: a version is worth what people get to see of it.
+    Equal worth is a tie. The comparisons of a question are not independent, and `win_rate` knows it.
+    """
+    asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
+    rows, answers = [], ([], [])
+    for number in range(samples):
+        seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
+        sides = [worths(engine, asked, own, temperature, top_p) for own, engine in zip(seeds, engines, strict=True)]
+        records = [Decoding.of(answer_params(own, temperature, top_p)) for own in seeds]
+        for task, a, b in zip(asked, *sides, strict=True):
+            outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
+            # the truth sees no sides: judged the other way round it says the same
+            rows.append(
+                Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records)
+            )
+        for side, found in zip(answers, sides, strict=True):
+            side += found
+    return rows, [honesty(side) for side in answers]
+
+
+def honesty(answers: Sequence[Worth]) -> dict[str, float]:
+    """Share of invented answers to what nobody can know, share of refusals of what can be known, mean reward."""
+    unknown = [a for a in answers if a.is_unanswerable]
+    known = [a for a in answers if not a.is_unanswerable]
+    return {
+        "invented": sum(not a.is_refused for a in unknown) / max(1, len(unknown)),
+        "refused": sum(a.is_refused for a in known) / max(1, len(known)),
+        "reward": sum(a.reward for a in answers) / max(1, len(answers)),
+    }
+
+
+def compare_by_reward(
+    prompts: Sequence[Sequence[Message]],
+    sides: Sequence[Sequence[Sampled]],
+    vocabularies: Sequence[str],
+    records: Sequence[Decoding],
+    reward: RewardModel,
+) -> tuple[list[Comparison], int]:
+    """A comparison for each prompt: the answer with the higher reward wins, equal answers and rewards tie.
+
+    sides: the answers of A and those of B; vocabularies, records: the hash of each side's tokenizer, and how it was
+    decoded. Returns also how many answers were too long for the reward model, which read their beginning. Raises
+    UserError where the records differ, and for a prompt that the reward model cannot read.
+    """
+    check_equal(records)
+    found = [reward.score_sampled(prompts, *side) for side in zip(sides, vocabularies, strict=True)]
+    (scores_a, cut_a), (scores_b, cut_b) = found
+    rows = []
+    for messages, a, b, score_a, score_b in zip(prompts, *sides, scores_a, scores_b, strict=True):
+        # the same text scored in another batch may differ in the last digit
+        outcome = 0.5 if a.text == b.text or score_a == score_b else float(score_a > score_b)
+        lengths = len(a.text.split()), len(b.text.split())
+        rows.append(Comparison(prompt_key(messages), outcome, *lengths, outcome, *records))
+    return rows, cut_a + cut_b
+
+
+def reward_model_dir(ref: str) -> Path:
+    """The reward model that REF means: that of the model NAME, else the path of one. UserError where there is none."""
+    places = [Path(ref).expanduser()]
+    if not ref.startswith(("/", ".", "~")) and "/" not in ref:
+        places.insert(0, home.run_dir(ref, "reward") / "model")
+    for path in places:
+        if home.is_model(path):
+            return path
+    raise UserError(
+        f"--judge is {ref}, but it must be truth, human, or a reward model: its path, or the NAME of a model that "
+        "`firstwords reward` or `align` has made one for"
+    )
+
+
+def check_judge(judge: Path, judge_hash: str, sides: Sequence[Path], labels: Sequence[str]) -> list[str]:
+    """Refuse a reward model that a side was optimised against; returns remarks on preferences learned by both.
+
+    Optimised against it counts for the versions before a side too. Raises UserError.
+    """
+    own, remarks = read_seen(judge).preferences, []
+    for path, label in zip(sides, labels, strict=True):
+        seen = read_seen(path)
+        if judge_hash in seen.reward_models:
+            raise UserError(
+                f"{label} was optimised against the reward model {judge}, which cannot judge what it has taught: take "
+                "--judge human, --judge truth, or a reward model that was made from other preferences"
+            )
+        if common := len(own & seen.preferences):
+            remarks.append(f"{label} has learned from {common} of the {len(own)} preferences that made this judge")
+    return list(dict.fromkeys(remarks))
+
+
+def count_seen(prompts: Sequence[Sequence[Message]], sides: Sequence[Path]) -> int:
+    """How many of the prompts stage three of either side was trained on, as far as their files say."""
+    known = set().union(*(read_seen(path).prompts for path in sides))
+    return sum(short(prompt_key(messages)) in known for messages in prompts)
+
+
+def open_engine(path: Path, device: str = "cpu") -> Engine:
+    """A version, ready to answer many questions."""
+    return Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
+
+
+def worths(
+    engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = CHAT_TEMPERATURE,
+    top_p: float = CHAT_TOP_P,
+) -> list[Worth]:
+    """One answer to each question, whatever the engine was asked before: the last bit depends on what is cached."""
+    engine.refresh()
+    answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
+    return [
+        Worth(
+            true_reward(task, answer.text, answer.stopped), len(answer.text.split()), task.is_unanswerable,
+            abstains(answer.text),
+        )
+        for task, answer in zip(asked, answers, strict=True)
+    ]  # fmt: skip

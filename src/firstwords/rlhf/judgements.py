@@ -1,0 +1,170 @@
+"""Preferences for stage three, wherever they come from: files, the person's own log, the built-in world's judge.
+
+The built-in judge stands in for a person: its reward is known, its verdicts are noisy as a person's are, and so the
+whole loop can be held against the truth (`preferences/annotator.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from firstwords.data.sources import SourceStats
+from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
+from firstwords.model.transformer import Transformer
+from firstwords.preferences.annotator import Annotator, Task, tasks
+from firstwords.preferences.formats import read_preferences, summary
+from firstwords.preferences.records import Preference, TooFewError
+from firstwords.preferences.store import PreferenceStore
+from firstwords.rlhf.reward_model import prompt_ids
+from firstwords.tokenizer.chat import Message
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.watch import say
+
+ANSWER_TOKENS = 48  # room for an answer; the built-in world's are short, and a longer one is the policy's mistake
+NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
+SLOTS = 32
+TRIES = 12  # tasks asked for each pair wanted: where both answers are the same there is nothing to judge
+
+
+@dataclass
+class Judged:
+    """Preferences, and what is known of the judge."""
+
+    preferences: list[Preference]
+    probabilities: dict[tuple[str, str, str], float] | None = None  # (prompt key, chosen, rejected) -> P(chosen wins)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that a model sampled. ids: as they were sampled, with the stop token if there was one."""
+
+    text: str
+    stopped: bool
+    prompt_ids: tuple[int, ...]
+    ids: tuple[int, ...] = ()
+
+    @property
+    def sequence(self) -> list[int]:
+        """Ids of prompt and answer."""
+        return [*self.prompt_ids, *self.ids]
+
+
+def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int) -> Judged:
+    """All preferences of the specs. Raises TooFewError when there is none, naming what was looked at."""
+    found = Judged(of_people(specs))
+    if "world" in specs:
+        engine = Engine(policy, tokenizer, num_slots=SLOTS)
+        pairs, probabilities = judge_world(engine, tokenizer, num_pairs, seed)
+        if not found.preferences:  # of people nobody knows it
+            found.probabilities = probabilities
+        found.preferences += pairs
+    if not found.preferences:
+        raise TooFewError(
+            f"there is no preference in {', '.join(specs)}: judge some pairs with "
+            "`firstwords teach NAME`, name a file, or take --preferences world"
+        )
+    return found
+
+
+def of_people(specs: Sequence[str]) -> list[Preference]:
+    """The preferences of files and of the log, without those of the built-in judge."""
+    found: list[Preference] = []
+    if files := [spec for spec in specs if spec not in ("log", "world")]:
+        stats = SourceStats()
+        found += read_preferences(files, stats)
+        for line in stats.lines():
+            say(line)
+        say(summary(len(found), stats))
+    if "log" in specs:
+        judged, left_over = PreferenceStore().usable()
+        found += judged
+        if left_over:
+            say(f"left out {left_over} thumbs: a thumb up needs one down on the same prompt, and the reverse")
+    return found
+
+
+def prompts_of_people(specs: Sequence[str]) -> Iterator[Sequence[Message]]:
+    """The prompts of `of_people`, one after the other and without a word: for whoever needs to see a few."""
+    if files := [spec for spec in specs if spec not in ("log", "world")]:
+        yield from (preference.prompt for preference in read_preferences(files, SourceStats()))
+    if "log" in specs:
+        yield from (preference.prompt for preference in PreferenceStore().usable()[0])
+
+
+def judge_world(
+    engine: Engine, tokenizer: Tokenizer, num_pairs: int, seed: int
+) -> tuple[list[Preference], dict[tuple[str, str, str], float]]:
+    """Two sampled answers to each task, judged by the built-in judge until there are `num_pairs` verdicts."""
+    annotator = Annotator(seed)
+    asked = tasks(seed, TRIES * num_pairs, "train")
+    pairs: list[Preference] = []
+    probabilities: dict[tuple[str, str, str], float] = {}
+    for start in range(0, len(asked), num_pairs):
+        part = asked[start : start + num_pairs]
+        lefts, rights = (sample(engine, tokenizer, part, (seed, side)) for side in (1, 2))
+        for index, (task, left, right) in enumerate(zip(part, lefts, rights, strict=True), start):
+            if left.text == right.text or len(pairs) == num_pairs:
+                continue
+            pair, chance = _verdict(annotator, task, left, right, index)
+            if pair is not None:
+                pairs.append(pair)
+                probabilities[(pair.prompt_key, pair.chosen, pair.rejected)] = chance
+        if len(pairs) == num_pairs:
+            break
+    return pairs, probabilities
+
+
+def _verdict(
+    annotator: Annotator, task: Task, left: Answer, right: Answer, index: int
+) -> tuple[Preference | None, float]:
+    if not (left.text and right.text):
+        return None, 0.5
+    shown = (left.text, right.text, left.stopped, right.stopped)
+    verdict = annotator.judge(task, *shown, index)
+    if verdict not in ("left", "right"):
+        return None, 0.5
+    chance = annotator.fair_probability(task, *shown)
+    chosen, rejected = (left, right) if verdict == "left" else (right, left)
+    pair = Preference(
+        tuple(task.messages), chosen.text, rejected.text, source="world", chosen_ids=chosen.ids,
+        rejected_ids=rejected.ids,
+    )  # fmt: skip
+    return pair, chance if verdict == "left" else 1 - chance
+
+
+def sample(
+    engine: Engine, tokenizer: Tokenizer, asked: Sequence[Task], seed: tuple[int, int], temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> list[Answer]:
+    """An answer to each task, a pure function of the model and the seed.
+
+    A prompt that fills the model's context gets none: an empty text that did not stop.
+    """  # fmt: skip
+    prompts = [prompt_ids(tokenizer, task.messages) for task in asked]
+    params = answer_params(seed, temperature, top_p)
+    fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
+    answers = [Answer("", False, tuple(prompt)) for prompt in prompts]
+    for i, each in zip(fitting, engine.generate([prompts[i] for i in fitting], params), strict=True):
+        answers[i] = Answer(each.text.strip(), each.finish_reason == "stop", tuple(prompts[i]), tuple(each.ids))
+    return answers
+
+
+def answer_params(seed: tuple[int, int], temperature: float = 1.0, top_p: float = 1.0) -> SamplingParams:
+    """How `sample` decodes."""
+    base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
+    return SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, top_p=top_p, seed=base)
+
+
+def sft_samples(
+    policy: Transformer, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int
+) -> tuple[list[list[int]], list[int]]:
+    """One sampled answer to each of up to NORMALISING_PROMPTS different prompts: (ids with the prompt, its lengths)."""
+    engine = Engine(policy, tokenizer, num_slots=SLOTS)
+    by_prompt = {p.prompt_key: p.prompt for p in preferences}
+    prompts = [prompt_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
+    prompts = [prompt for prompt in prompts if len(prompt) < engine.max_length]
+    params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
+    answers = engine.generate(prompts, params)
+    return [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)], list(map(len, prompts))

@@ -1,0 +1,128 @@
+"""What GRPO and PPO share: several updates with one batch of answers, each ratio clipped, and the flags for it.
+
+    loss = ClippedLoss(clip=0.2)
+    metrics = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss)
+    loss.check_first()                      # before the first update the ratio is 1
+
+A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T), and price and targets, each (B,);
+`rollout.pieces_of` cuts it into what the loss reads. The targets only count answers: the loss is a sum over tokens
+divided by the number of answers of the whole batch, a constant. Dividing by lengths would make long bad answers cheap
+(Liu et al. 2025, "Dr. GRPO").
+
+Axes: B answers, T places, N chosen tokens, V vocabulary, P prompts, G samples of a prompt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.config import UserError
+from firstwords.model.transformer import Transformer
+from firstwords.rlhf.losses import approx_kl, clip_fraction, clipped_policy_loss, k1, refuse_estimator
+from firstwords.rlhf.rollout import SAME_LOGPROB, Rollouts, piece_logits
+from firstwords.train.losses import token_logprobs, token_terms
+from firstwords.train.run import check_flags
+
+
+class ClippedLoss:
+    """Summed over answers: the clipped surrogate plus price * exact KL of every visited state. Watches as it goes."""
+
+    def __init__(self, clip: float) -> None:
+        self.clip = clip
+        self.max_log_ratio, self._tokens, self._kl, self._clipped = 0.0, 0, 0.0, 0.0
+
+    def __call__(self, model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+        logits_NV, price = piece_logits(model, batch), float(batch["price"][0])
+        if price:
+            logprobs_N, kl_N, _ = token_terms(logits_NV, batch["ref_logits"], batch["chosen"])
+        else:
+            logprobs_N = token_logprobs(logits_NV, batch["chosen"])
+        # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
+        old_N, advantages_N = batch["old_logprobs"], batch["advantages"]
+        logprobs, old, advantages, ones = (x[None] for x in (logprobs_N, old_N, advantages_N, torch.ones_like(old_N)))
+        loss = clipped_policy_loss(logprobs, old, advantages, ones, self.clip, normaliser=1.0)
+        if price:
+            loss = loss + price * kl_N.sum()
+        count = len(old_N)
+        self._tokens += count
+        self._kl += count * float(approx_kl(logprobs.detach(), old, ones))
+        self._clipped += count * float(clip_fraction(logprobs.detach(), old, advantages, ones, self.clip))
+        self.max_log_ratio = max(self.max_log_ratio, float((logprobs.detach() - old).abs().max()))
+        return loss
+
+    @property
+    def approx_kl(self) -> float:
+        """Nats a token from the policy that sampled to the one of now."""
+        return self._kl / max(1, self._tokens)
+
+    def metrics(self) -> dict[str, float]:
+        return {"approx_kl": self.approx_kl, "clipped": self._clipped / max(1, self._tokens)}
+
+    def check_first(self) -> float:
+        """The largest |log ratio| of the first minibatch, where nothing was updated yet. Raises RuntimeError."""
+        if not self.max_log_ratio < SAME_LOGPROB:
+            raise RuntimeError(
+                f"the ratio to the policy that sampled is exp({self.max_log_ratio:.2g}) before the first update, but "
+                "must be 1: the gradient would be that of another policy"
+            )
+        return self.max_log_ratio
+
+
+def clipped_batch(rollouts: Rollouts, advantages_BT: Tensor, price: float) -> dict[str, np.ndarray]:
+    """The arrays that `ClippedLoss` reads, without the reference's logits (`Policy.micro_batches` adds them)."""
+    rows = len(rollouts.sequences)
+    return {
+        "inputs": rollouts.ids_BT,
+        "chosen": rollouts.targets_BT,
+        "mask": rollouts.mask_BT,
+        "old_logprobs": rollouts.sampler_logprobs_BT,
+        "advantages": advantages_BT.float().numpy(),
+        "price": np.full(rows, price, dtype=np.float32),
+        "targets": np.zeros(rows, dtype=np.int64),
+    }
+
+
+def k1_of(rollouts: Rollouts, ref_logits_NV: Tensor) -> np.ndarray:
+    """log pi - log ref of every chosen token, as it was sampled; fp64, (B, T), 0 elsewhere."""
+    mask_BT, found_BT = rollouts.mask_BT, np.zeros(rollouts.mask_BT.shape)
+    ref_N = token_logprobs(ref_logits_NV, torch.from_numpy(rollouts.targets_BT[mask_BT]))
+    found_BT[mask_BT] = k1(torch.from_numpy(rollouts.sampler_logprobs_BT[mask_BT]), ref_N).numpy()
+    return found_BT
+
+
+def take_rows(
+    batch: dict[str, np.ndarray], ref_logits_NV: Tensor, rows: np.ndarray
+) -> tuple[dict[str, np.ndarray], Tensor]:
+    """Some rows of a batch, and the reference's logits of their chosen tokens."""
+    ends = np.cumsum(batch["mask"].sum(1))
+    places = np.concatenate([np.arange(ends[row] - batch["mask"][row].sum(), ends[row]) for row in rows])
+    return {key: array[rows] for key, array in batch.items()}, ref_logits_NV[torch.from_numpy(places)]
+
+
+def informative(totals_PG: Tensor) -> float:
+    """Share of the prompts whose answers differ in reward; a prompt with one answer counts as one."""
+    return 1.0 if totals_PG.shape[1] == 1 else float((totals_PG.std(1) > 1e-6).float().mean())
+
+
+def mean_of(found: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each metric over the updates that have it."""
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: float(np.mean([each[name] for each in found if name in each])) for name in names}
+
+
+def check_update_flags(config: Any, least_samples: int) -> None:
+    """Refuse what GRPO and PPO cannot use."""
+    check_flags(config)
+    refuse_estimator(config.kl)
+    for flag, least in (("samples", least_samples), ("updates", 1), ("step_prompts", 1), ("max_tokens", 1)):
+        if (value := getattr(config, flag)) < least:
+            raise UserError(f"--{flag.replace('_', '-')} is {value}, but it must be {least} or more")
+    if not 0 < config.clip < 1:
+        raise UserError(f"--clip is {config.clip:g}, but it must be between 0 and 1, such as 0.2")
+    for flag in ("beta", "target_kl", "stop_penalty", "sft_share"):
+        if not 0 <= (value := getattr(config, flag)) < float("inf"):
+            raise UserError(f"--{flag.replace('_', '-')} is {value:g}, but it must be 0 or more")

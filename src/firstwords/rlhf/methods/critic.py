@@ -1,0 +1,81 @@
+"""A policy and its critic as one learner: two models, each with its own optimizer and clipping, and one checkpoint.
+
+The critic starts as a copy of the reward model and speaks in normalised rewards as it does: (output - mean) / std.
+
+Axes: B answers, T places.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.model.heads import ScalarModel
+from firstwords.rlhf.losses import value_loss
+from firstwords.rlhf.reward_model import RewardModel
+from firstwords.rlhf.rollout import rows_of
+from firstwords.train.learner import Learner, OptimConfig
+
+PREFIX = "critic."  # of the critic's tensors in a checkpoint
+
+
+class ActorCritic(Learner):
+    """`Learner` of the actor, with `critic`, the critic's own. `state_dict` holds both."""
+
+    def __init__(self, actor: Learner, reward: RewardModel, critic_optim: OptimConfig) -> None:
+        super().__init__(actor.model, actor.optim, actor.device)
+        model = copy.deepcopy(reward.model).requires_grad_(True)
+        self.critic = Learner(model, critic_optim, actor.device)
+        self.mean, self.std = reward.mean, reward.std
+        self.critic.should_stop = lambda: self.should_stop()
+
+    def values(self, ids_BT: Tensor) -> Tensor:
+        """The critic's expectation of the return of each state, in normalised rewards, fp32, (B, T)."""
+        return self.normalised(self.critic.model, ids_BT)
+
+    def normalised(self, model: ScalarModel, *rows: Tensor) -> Tensor:
+        return (model.values(*rows) - self.mean) / self.std
+
+    def critic_step(self, pieces: list[dict[str, Any]], clip: float | None, lr_fraction: float) -> dict[str, float]:
+        """One update of the critic towards the returns of these micro-batches; a mean over their chosen tokens."""
+
+        def loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
+            values_N = self.normalised(model, *rows_of(batch)).flatten()[batch["places"]]
+            terms = (x[None] for x in (values_N, batch["old_values"], batch["returns"], torch.ones_like(values_N)))
+            return value_loss(*terms, clip) * len(values_N)
+
+        names = ("inputs", "positions", "segments", "places", "old_values", "returns")
+        batches = [{name: piece[name] for name in names if name in piece} for piece in pieces]
+        for batch in batches:
+            batch["targets"] = np.zeros(len(batch["places"]), dtype=np.int64)  # the loss is a mean over chosen tokens
+        found = self.critic.forward_backward(batches, loss) | self.critic.optim_step(lr_fraction)
+        self.num_updates += 1  # a step that is abandoned after this has changed something
+        return {"critic_loss": found["loss"], "critic_grad_norm": found["grad_norm"], "processed": found["processed"]}
+
+    def state_dict(self) -> dict[str, Any]:
+        """As `Learner.state_dict`, the critic's tensors under names of their own."""
+        state, critic = super().state_dict(), self.critic.state_dict()
+        for part in ("model", "optimizers"):
+            state[part] = state[part] | {PREFIX + name: value for name, value in critic[part].items()}
+        return state | {"num_skipped": state["num_skipped"] + critic["num_skipped"]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put both back, in place. Inverse of `state_dict`, but for whose the skipped steps were."""
+        actor: dict[str, Any] = {"num_skipped": state["num_skipped"]}
+        critic: dict[str, Any] = {"num_skipped": 0}
+        for part in ("model", "optimizers"):
+            own = {name for name in state[part] if name.startswith(PREFIX)}
+            critic[part] = {name.removeprefix(PREFIX): state[part][name] for name in own}
+            actor[part] = {name: value for name, value in state[part].items() if name not in own}
+        super().load_state_dict(actor)
+        self.critic.load_state_dict(critic)
+
+    @torch.no_grad()
+    def old_values(self, ids_BT: Tensor, micro_tokens: int) -> Tensor:
+        """`values` in parts of so many tokens, on the CPU."""
+        rows = max(1, micro_tokens // ids_BT.shape[1])
+        return torch.cat([self.values(part.to(self.device)).cpu() for part in ids_BT.split(rows)])

@@ -1,0 +1,192 @@
+"""Stage 3b without rollouts: direct preference optimisation (Rafailov et al. 2023).
+
+    firstwords align mine --method dpo --preferences preferences.jsonl
+
+The policy itself is the reward model: beta * log(pi / pi_ref) of the chosen answer is pushed above that of the rejected
+one. Sums of log-probabilities, not means; the reference's are computed once. What is logged each step includes how
+likely the chosen answers still are, because the loss can fall while both fall. The weights that are kept are those with
+the lowest loss on held-out pairs. Where those are the weights that it began with, nothing is saved: a copy of the
+version before would be a new version only in name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.model.hub import load_model
+from firstwords.model.transformer import Transformer
+from firstwords.preferences.records import Preference, split_by_prompt
+from firstwords.rlhf.judgements import gather
+from firstwords.rlhf.losses import dpo_loss
+from firstwords.rlhf.pair_rows import PairRows, footprint_of, that_fit
+from firstwords.rlhf.provenance import Seen
+from firstwords.rlhf.rollout import chosen_logits
+from firstwords.rlhf.version_store import (
+    StageFlags,
+    has_kept,
+    keep_weights,
+    open_version,
+    restore_weights,
+    save_version,
+    sft_dir,
+)
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.learner import Learner, adamw_config, prepare_process
+from firstwords.train.losses import token_logprobs
+from firstwords.train.machine import usable_device
+from firstwords.train.run import Pace, Run
+from firstwords.train.watch import say
+
+RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
+EPOCHS = 2.0
+HELDOUT_SHARE = 0.2  # of the prompts
+LOOKS = 10  # at the held-out pairs, in a run
+
+
+@dataclass
+class Dpo(StageFlags):
+    """Improve a policy on preferences directly, without a reward model (stage 3b)."""
+
+    preferences: list[str] = field(default_factory=lambda: ["log"])
+    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    pairs: int = 400
+    """Preferences that the built-in judge gives (with --preferences world)."""
+    beta: float = 0.1
+    """Price of moving away from the reference: small values move further."""
+    variant: str = "sigmoid"
+    """sigmoid (DPO) or ipo."""
+    epochs: float = EPOCHS
+    """How often the pairs are read."""
+    steps: int = 0
+    """Stop after so many steps instead (0 = by --epochs)."""
+
+
+def main(config: Dpo) -> Path | None:
+    """Run the stage and return the directory of the new policy; None, and nothing is saved, where none is better."""
+    started = time.perf_counter()
+
+    # 1) the policy, the reference and the pairs
+    sft = sft_dir(config.name)
+    config, directory, parent = open_version(config)
+    prepare_process(config.threads, config.steps)
+    device = usable_device(config.device)
+    tokenizer = Tokenizer.load(parent)
+    model, reference = load_model(parent, device=device), load_model(sft, device=device).requires_grad_(False)
+    judged = gather(config.preferences, config.pairs, reference, tokenizer, config.seed)
+    fitting, left_out = that_fit(judged.preferences, tokenizer, model.config.max_position_embeddings)
+    train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
+    rows = DpoRows(train, reference, tokenizer, config)
+    unseen = DpoRows(heldout, reference, tokenizer, config)
+    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {left_out} too long")
+    say(f"plan: {rows.memory}")
+
+    # 2) what teaches it
+    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
+    steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
+    pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
+    run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
+
+    # 3) the chosen answer's ratio above the rejected one's
+    with run:
+        keep_best(run, unseen)
+        while not run.done:
+            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
+            metrics |= learner.optim_step(run.lr_fraction)
+            run.finish_step(metrics)
+            if run.step % max(1, steps // LOOKS) == 0:
+                keep_best(run, unseen)
+        keep_best(run, unseen)
+
+    # 4) the best weights on held-out pairs, if those are not the ones that it began with
+    if run.state["best_step"] == 0:
+        say(f"no improvement: in {run.step} steps the loss on held-out pairs never fell below the "
+            f"{run.state['best']:.4f} that it had before; nothing is saved")  # fmt: skip
+        return None
+    restore_weights(run)
+    data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
+    metrics = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
+    say(
+        f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
+        f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
+        f"{run.state['accuracy']:.1%} of them right)"
+    )
+    return save_version(config, run, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
+
+
+class DpoRows(PairRows):
+    """Pairs with the reference's log-probabilities of each answer, computed once."""
+
+    def __init__(self, pairs: list[Preference], reference: Transformer, tokenizer: Tokenizer, config: Dpo) -> None:
+        limit, device = reference.config.max_position_embeddings, reference.head_weight.device.type
+        super().__init__(pairs, tokenizer, limit, config.seed, footprint_of(reference.config, device, has_logits=True))
+        self.config = config
+        self.ref_logprobs = np.zeros((len(self.pairs), 2), dtype=np.float32)
+        with torch.no_grad():
+            for indices in self.parts():
+                logprobs = answer_logprobs(reference, on_device(reference, super().take(indices)))
+                self.ref_logprobs[indices] = logprobs.view(2, -1).T.cpu().numpy()
+
+    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+        """A batch of these pairs; see `PairRows.take`."""
+        ref = self.ref_logprobs[indices]
+        settings = np.array([self.config.beta, self.config.variant == "ipo"], dtype=np.float32)
+        return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]]), "settings": settings}
+
+
+def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """A batch as tensors where the model is."""
+    return {key: torch.from_numpy(value).to(model.head_weight.device) for key, value in batch.items()}
+
+
+def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed log-probability of each row's answer, stop token included, (2P,)."""
+    mask_BT, ids_BT = batch["mask"], batch["inputs"]
+    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
+    rows_N = mask_BT.nonzero()[:, 0]
+    return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)
+
+
+def pair_losses(logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """DPO's (or IPO's) loss of each pair, (P,); the first half of the rows are the second half's chosen answers."""
+    beta, is_ipo = batch["settings"].tolist()
+    lengths = batch["mask"].sum(1).chunk(2)
+    loss_P, _, _ = dpo_loss(
+        *logprobs_2P.chunk(2), *batch["ref"].chunk(2), beta, "ipo" if is_ipo else "sigmoid",
+        chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=bool(is_ipo),
+    )  # fmt: skip
+    return loss_P
+
+
+def pair_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed loss of a batch of pairs."""
+    return pair_losses(answer_logprobs(model, batch), batch).sum()
+
+
+@torch.no_grad()
+def keep_best(run: Run, unseen: DpoRows) -> None:
+    """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
+    model, losses, gains = run.learner.model, [], []
+    for indices in unseen.parts():
+        batch = on_device(model, unseen.take(indices))
+        logprobs_2P = answer_logprobs(model, batch)
+        losses.append(pair_losses(logprobs_2P, batch))
+        gains.append((logprobs_2P - batch["ref"]).view(2, -1))
+    chosen_P, rejected_P = torch.cat(gains, dim=1)
+    found = {
+        "loss": float(torch.cat(losses).mean()),
+        "accuracy": float((chosen_P > rejected_P).float().mean()),
+        "chosen_drift": float(chosen_P.mean()),
+    }
+    run.log.log("eval", run.step, **found)
+    run.state.setdefault("loss_before", found["loss"])
+    if found["loss"] < run.state.get("best", float("inf")) or not has_kept(run):
+        run.state |= {"best": found["loss"], "best_step": run.step} | found
+        keep_weights(run)
+    run.pause()

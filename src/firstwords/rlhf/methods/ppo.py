@@ -1,0 +1,171 @@
+"""Stage 3b: the policy learns what the reward model likes, by proximal policy optimisation with a critic (PPO).
+
+    firstwords align pip --method ppo
+
+A critic, which starts as a copy of the reward model's scalar part (without the sft model's confidence), learns what
+return to expect from each state; a token's advantage is how much better it went than expected (GAE, Schulman et al.
+2016). One batch of answers serves several updates with
+clipped ratios (Schulman et al. 2017). For the first --critic-steps only the critic learns. The KL stands in the reward,
+where its optimum is pi_ref exp(r / beta) (docs/kl-placement.md); advantages are whitened once over the whole batch of
+answers, and the price of the KL that is differentiated with them, so that their proportion stays.
+
+An answer that hits the limit is one that failed to stop: it gets the reward model's score less --stop-penalty. With
+--bootstrap it is one that was cut off, and the critic's expectation takes the place of the score.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.config import UserError
+from firstwords.rlhf.losses import exact_kl_rewards, explained_variance, gae, shaped_rewards, whiten, whitening_divisor
+from firstwords.rlhf.methods.clipping import (
+    ClippedLoss,
+    check_update_flags,
+    clipped_batch,
+    informative,
+    k1_of,
+    mean_of,
+    take_rows,
+)
+from firstwords.rlhf.methods.critic import ActorCritic
+from firstwords.rlhf.policy import MICRO_TOKENS, Policy, PolicyFlags, finish, open_policy
+from firstwords.rlhf.rollout import Rollouts
+from firstwords.train.learner import adamw_config
+
+CRITIC_RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
+GAMMA = 1.0  # an answer is short and its reward comes at the end
+
+
+@dataclass
+class Ppo(PolicyFlags):
+    """Improve a policy by proximal policy optimisation with a critic (stage 3b)."""
+
+    critic_steps: int = 10
+    """First steps, in which only the critic learns; of --steps a quarter at most."""
+    updates: int = 2
+    """How often the answers of one step are gone through."""
+    minibatches: int = 2
+    """Updates each time, each with its share of the answers."""
+    clip: float = 0.2
+    """How far the probability of a token may move in one step before its gradient is cut: 1 - clip to 1 + clip."""
+    value_clip: float = 0.0
+    """How far a value may move in one step, in standard deviations of the reward (0: as far as it likes)."""
+    lam: float = 1.0
+    """GAE's lambda: 1 trusts the rewards alone, right for short answers; below 1 the critic's values too."""
+    stop_kl: float = 0.1
+    """Nats a token from the policy that sampled, beyond which a step's other updates are left out (0: never)."""
+    bootstrap: bool = False
+    """Give an answer that hit the limit the critic's expectation instead of the reward model's score."""
+    kl: str = "exact"
+    """How the KL in the reward is measured: exact (over the vocabulary) or k1 (of the sampled token)."""
+
+    def __post_init__(self) -> None:
+        check_update_flags(self, least_samples=1)
+        answers = self.step_prompts * self.samples
+        if not 1 <= self.minibatches <= answers:
+            raise UserError(f"--minibatches is {self.minibatches}, but a step has {answers} answers to share out")
+        if not 0 <= self.lam <= 1:
+            raise UserError(f"--lam is {self.lam:g}, but it must be between 0 and 1")
+        for flag in ("critic_steps", "value_clip", "stop_kl"):
+            if not 0 <= (value := getattr(self, flag)) < float("inf"):
+                raise UserError(f"--{flag.replace('_', '-')} is {value:g}, but it must be 0 or more")
+
+
+def main(config: Ppo) -> Path:
+    """Run the stage and return the directory of the new policy."""
+    started = time.perf_counter()
+    policy = open_policy(config, "ppo", started)
+    critic_optim = adamw_config(CRITIC_RATE * policy.config.learning_rate)
+    policy.learner = policy.run.learner = ActorCritic(policy.learner, policy.reward, critic_optim)
+    with policy.run as run:
+        while not run.done:
+            rollouts = policy.sample(run.step)
+            rewards_B = policy.rewards(rollouts)
+            moves = run.step >= first_move(policy.config)
+            metrics = update(policy, rollouts, rewards_B, run.step, run.lr_fraction, moves)
+            policy.finish_step(metrics, rollouts, rewards_B, moves)
+    return finish(policy, started)
+
+
+def first_move(config: Ppo) -> int:
+    """The first step in which the policy moves."""
+    return min(config.critic_steps, config.steps // 4) if config.steps else config.critic_steps
+
+
+def update(
+    policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int, lr_fraction: float, moves: bool = True
+) -> dict[str, float]:
+    """All updates of critic and, if it `moves`, policy with these answers; returns what there is to log."""
+    config, learner = policy.config, policy.learner
+    batch, ref_logits_NV, metrics = batch_of(policy, rollouts, rewards_B)
+    found, stopped = [], False
+    for number, rows in enumerate(minibatches(len(rewards_B), config, step)):
+        pieces = policy.micro_batches(*take_rows(batch, ref_logits_NV, rows))
+        each = learner.critic_step(pieces, config.value_clip or None, lr_fraction)
+        found.append(each | {"loss": each["critic_loss"], "skipped": learner.critic.num_skipped})
+        if not moves or stopped:  # the critic goes on
+            continue
+        loss = ClippedLoss(config.clip)
+        each = learner.forward_backward(pieces, loss)
+        if number == 0:
+            metrics["log_ratio"] = loss.check_first()
+        stopped = 0 < config.stop_kl < loss.approx_kl
+        if stopped:
+            learner.drop_gradients()
+            found[-1] |= loss.metrics()
+            continue
+        policy.rehearse(step * config.updates * config.minibatches + number)
+        found[-1] |= each | loss.metrics() | learner.optim_step(lr_fraction)
+    totals = {"tokens": len(rewards_B), "stopped_early": float(stopped)}
+    totals["processed"] = sum(each["processed"] for each in found)
+    return mean_of(found) | metrics | totals
+
+
+def minibatches(num_answers: int, config: Ppo, step: int) -> Iterator[np.ndarray]:
+    """Rows of each minibatch: every pass in an order of its own, which depends on (seed, step, pass) alone."""
+    for number in range(config.updates):
+        order = np.random.default_rng((config.seed, step, number)).permutation(num_answers)
+        # in order, so that answers to one prompt share it
+        yield from map(np.sort, np.array_split(order, config.minibatches))
+
+
+def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[dict, Tensor, dict[str, float]]:
+    """(batch, reference logits, metrics): whitened advantages, returns and values of every chosen token."""
+    config, beta = policy.config, policy.kl.beta
+    states = policy.measure(rollouts)
+    ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
+    is_exact = config.kl == "exact"
+    priced_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
+    scores_B = np.where(rollouts.stopped_B, rewards_B, -config.stop_penalty) if config.bootstrap else rewards_B
+    scores_B, priced_BT, mask_BT = (torch.from_numpy(a) for a in (scores_B, priced_BT, rollouts.mask_BT))
+    rewards_BT = (exact_kl_rewards if is_exact else shaped_rewards)(scores_B, priced_BT, mask_BT, beta)
+
+    values_BT, after_B = values_of(policy.learner, rollouts, min(MICRO_TOKENS, policy.micro_tokens))
+    bootstrap_B = after_B * ~torch.from_numpy(rollouts.stopped_B) if config.bootstrap else None
+    advantages_BT, returns_BT = gae(rewards_BT, values_BT, mask_BT, GAMMA, config.lam, bootstrap_B)
+    price = beta / float(whitening_divisor(advantages_BT, mask_BT)) if is_exact else 0.0
+    batch = clipped_batch(rollouts, whiten(advantages_BT, mask_BT), price)
+    batch |= {"returns": returns_BT.float().numpy(), "old_values": values_BT.float().numpy()}
+    totals_PG = (torch.from_numpy(rewards_B) - beta * priced_BT.sum(1)).view(-1, rollouts.num_samples)
+    metrics = {
+        "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
+        "informative": informative(totals_PG),
+        "explained_variance": float(explained_variance(values_BT, returns_BT, mask_BT)),
+    }  # fmt: skip
+    return batch, ref_logits_NV, metrics
+
+
+def values_of(learner: ActorCritic, rollouts: Rollouts, micro_tokens: int = MICRO_TOKENS) -> tuple[Tensor, Tensor]:
+    """(the critic's value of every place, fp64, (B, T); of the state after each answer's last token, (B,))."""
+    whole_BT = torch.from_numpy(np.concatenate([rollouts.ids_BT, rollouts.targets_BT[:, -1:]], 1))
+    values_BT = learner.old_values(whole_BT, micro_tokens).double()
+    last_B = torch.tensor([len(sequence) - 1 for sequence in rollouts.sequences])
+    return values_BT[:, :-1], values_BT[torch.arange(len(last_B)), last_B]

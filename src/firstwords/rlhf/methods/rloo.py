@@ -1,0 +1,80 @@
+"""Stage 3b: the policy learns what the reward model likes, by REINFORCE with leave-one-out baselines (RLOO).
+
+    firstwords align pip --method rloo
+
+Every step samples several answers to each of some prompts from the policy itself, scores them, and makes the tokens of
+answers that beat their siblings likelier (Ahmadian et al. 2024). The KL divergence to the sft model is part of the
+reward, as the return-to-go: the only placement whose optimum is pi_ref exp(r / beta) (docs/kl-placement.md).
+A share of the loss of stage two keeps what was known. The weights that are kept are those at the peak of the *gold*
+reward, which the policy is not trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from firstwords.model.transformer import Transformer
+from firstwords.rlhf.losses import exact_kl_policy_loss, exact_kl_returns, leave_one_out_advantages
+from firstwords.rlhf.policy import Policy, PolicyFlags, finish, open_policy
+from firstwords.rlhf.rollout import Rollouts, piece_logits
+from firstwords.train.losses import token_terms
+
+
+@dataclass
+class Rloo(PolicyFlags):
+    """Improve a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
+
+
+def main(config: Rloo) -> Path:
+    """Run the stage and return the directory of the new policy."""
+    started = time.perf_counter()
+    policy = open_policy(config, "rloo", started)
+    with policy.run as run:
+        while not run.done:
+            rollouts = policy.sample(run.step)
+            rewards_B = policy.rewards(rollouts)
+            batches, metrics = batches_of(policy, rollouts, rewards_B)
+            metrics |= policy.learner.forward_backward(batches, policy_loss)
+            policy.rehearse(run.step)
+            metrics |= policy.learner.optim_step(run.lr_fraction)
+            policy.finish_step(metrics, rollouts, rewards_B)
+    return finish(policy, started)
+
+
+def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[list[dict], dict[str, float]]:
+    """Micro-batches with each token's advantage: reward minus the price of the KL still to come, minus the baseline.
+
+    The exact KL of a state is differentiated in the loss, so only *later* states' KL belongs into a token's return.
+    """
+    states, beta = policy.measure(rollouts), policy.kl.beta
+    scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, states.kl_BT, rollouts.mask_BT))
+    totals_B = scores_B - beta * kl_BT.sum(1)
+    totals_PG = totals_B.view(-1, rollouts.num_samples)
+    baseline_B = totals_B - leave_one_out_advantages(totals_PG).flatten()
+    advantages_BT = (exact_kl_returns(scores_B, kl_BT, mask_BT, beta) - baseline_B[:, None]) * mask_BT
+    batch = {
+        "inputs": rollouts.ids_BT,
+        "chosen": rollouts.targets_BT,
+        "mask": rollouts.mask_BT,
+        "advantages": advantages_BT.float().numpy(),
+        "beta": np.full(len(rewards_B), beta, dtype=np.float32),
+        "targets": np.zeros(len(rewards_B), dtype=np.int64),  # the loss is a mean over answers, not over tokens
+    }
+    signal = float((totals_PG.std(1) > 1e-6).float().mean())
+    metrics = {"kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "informative": signal, "beta": beta}
+    return policy.micro_batches(batch, states.ref_logits_NV), metrics
+
+
+def policy_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
+    logprobs_N, kl_N, _ = token_terms(piece_logits(model, batch), batch["ref_logits"], batch["chosen"])
+    # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
+    row = (each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N)))
+    return exact_kl_policy_loss(*row, beta=float(batch["beta"][0]), num_sequences=1)
+

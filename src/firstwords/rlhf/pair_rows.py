@@ -1,0 +1,138 @@
+"""Pairs of answers as ids and as padded batches, for the reward model and for DPO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from firstwords.data.packing import EpochOrder
+from firstwords.model.config import ModelConfig
+from firstwords.plan.footprint import Footprint, free_bytes
+from firstwords.preferences.records import Preference, TooFewError
+from firstwords.rlhf.reward_model import answer_ids, closed, padded, prompt_ids
+from firstwords.tokenizer.fast import Tokenizer
+
+BATCH_PAIRS = 16
+
+
+class PairRows:
+    """Pairs as ids; which come when is a pure function of (seed, step).
+
+    need: of training on them (see `footprint_of`), by which a step is computed in parts that fit into the memory; None:
+    a step at once. at_stop: the batches are for a scalar that is read at the stop token, so that answers which were cut
+    get one (`reward_model.closed`). `pairs` holds the answers as they are.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Preference],
+        tokenizer: Tokenizer,
+        limit: int,
+        seed: int,
+        need: Callable[[PairRows], Footprint] | None = None,
+        at_stop: bool = False,
+    ) -> None:
+        fitting, self.left_out = that_fit(pairs, tokenizer, limit)
+        self.pairs = [
+            (*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in fitting
+        ]
+        self._ends = (lambda ids: closed(ids, tokenizer, limit)) if at_stop else list
+        self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
+        self._order = EpochOrder(len(self.pairs), seed)
+        self.micro_pairs, self.memory = self.batch_pairs, ""
+        if need is not None:
+            self._fit(need(self))
+
+    def _fit(self, need: Footprint) -> None:
+        """Choose how many pairs are computed at once."""
+        free = free_bytes(need.device)
+        tokens = need.fit(self.batch_pairs * need.row_tokens, free, "give shorter answers, or take a smaller model")
+        self.micro_pairs = tokens // need.row_tokens
+        self.memory = need.sentence(tokens, free)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest answer with its prompt."""
+        return max(max(len(row[0]), len(row[1])) for row in self.pairs)
+
+    @property
+    def answer_share(self) -> float:
+        """Tokens of the longest pair of answers, as a share of the places that a pair takes in a batch."""
+        return max(len(row[0]) + len(row[1]) - 2 * row[2] for row in self.pairs) / (2 * self.longest)
+
+    @property
+    def mean_length(self) -> int:
+        return max(1, round(sum(len(row[0]) + len(row[1]) for row in self.pairs) / (2 * len(self.pairs))))
+
+    def shift_margins(self, shifts_P: np.ndarray) -> None:
+        """Add a number to each pair's margin: what else already tells its answers apart, taken off."""
+        self.pairs = [(*pair[:3], pair[3] + float(shift)) for pair, shift in zip(self.pairs, shifts_P, strict=True)]
+
+    def batches(self, step: int) -> list[dict[str, np.ndarray]]:
+        """The pairs of a step, in parts that are computed at once."""
+        _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
+        return [self.take(indices[i : i + self.micro_pairs]) for i in range(0, len(indices), self.micro_pairs)]
+
+    def parts(self) -> Iterator[range]:
+        """The indices of all pairs, as many at a time as are computed at once."""
+        for start in range(0, len(self.pairs), self.micro_pairs):
+            yield range(start, min(start + self.micro_pairs, len(self.pairs)))
+
+    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+        """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is
+        one of the answer; margins (P,); targets (P,), one supervised unit a pair.
+        """
+        rows = [self.pairs[i] for i in indices]
+        inputs, lengths = padded([self._ends(row[0]) for row in rows] + [self._ends(row[1]) for row in rows])
+        starts = np.array([row[2] for row in rows] * 2)
+        places = np.arange(1, inputs.shape[1])
+        mask = (places >= starts[:, None]) & (places < lengths[:, None])
+        margins = np.array([row[3] for row in rows], dtype=np.float32)
+        targets = np.zeros(len(rows), dtype=np.int64)
+        return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins, "targets": targets}
+
+
+def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable[[PairRows], Footprint]:
+    """What training on pairs needs, beside a frozen model of the same size: a row is a pair of the longest answers.
+
+    has_logits: the loss needs the logits of all tokens of the answers (DPO's does).
+    """
+
+    def need(rows: PairRows) -> Footprint:
+        share = rows.answer_share if has_logits else 0.0
+        return Footprint(config, 2 * rows.longest, "adamw", "fp32", device, logit_share=share, frozen=1)
+
+    return need
+
+
+def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Ids of the chosen and of the rejected answer, each with the prompt: as they were sampled, else of their text."""
+    prompt = prompt_ids(tokenizer, pair.prompt)
+    sides = ((pair.chosen_ids, pair.chosen), (pair.rejected_ids, pair.rejected))
+    chosen, rejected = ([*prompt, *ids] if ids else answer_ids(tokenizer, pair.prompt, text) for ids, text in sides)
+    return chosen, rejected
+
+
+def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> tuple[list[Preference], int]:
+    """(The pairs whose answers fit, with their prompt, into a context of `limit` tokens; how many do not.)
+
+    The ids are kept in the pairs, so that nothing is encoded twice. Raises TooFewError, with the lengths, where too few
+    are left to learn from some and hold out others.
+    """
+    found: list[Preference] = []
+    lengths: list[int] = []
+    for pair in pairs:
+        chosen, rejected = pair_ids(pair, tokenizer)
+        lengths.append(max(len(chosen), len(rejected)))
+        if lengths[-1] <= limit:
+            start = len(prompt_ids(tokenizer, pair.prompt))
+            found.append(replace(pair, chosen_ids=tuple(chosen[start:]), rejected_ids=tuple(rejected[start:])))
+    if len({pair.prompt_key for pair in found}) < min(2, len({pair.prompt_key for pair in pairs})):
+        raise TooFewError(
+            f"of the {len(pairs):,} preferences {len(found)} fit into this model's context of {limit} tokens (prompt "
+            f"and answer have {min(lengths):,} to {max(lengths):,}): give shorter ones, or take a model with a longer "
+            "context"
+        )
+    return found, len(pairs) - len(found)

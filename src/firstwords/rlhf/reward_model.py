@@ -1,0 +1,210 @@
+"""A reward model in use: one number for an answer, normalised so that samples of the sft model have mean 0 and std 1.
+
+    reward_model = load_reward_model(home.run_dir("pip", "reward") / "model")
+    reward_model.score([(messages, "Tom is twelve years old.")])    -> array([0.83], dtype=float32)
+
+The raw score is that of a scalar head plus `weight` times how sure the sft model itself was of the answer: what a small
+model knows of the truth shows there long before a few hundred preferences could teach it (docs/LOG.md).
+
+Answers that a model sampled are scored by the very ids that were sampled: text encoded again may have other tokens, and
+more of them than the context holds. Text that people wrote or judged is encoded (`answer_ids`).
+
+The scalar is read at the answer's stop token, which is where it is trained. An answer that was cut, by a limit of
+tokens or by the end of the context, has none: it is read as if it had stopped there (`closed`), in training and in use,
+so that it is worth what its text is worth. That it did not stop is charged for elsewhere (`--stop-penalty`). The
+confidence is that of the tokens which the answer really has: a stop token added only for reading does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from firstwords.config import UserError
+from firstwords.model.card import CARD
+from firstwords.model.heads import ScalarModel, load_scalar_model
+from firstwords.model.hub import load_model, weights_hash, whole_card
+from firstwords.model.transformer import Transformer
+from firstwords.rlhf.prefix_rows import shared_parts
+from firstwords.tokenizer.chat import Message, render
+from firstwords.tokenizer.fast import Tokenizer
+
+BATCH_TOKENS = 8192  # of one scoring pass
+REFERENCE = "reference"  # folder beside the weights: the sft model whose confidence is asked
+
+
+def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
+    """Ids of a prompt with an open turn for the assistant."""
+    return render(messages, tokenizer, add_generation_prompt=True)[0]
+
+
+def answer_ids(tokenizer: Tokenizer, messages: Sequence[Message], answer: str) -> list[int]:
+    """Ids of prompt and answer up to and with the stop token: what the policy would have sampled for this text."""
+    return [*prompt_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
+
+
+def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
+    """Ids of prompt and answer as the scalar reads them: with the stop token of a turn at their end.
+
+    An answer that was cut gets it, in the place of its last token where the context of `limit` tokens is full; so does
+    one that ended with the other end token, that of a text.
+    """
+    ended = bool(ids) and ids[-1] in (tokenizer.im_end_id, tokenizer.endoftext_id)
+    return [*(ids[:-1] if ended else ids)[: limit - 1], tokenizer.im_end_id]
+
+
+class Sampled(Protocol):
+    """An answer as a model sampled it (`engine.Completion`, `judged.Answer`); ids with the stop token if it stopped."""
+
+    @property
+    def ids(self) -> list[int]: ...
+
+    @property
+    def text(self) -> str: ...
+
+
+def padded(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """(ids_BT padded with zeros on the right, lengths_B), int64."""
+    lengths_B = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+    ids_BT = np.zeros((len(sequences), int(lengths_B.max())), dtype=np.int64)
+    for row, sequence in enumerate(sequences):
+        ids_BT[row, : len(sequence)] = sequence
+    return ids_BT, lengths_B
+
+
+@dataclass
+class RewardModel:
+    """A scalar model with its tokenizer and its frozen normalisation: reward = (score - mean) / std."""
+
+    model: ScalarModel
+    tokenizer: Tokenizer
+    mean: float = 0.0
+    std: float = 1.0
+    hash: str = ""
+    reference: Transformer | None = None
+    weight: float = 0.0  # of the reference's confidence in the raw score
+
+    @property
+    def limit(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return self.model.config.max_position_embeddings
+
+    @cached_property
+    def vocabulary(self) -> str:
+        """Hash of the tokenizer: ids mean the same to models with the same one."""
+        return self.tokenizer.hash
+
+    def can_read(self, messages: Sequence[Message]) -> bool:
+        """Whether a prompt leaves room for an answer of a token and the stop token."""
+        return len(prompt_ids(self.tokenizer, messages)) + 2 <= self.limit
+
+    def score(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> np.ndarray:
+        """Normalised rewards of (messages, answer) pairs of texts, fp32, (B,).
+
+        Of an answer that is too long for the context the beginning is read. Raises UserError where the prompt is.
+        """
+        starts = [len(prompt_ids(self.tokenizer, messages)) for messages, _ in pairs]
+        sequences = [answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs]
+        return self.score_ids([self._shortened(*each) for each in zip(sequences, starts, strict=True)], starts)
+
+    def score_sampled(
+        self, prompts: Sequence[Sequence[Message]], answers: Sequence[Sampled], vocabulary: str
+    ) -> tuple[np.ndarray, int]:
+        """(Normalised rewards of sampled answers, fp32, (B,); how many were too long, so that their beginning counts).
+
+        vocabulary: hash of the tokenizer of the model that sampled. With this model's own the ids are scored as they
+        are; ids of another vocabulary mean nothing here, and the text is encoded. Raises UserError as `score` does.
+        """
+        is_own = vocabulary == self.vocabulary
+        sequences, starts = [], []
+        for messages, answer in zip(prompts, answers, strict=True):
+            prompt = prompt_ids(self.tokenizer, messages)
+            starts.append(len(prompt))
+            sequences.append([*prompt, *answer.ids] if is_own else answer_ids(self.tokenizer, messages, answer.text))
+        cut = sum(len(sequence) > self.limit for sequence in sequences)
+        shortened = [self._shortened(*each) for each in zip(sequences, starts, strict=True)]
+        return self.score_ids(shortened, starts), cut
+
+    def _shortened(self, sequence: list[int], start: int) -> list[int]:
+        if start + 2 > self.limit:
+            raise UserError(
+                f"a prompt has {start} tokens, but this reward model reads {self.limit} together with the answer: "
+                "leave it out, or shorten it"
+            )
+        return sequence[: self.limit]
+
+    @torch.no_grad()
+    def score_ids(
+        self,
+        sequences: Sequence[Sequence[int]],
+        starts: Sequence[int] | None = None,
+        confidence_B: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Normalised rewards of whole sequences of ids as they were sampled, read where they stop, fp32, (B,).
+
+        starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike
+        are computed together.
+        Raises ValueError for a sequence beyond the model's context: what was sampled in it never is.
+        """
+        if (longest := max(map(len, sequences), default=0)) > self.limit:
+            raise ValueError(f"a sequence has {longest} tokens, but this reward model reads {self.limit}")
+        raw = self._scalars([closed(sequence, self.tokenizer, self.limit) for sequence in sequences])
+        if self.reference is not None and self.weight:
+            raw += self.weight * (self.confidence(sequences, starts) if confidence_B is None else confidence_B)
+        return (raw - self.mean) / self.std
+
+    def _scalars(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+        """What the scalar head says at each last token, fp32, (B,)."""
+        raw = np.zeros(len(sequences), dtype=np.float32)
+        for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
+            values = self.model.values(*part.inputs(self.model.head_weight.device)).flatten()
+            raw[part.rows] = values[[int(places[-1]) for places in part.places]].cpu().numpy()
+        return raw
+
+    @torch.no_grad()
+    def confidence(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> np.ndarray:
+        """Of each answer: mean over its tokens of log pi(token) - max log pi under the reference, fp32, <= 0, (B,).
+
+        0 where greedy decoding of the sft model would have said just that. starts: where each answer begins; without it
+        the answer is the last turn of a sequence, which is not so for what a policy sampled: it may open a turn itself.
+        """
+        opening, found = len(prompt_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
+        device = self.reference.head_weight.device
+        for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
+            hidden_MD = self.reference.hidden(*part.inputs(device)).flatten(0, 1)
+            for row, places in zip(part.rows, part.places, strict=True):
+                ids = torch.tensor(sequences[row])
+                last_turn = int((ids == self.tokenizer.im_start_id).nonzero()[-1])
+                start = last_turn + opening if starts is None else int(starts[row])
+                logits_NV = self.reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
+                chosen_N = logits_NV.gather(1, ids[start:, None].to(device))[:, 0]
+                if len(chosen_N):
+                    found[row] = float((chosen_N - logits_NV.amax(1)).mean())
+        return found
+
+    def normalise_on(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> None:
+        """Freeze mean and std to those of the scores of these sequences: samples of the sft model."""
+        self.mean, self.std = 0.0, 1.0
+        if not sequences:
+            return
+        scores = self.score_ids(sequences, starts)
+        self.mean, self.std = float(scores.mean()), max(float(scores.std()), 1e-6)
+
+
+def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel:
+    """Read a reward model that `firstwords reward` or `align` has made. Raises UserError where there is none."""
+    model = load_scalar_model(directory, device)
+    data = whole_card(directory).get("data") or {}
+    tokenizer = Tokenizer.load(directory)
+    try:
+        weight, mean, std = (float(data.get(k, d)) for k, d in (("confidence_weight", 0), ("mean", 0), ("std", 1)))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{Path(directory) / CARD} is damaged ({error}): copy it again from its source") from None
+    reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
+    return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight)

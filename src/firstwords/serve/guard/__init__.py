@@ -1,0 +1,1 @@
+"""What stands before every request: protocol limits, allowed hosts and origins, keys, security headers."""

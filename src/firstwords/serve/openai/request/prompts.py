@@ -1,0 +1,131 @@
+"""From messages and prompts to ids that fit the model, with special tokens off: only the template puts those in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from firstwords.commands import shared
+from firstwords.data.messages import call_text, text_of
+from firstwords.data.sources import UnusableRowError
+from firstwords.plain_text import clean_text
+from firstwords.serve.errors import ApiError
+
+if TYPE_CHECKING:
+    from firstwords.serve.models import Held
+    from firstwords.serve.openai.request.schemas import Message
+    from firstwords.tokenizer.chat import Message as Turn
+    from firstwords.tokenizer.fast import Tokenizer
+
+MAX_PROMPTS = 2048  # of one request; lm-eval's batches are smaller
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool",
+         "function": "tool"}  # fmt: skip
+
+
+def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
+    """Ids of a chat with an open turn. Raises ApiError 400 for what this model cannot take."""
+    turns = turns_of(messages)
+    if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
+        raise ApiError(
+            400, f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
+            "model", "model_cannot_chat",
+        )  # fmt: skip
+    check_bytes(held, sum(len(turn["content"]) for turn in turns), "messages")
+    return fitting(held, shared.chat_ids(held.loaded.tokenizer, turns), "messages")
+
+
+def turns_of(messages: Sequence[Message]) -> list[Turn]:
+    """Messages as the template takes them. Raises ApiError 400 for a role that it has not, and for content that is
+    missing or is no text.
+
+    As with OpenAI, an empty text is one, and only the assistant's message with tool_calls may do without content.
+    """
+    return [_turn(message, place) for place, message in enumerate(messages)]
+
+
+def _turn(message: Message, place: int) -> Turn:
+    if message.role not in ROLES:
+        known = "use system, user, assistant or tool"
+        raise ApiError(400, f"a message has the role {message.role[:40]!r}: {known}", "messages")
+    try:
+        if not (message.content is None or isinstance(message.content, str | list)):
+            raise UnusableRowError
+        text = text_of(message.content)
+    except UnusableRowError:
+        raise ApiError(
+            400, f'messages[{place}].content must be text, or a list of {{"type": "text", "text": ...}}', "messages"
+        ) from None
+    call = ""
+    if ROLES[message.role] == "assistant":
+        try:
+            call = call_text(message.model_extra or {})
+        except UnusableRowError as error:
+            raise ApiError(400, f"messages[{place}]: {error}", "messages") from None
+    if not call and (message.content is None or message.content == []):
+        raise ApiError(400, f"messages[{place}] has no content: every message needs a text", "messages")
+    return {"role": ROLES[message.role], "content": f"{text}\n\n{call}".strip() if call else text}
+
+
+def prompts(held: Held, given: Any, param: str) -> list[tuple[list[int], int]]:
+    """(ids, how many of them the server put in front) of each prompt, in any of OpenAI's four forms.
+
+    A text begins as documents begin in training, after the separator; ids are taken as they are.
+    """
+    if isinstance(given, str) or _are_ids(given):
+        given = [given]
+    if not isinstance(given, list) or not given:
+        raise ApiError(400, f"{param} is a text, a list of texts, a list of token ids, or a list of such lists", param)
+    if len(given) > MAX_PROMPTS:
+        raise ApiError(400, f"{len(given):,} prompts are too many for one request: at most {MAX_PROMPTS:,}", param)
+    return [_prompt(held, prompt, param) for prompt in given]
+
+
+def _are_ids(given: Any) -> bool:
+    return isinstance(given, list) and bool(given) and all(type(token) is int for token in given)
+
+
+def _prompt(held: Held, prompt: Any, param: str) -> tuple[list[int], int]:
+    if isinstance(prompt, str):
+        prompt = clean_text(prompt)
+        check_bytes(held, len(prompt), param)
+        return fitting(held, shared.text_ids(held.loaded.tokenizer, prompt), param), 1
+    if prompt == []:
+        raise ApiError(400, f"{param} holds a prompt without a token", param)
+    if not _are_ids(prompt):
+        raise ApiError(400, f"{param} mixes forms, or holds something else than texts and whole numbers", param)
+    size = held.loaded.model.config.vocab_size
+    wrong = next((token for token in prompt if not 0 <= token < size), None)
+    if wrong is not None:
+        raise ApiError(400, f"token {str(wrong)[:30]} is not one of this model's {size:,}", param)
+    return fitting(held, prompt, param), 0
+
+
+def fitting(held: Held, ids: list[int], param: str) -> list[int]:
+    """The ids, if an answer fits behind them. Raises ApiError 400 otherwise."""
+    if len(ids) >= held.engine.max_length:
+        raise _too_long(held, len(ids), param)
+    return ids
+
+
+def check_bytes(held: Held, num_chars: int, param: str) -> None:
+    """Refuse a text that is too long however it is cut into tokens, before time is spent on cutting it."""
+    fewest = num_chars // longest_token(held.loaded.tokenizer)
+    if fewest >= held.engine.max_length:
+        raise _too_long(held, fewest, param, "at least ")
+
+
+def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiError:
+    limit = held.engine.max_length
+    # clients know this error by its first words, and read the number in them
+    return ApiError(
+        400, f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
+        "tokens, and the answer must fit behind it: shorten the prompt.", param, "context_length_exceeded",
+        n_prompt_tokens=count, n_ctx=limit,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=16)
+def longest_token(tokenizer: Tokenizer) -> int:
+    """Bytes of the longest token, which no text of as many characters can undercut."""
+    return max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size))

@@ -1,0 +1,191 @@
+"""What a request to /v1/responses holds, and the chat request that it stands for: answers come from one path.
+
+    as_chat(ResponsesRequest(input="Hello", instructions="Be brief.", max_output_tokens=9))
+    -> ChatRequest(messages=[system, user], max_completion_tokens=9)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema
+
+from firstwords.serve.errors import ApiError, printable
+from firstwords.serve.openai.request import limits
+from firstwords.serve.openai.request.schemas import MAX_LOGPROBS, ChatRequest, Sampling
+
+MAX_ITEMS = 2000
+LOGPROBS = "message.output_text.logprobs"  # of `include`
+_OBJECTS = {"type": "array", "items": {"type": "object"}}
+_OBJECT = {"anyOf": [{"type": "object"}, {"type": "null"}]}
+Input = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, _OBJECTS]})]
+Object = Annotated[Any, WithJsonSchema(_OBJECT)]
+
+# fields of chat completions that have another name here: chat's -> this endpoint's
+RENAMED = {
+    "messages": "input", "max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format", "logprobs": f'include: ["{LOGPROBS}"]',
+}  # fmt: skip
+# what would need a server that remembers, or does more than answer
+REFUSED = {
+    "previous_response_id": "this server keeps no responses: send the whole conversation in input",
+    "conversation": "this server keeps no conversations: send the whole conversation in input",
+    "prompt": "this server keeps no prompt templates: send the text in instructions and input",
+    "background": "answers are streamed or waited for: leave it out or send false",
+}
+# fields of this request that chat takes as they are
+_SHARED = ("model", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "ignore_eos", "seed", "stop",
+           "stream", "top_logprobs", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
+           "guided_grammar", "json_schema", "grammar", "n_predict", "repeat_penalty")  # fmt: skip
+_TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
+
+
+def _as_documented(schema: dict[str, Any]) -> None:
+    for name in ("n", "max_tokens", "response_format"):
+        schema["properties"].pop(name, None)
+    schema["required"] = ["input"]
+
+
+class ResponsesRequest(Sampling):
+    """POST /v1/responses. Nothing is stored, whatever `store` says."""
+
+    model_config = ConfigDict(json_schema_extra=_as_documented)
+
+    input: Input = Field(None, description="A text, or a list of messages.")
+    instructions: str | None = Field(None, description="A system message before the input.")
+    max_output_tokens: int | None = Field(None, description="Clamped to the model's context.")
+    text: Object = Field(None, description='{"format": {"type": "text" | "json_object" | "json_schema" | "regex"}}')
+    include: list[str] | None = Field(None, description=f'"{LOGPROBS}" adds log-probabilities.')
+    top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    store: bool | None = Field(None, description="Ignored.")
+    previous_response_id: str | None = Field(None, description="Refused: nothing is stored.")
+    conversation: Any = Field(None, description="Refused: nothing is stored.")
+    prompt: Any = Field(None, description="Refused: nothing is stored.")
+    background: bool | None = Field(None, description="Only false.")
+    metadata: Object = Field(None, description="Returned with the response.")
+    reasoning: Object = Field(None, description="Ignored: these models do not reason.")
+    truncation: str | None = Field(None, description="Ignored: an input that does not fit is an error.")
+    stream_options: Object = Field(None, description="Ignored.")  # type: ignore[assignment]
+    max_tool_calls: Any = Field(None, description="Ignored, like the fields after it.")
+    parallel_tool_calls: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    prompt_cache_options: Any = None
+    safety_identifier: Any = None
+    service_tier: Any = None
+    user: Any = None
+
+
+def as_chat(body: ResponsesRequest) -> ChatRequest:
+    """The same request in chat's words. Raises ApiError 400 that names the field of this endpoint."""
+    _refuse(body)
+    limits.refuse(body)
+    extra = body.model_extra or {}
+    fields = {name: getattr(body, name) for name in _SHARED} | {
+        name: value for name, value in extra.items() if name not in RENAMED
+    }
+    wants_logprobs = LOGPROBS in (body.include or []) or bool(body.top_logprobs)
+    fields |= {
+        "messages": _messages(body), "max_completion_tokens": body.max_output_tokens, "logprobs": wants_logprobs,
+        "response_format": _format(body.text),
+    }  # fmt: skip
+    fields["top_logprobs"] = body.top_logprobs if wants_logprobs else None
+    try:
+        return ChatRequest.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        places = [(RENAMED.get(str(one["loc"][0]), one["loc"][0]), *one["loc"][1:]) for one in found]
+        raise RequestValidationError([one | {"loc": ("body", *place)} for one, place in zip(found, places)]) from None
+
+
+@contextmanager
+def in_these_words() -> Iterator[None]:
+    """Errors that chat's code raises name the fields of this endpoint."""
+    try:
+        yield
+    except ApiError as error:
+        if error.param in RENAMED:
+            new = RENAMED[error.param]
+            error.message, error.param = error.message.replace(error.param, new), new
+        raise
+
+
+def _refuse(body: ResponsesRequest) -> None:
+    given = {name: getattr(body, name) for name in ("n", "max_tokens", "response_format")} | (body.model_extra or {})
+    for name, value in given.items():
+        if name in RENAMED and value is not None:
+            raise ApiError(400, f"{name} is called {RENAMED[name]} here", name, "unsupported_parameter")
+    if (body.n or 1) != 1:
+        raise ApiError(400, "n can only be 1 here: send the request again for another answer", "n")
+    for name, reason in REFUSED.items():
+        if getattr(body, name):
+            raise ApiError(400, f"{name} is not supported: {reason}", name, "unsupported_parameter")
+
+
+def _messages(body: ResponsesRequest) -> list[dict[str, Any]]:
+    items = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        raise ApiError(400, "input is a text, or a list of messages that is not empty", "input")
+    if len(items) > MAX_ITEMS:
+        raise ApiError(400, f"input has {len(items):,} items; at most {MAX_ITEMS:,} are possible", "input")
+    system = [{"role": "system", "content": body.instructions}] if body.instructions else []
+    messages = system + [message for item in items for message in _message(item)]
+    if len(messages) == len(system):
+        raise ApiError(400, "input holds no message", "input")
+    return messages
+
+
+def _message(item: dict[str, Any]) -> list[dict[str, Any]]:
+    """The chat messages of an input item: one, or none for a model's thoughts, which are not part of a chat."""
+    kind = item.get("type") or "message"
+    if kind == "message":
+        if not isinstance(item.get("role"), str):
+            raise ApiError(400, "a message of input has no role", "input")
+        return [{"role": item["role"], "content": _text(item.get("content"))}]
+    if kind == "reasoning":
+        return []
+    call_id, name = str(item.get("call_id", "")), str(item.get("name", ""))
+    if kind == "function_call":
+        call = {"name": name, "arguments": str(item.get("arguments", ""))}
+        calls = [{"id": call_id, "type": "function", "function": call}]
+        return [{"role": "assistant", "content": None, "tool_calls": calls}]
+    if kind == "function_call_output":
+        return [{"role": "tool", "tool_call_id": call_id, "content": _text(item.get("output"))}]
+    if kind == "item_reference":
+        raise ApiError(
+            400, "input refers to an item by its id, but this server keeps none: send the message itself "
+            "(Vercel AI SDK: providerOptions: { openai: { store: false } })", "input", "unsupported_parameter",
+        )  # fmt: skip
+    raise ApiError(400, f"input holds an item of type {printable(str(kind), 40)}: only messages are possible", "input")
+
+
+def _text(content: Any) -> str:
+    """The text of a message: a string, nothing, or text parts."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts = []
+    for part in content if isinstance(content, list) else [None]:
+        kind = part.get("type") if isinstance(part, dict) else None
+        text = part.get("refusal" if kind == "refusal" else "text") if kind in _TEXT_PARTS else None
+        if not isinstance(text, str):
+            form = '{"type": "input_text", "text": ...}'
+            raise ApiError(400, f"a message's content is text, or a list of {form}", "input")
+        texts.append(text)
+    return "".join(texts)
+
+
+def _format(text: Any) -> Any:
+    """text.format as chat's response_format: the schema one level deeper."""
+    if text is None:
+        return None
+    if not isinstance(text, dict):
+        raise ApiError(400, 'text is an object: {"format": {"type": ...}}', "text")
+    form = text.get("format")
+    if not isinstance(form, dict) or form.get("type") != "json_schema":
+        return form
+    if not isinstance(form.get("schema"), dict):
+        raise ApiError(400, 'text.format holds no schema: {"type": "json_schema", "schema": {...}}', "text.format")
+    return {"type": "json_schema", "json_schema": {key: value for key, value in form.items() if key != "type"}}

@@ -1,0 +1,1 @@
+"""How people talk in the built-in world: the conversations of stage two, with checks of the answers."""

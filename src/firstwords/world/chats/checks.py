@@ -1,0 +1,221 @@
+"""Checks: data that says when an answer is right, and the program that applies them.
+
+A check is made of plain strings, so that it can be stored beside a question. Answers are compared as whole
+words
+without case and punctuation; listing everything never helps, because a rival of the right value makes it
+wrong.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from firstwords.world.phrases import plural
+from firstwords.world.town import knowledge as know
+from firstwords.world.town.plumwick import INVENTED, INVENTED_EXAM, town
+
+ABSTENTIONS = (
+    "i do not know", "i don't know", "i was never told", "nobody knows", "nobody told me", "no idea",
+    "i never heard of", "i have never heard of", "nobody can know", "nobody called", "nobody of this name",
+    "i cannot know", "i am not sure", "i do not remember", "you have not told me", "it does not say",
+    "the text does not say", "does not tell", "i cannot say", "i cannot see", "nobody can say", "there is no",
+)
+_WORD = re.compile(r"[a-zà-ÿ0-9]+(?:[-'][a-zà-ÿ0-9]+)*")
+_SMALL_WORDS = "a an the in on at of to and or is it that with for by his her my so as"
+_SMALL = frozenset(_SMALL_WORDS.split())
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a right answer is.
+
+    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the
+    accepted
+    people, no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no",
+    "abstain",
+    "number" (this number and no other), "exact" (the accepted words with at most eight others), "list"
+    (three or more
+    accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it),
+    "words"
+    (all accepted words, at least `least` words in all), "polite" (the wish in polite words), "says" (one of the
+    accepted words or phrases: small talk, where many answers are right and not knowing is none).
+    Example: Check("one_of", ("yellow",), domain="colour").
+    """
+
+    kind: str
+    accept: tuple[str, ...] = ()
+    domain: str = ""
+    allow: tuple[str, ...] = ()  # words of the question, which are no rivals
+    least: int = 0
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in small letters; the possessive 's is dropped: "Mila's cat!" -> ["mila",
+    "cat"]."""
+    return [w[:-2] if w.endswith("'s") else w for w in _WORD.findall(text.lower())]
+
+
+def plain(text: str) -> str:
+    """The words joined by single blanks, with a blank at both ends, for whole-word search."""
+    return f" {' '.join(words(text))} "
+
+
+def abstains(answer: str) -> bool:
+    """Whether the answer says that it does not know."""
+    low = " ".join(answer.lower().replace("’", "'").split())
+    return any(marker in low for marker in ABSTENTIONS)
+
+
+@cache
+def domain_values(domain: str) -> tuple[str, ...]:
+    """All values of a closed domain, the longest first."""
+    t = town()
+    knows = {
+        "colour": know.COLOURS,
+        "month": know.MONTHS,
+        "day": know.DAYS,
+        "name": (*(p.name for p in t.people), *INVENTED, *INVENTED_EXAM),
+        "street": t.streets,
+        "job": (*(p.job for p in t.people), "wizard", "king", "pirate"),
+        "food": (*(p.food for p in t.people), *(f.food for f in t.feasts)),
+        "hobby": tuple(p.hobby for p in t.people),
+        "pet": tuple(p.pet_kind for p in t.people),
+        "pet name": tuple(p.pet_name for p in t.people),
+        "family": tuple(p.family for p in t.people),
+        "where": tuple(p.where for p in t.places),
+        "known for": tuple(p.known_for for p in t.places),
+        "place": tuple(p.name for p in t.places),
+        "capital": tuple(c.capital for c in know.COUNTRIES),
+        "language": tuple(c.language for c in know.COUNTRIES),
+        "animal": tuple(n for a in know.ANIMALS for n in (a.name, plural(a.name))),
+        "sound": tuple(a.sound for a in know.ANIMALS),
+        "young": tuple(a.young for a in know.ANIMALS),
+        "home": tuple(a.home for a in know.ANIMALS),
+        "opposite": tuple(dict.fromkeys([*know.OPPOSITES, *know.OPPOSITES.values()])),
+        "feeling": ("happy", "sad", "angry", "scared", "good", "bad"),
+        "season": tuple(know.SEASONS),
+        "material": tuple(know.MATERIALS.values()),
+        "size": ("older", "younger"),
+    }
+    values = {plain(v).strip() for v in knows.get(domain, ()) if v}
+    return tuple(sorted(values, key=lambda v: (-len(v), v)))
+
+
+def found_values(answer: str, domain: str, extra: tuple[str, ...] = ()) -> set[str]:
+    """The values of a domain that an answer contains; a longer one hides the shorter ones inside it."""
+    text, found = plain(answer), set()
+    values = sorted({*domain_values(domain), *(plain(e).strip() for e in extra)}, key=lambda v: (-len(v), v))
+    for value in values:
+        if value and f" {value} " in text:
+            found.add(value)
+            text = text.replace(f" {value} ", " | ")
+            text = text.replace(f" {value} ", " | ")
+    return found
+
+
+def numbers_in(answer: str) -> set[str]:
+    """All numbers of an answer, digits or words, as digits: "twelve" -> {"12"}."""
+    by_word = {word: str(i) for i, word in enumerate(know.NUMBER_WORDS)}
+    return {by_word.get(w, w) for w in words(answer) if w.isdigit() or w in by_word}
+
+
+def _one_of(check: Check, answer: str) -> bool:
+    if abstains(answer):
+        return False
+    accept = {plain(a).strip() for a in check.accept}
+    allow = {plain(a).strip() for a in check.allow}
+    found = found_values(answer, check.domain, (*check.accept, *check.allow))
+    return bool(found & accept) and found <= accept | allow
+
+
+def _pet(check: Check, answer: str) -> bool:
+    """The kind of the pet; a colour may be missing but must not be wrong."""
+    kind, colour = check.accept[0].split()[-1], check.accept[0].split()[-2]
+    colours = found_values(answer, "colour")
+    return found_values(answer, "pet") == {kind} and colours <= {colour} and not abstains(answer)
+
+
+def _shares(answer_words: set[str], phrase: str) -> bool:
+    need = [w for w in words(phrase) if w not in _SMALL]
+    return sum(w in answer_words for w in need) >= max(1, 0.75 * len(need))
+
+
+def _phrase(check: Check, answer: str) -> bool:
+    had = words(answer)
+    if abstains(answer) or len(had) > 30:
+        return False
+    skip = {w for a in check.allow for w in words(a)}
+    bag = set(had) - (skip - {w for a in check.accept for w in words(a)})
+    accept = {plain(a).strip() for a in check.accept}
+    return any(_shares(bag, a) for a in accept) and found_values(answer, check.domain, check.accept) <= accept
+
+
+def _number(check: Check, answer: str) -> bool:
+    found = numbers_in(answer) - set(check.allow)
+    return not abstains(answer) and bool(found or set(check.accept) & set(check.allow)) and found <= set(
+        check.accept) and bool(numbers_in(answer) & set(check.accept))
+
+
+def _exact(check: Check, answer: str) -> bool:
+    had = plain(answer)
+    return not abstains(answer) and any(
+        plain(a) in had and len(had.split()) <= len(plain(a).split()) + 8 for a in check.accept)
+
+
+def _list(check: Check, answer: str) -> bool:
+    accept = {re.sub(r"^(a|an|the|some) ", "", plain(a).strip()) for a in check.accept}
+    items = [plain(i).strip() for i in re.split(r",| and |\n|\.|:", answer)]
+    items = [re.sub(r"^(a|an|the|some) ", "", i) for i in items if i]
+    good = [i for i in items if i in accept]
+    wrong = found_values(answer, check.domain) - accept - {plain(a).strip() for a in check.allow}
+    return len(good) == len(set(good)) == check.least and not wrong and len(items) - len(good) <= 1
+
+
+def _letter(check: Check, answer: str) -> bool:
+    had = words(answer)
+    return len(had) >= check.least and all(w.startswith(check.accept[0]) for w in had) and len(set(had)) >= 2
+
+
+def _words(check: Check, answer: str) -> bool:
+    had = words(answer)
+    forms = [{plain(a).strip(), plain(plural(a)).strip()} for a in check.accept]
+    return len(had) >= check.least and len(set(had)) * 4 >= len(had) and all(
+        any(f" {f} " in plain(answer) for f in form) for form in forms)
+
+
+def _polite(check: Check, answer: str) -> bool:
+    had = set(words(answer))
+    kind = had & {"please", "could", "would", "may"}
+    need = [w for a in check.accept for w in words(a) if w not in _SMALL | {"me", "i", "you", "your"}]
+    return bool(kind) and sum(w in had for w in need) >= 0.75 * len(need) and len(words(answer)) <= 20
+
+
+def _says(check: Check, answer: str) -> bool:
+    had = plain(answer)
+    return not abstains(answer) and any(plain(a) in had for a in check.accept)
+
+
+def _abstain(check: Check, answer: str) -> bool:
+    """Says that it does not know, and tells nothing of the domain beside it."""
+    if not abstains(answer) or len(words(answer)) > 30:
+        return False
+    allow = {plain(a).strip() for a in check.allow}
+    return not check.domain or found_values(answer, check.domain) <= allow
+
+
+_KINDS = {
+    "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
+    "exact": _exact,
+    "list": _list, "letter": _letter, "words": _words, "polite": _polite, "abstain": _abstain,
+    "says": _says,
+    "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
+    "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),
+}
+
+
+def passes(check: Check, answer: str) -> bool:
+    """Whether an answer is right by its check.
+
+    Example: passes(Check("number", ("12",)), "Tom is twelve.") is True.
+    """
+    return _KINDS[check.kind](check, answer)

@@ -1,0 +1,142 @@
+"""Little passages made for reading: questions that the text answers, questions that it does not, and
+summaries.
+
+The visits in them are small events of one day, which contradict nothing that is told about the town.
+"""
+
+from random import Random
+from typing import NamedTuple
+
+from firstwords.world.chats.checks import Check
+from firstwords.world.chats.facts import Turn
+from firstwords.world.phrases import cap, number_word, pick, plural
+from firstwords.world.town import knowledge as know
+from firstwords.world.town.plumwick import Person, Town
+
+_CARRIED = ("basket", "bucket", "bag", "box", "umbrella", "scarf", "blanket", "ball", "kite", "lantern")
+_THINGS = ("apple", "egg", "button", "pear", "nut", "stone", "candle", "letter", "carrot", "flower", "book",
+           "bun")
+_COLOURS = ("red", "blue", "green", "yellow", "purple", "pink", "brown", "black", "white")
+_TIMES = ("in the morning", "in the afternoon", "in the evening", "before breakfast", "after lunch")
+_DOINGS = (
+    ("counted the clouds", "count the clouds"), ("sang a song", "sing a song"),
+    ("told each other jokes", "tell each other jokes"),
+    ("drank hot tea", "drink hot tea"), ("played cards", "play cards"), ("fed the birds", "feed the birds"),
+    ("looked at a map", "look at a map"),
+    ("painted a sign", "paint a sign"), ("swept the steps", "sweep the steps"),
+    ("ate a plum cake", "eat a plum cake"),
+)
+
+
+class Passage(NamedTuple):
+    """A passage and what one can ask about it: (questions, answer, check)."""
+
+    text: str
+    summary: str
+    asks: tuple[tuple[tuple[str, ...], str, Check], ...]
+    unasked: tuple[str, ...]
+
+
+def _two(rng: Random, town: Town) -> tuple[Person, Person]:
+    one, other = rng.sample(town.people, 2)
+    return one, other
+
+
+def passage(rng: Random, town: Town) -> Passage:
+    """A visit in four or five sentences."""
+    p, q = _two(rng, town)
+    place, day, when = pick(rng, town.places).name, pick(rng, know.DAYS), pick(rng, _TIMES)
+    carried, colour = pick(rng, _CARRIED), pick(rng, _COLOURS)
+    number, thing = rng.randint(2, 12), pick(rng, _THINGS)
+    did, do = pick(rng, _DOINGS)
+    things = f"{number_word(number)} {plural(thing)}"
+    n, m = p.name, q.name
+    start = pick(rng, ("On {d} {w}, {n} went to {l}.", "{n} went to {l} on {d} {w}.",
+                       "It was {d}. {W}, {n} went to {l}.")).format(
+        d=day, w=when, W=cap(when), n=n, l=place)
+    took = pick(rng, ("{H} took a {c} {b} and {t} along.", "{H} carried a {c} {b} and {t}.",
+                      "{H} had a {c} {b} and {t} with {o}.")).format(
+        H=cap(p.he), c=colour, b=carried, t=things, o=p.him)
+    met = pick(rng, ("There {h} met {m}.", "At the door {h} met {m}.", "{M} was there too.")).format(h=p.he,
+                                                                                                     m=m, M=m)
+    gave = "" if rng.random() < 0.5 else f"{n} gave {m} the {plural(thing)}."
+    together = pick(rng, ("Together they {d}.", "The two of them {d}.",
+                          "They {d} and laughed.")).format(d=did)
+    asks = [
+        (("Where did {n} go?", "To which place did {n} go?", "Where was {n} on {d}?"),
+         f"{n} went to {place}.", Check("one_of", (place,), "place")),
+        (("On which day did {n} go there?", "When did {n} go to {l}?", "Which day was it?"),
+         f"It was on {day}.", Check("one_of", (day,), "day")),
+        (("Who did {n} meet?", "Who was at {l} too?", "Who did {n} see there?"), f"{n} met {m}.",
+         Check("one_of", (m,), "name", (n,))),
+        (("How many {ts} did {n} have?", "How many {ts} were there?", "What number of {ts} did {n} carry?"),
+         f"{n} had {things}.",
+         Check("number", (str(number),))),
+        (("What colour was the {b}?", "Which colour did the {b} have?", "What was the colour of the {b}?"),
+         f"The {carried} was {colour}.",
+         Check("one_of", (colour,), "colour")),
+        (("What did they do together?", "What did {n} and {m} do?", "What did the two of them do?"),
+         f"They {did}.", Check("phrase", (did,))),
+    ]
+    if gave:
+        asks.append((("What did {n} give to {m}?", "What did {m} get?"), f"{n} gave {m} the {plural(thing)}.",
+                     Check("phrase", (plural(thing),), allow=(n, m))))
+    slots = {"n": n, "m": m, "l": place, "d": day, "b": carried, "ts": plural(thing)}
+    filled = tuple((tuple(a.format(**slots) for a in ask), reply, check) for ask, reply, check in asks)
+    unasked = tuple(u.format(**slots) for u in _UNASKED)
+    text = " ".join(part for part in (start, took, met, gave, together) if part)
+    return Passage(text, f"{n} went to {place}, met {m}, and they {did}.", filled, unasked)
+
+
+_UNASKED = (
+    "What did {n} eat for supper?", "What was the weather like?", "How did {n} get home?",
+    "What did {m} wear?", "Who opened the door?",
+    "How long did they stay?", "What was in the {b}?", "What did {m} say at the end?",
+    "Did it rain that night?", "What did {n} dream that night?",
+    "What song did the birds sing?", "How much did the {b} cost?", "Where did {n} buy the {b}?",
+    "What did {n} do the next day?",
+)
+_FRAMES = ('Read this: "{t}" {q}', "{t} {q}", "{t}\n\n{q}", "Here is a text: {t} {q}",
+           "Text: {t}\nQuestion: {q}", "Listen: {t} {q}", "Read the text. {t} {q}",
+           "I read this: {t} Now my question: {q}", "{q}\n\n{t}", "{t}\nTell me: {q}")
+_NOT_SAID = ("The text does not say that.", "The text does not say.",
+             "I do not know. The text does not say it.", "It does not say that.",
+             "The text does not tell us.", "The text does not say that. I do not know.")
+
+
+def passage_question(rng: Random, town: Town) -> list[Turn]:
+    """A passage and one or two questions that it answers."""
+    text = passage(rng, town)
+    asks = rng.sample(text.asks, 1 if rng.random() < 0.6 else 2)
+    turns = []
+    for i, (questions, reply, check) in enumerate(asks):
+        question = pick(rng, questions)
+        turns.append(Turn(pick(rng, _FRAMES).format(t=text.text, q=question) if not i else question, reply,
+                          check))
+    return turns
+
+
+def passage_silent(rng: Random, town: Town) -> list[Turn]:
+    """A passage and a question that it does not answer."""
+    text = passage(rng, town)
+    turns = []
+    if rng.random() < 0.4:
+        questions, reply, check = pick(rng, text.asks)
+        turns.append(Turn(pick(rng, _FRAMES).format(t=text.text, q=pick(rng, questions)), reply, check))
+    question = pick(rng, text.unasked)
+    shown = question if turns else pick(rng, _FRAMES).format(t=text.text, q=question)
+    return [*turns, Turn(shown, pick(rng, _NOT_SAID), Check("abstain"))]
+
+
+_SUMMARISE = ('Summarise this: "{t}"', "Say this in one sentence: {t}", "Summarise in one sentence: {t}",
+              "What is this text about? {t}", "Make it short: {t}",
+              "Tell me in a few words what happens. {t}", "{t}\n\nSay it in one sentence.",
+              "Can you make this text shorter? {t}", "Give me a short version: {t}",
+              "{t}\nWhat happened, in short?")
+
+
+def summarise(rng: Random, town: Town) -> list[Turn]:
+    """A passage in one sentence."""
+    text = passage(rng, town)
+    names = tuple(w for w in (text.summary.split()[0],))
+    return [Turn(pick(rng, _SUMMARISE).format(t=text.text), text.summary, Check("words", names, least=6))]

@@ -1,0 +1,1 @@
+"""What the built-in world writes: the documents of stage one."""

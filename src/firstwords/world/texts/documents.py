@@ -1,0 +1,84 @@
+"""The text of the built-in world: an endless, deterministic stream of documents of some thirty kinds.
+
+`documents(seed)` draws a kind by weight for every document. The n-th document of a seed is always the same;
+another seed gives other documents about the same town.
+"""
+
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from random import Random
+
+from firstwords.world.stories.telling import story
+from firstwords.world.texts import forms, lessons, letters, news, people, play, talk, world
+from firstwords.world.texts import howto as howtos
+from firstwords.world.texts import town as places
+from firstwords.world.town.plumwick import Town, town
+
+Kind = Callable[[Random, Town], str]
+
+
+def _story(rng: Random, town: Town) -> str:
+    told = story(rng, town)
+    return f"{told.title}\n\n{told.text}" if rng.random() < 0.7 else told.text
+
+
+# kind -> (share of the documents in per cent, function)
+KINDS: dict[str, tuple[float, Kind]] = {
+    "story": (32, _story),
+    "portrait": (9, people.portrait),
+    "two people": (3, people.two_people),
+    "family": (2.5, people.family),
+    "register": (2, people.register),
+    "quiz": (5, people.quiz),
+    "group": (2, people.group),
+    "guess who": (2, people.guess_who),
+    "dialogue": (4, talk.about_somebody),
+    "meeting": (3, talk.meeting),
+    "interview": (2.5, talk.interview),
+    "shop": (1, talk.shop_talk),
+    "pen friend": (2, letters.pen_friend),
+    "letter": (1.5, letters.letter),
+    "postcard": (1, letters.postcard),
+    "diary": (1.5, letters.diary),
+    "place": (4, places.place),
+    "walk": (2, places.walk),
+    "feast": (2, places.feast),
+    "month": (2, places.month),
+    "news": (1.5, news.news),
+    "notice": (0.7, news.notice),
+    "day": (1.5, news.day),
+    "form": (3.5, forms.any_form),
+    "how-to": (1.3, howtos.howto),
+    "rhyme": (1, play.rhyme),
+    "riddle": (1.2, play.riddle),
+    "game": (1, talk.name_game),
+    "sums": (2, lessons.sums),
+    "French": (1.3, lessons.french),
+    "opposites": (1, lessons.opposites),
+    "animals": (1, world.animals),
+    "countries": (1, world.countries),
+    "encyclopaedia": (1.3, world.encyclopaedia),
+    "small facts": (1.2, world.what_we_know),
+}
+
+
+def documents_with_kinds(seed: int = 0) -> Iterator[tuple[str, str]]:
+    """Endless (kind, document) pairs, as `documents` gives them."""
+    rng = Random(f"firstwords text {seed}")
+    the_town = town()
+    names = list(KINDS)
+    functions = [KINDS[name][1] for name in names]
+    bounds = list(accumulate(KINDS[name][0] for name in names))
+    while True:
+        i = bisect(bounds, rng.random() * bounds[-1])
+        yield names[i], functions[i](rng, the_town)
+
+
+def documents(seed: int = 0) -> Iterator[str]:
+    """Endless documents; the same seed gives the same ones.
+
+    Example: `next(documents(0))` is the first document of seed 0, a story or a letter or a form.
+    """
+    for _, document in documents_with_kinds(seed):
+        yield document

@@ -1,0 +1,326 @@
+"""The town: sixty people, twenty places, a year of feasts and weather. It is the same for every seed.
+
+`town()` builds it once from the rows of `data.py` and keeps it. `Town.told_facts()` lists the facts that
+the texts tell again and again (and that chats and the exam may ask); `NEVER_TOLD`, `HELD_BACK` and `INVENTED`
+list what nobody can know.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from firstwords.world.town import data
+from firstwords.world.town.data import HELD_BACK, INVENTED, INVENTED_EXAM, NEVER_TOLD
+from firstwords.world.town.facts import OFTEN_TOLD, Fact, feast_facts, person_facts, place_facts
+
+__all__ = [
+    "HELD_BACK",
+    "INVENTED",
+    "INVENTED_EXAM",
+    "NEVER_TOLD",
+    "Fact",
+    "Feast",
+    "Month",
+    "Person",
+    "Place",
+    "Town",
+    "town",
+]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One inhabitant. An empty field is one that nobody knows: texts skip it. Names are first names."""
+
+    name: str
+    family: str
+    gender: str  # "she" or "he"
+    age: int
+    job: str  # "pupil" for children
+    workplace: str  # name of a Place
+    street: str
+    house: int
+    mother: str
+    father: str
+    siblings: tuple[str, ...]
+    spouse: str
+    children: tuple[str, ...]
+    friend: str
+    pet: str  # with its article: "a grey cat"
+    pet_kind: str  # "cat"
+    pet_name: str
+    food: str
+    colour: str
+    birthday: str  # a month
+    hobby: str  # "flying kites"
+    instrument: str  # "the piano" or ""
+    habit: str  # "whistles when it rains"
+    fear: str  # "spiders"
+    wish: str  # "to sail around the world"
+
+    @property
+    def full(self) -> str:
+        """First and family name: "Mila Brand"."""
+        return f"{self.name} {self.family}"
+
+    @property
+    def he(self) -> str:
+        """The pronoun as a subject: she or he."""
+        return self.gender
+
+    @property
+    def him(self) -> str:
+        """The pronoun as an object: her or him."""
+        return "her" if self.gender == "she" else "him"
+
+    @property
+    def his(self) -> str:
+        """The possessive: her or his."""
+        return "her" if self.gender == "she" else "his"
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this person is under eighteen (and then a pupil)."""
+        return self.age < 18
+
+    @property
+    def noun(self) -> str:
+        """What one calls this person: girl, boy, woman or man."""
+        return (
+            ("girl" if self.gender == "she" else "boy")
+            if self.is_child
+            else ("woman" if self.gender == "she" else "man")
+        )
+
+    @property
+    def the_job(self) -> str:
+        """How to mention the work of a person: "the baker", "a pupil"."""
+        return "a pupil" if self.job == "pupil" else f"the {self.job}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the twenty places; `where` and `known_for` complete "X is ..." and "X is known for ..."."""
+
+    name: str
+    kind: str
+    where: str
+    known_for: str
+    keeper: str
+    opens: str
+
+    @property
+    def title(self) -> str:
+        """The name with a capital, for the beginning of a sentence."""
+        return self.name[0].upper() + self.name[1:]
+
+
+@dataclass(frozen=True)
+class Feast:
+    """One feast a month: "On NAME, HAPPENS; people eat FOOD; it is at PLACE"."""
+
+    name: str
+    month: str
+    happens: str
+    food: str
+    place: str
+
+    @property
+    def title(self) -> str:
+        """The name with a capital, for the beginning of a sentence."""
+        return self.name[0].upper() + self.name[1:]
+
+    @property
+    def at(self) -> str:
+        """The name with its preposition: "on Kite Day", "at the Apple Fair", "in Story Week"."""
+        last = self.name.split()[-1]
+        return {"Day": "on ", "Night": "on ", "Week": "in "}.get(last, "at ") + self.name
+
+
+@dataclass(frozen=True)
+class Month:
+    """The weather of one month and what people do in it ("feed the birds")."""
+
+    name: str
+    season: str
+    weather: str
+    people: str
+
+
+@dataclass(frozen=True)
+class Town:
+    """The whole town."""
+
+    name: str
+    river: str
+    hill: str
+    wood: str
+    neighbours: tuple[tuple[str, str], ...]
+    people: tuple[Person, ...]
+    places: tuple[Place, ...]
+    feasts: tuple[Feast, ...]
+    months: tuple[Month, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Person]:
+        """First name -> person."""
+        return {p.name: p for p in self.people}
+
+    @cached_property
+    def place_by_name(self) -> dict[str, Place]:
+        """ "the Old Mill" -> place."""
+        return {p.name: p for p in self.places}
+
+    @cached_property
+    def weather(self) -> dict[str, Month]:
+        """Month name -> its weather."""
+        return {m.name: m for m in self.months}
+
+    @cached_property
+    def children(self) -> tuple[Person, ...]:
+        return tuple(p for p in self.people if p.is_child)
+
+    @cached_property
+    def adults(self) -> tuple[Person, ...]:
+        return tuple(p for p in self.people if not p.is_child)
+
+    @cached_property
+    def streets(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(p.street for p in self.people))
+
+    @cached_property
+    def feast_in(self) -> dict[str, Feast]:
+        """Month name -> its feast."""
+        return {f.month: f for f in self.feasts}
+
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        found: list[Fact] = []
+        for person in self.people:
+            found += person_facts(person)
+        for place in self.places:
+            found += place_facts(place)
+        for feast in self.feasts:
+            found += feast_facts(feast)
+        return tuple(found)
+
+    def told_facts(self) -> tuple[Fact, ...]:
+        """The facts that the texts tell often (about 700), in fixed order; `facts` has the rarer ones too."""
+        return tuple(f for f in self.facts if f.relation in OFTEN_TOLD)
+
+    @cached_property
+    def facts_of(self) -> dict[str, dict[str, Fact]]:
+        """Subject -> relation -> fact."""
+        table: dict[str, dict[str, Fact]] = {}
+        for fact in self.facts:
+            table.setdefault(fact.subject, {})[fact.relation] = fact
+        return table
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [line.split("|") for line in text.strip().replace("\n|", "|").splitlines()]
+
+
+def _family_ties() -> dict[str, dict[str, object]]:
+    ties: dict[str, dict[str, object]] = {}
+
+    def of(name: str) -> dict[str, object]:
+        return ties.setdefault(
+            name, {"mother": "", "father": "", "siblings": (), "spouse": "", "children": ()}
+        )
+
+    for father, mother, names in data.PARENTS:
+        kids = tuple(names.split())
+        for kid in kids:
+            of(kid).update(
+                father=father.strip("-"),
+                mother=mother.strip("-"),
+                siblings=tuple(k for k in kids if k != kid),
+            )
+        for parent, other in ((father, mother), (mother, father)):
+            if parent != "-":
+                of(parent).update(children=kids, spouse=other.strip("-"))
+    for one, other in data.SPOUSES_WITHOUT_CHILDREN:
+        of(one)["spouse"], of(other)["spouse"] = other, one
+    for row in data.SIBLINGS_WITHOUT_PARENTS:
+        for name in row.split():
+            of(name)["siblings"] = tuple(n for n in row.split() if n != name)
+    return ties
+
+
+def _people() -> tuple[Person, ...]:
+    ties = _family_ties()
+    homes = {
+        name: (family, street, house)
+        for family, street, house, names in data.HOUSEHOLDS
+        for name in names.split()
+    }
+    friends: dict[str, str] = {}
+    for pair in data.FRIENDS.split(", "):
+        one, other = pair.split()
+        friends[one], friends[other] = other, one
+    people = []
+    for row in _rows(data.PEOPLE):
+        (
+            name,
+            gender,
+            age,
+            job,
+            workplace,
+            pet,
+            pet_name,
+            food,
+            colour,
+            birthday,
+            hobby,
+            instrument,
+            habit,
+            fear,
+            wish,
+        ) = row
+        family, street, house = homes[name]
+        people.append(
+            Person(
+                name=name,
+                family=family,
+                gender=gender,
+                age=int(age),
+                job=job,
+                workplace=workplace,
+                street=street,
+                house=house,
+                friend=friends[name],
+                pet=pet,
+                pet_kind=pet.split()[-1] if pet else "",
+                pet_name=pet_name,
+                food=food,
+                colour=colour,
+                birthday=birthday,
+                hobby=hobby,
+                instrument=instrument,
+                habit=habit,
+                fear=fear,
+                wish=wish,
+                **ties[name],
+            )
+        )
+    return tuple(people)
+
+
+@lru_cache(maxsize=1)
+def _build() -> Town:
+    return Town(
+        name=data.TOWN_NAME,
+        river=data.RIVER,
+        hill=data.HILL,
+        wood=data.WOOD,
+        neighbours=data.NEIGHBOURS,
+        people=_people(),
+        places=tuple(Place(*row) for row in _rows(data.PLACES)),
+        feasts=tuple(Feast(*row) for row in _rows(data.FEASTS)),
+        months=tuple(Month(*row) for row in _rows(data.WEATHER)),
+    )
+
+
+def town(seed: int = 0) -> Town:
+    """The one town of the built-in world. `seed` is accepted for symmetry and changes nothing."""
+    return _build()
