@@ -10,7 +10,7 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.data.chats import conversations, parse_row
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 

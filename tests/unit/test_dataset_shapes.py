@@ -12,7 +12,7 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.data.chats import conversations
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.preferences.formats import read_preferences
 
 CHATS, PREFERENCES = "--chats", "--preferences"

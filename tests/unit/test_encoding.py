@@ -13,7 +13,8 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.formats import encoding, opening
 from firstwords.data.formats.detect import detect
-from firstwords.data.sources import SourceStats, documents
+from firstwords.data.source_stats import SourceStats
+from firstwords.data.sources import documents
 from firstwords.plain_text import clean_row, clean_text, unify_line_ends
 
 CASES = Path(__file__).parents[1] / "cases"

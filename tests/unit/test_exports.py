@@ -8,7 +8,7 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.data.chats import conversations
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 
 
 def chat(*texts: str) -> list[dict]:

@@ -10,7 +10,8 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.formats import json_rows
 from firstwords.data.readers import file_rows
-from firstwords.data.sources import SourceStats, documents
+from firstwords.data.source_stats import SourceStats
+from firstwords.data.sources import documents
 from firstwords.preferences.formats import read_preferences
 
 CASES = Path(__file__).parents[1] / "cases"

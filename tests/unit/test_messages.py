@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from firstwords.data.chats import conversations, parse_row, summary
 from firstwords.data.messages import as_messages, read_messages, read_transcript, text_of, with_context
-from firstwords.data.sources import SourceStats, UnusableRowError
+from firstwords.data.source_stats import SourceStats, UnusableRowError
 from firstwords.plain_text import clean_text, in_all_texts, without_surrogates
 from firstwords.preferences.formats import read_preferences
 from firstwords.tokenizer.chat import render

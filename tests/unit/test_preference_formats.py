@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.preferences.formats import read_preferences, write_jsonl
 from firstwords.preferences.records import Preference
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data import readers, sources
+from firstwords.data import readers, source_stats
 from firstwords.data.formats import encoding, opening
-from firstwords.data.sources import SourceStats, documents
+from firstwords.data.source_stats import SourceStats
+from firstwords.data.sources import documents
 
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -249,7 +250,7 @@ def test_the_reason_is_of_that_folder(tmp_path):
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()
     write(tmp_path / "one" / "a.txt", "text")
-    for number in range(sources.MAX_NOTES + 1):  # no note of a later folder is kept
+    for number in range(source_stats.MAX_NOTES + 1):  # no note of a later folder is kept
         write(tmp_path / "one" / f"b{number}.txt", "")
     with pytest.raises(UserError) as error:
         read(tmp_path / "one", tmp_path / "two")
@@ -431,7 +432,7 @@ def test_some_broken_rows_are_counted_and_shown(tmp_path):
     lines[10:10] = ["{broken"] * 7 + [""]
     found, stats = read(write(tmp_path / "a.jsonl", "\n".join(lines)))
     assert len(found) == 50 and stats.skipped_rows == 7
-    assert len(stats.notes) == sources.MAX_NOTES and "a.jsonl:11: broken JSON" in stats.notes[0]
+    assert len(stats.notes) == source_stats.MAX_NOTES and "a.jsonl:11: broken JSON" in stats.notes[0]
 
 
 def test_too_many_broken_rows(tmp_path):

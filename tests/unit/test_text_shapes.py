@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from firstwords.config import UserError
-from firstwords.data.sources import SourceStats, documents
+from firstwords.data.source_stats import SourceStats
+from firstwords.data.sources import documents
 
 ONE, TWO = "The heron waits beside the mill, as every morning.", "Rain falls on the slate roof of the baker's house."
 

@@ -12,7 +12,8 @@ from firstwords.world.chats.facts import all_questions, ask_of, slots_of
 from firstwords.world.chats.phrases import FEAST, NEVER, PERSON, PLACE
 from firstwords.world.chats.unknown import STRANGERS, gaps
 from firstwords.world.exam import questions
-from firstwords.world.town.plumwick import HELD_BACK, INVENTED_EXAM, town
+from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
+from firstwords.world.town.plumwick import town
 
 NUM = 20_000
 

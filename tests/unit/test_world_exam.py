@@ -10,8 +10,9 @@ import pytest
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, domain_values, passes
 from firstwords.world.exam import Question, questions, report, score, wilson
+from firstwords.world.town.data import INVENTED_EXAM
 from firstwords.world.town.knowledge import FRENCH
-from firstwords.world.town.plumwick import INVENTED_EXAM, town
+from firstwords.world.town.plumwick import town
 
 
 def _answers(q: Question) -> list[str]:

@@ -12,7 +12,8 @@ from firstwords.world.phrases import a_an, join_and, number_word, plural
 from firstwords.world.texts.documents import KINDS, documents, documents_with_kinds
 from firstwords.world.texts.facts import _book
 from firstwords.world.town import knowledge as k
-from firstwords.world.town.plumwick import HELD_BACK, INVENTED, INVENTED_EXAM, NEVER_TOLD, town
+from firstwords.world.town.data import HELD_BACK, INVENTED, INVENTED_EXAM, NEVER_TOLD
+from firstwords.world.town.plumwick import town
 
 TOWN = town()
 

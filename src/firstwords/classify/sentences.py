@@ -21,7 +21,7 @@ import numpy as np
 from firstwords.config import UserError
 from firstwords.data import readers
 from firstwords.data.formats.opening import plain_name
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.world import feelings
 
 TEXT_COLUMNS, LABEL_COLUMNS = ("text", "sentence"), ("label", "sentiment", "feeling", "class")

@@ -66,7 +66,8 @@ def main(config: Evaluate) -> None:
 
 def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
     """{bits_per_byte, bytes, tokens, ...} on the documents of the named files."""
-    from firstwords.data.sources import SourceStats, documents
+    from firstwords.data.source_stats import SourceStats
+    from firstwords.data.sources import documents
     from firstwords.eval.bpb import bits_per_byte
     from firstwords.model.hub import trained_context
 

@@ -126,7 +126,7 @@ def export(config: PreferencesExport) -> None:
 
 def bring_in(config: PreferencesImport) -> None:
     """Append those of files that the log does not hold yet."""
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
     from firstwords.preferences.formats import read_preferences, summary
 
     stats = SourceStats()

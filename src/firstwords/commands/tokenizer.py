@@ -55,7 +55,8 @@ def train(config: TokenizerTrain) -> None:
     """Learn a vocabulary from documents and save it."""
     from itertools import islice
 
-    from firstwords.data.sources import SourceStats, documents
+    from firstwords.data.source_stats import SourceStats
+    from firstwords.data.sources import documents
     from firstwords.tokenizer.fast import Tokenizer
 
     stats = SourceStats()

@@ -26,6 +26,7 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import exports, readers, trees
+from firstwords.data.folders import from_path
 from firstwords.data.messages import add_context, as_messages, read_messages, read_transcript, with_context
 from firstwords.data.row_kinds import (
     CHAT_COLUMNS,
@@ -38,7 +39,8 @@ from firstwords.data.row_kinds import (
     question_answer,
     refusal,
 )
-from firstwords.data.sources import SourceStats, UnusableRowError, from_path, spec_names, split_column, usable
+from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
+from firstwords.data.sources import spec_names, split_column
 from firstwords.tokenizer.chat import Message, is_learned
 
 

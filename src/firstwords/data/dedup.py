@@ -17,7 +17,7 @@ import numpy as np
 from firstwords.config import UserError
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 SHINGLE_WORDS = 5
 NUM_BANDS, BAND_ROWS = 16, 8  # candidates from a similarity of about (1/16)^(1/8) = 0.7 on

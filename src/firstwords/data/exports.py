@@ -15,7 +15,7 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import readers, whatsapp
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.plain_text import clean_text
 
 SUFFIXES = (".txt", ".zip")

@@ -13,11 +13,11 @@ from firstwords.config import UserError
 from firstwords.data.formats import kinds
 from firstwords.data.formats.encoding import looks_like_text
 from firstwords.data.formats.opening import plain_name
+from firstwords.data.source_stats import UNREADABLE
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 T = TypeVar("T")
-UNREADABLE = "unreadable"  # of a kind that is known, but damaged, empty or of an unknown encoding
 
 
 def from_path(

@@ -21,7 +21,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from firstwords.data.sources import UnusableRowError
+from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
 from firstwords.tokenizer.chat import Message
 

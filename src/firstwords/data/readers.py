@@ -24,7 +24,7 @@ from firstwords.data.formats.opening import STDIN, file_hash
 from firstwords.data.formats.tables import TABLE_SUFFIXES, file_rows
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 __all__ = ["TABLE_SUFFIXES", "TEXT_COLUMNS", "TEXT_SUFFIXES", "file_hash", "file_rows", "file_texts", "hub_rows",
            "hub_texts", "read_text"]  # fmt: skip

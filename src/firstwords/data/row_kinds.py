@@ -11,7 +11,7 @@ from typing import Any
 
 from firstwords.data.messages import from_json, is_message, read_transcript
 from firstwords.data.readers import TEXT_COLUMNS
-from firstwords.data.sources import UnusableRowError
+from firstwords.data.source_stats import UnusableRowError
 
 Columns = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from firstwords.data.messages import read_message
-from firstwords.data.sources import UnusableRowError
+from firstwords.data.source_stats import UnusableRowError
 from firstwords.tokenizer.chat import Message
 
 _SAID = ("text", "multimodal_text", "code", "execution_output", "tether_quote", "tether_browsing_display", None)

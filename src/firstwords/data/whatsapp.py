@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from firstwords.config import UserError
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.tokenizer.chat import Message
 
 SILENCE_HOURS = 3.0  # a longer silence ends a conversation

@@ -97,9 +97,10 @@ class Engine:
             self._check_prompt(prompt)
         every = [self._seeded(p, offset) for p, offset in zip(every, seeds, strict=True)]
         if num_processes is None:
-            num_processes = parallel.worthwhile(self, every)
+            is_lean = not self.has_work and NumpyDecoder.supports(self.model, self.cache)
+            num_processes = parallel.worthwhile(every) if is_lean else 1
         if num_processes > 1:
-            return parallel.generate(self, prompts, every, num_processes)
+            return parallel.generate(self._generate, prompts, every, num_processes)
         return self._generate(prompts, every)
 
     def _generate(

@@ -12,30 +12,25 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from threadpoolctl import threadpool_limits
 
-from firstwords.engine.decode import NumpyDecoder
-
 if TYPE_CHECKING:
-    from firstwords.engine.engine import Engine
     from firstwords.engine.request import Completion
     from firstwords.engine.sampling import SamplingParams
+
+    Generate = Callable[[Sequence[Sequence[int]], Sequence[SamplingParams]], list[Completion]]
 
 MIN_PROMPTS = 4  # prompts a process: fewer leave it with steps that are hardly cheaper
 MIN_TOKENS = 1024  # tokens asked for in all; below, forking (some 20 ms) costs more than it gains
 
 
-def worthwhile(engine: Engine, params: Sequence[SamplingParams]) -> int:
-    """How many processes to use: 1 unless the engine is idle, lean and alone in a process of one Python
-    thread.
-    """
+def worthwhile(params: Sequence[SamplingParams]) -> int:
+    """How many processes an idle engine with the lean decoder should use: 1 where this process has other threads."""
     if sys.platform != "linux" or threading.active_count() > 1 or multiprocessing.current_process().daemon:
-        return 1
-    if engine.has_work or not NumpyDecoder.supports(engine.model, engine.cache):
         return 1
     if torch.cuda.is_initialized() or sum(p.max_tokens for p in params) < MIN_TOKENS:
         return 1
@@ -43,13 +38,14 @@ def worthwhile(engine: Engine, params: Sequence[SamplingParams]) -> int:
 
 
 def generate(
-    engine: Engine,
+    generate_here: Generate,
     prompts: Sequence[Sequence[int]],
     params: Sequence[SamplingParams],
     num_processes: int,
 ) -> list[Completion]:
-    """As `Engine.generate`, every num_processes-th prompt going to the same process; this one takes a share
-    too.
+    """As `Engine.generate`, every num_processes-th prompt going to the same process; this one takes a share too.
+
+    generate_here: answers prompts in the process that calls it.
     """
     context = multiprocessing.get_context("fork")
     children = []
@@ -60,16 +56,16 @@ def generate(
     try:
         for share in range(1, num_processes):
             receiver, sender = context.Pipe(duplex=False)
-            arguments = (engine, prompts[share::num_processes], params[share::num_processes], sender)
+            arguments = (generate_here, prompts[share::num_processes], params[share::num_processes], sender)
             child = context.Process(target=_work, args=arguments, daemon=True)
             child.start()
             sender.close()
             children.append((share, child, receiver))
-        results[::num_processes] = engine._generate(prompts[::num_processes], params[::num_processes])
+        results[::num_processes] = generate_here(prompts[::num_processes], params[::num_processes])
         for share, _, receiver in children:
             answer = _receive(receiver)
             # a process that died (killed for memory, say) costs time, not answers
-            results[share::num_processes] = answer or engine._generate(
+            results[share::num_processes] = answer or generate_here(
                 prompts[share::num_processes], params[share::num_processes]
             )
     finally:
@@ -82,12 +78,12 @@ def generate(
     return results  # type: ignore[return-value]
 
 
-def _work(engine: Engine, prompts, params, sender) -> None:
+def _work(generate_here: Generate, prompts, params, sender) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle, which then ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the parent does when it is asked to end
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
-    sender.send(engine._generate(prompts, params))
+    sender.send(generate_here(prompts, params))
     sender.close()
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from firstwords.config import UserError
-from firstwords.tokenizer.chat import CHAT_TEMPLATE
+from firstwords.tokenizer.files import CHAT_TEMPLATE
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ Axes: N head size, D hidden.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from firstwords.model.transformer import Attention, Transformer
+from firstwords.model.config import ModelConfig
 
 CONSTANT = 4.0  # the part that all tokens share, in deviations of the table: the first head's queries are made of it
 GAIN = math.sqrt(2)  # of the fast pairs in the norms of the first layer: sharpens its look at the token before
@@ -27,8 +26,27 @@ NOTE, COPY = 1.5, 4.0  # what the heads add to the stream, in deviations of the 
 FAST, SLOW = 0.1, 0.035  # radians a token: above, a pair tells neighbours apart; below, it hardly feels distance
 
 
+class Seedable(Protocol):
+    """What is read and written of a new `Transformer`."""
+
+    config: ModelConfig
+    rope_cos: Tensor
+    rope_sin: Tensor
+    model: Any
+
+
+class Attention(Protocol):
+    """What is read and written of one of its attention layers."""
+
+    head_dim: int
+    q_proj: nn.Linear
+    k_proj: nn.Linear
+    v_proj: nn.Linear
+    o_proj: nn.Linear
+
+
 @torch.no_grad()
-def seed_copying(model: Transformer, table_std: float, generator: torch.Generator) -> None:
+def seed_copying(model: Seedable, table_std: float, generator: torch.Generator) -> None:
     """Overwrite the first head of the first two layers and the first column of the table, drawn at `table_std`.
 
     A model without norms on queries and keys, of one layer, or whose heads are too small for both kinds of rotary pairs

@@ -33,6 +33,7 @@ from typing import Any
 
 from firstwords.config import UserError
 from firstwords.data import readers, trees
+from firstwords.data.folders import from_path
 from firstwords.data.messages import add_context, as_messages, from_json, read_messages, text_of, with_context
 from firstwords.data.row_kinds import (
     ANSWER_RATINGS,
@@ -48,7 +49,8 @@ from firstwords.data.row_kinds import (
     score_of_answer,
     two_answers,
 )
-from firstwords.data.sources import SourceStats, UnusableRowError, from_path, spec_names, usable
+from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
+from firstwords.data.sources import spec_names
 from firstwords.plain_text import without_surrogates
 from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.preferences.records import Preference, prompt_key
 
 SCALES = (1.0, 5.0, 10.0, 100.0)  # what ratings usually go up to; a margin is a share of that

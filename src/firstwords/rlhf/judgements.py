@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.transformer import Transformer

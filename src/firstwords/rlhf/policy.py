@@ -26,7 +26,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.model.transformer import Transformer

@@ -37,22 +37,6 @@ def is_learned(message: Message) -> bool:
     return message["role"] == "assistant" and message.get("weight", 1) != 0
 
 
-# `generation` marks the supervised part for libraries that ask the template for it
-# (return_assistant_tokens_mask).
-CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' }}"
-    "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ (message['content'] | trim) + '<|im_end|>' }}{% endgeneration %}"
-    "{% else %}"
-    "{{ (message['content'] | trim) + '<|im_end|>' }}"
-    "{% endif %}"
-    "{{ '\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-
-
 def render(
     messages: Sequence[Message], tokenizer: Tokenizer, add_generation_prompt: bool = False
 ) -> tuple[list[int], list[int]]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
-from firstwords.tokenizer.files import read_config, with_beginning, write_text
+from firstwords.tokenizer.files import CHAT_TEMPLATE, read_config, with_beginning, write_text
 from firstwords.tokenizer.sample import longest_token, sample_of
 
 if TYPE_CHECKING:
@@ -164,11 +164,9 @@ class Tokenizer:
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
-        result. What is ours says there how a text begins (`saving.py`); an imported tokenizer keeps its rule."""
+        result. What is ours says there how a text begins (`files.py`); an imported tokenizer keeps its rule."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        from firstwords.tokenizer.chat import CHAT_TEMPLATE
-
         config = dict(self._config) if self._config is not None else self._default_config()
         if self.has_chat_tokens:  # the template must be the one that `chat.render` follows
             config["chat_template"] = CHAT_TEMPLATE

@@ -16,6 +16,21 @@ from firstwords.runlog import read_state
 if TYPE_CHECKING:
     import tokenizers
 
+# ChatML, as `chat.render` writes it. `generation` marks the supervised part for libraries that ask the template for it
+# (return_assistant_tokens_mask).
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ (message['content'] | trim) + '<|im_end|>' }}{% endgeneration %}"
+    "{% else %}"
+    "{{ (message['content'] | trim) + '<|im_end|>' }}"
+    "{% endif %}"
+    "{{ '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
 
 def read_config(path: Path) -> dict[str, Any] | None:
     """`tokenizer_config.json`; None where there is none. Raises UserError for a damaged one."""

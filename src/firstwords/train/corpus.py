@@ -23,7 +23,8 @@ from typing import TypeVar
 from firstwords.config import UserError
 from firstwords.data.holdout import split_holdout
 from firstwords.data.shards import TokenShards, write_shards
-from firstwords.data.sources import SourceStats, documents
+from firstwords.data.source_stats import SourceStats
+from firstwords.data.sources import documents
 from firstwords.plan.budget import Machine, Plan, Shape, bytes_per_token, plan
 from firstwords.runlog import RESTORE
 from firstwords.tokenizer.fast import Tokenizer

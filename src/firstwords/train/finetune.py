@@ -25,7 +25,7 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
-from firstwords.data.sources import SourceStats
+from firstwords.data.source_stats import SourceStats
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape

@@ -23,7 +23,9 @@ from firstwords.world.chats.unknown import FAR_EXAM, RIDDLES_EXAM
 from firstwords.world.chats.words import LETTER_WORDS, feeling_sentence, list_groups
 from firstwords.world.phrases import a_an, cap, number_word, plural
 from firstwords.world.town import knowledge as know
-from firstwords.world.town.plumwick import HELD_BACK, INVENTED_EXAM, Fact, town
+from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
+from firstwords.world.town.facts import Fact
+from firstwords.world.town.plumwick import town
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
 _SEED = "exam 1"  # changing it makes another exam: figures are then not comparable with older ones

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from firstwords.config import UserError
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 TEXT_COLUMNS = (
     "text", "content", "story", "body", "selftext", "document", "article", "passage", "markdown", "chapter", "sentence",

@@ -22,7 +22,7 @@ from firstwords.data.formats.opening import plain_name
 from firstwords.plain_text import clean_text
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 SAMPLE_LINES, SAMPLE_CHARS = 200, 1_000_000
 MIN_SHARE = 0.5  # of rows that must have as many cells as the first one

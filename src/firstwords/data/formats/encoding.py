@@ -21,7 +21,7 @@ from firstwords.data.formats.detect import detect, iana
 from firstwords.data.formats.opening import READ_BYTES, opened, shown
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 HEAD_BYTES = 1 << 16  # looked at before the first character is decoded
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",

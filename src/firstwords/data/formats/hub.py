@@ -12,7 +12,7 @@ from firstwords.data.formats.opening import first_line
 from firstwords.plain_text import clean_row
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 
 def hub_texts(spec: str, stats: SourceStats) -> Iterator[str]:

@@ -25,7 +25,7 @@ from firstwords.data.formats.opening import first_line, plain_name
 from firstwords.plain_text import clean_row
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 WHOLE_CHARS = 32_000_000
 BAD_ROWS = 100  # so many broken rows are forgiven,

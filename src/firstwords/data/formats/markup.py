@@ -15,7 +15,7 @@ from firstwords.data.formats.json_rows import lines
 from firstwords.data.formats.opening import first_line
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 MAX_FRONT_MATTER = 20_000  # characters
 _FRONT_MATTER = re.compile(

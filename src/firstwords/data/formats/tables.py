@@ -13,7 +13,7 @@ from firstwords.data.formats.opening import first_line, opened, plain_name, seek
 from firstwords.plain_text import clean_row
 
 if TYPE_CHECKING:
-    from firstwords.data.sources import SourceStats
+    from firstwords.data.source_stats import SourceStats
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 TABLE_SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")

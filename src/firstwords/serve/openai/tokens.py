@@ -14,7 +14,8 @@ from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.schemas import DetokenizeRequest, TokenizeRequest
-from firstwords.tokenizer.chat import CHAT_TEMPLATE, render
+from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.files import CHAT_TEMPLATE
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held

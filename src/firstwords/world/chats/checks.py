@@ -12,7 +12,8 @@ from functools import cache
 
 from firstwords.world.phrases import plural
 from firstwords.world.town import knowledge as know
-from firstwords.world.town.plumwick import INVENTED, INVENTED_EXAM, town
+from firstwords.world.town.data import INVENTED, INVENTED_EXAM
+from firstwords.world.town.plumwick import town
 
 ABSTENTIONS = (
     "i do not know", "i don't know", "i was never told", "nobody knows", "nobody told me", "no idea",

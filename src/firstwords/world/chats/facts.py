@@ -8,8 +8,9 @@ from typing import NamedTuple
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.phrases import DIRECT_FRAMES, EMBEDDED_FRAMES, FEAST, PERSON, PLACE, Ask
 from firstwords.world.phrases import cap, join_and, pick
-from firstwords.world.town.facts import OFTEN_TOLD
-from firstwords.world.town.plumwick import Fact, Feast, Person, Place, Town, town
+from firstwords.world.town.facts import OFTEN_TOLD, Fact
+from firstwords.world.town.people import Feast, Person, Place
+from firstwords.world.town.plumwick import Town, town
 
 OFTEN = ("job", "age", "street", "friend", "pet", "pet name", "food", "colour", "hobby", "birthday", "mother",
          "father")

@@ -11,7 +11,8 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
-from firstwords.world.town.plumwick import Person, Town
+from firstwords.world.town.people import Person
+from firstwords.world.town.plumwick import Town
 
 _CARRIED = ("basket", "bucket", "bag", "box", "umbrella", "scarf", "blanket", "ball", "kite", "lantern")
 _THINGS = ("apple", "egg", "button", "pear", "nut", "stone", "candle", "letter", "carrot", "flower", "book",

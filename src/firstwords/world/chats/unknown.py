@@ -22,7 +22,8 @@ from firstwords.world.chats.facts import (
 )
 from firstwords.world.chats.phrases import DIRECT_FRAMES, NEVER, PERSON, Ask
 from firstwords.world.phrases import cap, pick
-from firstwords.world.town.plumwick import HELD_BACK, INVENTED, Town, town
+from firstwords.world.town.data import HELD_BACK, INVENTED
+from firstwords.world.town.plumwick import Town, town
 
 # more people who do not exist, beside the town's own list
 _MORE_NAMES = """

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-from typing import TYPE_CHECKING
 
 from firstwords.world.phrases import a_an, cap, number_word, pick
-from firstwords.world.town.plumwick import Person, Town
-
-if TYPE_CHECKING:
-    from firstwords.world.stories.plots import Plot
+from firstwords.world.stories.plot import Plot
+from firstwords.world.town.people import Person
+from firstwords.world.town.plumwick import Town
 
 # kind|pronoun|adjectives|home|how it goes|sets
 _ANIMALS = """

@@ -18,77 +18,15 @@ In beats {h} is the hero ("Tom", "the fox"), {H} the same with a capital, {a}/{A
 March". A slot key has {Key}, {a_key} and {t_key} (for titles) too.
 """
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from firstwords.world.phrases import a_an, cap
-from firstwords.world.stories import (
-    animals as plots_animals,
-)
-from firstwords.world.stories import (
-    friends as plots_friends,
-)
-from firstwords.world.stories import (
-    home as plots_home,
-)
-from firstwords.world.stories import (
-    night as plots_night,
-)
-from firstwords.world.stories import (
-    things as plots_things,
-)
-from firstwords.world.stories import (
-    wood as plots_wood,
-)
-from firstwords.world.stories import (
-    work as plots_work,
-)
+from firstwords.world.stories import animals, friends, home, night, things, wood, work
 from firstwords.world.stories.cast import animal_kinds, when_entries
+from firstwords.world.stories.plot import Plot
 
 MOODS = ("happy", "sad", "funny", "spooky-but-kind")
 _SMALL = {"of", "the", "a", "an", "and", "in", "on", "with"}
-
-
-@dataclass
-class Plot:
-    """One plot, parsed. `slots` holds, for each slot, its rows as ready dictionaries."""
-
-    name: str
-    mood: str = "happy"
-    hero: tuple[str, ...] = ()
-    other: str = ""
-    third: str = ""
-    when: tuple[str, ...] = ("any",)
-    day: tuple[str, ...] = ("day",)
-    need: tuple[str, ...] = ()
-    fear: tuple[str, ...] = ()
-    pet: tuple[str, ...] = ()
-    uses: frozenset[str] = frozenset()
-    words: tuple[str, ...] = ()
-    titles: tuple[str, ...] = ()
-    summaries: tuple[str, ...] = ()
-    questions: tuple[tuple[str, str], ...] = ()
-    slots: list[tuple[dict[str, str], ...]] = field(default_factory=list)
-    slot_words: list[tuple[str, ...]] = field(default_factory=list)
-    beats: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    hero_kinds: tuple[str, ...] = ()
-    other_kinds: tuple[str, ...] = ()
-    animal_other_kinds: tuple[str, ...] = ()
-    when_entries: tuple[dict[str, str], ...] = ()
-
-    def has_in_all(self, *keys: str) -> bool:
-        """Whether some beat of every version names one of these keys in each of its phrasings."""
-        marks = tuple("{" + key + "}" for key in keys)
-        return any(
-            kind == "*" and all(any(m in text for m in marks) for text in phrasings)
-            for kind, phrasings in self.beats
-        )
-
-    def shows(self, what: str) -> bool:
-        """Whether every version shows the helper ("other") or the weather ("when")."""
-        if what == "when":
-            return self.has_in_all("When", "day")
-        return self.has_in_all("o1", "O1", "o", "O")
 
 
 def title_case(text: str) -> str:
@@ -187,7 +125,7 @@ def _finish(plot: Plot, keys_of: list[tuple[str, bool]]) -> None:
 
 @lru_cache(maxsize=1)
 def _read() -> tuple[Plot, ...]:
-    modules = (plots_things, plots_friends, plots_home, plots_night, plots_work, plots_animals, plots_wood)
+    modules = (things, friends, home, night, work, animals, wood)
     return tuple(
         _parse(text) for module in modules for text in module.TEXT.strip().lstrip("# ").split("\n# ")
     )

@@ -24,7 +24,8 @@ from firstwords.world.stories.cast import (
     person_actor,
     when_words,
 )
-from firstwords.world.stories.plots import MOODS, Plot, all_plots
+from firstwords.world.stories.plot import Plot
+from firstwords.world.stories.plots import MOODS, all_plots
 from firstwords.world.town.plumwick import Town
 
 __all__ = ["FEATURE_WORDS", "MOODS", "PLOTS", "Story", "feature_words", "split_story", "story"]

@@ -13,7 +13,8 @@ from functools import lru_cache
 from random import Random
 
 from firstwords.world.phrases import a_an, cap, join_and, pick
-from firstwords.world.town.plumwick import Person, Town, town
+from firstwords.world.town.people import Person
+from firstwords.world.town.plumwick import Town, town
 
 SAY = {
     "job": (

@@ -8,7 +8,8 @@ from random import Random
 
 from firstwords.world.phrases import cap, number_word, pick
 from firstwords.world.texts.facts import strangers
-from firstwords.world.town.plumwick import Person, Town
+from firstwords.world.town.people import Person
+from firstwords.world.town.plumwick import Town
 
 _TITLES = (
     "Registration Form",

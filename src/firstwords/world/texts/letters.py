@@ -5,7 +5,8 @@ from random import Random
 from firstwords.world.phrases import cap, pick
 from firstwords.world.texts.facts import merge, relations, say, strangers
 from firstwords.world.town.knowledge import DAYS
-from firstwords.world.town.plumwick import Month, Person, Town
+from firstwords.world.town.people import Month, Person
+from firstwords.world.town.plumwick import Town
 
 # what may have happened, and the seasons in which it can ("" = all year)
 _NEWS = (

@@ -4,7 +4,8 @@ from random import Random
 
 from firstwords.world.phrases import cap, join_and, number_word, pick
 from firstwords.world.texts.facts import ask, before, knows, merge, relations, say, strangers, tell
-from firstwords.world.town.plumwick import Person, Town
+from firstwords.world.town.people import Person
+from firstwords.world.town.plumwick import Town
 
 _OPENINGS = (
     "This is {full}.",

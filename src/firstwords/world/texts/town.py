@@ -5,7 +5,8 @@ from random import Random
 from firstwords.world.phrases import cap, join_and, pick
 from firstwords.world.texts.facts import merge, relations, strangers, tell
 from firstwords.world.town.knowledge import DAYS, MONTHS
-from firstwords.world.town.plumwick import Feast, Place, Town
+from firstwords.world.town.people import Feast, Place
+from firstwords.world.town.plumwick import Town
 
 _WHERE = (
     "{T} is {where}.",

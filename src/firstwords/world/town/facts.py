@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from firstwords.world.town.plumwick import Feast, Person, Place
-
+from firstwords.world.town.people import Feast, Person, Place
 
 # the relations that texts repeat again and again; the others (fear, wish, ...) come up now and then
 OFTEN_TOLD = frozenset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.commands import shared
 from firstwords.data.messages import call_text, text_of
-from firstwords.data.sources import UnusableRowError
+from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
 from firstwords.serve.errors import ApiError
 
