@@ -10,10 +10,10 @@ from page_helpers import Listening, User
 
 from firstwords import home
 from firstwords.commands import judging, shared
-from firstwords.eval.winrate import confidence_sequence
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf import pair_choice as teaching
+from firstwords.stats import confidence_sequence
 
 pytest_plugins = ("page_fixtures",)
 

@@ -11,19 +11,8 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.eval.report_card import as_svg, as_text, report_card
-from firstwords.eval.winrate import (
-    Comparison,
-    best_of_n_kl,
-    cluster_interval,
-    confidence_sequence,
-    effective_size,
-    length_controlled,
-    order_consistency,
-    pairs_needed,
-    student,
-    win_rate,
-)
-from firstwords.world.exam import wilson
+from firstwords.eval.winrate import Comparison, best_of_n_kl, length_controlled, order_consistency, win_rate
+from firstwords.stats import cluster_interval, confidence_sequence, effective_size, pairs_needed, student, wilson
 
 
 def rows(outcomes, samples: int = 1) -> list[Comparison]:
@@ -116,7 +105,7 @@ def test_students_quantiles(degrees: int, quantile: float) -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 0.7, 0.9])
 def test_the_always_valid_interval_covers_at_every_moment_at_once(rate: float, monkeypatch) -> None:
-    monkeypatch.setattr("firstwords.eval.winrate.GRID", 200)
+    monkeypatch.setattr("firstwords.stats.GRID", 200)
     random, sims = np.random.default_rng(7), 500
     missed = peeked = 0
     for _ in range(sims):

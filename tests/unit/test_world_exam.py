@@ -7,9 +7,10 @@ from itertools import islice
 
 import pytest
 
+from firstwords.stats import wilson
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, domain_values, passes
-from firstwords.world.exam import Question, questions, report, score, wilson
+from firstwords.world.exam import Question, questions, report, score
 from firstwords.world.town.data import INVENTED_EXAM
 from firstwords.world.town.knowledge import FRENCH
 from firstwords.world.town.plumwick import town

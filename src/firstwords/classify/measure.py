@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from firstwords.classify.table import Classifier, Table
-from firstwords.world.exam import wilson
+from firstwords.stats import auc_interval, wilson
 
 FOLDS = 5
-Z = 1.959964  # 95 %
 Figure = dict[str, float]
 
 
@@ -83,24 +82,8 @@ def auc(p_N: np.ndarray, y_N: np.ndarray) -> Figure:
 
     area = float(roc_auc_score(y_N, p_N))
     positive, negative = int(y_N.sum()), int((1 - y_N).sum())
-    middle = (positive + negative) / 2
-
-    def spread(theta: float) -> float:
-        inner = 1 + (middle - 1) * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return Z * sqrt(theta * (1 - theta) * inner / (positive * negative))
-
-    low = _solve(lambda theta: area - theta - spread(theta), 0.0, area)
-    high = _solve(lambda theta: theta - area - spread(theta), area, 1.0, rising=True)
+    low, high = auc_interval(area, positive, negative)
     return {"rate": area, "low": low, "high": high, "n": len(y_N)}
-
-
-def _solve(excess: Callable[[float], float], low: float, high: float, rising: bool = False) -> float:
-    """Where `excess` becomes zero between low and high, by halving; the outer end where it nowhere does."""
-    outer, inner = (high, low) if rising else (low, high)
-    for _ in range(60):
-        middle = (outer + inner) / 2
-        outer, inner = (middle, inner) if excess(middle) > 0 else (outer, middle)
-    return (outer + inner) / 2
 
 
 def as_balanced(p_N: np.ndarray, share: float) -> np.ndarray:

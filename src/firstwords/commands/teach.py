@@ -22,11 +22,11 @@ from tyro.conf import Positional
 from firstwords import home
 from firstwords.commands import judging, shared
 from firstwords.config import UserError
-from firstwords.eval.winrate import pairs_needed
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import Judgement, PreferenceStore
 from firstwords.rlhf.pair_choice import CANDIDATES, MAX_FAILED, MAX_SEED, TARGET_RATE, PairSource, Prompt, Side, decided
+from firstwords.stats import pairs_needed
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion

@@ -15,7 +15,7 @@ import numpy as np
 
 from firstwords.eval.charts import reliability_plot
 from firstwords.eval.winrate import MATCHED
-from firstwords.world.exam import wilson
+from firstwords.stats import wilson
 
 PLOT = "report_card.svg"  # beside the reward model
 BINS = 10  # of the calibration table, equally wide in confidence from one half to one

@@ -18,7 +18,7 @@ from random import Random
 import numpy as np
 
 from firstwords.preferences.records import Judgement
-from firstwords.world.exam import wilson
+from firstwords.stats import wilson
 
 RANDOM_SHARE = 0.2  # of the pairs stay random, so that the gain of choosing can be measured
 REPEAT_RATE = 0.07  # of the pairs shown are repeats; 5 to 10 % tell how consistent a person is

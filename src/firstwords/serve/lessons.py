@@ -19,7 +19,7 @@ from anyio import from_thread, to_thread
 from firstwords.commands import shared
 from firstwords.commands.judging import stage_hash
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
-from firstwords.eval.winrate import pairs_needed, win_rate
+from firstwords.eval.winrate import win_rate
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
@@ -37,6 +37,7 @@ from firstwords.rlhf.pair_choice import (
 from firstwords.serve import models
 from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
+from firstwords.stats import pairs_needed
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion

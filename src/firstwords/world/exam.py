@@ -11,9 +11,9 @@ Example: score(Question("told", [...], Check("number", ("12",))), "Tom is 12 yea
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
 from random import Random
 
+from firstwords.stats import wilson
 from firstwords.world.chats.checks import Check, abstains, passes
 from firstwords.world.chats.facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
 from firstwords.world.chats.passages import passage
@@ -29,7 +29,6 @@ from firstwords.world.town.plumwick import town
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
 _SEED = "exam 1"  # changing it makes another exam: figures are then not comparable with older ones
-_Z = 1.959964  # 95 %
 
 # held-out phrasings of the instructions; those of the facts stand beside the chats' ones in chats/phrases.py
 TASKS = {
@@ -307,15 +306,6 @@ def questions() -> list[Question]:
 def score(question: Question, answer: str, stopped: bool) -> bool:
     """Whether an answer is right: its check passes and it ended by itself."""
     return stopped and passes(question.check, answer)
-
-
-def wilson(right: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927, score interval); (0, 1) without data. A tie may count as half a right."""
-    if n == 0:
-        return 0.0, 1.0
-    rate, z2 = right / n, _Z * _Z
-    middle, spread = rate + z2 / (2 * n), _Z * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
-    return max(0.0, (middle - spread) / (1 + z2 / n)), min(1.0, (middle + spread) / (1 + z2 / n))
 
 
 def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str, float]]:
