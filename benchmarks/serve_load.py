@@ -145,19 +145,19 @@ class OwnEngine:
         import torch
         from threadpoolctl import threadpool_limits
 
-        from firstwords.commands import shared
+        from firstwords import api
 
         torch.set_num_threads(1)
         self._limits = threadpool_limits(1, user_api="blas")
-        self.loaded = shared.load(str(directory))
+        self.loaded = api.load(str(directory))
         self.engine = self.loaded.engine(num_slots=32)
 
     def _add(self, seed: int, max_tokens: int):
-        from firstwords.commands import shared
         from firstwords.engine.sampling import SamplingParams
+        from firstwords.tokenizer.prompts import chat_ids
 
         words = random.Random(seed).choices(WORDS, k=12)
-        ids = shared.chat_ids(self.loaded.tokenizer, [{"role": "user", "content": " ".join(words)}])
+        ids = chat_ids(self.loaded.tokenizer, [{"role": "user", "content": " ".join(words)}])
         params = SamplingParams(max_tokens=max_tokens, temperature=0.7, seed=seed, ignore_eos=True)
         return self.engine.add(ids, params)
 

@@ -1,35 +1,42 @@
-"""The architecture as a test: modules import downwards only, no stage imports another, and light modules stay light."""
+"""The architecture as a test: a folder is a layer, imports point downwards only, and light modules stay light."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 
-# The longest matching prefix decides. Lower layers are imported by higher ones, never the other way round.
-LAYERS = {
-    "": 0, "config": 0, "home": 0, "locks": 0, "moves": 0, "process": 0, "promotions": 0, "runlog": 0, "trash": 0,
-    "tokenizer": 1, "data": 1, "world": 1, "classify": 1,
-    "train.losses": 1, "train.optim": 1, "train.schedule": 1, "train.budget": 1,
-    "train.policy_losses": 1, "train.compiling": 1, "train.threads": 1,
-    "engine.sampling": 1, "engine.scheduler": 1, "engine.constraints": 1, "engine.grammar": 1,
-    "model": 2,
-    # Stages measure while they train, so eval stands beside the learner, below the stages.
-    "engine": 3, "train": 3, "preferences": 3, "retrieval": 3, "eval": 3,
-    "train.pretrain": 4, "train.finetune": 4, "train.reward": 4, "train.ppo": 4, "train.rloo": 4, "train.grpo": 4,
-    "train.dpo": 4, "train.align": 4, "train.learn": 4,
-    "commands": 5, "cli": 5, "__main__": 5, "serve": 5,
-}  # fmt: skip
-STAGES = {name for name, layer in LAYERS.items() if layer == 4}
-# `learn` and `align` run stages one after the other; the command line names them as text only.
-MAY_IMPORT_STAGES = {"train.learn", "train.align"}
-NO_TORCH = ("config", "home", "locks", "moves", "process", "promotions", "runlog", "trash", "tokenizer", "data",
-            "world", "engine.scheduler", "engine.constraints", "train.schedule", "train.budget", "cli", "eval.report",
-            "eval.charts", "eval.winrate", "eval.report_card", "eval.decoding",
-            "preferences", "classify", "commands.models", "commands.tokenizer")  # fmt: skip
+# From the lowest to the highest: the folders and files of a row are imported by the rows below it in this list, and
+# not by one another. Only the files of the first row, which are small, may import one another.
+LAYERS = (
+    ("config", "database", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats"),
+    ("tokenizer", "world"),
+    ("data",),
+    ("model", "classify"),
+    ("engine", "keeping"),
+    ("eval", "preferences"),
+    ("plan",),
+    ("train",),
+    ("rlhf",),
+    ("pipeline",),  # stages one to three, one after the other
+    ("api",),
+    ("serve",),
+    ("commands", "cli"),
+    ("__main__",),
+)  # fmt: skip
+ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
+# A stage is one file with its own loop; what two of them need belongs below both.
+STAGES = {"train.pretrain", "train.finetune", "rlhf.reward", "rlhf.methods.rloo", "rlhf.methods.grpo",
+          "rlhf.methods.ppo", "rlhf.methods.dpo", "rlhf.align", "pipeline"}  # fmt: skip
+MAY_IMPORT_STAGES = {"pipeline", "rlhf.align", "api"}  # the command line names stages as text only
+NO_TORCH = (*LAYERS[0], "api", "keeping", "tokenizer", "data", "world", "classify", "engine.scheduler",
+            "engine.constraints", "plan.schedule", "plan.budget", "cli", "eval.report", "eval.charts", "eval.winrate",
+            "eval.report_card", "eval.decoding", "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
+MOST_FILES = 17  # in one folder
 
 
 def modules() -> dict[str, Path]:
@@ -81,30 +88,74 @@ def _is_ours(module: str) -> bool:
     return module.split(".")[0] == "firstwords"
 
 
-def layer(name: str) -> int:
-    while name and name not in LAYERS:
-        name = name.rpartition(".")[0]
-    return LAYERS[name]
+def part(name: str) -> str:
+    """The folder or top-level file that a module belongs to: "train" of "train.run"; "" is the package itself."""
+    return name.split(".")[0]
+
+
+def forbidden(name: str, others: set[str]) -> set[str]:
+    """Which of the modules that `name` imports lie in its own row or above it.
+
+    Every module may ask the package for its version, and the package imports nothing (see below).
+    """
+    row = ROW[part(name)]
+    others = {other for other in others if other and part(other) != part(name)}
+    return {other for other in others if ROW[part(other)] >= row and not row == ROW[part(other)] == 0}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Sets of modules that import one another, directly or through others (Tarjan 1972)."""
+    found: list[list[str]] = []
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(name: str) -> None:
+        order[name] = lowest[name] = len(order)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in order:
+                visit(other)
+                lowest[name] = min(lowest[name], lowest[other])
+            elif other in stack:
+                lowest[name] = min(lowest[name], order[other])
+        if lowest[name] == order[name]:
+            circle = [stack.pop()]
+            while circle[-1] != name:
+                circle.append(stack.pop())
+            if len(circle) > 1 or name in graph[name]:
+                found.append(sorted(circle))
+
+    for name in graph:
+        if name not in order:
+            visit(name)
+    return found
+
+
+GRAPH = {name: {other for other in ours(path, name) if other} for name, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {""}))
+def test_imports_point_downwards(name: str) -> None:
+    # Imports inside functions and for type checkers count too.
+    assert part(name) in ROW, f"{part(name)} is in no layer: add it to LAYERS and to docs/ARCHITECTURE.md"
+    wrong = forbidden(name, GRAPH[name])
+    assert not wrong, f"{name} imports what is beside or above it: {', '.join(sorted(wrong))}"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    assert not circles(GRAPH)
+
+
+def test_the_package_imports_nothing_by_itself() -> None:
+    assert not imports(MODULES[""], "", top_level_only=True) - {"__future__", "importlib", "typing"}
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
-def test_imports_go_downwards_only(name: str) -> None:
-    # An import for type checkers only is an edge all the same.
-    wrong = {other for other in ours(MODULES[name], name) if layer(other) > layer(name)}
-    assert not wrong, f"{name} (layer {layer(name)}) imports upwards: {', '.join(sorted(wrong))}"
-
-
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_nobody_imports_a_stage_but_learn(name: str) -> None:
-    stages = {other for other in ours(MODULES[name], name) if other in STAGES}
+def test_only_those_that_run_several_stages_import_one(name: str) -> None:
+    stages = GRAPH[name] & STAGES
     if name not in MAY_IMPORT_STAGES:
         assert not stages, f"{name} imports the stage {', '.join(sorted(stages))}: what both need belongs below them"
-
-
-def test_world_and_classify_use_only_light_layers() -> None:
-    for name, path in MODULES.items():
-        if name.split(".")[0] in ("world", "classify"):
-            assert all(layer(other) <= 1 for other in ours(path, name)), name
 
 
 def test_light_modules_import_no_torch_even_through_others() -> None:
@@ -124,11 +175,24 @@ def test_light_modules_import_no_torch_even_through_others() -> None:
 
 def test_the_rules_see_a_forbidden_edge(tmp_path: Path) -> None:
     file = tmp_path / "bad.py"
-    lines = ("def f():", "from firstwords.pipeline import main", "from firstwords import cli", "import torch")
+    lines = ("def f():", "from firstwords.rlhf.align import main", "from firstwords import cli", "import torch")
     file.write_text("\n    ".join(lines) + "\n")
-    assert {"train.learn", "cli"} <= ours(file, "model.bad")
-    assert layer("train.learn") > layer("model.bad") and layer("engine.scheduler") == 1 < layer("engine.engine")
+    assert {"rlhf.align", "cli"} <= ours(file, "model.bad")
+    assert forbidden("model.bad", ours(file, "model.bad")) == {"rlhf.align", "cli"}
+    assert forbidden("serve.app", {"commands.chat", "api", "serve.jobs"}) == {"commands.chat"}
+    assert forbidden("eval.exam", {"preferences.store", "engine.engine"}) == {"preferences.store"}
+    assert not forbidden("home", {"promotions", "config"})
     assert "torch" in imports(file, "x") and "torch" not in imports(file, "x", top_level_only=True)
+
+
+def test_the_rules_see_a_circle() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == [["a", "b", "c"]]
+    assert circles({"a": {"a"}}) == [["a"]] and not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+    for folder in {path.parent for path in MODULES.values()}:
+        assert len(list(folder.glob("*.py"))) <= MOST_FILES, f"{folder.name} is full: find the folder that is in it"
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

@@ -16,7 +16,8 @@ from contextlib import nullcontext
 
 from firstwords import __version__
 from firstwords.config import UserError, nearest, parse, unknown
-from firstwords.moves import try_recover
+from firstwords.keeping.moves import try_recover
+from firstwords.process import ALLOCATOR_MARK
 from firstwords.signals import Terminated, terminable
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
@@ -61,12 +62,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 TRAINING = {"learn", "pretrain", "finetune", "reward", "align"}  # worth a better allocator, see reexec_with_allocator
 
-# glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
-# page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.
-ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"
 # OpenMP threads that wait for one another spin without end by default. A limit makes a training step 10 % faster on an
 # idle machine, and 1.3 times as fast beside another busy process (docs/LOG.md).
 SPINS = "10000"
+# glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
+# page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.
 TUNABLES = {"glibc.malloc.mmap_threshold": 4 * 2**30, "glibc.malloc.trim_threshold": 8 * 2**30}
 
 

@@ -29,7 +29,7 @@ from firstwords.plan.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
 from firstwords.rlhf import align
-from firstwords.runlog import damaged, read_state, write_json
+from firstwords.runlog import damaged, read_state, say, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import finetune, pretrain
@@ -46,7 +46,6 @@ from firstwords.train.opening import (
 from firstwords.train.pretrain import Pretrain
 from firstwords.train.prompts import WORLD_QUESTIONS
 from firstwords.train.run import check_flags
-from firstwords.train.watch import say
 
 CHATS_SHARE = (
     0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
@@ -106,8 +105,8 @@ class Learn:
             raise UserError("--resume, --reuse and --replace contradict each other: give one of them")
 
 
-def main(config: Learn) -> None:
-    """Run the stages that are not done yet, then the exam and the report."""
+def main(config: Learn) -> str:
+    """Run the stages that are not done yet, then the exam and the report. Returns the model's name."""
     started = time.perf_counter()
     with claimed(config, "learn") as mine:
         directory = home.run_dir(mine.name)
@@ -116,6 +115,7 @@ def main(config: Learn) -> None:
             mine, state = opened
             with recorded(directory, "learn", asdict(mine)):
                 run_stages(mine, state, directory, started)
+        return mine.name
 
 
 def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:

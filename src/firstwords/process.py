@@ -23,6 +23,7 @@ from typing import Any
 from firstwords.config import UserError
 from firstwords.runlog import read_json, write_json
 
+ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"  # environment: 1 where `cli` has set up the allocator, 0 to leave it alone
 FILE, OUTPUT, ERRORS = "job.json", "job.out", "job.err"  # the latter two: of a process that a server started
 _STAT_START = 19  # of the fields behind the name in /proc/PID/stat (proc_pid_stat(5), number 22)
 _recorded = False  # whether this process has its record: the stages of `learn` are part of its job

@@ -22,6 +22,11 @@ NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{
 RESTORE = "put back a copy of it, or start a new run under another name; nothing was changed"
 
 
+def say(text: str) -> None:
+    """A line for people, on stderr, so that stdout stays free for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class RunLog:
     """Append-only log of a run: one JSON object a line in `run_dir/metrics.jsonl`.
 

@@ -95,14 +95,15 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     import numpy as np
     import torch
 
-    from firstwords.commands import shared
+    from firstwords import api
     from firstwords.commands.classify import embedder as classify_model
+    from firstwords.tokenizer.prompts import text_ids
 
-    loaded = shared.load("pip/base")
+    loaded = api.load("pip/base")
     texts = ["The cat is on the mat.", "is it blue?", "", "The dog " * 300]
     found = classify_model.HiddenStates(loaded).pieces(texts)
     for text, (names, vectors) in zip(texts[:2], found):
-        ids = shared.text_ids(loaded.tokenizer, " " + text)
+        ids = text_ids(loaded.tokenizer, " " + text)
         with torch.no_grad():
             states = loaded.model.hidden(torch.tensor([ids]))[0, 1:].numpy()
         assert names == text.split() and len(vectors) == len(names)

@@ -145,10 +145,10 @@ def test_chat_demo_answers_and_leaves(spawn, pip_home: Path) -> None:
 
 
 def conversation(pip_home: Path, **flags):
-    from firstwords.commands import shared
+    from firstwords import api
     from firstwords.commands.chat import Chat, Conversation
 
-    return Conversation(shared.load("pip"), Chat(**flags))
+    return Conversation(api.load("pip"), Chat(**flags))
 
 
 def test_a_long_chat_drops_its_oldest_turns(pip_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firstwords import home
-from firstwords.commands import judging
+from firstwords.model.hub import stage_hash
 from firstwords.preferences.store import Judgement, PreferenceStore
 from firstwords.rlhf.compare import COMPARE_SAMPLES
 
@@ -71,7 +71,7 @@ def test_a_person_judges_blindly_and_the_log_keeps_it(spawn, own_home: Path, tmp
     assert result["n"] == 2 == result["wins"] + result["losses"]
     said = PreferenceStore(own_home / "firstwords.db").all()
     assert [(j.verdict, j.reasons) for j in said] == [("left", ("kinder",)), ("right", ())] and said[0].model == "pip"
-    hashes = {judging.stage_hash(own_home / "models" / "pip" / stage) for stage in ("sft", "base")}
+    hashes = {stage_hash(own_home / "models" / "pip" / stage) for stage in ("sft", "base")}
     assert all({j.left_stage, j.right_stage} == hashes for j in said) and len(hashes) == 2
     assert "pip/base" not in done.stderr and "pip/sft" not in done.stderr
 

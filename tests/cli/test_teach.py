@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firstwords import home
-from firstwords.commands import judging, shared, teach
+from firstwords import api, home
+from firstwords.commands import shared, teach
 from firstwords.engine.request import Completion
 from firstwords.engine.sampling import SamplingParams
+from firstwords.model.hub import stage_hash
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf import pair_choice as teaching
+from firstwords.tokenizer.prompts import chat_ids
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def add_stage(stage: str, seed: int) -> None:
     """Another stage of pip with weights of its own."""
     from firstwords.model.hub import save_model
 
-    loaded = shared.load("pip/sft")
+    loaded = api.load("pip/sft")
     loaded.model.init_weights(seed)
     save_model(loaded.model, home.stage_dir("pip", stage), loaded.tokenizer, {"stage": stage})
 
@@ -55,7 +57,7 @@ def add_reward_models(*names: str) -> None:
     from firstwords.model.heads import ScalarModel
     from firstwords.model.hub import save_model
 
-    loaded = shared.load("pip/sft")
+    loaded = api.load("pip/sft")
     for seed, name in enumerate(names):
         model = ScalarModel.from_policy(loaded.model, seed)
         save_model(model, home.run_dir("pip", "reward") / name, loaded.tokenizer, {"data": {"mean": 0.1, "std": 2.0}})
@@ -70,7 +72,7 @@ def test_piped_lines_are_judgements(spawn, own_home: Path, prompts: Path) -> Non
     assert [j.reasons for j in rows] == [("kinder",), (), (), ()]
     asked = [j.prompt[-1]["content"] for j in rows]
     assert asked == ["What is it?", "Who are you?", "Where is the cat?", "What is it?"], "the third was skipped"
-    weights = judging.stage_hash(own_home / "models" / "pip" / "sft")
+    weights = stage_hash(own_home / "models" / "pip" / "sft")
     for j in rows:
         assert j.left_stage == j.right_stage == weights and j.model == "pip" and j.annotator == "me"
         assert j.selection == "random" and j.repeat_of is None
@@ -87,11 +89,11 @@ def test_piped_lines_are_judgements(spawn, own_home: Path, prompts: Path) -> Non
 def test_what_is_shown_is_what_is_kept_and_can_be_sampled_again(typed) -> None:
     code, _, err = typed("l\nr\nt\n")
     assert code == 0
-    loaded = shared.load("pip/sft")
+    loaded = api.load("pip/sft")
     for j in log():
         left, right = (text.replace("\n", "\n" + " " * 9) for text in (j.left, j.right))
         assert f"{j.prompt[-1]['content']}\n  left   {left}\n  right  {right}\n" in err
-        ids = shared.chat_ids(loaded.tokenizer, list(j.prompt))
+        ids = chat_ids(loaded.tokenizer, list(j.prompt))
         for text, seed in ((j.left, j.left_seed), (j.right, j.right_seed)):
             params = shared.sampling(max_tokens=12, temperature=1.0, top_p=1.0, seed=seed)
             assert loaded.engine().generate([ids], params)[0].text.strip() == text
@@ -105,7 +107,7 @@ def test_two_stages_answer_on_sides_that_nobody_can_guess(typed, own_home: Path)
     home.set_promoted("pip", "rlhf-1")
     code, out, err = typed("l\n" * 12, "--against", "sft", "--pairs", "12", "--json")
     assert code == 0
-    new, old = (judging.stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
+    new, old = (stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
     rows = [j for j in log() if j.repeat_of is None]
     assert {(j.left_stage, j.right_stage) for j in rows} == {(new, old), (old, new)}
     for j in rows:
@@ -143,10 +145,10 @@ def test_a_skipped_pair_does_not_come_back(typed, monkeypatch: pytest.MonkeyPatc
 
 def sampled_again(j: Judgement, seed: int) -> Completion:
     """The answer of a judgement, whose seed and settings are in the log."""
-    loaded = shared.load("pip/sft")
+    loaded = api.load("pip/sft")
     names = ("temperature", "top_p", "max_tokens")
     params = SamplingParams(**{name: j.params[name] for name in names}, seed=seed)
-    return loaded.engine().generate([shared.chat_ids(loaded.tokenizer, list(j.prompt))], params)[0]
+    return loaded.engine().generate([chat_ids(loaded.tokenizer, list(j.prompt))], params)[0]
 
 
 @pytest.mark.parametrize("share", ["0", "1"])

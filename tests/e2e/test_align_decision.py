@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from firstwords import home
-from firstwords.commands.promote import rollback
 from firstwords.config import UserError
 from firstwords.eval import exam
 from firstwords.eval.exam import put_on_card
 from firstwords.eval.winrate import Comparison
+from firstwords.keeping.promote import rollback
 from firstwords.model.hub import load_model, read_card, save_model
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from firstwords import home, locks, trash
+from firstwords import home
+from firstwords.keeping import locks, trash
 from firstwords.model.hub import read_card
 from firstwords.plan.budget import Machine
 from firstwords.process import FILE

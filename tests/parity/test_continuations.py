@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from firstwords.commands import shared
 from firstwords.model.hub import save_model
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids, text_ids
 
 transformers = pytest.importorskip("transformers")
 
@@ -33,7 +33,7 @@ def home(tmp_path_factory, tiny_policy) -> Path:
     """models/pip/{base,sft} that know their sentences by heart, so that no greedy choice is close."""
     home = tmp_path_factory.mktemp("continuations") / "home"
     tokenizer = Tokenizer.train([*SENTENCES, *(text for pair in CHATS for text in pair)], 300)
-    texts = [shared.text_ids(tokenizer, text) + [tokenizer.endoftext_id] for text in SENTENCES]
+    texts = [text_ids(tokenizer, text) + [tokenizer.endoftext_id] for text in SENTENCES]
     turns = [
         [{"role": "user", "content": question}, {"role": "assistant", "content": answer}] for question, answer in CHATS
     ]
@@ -113,7 +113,7 @@ def test_chats_begin_with_the_template_alone(home, stage, firstwords) -> None:
     own = Tokenizer.load(home / "models" / "pip" / stage)
     for question, answer in CHATS:
         chat = [{"role": "user", "content": question}]
-        ids = shared.chat_ids(own, chat)
+        ids = chat_ids(own, chat)
         assert tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) == ids
         written = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
         assert tokenizer(written, add_special_tokens=False).input_ids == ids  # as vLLM encodes it

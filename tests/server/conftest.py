@@ -122,18 +122,18 @@ def server(start_server, server_home) -> Running:
 
 @pytest.fixture
 def pip_model(server_home, monkeypatch):
-    """The model that `server` serves, loaded in this process: `pip_model("base")` -> shared.Loaded."""
-    from firstwords.commands import shared
+    """The model that `server` serves, loaded in this process: `pip_model("base")` -> api.Model."""
+    from firstwords import api
 
     monkeypatch.setenv("FIRSTWORDS_HOME", str(server_home))
-    return lambda stage="sft": shared.load(f"pip/{stage}")
+    return lambda stage="sft": api.load(f"pip/{stage}")
 
 
 @pytest.fixture
 def said(pip_model) -> Callable[[list[str], int], str]:
     """`said([question, answer, question], max_tokens)`: the engine's own greedy answer to turns that alternate."""
-    from firstwords.commands import shared
     from firstwords.engine.sampling import SamplingParams
+    from firstwords.tokenizer.prompts import chat_ids
 
     loaded = pip_model()
     engine = loaded.engine()
@@ -141,7 +141,7 @@ def said(pip_model) -> Callable[[list[str], int], str]:
     def said(turns: list[str], max_tokens: int) -> str:
         roles = ("user", "assistant")
         messages = [{"role": roles[place % 2], "content": text} for place, text in enumerate(turns)]
-        ids = shared.chat_ids(loaded.tokenizer, messages)
+        ids = chat_ids(loaded.tokenizer, messages)
         return engine.generate([ids], SamplingParams(max_tokens=max_tokens, temperature=0))[0].text
 
     return said

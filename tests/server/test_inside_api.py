@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from firstwords import home
-from firstwords.commands import shared
+from firstwords import api, home
 from firstwords.preferences.store import Judgement, PreferenceStore
 from firstwords.serve.app import create_app
 from firstwords.serve.settings import Settings
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids, text_ids
 
 BASE = "http://127.0.0.1:8000"
 PROMPT = ({"role": "user", "content": "Hello!"},)
@@ -41,8 +41,8 @@ def ask(client: TestClient, path: str, status: int = 200, **body: Any) -> dict[s
 
 def test_next_is_what_the_engine_says(glass_client: TestClient) -> None:
     found = ask(glass_client, "next", model="pip/base", text="The cat", top=5, temperature=0.7, top_p=0.5)
-    loaded = shared.load("pip/base")
-    ids = shared.text_ids(loaded.tokenizer, "The cat")
+    loaded = api.load("pip/base")
+    ids = text_ids(loaded.tokenizer, "The cat")
     logprobs_V = loaded.engine().next_logprobs(ids)
     assert found["model"] == "pip/base" and found["ids"] == ids
     for token in found["tokens"]:
@@ -50,7 +50,7 @@ def test_next_is_what_the_engine_says(glass_client: TestClient) -> None:
     assert sum(t["probability"] for t in found["tokens"]) + found["rest"] == pytest.approx(1, abs=1e-6)
     assert sum(t["after"] for t in found["tokens"]) + found["rest_after"] == pytest.approx(1, abs=1e-6)
     chat = ask(glass_client, "next", model="pip", messages=list(PROMPT))
-    assert chat["model"] == "pip/sft" and chat["ids"] == shared.chat_ids(loaded.tokenizer, list(PROMPT))
+    assert chat["model"] == "pip/sft" and chat["ids"] == chat_ids(loaded.tokenizer, list(PROMPT))
     assert len(chat["tokens"]) == 10 and chat["rest_after"] == pytest.approx(chat["rest"], abs=1e-6)
 
 
@@ -59,7 +59,7 @@ def test_inside_is_what_the_engine_says(glass_client: TestClient, glass_tokenize
     found = ask(glass_client, "inside", model="pip", messages=messages)
     assert (found["form"], found["layers"], found["heads"], found["truncated"]) == ("chat", 2, 1, False)
     ids = [t["id"] for t in found["tokens"]]
-    (logprobs_T,) = shared.load("pip/sft").engine().score([ids])
+    (logprobs_T,) = api.load("pip/sft").engine().score([ids])
     assert [t["logprob"] for t in found["tokens"][1:]] == pytest.approx(logprobs_T.tolist(), abs=1e-5)
     answer = [t for t in found["tokens"] if not t["is_prompt"]]
     assert "".join(t["text"] for t in answer if not t["is_special"]) == "Où? Là!"
@@ -74,7 +74,7 @@ def test_inside_is_what_the_engine_says(glass_client: TestClient, glass_tokenize
 
 
 def test_attention_and_lens(glass_client: TestClient, glass_tokenizer: Tokenizer) -> None:
-    ids = shared.text_ids(glass_tokenizer, "The cat is on the mat.")
+    ids = text_ids(glass_tokenizer, "The cat is on the mat.")
     found = ask(glass_client, "inside/attention", model="pip/base", ids=ids, layer=1)
     assert found["layer"] == 1 and found["ids"] == ids and len(found["heads"]) == 1
     (head,) = found["heads"]
@@ -103,9 +103,9 @@ def test_stages_answer_side_by_side(glass_client: TestClient, firstwords, glass_
     shift = found["shift"]
     assert shift["of"] == "pip/sft" and shift["ids"] == found["stages"][1]["ids"]
     assert list(shift["notes"]) == ["pip/base"] and "never seen" in shift["notes"]["pip/base"]
-    prompt = shared.chat_ids(glass_tokenizer, [{"role": "user", "content": "What is your first name?"}])
+    prompt = chat_ids(glass_tokenizer, [{"role": "user", "content": "What is your first name?"}])
     for ref in ("pip/base", "pip/sft"):
-        (logprobs_T,) = shared.load(ref).engine().score([[*prompt, *shift["ids"]]])
+        (logprobs_T,) = api.load(ref).engine().score([[*prompt, *shift["ids"]]])
         expected = logprobs_T[len(prompt) - 1 :].exp().tolist()
         assert [t["stages"][ref]["probability"] for t in shift["tokens"]] == pytest.approx(expected, abs=1e-5)
     own = [t["rank"] for t in found["stages"][1]["tokens"]]
@@ -134,8 +134,8 @@ def test_pairs_before_and_after_training(glass_client: TestClient, glass_tokeniz
     assert [p["chosen"][:8] for p in found] == ["Newest", "too long", "Bad"] and found[2]["rejected"] == "Oldest"
     assert found[1]["stages"] == {} and set(found[0]["stages"]) == {"pip/base", "pip/sft"}
     answer = [*glass_tokenizer.encode("Newest"), glass_tokenizer.im_end_id]
-    ids, num = [*shared.chat_ids(glass_tokenizer, list(PROMPT)), *answer], len(answer)
-    (logprobs_T,) = shared.load("pip/base").engine().score([ids])
+    ids, num = [*chat_ids(glass_tokenizer, list(PROMPT)), *answer], len(answer)
+    (logprobs_T,) = api.load("pip/base").engine().score([ids])
     of_base = found[0]["stages"]["pip/base"]
     assert of_base["chosen"] == pytest.approx(float(logprobs_T[-num:].sum()), abs=1e-4)
     assert of_base["chosen_per_token"] == pytest.approx(of_base["chosen"] / num)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from firstwords import home, locks, process
+from firstwords import home, process
 from firstwords.config import UserError
+from firstwords.keeping import locks
 from firstwords.process import Job, recorded
 from firstwords.runlog import RunLog, write_json
 from firstwords.serve import jobs, tail

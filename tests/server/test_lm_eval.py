@@ -160,7 +160,7 @@ def test_generation_over_completions(server, tasks, pip_model) -> None:
 
 
 def test_generation_over_chat(server, tasks, pip_model) -> None:
-    from firstwords.commands import shared
+    from firstwords.tokenizer.prompts import chat_ids
 
     arguments = f"model=pip,base_url={server.base_url}/v1/chat/completions,num_concurrent=4"
     answers = evaluate(
@@ -168,7 +168,7 @@ def test_generation_over_chat(server, tasks, pip_model) -> None:
     )
     tokenizer = pip_model().tokenizer
     expected = own_answers(
-        tasks, pip_model, lambda text: shared.chat_ids(tokenizer, [{"role": "user", "content": text}])
+        tasks, pip_model, lambda text: chat_ids(tokenizer, [{"role": "user", "content": text}])
     )
     assert [row[0] for row in answers["says"]] == expected
 

@@ -125,9 +125,9 @@ def test_logprobs_are_the_models_over_the_whole_vocabulary(ask, pip_model) -> No
     assert "".join(row.token for row in rows) == answer.message.content
     assert b"".join(bytes(row.bytes) for row in rows).decode("utf-8", "replace") == answer.message.content
     assert all(len(row.top_logprobs) == 20 for row in rows)
-    from firstwords.commands import shared
+    from firstwords.tokenizer.prompts import chat_ids
 
-    ids = shared.chat_ids(loaded.tokenizer, QUESTION)
+    ids = chat_ids(loaded.tokenizer, QUESTION)
     first = loaded.engine().next_logprobs(ids).sort(descending=True)
     assert [t.logprob for t in rows[0].top_logprobs] == pytest.approx(first.values[:20].tolist(), abs=1e-4)
     for row in rows:
@@ -181,13 +181,13 @@ def test_parse(client) -> None:
 
 
 def test_completions(client, pip_model) -> None:
-    from firstwords.commands import shared
     from firstwords.engine.sampling import SamplingParams
+    from firstwords.tokenizer.prompts import text_ids
 
     loaded = pip_model("base")
     engine = loaded.engine()
     texts = ["The cat", "Is it blue? "]
-    ids = [shared.text_ids(loaded.tokenizer, text) for text in texts]
+    ids = [text_ids(loaded.tokenizer, text) for text in texts]
     here = engine.generate(ids, [SamplingParams(max_tokens=12, temperature=0)] * 2)
     for prompt in (texts, ids):
         there = client.completions.create(model="pip/base", prompt=prompt, max_tokens=12, temperature=0)
@@ -207,11 +207,11 @@ def test_completions(client, pip_model) -> None:
 @pytest.mark.parametrize("max_tokens", [0, 1, 6])
 @pytest.mark.parametrize("streams", [True, False])
 def test_echo_scores_the_prompt(client, pip_model, is_text, max_tokens, streams) -> None:
-    from firstwords.commands import shared
+    from firstwords.tokenizer.prompts import text_ids
 
     loaded = pip_model("base")
     tokenizer, text = loaded.tokenizer, "My caf\u00e9 is \u65e5\u672c."
-    ids = shared.text_ids(tokenizer, text)
+    ids = text_ids(tokenizer, text)
     given = text if is_text else ids
     options = {"model": "pip/base", "prompt": given, "max_tokens": max_tokens, "echo": True}
     options |= {"logprobs": 2, "temperature": 0}

@@ -8,12 +8,14 @@ import json
 import pytest
 from page_helpers import Listening, User
 
-from firstwords import home
-from firstwords.commands import judging, shared
+from firstwords import api, home
+from firstwords.commands import shared
+from firstwords.model.hub import stage_hash
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf import pair_choice as teaching
 from firstwords.stats import confidence_sequence
+from firstwords.tokenizer.prompts import chat_ids
 
 pytest_plugins = ("page_fixtures",)
 
@@ -22,7 +24,7 @@ def add_stage(stage: str, seed: int, card: dict | None = None) -> None:
     """Another stage of pip with weights of its own."""
     from firstwords.model.hub import save_model
 
-    loaded = shared.load("pip/sft")
+    loaded = api.load("pip/sft")
     loaded.model.init_weights(seed)
     save_model(loaded.model, home.stage_dir("pip", stage), loaded.tokenizer, {"stage": stage, **(card or {})})
 
@@ -41,9 +43,9 @@ def test_a_verdict_is_saved_with_all_that_repeats_it(page_anna: User) -> None:
     (j,) = PreferenceStore().all()
     assert (j.left, j.right, j.verdict, j.reasons) == (shown["left"], shown["right"], "right", ("clear", "own words"))
     assert (j.annotator, j.model, j.kind, j.selection) == ("anna", "pip", "pair", "random")
-    assert j.left_stage == j.right_stage == judging.stage_hash(home.stage_dir("pip", "sft"))
-    loaded = shared.load("pip/sft")
-    ids = shared.chat_ids(loaded.tokenizer, list(j.prompt))
+    assert j.left_stage == j.right_stage == stage_hash(home.stage_dir("pip", "sft"))
+    loaded = api.load("pip/sft")
+    ids = chat_ids(loaded.tokenizer, list(j.prompt))
     for text, seed in ((j.left, j.left_seed), (j.right, j.right_seed)):
         params = shared.sampling(max_tokens=80, temperature=1.0, top_p=1.0, seed=seed)
         assert loaded.engine().generate([ids], params)[0].text.strip() == text
@@ -70,7 +72,7 @@ def test_a_pair_is_its_users_and_is_judged_once(page_anna: User, page_ben: User)
 def test_nothing_tells_which_side_is_whose(page_anna: User) -> None:
     add_stage("rlhf-1", 7)
     home.set_promoted("pip", "rlhf-1")
-    new, old = (judging.stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
+    new, old = (stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
     for _ in range(12):
         shown = pair(page_anna, against="sft")
         text = json.dumps(shown)
@@ -96,7 +98,7 @@ def test_ones_own_choices_between_two_stages_are_counted(page_anna: User, page_b
     path = "/api/teach/pip/tally?against=rlhf-1"
     nothing = {"stage": "pip/rlhf-1", "over": "pip/sft", "wins": 0, "losses": 0, "ties": 0}
     assert page_anna.get(path) == nothing | {"win_rate": None, "low": 0, "high": 1}
-    new, old = (judging.stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
+    new, old = (stage_hash(home.stage_dir("pip", stage)) for stage in ("rlhf-1", "sft"))
 
     def say(verdict: str, left: str, right: str, annotator: str = "anna", number: int = 0, **more: object) -> int:
         prompt = ({"role": "user", "content": f"What is it, number {number}?"},)
@@ -170,7 +172,7 @@ def test_pairs_come_while_others_chat(page_server: Listening, page_slow) -> None
     shown = page_server.ask("POST", "/api/teach/pip/next", {"prompt": "What is it?"})
     assert shown["left"] != shown["right"]
     message = list(page_server.watch(said["assistant"]["id"]))[-1][1]["message"]
-    loaded = shared.load("pip/sft")
-    ids = shared.chat_ids(loaded.tokenizer, [{"role": "user", "content": "What is it?"}])
+    loaded = api.load("pip/sft")
+    ids = chat_ids(loaded.tokenizer, [{"role": "user", "content": "What is it?"}])
     params = shared.sampling(max_tokens=60, temperature=1.0, top_p=0.95, seed=3)
     assert message["content"] == loaded.engine().generate([ids], params)[0].text, "nobody took tokens of another"

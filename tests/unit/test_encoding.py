@@ -236,14 +236,14 @@ def test_chats_follow_the_rule(tmp_path):
 
 
 def test_prompts_follow_the_rule():
-    from firstwords.commands import shared
     from firstwords.tokenizer.fast import Tokenizer
+    from firstwords.tokenizer.prompts import chat_ids, text_ids
 
     tokenizer = Tokenizer.train(["one two three"], 300)
-    assert shared.text_ids(tokenizer, "a\r\nb") == shared.text_ids(tokenizer, "a\nb")
+    assert text_ids(tokenizer, "a\r\nb") == text_ids(tokenizer, "a\nb")
     chats = [[{"role": "user", "content": text}] for text in ("a\rb", "a\nb")]
-    assert shared.chat_ids(tokenizer, chats[0]) == shared.chat_ids(tokenizer, chats[1])
-    assert "\ud800" not in tokenizer.decode(shared.text_ids(tokenizer, "a\ud800"))
+    assert chat_ids(tokenizer, chats[0]) == chat_ids(tokenizer, chats[1])
+    assert "\ud800" not in tokenizer.decode(text_ids(tokenizer, "a\ud800"))
 
 
 # ---- compression -------------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from firstwords import home, trash
+from firstwords import home
 from firstwords import pipeline as learn
 from firstwords.config import UserError
+from firstwords.keeping import trash
 from firstwords.pipeline import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
 from firstwords.plan.budget import Machine
 from firstwords.preferences.records import TooFewError

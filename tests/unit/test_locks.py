@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from firstwords import home, locks
+from firstwords import home
 from firstwords.config import UserError
-from firstwords.locks import LockedError, held, holder, holders
+from firstwords.keeping import locks
+from firstwords.keeping.locks import LockedError, held, holder, holders
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from firstwords import home, promotions
-from firstwords.commands.promote import promote, rollback, rollback_stage
 from firstwords.config import UserError
+from firstwords.keeping.promote import promote, rollback, rollback_stage
 
 STAGES = ("base", "sft", "rlhf-1", "rlhf-2")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from firstwords import home, locks, moves, trash
-from firstwords.commands import keeping
+from firstwords import home
 from firstwords.config import UserError
+from firstwords.keeping import locks, moves, operations, trash
 from firstwords.process import FILE, Job, recorded
 from firstwords.runlog import write_json
 from firstwords.train.opening import begin
@@ -94,13 +94,13 @@ def replace_sft() -> None:
 OPERATIONS: dict[str, Callable[[], object]] = {
     "replace base": replace_base,
     "replace sft": replace_sft,
-    "delete": lambda: keeping.delete("pip"),
-    "delete a stage": lambda: keeping.delete("pip/rlhf-1"),
-    "rename": lambda: keeping.rename("pip", "tom"),
-    "copy": lambda: keeping.copy("pip", "tom"),
-    "restore": lambda: keeping.restore("gone"),
-    "restore a stage": lambda: keeping.restore("half/rlhf-1"),
-    "restore as": lambda: keeping.restore("gone", "tom"),
+    "delete": lambda: operations.delete("pip"),
+    "delete a stage": lambda: operations.delete("pip/rlhf-1"),
+    "rename": lambda: operations.rename("pip", "tom"),
+    "copy": lambda: operations.copy("pip", "tom"),
+    "restore": lambda: operations.restore("gone"),
+    "restore a stage": lambda: operations.restore("half/rlhf-1"),
+    "restore as": lambda: operations.restore("gone", "tom"),
 }
 
 
@@ -108,8 +108,8 @@ def build(what: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTWORDS_HOME", str(folder))
     for name in ("pip", "gone", "half"):
         make(name, mark=name)
-    keeping.delete("gone")
-    keeping.delete("half/rlhf-1")
+    operations.delete("gone")
+    operations.delete("half/rlhf-1")
     if what.startswith("replace"):
         prepare("pip", what.partition(" ")[2])
 
@@ -168,7 +168,7 @@ def test_a_replaced_model_is_whole_in_the_trash_and_comes_back(empty_home: Path)
     (entry,) = trash.entries()
     assert (entry.ref, entry.stages) == ("pip", ("base", "sft", "rlhf-1")) and "pretrain" in entry.why
     assert '"done"' in (entry.folder / "runs" / FILE).read_text(), "the old run keeps its own record"
-    keeping.restore("pip", "old")
+    operations.restore("pip", "old")
     back = content(Path("models/old"), Path("runs/old"))
     assert {key.replace("/old/", "/pip/"): value for key, value in back.items()} == model
     assert trash.entries() == [] and not any(home.trash_dir().iterdir())
@@ -201,7 +201,7 @@ def test_a_failed_rename_puts_everything_back(empty_home: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "rename", failing)
     with pytest.raises(UserError, match="cannot move .*: Invalid cross-device link"):
-        keeping.delete("pip")
+        operations.delete("pip")
     assert everything() == before and trash.entries() == [] and not any(home.work_dir("moves").iterdir())
 
 
@@ -214,8 +214,8 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_lost(empty_home: Path, monke
         raise OSError(errno.ENOSPC, "No space left on device", target)
 
     monkeypatch.setattr(shutil, "copy2", full)
-    for do in (lambda: keeping.copy("pip", "tom"), lambda: begin("pip", "sft", "finetune"),
-               lambda: keeping.export(home.stage_dir("pip", "sft"), empty_home.parent / "out")):  # fmt: skip
+    for do in (lambda: operations.copy("pip", "tom"), lambda: begin("pip", "sft", "finetune"),
+               lambda: operations.export(home.stage_dir("pip", "sft"), empty_home.parent / "out")):  # fmt: skip
         with pytest.raises((UserError, OSError), match="No space left on device") as caught:
             do()
         assert getattr(caught.value, "errno", errno.ENOSPC) == errno.ENOSPC
@@ -235,31 +235,31 @@ def test_remains_of_a_run_without_a_checkpoint_are_no_model(empty_home: Path) ->
     begin("pip", "base", "pretrain")
     (entry,) = trash.entries()
     assert entry.stages == () and (entry.folder / "runs/base/checkpoints/step-1").is_dir()
-    keeping.restore("pip", "tom")
+    operations.restore("pip", "tom")
     assert (home.run_dir("tom", "base") / "checkpoints/step-1").is_dir()
 
 
 def test_names_and_stages_that_are_taken(empty_home: Path) -> None:
     make("pip")
-    keeping.delete("pip")
+    operations.delete("pip")
     make("pip", mark="new")
     with pytest.raises(UserError, match="pip exists already: .*models delete pip.*--as NEW"):
-        keeping.restore("pip")
+        operations.restore("pip")
     with pytest.raises(UserError, match="there is no tom in the trash; it holds pip"):
-        keeping.restore("tom")
-    keeping.delete("pip/sft")
+        operations.restore("tom")
+    operations.delete("pip/sft")
     stage(home.stage_dir("pip", "sft"), "newer")
     with pytest.raises(UserError, match="pip/sft exists already"):
-        keeping.restore("pip/sft")
-    keeping.delete("pip")
+        operations.restore("pip/sft")
+    operations.delete("pip")
     with pytest.raises(UserError, match="there is no model pip"):
-        keeping.delete("pip")
+        operations.delete("pip")
     newest = trash.find("pip")
     assert newest.stages == ("base", "sft", "rlhf-1")
-    keeping.restore("pip")
+    operations.restore("pip")
     assert (home.stage_dir("pip", "sft") / "model.safetensors").read_text() == "newer"
     oldest = trash.entries()[-1]
-    keeping.restore(oldest.id, "oldest")
+    operations.restore(oldest.id, "oldest")
     assert (home.stage_dir("oldest", "base") / "model.safetensors").read_text() == "old base"
 
 
@@ -270,7 +270,7 @@ def test_emptying_frees_what_nobody_else_has(empty_home: Path) -> None:
     prepare("pip", "sft")
     begin("pip", "sft", "finetune")
     assert trash.size() < 1000, "base is shared with the model in place"
-    keeping.delete("pip")
+    operations.delete("pip")
     assert 500_000 < trash.size() < 502_000
     assert trash.empty()[0] == 2 and trash.entries() == [] and not home.trash_dir().exists()
 
@@ -278,12 +278,13 @@ def test_emptying_frees_what_nobody_else_has(empty_home: Path) -> None:
 def test_who_works_on_a_model_keeps_others_from_moving_it(empty_home: Path) -> None:
     for name in ("pip", "tom", "gone"):
         make(name)
-    keeping.delete("gone")
+    operations.delete("gone")
     before = everything()
     with locks.held(["pip"], "learn"):
         for do in (
-            lambda: keeping.rename("pip", "new"), lambda: keeping.delete("pip"), lambda: keeping.delete("pip/sft"),
-            lambda: keeping.copy("pip", "new"), lambda: keeping.restore("gone", "pip"),
+            lambda: operations.rename("pip", "new"), lambda: operations.copy("pip", "new"),
+            lambda: operations.delete("pip"), lambda: operations.delete("pip/sft"),
+            lambda: operations.restore("gone", "pip"),
         ):  # fmt: skip
             with pytest.raises(UserError, match="`firstwords learn` is at work on pip"):
                 do()
@@ -293,7 +294,7 @@ def test_who_works_on_a_model_keeps_others_from_moving_it(empty_home: Path) -> N
 def test_a_rename_takes_no_name_that_is_taken(empty_home: Path) -> None:
     make("pip")
     make("tom")
-    for do in (keeping.rename, keeping.copy):
+    for do in (operations.rename, operations.copy):
         with pytest.raises(UserError, match="tom exists already"):
             do("pip", "tom")
         with pytest.raises(UserError, match="did you mean pip"):
@@ -301,5 +302,5 @@ def test_a_rename_takes_no_name_that_is_taken(empty_home: Path) -> None:
         with pytest.raises(UserError, match="is not a valid model name"):
             do("pip", "../x")
     write_json(home.run_dir("new") / FILE, {"command": "learn"})  # what a failed start leaves is no obstacle
-    keeping.rename("pip", "new")
+    operations.rename("pip", "new")
     assert home.stages("new") and not home.run_dir("pip").exists()

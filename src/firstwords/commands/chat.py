@@ -14,10 +14,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstwords import home
+from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.model.card import is_base, knows_world
 from firstwords.plain_text import clean_text
+from firstwords.runlog import say
+from firstwords.tokenizer.prompts import check_fits, cleaned
 
 HELP = """\
 /reset        forget what was said
@@ -61,7 +64,7 @@ class Chat:
 class Conversation:
     """A chat with a model: keeps the turns, drops the oldest ones when the context is full."""
 
-    def __init__(self, loaded: shared.Loaded, config: Chat) -> None:
+    def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
         self.max_tokens = min(config.max_tokens, max(1, loaded.context // 2))
         self.params = shared.sampling(
@@ -87,7 +90,7 @@ class Conversation:
                     answer += token.text
                     print(token.text, end="", flush=True)
                     if token.finish_reason == "length":
-                        shared.say(f"\n(cut after {token.index + 1} tokens)")
+                        say(f"\n(cut after {token.index + 1} tokens)")
         except UserError:
             self.turns.pop()
             raise
@@ -112,9 +115,9 @@ class Conversation:
         """Ids of the chat; the oldest turns go until an answer fits behind them."""
         from firstwords.tokenizer.chat import fit
 
-        messages = shared.cleaned(self.messages)
+        messages = cleaned(self.messages)
         ids, dropped = fit(messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
-        shared.check_fits(ids, self.loaded.context, "the message")
+        check_fits(ids, self.loaded.context, "the message")
         del self.turns[:dropped]
         self.dropped += dropped
         return ids
@@ -122,11 +125,11 @@ class Conversation:
 
 def main(config: Chat) -> None:
     """Answer the lines of stdin until it ends or says /quit."""
-    loaded = shared.load(config.model)
+    loaded = api.load(config.model)
     if not loaded.tokenizer.has_chat_tokens:
         raise UserError(f"{loaded.label} cannot chat, its tokenizer lacks <|im_start|>; try `firstwords complete`")
-    if shared.is_base(loaded.directory):
-        shared.say(f"{loaded.label} is a base model: it continues text and never learned to answer.")
+    if is_base(loaded.directory):
+        say(f"{loaded.label} is a base model: it continues text and never learned to answer.")
     talk = Conversation(loaded, config)
     if config.demo:
         demo(talk)
@@ -136,7 +139,7 @@ def main(config: Chat) -> None:
     if is_terminal:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - gives input() line editing and history
-        shared.say(f"Talking with {loaded.label}. /help lists what else you can do, /quit leaves.")
+        say(f"Talking with {loaded.label}. /help lists what else you can do, /quit leaves.")
     for line in _lines("you> " if is_terminal else ""):
         try:
             if line.startswith("/"):
@@ -146,7 +149,7 @@ def main(config: Chat) -> None:
                 print(f"\033[32m{loaded.label.partition('/')[0]}>\033[0m ", end="", flush=True)
             talk.ask(line)
         except UserError as error:
-            shared.say(f"{error}")
+            say(f"{error}")
         except EOFError:
             return
 
@@ -172,10 +175,10 @@ def obey(talk: Conversation, line: str) -> None:
         raise EOFError
     if order == "/reset":
         talk.reset()
-        shared.say("(a fresh start)")
+        say("(a fresh start)")
     elif order == "/system":
         talk.system = rest
-        shared.say(f"(system: {rest})" if rest else "(no system message)")
+        say(f"(system: {rest})" if rest else "(no system message)")
     elif order == "/save":
         if not rest:
             raise UserError("/save needs the name of a file")
@@ -183,28 +186,28 @@ def obey(talk: Conversation, line: str) -> None:
             talk.save(Path(rest).expanduser())
         except OSError as error:
             raise UserError(f"cannot save to {rest}: {error.strerror}") from None
-        shared.say(f"(saved to {rest})")
+        say(f"(saved to {rest})")
     elif order in ("/help", "/?"):
-        shared.say(HELP)
+        say(HELP)
     else:
         raise UserError(f"{order} is no order; /help lists them")
 
 
 def demo(talk: Conversation) -> None:
     """Ask a few questions, each in a fresh chat, and print what comes."""
-    shared.say(f"A few sample exchanges with {talk.loaded.label}:")
+    say(f"A few sample exchanges with {talk.loaded.label}:")
     for question in [*DEMO, *_told_questions(talk.loaded)]:
         print(f"\nyou> {question}\n{talk.loaded.label.partition('/')[0]}> ", end="", flush=True)
         talk.reset()
         talk.ask(question)
     name = talk.loaded.label.partition("/")[0]
     if name in home.models():
-        shared.say(f"\nTo talk with it yourself, in a terminal: firstwords chat --model {name}")
+        say(f"\nTo talk with it yourself, in a terminal: firstwords chat --model {name}")
 
 
-def _told_questions(loaded: shared.Loaded, limit: int = 3) -> list[str]:
+def _told_questions(loaded: api.Model, limit: int = 3) -> list[str]:
     """A few questions of the exam's part on told facts, if the model grew up in the built-in world."""
-    if not shared.knows_world(loaded.directory):
+    if not knows_world(loaded.directory):
         return []
     from firstwords.world.exam import questions
 

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from firstwords import home, locks
+from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.keeping import locks
 from firstwords.process import recorded
-from firstwords.runlog import write_json
+from firstwords.runlog import say, write_json
+from firstwords.tokenizer.prompts import chat_ids
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -71,7 +73,7 @@ class Compare:
 def main(config: Compare) -> None:
     """Answer, judge, report; the run folder of the first version's model, if it has one, keeps the result."""
     one, other = home.resolve(config.a), home.resolve(config.b)
-    name, _, stage = shared.label(one).partition("/")
+    name, _, stage = api.label(one).partition("/")
     if name not in home.models() or stage not in home.stages(name):
         result = measure(config, one, other)
     else:
@@ -111,7 +113,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         )
         extra = {"honesty_a": sides[0], "honesty_b": sides[1]}
     elif config.judge == "human":
-        sides = [shared.load(str(path)) for path in (one, other)]
+        sides = [api.load(str(path)) for path in (one, other)]
         prompts, left_out = _fitting(_questions(config), sides)
         extra = remarks(config, prompts, one, other) | {"left_out": left_out}
         rows, stopped_early = ask_person(config, prompts, sides)
@@ -119,7 +121,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         rows, extra = ask_reward_model(config, one, other)
     result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
     result |= {"length_controlled": length_controlled(rows), "order_consistency": order_consistency(rows)}
-    result |= {"a": shared.label(one), "b": shared.label(other), "judge": config.judge, "seed": config.seed,
+    result |= {"a": api.label(one), "b": api.label(other), "judge": config.judge, "seed": config.seed,
                "temperature": config.temperature, "decoding": asdict(rows[0].decoding_a)}  # fmt: skip
     return result
 
@@ -132,7 +134,7 @@ def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) ->
         return {}
     seen = count_seen(prompts, (one, other))
     if seen:
-        shared.say(
+        say(
             f"{seen} of {len(prompts)} questions were among the prompts of stage three: answers to them say little "
             "about new ones"
         )
@@ -146,21 +148,21 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
 
     directory = reward_model_dir(config.judge)
     judge = load_reward_model(directory)
-    warnings = check_judge(directory, judge.hash, (one, other), (shared.label(one), shared.label(other)))
+    warnings = check_judge(directory, judge.hash, (one, other), (api.label(one), api.label(other)))
     for warning in warnings:
-        shared.say(f"warning: {warning}")
-    sides = [shared.load(str(path)) for path in (one, other)]
+        say(f"warning: {warning}")
+    sides = [api.load(str(path)) for path in (one, other)]
     prompts, left_out = _fitting(_questions(config), sides, judge)
     extra = remarks(config, prompts, one, other) | {"reward_model": judge.hash, "warnings": warnings}
     (a, record_a), (b, record_b) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
     vocabularies = [side.tokenizer.hash for side in sides]
     rows, shortened = compare_by_reward(prompts, (a, b), vocabularies, (record_a, record_b), judge)
     if shortened:
-        shared.say(f"{shortened} answers are longer than the reward model's context: it read their beginning")
+        say(f"{shortened} answers are longer than the reward model's context: it read their beginning")
     return rows, extra | {"left_out": left_out, "shortened": shortened}
 
 
-def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[shared.Loaded]) -> tuple[list[Any], bool]:
+def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Model]) -> tuple[list[Any], bool]:
     """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict.
 
     Returns the rows, and whether the person stopped before the last question.
@@ -172,7 +174,7 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[shared.
 
     (as_, a_record), (bs, b_record) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
     check_equal((a_record, b_record))
-    hashes = [judging.stage_hash(side.directory, side.model) for side in sides]
+    hashes = [side.hash for side in sides]
     order, rows, log = random.Random(config.seed), [], PreferenceStore()
     for number, (messages, *pair) in enumerate(zip(prompts, as_, bs, strict=True), start=1):
         a, b = (answer.text.strip() for answer in pair)
@@ -211,12 +213,12 @@ def _questions(config: Compare) -> list[Messages]:
 
 
 def _fitting(
-    prompts: list[Messages], sides: Sequence[shared.Loaded], judge: RewardModel | None = None
+    prompts: list[Messages], sides: Sequence[api.Model], judge: RewardModel | None = None
 ) -> tuple[list[Messages], int]:
     """(The prompts that both sides, and the judge, can read; how many were left out). UserError where none is left."""
 
     def fits(messages: Messages) -> bool:
-        is_short = all(len(shared.chat_ids(side.tokenizer, list(messages))) < side.context for side in sides)
+        is_short = all(len(chat_ids(side.tokenizer, list(messages))) < side.context for side in sides)
         return is_short and (judge is None or judge.can_read(messages))
 
     found = [messages for messages in prompts if fits(messages)]
@@ -225,16 +227,16 @@ def _fitting(
     if not found:
         raise UserError(f"none of the {len(prompts)} questions fits into a context of {limit:,} tokens: shorten them")
     if left_out:
-        shared.say(f"left out {left_out} of {len(prompts)} questions, too long for a context of {limit:,} tokens")
+        say(f"left out {left_out} of {len(prompts)} questions, too long for a context of {limit:,} tokens")
     return found, left_out
 
 
 def _answers(
-    side: shared.Loaded, prompts: list[Messages], config: Compare, offset: int
+    side: api.Model, prompts: list[Messages], config: Compare, offset: int
 ) -> tuple[list[Completion], Decoding]:
     from firstwords.eval.decoding import Decoding
 
-    ids = [shared.chat_ids(side.tokenizer, list(messages)) for messages in prompts]
+    ids = [chat_ids(side.tokenizer, list(messages)) for messages in prompts]
     params = shared.sampling(
         max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p,
         seed=config.seed * 2_000_003 + offset * 1_000_003,

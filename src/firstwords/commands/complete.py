@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
+from firstwords import api
 from firstwords.commands import shared
+from firstwords.tokenizer.prompts import check_fits, text_ids
 
 
 @dataclass
@@ -42,9 +44,9 @@ def main(config: Complete) -> None:
         max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, top_k=config.top_k,
         seed=config.seed,
     )  # fmt: skip
-    loaded = shared.load(config.model, stage="base")
-    ids = shared.text_ids(loaded.tokenizer, config.text)
-    shared.check_fits(ids, loaded.context)
+    loaded = api.load(config.model, stage="base")
+    ids = text_ids(loaded.tokenizer, config.text)
+    check_fits(ids, loaded.context)
     engine = loaded.engine()
     if config.json:
         started = time.perf_counter()

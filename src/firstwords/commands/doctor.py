@@ -12,8 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from firstwords import cli, home
+from firstwords import home
 from firstwords.commands import shared
+from firstwords.process import ALLOCATOR_MARK
 
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
 MIN_FREE_BYTES = 2e9
@@ -118,7 +119,7 @@ def writable(folder: Path) -> bool:
 
 def allocator() -> str:
     """What training does about the memory allocator on this machine."""
-    if os.environ.get(cli.ALLOCATOR_MARK) == "0":
+    if os.environ.get(ALLOCATOR_MARK) == "0":
         return "left alone (FIRSTWORDS_ALLOCATOR=0)"
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         return "glibc, set up for large blocks when training starts"

@@ -11,8 +11,10 @@ from typing import Any
 
 from tyro.conf import Positional
 
+from firstwords import api
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.runlog import say
 
 EXAM_SLOTS = 32  # answers generated at a time
 
@@ -47,7 +49,7 @@ def main(config: Evaluate) -> None:
         raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
     if "world" in config.bpb:
         raise UserError("--bpb cannot score the built-in world, it has no end; name files or folders")
-    loaded = shared.load(config.model)
+    loaded = api.load(config.model)
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:
         result |= measure_bpb(loaded, config)
@@ -64,7 +66,7 @@ def main(config: Evaluate) -> None:
         show(result)
 
 
-def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
+def measure_bpb(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
     """{bits_per_byte, bytes, tokens, ...} on the documents of the named files."""
     from firstwords.data.source_stats import SourceStats
     from firstwords.data.sources import documents
@@ -75,11 +77,11 @@ def measure_bpb(loaded: shared.Loaded, config: Evaluate) -> dict[str, Any]:
     context = config.context or trained_context(loaded.directory) or loaded.context
     result = bits_per_byte(loaded.model, loaded.tokenizer, documents(config.bpb, stats), context)
     for line in stats.lines():
-        shared.say(line)
+        say(line)
     return result.asdict()
 
 
-def measure_exam(loaded: shared.Loaded, limit: int) -> dict[str, Any]:
+def measure_exam(loaded: api.Model, limit: int) -> dict[str, Any]:
     """The exam's rates with intervals and counts."""
     from firstwords.eval.exam import run_exam
 

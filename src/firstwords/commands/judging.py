@@ -12,9 +12,10 @@ from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.data.formats.encoding import read_text
 from firstwords.plain_text import clean_text
+from firstwords.runlog import say
 
 if TYPE_CHECKING:
-    from firstwords.model.transformer import Transformer
+    pass
 
 VERDICTS = {"l": "left", "r": "right", "t": "tie", "b": "both_bad", "s": "skip"}
 _WORDS = {**VERDICTS, **{verdict: verdict for verdict in VERDICTS.values()}}
@@ -34,10 +35,10 @@ class Said:
 def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
     """Show a pair on stderr and read a line from stdin until one is a verdict; None for q, Ctrl-C and end of input."""
     said_before = messages[0]["content"] if len(messages) == 1 else _chat(messages)
-    shared.say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
+    say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
     shared.readable_input()
     while True:
-        shared.say(QUESTION)
+        say(QUESTION)
         try:
             line = sys.stdin.readline()
         except KeyboardInterrupt:
@@ -64,10 +65,3 @@ def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
     if not texts:
         raise UserError(f"{path} holds no question: write one a line")
     return [({"role": "user", "content": text},) for text in texts]
-
-
-def stage_hash(directory: Path, model: Transformer | None = None) -> str:
-    """sha256 of a stage's weights: of its card, or computed for a model that has none (`model`, where it is loaded)."""
-    from firstwords.model.hub import load_model, read_card, weights_hash
-
-    return read_card(directory).get("weights_sha256") or weights_hash(model or load_model(directory))

@@ -5,19 +5,15 @@
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from firstwords import home, trash
+from firstwords import home
 from firstwords.commands import shared
-from firstwords.model.card import read_card
-from firstwords.runlog import read_json
+from firstwords.keeping import trash
+from firstwords.keeping.listing import describe
+from firstwords.runlog import say
 
 
 @dataclass
@@ -39,47 +35,9 @@ def main(config: Models) -> None:
     if config.json:
         shared.emit({"home": str(home.home()), "models": rows})
     elif not rows:
-        shared.say(f"There is no model in {home.models_dir()} yet; `firstwords learn` trains one.")
+        say(f"There is no model in {home.models_dir()} yet; `firstwords learn` trains one.")
     else:
         show(rows)
-
-
-def describe(name: str, stage: str) -> dict[str, Any]:
-    """What is known of one stage without loading it."""
-    directory = home.stage_dir(name, stage)
-    card, config = read_card(directory), read_json(directory / "config.json") or {}
-    shape = {key: value for key, value in config.items() if isinstance(value, int)}
-    size = sum(f.stat().st_size for f in directory.iterdir() if f.is_file())
-    return {
-        "ref": f"{name}/{stage}", "name": name, "stage": stage, "promoted": home.promoted(name) == stage,
-        "parameters": num_parameters(directory), "vocab_size": shape.get("vocab_size"),
-        "layers": shape.get("num_hidden_layers"), "width": shape.get("hidden_size"),
-        "context": shape.get("max_position_embeddings"), "form": _form(directory, card),
-        "hash": card.get("weights_sha256"), "parent": card.get("parent"), "outdated": outdated(name, stage),
-        "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
-        "metrics": card.get("metrics") or {}, "path": str(directory),
-    }  # fmt: skip
-
-
-def outdated(name: str, stage: str) -> str:
-    """"made from an earlier base" (or sft ...) where the stage that this one was made from is another one by now."""
-    cards = {other: read_card(home.stage_dir(name, other)) for other in home.stages(name)}
-    by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
-    seen: set[str] = set()
-    while stage in cards and stage != "base" and stage not in seen:
-        seen.add(stage)
-        card, base = cards[stage], cards.get("base", {}).get("weights_sha256")
-        data = card.get("data")
-        of_base = data.get("base") if isinstance(data, dict) else None
-        if of_base is not None:
-            return "" if base in (None, of_base) else "made from an earlier base"
-        parent = card.get("parent")
-        if parent is None or parent in by_hash:
-            stage = by_hash.get(parent, "")
-        else:
-            before = "base" if stage == "sft" else "sft"
-            return f"made from an earlier {before}" if before in cards else ""
-    return ""
 
 
 def show_trash(as_json: bool) -> None:
@@ -88,7 +46,7 @@ def show_trash(as_json: bool) -> None:
     if as_json:
         shared.emit({"trash": [trash.facts(entry) for entry in entries], "bytes": trash.size()})
     elif not entries:
-        shared.say("the trash is empty")
+        say("the trash is empty")
     else:
         rows = []
         for entry in entries:
@@ -97,7 +55,7 @@ def show_trash(as_json: bool) -> None:
             what = ", ".join(entry.stages) or "an unfinished run"
             rows.append((entry.ref, what, f"{facts['bytes'] / 1e6:.1f} MB", when, entry.why, entry.id))
         _table(rows, ("model", "stages", "frees", "since", "why", "id"))
-        shared.say(f"`{entries[0].restore}` brings the newest back, `firstwords models empty-trash` frees "
+        say(f"`{entries[0].restore}` brings the newest back, `firstwords models empty-trash` frees "
                    f"{trash.size() / 1e6:.1f} MB")  # fmt: skip
 
 
@@ -111,34 +69,6 @@ def _table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(highlight=False).print(table)
-
-
-def _form(directory: Path, card: dict[str, Any]) -> str:
-    """"text" for a stage that continues text, "chat" for one that answers."""
-    if shared.is_base(directory):
-        return "text"
-    if card:
-        return "chat"
-    try:  # a model made by other tools
-        return "chat" if "<|im_start|>" in (directory / "tokenizer.json").read_text(encoding="utf-8") else "text"
-    except (OSError, UnicodeDecodeError):
-        return "text"
-
-
-def num_parameters(directory: Path) -> int:
-    """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON).
-
-    A file whose header cannot be read counts for nothing.
-    """
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
-            with open(path, "rb") as file:
-                (length,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(min(length, 100_000_000)))
-            shapes = (tensor.get("shape") for key, tensor in header.items() if key != "__metadata__")
-            total += sum(math.prod(shape) for shape in shapes)
-    return total
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -157,7 +87,7 @@ def show(rows: list[dict[str, Any]]) -> None:
                       str(row["created"])[:16].replace("T", " "),
                       ", ".join(filter(None, (row["outdated"], measured(row["metrics"])))))  # fmt: skip
     Console(highlight=False).print(table)
-    shared.say("* the stage that the name alone means")
+    say("* the stage that the name alone means")
 
 
 def measured(metrics: dict[str, Any]) -> str:
@@ -180,7 +110,3 @@ def short(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g}{unit}"
     return str(count)
-
-
-def _date(path: Path) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(path.stat().st_mtime))

@@ -13,8 +13,10 @@ from typing import Any
 
 from tyro.conf import Positional
 
+from firstwords import api
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.tokenizer.prompts import check_fits, text_ids
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -37,7 +39,7 @@ def main(config: Next) -> None:
     """Compute and print the distribution of the next token."""
     if config.top < 1:
         raise UserError(f"--top is {config.top}: show at least one token")
-    loaded = shared.load(config.model, stage="base")
+    loaded = api.load(config.model, stage="base")
     result = distribution(loaded, config.text, config.top)
     if config.json:
         shared.emit(result)
@@ -45,12 +47,12 @@ def main(config: Next) -> None:
         print(bars(result, shutil.get_terminal_size().columns, sys.stdout.isatty()))
 
 
-def distribution(loaded: shared.Loaded, text: str, top: int) -> dict[str, Any]:
+def distribution(loaded: api.Model, text: str, top: int) -> dict[str, Any]:
     """{model, text, tokens: [{id, text, probability, logprob}], rest, rest_tokens, entropy}, see `engine.tokens`."""
     from firstwords.engine import tokens
 
-    ids = shared.text_ids(loaded.tokenizer, text)
-    shared.check_fits(ids, loaded.context)
+    ids = text_ids(loaded.tokenizer, text)
+    check_fits(ids, loaded.context)
     found = tokens.distribution(loaded.engine().next_logprobs(ids), loaded.tokenizer, top)
     return {"model": loaded.label, "text": text} | found
 

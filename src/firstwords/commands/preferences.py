@@ -16,6 +16,7 @@ from tyro.conf import Positional
 from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
+from firstwords.runlog import say
 
 
 @dataclass
@@ -97,7 +98,7 @@ def add(config: PreferencesAdd) -> None:
         prompt, config.chosen, config.rejected, "left", reasons=tuple(config.reason), model=config.model,
         selection="import",
     )  # fmt: skip
-    shared.say(f"saved as judgement {PreferenceStore().add(judgement)}")
+    say(f"saved as judgement {PreferenceStore().add(judgement)}")
 
 
 def show(config: PreferencesList) -> None:
@@ -106,7 +107,7 @@ def show(config: PreferencesList) -> None:
     if config.json:
         shared.emit({"judgements": [vars(row) for row in rows]})
     elif not rows:
-        shared.say("nobody has judged anything yet")
+        say("nobody has judged anything yet")
     for row in rows if not config.json else ():
         print(f"{row.id:>5}  {row.created}  {row.verdict:<8}  {row.prompt[-1]['content']}")
         print(f"       left   {row.left}\n       right  {row.right}")
@@ -119,9 +120,9 @@ def export(config: PreferencesExport) -> None:
     found, left_over = PreferenceStore().usable(config.model)
     if not found:
         raise UserError("the log holds no preference to export: judge some pairs with `firstwords teach NAME`")
-    shared.say(f"wrote {write_jsonl(found, Path(config.file), not config.plain):,} preferences to {config.file}")
+    say(f"wrote {write_jsonl(found, Path(config.file), not config.plain):,} preferences to {config.file}")
     if left_over:
-        shared.say(unpaired(left_over))
+        say(unpaired(left_over))
 
 
 def bring_in(config: PreferencesImport) -> None:
@@ -132,9 +133,9 @@ def bring_in(config: PreferencesImport) -> None:
     stats = SourceStats()
     count = import_preferences(PreferenceStore(), read_preferences(config.files, stats), config.model)
     for line in stats.lines():
-        shared.say(line)
+        say(line)
     there = f"; {count.already_there:,} were already there" if count.already_there else ""
-    shared.say(summary(count.added, stats, "added") + there)
+    say(summary(count.added, stats, "added") + there)
 
 
 def stats(config: PreferencesStats) -> None:

@@ -13,8 +13,8 @@ import webbrowser
 from dataclasses import dataclass, field
 from threading import Timer
 
-from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.runlog import say
 
 
 @dataclass
@@ -54,14 +54,14 @@ def main(config: Serve) -> None:
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
     print(f"firstwords is at {address}  (Ctrl-C ends it)", flush=True)
     if ANY in settings.allowed_origins and not settings.keys:
-        shared.say("--allow-origin *: every site that a browser on this machine opens may use these models (add --key)")
+        say("--allow-origin *: every site that a browser on this machine opens may use these models (add --key)")
     if config.open:
         timer = Timer(1.0, webbrowser.open, [address])
         timer.daemon = True
         timer.start()
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down by then, and raises the signal once more
         Server(create_app(settings)).run(sockets=[listener])
-    shared.say("goodbye")
+    say("goodbye")
 
 
 def _listen(config: Serve) -> socket.socket:

@@ -13,9 +13,12 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from firstwords import home
+from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.model.card import is_base
+from firstwords.runlog import say
+from firstwords.tokenizer.prompts import check_fits, opening
 
 
 @dataclass
@@ -43,7 +46,7 @@ def main(config: Stages) -> None:
     params = shared.sampling(
         max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, seed=config.seed
     )
-    name = (config.model or shared.newest()).partition("/")[0]
+    name = (config.model or api.newest()).partition("/")[0]
     present = home.stages(name)
     if not present:
         home.promoted(name)  # says which names there are
@@ -56,10 +59,10 @@ def main(config: Stages) -> None:
 
 def answer(ref: str, text: str, params: Any) -> dict[str, Any]:
     """{stage, form, text, tokens, finish_reason} of one stage; form is "text" (continued) or "chat" (answered)."""
-    loaded = shared.load(ref)
-    form, ids = shared.opening(loaded.tokenizer, shared.is_base(loaded.directory), text)
+    loaded = api.load(ref)
+    form, ids = opening(loaded.tokenizer, is_base(loaded.directory), text)
     try:
-        shared.check_fits(ids, loaded.context)
+        check_fits(ids, loaded.context)
     except UserError as error:
         raise UserError(f"{ref}: {error}") from None
     done = loaded.engine().generate([ids], params)[0]
@@ -87,4 +90,4 @@ def show(prompt: str, rows: list[dict[str, Any]]) -> None:
     Console(highlight=False).print(table)
     ends = {True: "by itself", False: "at --max-tokens"}
     remarks = [f"{r['stage']} stopped {ends[r['finish_reason'] == 'stop']}" for r in rows]
-    shared.say("; ".join(remarks) + ". ... marks an answer that was cut.")
+    say("; ".join(remarks) + ". ... marks an answer that was cut.")

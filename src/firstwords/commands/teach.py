@@ -19,14 +19,17 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
-from firstwords import home
+from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.config import UserError
+from firstwords.model.card import is_base
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import Judgement, PreferenceStore
 from firstwords.rlhf.pair_choice import CANDIDATES, MAX_FAILED, MAX_SEED, TARGET_RATE, PairSource, Prompt, Side, decided
+from firstwords.runlog import say
 from firstwords.stats import pairs_needed
+from firstwords.tokenizer.prompts import chat_ids
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -93,7 +96,7 @@ def main(config: Teach) -> None:
         while len(judged) < config.pairs:
             shown = source.next()
             if shown is None:
-                shared.say(f"{MAX_FAILED} questions in a row had no two different answers that fit: change --prompts")
+                say(f"{MAX_FAILED} questions in a row had no two different answers that fit: change --prompts")
                 break
             pair, done = shown.pair, f"{before + decided(judged, hashes)} of {pairs_needed(TARGET_RATE)} decided"
             said = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
@@ -105,7 +108,7 @@ def main(config: Teach) -> None:
                 judged.append(replace(pair, id=log.add(pair)))
                 source.keep(shown.place, judged[-1])
     except KeyboardInterrupt:  # while the model answers; what was judged is in the log
-        shared.say("")
+        say("")
     _finish(config, name, log, judged, sides)
 
 
@@ -114,11 +117,11 @@ def _refs(config: Teach) -> tuple[str, list[str]]:
     directory = home.resolve(config.name)
     if directory.resolve().parent.parent != home.models_dir().resolve():
         raise UserError(f"{config.name} is no model in {home.models_dir()}: teach needs the name of one")
-    label = shared.label(directory)
+    label = api.label(directory)
     name = label.partition("/")[0]
     refs = [label]
     if config.against:
-        refs.append(shared.label(home.resolve(f"{name}/{config.against.removeprefix(name + '/')}")))
+        refs.append(api.label(home.resolve(f"{name}/{config.against.removeprefix(name + '/')}")))
         if refs[0] == refs[1]:
             raise UserError(f"--against {config.against} is the stage that answers already: name another one, or none")
     return name, refs
@@ -126,19 +129,18 @@ def _refs(config: Teach) -> tuple[str, list[str]]:
 
 def _side(ref: str, params: SamplingParams) -> Side:
     """A stage that answers, with an engine of its own."""
-    loaded = shared.load(ref)
-    if shared.is_base(loaded.directory) or not loaded.tokenizer.has_chat_tokens:
+    loaded = api.load(ref)
+    if is_base(loaded.directory) or not loaded.tokenizer.has_chat_tokens:
         raise UserError(f"{ref} continues text and never learned to answer: `firstwords finetune` teaches it")
     engine = loaded.engine(num_slots=CANDIDATES)
 
     def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:
-        ids = shared.chat_ids(loaded.tokenizer, list(prompt))
+        ids = chat_ids(loaded.tokenizer, list(prompt))
         if len(ids) >= loaded.context:
             return None
         return engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds])
 
-    stage = judging.stage_hash(loaded.directory, loaded.model)
-    return Side(loaded.label, stage, answer, loaded.tokenizer.hash)
+    return Side(loaded.label, loaded.hash, answer, loaded.tokenizer.hash)
 
 
 def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Sequence[Prompt]:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from firstwords import home
+from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.runlog import say
 
 COLOURS = (42, 44, 45, 46, 43)  # backgrounds, so that neighbouring pieces differ
 WORLD_DOCUMENTS = 20_000  # the built-in world has no end
@@ -63,7 +64,7 @@ def train(config: TokenizerTrain) -> None:
     limit = WORLD_DOCUMENTS if "world" in config.text else None
     tokenizer = Tokenizer.train(islice(documents(config.text, stats), limit), config.vocab_size)
     for line in stats.lines():
-        shared.say(line)
+        say(line)
     tokenizer.save(Path(config.out))
     facts = {"out": config.out, "vocab_size": tokenizer.vocab_size, "documents": stats.documents}
     if config.json:
@@ -83,7 +84,7 @@ def show(config: TokenizerShow) -> None:
     num_bytes = len(config.text.encode("utf-8", "surrogatepass"))
     if config.json:
         tokens = [{"id": i, "text": piece} for i, piece in zip(ids, pieces)]
-        shared.emit({"model": shared.label(directory), "text": config.text, "tokens": tokens, "bytes": num_bytes})
+        shared.emit({"model": api.label(directory), "text": config.text, "tokens": tokens, "bytes": num_bytes})
         return
     if sys.stdout.isatty():
         coloured = (f"\033[30;{COLOURS[n % len(COLOURS)]}m{p}\033[0m" for n, p in enumerate(pieces))
@@ -99,7 +100,7 @@ def _tokenizer_dir(ref: str | None) -> Path:
     """A folder with a tokenizer.json: a model, or what `tokenizer train` wrote."""
     if ref is not None and (Path(ref).expanduser() / "tokenizer.json").is_file():
         return Path(ref).expanduser()
-    directory = home.resolve(ref or shared.newest())
+    directory = home.resolve(ref or api.newest())
     if not (directory / "tokenizer.json").exists():
         raise UserError(f"{directory} has no tokenizer.json; name another model")
     return directory

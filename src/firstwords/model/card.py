@@ -28,3 +28,18 @@ def trained_context(directory: str | Path) -> int | None:
     shape = (read_card(directory).get("plan") or {}).get("shape")
     context = shape.get("context") if isinstance(shape, dict) else None
     return context if isinstance(context, int) and context > 0 else None
+
+
+def is_base(directory: Path) -> bool:
+    """Whether a directory is stage one, which continues text and knows no turns."""
+    return read_card(directory).get("stage", directory.name) == "base"
+
+
+def knows_world(directory: Path) -> bool:
+    """Whether a model, in any of its stages, learned from the built-in world."""
+    for path in directory.parent.glob(f"*/{CARD}"):
+        config = read_card(path.parent).get("config", {})
+        read = config.get("text") or config.get("chats")
+        if isinstance(read, list) and "world" in read:
+            return True
+    return False

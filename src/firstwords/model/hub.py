@@ -267,3 +267,8 @@ def weights_hash(model: Transformer) -> str:
         digest.update(name.encode())
         digest.update(parameter.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def stage_hash(directory: Path, model: Transformer | None = None) -> str:
+    """sha256 of a stage's weights: of its card, or computed for a model that has none (`model`, where it is loaded)."""
+    return read_card(directory).get("weights_sha256") or weights_hash(model or load_model(directory))

@@ -38,12 +38,11 @@ from firstwords.rlhf.compare import compare_on_world, open_engine
 from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
 from firstwords.rlhf.policy import PolicyFlags, check_prompts
 from firstwords.rlhf.version_store import next_stage, parent_dir, sft_dir
-from firstwords.runlog import RESTORE, damaged, write_json
+from firstwords.runlog import RESTORE, damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
 from firstwords.train.run import check_flags
-from firstwords.train.watch import say
 
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 METHODS = (*BY_REWARD, "dpo")

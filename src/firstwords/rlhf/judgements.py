@@ -18,9 +18,9 @@ from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf.reward_model import prompt_ids
+from firstwords.runlog import say
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.watch import say
 
 ANSWER_TOKENS = 48  # room for an answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward

@@ -48,13 +48,13 @@ from firstwords.rlhf.version_store import (
     save_version,
     sft_dir,
 )
+from firstwords.runlog import say
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, OptimConfig, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run, seconds_left
-from firstwords.train.watch import say
 
 # Peak rates: matrices by Muon, whose steps lost far less of what the model knew than AdamW's did; tables and vectors by
 # AdamW. The gold reward of 150 steps rose by 0.19-0.22 with matrices at 0.0006-0.0012, by 0.04 at 0.0024; many small

@@ -35,12 +35,13 @@ from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.reward_model import REFERENCE, RewardModel, prompt_ids
 from firstwords.rlhf.version_store import StageFlags, sft_dir
+from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
 from firstwords.train.run import Pace, Run
-from firstwords.train.watch import card, say
+from firstwords.train.watch import card
 
 EPOCHS = 2.0  # readings of the pairs; a first choice, not swept yet
 HELDOUT_SHARE = 0.2  # of the prompts

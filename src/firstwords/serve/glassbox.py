@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.engine import tokens as shown
 from firstwords.engine.sampling import SamplingParams
@@ -26,6 +25,7 @@ from firstwords.engine.score import Surprise, score, surprise
 from firstwords.model import inspect
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids, text_ids
 
 MAX_TOKENS = 1024  # of one look inside; more is cut, and told
 MAX_ATTENTION = 128  # T x T weights a head: beyond, nobody can read them
@@ -74,10 +74,10 @@ def read(
         if answer is None and messages and messages[-1]["role"] == "assistant":
             *messages, last = messages
             answer = last["content"]
-        prompt, form = shared.chat_ids(tokenizer, messages), "chat"
+        prompt, form = chat_ids(tokenizer, messages), "chat"
         said = [] if answer is None else [*tokenizer.encode(answer.strip()), tokenizer.im_end_id]
     else:
-        prompt, form = shared.text_ids(tokenizer, text or ""), "text"
+        prompt, form = text_ids(tokenizer, text or ""), "text"
         said = tokenizer.encode(answer or "")
     return _cut(prompt + said, len(prompt), form, limit)
 

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from firstwords import home, locks, process
+from firstwords import home, process
 from firstwords.config import UserError
+from firstwords.keeping import locks
 from firstwords.process import ERRORS, OUTPUT, Job
 from firstwords.runlog import read_json
 from firstwords.serve import tail

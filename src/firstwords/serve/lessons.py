@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import from_thread, to_thread
 
-from firstwords.commands import shared
-from firstwords.commands.judging import stage_hash
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.eval.winrate import win_rate
+from firstwords.model.card import knows_world
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
@@ -38,6 +37,7 @@ from firstwords.serve import models
 from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
 from firstwords.stats import pairs_needed
+from firstwords.tokenizer.prompts import chat_ids
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -167,7 +167,7 @@ class Lessons:
         def look(held: Held) -> str:
             if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
                 raise UserError(f"{stage.ref} continues text and never learned to answer: choose another stage")
-            return stage_hash(held.stage.directory, held.loaded.model)
+            return held.loaded.hash
 
         def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:  # on a thread beside the loop
             return from_thread.run(self._generate, stage, params, prompt, seeds)
@@ -180,7 +180,7 @@ class Lessons:
         from firstwords.engine.sampling import SamplingParams
 
         def render(held: Held) -> list[int] | None:
-            ids = shared.chat_ids(held.loaded.tokenizer, list(prompt))
+            ids = chat_ids(held.loaded.tokenizer, list(prompt))
             return ids if len(ids) < held.loaded.context else None
 
         ids = await self.worker.call(stage, render)
@@ -212,7 +212,7 @@ def _stages(name: str, against: str | None) -> list[Stage]:
 
 def _prompts(user: str, name: str, stage: Stage) -> list[Prompt]:
     """What to ask, in any order: tasks of the built-in world where the model knows it, else what was asked before."""
-    prompts = list(_world_prompts()) if shared.knows_world(stage.directory) else _asked(user, name)
+    prompts = list(_world_prompts()) if knows_world(stage.directory) else _asked(user, name)
     Random().shuffle(prompts)
     return prompts
 

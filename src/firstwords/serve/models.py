@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstwords import home
-from firstwords.commands import shared
+from firstwords import api, home
+from firstwords.model.card import is_base
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Held:
     """A stage in memory with its engine."""
 
     stage: Stage
-    loaded: shared.Loaded
+    loaded: api.Model
     engine: Engine
 
     @property
@@ -120,7 +120,7 @@ class Held:
     @functools.cached_property
     def is_base(self) -> bool:
         """Whether it continues text and knows no turns."""
-        return shared.is_base(self.stage.directory)
+        return is_base(self.stage.directory)
 
 
 class Memory:
@@ -137,7 +137,7 @@ class Memory:
             self.held.move_to_end(stage.ref)
             return found
         self.held.pop(stage.ref, None)
-        loaded = shared.load(str(stage.directory))
+        loaded = api.load(str(stage.directory))
         held = Held(stage, loaded, loaded.engine(num_slots=self.settings.num_slots))
         self.held[stage.ref] = held
         self._make_room()

@@ -20,17 +20,18 @@ import numpy as np
 import torch
 import tyro
 
-from firstwords import home, trash
+from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
+from firstwords.keeping import trash
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
-from firstwords.runlog import damaged, write_json
+from firstwords.runlog import damaged, say, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import row_tokens
@@ -49,7 +50,7 @@ from firstwords.train.opening import (
 )
 from firstwords.train.prompts import WORLD_QUESTIONS, chat_questions
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
-from firstwords.train.watch import Watcher, card, say
+from firstwords.train.watch import Watcher, card
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
 MAX_EPOCHS = 6  # a few thousand chats read more often than this are learned by heart

@@ -18,12 +18,12 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from firstwords import home, locks, moves, process, trash
+from firstwords import home, process
 from firstwords.config import UserError, flag_of, given, mark_given
+from firstwords.keeping import locks, moves, trash
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
-from firstwords.runlog import RESTORE, damaged, read_state, write_json
-from firstwords.train.watch import say
+from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
 
 C = TypeVar("C")
 DEFAULT_NAME = "mine"  # of a new model without --name; the next ones are mine-2, mine-3 ...

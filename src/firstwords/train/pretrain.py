@@ -22,10 +22,11 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from firstwords import home, trash
+from firstwords import home
 from firstwords.config import UserError, flag_of
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.keeping import trash
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
@@ -41,7 +42,7 @@ from firstwords.plan.budget import (
 )
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, step_seconds
 from firstwords.promotions import can_chat
-from firstwords.runlog import read_json, write_json
+from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import chat_sizes, positions_for
 from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
@@ -60,7 +61,7 @@ from firstwords.train.opening import (
 )
 from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
-from firstwords.train.watch import Watcher, card, say
+from firstwords.train.watch import Watcher, card
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
 NUM_BEGINNINGS = 2  # of held-out passages, that the report puts to every stage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -23,11 +22,6 @@ SAMPLE_TOKENS = 48
 WATCH_BYTES = 40_000  # of held-out text for the curve; the final figure takes all of it
 NUM_EVALS = 6
 MAX_SAMPLE_SHARE = 0.01  # of the run's time for one sample
-
-
-def say(text: str) -> None:
-    """A line for people, on stderr, so that stdout stays free for results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 class Watcher:

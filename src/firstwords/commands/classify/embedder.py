@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from firstwords import api
 from firstwords.classify.songs import sigmoid
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.model.card import is_base
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.prompts import text_ids
 
 BATCH_TOKENS = 4096
 SMALL_MODEL = 30_000_000  # parameters
@@ -31,7 +34,7 @@ SLOTS = 32
 class HiddenStates:
     """A model's last hidden states as vectors of words: each has seen the words before it, unlike a table's."""
 
-    loaded: shared.Loaded
+    loaded: api.Model
 
     @property
     def name(self) -> str:
@@ -42,7 +45,7 @@ class HiddenStates:
         """The words of each text and the mean of their tokens' states; what does not fit the context is cut off."""
         tokenizer, limit = self.loaded.tokenizer, self.loaded.context
         spaced = ["".join(f" {word}" for word in text.split()) for text in texts]  # every word as inside a sentence
-        rows = [shared.text_ids(tokenizer, text)[:limit] for text in spaced]
+        rows = [text_ids(tokenizer, text)[:limit] for text in spaced]
         known = [i for i, ids in enumerate(rows) if len(ids) > 1]
         found: list[tuple[list[str], np.ndarray]] = [([], np.empty((0, 0)))] * len(rows)
         with suitable_threads(self.loaded.model):
@@ -98,9 +101,9 @@ def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Se
     return sums
 
 
-def check_question(loaded: shared.Loaded, question: str, answers: Sequence[str]) -> None:
+def check_question(loaded: api.Model, question: str, answers: Sequence[str]) -> None:
     """Raise UserError for a model that answers nothing, a question without a sentence, or other than two answers."""
-    if shared.is_base(loaded.directory):
+    if is_base(loaded.directory):
         raise UserError(f"{loaded.label} continues text and answers no questions; name a later stage, as in NAME/sft")
     if len(answers) != 2:
         raise UserError(f"--answers names {len(answers)} words; two are needed, in the order of the classes")
@@ -109,7 +112,7 @@ def check_question(loaded: shared.Loaded, question: str, answers: Sequence[str])
 
 
 def zero_shot(
-    loaded: shared.Loaded, texts: Sequence[str], question: str = QUESTION, answers: Sequence[str] = ANSWERS
+    loaded: api.Model, texts: Sequence[str], question: str = QUESTION, answers: Sequence[str] = ANSWERS
 ) -> tuple[np.ndarray, list[str]]:
     """(p_N, what it says): the probability of the second answer beside the first, and the model's own greedy reply.
 
@@ -131,7 +134,7 @@ def zero_shot(
     return p_N, replies(loaded, prompts)
 
 
-def replies(loaded: shared.Loaded, prompts: Sequence[Sequence[int]]) -> list[str]:
+def replies(loaded: api.Model, prompts: Sequence[Sequence[int]]) -> list[str]:
     """The greedy reply to each prompt; "" where the prompt fills the context."""
     params = shared.sampling(temperature=0.0, max_tokens=ANSWER_TOKENS)
     fitting = [n for n, ids in enumerate(prompts) if len(ids) < loaded.context]

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tyro.conf import Positional
 
-from firstwords import home
+from firstwords import api, home
 from firstwords.classify import measure, songs
 from firstwords.classify.table import Table, read_csv
 from firstwords.commands import shared
 from firstwords.commands.classify.show import show_network, show_sentiment, show_songs
 from firstwords.config import UserError
+from firstwords.model.card import is_base
+from firstwords.runlog import say
 
 if TYPE_CHECKING:
     from firstwords.classify import sentiment
@@ -142,7 +144,7 @@ def run_songs(config: ClassifySongs) -> dict[str, Any]:
         else _built_in(config)  # fmt: skip
     new = [songs.parse_new(text, table.features) for text in config.new]
     folder = plots_dir(config.plots)
-    result = songs.report(table, new, config.compare, shared.say)
+    result = songs.report(table, new, config.compare, say)
     line = songs.fit(table)
     title = f"{'Twenty songs' if not config.data else Path(config.data).name} and a line\n{line.equation(table)}"
     figure = plots.songs_figure(table, line, title, new)
@@ -177,10 +179,10 @@ def run_network(config: ClassifyNetwork) -> dict[str, Any]:
     folder = plots_dir(config.plots)
     sets = {}
     for name, table in tables.items():
-        shared.say(f"{name}: training networks of 0 to {config.layers} hidden layers")
+        say(f"{name}: training networks of 0 to {config.layers} hidden layers")
         ladder = network.ladder(table, config.layers, config.width, config.steps, config.seed)
         sets[name] = network.report(
-            table, ladder, config.width, config.steps, config.seed, new, config.compare, shared.say
+            table, ladder, config.width, config.steps, config.seed, new, config.compare, say
         )
         figure = plots.network_figure(
             table, ladder, network.bent(ladder[-1], table), f"{name}: a line, and what layers make of it"
@@ -252,29 +254,29 @@ def _embedder(config: ClassifySentiment) -> sentiment.Embedder | None:
         return None
     from firstwords.commands.classify.embedder import HiddenStates
 
-    return HiddenStates(shared.load(config.embeddings))
+    return HiddenStates(api.load(config.embeddings))
 
 
-def _asked_model(config: ClassifySentiment) -> shared.Loaded | None:
+def _asked_model(config: ClassifySentiment) -> api.Model | None:
     if config.zero_shot == "none" or (not config.zero_shot and not home.models()):
         return None
     from firstwords.commands.classify.embedder import check_question
 
-    loaded = shared.load(config.zero_shot or None)
-    if not config.zero_shot and shared.is_base(loaded.directory):
+    loaded = api.load(config.zero_shot or None)
+    if not config.zero_shot and is_base(loaded.directory):
         return None  # the newest model has not learned to answer yet, and nobody asked for it
     check_question(loaded, config.question, config.answers)
     return loaded
 
 
 def measure_zero_shot(
-    loaded: shared.Loaded, lesson: sentiment.Lesson, config: ClassifySentiment, texts: Sequence[str]
+    loaded: api.Model, lesson: sentiment.Lesson, config: ClassifySentiment, texts: Sequence[str]
 ) -> dict[str, Any]:
     """{model, question, figures ..., said, answers}: figures are of the likelier answer, `said` of its own reply."""
     from firstwords.classify.sentiment import figures_of
     from firstwords.commands.classify.embedder import zero_shot
 
-    shared.say(f"asking {loaded.label} the same {len(lesson.test.texts):,} questions")
+    say(f"asking {loaded.label} the same {len(lesson.test.texts):,} questions")
     p_N, said = zero_shot(loaded, [*lesson.test.texts, *texts], config.question, config.answers)
     num = len(lesson.test.texts)
     right_N = np.array([

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from firstwords.commands import shared
+from firstwords.runlog import say
 
 ARMS = {"majority": "always the larger class", "line": "the line", "network": "the network",
         "frozen": "the line, words not moved by labels", "peer": "scikit-learn's MLP",
@@ -25,7 +26,7 @@ def show_songs(result: dict[str, Any]) -> None:
     _table(result["measured"], f"on rows kept out of training, in {result['measured']['folds']} parts")
     _new(result)
     print(f"\npicture: {result['plot']}")
-    shared.say("\nNext step: what if the thing to judge is a sentence? firstwords classify sentiment")
+    say("\nNext step: what if the thing to judge is a sentence? firstwords classify sentiment")
 
 
 def show_network(result: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ def show_network(result: dict[str, Any]) -> None:
         _table(one["measured"], f"on rows kept out of training, in {one['measured']['folds']} parts")
         _new(one)
         print(f"picture: {one['plot']}\n")
-    shared.say(
+    say(
         "... and now the transformer. Its classes are the tokens of its vocabulary, one of which comes next; its\n"
         "features are embeddings, learned like the words of `classify sentiment`; its layers bend space like these,\n"
         f"and its attention does what a mean of words cannot: it looks at their order.\n  {result['next']}"
@@ -74,7 +75,7 @@ def show_sentiment(result: dict[str, Any]) -> None:
             print(f"  by company:   {_words(lists['before'])}")
         print(f"  {'after labels' if 'before' in lists else 'by the model'}: {_words(lists['now'])}")
     print(f"\npicture: {result['plot']}")
-    shared.say("\nNext step: what if no line will do? firstwords classify network")
+    say("\nNext step: what if no line will do? firstwords classify network")
 
 
 def _answer(answer: dict[str, Any], classes: Sequence[str]) -> None:
@@ -106,13 +107,13 @@ def _counts(result: dict[str, Any]) -> str:
 
 def _left_out(result: dict[str, Any]) -> None:
     if result["bad"]:
-        shared.say(f"left out {result['bad']} rows that cannot be used:")
+        say(f"left out {result['bad']} rows that cannot be used:")
         for note in result["notes"]:
-            shared.say(f"  {note}")
+            say(f"  {note}")
     if result.get("repeated"):
-        shared.say(f"left out {result['repeated']:,} rows that repeat another one")
+        say(f"left out {result['repeated']:,} rows that repeat another one")
     if result.get("other"):
-        shared.say(f"left out {result['other']:,} rows of other classes")
+        say(f"left out {result['other']:,} rows of other classes")
 
 
 def _new(result: dict[str, Any]) -> None:

@@ -37,12 +37,12 @@ from firstwords.rlhf.version_store import (
     save_version,
     sft_dir,
 )
+from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run
-from firstwords.train.watch import say
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0

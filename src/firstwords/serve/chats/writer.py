@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firstwords.commands import shared
-from firstwords.commands.judging import stage_hash
 from firstwords.serve.chats.records import Message, dump
+from firstwords.tokenizer.prompts import check_fits, cleaned, text_ids
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,9 +59,9 @@ def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch
     loaded = held.loaded
     max_tokens = min(max_tokens, max(1, loaded.context // 2))
     ids = prompt_ids(held, path, loaded.context - max_tokens)
-    shared.check_fits(ids, loaded.context, "the message")
+    check_fits(ids, loaded.context, "the message")
     writer = TokenWriter(loaded.tokenizer)
-    prepared = Prepared(ids, max_tokens, stage_hash(held.stage.directory, loaded.model), writer, [])
+    prepared = Prepared(ids, max_tokens, loaded.hash, writer, [])
     if branch is not None:
         _begin(held, prepared, branch)
     return prepared
@@ -75,14 +74,14 @@ def prompt_ids(held: Held, path: Sequence[Message], room: int) -> list[int]:
     if not held.is_base and tokenizer.has_chat_tokens:
         from firstwords.tokenizer.chat import fit
 
-        return fit(shared.cleaned(m.turn for m in said), tokenizer, room)[0]
+        return fit(cleaned(m.turn for m in said), tokenizer, room)[0]
     texts = [m.content for m in said if m.role != "system"]
-    ids = shared.text_ids(tokenizer, "\n".join(texts))
+    ids = text_ids(tokenizer, "\n".join(texts))
     lengths = [len(tokenizer.encode(text)) + 1 for text in texts] if len(ids) > room else []
     while len(ids) > room and len(texts) > 1:
         texts, lengths = texts[1:], lengths[1:]
         if sum(lengths) <= room or len(texts) == 1:
-            ids = shared.text_ids(tokenizer, "\n".join(texts))
+            ids = text_ids(tokenizer, "\n".join(texts))
     return ids
 
 
@@ -168,7 +167,7 @@ def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
         raise UserError(f"token {branch.token_id} is not one of this model's {V:,} tokens")
     writer = prepared.writer
     prepared.ids += branch.ids
-    shared.check_fits([*prepared.ids, branch.token_id], held.loaded.context, "the answer so far")
+    check_fits([*prepared.ids, branch.token_id], held.loaded.context, "the answer so far")
     writer.resume(branch.ids)
     prepared.beginning = [dump(token) for token in branch.kept]
     prepared.beginning.append(writer.force(branch.token_id, held.engine.next_logprobs(prepared.ids)))

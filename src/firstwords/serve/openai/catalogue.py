@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from firstwords.commands.shared import MAX_CONTEXT
+from firstwords.api import MAX_CONTEXT
 from firstwords.runlog import read_json
 from firstwords.serve import models
 from firstwords.serve.errors import Json

@@ -13,7 +13,6 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from firstwords import home
-from firstwords.commands import shared
 from firstwords.engine.sampling import SamplingParams
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
@@ -23,6 +22,7 @@ from firstwords.serve.glassbox import Reading, Steps
 from firstwords.serve.models import Held, Stage
 from firstwords.serve.page.parts import Body
 from firstwords.serve.worker import Worker
+from firstwords.tokenizer.prompts import check_fits, opening
 
 router = APIRouter()
 
@@ -239,8 +239,8 @@ async def answer(request: Request, ref: str, text: str, params: Params) -> dict[
     """{ref, form, text, ids, tokens, finish_reason} of one stage, and prompt_ids."""
     stage, held = await open_stage(request, ref)
     tokenizer = held.loaded.tokenizer
-    form, prompt = await asyncio.to_thread(shared.opening, tokenizer, held.is_base, text)
-    shared.check_fits(prompt, held.loaded.context)
+    form, prompt = await asyncio.to_thread(opening, tokenizer, held.is_base, text)
+    check_fits(prompt, held.loaded.context)
     stream = await request.app.state.worker.submit(stage, prompt, SamplingParams(**params.model_dump()))
     try:
         done = await stream.completion()

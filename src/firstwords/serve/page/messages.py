@@ -13,7 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
 from firstwords import home
-from firstwords.commands import shared
+from firstwords.model.card import is_base
 from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.serve import models
@@ -148,7 +148,7 @@ def _finished(message: Message) -> Message:
 def _continues(message: Message) -> bool:
     """Whether a message is of a base model."""
     name, _, stage = (message.model or "").partition("/")
-    return shared.is_base(home.stage_dir(name, stage))
+    return is_base(home.stage_dir(name, stage))
 
 
 async def _coming(answer: Answer, start: int) -> AsyncIterator[str]:

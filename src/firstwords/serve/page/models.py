@@ -10,10 +10,9 @@ from typing import Any
 from anyio import to_thread
 from fastapi import APIRouter
 
-from firstwords import home, trash
-from firstwords.commands import keeping
-from firstwords.commands import models as listing
-from firstwords.commands.promote import promote, rollback, rollback_stage
+from firstwords import home
+from firstwords.keeping import listing, operations, trash
+from firstwords.keeping.promote import promote, rollback, rollback_stage
 from firstwords.serve.errors import ApiError
 from firstwords.serve.models import find
 from firstwords.serve.page.parts import Body, User
@@ -63,14 +62,14 @@ def models(user: User) -> dict[str, Any]:
 @router.post("/{name}/rename")
 def rename(user: User, name: str, body: NewName) -> dict[str, Any]:
     """Give a model another name; its runs come along."""
-    keeping.rename(find(name).name, body.to)
+    operations.rename(find(name).name, body.to)
     return _model(body.to)
 
 
 @router.post("/{name}/copy")
 def copy(user: User, name: str, body: NewName) -> dict[str, Any]:
     """Copy a model with all its stages and runs."""
-    keeping.copy(find(name).name, body.to)
+    operations.copy(find(name).name, body.to)
     return _model(body.to)
 
 
@@ -78,13 +77,13 @@ def copy(user: User, name: str, body: NewName) -> dict[str, Any]:
 def delete(user: User, name: str, stage: str = "") -> dict[str, Any]:
     """Move a model, or one of its stages, to the trash; the answer's id brings it back."""
     ref = find(f"{name}/{stage}").ref if stage else find(name).name
-    return trash.facts(keeping.delete(ref))
+    return trash.facts(operations.delete(ref))
 
 
 @router.post("/restore")
 def restore(user: User, body: Back) -> dict[str, Any]:
     """Bring something back from the trash."""
-    return {"ref": keeping.restore(body.id, body.name)}
+    return {"ref": operations.restore(body.id, body.name)}
 
 
 @router.post("/{name}/exam")

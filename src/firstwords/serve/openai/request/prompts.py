@@ -6,11 +6,12 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from firstwords.commands import shared
 from firstwords.data.messages import call_text, text_of
 from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
 from firstwords.serve.errors import ApiError
+from firstwords.tokenizer.prompts import chat_ids as ids_of_chat
+from firstwords.tokenizer.prompts import text_ids
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
@@ -32,7 +33,7 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
             "model", "model_cannot_chat",
         )  # fmt: skip
     check_bytes(held, sum(len(turn["content"]) for turn in turns), "messages")
-    return fitting(held, shared.chat_ids(held.loaded.tokenizer, turns), "messages")
+    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns), "messages")
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
@@ -89,7 +90,7 @@ def _prompt(held: Held, prompt: Any, param: str) -> tuple[list[int], int]:
     if isinstance(prompt, str):
         prompt = clean_text(prompt)
         check_bytes(held, len(prompt), param)
-        return fitting(held, shared.text_ids(held.loaded.tokenizer, prompt), param), 1
+        return fitting(held, text_ids(held.loaded.tokenizer, prompt), param), 1
     if prompt == []:
         raise ApiError(400, f"{param} holds a prompt without a token", param)
     if not _are_ids(prompt):

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from firstwords import home, locks
+from firstwords import home
 from firstwords.config import UserError
+from firstwords.keeping import locks
 from firstwords.runlog import read_json, write_json
 
 Move = tuple[Path, Path]

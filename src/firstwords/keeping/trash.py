@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from firstwords import home, locks, moves
+from firstwords import home
 from firstwords.config import UserError
+from firstwords.keeping import locks, moves
 from firstwords.process import ERRORS, FILE, OUTPUT, Job
 from firstwords.runlog import read_json, write_json
 

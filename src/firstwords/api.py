@@ -1,0 +1,349 @@
+"""firstwords from Python: open a model, talk with it, look at its probabilities, or teach a new one.
+
+    import firstwords as fw
+
+    model = fw.load("pip")                  # NAME, NAME/STAGE, or a Hugging Face directory
+    print(model.chat("Who are you?"))
+    for text in model.stream("Tell me a story."):
+        print(text, end="", flush=True)
+    print(model.next("The cat is").tokens[0])
+
+`import firstwords` alone loads neither torch nor numpy; the first `load` does.
+
+Threads: any number of threads may use one `Model` at the same time. Their answers are generated together, a token of
+each per step, and each gets what it would have got alone with the same seed. A `Model` belongs to the process that
+loaded it: don't use it in a forked child. Mistakes raise `UserError` with one sentence.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firstwords import home
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, mark_given, unknown
+from firstwords.model.card import is_base, knows_world
+from firstwords.tokenizer.prompts import check_fits, cleaned, text_ids
+
+if TYPE_CHECKING:
+    from firstwords.engine import request
+    from firstwords.engine.engine import Engine
+    from firstwords.engine.sampling import SamplingParams
+    from firstwords.model.transformer import Transformer
+    from firstwords.tokenizer.fast import Tokenizer
+
+MAX_CONTEXT = 4096  # other people's models reach 100k tokens; a cache of that size would fill the memory
+SLOTS = 4  # answers of one model that are generated together; further ones wait in line
+
+Chat = str | Sequence[Mapping[str, Any]]  # a question, or messages with "role" and "content"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token: its id, its text, and log p of it where it was asked for (natural logarithm)."""
+
+    id: int
+    text: str
+    logprob: float | None = None
+
+    @property
+    def probability(self) -> float | None:
+        """0 to 1; None where nothing was asked about it."""
+        return None if self.logprob is None else math.exp(self.logprob)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What may come next: the likeliest tokens, the probability of all others together, the entropy in bits."""
+
+    tokens: list[Token]
+    rest: float
+    rest_tokens: int
+    entropy: float
+
+
+def load(ref: str | Path | None = None, stage: str = "") -> Model:
+    """Load a model: NAME (its promoted stage), NAME/STAGE, or the path of a Hugging Face directory.
+
+    Without `ref` the newest model is loaded, in its promoted stage or in `stage` where it has that one. Raises
+    UserError, naming the nearest model, where there is none.
+
+    Example: fw.load("pip"), fw.load("pip/base"), fw.load("downloads/SmolLM2-135M-Instruct")
+    """
+    directory = home.resolve(str(ref) if ref else newest(stage))
+    with _importing():
+        from firstwords.model.hub import load_model
+        from firstwords.tokenizer.fast import Tokenizer
+
+    return Model(label(directory), directory, load_model(directory), Tokenizer.load(directory))
+
+
+def learn(name: str = "", *, minutes: float = 10.0, text: Iterable[str | Path] = ("world",), **options: Any) -> Model:
+    """Train a model through all stages and load it; what `firstwords learn` does, with progress on stderr.
+
+    name: default "mine" ("mine-2" where it is taken). minutes: for everything. text: files, folders, hf:NAME, or
+    "world". options: the other flags of `firstwords learn`: chats, preferences, replace, seed, device ... Raises
+    UserError for an unknown option and for input that cannot be used.
+
+    Example: model = fw.learn("tom", minutes=8, text=["books/"], chats=["chats.jsonl"])
+    """
+    with _importing():
+        from firstwords import pipeline
+
+    known = {each.name for each in fields(pipeline.Learn)}
+    for option in options:
+        if option not in known:
+            raise unknown("option", option, known, f"the options are {', '.join(sorted(known))}")
+    for flag in {"chats", "preferences"} & options.keys():
+        options[flag] = [str(one) for one in _listed(options[flag])]
+    config = pipeline.Learn(name=name, minutes=minutes, text=[str(one) for one in _listed(text)], **options)
+    return load(pipeline.main(mark_given(config, {"name", "minutes", "text", *options})))
+
+
+def _listed(values: Any) -> list[Any]:
+    return [values] if isinstance(values, str | Path) else list(values)
+
+
+@dataclass(eq=False)
+class Model:
+    """A model that was loaded; get one from `load`.
+
+    label: NAME/STAGE, or the path of its directory. model and tokenizer: its parts, for those who want to go deeper
+    (PyTorch module, text <-> ids); don't change them while answers are generated.
+    """
+
+    label: str
+    directory: Path
+    model: Transformer
+    tokenizer: Tokenizer
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _arrived: dict[int, deque[request.Token]] = field(default_factory=dict, repr=False)
+
+    # ---- what people ask of it ---------------------------------------------------------------------------------------
+
+    def chat(
+        self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
+        top_p: float = CHAT_TOP_P, seed: int | None = None,
+    ) -> str:  # fmt: skip
+        """The answer to a question or to a list of messages; the oldest turns are left out where there is no room.
+
+        temperature 0 takes the likeliest token each time; the same seed gives the same answer. Raises UserError for a
+        base model, which continues text and does not answer, and for a question that is too long.
+
+        Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
+        """
+        options = {"max_tokens": max_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
+        return "".join(self.stream(messages, **options)).strip()
+
+    def stream(
+        self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
+        top_p: float = CHAT_TOP_P, seed: int | None = None,
+    ) -> Iterator[str]:  # fmt: skip
+        """As `chat`, in pieces of text as they are generated. Closing the iterator ends the answer.
+
+        Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
+        """
+        ids, max_tokens, _ = self.chat_ids(messages, max_tokens)
+        params = sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+        return (token.text for token in self.generate(ids, params) if token.text)
+
+    def complete(
+        self, text: str, *, max_tokens: int = 128, temperature: float = 0.8, top_p: float = 1.0, top_k: int = 0,
+        seed: int | None = None,
+    ) -> str:  # fmt: skip
+        """How the model continues a text, without the text itself.
+
+        Example: model.complete("Once upon a time", max_tokens=40, seed=1)
+        """
+        params = sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed)
+        return "".join(token.text for token in self.generate(self.text_ids(text), params))
+
+    def next(self, text: str, top: int = 10) -> Distribution:
+        """The true distribution of the token after a text, over the whole vocabulary; its `top` likeliest tokens.
+
+        Example: model.next("The cat is", top=3).tokens -> [Token(id=411, text=" on", logprob=-1.2), ...]
+        """
+        from firstwords.engine import tokens
+
+        if top < 1:
+            raise UserError(f"top is {top}: ask for at least one token")
+        ids = self.text_ids(text)
+        with self._lock:
+            logprobs_V = self._engine.next_logprobs(ids)
+        found = tokens.distribution(logprobs_V, self.tokenizer, top)
+        likeliest = [Token(token["id"], token["text"], token["logprob"]) for token in found["tokens"]]
+        return Distribution(likeliest, found["rest"], found["rest_tokens"], found["entropy"])
+
+    def score(self, text: str) -> list[Token]:
+        """The tokens of a text with log p of each, given all before it. Their sum is log p of the text.
+
+        Example: sum(token.logprob for token in model.score("The cat is on the mat."))
+        """
+        ids = self.text_ids(text)
+        with self._lock:
+            logprobs_T = self._engine.score([ids])[0].tolist()
+        return [Token(token.id, token.text, logprob) for token, logprob in zip(self._pieces(ids[1:]), logprobs_T)]
+
+    def tokens(self, text: str) -> list[Token]:
+        """How a text is cut into tokens; their texts make up the text.
+
+        Example: [token.text for token in model.tokens("The cat")] -> ["The", " cat"]
+        """
+        return self._pieces(self.text_ids(text, fits=False)[1:])
+
+    # ---- for those who want ids and engines --------------------------------------------------------------------------
+
+    @property
+    def context(self) -> int:
+        """Tokens that prompt and answer may take together."""
+        return min(self.model.config.max_position_embeddings, MAX_CONTEXT)
+
+    @cached_property
+    def is_base(self) -> bool:
+        """Whether this is stage one, which continues text and does not answer."""
+        return is_base(self.directory)
+
+    @cached_property
+    def knows_world(self) -> bool:
+        """Whether it learned from the built-in world."""
+        return knows_world(self.directory)
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 of its weights."""
+        from firstwords.model.hub import stage_hash
+
+        return stage_hash(self.directory, self.model)
+
+    def chat_ids(self, messages: Chat, max_tokens: int) -> tuple[list[int], int, int]:
+        """(ids of a chat with an open turn, tokens the answer may have, how many of the oldest turns were left out).
+
+        Raises UserError where the model cannot chat, for messages that are none, and for one that is too long.
+        """
+        from firstwords.tokenizer.chat import fit
+
+        self.check_can_chat()
+        max_tokens = min(max_tokens, max(1, self.context // 2))
+        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens)
+        check_fits(ids, self.context, "the message")
+        return ids, max_tokens, dropped
+
+    def check_can_chat(self) -> None:
+        """Raise UserError for a model that was not taught to answer."""
+        if not self.tokenizer.has_chat_tokens:
+            raise UserError(f"{self.label} cannot chat: its tokenizer has no <|im_start|>; use complete instead")
+        if self.is_base:
+            raise UserError(
+                f"{self.label} is a base model, which continues text and does not answer: use complete, or load a "
+                "later stage, such as NAME/sft"
+            )
+
+    def text_ids(self, text: str, fits: bool = True) -> list[int]:
+        """Ids of a text as a document begins in training. fits: raise UserError for one that leaves no room."""
+        ids = text_ids(self.tokenizer, text)
+        if fits:
+            check_fits(ids, self.context)
+        return ids
+
+    def generate(self, ids: Sequence[int], params: SamplingParams) -> Iterator[request.Token]:
+        """Sample tokens after `ids`, each with its text and what `params` asks for. Closing the iterator cancels.
+
+        Steps of several threads are shared: whoever holds the lock computes a token for everybody who waits.
+        """
+        with self._lock:
+            asked = self._engine.add(ids, params)
+            arrived = self._arrived[asked.request_id] = deque[Any]()
+        try:
+            is_over = False
+            while not is_over:
+                with self._lock:
+                    while not asked.is_finished and not arrived:
+                        for token in self._engine.step():
+                            self._arrived[token.request_id].append(token)
+                    ready, is_over = list(arrived), asked.is_finished
+                    arrived.clear()
+                yield from ready
+        finally:
+            with self._lock:
+                self._engine.cancel(asked)
+                del self._arrived[asked.request_id]
+
+    def engine(self, num_slots: int = 1) -> Engine:
+        """An engine of one's own for `num_slots` answers at a time; unlike this object it belongs to one thread."""
+        from firstwords.engine.engine import Engine
+
+        return Engine(self.model, self.tokenizer, num_slots=num_slots, max_length=self.context)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self.engine(SLOTS)
+
+    def _pieces(self, ids: Sequence[int]) -> list[Token]:
+        from firstwords.engine import tokens
+
+        return [Token(token, piece.text) for token, piece in zip(ids, tokens.pieces(self.tokenizer, ids))]
+
+
+def _messages(messages: Chat) -> list[Mapping[str, Any]]:
+    """Messages from a question or from messages. Raises UserError where one lacks its role or its text."""
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    for place, message in enumerate(messages):
+        entries = message if isinstance(message, Mapping) else {}
+        if not isinstance(entries.get("role"), str) or not isinstance(entries.get("content"), str):
+            raise UserError(f'messages[{place}] must be a dict such as {{"role": "user", "content": "Hello!"}}')
+    if not messages:
+        raise UserError("there is no message to answer: give a question, or a list of messages")
+    return list(messages)
+
+
+def sampling(**values: Any) -> SamplingParams:
+    """SamplingParams, with their complaints turned into UserErrors."""
+    from firstwords.engine.sampling import SamplingParams
+
+    try:
+        return SamplingParams(**values)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """The garbage collector looks at none of the objects that importing torch makes, neither meanwhile nor at
+    the end of the process: a quarter of a short command's processor time. Where torch is there already, as usual.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def newest(stage: str = "") -> str:
+    """REF of the newest model: its promoted stage, or the stage asked for if it has that one."""
+    names = home.models()
+    if not names:
+        raise UserError(f"there is no model in {home.models_dir()} yet; `firstwords learn` trains one")
+    name = names[0]
+    return f"{name}/{stage if stage in home.stages(name) else home.promoted(name)}"
+
+
+def label(directory: Path) -> str:
+    """NAME/STAGE for a model in home, else its path."""
+    try:
+        return str(directory.resolve().relative_to(home.models_dir().resolve()))
+    except (ValueError, OSError):
+        return str(directory)

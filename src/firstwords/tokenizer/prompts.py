@@ -1,0 +1,45 @@
+"""From text and chats to the ids that a model continues: the one place where a prompt is made.
+
+    text_ids(tokenizer, "Once upon")       -> [0, 300, 412]    as a document begins in training
+    chat_ids(tokenizer, [{"role": "user", "content": "Hi"}])   with an open turn for the assistant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from firstwords.config import UserError
+from firstwords.plain_text import clean_text
+from firstwords.tokenizer.chat import render
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.fast import Tokenizer
+
+
+def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of a text as a document begins in training: after the separator, and with training's line ends."""
+    return [tokenizer.endoftext_id, *tokenizer.encode(clean_text(text))]
+
+
+def cleaned(messages: Iterable[Any]) -> list[Any]:
+    """Messages whose contents follow the rule for line ends that training text follows (`plain_text.py`)."""
+    return [{**message, "content": clean_text(message["content"])} for message in messages]
+
+
+def chat_ids(tokenizer: Tokenizer, messages: Sequence[Any]) -> list[int]:
+    """Ids of a chat with an open turn for the assistant."""
+    return render(cleaned(messages), tokenizer, add_generation_prompt=True)[0]
+
+
+def opening(tokenizer: Tokenizer, is_base: bool, text: str) -> tuple[str, list[int]]:
+    """How a stage gets a prompt: ("text", ids to continue) for a base model, ("chat", ids to answer) for the others."""
+    if is_base:
+        return "text", text_ids(tokenizer, text)
+    return "chat", chat_ids(tokenizer, [{"role": "user", "content": text}])
+
+
+def check_fits(ids: list[int], context: int, what: str = "the text") -> None:
+    """Raise UserError when a prompt leaves no room for an answer."""
+    if len(ids) >= context:
+        raise UserError(f"{what} has {len(ids):,} tokens, but this model reads at most {context:,}; shorten it")
