@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_forks import Child, start
-from fault_scenarios import Homes, Scenario, chats, leftovers, rows, weights
+from fault_scenarios import Homes, Scenario, chats, leftovers, lost, rows, weights
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -80,9 +80,8 @@ def _killed(
         tally.late += code != -9
         if code not in (-9, 0) and not (code == 2 and "there is no run of" in child.said):
             return f"exit code {code}: {child.said[-1500:]}"
-        after = weights(home)
-        if lost := [path for path in before if path not in after]:
-            return f"lost {lost}"
+        if missing := lost(before, weights(home), scenario.is_moving):
+            return f"lost {missing}"
         if [row for row in judged if row not in rows(home)]:
             return "lost judgements"
     try:
@@ -116,8 +115,8 @@ def kill_servers(homes: Homes, before: tuple[Any, ...], count: int, seed: int) -
         tally.kills += 1
         writer.join(30)
         there = chats(home)
-        if lost := [text for text in accepted if text not in there]:
-            tally.faults.append(f"kill {tally.kills}: lost {lost}")
+        if missing := [text for text in accepted if text not in there]:
+            tally.faults.append(f"kill {tally.kills}: lost {missing}")
             break
     asked = start(["serve"], home, home.with_suffix(".log"), hook="fault_requests:ask_everything")
     code, said = asked.done()

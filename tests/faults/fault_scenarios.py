@@ -18,6 +18,8 @@ from typing import Any
 
 from fault_forks import Child, run, start
 
+from firstwords import promotions
+
 WORDS = (
     "the", "cat", "sat", "on", "a", "mat", "and", "saw", "an", "old", "dog", "run", "to", "its", "red", "house", "sea",
 )  # fmt: skip
@@ -30,14 +32,44 @@ STEPS = 6
 
 
 def weights(home: Path) -> dict[str, str]:
-    """sha256 of every saved model, and what `promoted` says: {path in the home: hash}."""
+    """sha256 of every saved model, and what `promoted` says: {path in the home: hash}.
+
+    A folder of the trash is named after the moment of its making; here it is called trash/0, trash/1 ...
+    """
+    full = [folder for folder in sorted(home.glob("trash/*")) if any(folder.rglob("model.safetensors"))]
+    trashed = {folder.name: str(number) for number, folder in enumerate(full)}
+
+    def place(path: Path) -> str:
+        top, *rest = path.relative_to(home).parts
+        return "/".join([top, trashed.get(rest[0], rest[0]), *rest[1:]])
+
     found = {
-        str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
+        place(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(home.rglob("model.safetensors"))
         if not any(part.startswith(".") for part in path.relative_to(home).parts)
     }
-    for path in home.glob("models/*/promoted"):
-        found[str(path.relative_to(home))] = path.read_text(encoding="utf-8").strip()
+    for path in [*home.glob("models/*/promoted"), *home.glob("trash/*/model/promoted")]:
+        found[place(path)] = path.read_text(encoding="utf-8").strip()
+    return found
+
+
+def lost(before: dict[str, str], after: dict[str, str], is_moving: bool) -> list[str]:
+    """The saved models of `before` that are in `after` no more: at their place, or anywhere for commands that move."""
+    there = set(after.values())
+    return [
+        path
+        for path, contents in before.items()
+        if not path.endswith("promoted") and (contents not in there if is_moving else after.get(path) != contents)
+    ]
+
+
+def way_back(home: Path) -> dict[str, list[str]]:
+    """The stages that each model's name meant before, as `rollback` goes back through them."""
+    found = {}
+    for folder in sorted(home.glob("models/*")):
+        promoted = (folder / "promoted").read_text(encoding="utf-8").strip() if (folder / "promoted").exists() else ""
+        present = sorted(path.parent.name for path in folder.glob("*/model.safetensors"))
+        found[folder.name] = promotions.earlier(folder, present, promoted)
     return found
 
 
@@ -115,7 +147,8 @@ class Scenario:
     before: tuple[Step, ...] = ()
     resumed: str = ""
     hook: str = "fault_scenarios:save_always"
-    checks: tuple[Check, ...] = (weights, rows)
+    checks: tuple[Check, ...] = (weights, rows, way_back)
+    is_moving: bool = False  # whether it moves models, whose weights may then be anywhere in the home
 
     def run(self, home: Path, data: Path, resume: bool = False, hook: str = "", **options: Any) -> tuple[int, str]:
         """(exit code, what it said) of the command; `hook` with its options runs before the scenario's own."""
@@ -131,12 +164,16 @@ class Scenario:
     def finish(self, home: Path, data: Path, wanted: Any) -> str:
         """Bring an interrupted command to its end, as its user would; returns what was said. Asserts that it worked."""
         said = ""
+        if self.is_moving and self.state(home) != wanted:
+            code, said = run(["models"], home, data / f"{home.parent.name}-{home.name}.log")
+            assert code == 0, said
         if self.resumed and self.state(home) != wanted:
             code, said = self.run(home, data, resume=True)
             assert code == 0 or (code == 2 and "there is no run of" in said), said
         if self.state(home) != wanted:
+            state = self.state(home)
             code, said = self.run(home, data)
-            assert code == 0, said
+            assert code == 0, f"{said} (it was {state} instead of {wanted})"
         return said
 
     def state(self, home: Path) -> Any:
@@ -163,6 +200,7 @@ LEARN = (
     "learn --name pip --text {data}/text.txt --chats {data}/chats.jsonl --preferences {data}/preferences.jsonl "
     "--minutes 4 --threads 1 --precision fp32"
 )
+AGAIN, RETAUGHT, RELEARN = (f"{words} --seed 1" for words in (PRETRAIN, FINETUNE, LEARN))
 CHATS = "serve --port 0"  # with a hook that writes two chats in place of a server
 TOKENIZER = "tokenizer train --text {data}/text.txt --vocab-size 280 --out {home}/tokenizer"
 IMPORT = "preferences import {data}/preferences.jsonl {data}/more.jsonl --model pip"
@@ -181,6 +219,16 @@ SCENARIOS = (
     Scenario("promote", "promote pip base", (PRETRAIN, FINETUNE)),
     Scenario("rollback", "rollback pip", (PRETRAIN, FINETUNE, "promote pip base")),
     Scenario("tokenizer", TOKENIZER, checks=(tokenizer,)),
+    Scenario("replace", f"{AGAIN} --replace", (PRETRAIN, FINETUNE, RLOO), f"{AGAIN} --resume", is_moving=True),
+    Scenario("refinetune", f"{RETAUGHT} --replace", (PRETRAIN, FINETUNE, RLOO), f"{RETAUGHT} --resume", is_moving=True),
+    Scenario(
+        "relearn", f"{RELEARN} --replace", (LEARN,), f"{RELEARN} --resume", "fault_scenarios:tiny_learn", is_moving=True
+    ),
+    Scenario("delete", "models delete pip", (PRETRAIN, FINETUNE), is_moving=True),
+    Scenario("delete-stage", "models delete pip/sft", (PRETRAIN, FINETUNE), is_moving=True),
+    Scenario("restore", "models restore pip", (PRETRAIN, FINETUNE, "models delete pip"), is_moving=True),
+    Scenario("rename", "models rename pip tom", (PRETRAIN, FINETUNE), is_moving=True),
+    Scenario("copy", "models copy pip tom", (PRETRAIN, FINETUNE), is_moving=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fault_requests import CHATTING
-from fault_scenarios import SCENARIOS, Homes, Scenario, leftovers, rows, weights
+from fault_scenarios import SCENARIOS, Homes, Scenario, leftovers, lost, rows, weights
 
 CHOSEN = os.environ.get("FIRSTWORDS_DISK", "3")  # writes of each command; 3 in the suite
 
@@ -35,10 +35,8 @@ def complaint(scenario: Scenario, home: Path, homes: Homes, room: int, is_lastin
     sentences = [line for line in said.splitlines() if line.startswith("firstwords: ")]
     if code == 2 and (len(sentences) != 1 or not ("full" in sentences[0] or "No space left" in sentences[0])):
         return f"said {sentences or said[-500:]}"
-    after = weights(home)
-    lost = [path for path in before if not path.endswith("promoted") and after.get(path) != before[path]]
-    if lost:
-        return f"lost {lost}"
+    if missing := lost(before, weights(home), scenario.is_moving):
+        return f"lost {missing}"
     if [row for row in judged if row not in rows(home)]:
         return "lost judgements"
     scenario.finish(home, homes.data, wanted)

@@ -1,7 +1,8 @@
 """Several renames as one: after a kill at any moment, all of them have happened or none has.
 
-    with locks.mutex():
-        together([(models/pip, trash/X/model), (runs/pip, trash/X/runs)], undo=[trash/X])
+    with locks.mutex(), moves.renames(undo=[trash/X]) as steps:
+        write(trash/X/.entry.json)                                  # what the renames need is made in the block
+        steps += [(models/pip, trash/X/model), (runs/pip, trash/X/runs)]
 
 A list of the renames is written first (`home/work/moves/*.json`), then they are made one by one. The first one decides:
 a list whose first rename was not made is dropped, and what had been prepared for it is removed; any other is carried
@@ -15,7 +16,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from firstwords import home
@@ -26,37 +27,65 @@ from firstwords.runlog import read_json, write_json
 Move = tuple[Path, Path]
 
 
-def together(moves: Sequence[Move], undo: Sequence[Path] = ()) -> None:
-    """Rename each source to its target, all or none. Call it under `locks.mutex`.
+@contextmanager
+def renames(undo: Sequence[Path] = ()) -> Iterator[list[Move]]:
+    """Collects renames in a list and makes them at the end of the block, all or none. Use it under `locks.mutex`.
 
-    Targets must not exist; their folders are made. `undo`: what was prepared for these renames and is removed where
-    they do not happen. Raises UserError when the file system refuses one; everything is then where it was.
+    Targets must not exist; their folders are made. `undo`: what the block prepares for these renames. It is removed
+    where they do not happen: when the block raises, the process dies, or the file system refuses one of them. After a
+    refusal everything is back where it was, and a UserError gives the reason.
     """
     root = home.home()
     journal = home.work_dir("moves") / f"{uuid.uuid4().hex}.json"
-    names = [[os.path.relpath(path, root) for path in move] for move in moves]
+    steps: list[Move] = []
     made: list[Move] = []
-    try:
-        _check_free(moves[0][1])  # what is there after a kill tells that the first rename was made
+
+    def write() -> None:
+        names = [[os.path.relpath(path, root) for path in move] for move in steps]
         write_json(journal, {"moves": names, "undo": [os.path.relpath(path, root) for path in undo]})
-        for source, target in moves:
+
+    try:
+        if undo:
+            write()
+        yield steps
+        _check_free(steps[0][1])  # what is there after a kill tells that the first rename was made
+        write()
+        for source, target in steps:
             _check_free(target)
             _rename(source, target)
             made.append((source, target))
-    except OSError as error:
+    except Exception as error:
         for source, target in reversed(made):
             _rename(target, source)
         _remove(undo)
         journal.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise UserError(f"cannot move {error.filename or 'files'} within {root}: {error.strerror or error}") from None
     journal.unlink()
 
 
 def recover() -> None:
-    """Finish, or drop, the renames of processes that were killed. Cheap where there are none."""
-    if not any(_journals()):
-        return
+    """Finish, or drop, the renames of processes that were killed, and remove what they had prepared.
+
+    Cheap where there is nothing to do.
+    """
+    if any(home.work_dir("moves").glob("*")):
+        _finish_renames()
+    for folder in home.work_dir("starting").glob("*"):  # only now: an unfinished rename may come from there
+        with suppress(locks.LockedError), locks.held([folder.name], "recover"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def try_recover() -> None:
+    """`recover` for commands that only read: a home that cannot be written stays as it is."""
+    with suppress(OSError, UserError):
+        recover()
+
+
+def _finish_renames() -> None:
     with locks.mutex():
+        _remove(list(home.work_dir("moves").glob(".*.writing")))
         for journal in _journals():
             saved = read_json(journal)
             root = home.home()
@@ -68,12 +97,6 @@ def recover() -> None:
             if not has_begun:
                 _remove([root / path for path in (saved or {}).get("undo", [])])
             journal.unlink(missing_ok=True)
-
-
-def try_recover() -> None:
-    """`recover` for commands that only read: a home that cannot be written stays as it is."""
-    with suppress(OSError, UserError):
-        recover()
 
 
 def _journals() -> Iterator[Path]:

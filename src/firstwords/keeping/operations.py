@@ -21,10 +21,10 @@ def rename(old: str, new: str) -> None:
     with locks.held([_present(old), _free(new)], "models rename"):
         moves.recover()
         _present(old), _free(new)
-        with locks.mutex():
+        with locks.mutex(), moves.renames() as steps:
             _clear(new)
             pairs = [(home.model_dir(old), home.model_dir(new)), (home.run_dir(old), home.run_dir(new))]
-            moves.together([(source, target) for source, target in pairs if source.exists()])
+            steps += [(source, target) for source, target in pairs if source.exists()]
 
 
 def copy(old: str, new: str) -> None:
@@ -37,14 +37,14 @@ def copy(old: str, new: str) -> None:
         try:
             pairs = [(home.model_dir(old), aside / "model", home.model_dir(new)),
                      (home.run_dir(old), aside / "runs", home.run_dir(new))]  # fmt: skip
-            steps = []
+            copied = []
             for source, between, target in pairs:
                 if source.exists():
                     trash.copy_tree(source, between, without=(FILE, OUTPUT, ERRORS))
-                    steps.append((between, target))
-            with locks.mutex():
+                    copied.append((between, target))
+            with locks.mutex(), moves.renames() as steps:
                 _clear(new)
-                moves.together(steps)
+                steps += copied
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

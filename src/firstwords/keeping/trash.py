@@ -13,8 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,17 +84,18 @@ def throw_model(name: str, why: str, then: Sequence[moves.Move] = (), earlier: J
     Where `then` begins a new run, the files of the process at work (job.json and what it says) stay with that, and the
     old run keeps the record of its `earlier` process.
     """
-    with locks.mutex():
-        entry = _new_entry(name, "", why, home.stages(name))
+    with _new_entry(name, "", why, home.stages(name)) as (entry, steps):
         model, runs = home.model_dir(name), home.run_dir(name)
-        steps = [(model, entry.folder / "model")] if model.exists() else []
+        if model.exists():
+            steps.append((model, entry.folder / "model"))
         if runs.exists():
             steps.append((runs, entry.folder / "runs"))
             if then:
                 live = [file for file in (FILE, OUTPUT, ERRORS) if (runs / file).exists()]
                 steps += [(entry.folder / "runs" / file, runs / file) for file in live]
-        moves.together([*steps, *then, _appear(entry)], undo=[entry.folder])
-        if then and earlier is not None:
+        steps += then
+    if then and earlier is not None:
+        with locks.mutex():
             earlier.write(entry.folder / "runs")
     return entry
 
@@ -106,34 +107,27 @@ def throw_later_stages(
 
     The copy shares its large files with the original, so that the entry is whole and costs nothing.
     """
-    with locks.mutex():
-        entry = _new_entry(name, "", why, home.stages(name))
+    with _new_entry(name, "", why, home.stages(name)) as (entry, steps):
         model, runs = home.model_dir(name), home.run_dir(name)
-        try:
-            for source, target in ((model, entry.folder / "model"), (runs, entry.folder / "runs")):
-                for path in _children(source):
-                    if path.name == "base" or (path.is_file() and (source == model or path.name == FILE)):
-                        link_copy(path, target / path.name)
-        except (OSError, UserError):
-            shutil.rmtree(entry.folder, ignore_errors=True)
-            raise
+        for source, target in ((model, entry.folder / "model"), (runs, entry.folder / "runs")):
+            for path in _children(source):
+                if path.name == "base" or (path.is_file() and (source == model or path.name == FILE)):
+                    link_copy(path, target / path.name)
         live = {FILE, OUTPUT, ERRORS, "base"}
-        steps = [(model / stage, entry.folder / "model" / stage) for stage in stages]
+        steps += [(model / stage, entry.folder / "model" / stage) for stage in stages]
         steps += [(path, entry.folder / "runs" / path.name) for path in _children(runs) if path.name not in live]
         if earlier is not None:
             earlier.write(entry.folder / "runs")
-        moves.together([*steps, *then, _appear(entry)], undo=[entry.folder])
+        steps += then
     return entry
 
 
 def throw_stage(name: str, stage: str, why: str) -> Entry:
     """Move one stage and its run folder, or only the latter, to the trash."""
-    with locks.mutex():
-        entry = _new_entry(name, stage, why, [stage] if stage in home.stages(name) else [])
+    with _new_entry(name, stage, why, [stage] if stage in home.stages(name) else []) as (entry, steps):
         pairs = [(home.stage_dir(name, stage), entry.folder / "model" / stage),
                  (home.run_dir(name, stage), entry.folder / "runs" / stage)]  # fmt: skip
-        steps = [(source, target) for source, target in pairs if source.exists()]
-        moves.together([*steps, _appear(entry)], undo=[entry.folder])
+        steps += [(source, target) for source, target in pairs if source.exists()]
     return entry
 
 
@@ -192,7 +186,8 @@ def restore(entry: Entry, name: str) -> str:
         if not steps:
             raise UserError(f"{entry.folder} is empty: there is nothing to restore")
         source, target = _appear(entry)
-        moves.together([*steps, (target, source)])
+        with moves.renames() as renames:
+            renames += [*steps, (target, source)]
         shutil.rmtree(entry.folder, ignore_errors=True)
     return f"{name}/{entry.stage}" if entry.stage else name
 
@@ -275,16 +270,23 @@ def copy_tree(
         raise UserError(f"cannot copy {one} to {other}: {reason}") from None
 
 
-def _new_entry(name: str, stage: str, why: str, stages: Sequence[str]) -> Entry:
-    """A folder of the trash whose entry.json still has another name: it is in the trash when that is renamed."""
-    now = time.time()
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{name}" + (f"-{stage}" if stage else "")
-    number, unique = 1, stamp
-    while (home.trash_dir() / unique).exists():
-        number, unique = number + 1, f"{stamp}-{number + 1}"
-    entry = Entry(unique, name, stage, round(now, 3), why, tuple(stages))
-    write_json(entry.folder / f".{ENTRY}", asdict(entry))
-    return entry
+@contextmanager
+def _new_entry(name: str, stage: str, why: str, stages: Sequence[str]) -> Iterator[tuple[Entry, list[moves.Move]]]:
+    """A new entry and the list of renames that fill it, made at the end of the block, all or none.
+
+    Its entry.json has another name until then: the entry is in the trash when that is renamed, last of all.
+    """
+    with locks.mutex():
+        now = time.time()
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{name}" + (f"-{stage}" if stage else "")
+        number, unique = 1, stamp
+        while (home.trash_dir() / unique).exists():
+            number, unique = number + 1, f"{stamp}-{number + 1}"
+        entry = Entry(unique, name, stage, round(now, 3), why, tuple(stages))
+        with moves.renames(undo=[entry.folder]) as steps:
+            write_json(entry.folder / f".{ENTRY}", asdict(entry))
+            yield entry, steps
+            steps.append(_appear(entry))
 
 
 def _appear(entry: Entry) -> moves.Move:

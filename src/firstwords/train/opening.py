@@ -158,8 +158,8 @@ def begin(name: str, stage: str, command: str) -> None:
     why = f"replaced by firstwords {job.command if job else command}"
     if not stages and not kept:
         _clear_remains(name, stage)
-        with locks.mutex():
-            moves.together(then)
+        with locks.mutex(), moves.renames() as steps:
+            steps += then
         return
     if stage == "base":
         trash.throw_model(name, why, then, process.earlier())
