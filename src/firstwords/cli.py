@@ -15,7 +15,8 @@ import threading
 from contextlib import nullcontext
 
 from firstwords import __version__
-from firstwords.config import UserError, nearest, parse, unknown
+from firstwords.config import UserError, nearest, unknown
+from firstwords.flags import parse
 from firstwords.keeping.moves import try_recover
 from firstwords.process import ALLOCATOR_MARK
 from firstwords.signals import Terminated, terminable

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from firstwords import home
 from firstwords.config import UserError, given, mark_given
 from firstwords.data.chats import conversations
@@ -24,6 +22,7 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.exam import put_on_card, run_exam
 from firstwords.eval.report import write_report
+from firstwords.flags import Positional
 from firstwords.model.hub import load_model, read_card
 from firstwords.plan.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.preferences.records import TooFewError
@@ -64,7 +63,7 @@ REMARK = (  # where a text of one's own meets the default chats
 class Learn:
     """All stages in one go: text -> base model -> a model that answers -> exam and report."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """Name of the model (without one: mine, or mine-2 where mine is taken, ...)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""

@@ -54,11 +54,12 @@ def test_every_command_is_there_and_has_help(name: str, firstwords) -> None:
     assert callable(importlib.import_module(module).main)
     code, out, err = firstwords(*name.split(), "--help")
     assert code == 0 and err == "" and f"usage: firstwords {name}" in out
-    options = out[out.index("options") :]
-    described = re.findall(r"--([a-z-]+)[^\n]*", options)
-    assert "help" in described
-    for line in re.findall(r"│ (--.*?) *│", options):  # every flag is explained, not only named
-        assert len(line.split("  ")) > 1 or "(default" not in line, f"{name}: no help for {line}"
+    lines = out[out.index("options:") :].splitlines()
+    flags = [number for number, line in enumerate(lines) if line.startswith("  --")]
+    assert any("--help" in lines[number] for number in flags)
+    for number in flags:  # every flag is explained, beside its name or on the next line
+        explained = re.match(r"  --\S+( [^ ]+)*  +\S", lines[number]) or lines[number + 1].startswith(" " * 20)
+        assert explained, f"{name}: no help for {lines[number]}"
 
 
 def test_version(firstwords) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import pytest
-import tyro
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from firstwords.config import UserError, given, nearest, parse, resolved, to_toml
+from firstwords.config import UserError, given, nearest, resolved, to_toml
+from firstwords.flags import Positional, parse
 
 
 @dataclass
 class Example:
     """What the command does."""
 
-    text: tyro.conf.Positional[str]
+    text: Positional[str]
     """The beginning."""
     minutes: float = 6.0
     """Minutes of work."""
@@ -53,11 +53,11 @@ def test_defaults_and_flags() -> None:
 class Train:
     """A command about a model."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """The model."""
     steps: int = 0
     """How many."""
-    from_: Annotated[str, tyro.conf.arg(name="from")] = "base"
+    from_: str = "base"
     """A flag that is a keyword of Python."""
     world: bool = False
     """A switch."""
@@ -106,7 +106,7 @@ def test_a_text_may_look_like_a_flag() -> None:
         (["hi", "--minutes", "soon"], "--minutes needs a number, not 'soon'"),
         (["hi", "--top-k", "2.5"], "--top-k needs a whole number, not '2.5'"),
         (["hi", "--minutes"], "--minutes needs a value"),
-        (["hi", "--method", "sgd"], "invalid choice 'sgd' for argument '--method'"),
+        (["hi", "--method", "sgd"], "--method is sgd, but it must be one of muon, adamw"),
         (["the", "cat"], "put a text of several words in quotes"),
         ([], "TEXT is missing"),
         (["-x"], "write -- before a text that begins with -"),
@@ -167,6 +167,45 @@ def test_help_shows_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--no-json" not in shown
 
 
+@dataclass
+class Clipping:
+    """For the method that clips."""
+
+    clip: float = 0.2
+    """How far."""
+    is_fast: bool = False
+    """Hurry."""
+
+
+@dataclass
+class Nested:
+    """A command with a group of flags."""
+
+    steps: int = 1
+    """How many."""
+    ppo: Clipping = field(default_factory=Clipping)
+
+
+def test_a_dataclass_in_a_dataclass_is_a_group_of_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = parse(Nested, ["--ppo.clip", "0.1", "--ppo.is_fast", "--steps=3"], "nested")
+    assert found == Nested(3, Clipping(0.1, True)) and given(found) == {"ppo.clip", "ppo.is_fast", "steps"}
+    file = tmp_path / "run.toml"
+    file.write_text("steps = 2\n[ppo]\nclip = 0.5\nis-fast = true\n")
+    read_back = parse(Nested, ["--config", str(file), "--no-ppo.is-fast"], "nested")
+    assert read_back == Nested(2, Clipping(0.5, False))
+    file.write_text(to_toml(found))
+    assert parse(Nested, ["--config", str(file)], "nested") == found
+    with pytest.raises(UserError, match=r"unknown flag --ppo.clp; did you mean --ppo.clip\?"):
+        parse(Nested, ["--ppo.clp", "1"], "nested")
+    with pytest.raises(UserError, match=r"unknown key in .*: ppo.clp; did you mean ppo.clip\?"):
+        file.write_text("[ppo]\nclp = 1\n")
+        parse(Nested, ["--config", str(file)], "nested")
+    with pytest.raises(SystemExit):
+        parse(Nested, ["--help"], "nested")
+    shown = capsys.readouterr().out
+    assert "ppo options" in shown and "For the method that clips." in shown and "--ppo.clip FLOAT" in shown
+
+
 @drawn(
     text=st.text(st.characters(exclude_categories=["Cs"])),
     minutes=st.floats(0, 1e6),
@@ -205,7 +244,7 @@ def test_nearest() -> None:
 class _Lists:
     """Lists beside a positional word."""
 
-    ref: tyro.conf.Positional[str] = "pip"
+    ref: Positional[str] = "pip"
     """REF."""
     key: list[str] = field(default_factory=list)
     """Keys."""

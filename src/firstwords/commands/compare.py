@@ -18,12 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tyro.conf import Positional
-
 from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.flags import Positional
 from firstwords.keeping import locks
 from firstwords.process import recorded
 from firstwords.runlog import say, write_json

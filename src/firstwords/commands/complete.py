@@ -9,10 +9,9 @@ import sys
 import time
 from dataclasses import dataclass
 
-from tyro.conf import Positional
-
 from firstwords import api
 from firstwords.commands import shared
+from firstwords.flags import Positional
 from firstwords.tokenizer.prompts import check_fits, text_ids
 
 

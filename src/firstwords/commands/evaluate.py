@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tyro.conf import Positional
-
 from firstwords import api
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.runlog import say
 
 EXAM_SLOTS = 32  # answers generated at a time

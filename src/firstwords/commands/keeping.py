@@ -15,13 +15,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import tyro
-from tyro.conf import Positional
 
 from firstwords import api, home
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.keeping import moves, operations, trash
 from firstwords.runlog import say
 
@@ -70,7 +67,7 @@ class ModelsRestore:
 
     model: Positional[str]
     """NAME or NAME/STAGE, the newest in the trash; or the id that `firstwords models --trash` lists."""
-    as_: Annotated[str, tyro.conf.arg(name="as")] = ""
+    as_: str = ""
     """Another name for it, where its own is taken."""
 
 

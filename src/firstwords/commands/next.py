@@ -11,11 +11,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tyro.conf import Positional
-
 from firstwords import api
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.tokenizer.prompts import check_fits, text_ids
 
 EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tyro.conf import Positional
-
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
 from firstwords.runlog import say
 

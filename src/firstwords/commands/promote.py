@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tyro.conf import Positional
-
 from firstwords import home, promotions
+from firstwords.flags import Positional
 from firstwords.keeping.promote import promote, rollback
 from firstwords.runlog import say
 

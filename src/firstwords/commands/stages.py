@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tyro.conf import Positional
-
 from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.model.card import is_base
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, opening

@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tyro.conf import Positional
-
 from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.model.card import is_base
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key

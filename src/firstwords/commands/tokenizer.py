@@ -10,11 +10,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tyro.conf import Positional
-
 from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.runlog import say
 
 COLOURS = (42, 44, 45, 46, 43)  # backgrounds, so that neighbouring pieces differ

@@ -23,13 +23,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, given, mark_given
 from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
+from firstwords.flags import Positional
 from firstwords.model.hub import add_metrics, read_card, read_config
 from firstwords.plan.threads import ALL
 from firstwords.rlhf import provenance as seen
@@ -53,7 +52,7 @@ COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take
 class Align:
     """Learn from preferences (stage three): reward model, policy, and a comparison with the version before."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """Name of the model; its promoted stage is improved and rlhf-N is written (without one: the newest model)."""
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-import tyro
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
@@ -32,7 +32,7 @@ C = TypeVar("C")
 class StageFlags:
     """The flags that every run of stage three has."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """Name of the model; its stage sft, or what was made of it, is read (without one: the newest model)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""

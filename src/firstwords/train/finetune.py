@@ -14,11 +14,9 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-import tyro
 
 from firstwords import home
 from firstwords.config import UserError
@@ -26,6 +24,7 @@ from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
+from firstwords.flags import Positional
 from firstwords.keeping import trash
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
@@ -68,7 +67,7 @@ PARENT = "parent"  # in the run folder: the stage that --from begins with
 class Finetune:
     """Teach a base model to answer (stage two)."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """Name of the model; NAME/base is read and NAME/sft is written (without one: the newest model)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
@@ -79,7 +78,7 @@ class Finetune:
     """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
-    from_: Annotated[str, tyro.conf.arg(name="from")] = "base"
+    from_: str = "base"
     """The stage that training begins with: base, or sft (or rlhf-1 ...) to teach it further."""
     replace: bool = False
     """Fine-tune a model again that answers already; its sft, and what was made of that, goes to the trash."""

@@ -17,15 +17,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 
 from firstwords import home
 from firstwords.config import UserError, flag_of
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.flags import Positional
 from firstwords.keeping import trash
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
@@ -74,7 +74,7 @@ PARENT = "parent"  # in the run folder: the base model that --continue begins wi
 class Pretrain:
     """Teach a base model to continue text (stage one)."""
 
-    name: tyro.conf.Positional[str] = ""
+    name: Positional[str] = ""
     """Name of the model, which is saved as NAME/base (without one: mine, or mine-2 where mine is taken, ...)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
@@ -85,7 +85,7 @@ class Pretrain:
     --minutes."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
-    continue_: Annotated[bool, tyro.conf.arg(name="continue")] = False
+    continue_: bool = False
     """Train the finished NAME/base further on this text, with its vocabulary; the one before goes to the trash."""
     replace: bool = False
     """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tyro.conf import Positional
 
 from firstwords import api, home
 from firstwords.classify import measure, songs
@@ -21,6 +20,7 @@ from firstwords.classify.table import Table, read_csv
 from firstwords.commands import shared
 from firstwords.commands.classify.show import show_network, show_sentiment, show_songs
 from firstwords.config import UserError
+from firstwords.flags import Positional
 from firstwords.model.card import is_base
 from firstwords.runlog import say
 
