@@ -220,7 +220,7 @@ def test_models_lists_what_is_there(firstwords, pip_home: Path, monkeypatch: pyt
     monkeypatch.setenv("COLUMNS", "160")
     code, out, _ = firstwords("models")
     assert code == 0
-    for expected in ("pip/sft*", "2 x 64", "2.500 bits/byte", "2026-01-02 03:04"):
+    for expected in ("pip/sft*", "2 x 64", "2.500 bits per byte", "2026-01-02 03:04"):
         assert expected in out
 
 

@@ -81,10 +81,10 @@ def test_a_version_that_wins_and_is_worse_in_nothing_is_promoted(aligned: Callab
 
 
 def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, capsys) -> None:
-    """The false "better": its answers win, and it tells 4 points fewer of the facts it was told."""
+    """The false "better": its answers win, and it tells 4 points fewer of the known facts."""
     stage, found = aligned(now=table(told=0.849))
     assert stage == "sft" and not found["promoted"]
-    assert found["reason"].endswith("but it is worse in facts it was told (88.9% -> 84.9%)")
+    assert found["reason"].endswith("but it is worse in known facts (88.9% -> 84.9%)")
     assert "100.0%" in found["reason"] and f"not promoted: {found['reason']}" in capsys.readouterr().err
     metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]
     assert metrics["promotion"] == {"before": "sft", "promoted": False, "reason": found["reason"]}
@@ -98,10 +98,10 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"won": 0.0}, "sft", "rlhf-1 is worse than sft: in a chat its answers win 0.0%"),
         ({"refused": (0.045, 0.02)}, "sft", "worse in refusals of what can be answered (2.0% -> 4.5%)"),
         ({"refused": (0.04, 0.02)}, "rlhf-1", "is worse by more than 2 points"),
-        ({"now": table(told_refused=0.083)}, "sft", "worse in refusals of facts it was told (4.8% -> 8.3%)"),
+        ({"now": table(told_refused=0.083)}, "sft", "worse in known facts refused (4.8% -> 8.3%)"),
         ({"now": table(told_refused=0.01)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(told=0.869)}, "rlhf-1", "is worse by more than 2 points"),
-        ({"now": table(two_steps=0.475, told=0.8)}, "sft", "facts it was told (88.9% -> 80.0%); facts in two steps ("),
+        ({"now": table(two_steps=0.475, told=0.8)}, "sft", "known facts (88.9% -> 80.0%); two-step facts ("),
     ],
 )
 def test_promotion_is_strict(outcome: dict, stage: str, reason: str, aligned: Callable) -> None:

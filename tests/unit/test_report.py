@@ -78,7 +78,7 @@ def facts() -> dict[str, Any]:
 def test_the_page_shows_every_figure(run: Path) -> None:
     path = write_report(run, run / "out" / "report.html", facts())
     page = read(path)
-    for expected in ("How pip learned to talk", "5:52", "1.234", "8.9 M", "87.5%", "of 400", "facts it was told",
+    for expected in ("How pip learned to talk", "5:52", "1.234", "8.9 M", "87.5%", "of 400", "known facts",
                      "Who?", " What <b>?", "Pip & friends.", "The vocabulary is small because 1 < 2.",
                      "3 layers of 128", "11,000 tokens/s", "70 GFLOP/s", "cat & dog"):  # fmt: skip
         assert expected in page.text, expected

@@ -72,16 +72,14 @@ def _table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> None:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table; * marks the stage that the name alone means."""
-    from rich.console import Console
+    """Print each stage and, below it, its measurements; * marks the promoted stage."""
+    from rich.console import Console, Group
+    from rich.padding import Padding
     from rich.table import Table
 
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for title, justify in (("model", "left"), ("parameters", "right"), ("shape", "left"), ("size", "right"),
-                           ("made", "left"), ("measured", "left")):  # fmt: skip
-        table.add_column(title, justify=justify, no_wrap=title != "measured")
+    titles = (("model", "left"), ("parameters", "right"), ("shape", "left"), ("size", "right"), ("made", "left"))
+    cells = []
     for row in rows:
-        mark = "*" if row["promoted"] else ""
         shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
         table.add_row(row["ref"] + mark, short(row["parameters"]), shape, f"{row['bytes'] / 1e6:.1f} MB",
                       str(row["created"])[:16].replace("T", " "),
@@ -94,13 +92,15 @@ def measured(metrics: dict[str, Any]) -> str:
     """The measurements worth a glance: bits per byte and the exam's rates."""
     parts = []
     if isinstance(metrics.get("bits_per_byte"), int | float):
-        parts.append(f"{metrics['bits_per_byte']:.3f} bits/byte")
+        parts.append(f"{metrics['bits_per_byte']:.3f} bits per byte")
     exam = metrics.get("exam")
     exam = exam if isinstance(exam, dict) else {}
-    for name, part in (exam.get("parts") or exam).items():
+    exam = exam.get("parts") or exam
+    for name, label in PARTS.items():
+        part = exam.get(name)
         rate = part.get("rate") if isinstance(part, dict) else None
-        if isinstance(rate, int | float) and len(parts) < 5:
-            parts.append(f"{name.replace('_', ' ')} {rate:.0%}")
+        if isinstance(rate, int | float):
+            parts.append(f"{label} {rate:.0%}")
     return ", ".join(parts)
 
 

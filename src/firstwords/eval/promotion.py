@@ -6,7 +6,7 @@
 A version is promoted when it is shown to be better at what people see, and is worse in nothing that is measured:
 
 1. Its win rate against the version before, both answering as in a chat, has a 95 % interval that lies above one half.
-2. No part of the exam is worse by more than MAX_FALL, among them the refusals of facts that it was told.
+2. No part of the exam is worse by more than MAX_FALL, including known facts refused.
 3. It refuses at most MAX_FALL more of the comparison's questions that can be answered.
 
 Noise. The win rate carries the proof: a version that is no better passes 1 in one case of forty. The other two are no
@@ -26,19 +26,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firstwords.eval.exam_parts import PARTS, SMALLER_IS_BETTER
 from firstwords.eval.winrate import WinRate
 
 MAX_FALL = 0.02  # of a rate, 2 points
-SMALLER_IS_BETTER = frozenset({"told_refused"})
-NAMES = {
-    "told": "facts it was told",
-    "told_refused": "refusals of facts it was told",
-    "two_steps": "facts in two steps",
-    "never_told_abstained": "admitting what it cannot know",
-    "instructions": "following instructions",
-    "stops": "ending by itself",
-    "refused": "refusals of what can be answered",
-}
+NAMES = PARTS | {"refused": "answerable questions refused"}
 ROUNDING = 1e-9
 
 
@@ -78,7 +70,7 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
 
 
 def worse(now: Measured, before: Measured) -> list[str]:
-    """What a version is worse in by more than MAX_FALL, each as "facts it was told (88.9 % -> 78.6 %)"."""
+    """What a version is worse in by more than MAX_FALL, each as "known facts (88.9 % -> 78.6 %)"."""
     pairs = {part: (before.exam[part], now.exam[part]) for part in before.exam if part in now.exam}
     rates = {part: (old["rate"], new["rate"]) for part, (old, new) in pairs.items() if is_part(old) and is_part(new)}
     rates["refused"] = (before.refused, now.refused)

@@ -12,6 +12,7 @@ from typing import Any
 
 from firstwords import __version__
 from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
+from firstwords.eval.exam_parts import PARTS
 from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog, clock, read_json
 
@@ -19,14 +20,6 @@ STAGES = {
     "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),
     "sft": ("Stage two: fine-tuning", "The same game on conversations; only what the assistant says counts."),
     "rlhf": ("Stage three: human feedback", "Answers that people preferred become more likely."),
-}
-PARTS = {
-    "told": "facts it was told",
-    "two_steps": "facts in two steps",
-    "never_told_abstained": "abstains on unknowns",
-    "told_refused": "wrongly abstains",
-    "instructions": "follows instructions",
-    "stops": "stops by itself",
 }
 PLAN_ROWS = (
     ("parameters", "Parameters"), ("shape", "Shape"), ("vocab_size", "Vocabulary"), ("context", "Context"),

@@ -1,0 +1,13 @@
+"""The parts of the exam and what people read for each: one place for the report, the tables and the promotion rule."""
+
+from __future__ import annotations
+
+PARTS = {
+    "told": "known facts",
+    "two_steps": "two-step facts",
+    "never_told_abstained": "unknowns admitted",
+    "told_refused": "known facts refused",
+    "instructions": "small tasks",
+    "stops": "answers that end",
+}
+SMALLER_IS_BETTER = frozenset({"told_refused"})
