@@ -96,7 +96,7 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
     [
         ({"won": 0.5}, "sft", "not shown to be better than sft: in a chat its answers win 50.0%"),
         ({"won": 0.0}, "sft", "rlhf-1 is worse than sft: in a chat its answers win 0.0%"),
-        ({"refused": (0.045, 0.02)}, "sft", "worse in refusals of what can be answered (2.0% -> 4.5%)"),
+        ({"refused": (0.045, 0.02)}, "sft", "worse in answerable questions refused (2.0% -> 4.5%)"),
         ({"refused": (0.04, 0.02)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(told_refused=0.083)}, "sft", "worse in known facts refused (4.8% -> 8.3%)"),
         ({"now": table(told_refused=0.01)}, "rlhf-1", "is worse by more than 2 points"),
