@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from _common import ROOT, child_env, machine, num_cores, random_model, report, say, table
@@ -70,6 +71,7 @@ def ours(method: str, directory: Path, steps: int) -> dict:
     from firstwords.rlhf.losses import AdaptiveKL
     from firstwords.rlhf.methods import grpo, rloo
     from firstwords.rlhf.policy import Policy
+    from firstwords.rlhf.policy_data import PolicyData
     from firstwords.tokenizer.fast import Tokenizer
     from firstwords.train.learner import Learner, adamw_config, prepare_process
 
@@ -85,8 +87,9 @@ def ours(method: str, directory: Path, steps: int) -> dict:
 
     policy = Policy(
         config=config, parent=directory, model=model, reference=reference, tokenizer=tokenizer, reward=None,
-        learner=Learner(model, adamw_config(RATE)), engine=engine, run=Run(), prompts=prompts,
-        order=EpochOrder(len(prompts), 0), gold=[], rehearsal=None, kl=AdaptiveKL(BETA, 1.0, 1.0),
+        learner=Learner(model, adamw_config(RATE)), engine=engine, run=Run(),
+        data=PolicyData(prompts, EpochOrder(len(prompts), 0)),
+        kl=AdaptiveKL(BETA, 1.0, 1.0),
     )  # fmt: skip
     seconds, sampling, tokens = [], [], 0
     for step in range(WARMUP_STEPS + steps):
@@ -98,7 +101,8 @@ def ours(method: str, directory: Path, steps: int) -> dict:
         rewards_B = np.array([reward_of(ids) for ids in answers])
         if method == "rloo":
             batches, _ = rloo.batches_of(policy, rollouts, rewards_B)
-            policy.learner.forward_backward(batches, rloo.policy_loss)
+            loss = partial(rloo.policy_loss, beta=policy.kl.beta)
+            policy.learner.forward_backward(batches, loss, divisor=len(rollouts.sequences))
             policy.learner.optim_step(1.0)
         else:
             grpo.update(policy, rollouts, rewards_B, step, 1.0)

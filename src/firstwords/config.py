@@ -51,6 +51,14 @@ def resolved(config: Any) -> dict[str, Any]:
     return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """{"steps": 1, "ppo": {"clip": 0.2}} -> {"steps": 1, "ppo.clip": 0.2}, the names that `given` has."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return found
+
+
 def to_toml(config: Any) -> str:
     """The dataclass as TOML that `--config` reads back; fields that are None are left out."""
     values = {key: value for key, value in resolved(config).items() if value is not None}

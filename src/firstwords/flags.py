@@ -39,6 +39,7 @@ V = TypeVar("V")
 POSITIONAL = "positional"
 Positional = Annotated[V, POSITIONAL]  # a field that is given without a flag
 NAME = "name"  # of a model: where it is a command's only positional field, `--name NAME` says the same
+METAVARS = {str: "TEXT", int: "INT", float: "FLOAT", bool: ""}
 KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -64,7 +65,7 @@ class Option:
 
     @property
     def metavar(self) -> str:
-        return "{" + ",".join(self.choices) + "}" if self.choices else self.kind.__name__.upper()
+        return "{" + ",".join(self.choices) + "}" if self.choices else METAVARS[self.kind]
 
     def read(self, word: str) -> Any:
         """The value that a word means. Raises UserError."""

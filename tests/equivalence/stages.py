@@ -9,6 +9,7 @@ Axes: B answers, N all answers, T tokens of an answer, S states, V vocabulary.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from firstwords.rlhf.losses import AdaptiveKL
 from firstwords.rlhf.methods import grpo, ppo, rloo
 from firstwords.rlhf.methods.critic import ActorCritic
 from firstwords.rlhf.policy import Policy
+from firstwords.rlhf.policy_data import PolicyData
 from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import Rollouts
 from firstwords.train.learner import Learner, adamw_config
@@ -86,9 +88,9 @@ def policy_on(table: TableModel, reference: TableModel, method: str, beta: float
     if method == "ppo":
         critic_optim = replace(adamw_config(4 * rate), clip=10.0)
         learner = ActorCritic(learner, RewardModel(TableCritic(table), None), critic_optim)
-    unused = dict.fromkeys(("parent", "tokenizer", "reward", "engine", "run", "order", "rehearsal"))
+    unused = dict.fromkeys(("parent", "tokenizer", "reward", "engine", "run"))
     return Policy(
-        config=config, model=table, reference=reference, learner=learner, prompts=[], gold=[],
+        config=config, model=table, reference=reference, learner=learner, data=PolicyData([], None),
         kl=AdaptiveKL(beta, 1.0, 1.0), **unused,
     )  # fmt: skip
 
@@ -98,7 +100,8 @@ def improve(policy: Policy, method: str, rollouts: Rollouts, rewards_B: np.ndarr
     if method != "rloo":
         return {"grpo": grpo, "ppo": ppo}[method].update(policy, rollouts, rewards_B, step, fraction)
     batches, metrics = rloo.batches_of(policy, rollouts, rewards_B)
-    metrics |= policy.learner.forward_backward(batches, rloo.policy_loss)
+    loss = partial(rloo.policy_loss, beta=policy.kl.beta)
+    metrics |= policy.learner.forward_backward(batches, loss, divisor=len(rewards_B))
     return metrics | policy.learner.optim_step(fraction)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -166,11 +167,12 @@ def test_at_the_first_update_grpo_has_rloo_s_expected_gradient():
         policy = policy_on(table, reference, method, 0.5, 0.05, step_prompts=len(answers_BT) // 8)
         rollouts = rollouts_of(table, answers_BT, 8)
         if method == "rloo":
-            pieces, loss = rloo.batches_of(policy, rollouts, rewards_B)[0], rloo.policy_loss
+            pieces = rloo.batches_of(policy, rollouts, rewards_B)[0]
+            loss = partial(rloo.policy_loss, beta=policy.kl.beta)
         else:
             batch, ref_NV, _ = grpo.batch_of(policy, rollouts, rewards_B)
-            pieces, loss = policy.micro_batches(batch, ref_NV), updates.ClippedLoss(0.2)
-        policy.learner.forward_backward(pieces, loss)
+            pieces, loss = policy.micro_batches(batch, ref_NV), updates.ClippedLoss(0.2, policy.kl.beta)
+        policy.learner.forward_backward(pieces, loss, divisor=len(rewards_B))
         gradients.append(table.logits_SV.grad.clone())
         policy.learner.drop_gradients()
     assert gradients[0].abs().max() > 0.02

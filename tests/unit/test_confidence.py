@@ -96,7 +96,7 @@ def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypat
         rows = PairRows(preferences, reward.tokenizer, 128, 0, need)
         assert len(rows.batches(3)) == parts and rows.memory.startswith("needs about 0.")
         model = ScalarModel.from_policy(reward.reference, 0, 0.1)
-        metrics = Learner(model, adamw_config(1e-4)).forward_backward(rows.batches(3), pair_loss)
+        metrics = Learner(model, adamw_config(1e-4)).forward_backward(rows.batches(3), pair_loss, rows.batch_pairs)
         found.append((metrics, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
     (first, gradients), (second, others) = found
     assert first["tokens"] == second["tokens"] == 16

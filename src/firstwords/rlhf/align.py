@@ -21,10 +21,10 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from firstwords import home
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, given, mark_given
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, flag_of, given, mark_given
 from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
@@ -35,7 +35,11 @@ from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
 from firstwords.rlhf.compare import compare_on_world, open_engine
 from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
-from firstwords.rlhf.policy import PolicyFlags, check_prompts
+from firstwords.rlhf.methods.dpo import DpoOptions
+from firstwords.rlhf.methods.grpo import GrpoOptions
+from firstwords.rlhf.methods.ppo import PpoOptions
+from firstwords.rlhf.methods.rloo import RlooOptions
+from firstwords.rlhf.policy_data import check_prompts
 from firstwords.rlhf.version_store import next_stage, parent_dir, sft_dir
 from firstwords.runlog import RESTORE, damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
@@ -44,7 +48,8 @@ from firstwords.train.opening import changed_flags, has_begun, saved_json, say_c
 from firstwords.train.run import check_flags
 
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
-METHODS = (*BY_REWARD, "dpo")
+OPTIONS = {"rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
+METHODS = tuple(OPTIONS)
 COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take two fifths of its time together
 
 
@@ -57,13 +62,13 @@ class Align:
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
     pairs: int = 400
-    """Preferences that the built-in judge gives (with --preferences world)."""
-    method: str = "rloo"
-    """rloo, ppo or grpo (a reward model, then the policy's own answers), or dpo (the preferences alone)."""
+    """Number of preferences from the built-in judge (with --preferences world)."""
+    method: Literal["rloo", "grpo", "ppo", "dpo"] = "rloo"
+    """rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
     """Time for reward model, policy and comparison; dpo reads the pairs a fixed number of times instead."""
     steps: int = 0
-    """Policy steps instead of the time (exactly repeatable)."""
+    """Number of policy steps, instead of --minutes (exactly repeatable)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags that it was started with."""
     seed: int = 0
@@ -74,6 +79,10 @@ class Align:
     """cpu, cuda or auto."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
+    rloo: RlooOptions = field(default_factory=RlooOptions)
+    grpo: GrpoOptions = field(default_factory=GrpoOptions)
+    ppo: PpoOptions = field(default_factory=PpoOptions)
+    dpo: DpoOptions = field(default_factory=DpoOptions)
 
     def __post_init__(self) -> None:
         check_flags(self)
@@ -86,6 +95,7 @@ def check(config: Align) -> str | None:
     sft_dir(config.name)
     if not config.resume:
         parent_dir(config.name)  # refuses a stage that has no answers to improve
+        _check_options(config)
         return None
     file = home.run_dir(config.name, "align") / "align.json"
     if not file.exists() and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists():
@@ -98,6 +108,17 @@ def check(config: Align) -> str | None:
     made = f"{config.name}/{saved.get('made')}"
     say_complete(f"the last run of align {config.name}", f"; it made {made}, {ended(saved)}")
     return made
+
+
+def _check_options(config: Align) -> None:
+    """Refuse options of a method that is not the chosen one. Raises UserError."""
+    for name in sorted(given(config)):
+        method, dot, _ = name.partition(".")
+        if dot and method != config.method:
+            raise UserError(
+                f"{flag_of(name)} is an option of --method {method}, but --method is {config.method}: "
+                f"add --method {method}, or leave it out"
+            )
 
 
 def ended(state: dict[str, Any]) -> str:
@@ -196,7 +217,8 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
         if config.method != "dpo":  # before a reward model is trained in vain
             path = sft_dir(config.name)
             limit = read_config(path).max_position_embeddings
-            check_prompts(config.preferences, Tokenizer.load(path), limit, PolicyFlags.max_tokens, config.seed)
+            max_tokens = getattr(config, config.method).max_tokens
+            check_prompts(config.preferences, Tokenizer.load(path), limit, max_tokens, config.seed)
         write_json(file, state)
         return config, state
     saved = _saved(file)
@@ -204,8 +226,9 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
     flags |= {"method": saved["method"], "preferences": saved["preferences"]}
     changed = changed_flags(config, flags, ("device", "threads"))
     try:
-        resumed = Align(**(flags | changed | {"name": config.name, "resume": True}))
-    except TypeError as error:
+        nested = {method: kind(**flags.get(method) or {}) for method, kind in OPTIONS.items()}
+        resumed = Align(**(flags | changed | nested | {"name": config.name, "resume": True}))
+    except (TypeError, UserError) as error:
         raise damaged(file, str(error)) from None
     if not saved["made"] and (version := saved.get("version")) in home.stages(config.name):
         if (home.stage_dir(config.name, version) / seen.SEEN).exists():  # saved, but a kill kept us from noting it
@@ -256,7 +279,7 @@ def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | Non
     shared = _shared(config) | {"resume": _begin(config, state, directory)}
     flags = dpo.Dpo(
         preferences=state["preferences"], pairs=config.pairs, steps=config.steps, learning_rate=config.learning_rate,
-        **shared,
+        **asdict(config.dpo), **shared,
     )  # fmt: skip
     return dpo.main(_resuming(config, flags))
 
@@ -271,5 +294,8 @@ def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: f
     left = config.minutes * 60 - (time.perf_counter() - started) - COMPARE_SECONDS
     shared = _shared(config) | {"resume": _begin(config, state, directory), "minutes": max(left, 5.0) / 60}
     stage, kind = BY_REWARD[state["method"]]
-    flags = kind(prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate, **shared)
+    flags = kind(
+        prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate,
+        **asdict(getattr(config, state["method"])), **shared,
+    )  # fmt: skip
     return stage(_resuming(config, flags))

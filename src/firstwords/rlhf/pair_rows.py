@@ -82,7 +82,7 @@ class PairRows:
 
     def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
         """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is
-        one of the answer; margins (P,); targets (P,), one supervised unit a pair.
+        one of the answer; margins (P,).
         """
         rows = [self.pairs[i] for i in indices]
         inputs, lengths = padded([self._ends(row[0]) for row in rows] + [self._ends(row[1]) for row in rows])
@@ -90,8 +90,7 @@ class PairRows:
         places = np.arange(1, inputs.shape[1])
         mask = (places >= starts[:, None]) & (places < lengths[:, None])
         margins = np.array([row[3] for row in rows], dtype=np.float32)
-        targets = np.zeros(len(rows), dtype=np.int64)
-        return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins, "targets": targets}
+        return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins}
 
 
 def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable[[PairRows], Footprint]:

@@ -11,10 +11,9 @@ Axes: B answers, T places, N chosen tokens, V vocabulary.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,16 @@ import torch
 from torch import Tensor
 
 from firstwords import home
-from firstwords.config import UserError
-from firstwords.data.chats import conversations
-from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
-from firstwords.data.source_stats import SourceStats
+from firstwords.config import UserError, flag_of
 from firstwords.engine.engine import Engine
-from firstwords.model.hub import load_model, read_card, weights_hash
+from firstwords.model.hub import load_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import Footprint, cache_bytes, free_bytes
-from firstwords.preferences.annotator import Task, tasks, true_reward
-from firstwords.preferences.records import TooFewError, prompt_key
-from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
 from firstwords.rlhf.judgements import sample as sample_answers
 from firstwords.rlhf.losses import AdaptiveKL
-from firstwords.rlhf.provenance import Seen, read_seen, short
-from firstwords.rlhf.reward_model import RewardModel, load_reward_model, prompt_ids
+from firstwords.rlhf.policy_data import PolicyData, policy_data, truth_of
+from firstwords.rlhf.provenance import Seen, read_seen
+from firstwords.rlhf.reward_model import RewardModel, load_reward_model
 from firstwords.rlhf.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
 from firstwords.rlhf.version_store import (
     StageFlags,
@@ -61,12 +55,7 @@ from firstwords.train.run import Pace, Run, seconds_left
 # steps with little momentum beat few large ones in the same time (docs/LOG.md).
 MATRIX_RATE, TABLE_RATE, VECTOR_RATE, MOMENTUM = 1e-3, 1e-4, 1e-2, 0.85
 MICRO_TOKENS = 4096  # of one forward and backward pass, padding counted (best of 1,024-8,192 measured)
-NUM_TASKS = 4000  # prompts of the built-in world to practise on
-FIRST_TASKS = 64  # of them that tell whether this model can practise on them
-ANSWER_SHARE = 4  # one part in so many of a short context is kept for the answer
-GOLD_TASKS = 128  # answered for each look at the gold reward
 GOLD_LOOKS = 12  # in a run
-REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
 REHEARSAL_ROWS = 2  # of them a step
 SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
 SLOTS = 64  # answers that are sampled at a time
@@ -75,29 +64,50 @@ BEST_OF = (4, 16)
 
 
 @dataclass
-class PolicyFlags(StageFlags):
-    """The flags that all policy methods have."""
+class PolicyOptions:
+    """What all policy methods let you choose."""
+
+    step_prompts: int = 16
+    """Number of different prompts per step."""
+    samples: int = 4
+    """Number of answers sampled per prompt."""
+    max_tokens: int = 48
+    """Maximum tokens per answer."""
+    beta: float = 0.05
+    """KL coefficient, in standard deviations of the reward per nat; adapted towards target-kl."""
+    target_kl: float = 4.0
+    """Target KL divergence from sft, in nats per answer (0: beta stays fixed)."""
+    stop_penalty: float = 1.0
+    """Subtracted from the reward of an answer that does not end by itself."""
+    sft_share: float = 0.2
+    """Weight of stage two's loss, which is added to the policy's."""
+
+
+def check_policy_options(options: PolicyOptions, method: str, least_samples: int) -> None:
+    """Refuse what no policy method can use. Raises UserError, which names the flag."""
+    for name, least in (("samples", least_samples), ("step_prompts", 1), ("max_tokens", 1)):
+        if (value := getattr(options, name)) < least:
+            raise UserError(f"{flag_of(f'{method}.{name}')} is {value}, but it must be {least} or more")
+    check_at_least_zero(options, method, ("beta", "target_kl", "stop_penalty", "sft_share"))
+
+
+def check_at_least_zero(options: PolicyOptions, method: str, names: Sequence[str]) -> None:
+    """Raises UserError for the first of these options that is negative, infinite or not a number."""
+    for name in names:
+        if not 0 <= (value := getattr(options, name)) < float("inf"):
+            raise UserError(f"{flag_of(f'{method}.{name}')} is {value:g}, but it must be 0 or more")
+
+
+@dataclass
+class PolicyFlags(PolicyOptions, StageFlags):
+    """The flags of a run of a policy method."""
 
     prompts: list[str] = field(default_factory=lambda: ["world"])
-    """What to practise on: files of preferences or chats (their prompts are taken), or world."""
+    """What to train on: files of preferences or chats (their prompts are used), or world."""
     minutes: float = 2.0
     """Time for everything from launch to the saved model."""
     steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
-    step_prompts: int = 16
-    """Different prompts of one step."""
-    samples: int = 4
-    """Answers to each prompt of a step."""
-    max_tokens: int = 48
-    """Room for an answer."""
-    beta: float = 0.05
-    """Price of a nat of KL, in standard deviations of the reward; adapts to --target-kl."""
-    target_kl: float = 4.0
-    """Nats of KL an answer to aim at (0: beta stays)."""
-    stop_penalty: float = 1.0
-    """Taken off the reward of an answer that does not stop by itself."""
-    sft_share: float = 0.2
-    """Weight of the loss of stage two beside the policy's."""
+    """Stop after this many steps instead (exactly repeatable; 0 = by the clock)."""
 
 
 @dataclass
@@ -113,10 +123,7 @@ class Policy:
     learner: Learner
     engine: Engine
     run: Run
-    prompts: list[list[int]]
-    order: EpochOrder
-    gold: list[Task]
-    rehearsal: ChatRows | None
+    data: PolicyData
     kl: AdaptiveKL
     seen: Seen = field(default_factory=Seen)
     most_tokens: int = 1 << 30  # of a micro-batch, where memory bounds it
@@ -132,8 +139,8 @@ class Policy:
             self.kl.load_state_dict(self.run.state["kl"])
         self.engine.refresh()
         config = self.config
-        _, indices = self.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
-        chosen = sorted((self.prompts[index] for index in indices), key=len)  # like lengths share a micro-batch
+        _, indices = self.data.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
+        chosen = sorted((self.data.prompts[index] for index in indices), key=len)  # like lengths share a micro-batch
         return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
@@ -186,9 +193,9 @@ class Policy:
     def rehearse(self, step: int) -> None:
         """Add the gradient of a share of stage two's loss, so that what was known is not forgotten."""
         share = self.config.sft_share
-        if self.rehearsal is None or share == 0:
+        if self.data.rehearsal is None or share == 0:
             return
-        batch = self.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
+        batch = self.data.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
         self.learner.forward_backward([batch], lambda model, batch: share * next_token_loss(model, batch))
 
     def finish_step(
@@ -230,15 +237,20 @@ class Policy:
 
     def gold_reward(self) -> float | None:
         """Mean true reward of one sampled answer to each gold task; None where the truth is not known."""
-        if not self.gold:
+        if not self.data.gold:
             return None
         self.engine.refresh()
-        answers = sample_answers(self.engine, self.tokenizer, self.gold, (self.config.seed, 77))
-        return float(np.mean(truth_of(self.gold, answers)))
+        answers = sample_answers(self.engine, self.tokenizer, self.data.gold, (self.config.seed, 77))
+        return float(np.mean(truth_of(self.data.gold, answers)))
 
 
-def open_policy(config: Any, method: str, started: float) -> Policy:
-    """Load policy, reference and reward model, prepare prompts, and open the run (again, with --resume)."""
+def open_policy(
+    config: Any, method: str, started: float, extend: Callable[[Learner, RewardModel, Any], Learner] | None = None
+) -> Policy:
+    """Load policy, reference and reward model, prepare prompts, and open the run (again, with --resume).
+
+    extend: makes the learner of a method that trains more than the policy (PPO's critic) out of the policy's.
+    """
     runs = home.run_dir(config.name)
     judge = runs / "reward" / "model"
     if judge.is_dir() and not home.is_model(judge):
@@ -253,35 +265,45 @@ def open_policy(config: Any, method: str, started: float) -> Policy:
     model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
     reward = load_reward_model(runs / "reward" / "model", device)
     learner = Learner(model, policy_optim(config.learning_rate), device)
-    prompts, gold, keys = prompts_of(config, tokenizer, model.config.max_position_embeddings)
-    need, free = footprint_of(config, model, prompts, method), free_bytes(device)
+    if extend is not None:
+        learner = extend(learner, reward, config)
+    data = policy_data(config, tokenizer, model.config.max_position_embeddings)
+    need, free = footprint_of(config, model, data.longest, method), free_bytes(device)
     most_tokens = need.fit(MICRO_TOKENS, free, "give shorter prompts, take a smaller model, or --method dpo")
-    rehearsal = rehearsal_rows(config, tokenizer)
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
     run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps, threads)
     engine = Engine(model, tokenizer, num_slots=SLOTS)
     engine.on_step = lambda: run.learner.check_stop()
-    say(f"plan: {method}, {len(prompts):,} prompts, {config.step_prompts} x {config.samples} answers per step")
+    say(f"plan: {method}, {len(data.prompts):,} prompts, {config.step_prompts} x {config.samples} answers per step")
     say(f"plan: {need.sentence(most_tokens, free)}")
     return Policy(
-        config, parent, model, reference.requires_grad_(False), tokenizer, reward, learner,
-        engine, run, prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal,
-        AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
-        Seen(keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"), most_tokens,
-    )  # fmt: skip
+        config=config,
+        parent=parent,
+        model=model,
+        reference=reference.requires_grad_(False),
+        tokenizer=tokenizer,
+        reward=reward,
+        learner=learner,
+        engine=engine,
+        run=run,
+        data=data,
+        kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
+        seen=Seen(data.keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
+        most_tokens=most_tokens,
+    )
 
 
-def footprint_of(config: Any, model: Transformer, prompts: list[list[int]], method: str) -> Footprint:
-    """What a policy's training needs beside its reference and the reward model with a reference of its own.
+def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> Footprint:
+    """What training a policy needs in addition to its reference and the reward model with its own reference.
 
     A row holds a prompt and all its answers; the reference's logits of every token of a step's answers are kept.
     """
     answers = config.samples * config.max_tokens
-    row = max(map(len, prompts)) + answers
+    row = longest + answers
     kept = 8 * config.step_prompts * answers * model.config.vocab_size
-    fixed = kept + cache_bytes(model.config, SLOTS, max(map(len, prompts)) + config.max_tokens)
+    fixed = kept + cache_bytes(model.config, SLOTS, longest + config.max_tokens)
     return Footprint(
         model.config, row, "muon", "fp32", model.head_weight.device.type, is_packed=True, logit_share=answers / row,
         trained=2 if method == "ppo" else 1, frozen=3, fixed=fixed,
@@ -295,84 +317,13 @@ def policy_optim(scale: float) -> OptimConfig:
     )
 
 
-def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task], set[str]]:
-    """(prompts to practise on, as ids; gold tasks, where the truth is known; short keys of the prompts)."""
-    found = [p.prompt for p in of_people(config.prompts)]
-    gold: list[Task] = []
-    if "world" in config.prompts:
-        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
-        gold = tasks(config.seed, GOLD_TASKS, "gold")
-    keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
-    longest = limit - room_for_answer(limit, config.max_tokens)
-    fitting = [list(ids) for ids in keys if len(ids) <= longest]
-    if len(fitting) < 2:
-        raise too_few_prompts(config.prompts, [len(ids) for ids in keys], longest, limit)
-    gold = [task for task in gold if len(prompt_ids(tokenizer, task.messages)) <= longest]
-    return fitting, gold, {keys[tuple(ids)] for ids in fitting}
-
-
-def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0) -> None:
-    """Raise the TooFewError that `prompts_of` would for prompts that are too long, reading no more than it takes.
-
-    Of too few prompts at all whoever learns from them says more.
-    """
-    lengths: dict[tuple[int, ...], int] = {}
-    longest, world = limit - room_for_answer(limit, max_tokens), []
-    if "world" in specs:
-        world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
-    for messages in chain(world, prompts_of_people(specs)):
-        ids = tuple(prompt_ids(tokenizer, messages))
-        lengths[ids] = len(ids)
-        if len(ids) <= longest and sum(length <= longest for length in lengths.values()) >= 2:
-            return
-    if len(lengths) > 1:
-        raise too_few_prompts(specs, list(lengths.values()), longest, limit)
-
-
-def room_for_answer(limit: int, max_tokens: int) -> int:
-    """Tokens that a prompt must leave for an answer in a context of `limit`, which cuts answers if it is short."""
-    return max(1, min(max_tokens, limit // ANSWER_SHARE))
-
-
-def too_few_prompts(specs: Sequence[str], lengths: Sequence[int], longest: int, limit: int) -> TooFewError:
-    """The error for fewer than two usable prompts, with the reason: too few at all, or too long for the context."""
-    where = ", ".join(specs)
-    if len(lengths) < 2:
-        return TooFewError(f"practising takes two different prompts or more, but {where} has {len(lengths)}: give more")
-    usable = sum(length <= longest for length in lengths)
-    return TooFewError(
-        f"of the {len(lengths):,} prompts in {where} {usable} can be practised on: they have {min(lengths):,} to "
-        f"{max(lengths):,} tokens, and this model's context of {limit:,} leaves {longest:,} for a prompt and the rest "
-        "for its answer; give shorter prompts, or take a model with a longer context"
-    )
-
-
-def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
-    """Rows of the chats of stage two, read again; None where those are not known or not there any more."""
-    if config.sft_share == 0:
-        return None
-    sft = read_card(sft_dir(config.name))
-    specs = (sft.get("data") or {}).get("chats") or []
-    rendered = []
-    try:
-        for messages in conversations(specs, SourceStats()):
-            rendered.append(render(messages, tokenizer))
-            if len(rendered) == REHEARSAL_CHATS:
-                break
-        context = ((sft.get("plan") or {}).get("shape") or {}).get("context", 256)
-        return ChatRows(pack_chats(rendered, context), config.seed)
-    except (UserError, OSError) as error:
-        say(f"the chats of stage two cannot be read again ({error}): training goes on without rehearsing them")
-        return None
-
-
 def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, float]:
     """Gold reward of the answer that the reward model likes best among n of the reference: what training must beat."""
-    if not policy.gold:
+    if not policy.data.gold:
         return {}
     engine = Engine(policy.reference, policy.tokenizer, num_slots=SLOTS)
     result, most = {}, max(counts)
-    asked = [task for task in policy.gold for _ in range(most)]
+    asked = [task for task in policy.data.gold for _ in range(most)]
     answers = sample_answers(engine, policy.tokenizer, asked, (policy.config.seed, 78))
     scores = policy.reward.score_ids([a.sequence for a in answers], [len(a.prompt_ids) for a in answers])
     truth = truth_of(asked, answers).reshape(-1, most)
@@ -381,11 +332,6 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
         best = scores.reshape(-1, most)[:, :count].argmax(1)
         result[str(count)] = float(truth[np.arange(len(truth)), best].mean())
     return result
-
-
-def truth_of(asked: Sequence[Task], answers: Sequence[Answer]) -> np.ndarray:
-    """What answers of tasks whose truth is known are worth, fp64, (B,)."""
-    return np.array([true_reward(t, a.text, a.stopped) for t, a in zip(asked, answers, strict=True)])
 
 
 def finish(policy: Policy, started: float) -> Path:

@@ -145,7 +145,7 @@ def learn(
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
-            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
+            metrics = learner.forward_backward(rows.batches(run.step), pair_loss, divisor=rows.batch_pairs)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
     return run, reward_model

@@ -98,27 +98,30 @@ class Learner:
         self._skipped_in_a_row = 0
         self._finite = True
 
-    def forward_backward(self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn) -> dict[str, float]:
-        """Add the gradient of the mean loss over *all* supervised tokens of the micro-batches.
+    def forward_backward(
+        self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn, divisor: int | None = None
+    ) -> dict[str, float]:
+        """Add the gradient of the summed loss of all micro-batches, divided by `divisor`.
 
-        Returns loss (nats a supervised token), tokens (supervised ones) and processed (all, which the time goes into).
-
-        The sum is divided by the global number of supervised tokens, so that k micro-batches equal one large batch,
-        however the tokens are spread over them. A batch is a dict of int arrays (B, T): inputs, targets,
-        and for packed rows positions and segments. Raises StepAbandonedError when `should_stop`.
+        divisor: what the loss is a mean over, counted over *all* micro-batches, so that k of them equal one large batch
+        however it was cut: answers or pairs in stage three; by default the supervised tokens in `targets`.
+        A batch is a dict of arrays that `loss_fn` reads: inputs (B, T), targets (B, T), and for packed rows positions
+        and segments. Returns loss (the mean), tokens (the divisor) and processed (all places, which the time goes
+        into). Raises StepAbandonedError when `should_stop`.
         """
         batches = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
-        num_tokens = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
+        if divisor is None:
+            divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
         total = 0.0
         for batch in batches:
             self.check_stop()
             batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-            loss = loss_fn(self.model, batch) / max(1, num_tokens)
+            loss = loss_fn(self.model, batch) / max(1, divisor)
             loss.backward()
             total += float(loss.detach())
         self._finite = self._finite and math.isfinite(total)
         processed = sum(batch["inputs"].numel() for batch in batches)
-        return {"loss": total, "tokens": num_tokens, "processed": processed}
+        return {"loss": total, "tokens": divisor, "processed": processed}
 
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
         """One update at this fraction of the peak rates; a step with a non-finite loss or gradient is skipped.

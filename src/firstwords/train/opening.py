@@ -269,8 +269,9 @@ def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = 
     Raises UserError, naming the flag, for any other that differs from what the run was started with.
     """
     changed = {}
+    saved, now = flat(saved), flat(asdict(config))
     for name in sorted(given(config) & saved.keys() - {"name", "resume", "reuse", "replace"}):
-        value, before = getattr(config, name), saved[name]
+        value, before = now[name], saved[name]
         if value == before:
             continue
         flag = flag_of(name)

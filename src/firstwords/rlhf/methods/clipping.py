@@ -1,12 +1,12 @@
 """What GRPO and PPO share: several updates with one batch of answers, each ratio clipped, and the flags for it.
 
-    loss = ClippedLoss(clip=0.2)
-    metrics = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss)
+    loss = ClippedLoss(clip=0.2, kl_weight=beta)
+    metrics = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss, divisor=num_answers)
     loss.check_first()                      # before the first update the ratio is 1
 
-A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T), and price and targets, each (B,);
-`rollout.pieces_of` cuts it into what the loss reads. The targets only count answers: the loss is a sum over tokens
-divided by the number of answers of the whole batch, a constant. Dividing by lengths would make long bad answers cheap
+A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T); `rollout.pieces_of` cuts it into what the
+loss reads. The loss is a sum over tokens divided by the number of answers of the whole batch, a constant. Dividing by
+lengths would make long bad answers cheap
 (Liu et al. 2025, "Dr. GRPO").
 
 Axes: B answers, T places, N chosen tokens, V vocabulary, P prompts, G samples of a prompt.
@@ -23,21 +23,24 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.losses import approx_kl, clip_fraction, clipped_policy_loss, k1, refuse_estimator
+from firstwords.rlhf.policy import check_policy_options
 from firstwords.rlhf.rollout import SAME_LOGPROB, Rollouts, piece_logits
 from firstwords.train.losses import token_logprobs, token_terms
-from firstwords.train.run import check_flags
 
 
 class ClippedLoss:
-    """Summed over answers: the clipped surrogate plus price * exact KL of every visited state. Watches as it goes."""
+    """Summed over answers: the clipped surrogate plus kl_weight * exact KL of every visited state.
 
-    def __init__(self, clip: float) -> None:
-        self.clip = clip
+    Keeps count of what it sees: how far the policy has moved, and how often the ratio was clipped.
+    """
+
+    def __init__(self, clip: float, kl_weight: float) -> None:
+        self.clip, self.kl_weight = clip, kl_weight
         self.max_log_ratio, self._tokens, self._kl, self._clipped = 0.0, 0, 0.0, 0.0
 
     def __call__(self, model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-        logits_NV, price = piece_logits(model, batch), float(batch["price"][0])
-        if price:
+        logits_NV = piece_logits(model, batch)
+        if self.kl_weight:
             logprobs_N, kl_N, _ = token_terms(logits_NV, batch["ref_logits"], batch["chosen"])
         else:
             logprobs_N = token_logprobs(logits_NV, batch["chosen"])
@@ -45,8 +48,8 @@ class ClippedLoss:
         old_N, advantages_N = batch["old_logprobs"], batch["advantages"]
         logprobs, old, advantages, ones = (x[None] for x in (logprobs_N, old_N, advantages_N, torch.ones_like(old_N)))
         loss = clipped_policy_loss(logprobs, old, advantages, ones, self.clip, normaliser=1.0)
-        if price:
-            loss = loss + price * kl_N.sum()
+        if self.kl_weight:
+            loss = loss + self.kl_weight * kl_N.sum()
         count = len(old_N)
         self._tokens += count
         self._kl += count * float(approx_kl(logprobs.detach(), old, ones))
@@ -56,7 +59,7 @@ class ClippedLoss:
 
     @property
     def approx_kl(self) -> float:
-        """Nats a token from the policy that sampled to the one of now."""
+        """Nats per token from the policy that sampled to the one of now."""
         return self._kl / max(1, self._tokens)
 
     def metrics(self) -> dict[str, float]:
@@ -72,17 +75,14 @@ class ClippedLoss:
         return self.max_log_ratio
 
 
-def clipped_batch(rollouts: Rollouts, advantages_BT: Tensor, price: float) -> dict[str, np.ndarray]:
+def clipped_batch(rollouts: Rollouts, advantages_BT: Tensor) -> dict[str, np.ndarray]:
     """The arrays that `ClippedLoss` reads, without the reference's logits (`Policy.micro_batches` adds them)."""
-    rows = len(rollouts.sequences)
     return {
         "inputs": rollouts.ids_BT,
         "chosen": rollouts.targets_BT,
         "mask": rollouts.mask_BT,
         "old_logprobs": rollouts.sampler_logprobs_BT,
         "advantages": advantages_BT.float().numpy(),
-        "price": np.full(rows, price, dtype=np.float32),
-        "targets": np.zeros(rows, dtype=np.int64),
     }
 
 
@@ -114,15 +114,11 @@ def mean_of(found: list[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([each[name] for each in found if name in each])) for name in names}
 
 
-def check_update_flags(config: Any, least_samples: int) -> None:
-    """Refuse what GRPO and PPO cannot use."""
-    check_flags(config)
-    refuse_estimator(config.kl)
-    for flag, least in (("samples", least_samples), ("updates", 1), ("step_prompts", 1), ("max_tokens", 1)):
-        if (value := getattr(config, flag)) < least:
-            raise UserError(f"--{flag.replace('_', '-')} is {value}, but it must be {least} or more")
-    if not 0 < config.clip < 1:
-        raise UserError(f"--clip is {config.clip:g}, but it must be between 0 and 1, such as 0.2")
-    for flag in ("beta", "target_kl", "stop_penalty", "sft_share"):
-        if not 0 <= (value := getattr(config, flag)) < float("inf"):
-            raise UserError(f"--{flag.replace('_', '-')} is {value:g}, but it must be 0 or more")
+def check_update_options(options: Any, method: str, least_samples: int) -> None:
+    """Refuse what GRPO and PPO cannot use. Raises UserError."""
+    check_policy_options(options, method, least_samples)
+    refuse_estimator(options.kl)
+    if options.updates < 1:
+        raise UserError(f"--{method}.updates is {options.updates}, but it must be 1 or more")
+    if not 0 < options.clip < 1:
+        raise UserError(f"--{method}.clip is {options.clip:g}, but it must be between 0 and 1, such as 0.2")

@@ -1,6 +1,6 @@
 """A policy and its critic as one learner: two models, each with its own optimizer and clipping, and one checkpoint.
 
-The critic starts as a copy of the reward model and speaks in normalised rewards as it does: (output - mean) / std.
+The critic starts as a copy of the reward model and predicts normalised rewards, as it does: (output - mean) / std.
 
 Axes: B answers, T places.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,9 +49,8 @@ class ActorCritic(Learner):
 
         names = ("inputs", "positions", "segments", "places", "old_values", "returns")
         batches = [{name: piece[name] for name in names if name in piece} for piece in pieces]
-        for batch in batches:
-            batch["targets"] = np.zeros(len(batch["places"]), dtype=np.int64)  # the loss is a mean over chosen tokens
-        found = self.critic.forward_backward(batches, loss) | self.critic.optim_step(lr_fraction)
+        num_chosen = sum(len(batch["places"]) for batch in batches)
+        found = self.critic.forward_backward(batches, loss, divisor=num_chosen) | self.critic.optim_step(lr_fraction)
         self.num_updates += 1  # a step that is abandoned after this has changed something
         return {"critic_loss": found["loss"], "critic_grad_norm": found["grad_norm"], "processed": found["processed"]}
 

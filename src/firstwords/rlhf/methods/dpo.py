@@ -15,11 +15,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from firstwords.config import UserError
 from firstwords.model.hub import load_model
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
@@ -47,25 +49,43 @@ from firstwords.train.run import Pace, Run
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
 HELDOUT_SHARE = 0.2  # of the prompts
-LOOKS = 10  # at the held-out pairs, in a run
+EVALUATIONS = 10  # on the held-out pairs, per run
+VARIANTS = ("sigmoid", "ipo")
 
 
 @dataclass
-class Dpo(StageFlags):
+class DpoOptions:
+    """For --method dpo."""
+
+    beta: float = 0.1
+    """KL coefficient: the smaller, the further the policy may move from sft."""
+    variant: Literal["sigmoid", "ipo"] = "sigmoid"
+    """Loss: sigmoid (DPO) or ipo."""
+    epochs: float = EPOCHS
+    """Passes over the pairs."""
+
+    def __post_init__(self) -> None:
+        for name in ("beta", "epochs"):
+            if not 0 < (value := getattr(self, name)) < float("inf"):
+                raise UserError(f"--dpo.{name} is {value:g}, but it must be above 0")
+        if self.variant not in VARIANTS:
+            raise UserError(f"--dpo.variant is {self.variant}, but it must be one of {', '.join(VARIANTS)}")
+
+
+@dataclass
+class Dpo(DpoOptions, StageFlags):
     """Improve a policy on preferences directly, without a reward model (stage 3b)."""
 
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
     pairs: int = 400
     """Preferences that the built-in judge gives (with --preferences world)."""
-    beta: float = 0.1
-    """Price of moving away from the reference: small values move further."""
-    variant: str = "sigmoid"
-    """sigmoid (DPO) or ipo."""
-    epochs: float = EPOCHS
-    """How often the pairs are read."""
     steps: int = 0
-    """Stop after so many steps instead (0 = by --epochs)."""
+    """Stop after this many steps instead (0 = by --dpo.epochs)."""
+
+    def __post_init__(self) -> None:
+        StageFlags.__post_init__(self)
+        DpoOptions.__post_init__(self)
 
 
 def main(config: Dpo) -> Path | None:
@@ -94,15 +114,16 @@ def main(config: Dpo) -> Path | None:
     run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
 
     # 3) the chosen answer's ratio above the rejected one's
+    loss = PairLoss(config.beta, config.variant)
     with run:
-        keep_best(run, unseen)
+        keep_best(run, unseen, loss)
         while not run.done:
-            metrics = learner.forward_backward(rows.batches(run.step), pair_loss)
+            metrics = learner.forward_backward(rows.batches(run.step), loss.summed, divisor=rows.batch_pairs)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
-            if run.step % max(1, steps // LOOKS) == 0:
-                keep_best(run, unseen)
-        keep_best(run, unseen)
+            if run.step % max(1, steps // EVALUATIONS) == 0:
+                keep_best(run, unseen, loss)
+        keep_best(run, unseen, loss)
 
     # 4) the best weights on held-out pairs, if those are not the ones that it began with
     if run.state["best_step"] == 0:
@@ -126,7 +147,6 @@ class DpoRows(PairRows):
     def __init__(self, pairs: list[Preference], reference: Transformer, tokenizer: Tokenizer, config: Dpo) -> None:
         limit, device = reference.config.max_position_embeddings, reference.head_weight.device.type
         super().__init__(pairs, tokenizer, limit, config.seed, footprint_of(reference.config, device, has_logits=True))
-        self.config = config
         self.ref_logprobs = np.zeros((len(self.pairs), 2), dtype=np.float32)
         with torch.no_grad():
             for indices in self.parts():
@@ -136,8 +156,7 @@ class DpoRows(PairRows):
     def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
         """A batch of these pairs; see `PairRows.take`."""
         ref = self.ref_logprobs[indices]
-        settings = np.array([self.config.beta, self.config.variant == "ipo"], dtype=np.float32)
-        return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]]), "settings": settings}
+        return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]])}
 
 
 def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
@@ -153,30 +172,35 @@ def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
     return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)
 
 
-def pair_losses(logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """DPO's (or IPO's) loss of each pair, (P,); the first half of the rows are the second half's chosen answers."""
-    beta, is_ipo = batch["settings"].tolist()
-    lengths = batch["mask"].sum(1).chunk(2)
-    loss_P, _, _ = dpo_loss(
-        *logprobs_2P.chunk(2), *batch["ref"].chunk(2), beta, "ipo" if is_ipo else "sigmoid",
-        chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=bool(is_ipo),
-    )  # fmt: skip
-    return loss_P
+@dataclass(frozen=True)
+class PairLoss:
+    """The loss of pairs: DPO's (variant sigmoid) or IPO's, with the KL coefficient beta."""
 
+    beta: float
+    variant: str
 
-def pair_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-    """Summed loss of a batch of pairs."""
-    return pair_losses(answer_logprobs(model, batch), batch).sum()
+    def __call__(self, logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """Loss of each pair, (P,), from the answers' log-probabilities, the chosen ones first."""
+        lengths = batch["mask"].sum(1).chunk(2)
+        loss_P, _, _ = dpo_loss(
+            *logprobs_2P.chunk(2), *batch["ref"].chunk(2), self.beta, self.variant,
+            chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=self.variant == "ipo",
+        )  # fmt: skip
+        return loss_P
+
+    def summed(self, model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+        """Summed loss of a batch of pairs."""
+        return self(answer_logprobs(model, batch), batch).sum()
 
 
 @torch.no_grad()
-def keep_best(run: Run, unseen: DpoRows) -> None:
+def keep_best(run: Run, unseen: DpoRows, loss: PairLoss) -> None:
     """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
     model, losses, gains = run.learner.model, [], []
     for indices in unseen.parts():
         batch = on_device(model, unseen.take(indices))
         logprobs_2P = answer_logprobs(model, batch)
-        losses.append(pair_losses(logprobs_2P, batch))
+        losses.append(loss(logprobs_2P, batch))
         gains.append((logprobs_2P - batch["ref"]).view(2, -1))
     chosen_P, rejected_P = torch.cat(gains, dim=1)
     found = {

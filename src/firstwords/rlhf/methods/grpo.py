@@ -2,11 +2,12 @@
 
     firstwords align pip --method grpo
 
-As RLOO, with three differences (Shao et al. 2024). The rewards of one prompt's answers may be divided by their standard
-deviation (--std; off as in "Dr. GRPO", Liu et al. 2025, because dividing moves the optimum). One batch of answers can
-serve several updates (--updates), for which the ratio to the policy that sampled is clipped. And the baseline is the
-mean of the whole group. The KL stands where RLOO has it, and not in the loss as in the paper, which settles elsewhere
-(docs/kl-placement.md). The loss is a sum over tokens divided by the number of answers, see clipping.py.
+Like RLOO, with three differences (Shao et al. 2024). The rewards of one prompt's answers may be divided by their
+standard deviation (--grpo.std; off as in "Dr. GRPO", Liu et al. 2025, because dividing moves the optimum). One batch of
+answers can serve several updates (--grpo.updates), for which the ratio to the sampling policy is clipped. And the
+baseline is the mean of the whole group. The KL is where RLOO has it, in the reward, and not in the loss as in the
+paper, which converges elsewhere (docs/kl-placement.md). The loss is a sum over tokens divided by the number of answers,
+see clipping.py.
 """
 
 from __future__ import annotations
@@ -14,32 +15,49 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from firstwords.rlhf.losses import exact_kl_returns, group_advantages, reward_to_go, shaped_rewards
-from firstwords.rlhf.methods.clipping import ClippedLoss, check_update_flags, clipped_batch, informative, k1_of, mean_of
-from firstwords.rlhf.policy import Policy, PolicyFlags, finish, open_policy
+from firstwords.rlhf.methods.clipping import (
+    ClippedLoss,
+    check_update_options,
+    clipped_batch,
+    informative,
+    k1_of,
+    mean_of,
+)
+from firstwords.rlhf.policy import Policy, PolicyFlags, PolicyOptions, finish, open_policy
 from firstwords.rlhf.rollout import Rollouts
 
 
 @dataclass
-class Grpo(PolicyFlags):
-    """Improve a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
+class GrpoOptions(PolicyOptions):
+    """For --method grpo."""
 
     std: bool = False
-    """Divide the rewards of a group by their standard deviation before the price of KL is taken off."""
+    """Divide the rewards of a group by their standard deviation before the KL penalty is subtracted."""
     updates: int = 2
-    """Updates of the policy with the answers of one step."""
+    """Updates of the policy per step's answers."""
     clip: float = 0.2
-    """How far the probability of a token may move in one step before its gradient is cut: 1 - clip to 1 + clip."""
-    kl: str = "exact"
-    """How the KL in the reward is measured: exact (over the vocabulary) or k1 (of the sampled token)."""
+    """Clipping range of the probability ratio: 1 - clip to 1 + clip."""
+    kl: Literal["exact", "k1"] = "exact"
+    """Estimator of the KL in the reward: exact (over the vocabulary) or k1 (of the sampled token)."""
 
     def __post_init__(self) -> None:
-        check_update_flags(self, least_samples=2)
+        check_update_options(self, "grpo", least_samples=2)
+
+
+@dataclass
+class Grpo(GrpoOptions, PolicyFlags):
+    """Improve a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
+
+    def __post_init__(self) -> None:
+        PolicyFlags.__post_init__(self)
+        GrpoOptions.__post_init__(self)
 
 
 def main(config: Grpo) -> Path:
@@ -59,9 +77,11 @@ def update(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int,
     """All updates of the policy with these answers; returns what there is to log."""
     batch, ref_logits_NV, metrics = batch_of(policy, rollouts, rewards_B)
     updates, found = policy.config.updates, []
+    kl_weight = policy.kl.beta if policy.config.kl == "exact" else 0.0
     for number in range(updates):
-        loss = ClippedLoss(policy.config.clip)
-        each = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss)
+        loss = ClippedLoss(policy.config.clip, kl_weight)
+        pieces = policy.micro_batches(batch, ref_logits_NV)
+        each = policy.learner.forward_backward(pieces, loss, divisor=len(rewards_B))
         if number == 0:
             metrics["log_ratio"] = loss.check_first()
         policy.rehearse(step * updates + number)
@@ -78,20 +98,19 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     config, beta, G = policy.config, policy.kl.beta, rollouts.num_samples
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
-    priced_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)
-    scores_B, priced_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, priced_BT, rollouts.mask_BT))
+    counted_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)
+    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, counted_BT, rollouts.mask_BT))
     if config.std:
         scores_B = group_advantages(scores_B.view(-1, G), normalise_std=True).flatten()
-    totals_PG = (scores_B - beta * priced_BT.sum(1)).view(-1, G)
+    totals_PG = (scores_B - beta * counted_BT.sum(1)).view(-1, G)
     if config.kl == "exact":
-        returns_BT = exact_kl_returns(scores_B, priced_BT, mask_BT, beta)
+        returns_BT = exact_kl_returns(scores_B, counted_BT, mask_BT, beta)
     else:
-        returns_BT = reward_to_go(shaped_rewards(scores_B, priced_BT, mask_BT, beta), mask_BT)
+        returns_BT = reward_to_go(shaped_rewards(scores_B, counted_BT, mask_BT, beta), mask_BT)
     baseline_B = totals_PG.mean(1).repeat_interleave(G)
     advantages_BT = (returns_BT - baseline_B[:, None]) * mask_BT * (G / (G - 1))
     metrics = {
         "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
         "informative": informative(totals_PG),
     }  # fmt: skip
-    batch = clipped_batch(rollouts, advantages_BT, price=beta if config.kl == "exact" else 0.0)
-    return batch, ref_logits_NV, metrics
+    return clipped_batch(rollouts, advantages_BT), ref_logits_NV, metrics

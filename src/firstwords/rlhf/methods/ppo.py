@@ -4,13 +4,13 @@
 
 A critic, which starts as a copy of the reward model's scalar part (without the sft model's confidence), learns what
 return to expect from each state; a token's advantage is how much better it went than expected (GAE, Schulman et al.
-2016). One batch of answers serves several updates with
-clipped ratios (Schulman et al. 2017). For the first --critic-steps only the critic learns. The KL stands in the reward,
+2016). One batch of answers serves several updates with clipped ratios (Schulman et al. 2017). For the first
+--ppo.critic-steps only the critic learns. The KL stands in the reward,
 where its optimum is pi_ref exp(r / beta) (docs/kl-placement.md); advantages are whitened once over the whole batch of
 answers, and the price of the KL that is differentiated with them, so that their proportion stays.
 
-An answer that hits the limit is one that failed to stop: it gets the reward model's score less --stop-penalty. With
---bootstrap it is one that was cut off, and the critic's expectation takes the place of the score.
+An answer that hits the token limit failed to stop: it gets the reward model's score less --ppo.stop-penalty. With
+--ppo.bootstrap it is one that was cut off, and the critic's expectation takes the place of the score.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from firstwords.config import UserError
 from firstwords.rlhf.losses import exact_kl_rewards, explained_variance, gae, shaped_rewards, whiten, whitening_divisor
 from firstwords.rlhf.methods.clipping import (
     ClippedLoss,
-    check_update_flags,
+    check_update_options,
     clipped_batch,
     informative,
     k1_of,
@@ -36,55 +37,69 @@ from firstwords.rlhf.methods.clipping import (
     take_rows,
 )
 from firstwords.rlhf.methods.critic import ActorCritic
-from firstwords.rlhf.policy import MICRO_TOKENS, Policy, PolicyFlags, finish, open_policy
+from firstwords.rlhf.policy import (
+    MICRO_TOKENS,
+    Policy,
+    PolicyFlags,
+    PolicyOptions,
+    check_at_least_zero,
+    finish,
+    open_policy,
+)
+from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import Rollouts
-from firstwords.train.learner import adamw_config
+from firstwords.train.learner import Learner, adamw_config
 
 CRITIC_RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
 GAMMA = 1.0  # an answer is short and its reward comes at the end
 
 
 @dataclass
-class Ppo(PolicyFlags):
-    """Improve a policy by proximal policy optimisation with a critic (stage 3b)."""
+class PpoOptions(PolicyOptions):
+    """For --method ppo."""
 
     critic_steps: int = 10
-    """First steps, in which only the critic learns; of --steps a quarter at most."""
+    """First steps, in which only the critic learns; at most a quarter of --steps."""
     updates: int = 2
-    """How often the answers of one step are gone through."""
+    """PPO epochs: passes over each step's answers."""
     minibatches: int = 2
-    """Updates each time, each with its share of the answers."""
+    """Updates per pass, each with its share of the answers."""
     clip: float = 0.2
-    """How far the probability of a token may move in one step before its gradient is cut: 1 - clip to 1 + clip."""
+    """Clipping range of the probability ratio: 1 - clip to 1 + clip."""
     value_clip: float = 0.0
-    """How far a value may move in one step, in standard deviations of the reward (0: as far as it likes)."""
+    """Clipping range of the critic's values per step, in standard deviations of the reward (0: no clipping)."""
     lam: float = 1.0
-    """GAE's lambda: 1 trusts the rewards alone, right for short answers; below 1 the critic's values too."""
+    """GAE's lambda: 1 uses the rewards alone, right for short answers; below 1 also the critic's values."""
     stop_kl: float = 0.1
-    """Nats a token from the policy that sampled, beyond which a step's other updates are left out (0: never)."""
+    """KL divergence from the sampling policy, in nats per token, that ends a step's updates early (0: never)."""
     bootstrap: bool = False
-    """Give an answer that hit the limit the critic's expectation instead of the reward model's score."""
-    kl: str = "exact"
-    """How the KL in the reward is measured: exact (over the vocabulary) or k1 (of the sampled token)."""
+    """Score an answer that hit the token limit by the critic's value instead of the reward model."""
+    kl: Literal["exact", "k1"] = "exact"
+    """Estimator of the KL in the reward: exact (over the vocabulary) or k1 (of the sampled token)."""
 
     def __post_init__(self) -> None:
-        check_update_flags(self, least_samples=1)
+        check_update_options(self, "ppo", least_samples=1)
         answers = self.step_prompts * self.samples
         if not 1 <= self.minibatches <= answers:
-            raise UserError(f"--minibatches is {self.minibatches}, but a step has {answers} answers to share out")
+            raise UserError(f"--ppo.minibatches is {self.minibatches}, but a step has {answers} answers to share out")
         if not 0 <= self.lam <= 1:
-            raise UserError(f"--lam is {self.lam:g}, but it must be between 0 and 1")
-        for flag in ("critic_steps", "value_clip", "stop_kl"):
-            if not 0 <= (value := getattr(self, flag)) < float("inf"):
-                raise UserError(f"--{flag.replace('_', '-')} is {value:g}, but it must be 0 or more")
+            raise UserError(f"--ppo.lam is {self.lam:g}, but it must be between 0 and 1")
+        check_at_least_zero(self, "ppo", ("critic_steps", "value_clip", "stop_kl"))
+
+
+@dataclass
+class Ppo(PpoOptions, PolicyFlags):
+    """Improve a policy by proximal policy optimisation with a critic (stage 3b)."""
+
+    def __post_init__(self) -> None:
+        PolicyFlags.__post_init__(self)
+        PpoOptions.__post_init__(self)
 
 
 def main(config: Ppo) -> Path:
     """Run the stage and return the directory of the new policy."""
     started = time.perf_counter()
-    policy = open_policy(config, "ppo", started)
-    critic_optim = adamw_config(CRITIC_RATE * policy.config.learning_rate)
-    policy.learner = policy.run.learner = ActorCritic(policy.learner, policy.reward, critic_optim)
+    policy = open_policy(config, "ppo", started, with_critic)
     with policy.run as run:
         while not run.done:
             rollouts = policy.sample(run.step)
@@ -93,6 +108,11 @@ def main(config: Ppo) -> Path:
             metrics = update(policy, rollouts, rewards_B, run.step, run.lr_fraction, moves)
             policy.finish_step(metrics, rollouts, rewards_B, moves)
     return finish(policy, started)
+
+
+def with_critic(actor: Learner, reward: RewardModel, config: Ppo) -> ActorCritic:
+    """The learner of policy and critic."""
+    return ActorCritic(actor, reward, adamw_config(CRITIC_RATE * config.learning_rate))
 
 
 def first_move(config: Ppo) -> int:
@@ -105,7 +125,7 @@ def update(
 ) -> dict[str, float]:
     """All updates of critic and, if it `moves`, policy with these answers; returns what there is to log."""
     config, learner = policy.config, policy.learner
-    batch, ref_logits_NV, metrics = batch_of(policy, rollouts, rewards_B)
+    batch, ref_logits_NV, kl_weight, metrics = batch_of(policy, rollouts, rewards_B)
     found, stopped = [], False
     for number, rows in enumerate(minibatches(len(rewards_B), config, step)):
         pieces = policy.micro_batches(*take_rows(batch, ref_logits_NV, rows))
@@ -113,8 +133,8 @@ def update(
         found.append(each | {"loss": each["critic_loss"], "skipped": learner.critic.num_skipped})
         if not moves or stopped:  # the critic goes on
             continue
-        loss = ClippedLoss(config.clip)
-        each = learner.forward_backward(pieces, loss)
+        loss = ClippedLoss(config.clip, kl_weight)
+        each = learner.forward_backward(pieces, loss, divisor=len(rows))
         if number == 0:
             metrics["log_ratio"] = loss.check_first()
         stopped = 0 < config.stop_kl < loss.approx_kl
@@ -137,30 +157,35 @@ def minibatches(num_answers: int, config: Ppo, step: int) -> Iterator[np.ndarray
         yield from map(np.sort, np.array_split(order, config.minibatches))
 
 
-def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[dict, Tensor, dict[str, float]]:
-    """(batch, reference logits, metrics): whitened advantages, returns and values of every chosen token."""
+def batch_of(
+    policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray
+) -> tuple[dict, Tensor, float, dict[str, float]]:  # fmt: skip
+    """(batch, reference logits, weight of the differentiated KL, metrics).
+
+    The batch holds whitened advantages, returns and values of every chosen token.
+    """
     config, beta = policy.config, policy.kl.beta
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     is_exact = config.kl == "exact"
-    priced_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
+    counted_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
     scores_B = np.where(rollouts.stopped_B, rewards_B, -config.stop_penalty) if config.bootstrap else rewards_B
-    scores_B, priced_BT, mask_BT = (torch.from_numpy(a) for a in (scores_B, priced_BT, rollouts.mask_BT))
-    rewards_BT = (exact_kl_rewards if is_exact else shaped_rewards)(scores_B, priced_BT, mask_BT, beta)
+    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (scores_B, counted_BT, rollouts.mask_BT))
+    rewards_BT = (exact_kl_rewards if is_exact else shaped_rewards)(scores_B, counted_BT, mask_BT, beta)
 
     values_BT, after_B = values_of(policy.learner, rollouts, min(MICRO_TOKENS, policy.micro_tokens))
     bootstrap_B = after_B * ~torch.from_numpy(rollouts.stopped_B) if config.bootstrap else None
     advantages_BT, returns_BT = gae(rewards_BT, values_BT, mask_BT, GAMMA, config.lam, bootstrap_B)
-    price = beta / float(whitening_divisor(advantages_BT, mask_BT)) if is_exact else 0.0
-    batch = clipped_batch(rollouts, whiten(advantages_BT, mask_BT), price)
+    kl_weight = beta / float(whitening_divisor(advantages_BT, mask_BT)) if is_exact else 0.0
+    batch = clipped_batch(rollouts, whiten(advantages_BT, mask_BT))
     batch |= {"returns": returns_BT.float().numpy(), "old_values": values_BT.float().numpy()}
-    totals_PG = (torch.from_numpy(rewards_B) - beta * priced_BT.sum(1)).view(-1, rollouts.num_samples)
+    totals_PG = (torch.from_numpy(rewards_B) - beta * counted_BT.sum(1)).view(-1, rollouts.num_samples)
     metrics = {
         "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
         "informative": informative(totals_PG),
         "explained_variance": float(explained_variance(values_BT, returns_BT, mask_BT)),
     }  # fmt: skip
-    return batch, ref_logits_NV, metrics
+    return batch, ref_logits_NV, kl_weight, metrics
 
 
 def values_of(learner: ActorCritic, rollouts: Rollouts, micro_tokens: int = MICRO_TOKENS) -> tuple[Tensor, Tensor]:

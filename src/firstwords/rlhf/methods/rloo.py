@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,26 @@ from torch import Tensor
 
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.losses import exact_kl_policy_loss, exact_kl_returns, leave_one_out_advantages
-from firstwords.rlhf.policy import Policy, PolicyFlags, finish, open_policy
+from firstwords.rlhf.policy import Policy, PolicyFlags, PolicyOptions, check_policy_options, finish, open_policy
 from firstwords.rlhf.rollout import Rollouts, piece_logits
 from firstwords.train.losses import token_terms
 
 
 @dataclass
-class Rloo(PolicyFlags):
+class RlooOptions(PolicyOptions):
+    """For --method rloo."""
+
+    def __post_init__(self) -> None:
+        check_policy_options(self, "rloo", least_samples=2)
+
+
+@dataclass
+class Rloo(RlooOptions, PolicyFlags):
     """Improve a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
+
+    def __post_init__(self) -> None:
+        PolicyFlags.__post_init__(self)
+        RlooOptions.__post_init__(self)
 
 
 def main(config: Rloo) -> Path:
@@ -40,7 +53,8 @@ def main(config: Rloo) -> Path:
             rollouts = policy.sample(run.step)
             rewards_B = policy.rewards(rollouts)
             batches, metrics = batches_of(policy, rollouts, rewards_B)
-            metrics |= policy.learner.forward_backward(batches, policy_loss)
+            loss = partial(policy_loss, beta=policy.kl.beta)
+            metrics |= policy.learner.forward_backward(batches, loss, divisor=len(rewards_B))
             policy.rehearse(run.step)
             metrics |= policy.learner.optim_step(run.lr_fraction)
             policy.finish_step(metrics, rollouts, rewards_B)
@@ -48,7 +62,7 @@ def main(config: Rloo) -> Path:
 
 
 def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[list[dict], dict[str, float]]:
-    """Micro-batches with each token's advantage: reward minus the price of the KL still to come, minus the baseline.
+    """Micro-batches with each token's advantage: reward minus beta times the KL still to come, minus the baseline.
 
     The exact KL of a state is differentiated in the loss, so only *later* states' KL belongs into a token's return.
     """
@@ -63,18 +77,16 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
         "chosen": rollouts.targets_BT,
         "mask": rollouts.mask_BT,
         "advantages": advantages_BT.float().numpy(),
-        "beta": np.full(len(rewards_B), beta, dtype=np.float32),
-        "targets": np.zeros(len(rewards_B), dtype=np.int64),  # the loss is a mean over answers, not over tokens
     }
     signal = float((totals_PG.std(1) > 1e-6).float().mean())
     metrics = {"kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "informative": signal, "beta": beta}
     return policy.micro_batches(batch, states.ref_logits_NV), metrics
 
 
-def policy_loss(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+def policy_loss(model: Transformer, batch: dict[str, Tensor], beta: float) -> Tensor:
     """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
     logprobs_N, kl_N, _ = token_terms(piece_logits(model, batch), batch["ref_logits"], batch["chosen"])
     # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
     row = (each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N)))
-    return exact_kl_policy_loss(*row, beta=float(batch["beta"][0]), num_sequences=1)
+    return exact_kl_policy_loss(*row, beta=beta, num_sequences=1)
 

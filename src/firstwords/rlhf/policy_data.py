@@ -1,0 +1,133 @@
+"""What a policy is trained on: prompts, tasks whose true reward is known, and chats of stage two to rehearse.
+
+    data = policy_data(config, tokenizer, limit=256)
+    data.prompts[0] -> ids of a prompt        data.order.at(...) -> which prompts a step takes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from firstwords.config import UserError
+from firstwords.data.chats import conversations
+from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
+from firstwords.data.source_stats import SourceStats
+from firstwords.model.hub import read_card
+from firstwords.preferences.annotator import Task, tasks, true_reward
+from firstwords.preferences.records import TooFewError, prompt_key
+from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
+from firstwords.rlhf.provenance import short
+from firstwords.rlhf.reward_model import prompt_ids
+from firstwords.rlhf.version_store import sft_dir
+from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.watch import say
+
+NUM_TASKS = 4000  # prompts of the built-in world to practise on
+FIRST_TASKS = 64  # of them that tell whether this model can practise on them
+ANSWER_SHARE = 4  # one part in so many of a short context is kept for the answer
+GOLD_TASKS = 128  # answered for each look at the gold reward
+REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
+
+
+@dataclass
+class PolicyData:
+    """Prompts and the order in which steps take them; tasks for the gold reward; chats to rehearse."""
+
+    prompts: list[list[int]]
+    order: EpochOrder
+    gold: list[Task] = field(default_factory=list)
+    rehearsal: ChatRows | None = None
+    keys: set[str] = field(default_factory=set)  # of the prompts, for the record of what the version has seen
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt."""
+        return max(map(len, self.prompts))
+
+
+def policy_data(config: Any, tokenizer: Tokenizer, limit: int) -> PolicyData:
+    """The data that a policy's flags name, for a model with a context of `limit` tokens. Raises UserError."""
+    prompts, gold, keys = prompts_of(config, tokenizer, limit)
+    return PolicyData(prompts, EpochOrder(len(prompts), config.seed), gold, rehearsal_rows(config, tokenizer), keys)
+
+
+def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task], set[str]]:
+    """(prompts to practise on, as ids; gold tasks, where the truth is known; short keys of the prompts)."""
+    found = [p.prompt for p in of_people(config.prompts)]
+    gold: list[Task] = []
+    if "world" in config.prompts:
+        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
+        gold = tasks(config.seed, GOLD_TASKS, "gold")
+    keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
+    longest = limit - room_for_answer(limit, config.max_tokens)
+    fitting = [list(ids) for ids in keys if len(ids) <= longest]
+    if len(fitting) < 2:
+        raise too_few_prompts(config.prompts, [len(ids) for ids in keys], longest, limit)
+    gold = [task for task in gold if len(prompt_ids(tokenizer, task.messages)) <= longest]
+    return fitting, gold, {keys[tuple(ids)] for ids in fitting}
+
+
+def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0) -> None:
+    """Raise the TooFewError that `prompts_of` would for prompts that are too long, reading no more than it takes.
+
+    Of too few prompts at all whoever learns from them says more.
+    """
+    lengths: dict[tuple[int, ...], int] = {}
+    longest, world = limit - room_for_answer(limit, max_tokens), []
+    if "world" in specs:
+        world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
+    for messages in chain(world, prompts_of_people(specs)):
+        ids = tuple(prompt_ids(tokenizer, messages))
+        lengths[ids] = len(ids)
+        if len(ids) <= longest and sum(length <= longest for length in lengths.values()) >= 2:
+            return
+    if len(lengths) > 1:
+        raise too_few_prompts(specs, list(lengths.values()), longest, limit)
+
+
+def room_for_answer(limit: int, max_tokens: int) -> int:
+    """Tokens that a prompt must leave for an answer in a context of `limit`, which cuts answers if it is short."""
+    return max(1, min(max_tokens, limit // ANSWER_SHARE))
+
+
+def too_few_prompts(specs: Sequence[str], lengths: Sequence[int], longest: int, limit: int) -> TooFewError:
+    """The error for fewer than two usable prompts, with the reason: too few at all, or too long for the context."""
+    where = ", ".join(specs)
+    if len(lengths) < 2:
+        return TooFewError(f"practising takes two different prompts or more, but {where} has {len(lengths)}: give more")
+    usable = sum(length <= longest for length in lengths)
+    return TooFewError(
+        f"of the {len(lengths):,} prompts in {where} {usable} can be practised on: they have {min(lengths):,} to "
+        f"{max(lengths):,} tokens, and this model's context of {limit:,} leaves {longest:,} for a prompt and the rest "
+        "for its answer; give shorter prompts, or take a model with a longer context"
+    )
+
+
+def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
+    """Rows of the chats of stage two, read again; None where those are not known or not there any more."""
+    if config.sft_share == 0:
+        return None
+    sft = read_card(sft_dir(config.name))
+    specs = (sft.get("data") or {}).get("chats") or []
+    rendered = []
+    try:
+        for messages in conversations(specs, SourceStats()):
+            rendered.append(render(messages, tokenizer))
+            if len(rendered) == REHEARSAL_CHATS:
+                break
+        context = ((sft.get("plan") or {}).get("shape") or {}).get("context", 256)
+        return ChatRows(pack_chats(rendered, context), config.seed)
+    except (UserError, OSError) as error:
+        say(f"the chats of stage two cannot be read again ({error}): training goes on without rehearsing them")
+        return None
+
+
+def truth_of(asked: Sequence[Task], answers: Sequence[Answer]) -> np.ndarray:
+    """What answers of tasks whose truth is known are worth, fp64, (B,)."""
+    return np.array([true_reward(t, a.text, a.stopped) for t, a in zip(asked, answers, strict=True)])
