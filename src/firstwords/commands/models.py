@@ -11,6 +11,7 @@ from typing import Any
 
 from firstwords import home
 from firstwords.commands import shared
+from firstwords.eval.exam_parts import PARTS
 from firstwords.keeping import trash
 from firstwords.keeping.listing import describe
 from firstwords.runlog import say
@@ -81,11 +82,20 @@ def show(rows: list[dict[str, Any]]) -> None:
     cells = []
     for row in rows:
         shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
-        table.add_row(row["ref"] + mark, short(row["parameters"]), shape, f"{row['bytes'] / 1e6:.1f} MB",
-                      str(row["created"])[:16].replace("T", " "),
-                      ", ".join(filter(None, (row["outdated"], measured(row["metrics"])))))  # fmt: skip
-    Console(highlight=False).print(table)
-    say("* the stage that the name alone means")
+        line = [row["ref"] + ("*" if row["promoted"] else ""), short(row["parameters"]), shape,
+                f"{row['bytes'] / 1e6:.1f} MB", str(row["created"])[:16].replace("T", " ")]  # fmt: skip
+        cells.append(line)
+    widths = [max(map(len, column)) for column in zip([title for title, _ in titles], *cells, strict=True)]
+    lines: list[Any] = []
+    for number, (row, line) in enumerate(zip(rows, cells, strict=True)):
+        table = Table(box=None, header_style="dim", pad_edge=False, show_header=number == 0)
+        for (title, justify), width in zip(titles, widths, strict=True):
+            table.add_column(title, justify=justify, min_width=width)  # type: ignore[arg-type]
+        table.add_row(*line)
+        below = ", ".join(filter(None, (row["outdated"], measured(row["metrics"]))))
+        lines += [table, *([Padding(below, (0, 0, 0, 4), style="dim")] if below else [])]
+    Console(highlight=False).print(Group(*lines))
+    say("* the promoted stage: what the name alone means")
 
 
 def measured(metrics: dict[str, Any]) -> str:

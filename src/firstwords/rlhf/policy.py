@@ -43,7 +43,6 @@ from firstwords.rlhf.version_store import (
     sft_dir,
 )
 from firstwords.runlog import say
-from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, OptimConfig, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms

@@ -24,9 +24,9 @@ from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
 from firstwords.rlhf.provenance import short
 from firstwords.rlhf.reward_model import prompt_ids
 from firstwords.rlhf.version_store import sft_dir
+from firstwords.runlog import say
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.watch import say
 
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
 FIRST_TASKS = 64  # of them that tell whether this model can practise on them

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords import home, process
-from firstwords.config import UserError, flag_of, given, mark_given
+from firstwords.config import UserError, flag_of, flat, given, mark_given
 from firstwords.keeping import locks, moves, trash
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
