@@ -41,8 +41,8 @@ RULES: dict[str, str] = {  # pattern: what to write instead
     rf"\b{_UNITS} an? {_PER}\b": "per",
     r"\b(?:every|after|for) so many (?:steps|seconds|minutes|tokens|rows)\b": "every N ...",
     r"\bbeside\b": "alongside, next to, compared with",
-    r"\b(?:stands?|stood) (?:here|there|behind|beside|outside|where|in (?:the|a|an|its|their|this|docs))\b":
-        "is, appears, is shown",
+    r"\b(?:stands?|stood) (?:here|there|behind|beside|outside|where)\b"
+    r"|\b(?:stands|stood) in (?:the|a|an|its|their|this|docs)\b": "is, appears, is shown",
     r"\b(?:each|every|last|first|best) look\b(?!-)": "evaluation",
     r"\b[\d,]+ pieces\b|\bpieces? (?:of|in) (?:a|the|its) vocabulary\b": "token",
     r"\bfor want of\b": "for lack of",
@@ -52,6 +52,7 @@ RULES: dict[str, str] = {  # pattern: what to write instead
     r"\bby a hair\b": "narrowly",
     r"\bwhat (?:it|the model) (?:knows, admits|admits|manages)\b": "say what is measured",
 }  # fmt: skip
+ALLOWED = ("Nobody came, and Mila cried",)  # sentences of the built-in world that others quote
 _RULES = {re.compile(pattern, re.IGNORECASE): better for pattern, better in RULES.items()}
 
 
@@ -59,7 +60,7 @@ def violations(texts: Texts) -> list[str]:
     """Each use of an outgrown phrase, as "place: ... phrase ... -> what to write"."""
     lines = []
     for place, text in texts:
-        plain = re.sub(r"\s+", " ", text)
+        plain = re.sub("|".join(ALLOWED), "", re.sub(r"\s+", " ", text))
         for pattern, better in _RULES.items():
             for match in pattern.finditer(plain):
                 around = plain[max(0, match.start() - 40) : match.end() + 30].strip()
@@ -141,7 +142,7 @@ def page_texts() -> Texts:
     for path in sorted((ROOT / "web" / "src").rglob("*")):
         if path.suffix not in (".svelte", ".ts"):
             continue
-        text = re.sub(r"<style.*?</style>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"<style.*?</style>|\bclass=\"[^\"]*\"", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         place = path.relative_to(ROOT).as_posix()
         found += [(place, sentence) for sentence in texts_of_component(_COMMENT.sub(" ", text))]
     return found
@@ -202,7 +203,8 @@ BAD = [
 ]  # fmt: skip
 GOOD = [
     "no one can know", "there is no such model", "it is no longer the default", "besides, it fits", "goes on sale",
-    "the tokens per second", "a token and its probability", "Most of the tokens are words", "it stands for the model",
+    "the tokens per second",
+    "words that can stand in the same place", "Nobody came, and Mila cried.", "a token and its probability", "Most of the tokens are words", "it stands for the model",
     "you are told which file it was", "look at the first look-up table", "two pieces of advice", "A second run",
     "Is there no model yet?", "recommend", "an amendment", "the price is right", "Choose one to continue from there.",
 ]  # fmt: skip
