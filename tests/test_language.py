@@ -203,8 +203,8 @@ BAD = [
 ]  # fmt: skip
 GOOD = [
     "no one can know", "there is no such model", "it is no longer the default", "besides, it fits", "goes on sale",
-    "the tokens per second",
-    "words that can stand in the same place", "Nobody came, and Mila cried.", "a token and its probability", "Most of the tokens are words", "it stands for the model",
+    "the tokens per second", "words that can stand in the same place", "Nobody came, and Mila cried.",
+    "a token and its probability", "Most of the tokens are words", "it stands for the model",
     "you are told which file it was", "look at the first look-up table", "two pieces of advice", "A second run",
     "Is there no model yet?", "recommend", "an amendment", "the price is right", "Choose one to continue from there.",
 ]  # fmt: skip
