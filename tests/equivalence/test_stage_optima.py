@@ -252,7 +252,7 @@ def test_bootstrapping_puts_the_critic_where_the_score_would_be():
 
 def test_advantages_are_whitened_once_over_all_answers():
     policy, rollouts, rewards_B = ragged("ppo")
-    batch, _, metrics = ppo.batch_of(policy, rollouts, rewards_B)
+    batch, _, _, metrics = ppo.batch_of(policy, rollouts, rewards_B)
     chosen = batch["advantages"][rollouts.mask_BT]
     assert abs(chosen.mean()) < 1e-5 and chosen.std(ddof=1) == pytest.approx(1, abs=1e-5)
     returns = torch.from_numpy(batch["returns"])[torch.from_numpy(rollouts.mask_BT)]
