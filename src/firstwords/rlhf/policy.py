@@ -37,7 +37,7 @@ from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
 from firstwords.rlhf.judgements import sample as sample_answers
 from firstwords.rlhf.losses import AdaptiveKL
 from firstwords.rlhf.provenance import Seen, read_seen, short
-from firstwords.rlhf.reward_model import RewardModel, load_reward_model, prompt_ids
+from firstwords.rlhf.reward_model import RewardModel, load_reward_model
 from firstwords.rlhf.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
 from firstwords.rlhf.version_store import (
     StageFlags,
@@ -51,6 +51,7 @@ from firstwords.rlhf.version_store import (
 from firstwords.runlog import say
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 from firstwords.train.learner import Learner, OptimConfig, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
@@ -302,12 +303,12 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
     if "world" in config.prompts:
         found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
         gold = tasks(config.seed, GOLD_TASKS, "gold")
-    keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
+    keys = {tuple(chat_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
     longest = limit - room_for_answer(limit, config.max_tokens)
     fitting = [list(ids) for ids in keys if len(ids) <= longest]
     if len(fitting) < 2:
         raise too_few_prompts(config.prompts, [len(ids) for ids in keys], longest, limit)
-    gold = [task for task in gold if len(prompt_ids(tokenizer, task.messages)) <= longest]
+    gold = [task for task in gold if len(chat_ids(tokenizer, task.messages)) <= longest]
     return fitting, gold, {keys[tuple(ids)] for ids in fitting}
 
 
@@ -321,7 +322,7 @@ def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_to
     if "world" in specs:
         world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
     for messages in chain(world, prompts_of_people(specs)):
-        ids = tuple(prompt_ids(tokenizer, messages))
+        ids = tuple(chat_ids(tokenizer, messages))
         lengths[ids] = len(ids)
         if len(ids) <= longest and sum(length <= longest for length in lengths.values()) >= 2:
             return
