@@ -29,8 +29,8 @@ from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
 from firstwords.rlhf import align
 from firstwords.runlog import damaged, read_state, say, write_json
-from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import opening
 from firstwords.train import finetune, pretrain
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
@@ -117,75 +117,122 @@ def main(config: Learn) -> str:
         return mine.name
 
 
+@dataclass(frozen=True)
+class LearnJob:
+    """A run of `learn` at work: its flags, what `learn.json` remembers, and its time in seconds.
+
+    training: for stages one and two; aligning: for stage three; until_report: for everything but exam and report.
+    """
+
+    config: Learn
+    state: dict[str, Any]  # changed in place, and written down after every stage
+    directory: Path
+    started: float
+    preferences: list[str]
+    training: float
+    aligning: float
+    until_report: float
+
+    @property
+    def resumed(self) -> bool:
+        return bool(self.state["resuming"])
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Flags that a person who resumes may change."""
+        return given(self.config) & {"device", "threads"}
+
+    @property
+    def shared_flags(self) -> dict[str, Any]:
+        """The flags that every stage takes."""
+        return {name: getattr(self.config, name) for name in ("name", "seed", "device", "precision", "threads")}
+
+    @property
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.started
+
+    def is_done(self, stage: str) -> bool:
+        return stage in self.state["stages"]
+
+    def done(self, stage: str) -> None:
+        """Remember that a stage is done."""
+        self.state["stages"].append(stage)
+        write_json(self.directory / "learn.json", self.state)
+
+
 def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
     """The stages one after the other; `learn.json` remembers which are done."""
-    resumed = state["resuming"]
-    everything = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
-    align_seconds = config.minutes * 60 * ALIGN_SHARE
-    judged = usable_preferences(config) if align_seconds >= ALIGN_LEAST else []
-    seconds = everything - (align_seconds if judged else 0.0)
-    shared: dict[str, Any] = {
-        "name": config.name,
-        "seed": config.seed,
-        "device": config.device,
-        "precision": config.precision,
-        "threads": config.threads,
-    }
-    if "base" not in state["stages"] and config.chats == ["world"] and "world" not in config.text:
-        say(REMARK)
+    until_report = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
+    aligning = config.minutes * 60 * ALIGN_SHARE
+    judged = usable_preferences(config) if aligning >= ALIGN_LEAST else []
+    training = until_report - (aligning if judged else 0.0)
+    job = LearnJob(config, state, directory, started, judged, training, aligning, until_report)
+    if not job.is_done("base"):
+        if config.chats == ["world"] and "world" not in config.text:
+            say(REMARK)
+        learn_to_continue(job)
+    if has_chats(config) and not job.is_done("sft"):
+        learn_to_answer(job)
+    if judged and not job.is_done("rlhf"):
+        learn_from_preferences(job)
+    report(job)
 
-    changed = given(config) & {"device", "threads"}  # by a person who resumes
 
-    # stage one
-    if "base" not in state["stages"]:
-        later = chat_seconds(config, seconds)
-        minutes = (seconds - later) / 60
-        state["seconds"] = {
-            "base": seconds - later, "sft": later, "rlhf": everything - seconds,
-            "report": config.minutes * 60 - everything,
-        }  # fmt: skip
-        resume = resumed and has_begun(home.run_dir(config.name, "base"))
-        # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
-        write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", state)
-        own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
-        flags = Pretrain(
-            text=config.text, minutes=minutes, dedup=config.dedup, prompt=config.prompt, resume=resume,
-            replace=not resume, chats=own_chats, **shared,
-        )  # fmt: skip
-        pretrain.main(mark_given(flags, changed))
-        _done(directory, state, "base")
+def learn_to_continue(job: LearnJob) -> None:
+    """Stage one: a base model from text."""
+    config, directory = job.config, job.directory
+    later = chat_seconds(config, job.training)
+    job.state["seconds"] = {
+        "base": job.training - later, "sft": later, "rlhf": job.until_report - job.training,
+        "report": config.minutes * 60 - job.until_report,
+    }  # fmt: skip
+    resume = job.resumed and has_begun(home.run_dir(config.name, "base"))
+    # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
+    write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", job.state)
+    own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
+    flags = Pretrain(
+        text=config.text, minutes=(job.training - later) / 60, dedup=config.dedup, prompt=config.prompt, resume=resume,
+        replace=not resume, chats=own_chats, **job.shared_flags,
+    )  # fmt: skip
+    pretrain.main(mark_given(flags, job.changed))
+    job.done("base")
 
-    # stage two, with the time that is left
-    if has_chats(config) and "sft" not in state["stages"]:
-        left = seconds * CHATS_SHARE if resumed else seconds - (time.perf_counter() - started)
-        resume = resumed and has_begun(home.run_dir(config.name, "sft"))
-        flags = Finetune(
-            chats=config.chats, minutes=max(left, 5.0) / 60, prompt=config.prompt, resume=resume, replace=not resume,
-            **shared,
-        )  # fmt: skip
-        finetune.main(mark_given(flags, changed))
-        _done(directory, state, "sft")
 
-    # stage three, a version that is promoted only if it is shown to be better
-    if judged and "rlhf" not in state["stages"]:
-        left = align_seconds if resumed else everything - (time.perf_counter() - started)
-        begun = saved_json(home.run_dir(config.name, "align") / "align.json") if resumed else None
-        minutes = max(min(left, align_seconds), 5.0) / 60
-        flags = {key: value for key, value in shared.items() if key != "precision"}
-        if begun is None or not begun.get("done"):
-            flags |= {"preferences": judged, "minutes": minutes, "resume": begun is not None}
-            try:
-                align.main(mark_given(align.Align(**flags), changed))
-            except TooFewError as error:  # no second try could do better
-                say(f"stage three is left out: {error}")
-        _done(directory, state, "rlhf")
+def learn_to_answer(job: LearnJob) -> None:
+    """Stage two, from chats, with the time that is left."""
+    config = job.config
+    left = job.training * CHATS_SHARE if job.resumed else job.training - job.elapsed
+    resume = job.resumed and has_begun(home.run_dir(config.name, "sft"))
+    flags = Finetune(
+        chats=config.chats, minutes=max(left, 5.0) / 60, prompt=config.prompt, resume=resume, replace=not resume,
+        **job.shared_flags,
+    )  # fmt: skip
+    finetune.main(mark_given(flags, job.changed))
+    job.done("sft")
 
-    # what came out
-    facts = examine(config, directory)
-    write_report(directory, directory / "report.html", facts | {"seconds": time.perf_counter() - started})
-    state["done"] = True
-    write_json(directory / "learn.json", state)
-    say(f"report: {directory / 'report.html'}")
+
+def learn_from_preferences(job: LearnJob) -> None:
+    """Stage three: a version that is promoted only if it is shown to be better."""
+    left = job.aligning if job.resumed else job.until_report - job.elapsed
+    begun = saved_json(home.run_dir(job.config.name, "align") / "align.json") if job.resumed else None
+    if begun is None or not begun.get("done"):
+        flags = {key: value for key, value in job.shared_flags.items() if key != "precision"}
+        flags |= {"preferences": job.preferences, "minutes": max(min(left, job.aligning), 5.0) / 60}
+        try:
+            align.main(mark_given(align.Align(**flags, resume=begun is not None), job.changed))
+        except TooFewError as error:  # no second try could do better
+            say(f"stage three is left out: {error}")
+    job.done("rlhf")
+
+
+def report(job: LearnJob) -> None:
+    """The exam and the report: what came out."""
+    config, path = job.config, job.directory / "report.html"
+    facts = examine(config, job.directory)
+    write_report(job.directory, path, facts | {"seconds": job.elapsed})
+    job.state["done"] = True
+    write_json(job.directory / "learn.json", job.state)
+    say(f"report: {path}")
     if has_chats(config):
         say(f"talk to it: firstwords chat --model {config.name}")
     else:
@@ -261,11 +308,6 @@ def _state(directory: Path) -> dict[str, Any] | None:
     raise damaged(path, reason)
 
 
-def _done(directory: Path, state: dict[str, Any], stage: str) -> None:
-    state["stages"].append(stage)
-    write_json(directory / "learn.json", state)
-
-
 def examine(config: Learn, directory: Path) -> dict[str, Any]:
     """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
     facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
@@ -310,8 +352,5 @@ def report_prompts(config: Learn) -> list[str]:
 
 def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:
     """What a stage makes of a prompt: a base model continues the text, later stages answer the message. Greedy."""
-    if stage == "base":
-        ids = [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
-    else:
-        ids = render([{"role": "user", "content": prompt}], tokenizer, add_generation_prompt=True)[0]
+    ids = opening(tokenizer, stage == "base", prompt)[1]
     return engine.generate([ids], SamplingParams(max_tokens=48, temperature=0.0))[0].text

@@ -20,8 +20,9 @@ from firstwords.rlhf import reward
 from firstwords.rlhf.compare import check_judge, compare_by_reward
 from firstwords.rlhf.methods import dpo, rloo
 from firstwords.rlhf.provenance import SEEN, Seen, read_seen
-from firstwords.rlhf.reward_model import load_reward_model, prompt_ids
+from firstwords.rlhf.reward_model import load_reward_model
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 
 WORDS = ["cat", "dog", "mat", "house", "blue", "first", "name"]
 
@@ -107,7 +108,7 @@ def test_sampled_ids_are_scored_as_they_are_and_those_of_another_vocabulary_as_t
     ids = [*(judge.tokenizer.encode(letter)[0] for letter in "cat"), judge.tokenizer.im_end_id]
     assert ids != [*judge.tokenizer.encode("cat"), judge.tokenizer.im_end_id]  # the text has other tokens
     answer = Completion(ids, "cat", "stop", [], [], 0, 0, 0)
-    prompt = prompt_ids(judge.tokenizer, messages)
+    prompt = chat_ids(judge.tokenizer, messages)
     as_sampled, as_text = judge.score_ids([[*prompt, *ids]], [len(prompt)]), judge.score([(messages, "cat")])
     assert abs(as_sampled - as_text) > 1e-4
     (own_ids, _), (other_ids, _) = (judge.score_sampled([messages], [answer], v) for v in (judge.tokenizer.hash, "x"))
@@ -117,13 +118,13 @@ def test_sampled_ids_are_scored_as_they_are_and_those_of_another_vocabulary_as_t
 def test_texts_that_are_too_long_are_shortened_or_left_out_and_counted(firstwords, own: Path, tmp_path: Path) -> None:
     judge = load_reward_model(home.run_dir("other", "reward") / "model")
     messages = [{"role": "user", "content": "What is it?"}]
-    room = judge.limit - len(prompt_ids(judge.tokenizer, messages)) - 1
+    room = judge.limit - len(chat_ids(judge.tokenizer, messages)) - 1
     text = "cat " * 400
     kept = judge.tokenizer.decode(judge.tokenizer.encode(text.strip())[:room])
     answers = [whole(each, judge.tokenizer) for each in (text, kept)]
     scores, shortened = judge.score_sampled([messages] * 2, answers, "x")
     assert shortened == 1 and judge.score([(messages, text)])[0] == pytest.approx(scores[0], abs=1e-5)
-    filling = [*prompt_ids(judge.tokenizer, messages), *judge.tokenizer.encode(text.strip())[: room + 1]]
+    filling = [*chat_ids(judge.tokenizer, messages), *judge.tokenizer.encode(text.strip())[: room + 1]]
     np.testing.assert_allclose(scores[0], judge.score_ids([filling]), atol=1e-5)
     prompts = tmp_path / "long.txt"
     prompts.write_text(f"What is it?\n{text}\nWho are you?\n", encoding="utf-8")

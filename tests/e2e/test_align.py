@@ -195,7 +195,7 @@ def test_a_lost_state_is_named_and_not_begun_again(pip: Path, monkeypatch) -> No
 CHILD = """
 import sys, torch
 torch.set_num_threads(1)
-from firstwords.train import grpo, ppo
+from firstwords.rlhf.methods import grpo, ppo
 main, kind = {"grpo": (grpo.main, grpo.Grpo), "ppo": (ppo.main, ppo.Ppo)}[sys.argv[1]]
 main(kind("pip", prompts=[sys.argv[2]], steps=40, step_prompts=8, samples=4, max_tokens=8, sft_share=0.0,
           save_every_steps=3, threads=1))

@@ -24,8 +24,9 @@ from firstwords.rlhf.align import Align
 from firstwords.rlhf.judgements import Answer
 from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
 from firstwords.rlhf.pair_rows import PairRows, that_fit
-from firstwords.rlhf.reward_model import answer_ids, closed, load_reward_model, prompt_ids
+from firstwords.rlhf.reward_model import answer_ids, closed, load_reward_model
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.chats.checks import Check
 
 WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "river"]
@@ -61,7 +62,7 @@ def chats(tokenizer: Tokenizer, context: int, number: int) -> list[tuple[dict[st
         messages = [{"role": "user", "content": draw.choice(WORDS)}]
         fits = messages
         goal = draw.uniform(0.5, 0.75) * context
-        while len(prompt_ids(tokenizer, messages)) <= goal:
+        while len(chat_ids(tokenizer, messages)) <= goal:
             fits = messages
             more = {"role": "assistant", "content": draw.choice(WORDS)}, {"role": "user", "content": draw.choice(WORDS)}
             if draw.random() < 0.5:
@@ -69,7 +70,7 @@ def chats(tokenizer: Tokenizer, context: int, number: int) -> list[tuple[dict[st
             else:
                 last = messages[-1]["content"] + " " + draw.choice(WORDS)
                 messages = [*messages[:-1], {"role": "user", "content": last}]
-        if len(prompt_ids(tokenizer, fits)) <= context * 3 // 4:
+        if len(chat_ids(tokenizer, fits)) <= context * 3 // 4:
             found[str(fits)] = tuple(fits)
     return list(found.values())
 
@@ -171,7 +172,7 @@ def test_pairs_hold_the_sampled_ids_and_dpo_never_learns_to_stop_at_the_cut(pip,
     tokenizer, answers, asked = cut_answers(96)
     (one, other), task = answers[:2], asked[0]
     pair = Preference(task.messages, one.text, other.text, chosen_ids=one.ids, rejected_ids=other.ids)
-    prompt = prompt_ids(tokenizer, task.messages)
+    prompt = chat_ids(tokenizer, task.messages)
     pairs, left_out = that_fit([pair], tokenizer, 400)
     rows, read = (PairRows(pairs, tokenizer, 400, 0, at_stop=at_stop) for at_stop in (False, True))
     assert rows.pairs[0][:2] == ([*prompt, *one.ids], [*prompt, *other.ids]) and left_out == 0

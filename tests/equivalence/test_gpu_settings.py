@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from firstwords.data.packing import IGNORED
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.compiling import COMPILE_SECONDS
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
-from firstwords.train.losses import IGNORED, fused_loss_and_gradient, next_token_loss
+from firstwords.train.losses import fused_loss_and_gradient, next_token_loss
 
 CONFIG = ModelConfig(
     vocab_size=97, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from firstwords.data.packing import IGNORED
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.train.learner import Learner, OptimConfig
-from firstwords.train.losses import IGNORED, next_token_loss
+from firstwords.train.losses import next_token_loss
 
 # Legend: B rows, T tokens of a row, V vocabulary.
 B, T, V = 8, 24, 47

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
+from firstwords.data.packing import IGNORED
 from firstwords.engine.engine import Engine
-from firstwords.engine.graphs import SWITCH
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.train import checkpoint
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
-from firstwords.train.losses import IGNORED, linear_cross_entropy, next_token_loss
+from firstwords.train.losses import linear_cross_entropy, next_token_loss
 
 DEVICE = os.environ.get("FIRSTWORDS_TEST_GPU") or ("cuda" if torch.cuda.is_available() else "")
 pytestmark = pytest.mark.skipif(not DEVICE, reason="needs a GPU")
@@ -106,9 +106,7 @@ def test_training_goes_as_on_a_processor(packed: bool) -> None:
     assert trained(DEVICE, "bf16", "auto", packed) == pytest.approx(expected, rel=2e-2)
 
 
-@pytest.mark.parametrize("graphs", ["0", "1"])
-def test_the_engine_says_what_it_says_on_a_processor(graphs: str, monkeypatch) -> None:
-    monkeypatch.setenv(SWITCH, graphs)
+def test_the_engine_says_what_it_says_on_a_processor() -> None:
     here, there = model_of().requires_grad_(False), model_of().to(DEVICE).requires_grad_(False)
     prompts = [torch.randint(3, V, (n,), generator=torch.Generator().manual_seed(n)).tolist() for n in (1, 9, 40, 90)]
     prompts += [prompts[2][:30] + [7, 8, 9]]  # a beginning that is in the cache already

@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from firstwords.data.packing import IGNORED
 from firstwords.rlhf.losses import entropy, exact_kl
 from firstwords.train import losses
-from firstwords.train.losses import IGNORED, linear_cross_entropy, next_token_loss, token_logprobs
+from firstwords.train.losses import linear_cross_entropy, next_token_loss, token_logprobs
 
 # Legend: R rows of a flattened batch, D hidden, V vocabulary.
 R, D, V = 50, 24, 37

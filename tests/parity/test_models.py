@@ -9,13 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from firstwords.data.packing import IGNORED
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, save_model
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.losses import IGNORED, next_token_loss
+from firstwords.train.losses import next_token_loss
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here needs the network
 transformers = pytest.importorskip("transformers")

@@ -18,8 +18,9 @@ from firstwords.preferences.records import Preference
 from firstwords.rlhf import pair_rows as pairs
 from firstwords.rlhf.pair_rows import PairRows, footprint_of
 from firstwords.rlhf.reward import confidence_weight, pair_loss
-from firstwords.rlhf.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model, prompt_ids
+from firstwords.rlhf.reward_model import REFERENCE, RewardModel, answer_ids, load_reward_model
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 from firstwords.train.learner import Learner, adamw_config
 
 MESSAGES = [
@@ -38,7 +39,7 @@ def reward(tiny_policy) -> RewardModel:
 
 def by_hand(reward: RewardModel, answer: str) -> float:
     ids = answer_ids(reward.tokenizer, MESSAGES, answer)
-    start = len(prompt_ids(reward.tokenizer, MESSAGES))
+    start = len(chat_ids(reward.tokenizer, MESSAGES))
     with torch.no_grad():
         logprobs = torch.log_softmax(reward.reference.logits(reward.reference.hidden(torch.tensor([ids])))[0], dim=-1)
     behind = [float(logprobs[t - 1, ids[t]] - logprobs[t - 1].max()) for t in range(start, len(ids))]
@@ -55,7 +56,7 @@ def test_it_is_the_mean_over_the_last_answer_alone_whatever_is_scored_beside_it(
 
 
 def test_what_greedy_decoding_says_is_as_sure_as_can_be(reward: RewardModel) -> None:
-    prompt = prompt_ids(reward.tokenizer, MESSAGES)
+    prompt = chat_ids(reward.tokenizer, MESSAGES)
     params = SamplingParams(max_tokens=12, temperature=0.0)
     answer = Engine(reward.reference, reward.tokenizer).generate([prompt], params)[0]
     np.testing.assert_allclose(reward.confidence([[*prompt, *answer.ids]]), 0.0, atol=1e-5)
@@ -110,8 +111,8 @@ def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypat
 
 def test_an_answer_that_opens_a_turn_does_not_start_anew(reward: RewardModel) -> None:
     """A policy that found this out would be paid for it: what comes before the turn must count."""
-    prompt = prompt_ids(reward.tokenizer, MESSAGES)
-    opened = prompt_ids(reward.tokenizer, [])
+    prompt = chat_ids(reward.tokenizer, MESSAGES)
+    opened = chat_ids(reward.tokenizer, [])
     answer = [*reward.tokenizer.encode("dog"), *opened, reward.tokenizer.im_end_id]
     sequence = [*prompt, *answer]
     with torch.no_grad():

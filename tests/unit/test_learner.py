@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from firstwords.config import UserError
+from firstwords.data.packing import IGNORED
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.train.learner import MAX_SKIPPED_IN_A_ROW, Learner, OptimConfig
-from firstwords.train.losses import IGNORED, next_token_loss
+from firstwords.train.losses import next_token_loss
 
 B, T, V = 4, 12, 31
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstwords.config import UserError
-from firstwords.data.packing import IGNORE, ChatRows, PretrainRows, pack_chats
+from firstwords.data.packing import IGNORED, ChatRows, PretrainRows, pack_chats
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
@@ -135,7 +135,7 @@ def test_packing(chat_shapes, context):
     stats = packed.stats
 
     expected = [i for ids, mask in kept for i, m in zip(ids, mask, strict=True) if m]
-    found = packed.targets[packed.targets != IGNORE].tolist()
+    found = packed.targets[packed.targets != IGNORED].tolist()
     assert sorted(found) == sorted(expected)  # every supervised token of each kept chat exactly once
     total = sum(sum(mask) for _, mask in chats)
     assert stats.supervised_tokens == len(expected) and stats.cut_tokens == total - len(expected)
@@ -147,14 +147,14 @@ def test_packing(chat_shapes, context):
         segments = packed.segments[row]
         used = int((segments > 0).sum())
         assert (segments[:used] > 0).all() and (np.diff(segments[:used]) >= 0).all()
-        assert (packed.targets[row, used:] == IGNORE).all() and not packed.inputs[row, used:].any()
+        assert (packed.targets[row, used:] == IGNORED).all() and not packed.inputs[row, used:].any()
         for segment in range(1, segments.max() + 1):
             here = segments == segment
             pieces.append(packed.inputs[row, here].tolist())
             assert packed.positions[row, here].tolist() == list(range(here.sum()))
             supervised = packed.targets[row, here]
             follows = np.append(packed.inputs[row, here][1:], supervised[-1])
-            assert ((supervised == IGNORE) | (supervised == follows)).all()
+            assert ((supervised == IGNORED) | (supervised == follows)).all()
     # No chat straddles rows: each segment is the whole input of one kept chat.
     assert sorted(pieces) == sorted(ids[:-1] for ids, _ in kept)
     assert stats.fill == pytest.approx(sum(len(p) for p in pieces) / packed.inputs.size)
@@ -203,9 +203,9 @@ def test_every_supervised_turn_ends_in_the_stop_token(chats, context):
     except UserError:
         return
     for targets, segments in zip(packed.targets, packed.segments, strict=True):
-        for place in np.flatnonzero(targets != IGNORE):
+        for place in np.flatnonzero(targets != IGNORED):
             last = (
-                place + 1 == context or targets[place + 1] == IGNORE or segments[place + 1] != segments[place]
+                place + 1 == context or targets[place + 1] == IGNORED or segments[place + 1] != segments[place]
             )
             assert (targets[place] == TOKENIZER.im_end_id) == last
 
@@ -224,7 +224,7 @@ def test_chat_rows():
     assert rows.rows_per_epoch == 15
     batch = rows.batch(0, 15)
     assert all(array.dtype == np.int64 and array.shape == (15, 4) for array in batch)
-    assert sorted(batch.targets[batch.targets != IGNORE].tolist()) == list(range(3, 33))
+    assert sorted(batch.targets[batch.targets != IGNORED].tolist()) == list(range(3, 33))
     again = ChatRows(packed, seed=0)
     again.batch(3, 7)
     np.testing.assert_array_equal(again.batch(0, 15).targets, batch.targets)
@@ -237,6 +237,6 @@ def test_chats_without_answer_are_dropped_and_counted():
     packed = pack_chats([([1, 2, 3], [0, 0, 0]), ([1, 2, 3, 4], [0, 1, 1, 0]), ([], [])], 8)
     assert (packed.stats.chats, packed.stats.dropped, packed.stats.cut) == (1, 2, 0)
     assert packed.inputs[0].tolist() == [1, 2, 0, 0, 0, 0, 0, 0]
-    assert packed.targets[0].tolist() == [2, 3, *[IGNORE] * 6]
+    assert packed.targets[0].tolist() == [2, 3, *[IGNORED] * 6]
     long = pack_chats([([1, 2, 3, 4, 5, 6], [0, 1, 1, 0, 0, 1])], 3)
     assert (long.stats.chats, long.stats.cut, long.stats.cut_tokens) == (1, 1, 1)

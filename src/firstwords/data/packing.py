@@ -17,7 +17,7 @@ import numpy as np
 from firstwords.config import UserError
 from firstwords.data.shards import TokenShards
 
-IGNORE = -100  # a target that is not learned, as in torch's cross-entropy
+IGNORED = -100  # the target that carries no loss: padding, and everything that a person said
 
 
 class EpochOrder:
@@ -191,18 +191,18 @@ def _fill_rows(
 ) -> PackedChats:
     shape = (len(rows), context)
     inputs_RT, positions_RT, segments_RT = (np.zeros(shape, dtype=np.int32) for _ in range(3))
-    targets_RT = np.full(shape, IGNORE, dtype=np.int32)
+    targets_RT = np.full(shape, IGNORED, dtype=np.int32)
     for r, items in enumerate(rows):
         at = 0
         for segment, item in enumerate(items, start=1):
             ids_T, mask_T = kept[item]
             here = slice(at, at + len(ids_T) - 1)
             inputs_RT[r, here] = ids_T[:-1]
-            targets_RT[r, here] = np.where(mask_T[1:], ids_T[1:], IGNORE)
+            targets_RT[r, here] = np.where(mask_T[1:], ids_T[1:], IGNORED)
             positions_RT[r, here] = np.arange(len(ids_T) - 1)
             segments_RT[r, here] = segment
             at = here.stop
-    supervised = int((targets_RT != IGNORE).sum())
+    supervised = int((targets_RT != IGNORED).sum())
     fill = float((segments_RT > 0).mean())
     stats = PackStats(len(kept), cut, dropped, len(rows), supervised, lost, fill)
     return PackedChats(inputs_RT, targets_RT, positions_RT, segments_RT, stats)

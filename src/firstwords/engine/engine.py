@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 
@@ -23,7 +22,6 @@ from torch import Tensor
 from firstwords.engine import parallel
 from firstwords.engine.constraints import Constraints, Matcher
 from firstwords.engine.decode import NumpyDecoder, TorchDecoder
-from firstwords.engine.graphs import SWITCH, GraphDecoder
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
@@ -300,10 +298,8 @@ class Engine:
 
     def _the_decoder(self) -> NumpyDecoder | TorchDecoder:
         if self._decoder is None:
-            recorded = self.device.type == "cuda" and os.environ.get(SWITCH) == "1"
-            plain = GraphDecoder if recorded else TorchDecoder
             lean = NumpyDecoder.supports(self.model, self.cache)
-            self._decoder = (NumpyDecoder if lean else plain)(self.model, self.cache)
+            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
         return self._decoder
 
     def _new_batch(self) -> Batch | None:

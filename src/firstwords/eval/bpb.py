@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from firstwords.config import UserError
+from firstwords.data.packing import IGNORED
 
 if TYPE_CHECKING:
     from firstwords.model.transformer import Transformer
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 LogitsFn = Callable[
     [Tensor], Tensor
 ]  # ids_BT (int64) -> logits_BTV; causal: the right end of a row never changes its left
-UNSCORED = -100
 LOGIT_ELEMENTS = 1 << 23  # logits held at once (32 MiB in fp32) decide the rows of a batch
 HELD_BATCHES = 16  # windows of so many batches are sorted by length together, to waste little on padding
 MAX_ROWS = 64
@@ -175,7 +175,7 @@ def _score_batch(logits_fn: LogitsFn, batch: list[tuple[list[int], int]]) -> tup
     """Rows are padded on the right, where a causal model cannot look."""
     T = max(len(ids) for ids, _ in batch) - 1
     inputs_BT = torch.zeros(len(batch), T, dtype=torch.int64)
-    targets_BT = torch.full((len(batch), T), UNSCORED, dtype=torch.int64)
+    targets_BT = torch.full((len(batch), T), IGNORED, dtype=torch.int64)
     for row, (ids, first) in enumerate(batch):
         n = len(ids) - 1
         ids_T = torch.tensor(ids, dtype=torch.int64)
@@ -183,7 +183,7 @@ def _score_batch(logits_fn: LogitsFn, batch: list[tuple[list[int], int]]) -> tup
         targets_BT[row, first:n] = ids_T[first + 1 :]
     logits_BTV = logits_fn(inputs_BT)
     targets_BT = targets_BT.to(logits_BTV.device)
-    scored = targets_BT != UNSCORED
+    scored = targets_BT != IGNORED
     losses = F.cross_entropy(logits_BTV[scored].float(), targets_BT[scored], reduction="none")
     return float(losses.double().sum()), logits_BTV.shape[-1]
 

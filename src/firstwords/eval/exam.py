@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.hub import add_metrics
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world import exam
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def ask(
     """(answer, whether it stopped by itself) of each question; answer None where the prompt fills the whole
     context.
     """
-    prompts = [render(question.messages, tokenizer, add_generation_prompt=True)[0] for question in questions]
+    prompts = [chat_ids(tokenizer, question.messages) for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
     for begin in range(0, len(fitting), ASKED_AT_ONCE):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -29,11 +28,12 @@ from firstwords.model.card import trained_context as trained_context
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import json_text
-from firstwords.runlog import write_json
+from firstwords.runlog import damaged, read_state, write_json
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
+COPY_AGAIN = "copy it again from its source"  # what to do about a damaged file
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 IGNORED_SUFFIXES = ("rotary_emb.inv_freq",)  # a buffer that old exporters saved
 
@@ -41,10 +41,9 @@ IGNORED_SUFFIXES = ("rotary_emb.inv_freq",)  # a buffer that old exporters saved
 def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> ModelConfig:
     """The ModelConfig of a model directory, after `change`. Raises UserError when there is none or it is damaged."""
     path = Path(directory) / "config.json"
-    try:
-        data = _read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{directory} is not a model directory: it has no config.json") from None
+    data = read_state(path, COPY_AGAIN)
+    if data is None:
+        raise UserError(f"{directory} is not a model directory: it has no config.json")
     try:
         return ModelConfig.from_hf(change(data))
     except UserError as error:
@@ -52,34 +51,18 @@ def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[s
     except KeyError as error:
         raise UserError(f"{path} lacks the entry {error}: it is not the configuration of a language model") from None
     except (TypeError, ValueError, AttributeError, IndexError) as error:  # an entry of the wrong kind
-        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
+        raise damaged(path, error, COPY_AGAIN) from None
 
 
 def whole_card(directory: str | Path) -> dict[str, Any]:
     """`firstwords.json` of a model that cannot be used without it. Raises UserError where it is missing or damaged."""
     path = Path(directory) / CARD
-    try:
-        card = _read_json(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path} is missing: copy the whole model directory again") from None
+    card = read_state(path, COPY_AGAIN)
+    if card is None:
+        raise UserError(f"{path} is missing: copy the whole model directory again")
     if not card:
-        raise UserError(f"{path} is damaged (it is empty): copy it again from its source")
+        raise damaged(path, "it is empty", COPY_AGAIN)
     return card
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. UserError when it is damaged or closed to us, FileNotFoundError without one."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:  # no JSON, or no UTF-8
-        raise UserError(f"{path} is damaged ({error}): copy it again from its source") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path} is damaged (it holds no JSON object): copy it again from its source")
-    return data
 
 
 def weight_files(directory: str | Path) -> list[Path]:
@@ -87,10 +70,10 @@ def weight_files(directory: str | Path) -> list[Path]:
     directory = Path(directory)
     if not (directory / INDEX).exists():
         return [directory / WEIGHTS]
-    weight_map = _read_json(directory / INDEX).get("weight_map")
+    weight_map = (read_state(directory / INDEX, COPY_AGAIN) or {}).get("weight_map")
     names = set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
     if not names or any(Path(name).name != name for name in names):
-        raise UserError(f"{directory / INDEX} is damaged (it has no weight_map): copy it again from its source")
+        raise damaged(directory / INDEX, "it has no weight_map", COPY_AGAIN)
     return [directory / name for name in sorted(names)]
 
 

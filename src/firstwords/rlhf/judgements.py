@@ -17,10 +17,10 @@ from firstwords.preferences.annotator import Annotator, Task, tasks
 from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.preferences.store import PreferenceStore
-from firstwords.rlhf.reward_model import prompt_ids
 from firstwords.runlog import say
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 
 ANSWER_TOKENS = 48  # room for an answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
@@ -142,7 +142,7 @@ def sample(
 
     A prompt that fills the model's context gets none: an empty text that did not stop.
     """  # fmt: skip
-    prompts = [prompt_ids(tokenizer, task.messages) for task in asked]
+    prompts = [chat_ids(tokenizer, task.messages) for task in asked]
     params = answer_params(seed, temperature, top_p)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
     answers = [Answer("", False, tuple(prompt)) for prompt in prompts]
@@ -163,7 +163,7 @@ def sft_samples(
     """One sampled answer to each of up to NORMALISING_PROMPTS different prompts: (ids with the prompt, its lengths)."""
     engine = Engine(policy, tokenizer, num_slots=SLOTS)
     by_prompt = {p.prompt_key: p.prompt for p in preferences}
-    prompts = [prompt_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
+    prompts = [chat_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
     prompts = [prompt for prompt in prompts if len(prompt) < engine.max_length]
     params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
     answers = engine.generate(prompts, params)

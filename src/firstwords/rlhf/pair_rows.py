@@ -11,8 +11,9 @@ from firstwords.data.packing import EpochOrder
 from firstwords.model.config import ModelConfig
 from firstwords.plan.footprint import Footprint, free_bytes
 from firstwords.preferences.records import Preference, TooFewError
-from firstwords.rlhf.reward_model import answer_ids, closed, padded, prompt_ids
+from firstwords.rlhf.reward_model import answer_ids, closed, padded
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 
 BATCH_PAIRS = 16
 
@@ -36,7 +37,7 @@ class PairRows:
     ) -> None:
         fitting, self.left_out = that_fit(pairs, tokenizer, limit)
         self.pairs = [
-            (*pair_ids(pair, tokenizer), len(prompt_ids(tokenizer, pair.prompt)), pair.margin) for pair in fitting
+            (*pair_ids(pair, tokenizer), len(chat_ids(tokenizer, pair.prompt)), pair.margin) for pair in fitting
         ]
         self._ends = (lambda ids: closed(ids, tokenizer, limit)) if at_stop else list
         self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
@@ -108,7 +109,7 @@ def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable
 
 def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """Ids of the chosen and of the rejected answer, each with the prompt: as they were sampled, else of their text."""
-    prompt = prompt_ids(tokenizer, pair.prompt)
+    prompt = chat_ids(tokenizer, pair.prompt)
     sides = ((pair.chosen_ids, pair.chosen), (pair.rejected_ids, pair.rejected))
     chosen, rejected = ([*prompt, *ids] if ids else answer_ids(tokenizer, pair.prompt, text) for ids, text in sides)
     return chosen, rejected
@@ -126,7 +127,7 @@ def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> t
         chosen, rejected = pair_ids(pair, tokenizer)
         lengths.append(max(len(chosen), len(rejected)))
         if lengths[-1] <= limit:
-            start = len(prompt_ids(tokenizer, pair.prompt))
+            start = len(chat_ids(tokenizer, pair.prompt))
             found.append(replace(pair, chosen_ids=tuple(chosen[start:]), rejected_ids=tuple(rejected[start:])))
     if len({pair.prompt_key for pair in found}) < min(2, len({pair.prompt_key for pair in pairs})):
         raise TooFewError(

@@ -22,11 +22,11 @@ from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import TooFewError, prompt_key
 from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
 from firstwords.rlhf.provenance import short
-from firstwords.rlhf.reward_model import prompt_ids
 from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
 FIRST_TASKS = 64  # of them that tell whether this model can practise on them
@@ -64,12 +64,12 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
     if "world" in config.prompts:
         found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
         gold = tasks(config.seed, GOLD_TASKS, "gold")
-    keys = {tuple(prompt_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
+    keys = {tuple(chat_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
     longest = limit - room_for_answer(limit, config.max_tokens)
     fitting = [list(ids) for ids in keys if len(ids) <= longest]
     if len(fitting) < 2:
         raise too_few_prompts(config.prompts, [len(ids) for ids in keys], longest, limit)
-    gold = [task for task in gold if len(prompt_ids(tokenizer, task.messages)) <= longest]
+    gold = [task for task in gold if len(chat_ids(tokenizer, task.messages)) <= longest]
     return fitting, gold, {keys[tuple(ids)] for ids in fitting}
 
 
@@ -83,7 +83,7 @@ def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_to
     if "world" in specs:
         world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
     for messages in chain(world, prompts_of_people(specs)):
-        ids = tuple(prompt_ids(tokenizer, messages))
+        ids = tuple(chat_ids(tokenizer, messages))
         lengths[ids] = len(ids)
         if len(ids) <= longest and sum(length <= longest for length in lengths.values()) >= 2:
             return

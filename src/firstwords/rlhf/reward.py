@@ -33,10 +33,11 @@ from firstwords.rlhf.judgements import Judged, gather, sft_samples
 from firstwords.rlhf.losses import bradley_terry_loss
 from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.rlhf.provenance import Seen
-from firstwords.rlhf.reward_model import REFERENCE, RewardModel, prompt_ids
+from firstwords.rlhf.reward_model import REFERENCE, RewardModel
 from firstwords.rlhf.version_store import StageFlags, sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
@@ -175,7 +176,7 @@ def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
 def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) -> dict[str, Any]:
     """The report card of a reward model on held-out preferences, which all fit into its context."""
     ids = [pair_ids(pair, reward.tokenizer) for pair in heldout]
-    starts = [len(prompt_ids(reward.tokenizer, pair.prompt)) for pair in heldout]
+    starts = [len(chat_ids(reward.tokenizer, pair.prompt)) for pair in heldout]
     chosen, rejected = (reward.score_ids([pair[side] for pair in ids], starts) * reward.std for side in (0, 1))
     lengths = np.array([[len(side) for side in pair] for pair in ids])
     truth = None

@@ -32,21 +32,17 @@ from firstwords.model.heads import ScalarModel, load_scalar_model
 from firstwords.model.hub import load_model, weights_hash, whole_card
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.prefix_rows import shared_parts
-from firstwords.tokenizer.chat import Message, render
+from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids
 
 BATCH_TOKENS = 8192  # of one scoring pass
 REFERENCE = "reference"  # folder beside the weights: the sft model whose confidence is asked
 
 
-def prompt_ids(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-    """Ids of a prompt with an open turn for the assistant."""
-    return render(messages, tokenizer, add_generation_prompt=True)[0]
-
-
 def answer_ids(tokenizer: Tokenizer, messages: Sequence[Message], answer: str) -> list[int]:
     """Ids of prompt and answer up to and with the stop token: what the policy would have sampled for this text."""
-    return [*prompt_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
+    return [*chat_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
 
 
 def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
@@ -60,7 +56,7 @@ def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
 
 
 class Sampled(Protocol):
-    """An answer as a model sampled it (`engine.Completion`, `judged.Answer`); ids with the stop token if it stopped."""
+    """An answer as a model sampled it (`engine.Completion`, `judgements.Answer`); ids hold the stop token, if any."""
 
     @property
     def ids(self) -> list[int]: ...
@@ -102,14 +98,14 @@ class RewardModel:
 
     def can_read(self, messages: Sequence[Message]) -> bool:
         """Whether a prompt leaves room for an answer of a token and the stop token."""
-        return len(prompt_ids(self.tokenizer, messages)) + 2 <= self.limit
+        return len(chat_ids(self.tokenizer, messages)) + 2 <= self.limit
 
     def score(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> np.ndarray:
         """Normalised rewards of (messages, answer) pairs of texts, fp32, (B,).
 
         Of an answer that is too long for the context the beginning is read. Raises UserError where the prompt is.
         """
-        starts = [len(prompt_ids(self.tokenizer, messages)) for messages, _ in pairs]
+        starts = [len(chat_ids(self.tokenizer, messages)) for messages, _ in pairs]
         sequences = [answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs]
         return self.score_ids([self._shortened(*each) for each in zip(sequences, starts, strict=True)], starts)
 
@@ -124,7 +120,7 @@ class RewardModel:
         is_own = vocabulary == self.vocabulary
         sequences, starts = [], []
         for messages, answer in zip(prompts, answers, strict=True):
-            prompt = prompt_ids(self.tokenizer, messages)
+            prompt = chat_ids(self.tokenizer, messages)
             starts.append(len(prompt))
             sequences.append([*prompt, *answer.ids] if is_own else answer_ids(self.tokenizer, messages, answer.text))
         cut = sum(len(sequence) > self.limit for sequence in sequences)
@@ -174,7 +170,7 @@ class RewardModel:
         0 where greedy decoding of the sft model would have said just that. starts: where each answer begins; without it
         the answer is the last turn of a sequence, which is not so for what a policy sampled: it may open a turn itself.
         """
-        opening, found = len(prompt_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
+        opening, found = len(chat_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
         device = self.reference.head_weight.device
         for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
             hidden_MD = self.reference.hidden(*part.inputs(device)).flatten(0, 1)

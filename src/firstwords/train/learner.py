@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from firstwords.config import UserError
+from firstwords.data.packing import IGNORED
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Plan
 from firstwords.plan.threads import ALL, ThreadWatch, fitting
 from firstwords.train.compiling import can_compile, compile_for, pays
-from firstwords.train.losses import IGNORED
 from firstwords.train.optim import Muon, split_parameters
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]

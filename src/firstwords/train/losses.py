@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from firstwords.data.packing import IGNORED
 from firstwords.train.compiling import compiled
 
-IGNORED = -100  # the target that carries no loss: padding, and everything that a person said
 CHUNK_ELEMENTS = 1 << 20  # logits computed at once; 4 MiB in fp32 stay in a CPU's cache (best of 2^18..2^23 measured)
 GPU_CHUNK_ELEMENTS = 1 << 28  # a GPU wants large products and few of them: 512 MiB in bf16 (best of 2^25..2^28)
 GPU_ROWS = 256  # ... whose sides its tiles divide

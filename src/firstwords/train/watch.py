@@ -12,8 +12,9 @@ from firstwords.config import UserError
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.bpb import bits_per_byte
-from firstwords.tokenizer.chat import Message, render
+from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.prompts import chat_ids, text_ids
 from firstwords.train.learner import uncompiled
 from firstwords.train.run import Run
 
@@ -39,10 +40,10 @@ class Watcher:
         self.run, self.tokenizer, self.context, self.seed = run, tokenizer, context, seed
         self.is_chat = not isinstance(prompt, str)
         if isinstance(prompt, str):
-            self.prompt_text, self.prompt_ids = prompt, [tokenizer.endoftext_id, *tokenizer.encode(prompt)]
+            self.prompt_text, self.prompt_ids = prompt, text_ids(tokenizer, prompt)
         else:
             self.prompt_text = prompt[-1]["content"]
-            self.prompt_ids = render(prompt, tokenizer, add_generation_prompt=True)[0]
+            self.prompt_ids = chat_ids(tokenizer, prompt)
         limit = run.learner.model.config.max_position_embeddings
         if len(self.prompt_ids) >= limit:
             raise UserError(

@@ -19,7 +19,7 @@ from firstwords.config import UserError
 from firstwords.model.card import is_base
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
-from firstwords.tokenizer.prompts import text_ids
+from firstwords.tokenizer.prompts import chat_ids, cleaned, text_ids
 
 BATCH_TOKENS = 4096
 SMALL_MODEL = 30_000_000  # parameters
@@ -121,10 +121,10 @@ def zero_shot(
     prompts, rows = [], []
     for text in texts:
         asked = [{"role": "user", "content": question.replace("{text}", text)}]
-        prompts.append(render(asked, loaded.tokenizer, add_generation_prompt=True)[0])
+        prompts.append(chat_ids(loaded.tokenizer, asked))
         for answer in answers:
             replied = [*asked, {"role": "assistant", "content": REPLY.format(answer=answer)}]
-            rows.append(render(replied, loaded.tokenizer)[0])
+            rows.append(render(cleaned(replied), loaded.tokenizer)[0])
     fitting = [n for n in range(len(texts)) if max(map(len, rows[2 * n : 2 * n + 2])) <= loaded.context]
     places = [2 * n + answer for n in fitting for answer in (0, 1)]
     with suitable_threads(loaded.model):
