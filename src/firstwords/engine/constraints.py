@@ -11,6 +11,7 @@ white space between its parts, because a small model that may write blanks there
 from __future__ import annotations
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -218,11 +219,11 @@ class Matcher:
         """
         if self._place is None or self.has_failed or token in self._end_ids:
             return token
-        after = self._place.after(self._vocabulary.tokens[token])
+        after = self._after(token)
         if after is not None and self._is_too_long(after, room):
             end = self._vocabulary.spelled(self._place.end_of_text)
             token = end[0] if end else token
-            after = self._place.after(self._vocabulary.tokens[token])
+            after = self._after(token)
         if after is not None:
             way = None if after.length < room else self._vocabulary.spelled(after.rest)
             if after.length < room or (way is not None and len(way) < room):
@@ -234,6 +235,12 @@ class Matcher:
             return self._end_ids[0] if self._end_ids else token
         self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
         return way[0]
+
+    def _after(self, token: int) -> Place | None:
+        """The place after a token; None where the answer could not be finished from there."""
+        assert self._place is not None
+        after = self._place.after(self._vocabulary.tokens[token])
+        return after if after is not None and after.length < math.inf else None
 
     def _is_too_long(self, after: Place, room: int) -> bool:
         """Whether a text that has had half of the room goes on, while others that may be long come after it."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from firstwords.engine.grammar.regular import LAST, Chars, Concat, Either, Expression, Ranges, Times, common
 
@@ -67,6 +67,13 @@ class Automaton:
             _, code, source = self._best_edge(source, ((0, LAST),))
             text += chr(code)
         return text
+
+    def next_ranges(self, state: State) -> Iterator[Ranges]:
+        """Sets of characters with which a text may go on."""
+        for source in state.members:
+            for ranges, target in self.edges[source]:
+                if self._distances[target] < math.inf:
+                    yield ranges
 
     def through(self, state: State, low: int, high: int) -> tuple[float, str] | None:
         """(Bytes, text) of the shortest way to an end whose first character lies between two code points."""

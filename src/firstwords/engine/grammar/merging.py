@@ -25,7 +25,7 @@ SUPPORTED = (
 OF_KIND = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames",
                "minProperties", "maxProperties"),
-    "array": ("items", "prefixItems", "minItems", "maxItems"),
+    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     "string": ("minLength", "maxLength", "pattern", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }  # fmt: skip
@@ -43,8 +43,8 @@ def check(schema: Any) -> None:
     for name in UNSUPPORTED:
         if name in schema and not (name in ("unevaluatedProperties", "unevaluatedItems") and schema[name] is False):
             raise ValueError(f"{name} is not supported")
-    if schema.get("uniqueItems") not in (None, False):
-        raise ValueError("uniqueItems is not supported")
+    if not isinstance(schema.get("uniqueItems", False), bool | None):
+        raise ValueError("uniqueItems must be true or false")
     shapes = {"properties": dict, "patternProperties": dict, "required": list, "enum": list, "prefixItems": list,
               "allOf": list, "anyOf": list, "oneOf": list}  # fmt: skip
     for name, kind in shapes.items():
@@ -106,7 +106,8 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
         found["prefixItems"] = found.pop("items")
         found["items"] = found.get("additionalItems", True)
     found.pop("additionalItems", None)
-    found.pop("uniqueItems", None)
+    if not found.get("uniqueItems"):
+        found.pop("uniqueItems", None)
     return found
 
 
