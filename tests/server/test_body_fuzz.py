@@ -46,9 +46,9 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/detokenize", {"model": "pip", "tokens": [1, 2, 3]}),
 ]  # fmt: skip
 ODD: list[Any] = [
-    None, True, False, 0, -1, 1, 3.5, -0.0, 1e308, 10**30, -(10**30), "", " ", "\x00", "é\u202e", "\ud800", "a" * 5000, [],
-    {}, [[]], [None], [{}], {"type": "object"}, {"": ""}, ["a", 1, None], "pip", "user", "$ref", "#/$defs/Nope", "(", "[z-a]",
-    "(a{1000}){1000}", float("inf"), float("nan"), {"type": "array", "minItems": 10**6}, {"anyOf": [{}] * 50},
+    None, True, False, 0, -1, 1, 3.5, -0.0, 1e308, 10**30, -(10**30), "", " ", "\x00", "é\u202e", "\ud800", "a" * 5000,
+    [], {}, [[]], [None], [{}], {"type": "object"}, {"": ""}, ["a", 1, None], "pip", "user", "$ref", "#/$defs/Nope", "(",
+    "[z-a]", "(a{1000}){1000}", float("inf"), float("nan"), {"type": "array", "minItems": 10**6}, {"anyOf": [{}] * 50},
 ]  # fmt: skip
 
 
@@ -70,7 +70,8 @@ def damaged(dice: random.Random, body: dict[str, Any]) -> bytes:
         elif kind == "double" and isinstance(value, list | str):
             holder[place] = value * dice.choice([2, 30, 3000 if len(value) < 50 else 30])
         elif isinstance(holder, dict):
-            holder[dice.choice([str(place) + "s", str(place).upper(), "uniqueItems", "enum", "$ref"])] = holder.pop(place)
+            names = [f"{place}s", str(place).upper(), "uniqueItems", "enum", "$ref"]
+            holder[dice.choice(names)] = holder.pop(place)
         if not body:
             break
     try:

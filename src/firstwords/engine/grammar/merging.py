@@ -41,7 +41,7 @@ def check(schema: Any) -> None:
     if not isinstance(schema, dict):
         raise ValueError(f"a schema is an object, true or false, not {str(schema)[:40]!r}")
     for name in UNSUPPORTED:
-        if name in schema and not (name in ("unevaluatedProperties", "unevaluatedItems") and schema[name] is False):
+        if name in schema and not _is_void(name, schema[name]):
             raise ValueError(f"{name} is not supported")
     if not isinstance(schema.get("uniqueItems", False), bool | None):
         raise ValueError("uniqueItems must be true or false")
@@ -54,9 +54,14 @@ def check(schema: Any) -> None:
         raise ValueError("required is a list of names")
 
 
+def _is_void(name: str, value: Any) -> bool:
+    """Whether a keyword says what is so anyway, or simply that no value is possible: zod's never is {"not": {}}."""
+    return value is False if name.startswith("unevaluated") else name == "not" and value in ({}, True)
+
+
 def constrains(schema: dict[str, Any], besides: str = "") -> bool:
     """Whether any keyword but one says something about values; a description does not."""
-    return any(name in schema for name in SUPPORTED if name != besides)
+    return any(name in schema for name in (*SUPPORTED, "not") if name != besides)
 
 
 def flatten(schema: Any, resolve: Resolve) -> tuple[dict[str, Any], list[Group]]:
@@ -92,6 +97,8 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
     found = {name: schema[name] for name in SUPPORTED if name in schema}
     for name in ("$ref", "allOf", "anyOf", "oneOf"):
         found.pop(name, None)
+    if "not" in schema:
+        found["enum"] = []
     if "type" in found:
         given = found["type"] if isinstance(found["type"], list) else [found["type"]]
         if not given or any(kind not in _KINDS for kind in given):

@@ -124,7 +124,7 @@ def short_way(place: Place, max_steps: int) -> bytes | None:
                 longer = way + data
                 heapq.heappush(waiting, (there.bound, len(longer), next(order), longer, there))
         if num_steps > max_steps:
-            raise SearchTooLongError("uniqueItems is not supported for so many or such items: lower minItems")
+            raise SearchTooLongError("it asks for too many different items or keys: lower minItems or minProperties")
     return None
 
 
