@@ -195,7 +195,8 @@ def test_a_schema_has_its_texts(schema, right, wrong) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "words"),
-    [({"not": {"type": "null"}}, "not is not supported"), ({"type": "array", "uniqueItems": 1}, "uniqueItems must be true or false"),
+    [({"not": {"type": "null"}}, "not is not supported"),
+     ({"type": "array", "uniqueItems": 1}, "uniqueItems must be true or false"),
      ({"$ref": "http://x/y"}, "#/$defs/Name"), ({"$ref": "#/nowhere"}, "nowhere"), ({"$ref": "#"}, "nothing can"),
      ({"allOf": [{"$ref": "#"}]}, "refers to itself"), ({"properties": {"a": 3}}, "a schema is an object"),
      ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "nothing can satisfy"),

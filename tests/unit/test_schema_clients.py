@@ -1,5 +1,4 @@
-"""What pydantic, zod and OpenAI's structured outputs write: each is followed, and the answer validates, or it is refused
-by name.
+"""What pydantic, zod and OpenAI's structured outputs write: the answer validates, or the schema is refused by name.
 
 cases/zod-schemas.json holds what `z.toJSONSchema(z.object({v: ...}))` of zod 4.4 writes for each of its types.
 """

@@ -48,7 +48,8 @@ ROUTES = (
     "GET /v1/models, /tokenizer_info, /health, /version, /metrics"
 )
 HINTS = {
-    "/v1/responses/": "responses are not stored: send the whole conversation with every request",
+    "/v1/responses/": "of a stored response only the whole can be read or deleted: GET or DELETE /v1/responses/{id}",
+    "/v1/conversations": "this server keeps no conversations: send previous_response_id, or the whole chat in input",
     "/v1/messages": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
     "/v1/complete": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
     "/api/": "if this client expects Ollama, choose an OpenAI-compatible connection in it",
