@@ -47,8 +47,9 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 ODD: list[Any] = [
     None, True, False, 0, -1, 1, 3.5, -0.0, 1e308, 10**30, -(10**30), "", " ", "\x00", "é\u202e", "\ud800", "a" * 5000,
-    [], {}, [[]], [None], [{}], {"type": "object"}, {"": ""}, ["a", 1, None], "pip", "user", "$ref", "#/$defs/Nope", "(",
-    "[z-a]", "(a{1000}){1000}", float("inf"), float("nan"), {"type": "array", "minItems": 10**6}, {"anyOf": [{}] * 50},
+    [], {}, [[]], [None], [{}], {"type": "object"}, {"": ""}, ["a", 1, None], "pip", "user", "$ref", "#/$defs/Nope",
+    "(", "[z-a]", "(a{1000}){1000}", float("inf"), float("nan"), {"type": "array", "minItems": 10**6},
+    {"anyOf": [{}] * 50},
 ]  # fmt: skip
 
 

@@ -235,8 +235,8 @@ def test_the_guard_and_the_routes_see_one_path(pip_home, one_thread, monkeypatch
         assert imported.status_code == client.post("/api/import", content="x" * 2_000_000, headers=limit).status_code
 
 
-UNKNOWN = ["/v1", "/v1/", "/v1/messages", "/api/tags", "/api/chat", "/api/generate", "/nowhere", "/v1/responses/r/cancel",
-           "/v1/audio/speech", "/v1/chat", "/props"]  # fmt: skip
+UNKNOWN = ["/v1", "/v1/", "/v1/messages", "/api/tags", "/api/chat", "/api/generate", "/nowhere",
+           "/v1/responses/r/cancel", "/v1/audio/speech", "/v1/chat", "/props"]  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -45,7 +45,7 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if len(self.source) > MAX_CHARS:
-            raise ValueError(f"a {self.name} has at most {MAX_CHARS:,} characters, this one {len(self.source):,}")
+            raise ValueError(f"the {self.name} has {len(self.source):,} characters, but the limit is {MAX_CHARS:,}")
 
     @classmethod
     def json_schema(cls, schema: dict[str, Any] | bool) -> Constraint:
@@ -69,7 +69,7 @@ class Constraint:
     def choice(cls, options: Sequence[str]) -> Constraint:
         """One of the given texts."""
         if not options or not all(options):
-            raise ValueError("a choice needs options, none of them empty")
+            raise ValueError("a choice needs at least one option, and none may be empty")
         return cls("choice", json.dumps(list(options)))
 
     @classmethod
@@ -118,7 +118,7 @@ class Constraints:
                 raise ValueError(_first_line(matcher.get_error()))
             return matcher, Follower(shape) if shape is not None else None
         except ValueError as error:
-            raise ValueError(f"the {constraint.name} cannot be followed: {error}") from None
+            raise ValueError(f"the {constraint.name} is not supported: {error}") from None
 
 
 # Each returns the grammar in llguidance's form, and what is known of its texts: an answer of a known shape is closed

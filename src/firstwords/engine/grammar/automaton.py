@@ -173,7 +173,7 @@ class _Builder:
 
     def state(self) -> int:
         if len(self.edges) >= MAX_STATES:
-            raise ValueError("an expression is too large: repeat less, or shorten it")
+            raise ValueError("an expression is too large: use fewer repetitions, or shorten it")
         self.edges.append([])
         self.silent.append([])
         return len(self.edges) - 1
@@ -237,7 +237,7 @@ def _both(one: Automaton, other: Automaton) -> Automaton:
     def number(pair: tuple[int, int]) -> int:
         if pair not in numbers:
             if len(edges) >= MAX_STATES:
-                raise ValueError("the conditions of one value are too large together: use simpler ones")
+                raise ValueError("the conditions on one value are too complex together: simplify them")
             numbers[pair] = len(edges)
             edges.append([])
             waiting.append(pair)

@@ -65,7 +65,7 @@ class Follower:
 
     def __post_init__(self) -> None:
         if self.shape.shortest is None:
-            raise ValueError("nothing can satisfy it")
+            raise ValueError("no value can satisfy it")
         if self.shape.has_unique:
             self._check_unique()
         elif self.start().after(self.shape.shortest.encode()) is None:
@@ -75,7 +75,7 @@ class Follower:
         start = self.start()
         start.closing = closing_of(start, MAX_STEPS_AT_START)
         if start.length == math.inf:
-            raise ValueError("nothing can satisfy it")
+            raise ValueError("no value can satisfy it")
         self._start = start
 
     def start(self) -> Place:

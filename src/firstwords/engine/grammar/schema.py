@@ -29,7 +29,7 @@ def shape_of(schema: Any) -> Shape:
         start = builder.value(schema)
         shape = Shape(start, builder.rules, builder.has_unique)
         if shape.shortest is None:
-            raise ValueError("nothing can satisfy it")
+            raise ValueError("no value can satisfy it")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return shape
@@ -53,7 +53,7 @@ class _Builder:
         """The node of any schema."""
         self._num_nodes += 1
         if self._num_nodes > MAX_NODES:
-            raise ValueError("it is too large: fewer alternatives, or fewer levels")
+            raise ValueError("it is too large: use fewer alternatives, or fewer levels")
         if schema is False:
             return NOTHING
         merging.check(schema)
@@ -64,7 +64,7 @@ class _Builder:
             return self._plain(base)
         (kind, options), *others = groups
         if kind == "oneOf" and not merging.are_disjoint(options, self._resolve):
-            raise ValueError("oneOf is supported where no value can satisfy two of its options: use anyOf")
+            raise ValueError("oneOf is only supported if no value can satisfy two of its options: use anyOf")
         if not others and not merging.constrains(base):
             return Choice(tuple(self.value(option) for option in options))
         rest = [base, *({name: given} for name, given in others)]
@@ -79,7 +79,7 @@ class _Builder:
 
     def _resolve(self, pointer: Any) -> Any:
         if not isinstance(pointer, str) or (pointer != "#" and not pointer.startswith("#/")):
-            raise ValueError(f"$ref {str(pointer)[:60]!r} is not a place in the schema itself, such as #/$defs/Name")
+            raise ValueError(f"$ref {str(pointer)[:60]!r} must point into the schema itself, such as #/$defs/Name")
         found = self._root
         for part in pointer.split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -88,7 +88,7 @@ class _Builder:
             elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise ValueError(f"$ref {pointer[:60]!r} leads nowhere")
+                raise ValueError(f"$ref {pointer[:60]!r} points to nothing")
         return found
 
     def _rule(self, node: Node) -> Reference:
@@ -142,7 +142,7 @@ class _Builder:
             return self._text(*numbers.number(within, is_whole, step))
         if step != int(step) or step > numbers.MAX_DIVISOR:
             raise ValueError(f"multipleOf is supported for whole numbers up to {numbers.MAX_DIVISOR:,}"
-                             " and for the likes of 0.01 and 0.25")
+                             " and for steps such as 0.01 and 0.25")
         lark = numbers.multiples_lark(within, int(step))
         return self._text(*numbers.number(within, True), divisor=int(step), lark=lark)
 
@@ -196,13 +196,13 @@ class _Builder:
         low, high = count(schema, "minItems", 0), count(schema, "maxItems", None)
         items, prefix = schema.get("items", True), schema.get("prefixItems", [])
         if low > MAX_ITEMS:
-            raise ValueError(f"minItems is {low:,}: at most {MAX_ITEMS:,} is possible")
+            raise ValueError(f"minItems is {low:,}, but the limit is {MAX_ITEMS:,}")
         first = [self._shared(self.value(item)) for item in prefix]
         other = NOTHING if items is False else self._shared(self._value_of(items))
         is_unique = bool(schema.get("uniqueItems")) and (high is None or high > 1)
         self.has_unique |= is_unique
         if is_unique and low > unique.MAX_MIN_ITEMS:
-            raise ValueError(f"minItems is {low:,}: with uniqueItems at most {unique.MAX_MIN_ITEMS} is possible")
+            raise ValueError(f"minItems is {low:,}, but with uniqueItems the limit is {unique.MAX_MIN_ITEMS}")
         return self._array_of(first, other, low, None if high is None else min(high, MAX_ITEMS), is_unique)
 
     def _value_of(self, schema: Any) -> Node:
@@ -249,7 +249,7 @@ class _Builder:
         extra = self._extra(names, patterns, True if is_free else additional, keys)
         low, high = count(schema, "minProperties", 0), count(schema, "maxProperties", None)
         if low > unique.MAX_MIN_ITEMS:
-            raise ValueError(f"minProperties is {low:,}: at most {unique.MAX_MIN_ITEMS} is possible")
+            raise ValueError(f"minProperties is {low:,}, but the limit is {unique.MAX_MIN_ITEMS}")
         counted = _counted(members, low, high, bool(extra))
         return NOTHING if counted is None else self._members(*counted, extra, bool(extra) and not (is_free and low < 2))
 
@@ -259,7 +259,7 @@ class _Builder:
             return [strings.FREE]
         base, groups = merging.flatten(schema, self._resolve)
         if groups or base.get("type", ["string"]) != ["string"]:
-            raise ValueError("propertyNames may only have type, enum, pattern, format and lengths")
+            raise ValueError("propertyNames may only use type, enum, pattern, format, minLength and maxLength")
         if "enum" in base:
             return [regular.any_of(strings.text_of(name) for name in base["enum"] if isinstance(name, str))]
         return strings.string(base)
@@ -272,7 +272,7 @@ class _Builder:
     ) -> list[tuple[Text, Node]]:
         """(Key, value) of members that are not named."""
         if len(patterns) > 1:
-            raise ValueError("patternProperties may have one pattern")
+            raise ValueError("patternProperties may only have one pattern")
         excluded = tuple(strings.text_of(name) for name in names)
         if patterns:
             ((expression, value),) = patterns.items()

@@ -73,8 +73,8 @@ FORMATS = {
 FREE_FORMATS = {"binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path",
                 "path", "directory-path", "base64url"}  # fmt: skip
 _SAME = {"uri-reference": "uri", "url": "uri", "iri": "uri", "iri-reference": "uri", "idn-email": "email",
-         "idn-hostname": "hostname", "datetime": "date-time", "uuid4": "uuid", "guid": "uuid", "cidrv4": "ipv4interface",
-         "cidrv6": "ipv6interface", "ipvanyaddress": "ipv4", "ipvanynetwork": "ipv4network",
+         "idn-hostname": "hostname", "datetime": "date-time", "uuid4": "uuid", "guid": "uuid",
+         "cidrv4": "ipv4interface", "cidrv6": "ipv6interface", "ipvanyaddress": "ipv4", "ipvanynetwork": "ipv4network",
          "ipvanyinterface": "ipv4interface"}  # fmt: skip
 # Patterns with look-around that zod writes beside a format. What is of the format here always matches them.
 _IMPLIED = {
@@ -105,7 +105,7 @@ def string(schema: dict[str, Any]) -> list[Expression]:
         contents += formats  # where nothing is both, the pattern is what is checked: "time" without a zone, say
     low, high = count(schema, "minLength", 0), count(schema, "maxLength", None)
     if low > MAX_LENGTH:
-        raise ValueError(f"minLength is {low:,}: at most {MAX_LENGTH:,} is possible")
+        raise ValueError(f"minLength is {low:,}, but the limit is {MAX_LENGTH:,}")
     if high is not None and high < low:
         return [Either(())]
     shortest, longest = _lengths(contents)

@@ -3,6 +3,7 @@
 `schemas.py` what requests hold; `refusals.py` what is refused; `forms.py` grammars by any name; `limits.py` values to
 sampling parameters; `prompts.py` text to ids; `choices.py` the choices of one request, running together;
 `transcript.py` which token said which letters; `sse.py` streams of events; then the endpoints: `chat.py`,
-`responses.py` (a chat in newer words; `memory.py` keeps the latest for `stored.py`), `completions.py`, `embeddings.py`, `catalogue.py` (models, health of the key),
+`responses.py` (a chat in newer words; `memory.py` keeps the latest for a while, `stored.py` gives them out),
+`completions.py`, `embeddings.py`, `catalogue.py` (models, health of the key),
 `tokens.py`.
 """

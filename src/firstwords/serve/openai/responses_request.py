@@ -130,9 +130,10 @@ def _refuse(body: ResponsesRequest) -> None:
     given = {name: getattr(body, name) for name in ("n", "max_tokens", "response_format")} | (body.model_extra or {})
     for name, value in given.items():
         if name in RENAMED and value is not None:
-            raise ApiError(400, f"{name} is called {RENAMED[name]} here", name, "unsupported_parameter")
+            instead = f"{name} is not a parameter of this endpoint: use {RENAMED[name]}"
+            raise ApiError(400, instead, name, "unsupported_parameter")
     if (body.n or 1) != 1:
-        raise ApiError(400, "n can only be 1 here: send the request again for another answer", "n")
+        raise ApiError(400, "n can only be 1: send the request again for another answer", "n")
     for name, reason in REFUSED.items():
         if getattr(body, name):
             raise ApiError(400, f"{name} is not supported: {reason}", name, "unsupported_parameter")
@@ -141,8 +142,8 @@ def _refuse(body: ResponsesRequest) -> None:
 def _unknown(param: str, given: str, instead: str) -> ApiError:
     what = "the item" if param == "input" else "the response"
     return ApiError(
-        400, f"{what} {printable(given, 60)} in {param} is unknown: this server keeps only its latest {MAX_RESPONSES:,} responses, and only "
-        f"until it stops; {instead}", param, "previous_response_not_found",
+        400, f"{what} {printable(given, 60)} in {param} is unknown: this server keeps only its latest "
+        f"{MAX_RESPONSES:,} responses, and only until it stops; {instead}", param, "previous_response_not_found",
     )  # fmt: skip
 
 
