@@ -79,10 +79,12 @@ def test_openai_parses_numbers(openai) -> None:
     assert isinstance(value["age"], int) and isinstance(value["weight"], int | float)
 
 
-def test_openai_other_routes_and_refusals(openai, server) -> None:
+def test_openai_other_routes_and_refusals(openai, server, said) -> None:
     assert openai["models"]["value"] == ["pip", "pip/base", "pip/sft"]
     assert openai["embedding"] == {"value": 64} and openai["completion"]["value"] > 0
-    assert openai["previous"]["status"] == 400 and "whole conversation" in openai["previous"]["error"]
+    assert openai["unknown"]["status"] == 400 and "whole conversation" in openai["unknown"]["error"]
+    first, second = openai["previous"]["value"]
+    assert first == said([QUESTION], 24) and second == said([QUESTION, first, "Why?"], 24)
     assert openai["abort"] == {"value": "aborted"}
     server.wait_until_idle()
 
@@ -106,9 +108,8 @@ def test_vercel_generates_integers(vercel, provider) -> None:
 
 
 def test_vercel_continues_a_conversation(vercel, said) -> None:
-    """The default provider refers to its own earlier answers by id unless it is told `store: false`."""
-    for case in ("openai_conversation", "chat_stored", "compatible_stored"):
+    """With its defaults: the default provider refers to its own earlier answers by id, unless it sends store: false."""
+    for case in ("openai_stored", "openai_streamed", "openai_unstored", "chat_stored", "compatible_stored"):
         first, second = vercel[case]["value"]["first"], vercel[case]["value"]["second"]
         assert first == said([QUESTION], 8) and second == said([QUESTION, first, "Why?"], 24), case
-    assert "store: false" in vercel["openai_stored"]["error"]
     assert vercel["embed"] == {"value": 2}

@@ -70,16 +70,16 @@ def test_other_forms_by_any_name(post, form, pattern) -> None:
 
 @pytest.mark.parametrize(
     ("body", "param", "words"),
-    [({"structured_outputs": {"choice": ["a"], "regex": "b"}}, "structured_outputs", "one of json"),
+    [({"structured_outputs": {"choice": ["a"], "regex": "b"}}, "structured_outputs", "one of these keys: json"),
      ({"structured_outputs": {"structural_tag": {}}}, "structured_outputs", "structural_tag"),
-     ({"structured_outputs": "x"}, "structured_outputs", "an object"),
-     ({"guided_json": "{"}, "guided_json", "not JSON"), ({"guided_json": 3}, "guided_json", "a JSON schema"),
-     ({"guided_choice": []}, "guided_choice", None), ({"guided_choice": ["a", 3]}, "guided_choice", "list of texts"),
-     ({"guided_regex": "("}, "guided_regex", "not closed"), ({"grammar": "root ::= ("}, "grammar", "be followed"),
-     ({"grammar": "start: nowhere"}, "grammar", "cannot be followed"),
-     ({"guided_regex": "a", "grammar": 'root ::= "a"'}, "grammar", "guided_regex and grammar both"),
-     ({"json_schema": {"type": "integer", "not": {}}}, "json_schema", "not is not supported"),
-     ({"response_format": {"type": "json_object", "schema": {"type": "x"}}}, "response_format", "type is one of")],
+     ({"structured_outputs": "x"}, "structured_outputs", "must be an object"),
+     ({"guided_json": "{"}, "guided_json", "not valid JSON"), ({"guided_json": 3}, "guided_json", "a JSON schema"),
+     ({"guided_choice": []}, "guided_choice", None), ({"guided_choice": ["a", 3]}, "guided_choice", "list of strings"),
+     ({"guided_regex": "("}, "guided_regex", "not closed"), ({"grammar": "root ::= ("}, "grammar", "is not supported"),
+     ({"grammar": "start: nowhere"}, "grammar", "is not supported"),
+     ({"guided_regex": "a", "grammar": 'root ::= "a"'}, "grammar", "guided_regex and grammar cannot be used together"),
+     ({"json_schema": {"type": "integer", "not": {"type": "null"}}}, "json_schema", "not is not supported"),
+     ({"response_format": {"type": "json_object", "schema": {"type": "x"}}}, "response_format", "type must be one")],
 )  # fmt: skip
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_faulty_form_is_refused_by_its_name(post, body, param, words, stream) -> None:

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from firstwords.serve.app import create_app
 from firstwords.serve.errors import ApiError
 from firstwords.serve.openai.choices import Choices
+from firstwords.serve.openai.memory import MAX_CHARS, MAX_RESPONSES, Answered, Memory
 from firstwords.serve.settings import Settings
 
 QUESTION = "What is your first name?"
@@ -62,7 +63,7 @@ def test_an_answer_is_what_chat_answers(ask, said) -> None:
     assert (message.type, message.role, message.id[:4]) == ("message", "assistant", "msg_")
     usage = answer.usage
     assert usage.total_tokens == usage.input_tokens + usage.output_tokens and 0 < usage.output_tokens <= 30
-    assert answer.text.format.type == "text" and answer.tools == [] and answer.store is False
+    assert answer.text.format.type == "text" and answer.tools == [] and answer.store is True
     assert ask(max_output_tokens=30).usage.input_tokens_details.cached_tokens > 0
     warm = ask(max_output_tokens=30, temperature=0.3, top_p=0.8)
     assert warm.output_text == said(max_tokens=30, temperature=0.3, top_p=0.8)
@@ -108,6 +109,68 @@ def test_an_answer_can_be_sent_back(ask, said) -> None:
     conversation = [*CHAT, *first.output, {"role": "user", "content": "Why?"}]
     messages = [*CHAT, {"role": "assistant", "content": first.output_text}, {"role": "user", "content": "Why?"}]
     assert ask(input=conversation, max_output_tokens=16).output_text == said(messages, max_tokens=16)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["previous", "reference", "id alone"])
+def test_an_answer_can_be_referred_to(ask, said, kind, stream) -> None:
+    first = ask(max_output_tokens=16, instructions="Be brief.", stream=stream)
+    if stream:
+        first = list(first)[-1].response
+    assert first.store is True
+    reference = {"id": first.output[0].id} | ({"type": "item_reference"} if kind == "reference" else {})
+    why = {"role": "user", "content": "Why?"}
+    options = {"input": "Why?", "previous_response_id": first.id} if kind == "previous" else {
+        "input": [*CHAT, reference, why]}  # fmt: skip
+    second = ask(**options, max_output_tokens=16)
+    # the instructions of a response do not go on, as with OpenAI
+    messages = [*CHAT, {"role": "assistant", "content": first.output_text}, why]
+    assert second.output_text == said(messages, max_tokens=16)
+    assert second.previous_response_id == options.get("previous_response_id")
+    third = ask(input="And?", previous_response_id=second.id, max_output_tokens=16, instructions="Be kind.")
+    messages = [{"role": "system", "content": "Be kind."}, *messages,
+                {"role": "assistant", "content": second.output_text}, {"role": "user", "content": "And?"}]  # fmt: skip
+    assert third.output_text == said(messages, max_tokens=16)
+
+
+def test_stored_responses_are_read_and_deleted(ask, client) -> None:
+    first = ask(max_output_tokens=8)
+    assert client.responses.retrieve(first.id) == first
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError, match="not stored"):
+        client.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError) as unknown:
+        ask(previous_response_id=first.id)
+    assert unknown.value.code == "previous_response_not_found"
+
+
+def test_what_must_not_be_stored_is_not(ask) -> None:
+    first = ask(max_output_tokens=8, store=False)
+    assert first.store is False
+    for more in ({"previous_response_id": first.id}, {"input": [{"type": "item_reference", "id": first.output[0].id}]}):
+        with pytest.raises(openai.BadRequestError, match="unknown"):
+            ask(**more)
+
+
+def test_memory_is_bounded_and_each_users_own() -> None:
+    memory = Memory()
+
+    def keep(user: str, number: int, text: str = "Hi") -> None:
+        messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": text}]
+        memory.keep(user, Answered({"id": f"resp_{number}"}, f"msg_{number}", messages))
+
+    for number in range(MAX_RESPONSES + 1):
+        keep("anna", number)
+    assert memory.conversation("anna", "resp_0") is None and memory.message("anna", "msg_0") is None
+    assert memory.message("anna", "msg_1") == {"role": "assistant", "content": "Hi"}
+    for find in (memory.response, memory.conversation, memory.message):
+        assert find("ben", "resp_1") is None and find("ben", "msg_1") is None
+    assert not memory.delete("ben", "resp_1") and memory.delete("anna", "resp_1")
+    assert not memory.delete("anna", "resp_1")
+    keep("ben", 1, "x" * (MAX_CHARS // 2))
+    keep("ben", 2, "x" * (MAX_CHARS // 2))
+    assert memory.conversation("ben", "resp_1") is None and memory.conversation("anna", "resp_9") is None
+    assert memory.conversation("ben", "resp_2") is not None
 
 
 @pytest.mark.parametrize("tokens", [40, 3])
@@ -208,12 +271,15 @@ def test_what_changes_nothing_is_accepted(ask) -> None:
 
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}, "strict": True}
 REFUSED = [
-    ({"previous_response_id": "resp_1"}, "previous_response_id", "whole conversation"),
+    ({"previous_response_id": "resp_1"}, "previous_response_id", "resp_1 in previous_response_id is unknown"),
+    ({"previous_response_id": "resp_1"}, "previous_response_id", "send the whole conversation"),
     ({"conversation": "conv_1"}, "conversation", "whole conversation"),
     ({"prompt": {"id": "pmpt_1"}}, "prompt", "instructions"),
-    ({"background": True}, "background", "streamed"),
+    ({"background": True}, "background", "stream: true"),
     ({"tools": [TOOL]}, "tools", "not taught to call tools"),
+    ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "store: false"),
+    ({"input": [{"id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),
     ({"input": [{"type": "computer_call"}]}, "input", "computer_call"),
     ({"input": []}, "input", "empty"),
     ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input", "input_text"),

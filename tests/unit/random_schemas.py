@@ -42,7 +42,7 @@ def _object(dice: random.Random, depth: int) -> dict[str, Any]:
 
 def _value(dice: random.Random, depth: int) -> dict[str, Any]:
     kinds = ["string", "string", "number", "integer", "integer", "boolean", "null", "enum", "const", "optional"]
-    kinds += ["object", "array", "array", "anyOf", "tuple"] if depth > 0 else []
+    kinds += ["object", "array", "array", "anyOf", "tuple", "set"] if depth > 0 else []
     kind = dice.choice(kinds)
     if kind == "string":
         return _string(dice)
@@ -66,7 +66,21 @@ def _value(dice: random.Random, depth: int) -> dict[str, Any]:
         low = dice.choice([0, 0, 1, 3])
         bounds = {"minItems": low} | ({"maxItems": low + dice.randint(0, 4)} if dice.random() < 0.5 else {})
         return {"type": "array", "items": _value(dice, depth - 1)} | (bounds if dice.random() < 0.7 else {})
+    if kind == "set":
+        return _set(dice, depth)
     return {"type": kind}
+
+
+def _set(dice: random.Random, depth: int) -> dict[str, Any]:
+    """An array whose items differ, of which there are enough."""
+    items, num_values = dice.choice([
+        ({"enum": ["cat", "cow", "dog", "a\nb", 7]}, 5), ({"type": "boolean"}, 2), ({"type": "string"}, 9),
+        ({"type": "integer", "minimum": 8, "maximum": 11}, 4), ({"type": "string", "maxLength": 1}, 9),
+        ({"type": "integer"}, 9), ({"type": "number"}, 9), (_object(dice, depth - 1), 1), ({}, 9),
+    ])  # fmt: skip
+    low = dice.randint(0, min(num_values, 4))
+    found = {"type": "array", "items": items, "uniqueItems": True, "minItems": low}
+    return found | ({"maxItems": low + dice.randint(0, 6)} if dice.random() < 0.5 else {})
 
 
 def _string(dice: random.Random) -> dict[str, Any]:

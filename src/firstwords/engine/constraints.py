@@ -11,6 +11,7 @@ white space between its parts, because a small model that may write blanks there
 from __future__ import annotations
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if len(self.source) > MAX_CHARS:
-            raise ValueError(f"a {self.name} has at most {MAX_CHARS:,} characters, this one {len(self.source):,}")
+            raise ValueError(f"the {self.name} has {len(self.source):,} characters, but the limit is {MAX_CHARS:,}")
 
     @classmethod
     def json_schema(cls, schema: dict[str, Any] | bool) -> Constraint:
@@ -68,7 +69,7 @@ class Constraint:
     def choice(cls, options: Sequence[str]) -> Constraint:
         """One of the given texts."""
         if not options or not all(options):
-            raise ValueError("a choice needs options, none of them empty")
+            raise ValueError("a choice needs at least one option, and none may be empty")
         return cls("choice", json.dumps(list(options)))
 
     @classmethod
@@ -117,7 +118,7 @@ class Constraints:
                 raise ValueError(_first_line(matcher.get_error()))
             return matcher, Follower(shape) if shape is not None else None
         except ValueError as error:
-            raise ValueError(f"the {constraint.name} cannot be followed: {error}") from None
+            raise ValueError(f"the {constraint.name} is not supported: {error}") from None
 
 
 # Each returns the grammar in llguidance's form, and what is known of its texts: an answer of a known shape is closed
@@ -218,11 +219,11 @@ class Matcher:
         """
         if self._place is None or self.has_failed or token in self._end_ids:
             return token
-        after = self._place.after(self._vocabulary.tokens[token])
+        after = self._after(token)
         if after is not None and self._is_too_long(after, room):
             end = self._vocabulary.spelled(self._place.end_of_text)
             token = end[0] if end else token
-            after = self._place.after(self._vocabulary.tokens[token])
+            after = self._after(token)
         if after is not None:
             way = None if after.length < room else self._vocabulary.spelled(after.rest)
             if after.length < room or (way is not None and len(way) < room):
@@ -234,6 +235,12 @@ class Matcher:
             return self._end_ids[0] if self._end_ids else token
         self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
         return way[0]
+
+    def _after(self, token: int) -> Place | None:
+        """The place after a token; None where the answer could not be finished from there."""
+        assert self._place is not None
+        after = self._place.after(self._vocabulary.tokens[token])
+        return after if after is not None and after.length < math.inf else None
 
     def _is_too_long(self, after: Place, room: int) -> bool:
         """Whether a text that has had half of the room goes on, while others that may be long come after it."""

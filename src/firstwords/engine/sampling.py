@@ -75,7 +75,7 @@ class SamplingParams:
             math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0,
             f"repetition_penalty is {self.repetition_penalty}: use a positive number, 1 for none",
         )
-        _require(all(self.stop), "a stop text is empty: remove it")
+        _require(all(self.stop), "stop contains an empty string: remove it")
         _require(
             self.seed is None or 0 <= self.seed < MAX_SEED,
             f"seed is {self.seed}: use a whole number from 0 to 2^64 - 1",

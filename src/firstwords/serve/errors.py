@@ -47,13 +47,15 @@ ROUTES = (
     "POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /tokenize, /detokenize; "
     "GET /v1/models, /tokenizer_info, /health, /version, /metrics"
 )
+_ANTHROPIC = "this server does not speak Anthropic's protocol: choose an OpenAI-compatible connection in the client"
 HINTS = {
-    "/v1/responses/": "responses are not stored: send the whole conversation with every request",
-    "/v1/messages": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
-    "/v1/complete": "Anthropic's protocol is not spoken here: choose an OpenAI-compatible connection in the client",
+    "/v1/responses/": "of a stored response only the whole can be read or deleted: GET or DELETE /v1/responses/{id}",
+    "/v1/conversations": "this server keeps no conversations: send previous_response_id, or the whole chat in input",
+    "/v1/messages": _ANTHROPIC,
+    "/v1/complete": _ANTHROPIC,
     "/api/": "if this client expects Ollama, choose an OpenAI-compatible connection in it",
 }
-DEFECT = ApiError(500, "a defect of the server; its log says more")
+DEFECT = ApiError(500, "internal error: the log of the server has the details")
 
 
 class Json(JSONResponse):
@@ -92,7 +94,7 @@ def install(app: FastAPI) -> None:
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
-            return response(ApiError(400, f"the body is not JSON: {first['ctx']['error']}"))
+            return response(ApiError(400, f"the body is not valid JSON: {first['ctx']['error']}"))
         place = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
         message = f"{'.'.join(place)}: {first['msg']}" if place else first["msg"]
         return response(ApiError(400, message, place[0] if place else None))
@@ -103,7 +105,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(UnicodeEncodeError)
     async def _(request: Request, error: UnicodeEncodeError) -> JSONResponse:
-        return response(ApiError(400, "the request holds half of a character, which is no text"))
+        return response(ApiError(400, "the request contains half of a surrogate pair, which is not valid text"))
 
     @app.exception_handler(RecursionError)
     async def _(request: Request, error: RecursionError) -> JSONResponse:
@@ -122,7 +124,7 @@ def _routing(request: Request, error: HTTPException) -> Response:
     allowed = sorted({*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"})
     if request.method == "OPTIONS":
         return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
-    refused = response(ApiError(405, f"{asked} is not possible: this route takes {' or '.join(sorted(methods))}"))
+    refused = response(ApiError(405, f"{asked} is not allowed: this route accepts {' or '.join(sorted(methods))}"))
     refused.headers["Allow"] = ", ".join(allowed)
     return refused
 
@@ -131,5 +133,5 @@ def unknown_route(asked: str, path: str) -> ApiError:
     """404 for "METHOD PATH", with what this server speaks."""
     hint = next((hint for prefix, hint in HINTS.items() if path.startswith(prefix)), None)
     speaks = f"This server speaks OpenAI's protocol: {ROUTES}. A client's base URL is this address followed by /v1"
-    reason = f"{asked} is not a route here"
+    reason = f"{asked} does not exist on this server"
     return ApiError(404, f"{reason}; {hint}. {speaks}." if hint else f"{reason}. {speaks}.", code="unknown_url")

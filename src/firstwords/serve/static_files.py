@@ -52,7 +52,7 @@ async def asset(request: Request, name: str) -> Response:
     """A file of the page. Looked up among what is there, never joined to a path."""
     path = assets(STATIC / "assets").get(name)
     if path is None:
-        raise ApiError(404, "there is no such file")
+        raise ApiError(404, "this file does not exist")
     kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if "-" not in path.stem:  # of the folder public: no hash in the name
         return _conditional(request, path.read_bytes(), kind, {"Cache-Control": "no-cache"})

@@ -47,7 +47,12 @@ await run({
   response_parse: async () =>
     (await client.responses.parse({ model: "pip", input: question, text: { format: zodTextFormat(Pet, "pet") } }))
       .output_parsed,
-  previous: async () => client.responses.create({ ...response, previous_response_id: "resp_1" }),
+  previous: async () => {
+    const first = await client.responses.create(response);
+    const second = await client.responses.create({ ...response, input: "Why?", previous_response_id: first.id });
+    return [first.output_text, second.output_text];
+  },
+  unknown: async () => client.responses.create({ ...response, previous_response_id: "resp_1" }),
   abort: async () => {
     const controller = new AbortController();
     const stream = await client.responses.create({ model: "pip", input: question, stream: true, ignore_eos: true }, { signal: controller.signal });

@@ -41,7 +41,13 @@ for (const [name, model] of Object.entries({
     (await generateObject({ model, schema: Age, prompt: question, maxRetries: 0 })).object;
   cases[`${name}_stored`] = () => conversation(model);
 }
-cases.openai_conversation = () => conversation(openai("pip"), { openai: { store: false } });
+cases.openai_unstored = () => conversation(openai("pip"), { openai: { store: false } });
+cases.openai_streamed = async () => {
+  const first = streamText({ model: openai("pip"), ...options, maxOutputTokens: 8 });
+  const messages = [{ role: "user", content: question }, ...(await first.response).messages, { role: "user", content: "Why?" }];
+  const second = await generateText({ model: openai("pip"), messages, temperature: 0, maxOutputTokens: 24, maxRetries: 0 });
+  return { first: await first.text, second: second.text };
+};
 cases.openai_stream_object = async () => {
   const result = streamObject({ model: openai("pip"), schema, prompt: question, maxRetries: 0 });
   for await (const _ of result.partialObjectStream);

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from firstwords.engine.grammar.regular import LAST, Chars, Concat, Either, Expression, Ranges, Times, common
 
@@ -67,6 +67,13 @@ class Automaton:
             _, code, source = self._best_edge(source, ((0, LAST),))
             text += chr(code)
         return text
+
+    def next_ranges(self, state: State) -> Iterator[Ranges]:
+        """Sets of characters with which a text may go on."""
+        for source in state.members:
+            for ranges, target in self.edges[source]:
+                if self._distances[target] < math.inf:
+                    yield ranges
 
     def through(self, state: State, low: int, high: int) -> tuple[float, str] | None:
         """(Bytes, text) of the shortest way to an end whose first character lies between two code points."""
@@ -166,7 +173,7 @@ class _Builder:
 
     def state(self) -> int:
         if len(self.edges) >= MAX_STATES:
-            raise ValueError("an expression is too large: repeat less, or shorten it")
+            raise ValueError("an expression is too large: use fewer repetitions, or shorten it")
         self.edges.append([])
         self.silent.append([])
         return len(self.edges) - 1
@@ -230,7 +237,7 @@ def _both(one: Automaton, other: Automaton) -> Automaton:
     def number(pair: tuple[int, int]) -> int:
         if pair not in numbers:
             if len(edges) >= MAX_STATES:
-                raise ValueError("the conditions of one value are too large together: use simpler ones")
+                raise ValueError("the conditions on one value are too complex together: simplify them")
             numbers[pair] = len(edges)
             edges.append([])
             waiting.append(pair)

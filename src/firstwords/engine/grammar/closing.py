@@ -10,12 +10,15 @@ few microseconds per character, and the length of the way to the end is known at
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from firstwords.engine.grammar.automaton import State
-from firstwords.engine.grammar.regular import lengths
+from firstwords.engine.grammar.regular import LAST, Ranges, lengths
 from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
+from firstwords.engine.grammar.unique import MAX_STEPS_AT_START, Items, closing_of
 
 MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
 MAX_STATES = 500  # what a text can be at the same time; the nearest to an end are kept
@@ -31,6 +34,7 @@ class _Todo:
     length: float  # bytes of the shortest text of it all
     nesting: int
     can_grow: bool  # it may be long: a string without a bound, say, or a list
+    unique: frozenset[int] = frozenset()  # levels of the open brackets whose items or keys must differ
     starts: list[_Inside] | None = None
 
 
@@ -57,22 +61,39 @@ class Follower:
     shape: Shape
     _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
     _growing: dict[int, tuple[Node, bool]] = field(default_factory=dict)
+    _start: Place | None = None
 
     def __post_init__(self) -> None:
         if self.shape.shortest is None:
-            raise ValueError("nothing can satisfy it")
-        if self.start().after(self.shape.shortest.encode()) is None:
+            raise ValueError("no value can satisfy it")
+        if self.shape.has_unique:
+            self._check_unique()
+        elif self.start().after(self.shape.shortest.encode()) is None:
             raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
+
+    def _check_unique(self) -> None:
+        start = self.start()
+        start.closing = closing_of(start, MAX_STEPS_AT_START)
+        if start.length == math.inf:
+            raise ValueError("no value can satisfy it")
+        self._start = start
 
     def start(self) -> Place:
         """Where an answer begins."""
-        return Place(self, self.starts(self.todo(self.shape.start, None)), b"")
+        if self._start is not None:
+            return self._start
+        items = Items() if self.shape.has_unique else None
+        return Place(self, self.starts(self.todo(self.shape.start, None)), b"", items)
 
-    def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
-        """A node and what comes after it."""
+    def todo(
+        self, node: Node, rest: _Todo | None, is_nested: bool = False, is_unique: bool = False
+    ) -> _Todo:
+        """A node and what comes after it. is_unique: it closes what has items or keys that must differ."""
         length = self._length(node) + (rest.length if rest else 0)
         can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)
-        return _Todo(node, rest, length, (rest.nesting if rest else 0) + is_nested, can_grow)
+        nesting = (rest.nesting if rest else 0) + is_nested
+        unique = rest.unique if rest else frozenset()
+        return _Todo(node, rest, length, nesting, can_grow, unique | {nesting} if is_unique else unique)
 
     def _length(self, node: Node) -> float:
         if isinstance(node, Repeat):
@@ -136,7 +157,8 @@ class Follower:
         if isinstance(node, Sequence):
             for place, part in enumerate(reversed(node.parts)):
                 # the last part, with which the level ends, lies on it, and so does all before it
-                rest = self.todo(part, rest, is_nested=node.is_nested and place == 0)
+                is_end = place == 0
+                rest = self.todo(part, rest, node.is_nested and is_end, node.is_unique and is_end)
             return [rest]
         assert isinstance(node, Repeat)
         options: list[_Todo | None] = [] if node.low else [rest]
@@ -149,11 +171,15 @@ class Follower:
 
 @dataclass(eq=False)
 class Place:
-    """Where an answer stands: its states, and the bytes of a character that is not complete."""
+    """Where an answer stands: its states, and the bytes of a character that is not complete.
+
+    items: those of what is open, where some must differ.
+    """
 
     follower: Follower
     states: list[_Inside]
     begun: bytes
+    items: Items | None = None
 
     def after(self, data: bytes) -> Place | None:
         """The place after some more bytes; None where no text of the shape goes on with them."""
@@ -163,13 +189,16 @@ class Place:
             whole, begun = data[:size].decode(), data[size:]
         except UnicodeDecodeError:
             return None
-        states = self.states
+        states, items = self.states, self.items
         for char in whole:
+            if items is not None:
+                states = _without_repeats(states, items, char)
             states = self._step(states, char)
             if not states:
                 return None
-        place = Place(self.follower, states, begun)
-        return place if place.length < math.inf else None
+            items = items.after(char) if items is not None else None
+        place = Place(self.follower, states, begun, items)
+        return place if place.bound < math.inf else None
 
     def _step(self, states: list[_Inside], char: str) -> list[_Inside]:
         found: dict[tuple[int, int, int], _Inside] = {}
@@ -190,7 +219,22 @@ class Place:
 
     @property
     def length(self) -> float:
-        """Bytes that would finish it; 0 where it may end here."""
+        """Bytes that would finish it; 0 where it may end here, infinite where its items cannot but repeat."""
+        return self.bound if self.items is None else self.closing[0]
+
+    @property
+    def rest(self) -> bytes:
+        """The shortest bytes that would finish it."""
+        return self.plain_rest if self.items is None else self.closing[1]
+
+    @functools.cached_property
+    def closing(self) -> tuple[float, bytes]:
+        """`length` and `rest` where items must differ."""
+        return closing_of(self)
+
+    @property
+    def bound(self) -> float:
+        """As `length`, if items might repeat."""
         if self.begun:
             return self._closed()[0]
         return min((state.length for state in self.states), default=math.inf)
@@ -210,15 +254,27 @@ class Place:
         return b"" if self.begun else best.text.automaton.shortest(best.place).encode()
 
     @property
-    def rest(self) -> bytes:
-        """The shortest bytes that would finish it."""
+    def plain_rest(self) -> bytes:
+        """As `rest`, if items might repeat."""
         if self.begun:
             return self._closed()[1]
         best = min(self.states, key=lambda state: state.length)
         return (best.text.automaton.shortest(best.place) + self._tail(best.rest)).encode()
 
+    @property
+    def possible_chars(self) -> Ranges:
+        """The characters whose bytes begin as the one that has begun; all where none has."""
+        return (_possible(self.begun),) if self.begun else ((0, LAST),)
+
+    def next_ranges(self) -> Iterator[Ranges]:
+        """Sets of characters with which an answer may go on, if items might repeat."""
+        for state in self.states:
+            starts = self.follower.starts(state.rest) if state.place.is_end else []
+            for start in (state, *starts):
+                yield from start.text.automaton.next_ranges(start.place)
+
     def _closed(self) -> tuple[float, bytes]:
-        """As `length` and `rest`, where a character has begun."""
+        """As `bound` and `plain_rest`, where a character has begun."""
         low, high = _possible(self.begun)
         best: tuple[float, bytes] = (math.inf, b"")
         for state in self.states:
@@ -236,6 +292,17 @@ class Place:
             text += shortest(todo.node, self.follower.shape.shortest_of_rules) or ""
             todo = todo.rest
         return text
+
+
+def _without_repeats(states: list[_Inside], items: Items, char: str) -> list[_Inside]:
+    """The states that a character leaves possible: none in which it would end an item or a key that must not repeat."""
+    if not items.ends_item(char):
+        return states
+    level = len(items.levels)
+    ends = [state for state in states if state.place.is_end and state.rest is not None and level in state.rest.unique]
+    if not ends or not items.is_repeated:
+        return states
+    return [state for state in states if state not in ends]
 
 
 def _whole_size(data: bytes) -> int:

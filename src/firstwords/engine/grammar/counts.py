@@ -11,5 +11,5 @@ def count(schema: dict[str, Any], name: str, default: Any) -> Any:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15 or value != int(value):
-        raise ValueError(f"{name} is a whole number from 0 on")
+        raise ValueError(f"{name} must be a whole number, 0 or more")
     return int(value)

@@ -25,7 +25,7 @@ SUPPORTED = (
 OF_KIND = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames",
                "minProperties", "maxProperties"),
-    "array": ("items", "prefixItems", "minItems", "maxItems"),
+    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     "string": ("minLength", "maxLength", "pattern", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }  # fmt: skip
@@ -39,24 +39,29 @@ def check(schema: Any) -> None:
     if schema is True:
         return
     if not isinstance(schema, dict):
-        raise ValueError(f"a schema is an object, true or false, not {str(schema)[:40]!r}")
+        raise ValueError(f"a schema must be an object, true or false, not {str(schema)[:40]!r}")
     for name in UNSUPPORTED:
-        if name in schema and not (name in ("unevaluatedProperties", "unevaluatedItems") and schema[name] is False):
+        if name in schema and not _is_void(name, schema[name]):
             raise ValueError(f"{name} is not supported")
-    if schema.get("uniqueItems") not in (None, False):
-        raise ValueError("uniqueItems is not supported")
+    if not isinstance(schema.get("uniqueItems", False), bool | None):
+        raise ValueError("uniqueItems must be true or false")
     shapes = {"properties": dict, "patternProperties": dict, "required": list, "enum": list, "prefixItems": list,
               "allOf": list, "anyOf": list, "oneOf": list}  # fmt: skip
     for name, kind in shapes.items():
         if name in schema and not isinstance(schema[name], kind):
-            raise ValueError(f"{name} is {'an object' if kind is dict else 'a list'}")
+            raise ValueError(f"{name} must be {'an object' if kind is dict else 'a list'}")
     if not all(isinstance(name, str) for name in schema.get("required", [])):
-        raise ValueError("required is a list of names")
+        raise ValueError("required must be a list of names")
+
+
+def _is_void(name: str, value: Any) -> bool:
+    """Whether a keyword says what is so anyway, or simply that no value is possible: zod's never is {"not": {}}."""
+    return value is False if name.startswith("unevaluated") else name == "not" and value in ({}, True)
 
 
 def constrains(schema: dict[str, Any], besides: str = "") -> bool:
     """Whether any keyword but one says something about values; a description does not."""
-    return any(name in schema for name in SUPPORTED if name != besides)
+    return any(name in schema for name in (*SUPPORTED, "not") if name != besides)
 
 
 def flatten(schema: Any, resolve: Resolve) -> tuple[dict[str, Any], list[Group]]:
@@ -83,7 +88,7 @@ def flatten(schema: Any, resolve: Resolve) -> tuple[dict[str, Any], list[Group]]
 
     add(schema, ())
     if any(not options for _, options in groups):
-        raise ValueError("anyOf and oneOf need an option")
+        raise ValueError("anyOf and oneOf need at least one option")
     return merged, groups
 
 
@@ -92,10 +97,12 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
     found = {name: schema[name] for name in SUPPORTED if name in schema}
     for name in ("$ref", "allOf", "anyOf", "oneOf"):
         found.pop(name, None)
+    if "not" in schema:
+        found["enum"] = []
     if "type" in found:
         given = found["type"] if isinstance(found["type"], list) else [found["type"]]
         if not given or any(kind not in _KINDS for kind in given):
-            raise ValueError(f"type is one of {', '.join(_KINDS)}, or a list of them, not {str(found['type'])[:40]!r}")
+            raise ValueError(f"type must be one or several of {', '.join(_KINDS)}, not {str(found['type'])[:40]!r}")
         found["type"] = [kind for kind in dict.fromkeys(given) if kind != "integer" or "number" not in given]
         if "format" in found and "string" not in given:
             del found["format"]  # such as int32 of an integer
@@ -106,7 +113,8 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
         found["prefixItems"] = found.pop("items")
         found["items"] = found.get("additionalItems", True)
     found.pop("additionalItems", None)
-    found.pop("uniqueItems", None)
+    if not found.get("uniqueItems"):
+        found.pop("uniqueItems", None)
     return found
 
 
@@ -141,7 +149,7 @@ def _both(name: str, one: Any, other: Any) -> Any:
     if name in ("additionalProperties", "items", "propertyNames"):
         return one if one == other else {"allOf": [one, other]}
     if name == "multipleOf" and one != other:
-        raise ValueError("two values of multipleOf at one place are not supported")
+        raise ValueError("two values of multipleOf for the same number are not supported")
     return other
 
 

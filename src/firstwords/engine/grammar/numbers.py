@@ -64,7 +64,7 @@ def _decimal(schema: dict[str, Any], name: str) -> Decimal | None:
     if value is None or (isinstance(value, bool) and name.startswith("exclusive")):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name} is a number")
+        raise ValueError(f"{name} must be a number")
     return Decimal(repr(value))
 
 
@@ -91,7 +91,7 @@ def _digits(within: Range) -> int:
         nearest = -int(within.high)
     size = len(str(nearest))
     if size > 300:
-        raise ValueError("a number's bound has more than 300 digits")
+        raise ValueError("a bound of a number has more than 300 digits")
     return MAX_DIGITS if size < MAX_DIGITS else size + 1
 
 
@@ -185,7 +185,7 @@ def step_of(schema: dict[str, Any]) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ValueError("multipleOf is a number above 0")
+        raise ValueError("multipleOf must be a number above 0")
     return Decimal(repr(value)).normalize()
 
 

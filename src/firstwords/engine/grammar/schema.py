@@ -12,7 +12,7 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from firstwords.engine.grammar import merging, numbers, regular, strings
+from firstwords.engine.grammar import merging, numbers, regular, strings, unique
 from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.shape import NOTHING, Choice, Node, Reference, Repeat, Sequence, Shape, Text
 
@@ -27,9 +27,9 @@ def shape_of(schema: Any) -> Shape:
     builder = _Builder(schema)
     try:
         start = builder.value(schema)
-        shape = Shape(start, builder.rules)
+        shape = Shape(start, builder.rules, builder.has_unique)
         if shape.shortest is None:
-            raise ValueError("nothing can satisfy it")
+            raise ValueError("no value can satisfy it")
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return shape
@@ -45,6 +45,7 @@ class _Builder:
         self._free: dict[int, Reference] = {}
         self._texts: dict[Any, Text] = {}
         self._num_nodes = 0
+        self.has_unique = False
 
     # -- values --------------------------------------------------------------------------------------------------------
 
@@ -52,7 +53,7 @@ class _Builder:
         """The node of any schema."""
         self._num_nodes += 1
         if self._num_nodes > MAX_NODES:
-            raise ValueError("it is too large: fewer alternatives, or fewer levels")
+            raise ValueError("it is too large: use fewer alternatives, or fewer levels")
         if schema is False:
             return NOTHING
         merging.check(schema)
@@ -63,7 +64,7 @@ class _Builder:
             return self._plain(base)
         (kind, options), *others = groups
         if kind == "oneOf" and not merging.are_disjoint(options, self._resolve):
-            raise ValueError("oneOf is supported where no value can satisfy two of its options: use anyOf")
+            raise ValueError("oneOf is only supported if no value can satisfy two of its options: use anyOf")
         if not others and not merging.constrains(base):
             return Choice(tuple(self.value(option) for option in options))
         rest = [base, *({name: given} for name, given in others)]
@@ -78,7 +79,7 @@ class _Builder:
 
     def _resolve(self, pointer: Any) -> Any:
         if not isinstance(pointer, str) or (pointer != "#" and not pointer.startswith("#/")):
-            raise ValueError(f"$ref {str(pointer)[:60]!r} is not a place in the schema itself, such as #/$defs/Name")
+            raise ValueError(f"$ref {str(pointer)[:60]!r} must point into the schema itself, such as #/$defs/Name")
         found = self._root
         for part in pointer.split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -87,7 +88,7 @@ class _Builder:
             elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
                 found = found[int(name)]
             else:
-                raise ValueError(f"$ref {pointer[:60]!r} leads nowhere")
+                raise ValueError(f"$ref {pointer[:60]!r} points to nothing")
         return found
 
     def _rule(self, node: Node) -> Reference:
@@ -141,7 +142,7 @@ class _Builder:
             return self._text(*numbers.number(within, is_whole, step))
         if step != int(step) or step > numbers.MAX_DIVISOR:
             raise ValueError(f"multipleOf is supported for whole numbers up to {numbers.MAX_DIVISOR:,}"
-                             " and for the likes of 0.01 and 0.25")
+                             " and for steps such as 0.01 and 0.25")
         lark = numbers.multiples_lark(within, int(step))
         return self._text(*numbers.number(within, True), divisor=int(step), lark=lark)
 
@@ -171,8 +172,8 @@ class _Builder:
         brackets = "{}" if isinstance(value, dict) else "[]"
         return self._within(brackets, Sequence(tuple(inside)))
 
-    def _within(self, brackets: str, body: Node) -> Node:
-        return Sequence((self._literal(brackets[0]), body, self._literal(brackets[1])), is_nested=True)
+    def _within(self, brackets: str, body: Node, is_unique: bool = False) -> Node:
+        return Sequence((self._literal(brackets[0]), body, self._literal(brackets[1])), True, is_unique)
 
     def _any(self, depth: int) -> Reference:
         """Any value that nests at most so deep."""
@@ -187,7 +188,7 @@ class _Builder:
         return self._free[depth]
 
     def _free_object(self, inner: Node) -> Node:
-        return self._members([], None, [(self._text(strings.FREE), inner)])
+        return self._members([], 0, None, [(self._text(strings.FREE), inner)])
 
     # -- arrays --------------------------------------------------------------------------------------------------------
 
@@ -195,17 +196,23 @@ class _Builder:
         low, high = count(schema, "minItems", 0), count(schema, "maxItems", None)
         items, prefix = schema.get("items", True), schema.get("prefixItems", [])
         if low > MAX_ITEMS:
-            raise ValueError(f"minItems is {low:,}: at most {MAX_ITEMS:,} is possible")
+            raise ValueError(f"minItems is {low:,}, but the limit is {MAX_ITEMS:,}")
         first = [self._shared(self.value(item)) for item in prefix]
         other = NOTHING if items is False else self._shared(self._value_of(items))
-        return self._array_of(first, other, low, None if high is None else min(high, MAX_ITEMS))
+        is_unique = bool(schema.get("uniqueItems")) and (high is None or high > 1)
+        self.has_unique |= is_unique
+        if is_unique and low > unique.MAX_MIN_ITEMS:
+            raise ValueError(f"minItems is {low:,}, but with uniqueItems the limit is {unique.MAX_MIN_ITEMS}")
+        return self._array_of(first, other, low, None if high is None else min(high, MAX_ITEMS), is_unique)
 
     def _value_of(self, schema: Any) -> Node:
         """The node of a value inside another; of anything, one level less deep."""
         is_free = schema is True or schema == {}
         return self._any(MAX_FREE_DEPTH - 1) if is_free else self.value(schema)
 
-    def _array_of(self, first: list[Node], other: Node, low: int, high: int | None) -> Node:
+    def _array_of(
+        self, first: list[Node], other: Node, low: int, high: int | None, is_unique: bool = False
+    ) -> Node:
         comma = self._literal(",")
         first = first if high is None else first[:high]
         if other is NOTHING:
@@ -221,7 +228,7 @@ class _Builder:
         if high == 0:
             return self._within("[]", Sequence(()))
         inside: Node = Sequence((first[0] if first else other, tail))
-        return self._within("[]", inside if low else Repeat(inside, 0, 1))
+        return self._within("[]", inside if low else Repeat(inside, 0, 1), is_unique)
 
     # -- objects -------------------------------------------------------------------------------------------------------
 
@@ -241,8 +248,10 @@ class _Builder:
             members.append((name, self._shared(self._value_of(value)), name in required))
         extra = self._extra(names, patterns, True if is_free else additional, keys)
         low, high = count(schema, "minProperties", 0), count(schema, "maxProperties", None)
+        if low > unique.MAX_MIN_ITEMS:
+            raise ValueError(f"minProperties is {low:,}, but the limit is {unique.MAX_MIN_ITEMS}")
         counted = _counted(members, low, high, bool(extra))
-        return NOTHING if counted is None else self._members(*counted, extra)
+        return NOTHING if counted is None else self._members(*counted, extra, bool(extra) and not (is_free and low < 2))
 
     def _keys(self, schema: Any) -> list[regular.Expression]:
         """What keys that are not named must match."""
@@ -250,7 +259,7 @@ class _Builder:
             return [strings.FREE]
         base, groups = merging.flatten(schema, self._resolve)
         if groups or base.get("type", ["string"]) != ["string"]:
-            raise ValueError("propertyNames may only have type, enum, pattern, format and lengths")
+            raise ValueError("propertyNames may only use type, enum, pattern, format, minLength and maxLength")
         if "enum" in base:
             return [regular.any_of(strings.text_of(name) for name in base["enum"] if isinstance(name, str))]
         return strings.string(base)
@@ -263,7 +272,7 @@ class _Builder:
     ) -> list[tuple[Text, Node]]:
         """(Key, value) of members that are not named."""
         if len(patterns) > 1:
-            raise ValueError("patternProperties may have one pattern")
+            raise ValueError("patternProperties may only have one pattern")
         excluded = tuple(strings.text_of(name) for name in names)
         if patterns:
             ((expression, value),) = patterns.items()
@@ -275,13 +284,17 @@ class _Builder:
         node = self._shared(self._value_of(value))
         return [] if node is NOTHING else [(key, node)]
 
-    def _members(self, named: list[Member], most: int | None, extra: list[tuple[Text, Node]]) -> Node:
-        """An object: named members in their order, then at most so many others."""
+    def _members(
+        self, named: list[Member], fewest: int, most: int | None, extra: list[tuple[Text, Node]],
+        is_unique: bool = False,
+    ) -> Node:  # fmt: skip
+        """An object: named members in their order, then between `fewest` and `most` others."""
+        self.has_unique |= is_unique
         comma, colon = self._literal(","), self._literal(":")
         items = [Sequence((self._literal(strings.text_of(name)), colon, node)) for name, node, _ in named]
         others = [Sequence((key, colon, node)) for key, node in extra if most != 0]
         # what may follow the members up to each place
-        tails: list[Node] = [Sequence(tuple(Repeat(Sequence((comma, item)), 0, most) for item in others))]
+        tails: list[Node] = [Sequence(tuple(Repeat(Sequence((comma, item)), fewest, most) for item in others))]
         for item, (_, _, is_required) in zip(reversed(items), reversed(named), strict=True):
             each = Sequence((comma, item))
             tails.append(self._rule(Sequence((each if is_required else Repeat(each, 0, 1), tails[-1]))))
@@ -292,10 +305,10 @@ class _Builder:
             if is_required:
                 break
         else:
-            fewer = None if most is None else most - 1
-            begins += [Sequence((item, Repeat(Sequence((comma, item)), 0, fewer))) for item in others]
-            begins.append(Sequence(()))
-        return self._within("{}", Choice(tuple(begins)))
+            more = max(0, fewest - 1), None if most is None else most - 1
+            begins += [Sequence((item, Repeat(Sequence((comma, item)), *more))) for item in others]
+            begins += [] if fewest else [Sequence(())]
+        return self._within("{}", Choice(tuple(begins)), is_unique)
 
 
 def _choice(nodes: list[Node]) -> Node:
@@ -304,26 +317,25 @@ def _choice(nodes: list[Node]) -> Node:
 
 def _counted(
     members: list[Member], low: int, high: int | None, has_extra: bool
-) -> tuple[list[Member], int | None] | None:
-    """(Members that keep to minProperties and maxProperties, how many others there may be); None: no object can."""
+) -> tuple[list[Member], int, int | None] | None:
+    """(Members that keep to minProperties and maxProperties, the fewest and the most others); None: no object can."""
     found = []
     missing = low - sum(is_required for _, _, is_required in members)
     for name, node, is_required in members:
         is_needed = missing > 0 and not is_required and node is not NOTHING
         missing -= is_needed
         found.append((name, node, is_required or is_needed))
-    if missing > 0 and has_extra:
-        raise ValueError("minProperties is supported up to the number of named properties")
-    if missing > 0:
+    fewest = max(0, missing)
+    if fewest and not has_extra:
         return None
     if high is None:
-        return found, None
+        return found, fewest, None
     room = high - sum(is_required for _, _, is_required in found)
-    if room < 0:
+    if room < fewest:
         return None
     kept = []
     for member in found:
         if member[2] or room > 0:
             kept.append(member)
             room -= not member[2]
-    return kept, room
+    return kept, fewest, room

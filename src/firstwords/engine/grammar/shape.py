@@ -53,10 +53,13 @@ def _automaton(expressions: tuple[Expression, ...], excluded: tuple[str, ...], d
 
 @dataclass(frozen=True, eq=False)
 class Sequence:
-    """One part after the other. is_nested: inside it one is a level deeper."""
+    """One part after the other. is_nested: inside it one is a level deeper. is_unique: the items of this array, or
+    the keys of this object, must differ, which the notation for llguidance does not say.
+    """
 
     parts: tuple[Node, ...]
     is_nested: bool = False
+    is_unique: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +91,11 @@ NOTHING = Choice(())  # no text has this shape
 
 @dataclass(eq=False)
 class Shape:
-    """Where a text begins, and the rules that references name."""
+    """Where a text begins, and the rules that references name. has_unique: some of its sequences are unique."""
 
     start: Node
     rules: dict[str, Node] = field(default_factory=dict)
+    has_unique: bool = False
 
     @functools.cached_property
     def shortest_of_rules(self) -> dict[str, str | None]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from typing import Any
 
+from firstwords.engine.grammar.automaton import build
 from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.pattern import parse
 from firstwords.engine.grammar.regular import (
@@ -37,11 +39,14 @@ _YEAR = r"(?:[1-9]\d{3}|0\d{2}[1-9])"  # there was no year 0
 _DAY = r"(?:0[1-9]|[12]\d|30)"
 _DATE = rf"{_YEAR}-(?:(?:0[13578]|1[02])-(?:{_DAY}|31)|(?:0[469]|11)-{_DAY}|02-(?:0[1-9]|1\d|2[0-8]))"
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,30}"  # "--" would announce an international name
 _HOST = rf"{_LABEL}(?:\.{_LABEL}){{0,3}}"
+_SITE = rf"(?:{_LABEL}\.){{0,3}}[A-Za-z](?:-?[A-Za-z0-9]){{0,23}}"  # no address: its last label begins with a letter
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _ATOM = r"[A-Za-z0-9_+-]{1,32}"
 _H16 = r"[0-9a-fA-F]{1,4}"
+_IPV6 = rf"(?:{_H16}:){{7}}{_H16}|::1|::"
 _SPAN = r"(?:[1-9]\d{0,3}|0)"
 _HOURS = rf"{_SPAN}H(?:{_SPAN}M(?:{_SPAN}S)?)?"
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,256}"
@@ -53,16 +58,32 @@ FORMATS = {
     "duration": rf"P(?:{_SPAN}W|(?:{_SPAN}Y{_SPAN}M)?{_SPAN}D(?:T{_HOURS})?|T{_HOURS})",
     "email": rf"{_ATOM}(?:\.{_ATOM}){{0,3}}@{_LABEL}(?:\.{_LABEL}){{0,2}}\.[A-Za-z]{{2,24}}",
     "hostname": _HOST,
-    "ipv4": rf"{_OCTET}(?:\.{_OCTET}){{3}}",
-    "ipv6": rf"(?:{_H16}:){{7}}{_H16}|::1|::",
+    "ipv4": _IPV4,
+    "ipv6": _IPV6,
+    "ipv4network": f"{_IPV4}/32",  # a shorter prefix would ask for zeros at the end
+    "ipv6network": f"(?:{_IPV6})/128",
+    "ipv4interface": rf"{_IPV4}/(?:[12]?\d|3[0-2])",
+    "ipv6interface": rf"(?:{_IPV6})/(?:1[01]\d|12[0-8]|[1-9]?\d)",
     "uuid": r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}",
-    "uri": rf"https?://{_HOST}(?:\.[A-Za-z]{{2,24}})?(?::[1-9]\d{{0,3}})?(?:/{_PATH})?",
+    "uri": rf"https?://{_SITE}(?::[1-9]\d{{0,3}})?(?:/{_PATH})?",
+    "base64": r"(?:[A-Za-z0-9+/]{4}){0,64}",
+    "regex": r"[A-Za-z0-9 _-]{1,64}",
 }
 # These say what a string is for; any string will do.
 FREE_FORMATS = {"binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path",
                 "path", "directory-path", "base64url"}  # fmt: skip
 _SAME = {"uri-reference": "uri", "url": "uri", "iri": "uri", "iri-reference": "uri", "idn-email": "email",
-         "idn-hostname": "hostname", "datetime": "date-time", "uuid4": "uuid", "guid": "uuid"}  # fmt: skip
+         "idn-hostname": "hostname", "datetime": "date-time", "uuid4": "uuid", "guid": "uuid",
+         "cidrv4": "ipv4interface", "cidrv6": "ipv6interface", "ipvanyaddress": "ipv4", "ipvanynetwork": "ipv4network",
+         "ipvanyinterface": "ipv4interface"}  # fmt: skip
+# Patterns with look-around that zod writes beside a format. What is of the format here always matches them.
+_IMPLIED = {
+    "email": r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$",
+    "hostname": (r"^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+                 r"(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$"),
+    "duration": (r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?"
+                 r"(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$"),
+}  # fmt: skip
 
 
 def string(schema: dict[str, Any]) -> list[Expression]:
@@ -70,21 +91,21 @@ def string(schema: dict[str, Any]) -> list[Expression]:
 
     Raises ValueError for what cannot be followed.
     """
-    contents: list[Expression] = []
-    patterns = schema.get("pattern", [])
-    for pattern in patterns if isinstance(patterns, list) else [patterns]:
-        if not isinstance(pattern, str):
-            raise ValueError("pattern is a text")
-        contents.append(searching(parse(pattern)))
-    for name in _names(schema.get("format", [])):
+    names, patterns = _texts(schema, "format"), _texts(schema, "pattern")
+    patterns = [pattern for pattern in patterns if not any(_IMPLIED.get(name) == pattern for name in names)]
+    contents = [searching(parse(pattern)) for pattern in patterns]
+    formats = []
+    for name in names:
         known = FORMATS.get(_SAME.get(name, name))
         if known is not None:
-            contents.append(_format(known))
-        elif name not in FREE_FORMATS:
-            raise ValueError(f"the format {name[:40]!r} is not known: use one of {', '.join(FORMATS)}, or a pattern")
+            formats.append(_format(known))
+        elif name not in FREE_FORMATS and not patterns:  # a pattern beside it says what it means
+            raise ValueError(f"the format {name[:40]!r} is unknown: use one of {', '.join(FORMATS)}, or a pattern")
+    if not (formats and contents) or build([*contents, *formats]).start.length < math.inf:
+        contents += formats  # where nothing is both, the pattern is what is checked: "time" without a zone, say
     low, high = count(schema, "minLength", 0), count(schema, "maxLength", None)
     if low > MAX_LENGTH:
-        raise ValueError(f"minLength is {low:,}: at most {MAX_LENGTH:,} is possible")
+        raise ValueError(f"minLength is {low:,}, but the limit is {MAX_LENGTH:,}")
     if high is not None and high < low:
         return [Either(())]
     shortest, longest = _lengths(contents)
@@ -99,11 +120,12 @@ def _lengths(trees: list[Expression]) -> tuple[int, int | None]:
     return max((low for low, _ in found), default=0), min((high for _, high in found if high is not None), default=None)
 
 
-def _names(value: Any) -> list[str]:
-    names = value if isinstance(value, list) else [value]
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError("format is a text")
-    return names
+def _texts(schema: dict[str, Any], name: str) -> list[str]:
+    value = schema.get(name, [])
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name} must be a string")
+    return texts
 
 
 @functools.cache

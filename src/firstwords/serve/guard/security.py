@@ -176,7 +176,7 @@ class Guard:
             self._check_body(headers, limit)
         user = self.sessions.user_of(headers, with_cookie=not _is_foreign(scope, headers))
         if user is None and not is_open(scope["path"]):
-            given = "that key is not one of" if headers.get("authorization", "").strip() else "this server needs one of"
+            given = "this key is not one of" if headers.get("authorization", "").strip() else "this server needs one of"
             raise ApiError(
                 401, f"{given} the keys it was started with (--key): send Authorization: Bearer KEY",
                 code="invalid_api_key",
@@ -227,7 +227,7 @@ class Guard:
         has_body = length != "0" or "transfer-encoding" in headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if (has_body or kind) and kind != "application/json":
-            raise ApiError(415, "send application/json")
+            raise ApiError(415, "the body must be JSON: send Content-Type: application/json")
         if not (length.isascii() and length.isdigit()) or int(length) > limit:
             raise _too_large(limit)
 
@@ -267,7 +267,7 @@ async def read_body(receive: Receive, limit: int) -> Receive:
                 if size > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        raise ApiError(408, f"the request's body did not come within {BODY_SECONDS} seconds") from None
+        raise ApiError(408, f"the body of the request did not arrive within {BODY_SECONDS} seconds") from None
     body: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
     chunks.clear()
 

@@ -29,13 +29,13 @@ async def embeddings(body: EmbeddingRequest, request: Request) -> Json:
     held = await worker.held(stage)
     limits.refuse(body)
     if body.encoding_format not in (None, "float", "base64"):
-        raise ApiError(400, "encoding_format is float or base64", "encoding_format")
+        raise ApiError(400, "encoding_format must be float or base64", "encoding_format")
     size = held.loaded.model.config.hidden_size
     if body.dimensions not in (None, size):
-        raise ApiError(400, f"this model's vectors have {size} dimensions", "dimensions")
+        raise ApiError(400, f"dimensions must be {size}, the size of this model's embeddings", "dimensions")
     texts = prompts.prompts(held, body.input, "input")
     if any(len(ids) <= added for ids, added in texts):
-        raise ApiError(400, "input holds an empty text", "input")
+        raise ApiError(400, "input contains an empty text", "input")
     rows = []
     for index, (ids, added) in enumerate(texts):
         if await request.is_disconnected():

@@ -44,5 +44,5 @@ def usage(num_prompt: int, num_generated: int, running: Choices | None = None) -
 def check_reason(reason: str | None) -> str | None:
     """A finish_reason as clients know it. Raises ApiError for an answer whose constraint became too complex."""
     if reason == "failed":
-        raise ApiError(400, "the constraint became too complex to follow: make it simpler", "response_format")
+        raise ApiError(400, "the constraint became too complex: simplify it", "response_format")
     return reason

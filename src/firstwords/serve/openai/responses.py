@@ -1,14 +1,14 @@
-"""POST /v1/responses: the endpoint that OpenAI's newer clients use by default. Stateless: a chat in other words.
+"""POST /v1/responses: the endpoint that OpenAI's newer clients use by default. A chat in other words.
 
 `request/responses.py` turns a request into one for chat, whose code answers it; here the answer becomes a response, or
-the events of one.
+the events of one, which `memory.py` keeps for a while.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,9 +18,10 @@ from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import chat
 from firstwords.serve.openai.chat import ChatJob
 from firstwords.serve.openai.choices import attended
+from firstwords.serve.openai.memory import Answered, ChatMessage
 from firstwords.serve.openai.replies import check_reason
 from firstwords.serve.openai.request.json_route import JsonRoute
-from firstwords.serve.openai.request.responses import ResponsesRequest, as_chat, in_these_words
+from firstwords.serve.openai.request.responses import ResponsesRequest, as_chat, conversation, in_these_words
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry
 
@@ -29,26 +30,30 @@ router = APIRouter(route_class=JsonRoute)
 
 @router.post("/responses")
 async def responses(body: ResponsesRequest, request: Request) -> Response:
-    """Answer a text or the last message of a conversation. Nothing is stored."""
+    """Answer a text or the last message of a conversation."""
     seconds = request.app.state.settings.max_seconds
-    asked = as_chat(body)
+    user: str = request.state.user
+    messages = conversation(body, request.app.state.memory, user)
+    asked = as_chat(body, messages)
     with in_these_words():
         job = await chat.begin(asked, request)
-        answer = _Answer(body, job)
+        answer = _Answer(body, job, messages, lambda answered: request.app.state.memory.keep(user, answered))
         if body.stream:
             return EventStream(_events(answer), job.running.cancel, seconds, end=b"")
         async with attended(request, job.running, seconds):
             await job.running.start()
             async for _ in answer.parts():
                 pass
-            return Json(answer.response())
+            return Json(answer.last_response())
 
 
 class _Answer:
     """A response that grows: its text and log-probabilities so far, and what it is as an object."""
 
-    def __init__(self, body: ResponsesRequest, job: ChatJob) -> None:
-        self._body, self._job = body, job
+    def __init__(
+        self, body: ResponsesRequest, job: ChatJob, messages: list[ChatMessage], keep: Callable[[Answered], None]
+    ) -> None:
+        self._body, self._job, self._messages, self._keep = body, job, messages, keep
         self._id, self._item_id = f"resp_{secrets.token_hex(16)}", f"msg_{secrets.token_hex(16)}"
         self._created = int(time.time())
         self._text = ""
@@ -111,12 +116,22 @@ class _Answer:
             "completed_at": int(time.time()) if status == "completed" else None, "background": False,
             "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
             "instructions": body.instructions, "max_output_tokens": body.max_output_tokens, "model": self._job.model,
-            "output": [self.item()] if is_over else [], "parallel_tool_calls": True, "previous_response_id": None,
-            "reasoning": {"effort": None, "summary": None}, "store": False, "temperature": params.temperature,
+            "output": [self.item()] if is_over else [], "parallel_tool_calls": True,
+            "previous_response_id": body.previous_response_id,
+            "reasoning": {"effort": None, "summary": None}, "store": body.store is not False,
+            "temperature": params.temperature,
             "text": {"format": (body.text or {}).get("format") or {"type": "text"}}, "tool_choice": "auto", "tools": [],
             "top_logprobs": body.top_logprobs or 0, "top_p": params.top_p, "truncation": "disabled",
             "usage": self._usage() if is_over else None, "metadata": body.metadata or {},
         }  # fmt: skip
+
+    def last_response(self) -> dict[str, Any]:
+        """The whole object at the end, which later requests may refer to unless `store` is false."""
+        response = self.response()
+        if self._body.store is not False and self.status != "failed":
+            said = {"role": "assistant", "content": self._text}
+            self._keep(Answered(response, self._item_id, [*self._messages, said]))
+        return response
 
     def _usage(self) -> dict[str, Any]:
         counted = self._job.usage()
@@ -165,4 +180,4 @@ async def _events(answer: _Answer) -> AsyncIterator[bytes]:
     yield numbered("response.output_text.done", **place, text=part["text"], logprobs=part["logprobs"])
     yield numbered("response.content_part.done", **place, part=part)
     yield numbered("response.output_item.done", output_index=0, item=answer.item())
-    yield numbered(f"response.{answer.status}", response=answer.response())
+    yield numbered(f"response.{answer.status}", response=answer.last_response())

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from firstwords.serve.openai import catalogue, chat, completions, embeddings, responses, tokens
+from firstwords.serve.openai import catalogue, chat, completions, embeddings, responses, stored, tokens
+from firstwords.serve.openai.memory import Memory
 
 
 def include(app: FastAPI) -> None:
-    """Add them to the application."""
-    for router in (chat.router, responses.router, completions.router, embeddings.router, catalogue.router):
+    """Add them to the application, and the memory that some of them share."""
+    app.state.memory = Memory()
+    for endpoint in (chat, responses, stored, completions, embeddings, catalogue):
+        router = endpoint.router
         app.include_router(router, prefix="/v1", tags=["openai"])
         app.include_router(router, include_in_schema=False)
     app.include_router(tokens.router, tags=["openai"])

@@ -45,7 +45,8 @@ class EventStream(Response):
             await response(error)(scope, receive, send)
         except TimeoutError:
             if not self._has_begun:
-                await response(ApiError(504, f"nothing came within {self._seconds:.0f} seconds"))(scope, receive, send)
+                late = ApiError(504, f"the answer did not begin within {self._seconds:.0f} seconds")
+                await response(late)(scope, receive, send)
             # else the connection ends without the last chunk, which tells the client that something is missing
         finally:
             watcher.cancel()

@@ -55,7 +55,7 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Json:
     limits.refuse(body)
     tokenizer = held.loaded.tokenizer
     if (body.prompt is None) == (body.messages is None):
-        raise ApiError(400, "give a prompt or messages", "prompt")
+        raise ApiError(400, "send prompt or messages", "prompt")
     if body.messages is not None:
         ids = render(prompts.turns_of(body.messages), tokenizer, body.add_generation_prompt)[0]
     else:
@@ -73,7 +73,8 @@ async def detokenize(body: DetokenizeRequest, request: Request) -> Json:
     tokenizer = (await _held(request, body.model)).loaded.tokenizer
     wrong = next((token for token in body.tokens if not 0 <= token < tokenizer.vocab_size), None)
     if wrong is not None:
-        raise ApiError(400, f"token {str(wrong)[:30]} is not one of {tokenizer.vocab_size:,}", "tokens")
+        message = f"token {str(wrong)[:30]} is out of range: this model has {tokenizer.vocab_size:,} tokens"
+        raise ApiError(400, message, "tokens")
     return Json({"prompt": tokenizer.decode(body.tokens, skip_special=False)})
 
 

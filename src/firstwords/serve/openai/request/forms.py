@@ -40,7 +40,7 @@ def constraint(body: Sampling) -> Constraint | None:
             found.append((name, dataclasses.replace(wanted, origin=name)))
     if len(found) > 1:
         names = " and ".join(name for name, _ in found)
-        raise ApiError(400, f"{names} both say what the answer looks like: send one of them", found[1][0])
+        raise ApiError(400, f"{names} cannot be used together: send only one of them", found[1][0])
     return found[0][1] if found else None
 
 
@@ -63,25 +63,25 @@ def _response_format(value: Any) -> Constraint | None:
         schema = holder.get("schema") if isinstance(holder, dict) else None
         if not isinstance(schema, dict):
             form = '{"type": "json_schema", "json_schema": {"schema": ...}}'
-            raise ValueError(f"response_format holds no schema: {form}")
+            raise ValueError(f"response_format has no schema: send {form}")
         return Constraint.json_schema(schema)
     if kind == "regex":
         pattern = value.get("regex")
         if not isinstance(pattern, str) or not pattern:
-            raise ValueError('response_format holds no expression: {"type": "regex", "regex": "..."}')
+            raise ValueError('response_format has no regular expression: send {"type": "regex", "regex": "..."}')
         return Constraint.regex(pattern)
-    raise ValueError("response_format has a type: text, json_object, json_schema or regex")
+    raise ValueError("response_format.type must be text, json_object, json_schema or regex")
 
 
 def _structured(value: Any) -> Constraint | None:
     """vLLM's structured_outputs: one of json, json_object, regex, choice and grammar."""
     if not isinstance(value, dict):
-        raise ValueError(f"structured_outputs is an object with one of {', '.join(_STRUCTURED)}")
+        raise ValueError(f"structured_outputs must be an object with one of these keys: {', '.join(_STRUCTURED)}")
     given = {name: one for name, one in value.items() if one not in (None, False) and name not in _NEUTRAL}
     unknown = next((name for name in given if name not in _STRUCTURED), None)
     if unknown is not None or len(given) > 1:
         shown = f", not {unknown[:40]}" if unknown is not None else ""
-        raise ValueError(f"structured_outputs holds one of {', '.join(_STRUCTURED)}{shown}")
+        raise ValueError(f"structured_outputs must have exactly one of these keys: {', '.join(_STRUCTURED)}{shown}")
     if not given:
         return None
     ((name, one),) = given.items()
@@ -94,16 +94,16 @@ def _json(value: Any, name: str) -> Constraint:
         try:
             value = json.loads(value)
         except ValueError:
-            raise ValueError(f"{name} is not JSON") from None
+            raise ValueError(f"{name} is not valid JSON") from None
     if not isinstance(value, dict | bool):
-        raise ValueError(f"{name} is a JSON schema: an object")
+        raise ValueError(f"{name} must be a JSON schema, which is an object")
     return Constraint.json_schema(value)
 
 
 def _text(make: Callable[[str], Constraint], what: str) -> Callable[[Any, str], Constraint]:
     def of(value: Any, name: str) -> Constraint:
         if not isinstance(value, str) or not value:
-            raise ValueError(f"{name} is {what}, as text")
+            raise ValueError(f"{name} must be {what}, as a string")
         return make(value)
 
     return of
@@ -111,7 +111,7 @@ def _text(make: Callable[[str], Constraint], what: str) -> Callable[[Any, str], 
 
 def _choice(value: Any, name: str) -> Constraint:
     if not isinstance(value, list) or not value or not all(isinstance(option, str) and option for option in value):
-        raise ValueError(f"{name} is a list of texts, none of them empty")
+        raise ValueError(f"{name} must be a list of strings, none of them empty")
     return Constraint.choice(value)
 
 

@@ -36,7 +36,7 @@ class JsonRoute(APIRoute):
             try:
                 given = json.loads(await request.body())  # pydantic's own parser refuses half a surrogate pair
             except ValueError as error:
-                raise ApiError(400, f"the body is not JSON: {error}") from None
+                raise ApiError(400, f"the body is not valid JSON: {error}") from None
             try:
                 body = model.model_validate(given)
             except ValidationError as error:

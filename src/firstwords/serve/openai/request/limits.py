@@ -59,13 +59,13 @@ def stops(value: Any) -> tuple[str, ...]:
     """The stop texts of a request, of any form that OpenAI's clients send."""
     given = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not all(isinstance(text, str) for text in given):
-        raise ApiError(400, "stop is a text or a list of texts", "stop")
+        raise ApiError(400, "stop must be a string or a list of strings", "stop")
     if not all(given):
-        raise ApiError(400, "a stop text is empty: remove it", "stop")
+        raise ApiError(400, "stop contains an empty string: remove it", "stop")
     if len(given) > MAX_STOPS:
-        raise ApiError(400, f"there are {len(given):,} stop texts; at most {MAX_STOPS} are possible", "stop")
+        raise ApiError(400, f"stop has {len(given):,} strings, but the limit is {MAX_STOPS}", "stop")
     if any(len(text) > MAX_STOP_CHARS for text in given):
-        raise ApiError(400, f"a stop text has more than {MAX_STOP_CHARS:,} characters", "stop")
+        raise ApiError(400, f"a string in stop has more than {MAX_STOP_CHARS:,} characters", "stop")
     return tuple(given)
 
 

@@ -64,7 +64,7 @@ def _turn(message: Message, place: int) -> Turn:
         except UnusableRowError as error:
             raise ApiError(400, f"messages[{place}]: {error}", "messages") from None
     if not call and (message.content is None or message.content == []):
-        raise ApiError(400, f"messages[{place}] has no content: every message needs a text", "messages")
+        raise ApiError(400, f"messages[{place}] has no content: every message needs some", "messages")
     return {"role": ROLES[message.role], "content": f"{text}\n\n{call}".strip() if call else text}
 
 
@@ -76,9 +76,10 @@ def prompts(held: Held, given: Any, param: str) -> list[tuple[list[int], int]]:
     if isinstance(given, str) or _are_ids(given):
         given = [given]
     if not isinstance(given, list) or not given:
-        raise ApiError(400, f"{param} is a text, a list of texts, a list of token ids, or a list of such lists", param)
+        forms = "a string, a list of strings, a list of token ids, or a list of such lists"
+        raise ApiError(400, f"{param} must be {forms}", param)
     if len(given) > MAX_PROMPTS:
-        raise ApiError(400, f"{len(given):,} prompts are too many for one request: at most {MAX_PROMPTS:,}", param)
+        raise ApiError(400, f"{param} has {len(given):,} prompts, but the limit is {MAX_PROMPTS:,} per request", param)
     return [_prompt(held, prompt, param) for prompt in given]
 
 
@@ -92,13 +93,13 @@ def _prompt(held: Held, prompt: Any, param: str) -> tuple[list[int], int]:
         check_bytes(held, len(prompt), param)
         return fitting(held, text_ids(held.loaded.tokenizer, prompt), param), 1
     if prompt == []:
-        raise ApiError(400, f"{param} holds a prompt without a token", param)
+        raise ApiError(400, f"{param} contains a prompt without tokens", param)
     if not _are_ids(prompt):
-        raise ApiError(400, f"{param} mixes forms, or holds something else than texts and whole numbers", param)
+        raise ApiError(400, f"{param} must contain only strings, or only token ids", param)
     size = held.loaded.model.config.vocab_size
     wrong = next((token for token in prompt if not 0 <= token < size), None)
     if wrong is not None:
-        raise ApiError(400, f"token {str(wrong)[:30]} is not one of this model's {size:,}", param)
+        raise ApiError(400, f"token {str(wrong)[:30]} is out of range: this model has {size:,} tokens", param)
     return fitting(held, prompt, param), 0
 
 

@@ -20,28 +20,28 @@ _GUIDED = "use response_format"
 _SAMPLERS = "use temperature, top_p, top_k or min_p"
 # field -> what to do instead, or why not
 REFUSED: dict[str, str] = {
-    "logit_bias": "this server does not shift logits",
-    "presence_penalty": "only repetition_penalty is there",
-    "frequency_penalty": "only repetition_penalty is there",
+    "logit_bias": "this server does not change single logits",
+    "presence_penalty": "use repetition_penalty",
+    "frequency_penalty": "use repetition_penalty",
     "tools": _TOOLS,
     "functions": _TOOLS,
     "audio": "these models read and write text only",
     "modalities": "these models read and write text only",
-    "prediction": "there is no speculative decoding",
-    "web_search_options": "nothing here leaves the machine",
-    "suffix": "these models cannot fill in",
+    "prediction": "this server has no speculative decoding",
+    "web_search_options": "this server does not search the web",
+    "suffix": "these models only continue text; they cannot fill a gap",
     "min_tokens": "use ignore_eos",
-    "use_beam_search": "this server samples",
-    "length_penalty": "this server samples",
-    "bad_words": "this server does not shift logits",
+    "use_beam_search": "this server has no beam search",
+    "length_penalty": "this server has no beam search",
+    "bad_words": "this server does not change single logits",
     "allowed_token_ids": f"{_GUIDED} of type regex",
     "logits_processors": _GUIDED,
-    "guided_whitespace_pattern": "JSON comes without white space here",
+    "guided_whitespace_pattern": "JSON is always written without white space",
     "prompt_logprobs": "use /v1/completions with echo and logprobs",
     "truncate_prompt_tokens": "shorten the prompt",
     "continue_final_message": "use /v1/completions with token ids",
     "chat_template": "the model's own template is always used",
-    "documents": "put them into a message",
+    "documents": "put their text into a message",
     "stop_token_ids": "use stop",
     "include_stop_str_in_output": "a stop text is never part of the answer",
     # llama.cpp
@@ -58,7 +58,7 @@ REFUSED: dict[str, str] = {
     "penalty_prompt": "repetition_penalty counts prompt and answer",
     "n_probs": "use logprobs",
     "min_keep": "filters keep at least one token",
-    "lora": "serve the model that you want",
+    "lora": "choose a model with `model`",
     "image_data": "these models read and write text only",
     # others
     "stop_sequences": "use stop",
@@ -97,15 +97,16 @@ def refuse(body: BaseModel) -> None:
         elif (nearest := _nearest(name, type(body).model_fields)) is not None:
             shown = name[:60]
             raise ApiError(
-                400, f"{shown} is not a parameter here: did you mean {nearest}?", shown, "unsupported_parameter"
-            )
+                400, f"{shown} is not a parameter of this endpoint: did you mean {nearest}?", shown,
+                "unsupported_parameter",
+            )  # fmt: skip
     best_of, window = given.get("best_of"), given.get("repeat_last_n")
     if best_of is not None and best_of != (getattr(body, "n", None) or 1):
-        raise ApiError(400, "best_of is not supported: ask for n choices", "best_of", "unsupported_parameter")
+        raise ApiError(400, "best_of is not supported: use n for several choices", "best_of", "unsupported_parameter")
     penalties = [getattr(body, name, None) for name in ("repetition_penalty", "repeat_penalty")]
     if window not in (None, -1) and any(penalty not in (None, 1) for penalty in penalties):
         raise ApiError(
-            400, "repeat_last_n can only be -1 here: the penalty counts the whole prompt and answer", "repeat_last_n",
+            400, "repeat_last_n can only be -1: the penalty always covers the whole prompt and answer", "repeat_last_n",
             "unsupported_parameter",
         )  # fmt: skip
 
@@ -124,8 +125,8 @@ def _refuse_tools(given: dict[str, Any]) -> None:
     named += [name for name in ("tool_choice", "function_call") if given.get(name) not in (None, "none", "auto")]
     if named:
         raise ApiError(
-            400, f"{named[0]} is not supported: {_TOOLS}. Leave it out, or send tool_choice: 'none'; response_format "
-            "can force JSON", named[0], "unsupported_parameter",
+            400, f"{named[0]} is not supported: {_TOOLS}. Leave it out, or send tool_choice: 'none'; use "
+            "response_format to get JSON", named[0], "unsupported_parameter",
         )  # fmt: skip
 
 

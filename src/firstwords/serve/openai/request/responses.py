@@ -1,12 +1,13 @@
 """What a request to /v1/responses holds, and the chat request that it stands for: answers come from one path.
 
-    as_chat(ResponsesRequest(input="Hello", instructions="Be brief.", max_output_tokens=9))
+    conversation(body, memory, user)     what was said before and the input, without instructions
+    as_chat(ResponsesRequest(input="Hello", instructions="Be brief.", max_output_tokens=9), conversation)
     -> ChatRequest(messages=[system, user], max_completion_tokens=9)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema
 
 from firstwords.serve.errors import ApiError, printable
+from firstwords.serve.openai.memory import MAX_RESPONSES, ChatMessage, Memory
 from firstwords.serve.openai.request import limits
 from firstwords.serve.openai.request.schemas import MAX_LOGPROBS, ChatRequest, Sampling
 
@@ -29,12 +31,11 @@ RENAMED = {
     "messages": "input", "max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens",
     "response_format": "text.format", "logprobs": f'include: ["{LOGPROBS}"]',
 }  # fmt: skip
-# what would need a server that remembers, or does more than answer
+# what would need a server that keeps more than its latest answers, or works without a client
 REFUSED = {
-    "previous_response_id": "this server keeps no responses: send the whole conversation in input",
-    "conversation": "this server keeps no conversations: send the whole conversation in input",
-    "prompt": "this server keeps no prompt templates: send the text in instructions and input",
-    "background": "answers are streamed or waited for: leave it out or send false",
+    "conversation": "send previous_response_id, or the whole conversation in input",
+    "prompt": "this server has no prompt templates: send the text in instructions and input",
+    "background": "send stream: true, or wait for the answer",
 }
 # fields of this request that chat takes as they are
 _SHARED = ("model", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "ignore_eos", "seed", "stop",
@@ -50,7 +51,7 @@ def _as_documented(schema: dict[str, Any]) -> None:
 
 
 class ResponsesRequest(Sampling):
-    """POST /v1/responses. Nothing is stored, whatever `store` says."""
+    """POST /v1/responses. The latest answers stay in memory, unless `store` is false."""
 
     model_config = ConfigDict(json_schema_extra=_as_documented)
 
@@ -60,10 +61,10 @@ class ResponsesRequest(Sampling):
     text: Object = Field(None, description='{"format": {"type": "text" | "json_object" | "json_schema" | "regex"}}')
     include: list[str] | None = Field(None, description=f'"{LOGPROBS}" adds log-probabilities.')
     top_logprobs: int | None = Field(None, ge=0, le=MAX_LOGPROBS)
-    store: bool | None = Field(None, description="Ignored.")
-    previous_response_id: str | None = Field(None, description="Refused: nothing is stored.")
-    conversation: Any = Field(None, description="Refused: nothing is stored.")
-    prompt: Any = Field(None, description="Refused: nothing is stored.")
+    store: bool | None = Field(None, description="false: later requests cannot refer to this answer.")
+    previous_response_id: str | None = Field(None, description="Continues one of the latest responses.")
+    conversation: Any = Field(None, description="Not supported.")
+    prompt: Any = Field(None, description="Not supported.")
     background: bool | None = Field(None, description="Only false.")
     metadata: Object = Field(None, description="Returned with the response.")
     reasoning: Object = Field(None, description="Ignored: these models do not reason.")
@@ -79,17 +80,29 @@ class ResponsesRequest(Sampling):
     user: Any = None
 
 
-def as_chat(body: ResponsesRequest) -> ChatRequest:
-    """The same request in chat's words. Raises ApiError 400 that names the field of this endpoint."""
+def conversation(body: ResponsesRequest, memory: Memory, user: str) -> list[ChatMessage]:
+    """The chat that a request continues: what its ids refer to, then its input. Raises ApiError 400."""
     _refuse(body)
     limits.refuse(body)
+    before: list[ChatMessage] = []
+    if body.previous_response_id:
+        known = memory.conversation(user, body.previous_response_id)
+        if known is None:
+            raise _unknown("previous_response_id", body.previous_response_id, "send the whole conversation in input")
+        before = known
+    return before + _messages(body, lambda item_id: memory.message(user, item_id))
+
+
+def as_chat(body: ResponsesRequest, messages: list[ChatMessage]) -> ChatRequest:
+    """The same request in chat's words. Raises ApiError 400 that names the field of this endpoint."""
+    system = [{"role": "system", "content": body.instructions}] if body.instructions else []
     extra = body.model_extra or {}
     fields = {name: getattr(body, name) for name in _SHARED} | {
         name: value for name, value in extra.items() if name not in RENAMED
     }
     wants_logprobs = LOGPROBS in (body.include or []) or bool(body.top_logprobs)
     fields |= {
-        "messages": _messages(body), "max_completion_tokens": body.max_output_tokens, "logprobs": wants_logprobs,
+        "messages": system + messages, "max_completion_tokens": body.max_output_tokens, "logprobs": wants_logprobs,
         "response_format": _format(body.text),
     }  # fmt: skip
     fields["top_logprobs"] = body.top_logprobs if wants_logprobs else None
@@ -117,33 +130,41 @@ def _refuse(body: ResponsesRequest) -> None:
     given = {name: getattr(body, name) for name in ("n", "max_tokens", "response_format")} | (body.model_extra or {})
     for name, value in given.items():
         if name in RENAMED and value is not None:
-            raise ApiError(400, f"{name} is called {RENAMED[name]} here", name, "unsupported_parameter")
+            instead = f"{name} is not a parameter of this endpoint: use {RENAMED[name]}"
+            raise ApiError(400, instead, name, "unsupported_parameter")
     if (body.n or 1) != 1:
-        raise ApiError(400, "n can only be 1 here: send the request again for another answer", "n")
+        raise ApiError(400, "n can only be 1: send the request again for another answer", "n")
     for name, reason in REFUSED.items():
         if getattr(body, name):
             raise ApiError(400, f"{name} is not supported: {reason}", name, "unsupported_parameter")
 
 
-def _messages(body: ResponsesRequest) -> list[dict[str, Any]]:
+def _unknown(param: str, given: str, instead: str) -> ApiError:
+    what = "the item" if param == "input" else "the response"
+    return ApiError(
+        400, f"{what} {printable(given, 60)} in {param} is unknown: this server keeps only its latest "
+        f"{MAX_RESPONSES:,} responses, and only until it stops; {instead}", param, "previous_response_not_found",
+    )  # fmt: skip
+
+
+def _messages(body: ResponsesRequest, known: Callable[[str], ChatMessage | None]) -> list[ChatMessage]:
     items = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
     if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
-        raise ApiError(400, "input is a text, or a list of messages that is not empty", "input")
+        raise ApiError(400, "input must be text, or a list of messages that is not empty", "input")
     if len(items) > MAX_ITEMS:
-        raise ApiError(400, f"input has {len(items):,} items; at most {MAX_ITEMS:,} are possible", "input")
-    system = [{"role": "system", "content": body.instructions}] if body.instructions else []
-    messages = system + [message for item in items for message in _message(item)]
-    if len(messages) == len(system):
-        raise ApiError(400, "input holds no message", "input")
+        raise ApiError(400, f"input has {len(items):,} items, but the limit is {MAX_ITEMS:,}", "input")
+    messages = [message for item in items for message in _message(item, known)]
+    if not messages:
+        raise ApiError(400, "input contains no message", "input")
     return messages
 
 
-def _message(item: dict[str, Any]) -> list[dict[str, Any]]:
+def _message(item: dict[str, Any], known: Callable[[str], ChatMessage | None]) -> list[ChatMessage]:
     """The chat messages of an input item: one, or none for a model's thoughts, which are not part of a chat."""
-    kind = item.get("type") or "message"
+    kind = item.get("type") or ("message" if "role" in item or "id" not in item else "item_reference")
     if kind == "message":
         if not isinstance(item.get("role"), str):
-            raise ApiError(400, "a message of input has no role", "input")
+            raise ApiError(400, "a message in input has no role", "input")
         return [{"role": item["role"], "content": _text(item.get("content"))}]
     if kind == "reasoning":
         return []
@@ -155,11 +176,14 @@ def _message(item: dict[str, Any]) -> list[dict[str, Any]]:
     if kind == "function_call_output":
         return [{"role": "tool", "tool_call_id": call_id, "content": _text(item.get("output"))}]
     if kind == "item_reference":
-        raise ApiError(
-            400, "input refers to an item by its id, but this server keeps none: send the message itself "
-            "(Vercel AI SDK: providerOptions: { openai: { store: false } })", "input", "unsupported_parameter",
-        )  # fmt: skip
-    raise ApiError(400, f"input holds an item of type {printable(str(kind), 40)}: only messages are possible", "input")
+        message = known(str(item.get("id")))
+        if message is None:
+            instead = "send the message itself (Vercel AI SDK: providerOptions: { openai: { store: false } })"
+            raise _unknown("input", str(item.get("id")), instead)
+        return [message]
+    raise ApiError(
+        400, f"an item of type {printable(str(kind), 40)} in input is not supported: send messages", "input"
+    )
 
 
 def _text(content: Any) -> str:
@@ -172,7 +196,7 @@ def _text(content: Any) -> str:
         text = part.get("refusal" if kind == "refusal" else "text") if kind in _TEXT_PARTS else None
         if not isinstance(text, str):
             form = '{"type": "input_text", "text": ...}'
-            raise ApiError(400, f"a message's content is text, or a list of {form}", "input")
+            raise ApiError(400, f"the content of a message must be text, or a list of {form}", "input")
         texts.append(text)
     return "".join(texts)
 
@@ -182,10 +206,10 @@ def _format(text: Any) -> Any:
     if text is None:
         return None
     if not isinstance(text, dict):
-        raise ApiError(400, 'text is an object: {"format": {"type": ...}}', "text")
+        raise ApiError(400, 'text must be an object: {"format": {"type": ...}}', "text")
     form = text.get("format")
     if not isinstance(form, dict) or form.get("type") != "json_schema":
         return form
     if not isinstance(form.get("schema"), dict):
-        raise ApiError(400, 'text.format holds no schema: {"type": "json_schema", "schema": {...}}', "text.format")
+        raise ApiError(400, 'text.format has no schema: {"type": "json_schema", "schema": {...}}', "text.format")
     return {"type": "json_schema", "json_schema": {key: value for key, value in form.items() if key != "type"}}
