@@ -134,7 +134,7 @@ async def remove(user: User, live: Live, chat_id: str) -> dict[str, Any]:
 async def say(user: User, live: Live, request: Request, chat_id: str, body: Said) -> Response:
     """Say something; the answer comes whether or not somebody watches it."""
     if not body.content.strip():
-        raise ApiError(400, "there is nothing in the message: write something", "content")
+        raise ApiError(400, "the message is empty: write something", "content")
     known = await to_thread.run_sync(partial(store.chat, user, chat_id))
     stage = _find(request, body.model or known["model"])
     params = body.params.chosen()
