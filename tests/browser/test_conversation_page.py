@@ -72,9 +72,7 @@ def test_tokens_are_counted_before_a_message_is_sent(browser_open: Any, browser_
     box.fill("How long is this?")
     counter = page.get_by_text(re.compile(r"^\d+/2560$"))
     counter.wait_for(timeout=LONG)
-    counted = browser_server.call(
-        "POST", "/tokenize", {"messages": [{"role": "user", "content": "How long is this?"}]}
-    )
+    counted = browser_server.call("POST", "/tokenize", {"messages": [{"role": "user", "content": "How long is this?"}]})
     assert counter.inner_text() == f"{counted['count']}/2560"
     box.fill("word " * 3000)
     page.get_by_role("alert").get_by_text(re.compile(r"^Too long by [\d,]+ tokens")).wait_for(timeout=LONG)

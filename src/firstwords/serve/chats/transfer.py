@@ -163,7 +163,8 @@ def restore(user: str, text: bytes) -> Imported:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ApiError(400, f"this file is not a firstwords export ({where or 'document'}: {first['msg']})", where) from None
+        why = f"{where or 'document'}: {first['msg']}"
+        raise ApiError(400, f"this file is not a firstwords export ({why})", where) from None
     for place, chat in enumerate(document.chats):
         _check_tree(chat, f"chats.{place}")
     try:

@@ -190,7 +190,7 @@ def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
     from firstwords.config import UserError
 
     if branch.stage_hash != prepared.stage_hash:
-        raise UserError("the model was retrained after that answer, so its tokens may mean something else now: ask again instead")
+        raise UserError("the model was retrained after that answer, so its tokens may mean something else: ask again")
     V = held.loaded.model.config.vocab_size
     if not 0 <= branch.token_id < V:
         raise UserError(f"token {branch.token_id} is not one of this model's {V:,} tokens")

@@ -183,7 +183,7 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     if body.command == "learn":
         if present and not given.get("replace", False):
             raise ApiError(
-                409, f"a model named {body.name} already exists: choose another name, or replace it (it goes to the trash)",
+                409, f"a model named {body.name} exists: choose another name, or replace it (it goes to the trash)",
                 "name", "model_exists",
             )  # fmt: skip
         return ["learn", "--name", body.name, *jobs.flags(given)]
