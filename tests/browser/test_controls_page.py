@@ -174,7 +174,7 @@ def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_qu
     run.get_by_role("button", name="Resume").click()
     run.get_by_text("running", exact=True).wait_for(timeout=LONG)
     fractions = [server.call("GET", "/api/runs/tiny")["fraction"] for _ in range(5)]
-    assert min(fractions) >= stopped["fraction"] - 0.01 > 0, "progress goes on from where it was stopped"
+    assert min(fractions) >= stopped["fraction"] - 0.01 > 0, "progress continues from where it was stopped"
     curves.get_by_text("live", exact=True).wait_for(timeout=3 * LONG)
     moves(page)
     number = re.search(r"\d+ of (\d+)", page.get_by_role("region", name="Samples over time").inner_text())
