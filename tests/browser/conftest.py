@@ -137,6 +137,31 @@ def browser_start(tmp_path: Path, browser_ending: list[Any]) -> Callable[..., Se
     return begin
 
 
+class Mortal:
+    """A server that a test may kill and start again on the same port, over the same home or another one."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self.folder = folder
+        self.process, self.server = start(home, folder / "log")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def again(self, home: Path | None = None) -> None:
+        port = self.server.url.rsplit(":", 1)[1].strip("/")
+        self.process, self.server = start(home or self.server.home, self.folder / "log", "--port", port)
+
+
+@pytest.fixture
+def browser_mortal(tmp_path: Path, browser_static: Path) -> Iterator[Mortal]:
+    """A server of its own over models/pip/sft, to be killed."""
+    save_endless_model(tmp_path / "home" / "models" / "pip" / "sft", 1, "sft")
+    mortal = Mortal(tmp_path / "home", tmp_path)
+    yield mortal
+    mortal.kill()
+
+
 @pytest.fixture
 def browser_teachable_server(tmp_path: Path, browser_server: Server, browser_ending: list[Any]) -> Server:
     """A server of its own, for tests that train."""

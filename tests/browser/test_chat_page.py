@@ -23,7 +23,7 @@ def test_an_answer_is_streamed_and_every_token_has_its_probability(browser_open:
         "content"
     ].replace("\n", "").replace(" ", "")
     assert text
-    page.get_by_role("button", name="Look at each token").click()
+    page.get_by_role("button", name="Inspect each token").click()
     panel = page.get_by_role("region", name="Token 1 of 30")
     bars = [float(n) for n in re.findall(r"([\d.]+) %", panel.locator("ul").inner_text())]
     assert len(bars) >= 9 and sum(bars) == pytest.approx(100, abs=1.0)

@@ -43,7 +43,7 @@ def test_all_chats_go_to_a_file_and_come_back(browser_open: Any, browser_server:
 
     bring_in(page, file)
     status = page.get_by_test_id("status")
-    status.get_by_text("Imported 1 chat and 0 judgements; already there: ").wait_for(timeout=LONG)
+    status.get_by_text("Imported 1 chat and 0 ratings; skipped ").wait_for(timeout=LONG)
     in_list.get_by_role("link").click()
     page.get_by_text("2/2").wait_for(timeout=LONG)
     assert answers(page).first.inner_text() == text
@@ -54,7 +54,7 @@ def test_all_chats_go_to_a_file_and_come_back(browser_open: Any, browser_server:
     assert answers(page).first.inner_text() != text, "the other version is there too"
 
     bring_in(page, file)
-    status.get_by_text("Imported 0 chats and 0 judgements; already there: ").wait_for(timeout=LONG)
+    status.get_by_text("Imported 0 chats and 0 ratings; skipped ").wait_for(timeout=LONG)
     assert in_list.count() == 1, "a file that is read twice adds nothing"
 
 
@@ -89,13 +89,13 @@ def broken(document: dict[str, Any]) -> list[tuple[str, str]]:
         for said in (turns([("user", "New"), ("assistant", "Yes")]), turns([("user", "Torn"), ("assistant", "Yes")]))
     )
     torn["messages"][1]["parent_id"] = "0" * 16
-    no_export = "this is no export of firstwords"
+    no_export = "this file is not a firstwords export"
     return [
         (text[: len(text) // 2], f"{no_export} (document: Invalid JSON: EOF while parsing"),
         ('{"messages": []}', f"{no_export} (kind: Field required)"),
         ("[1, 2]", f"{no_export} (document: Input should be an object)"),
         (json.dumps(document | {"version": 2}), f"{no_export} (version: Input should be 1)"),
-        (json.dumps(document | {"chats": [new, torn]}), "chats.1.messages.1: its parent 0000000000000000 does not"),
+        (json.dumps(document | {"chats": [new, torn]}), "chats.1.messages.1: its parent 0000000000000000 must"),
     ]
 
 
@@ -165,7 +165,7 @@ def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_qu
     moves(page)
 
     run.get_by_role("button", name="Stop and save").click()
-    page.get_by_test_id("status").get_by_text("tiny is stopped, and what it learned is saved").wait_for(timeout=LONG)
+    page.get_by_test_id("status").get_by_text("tiny was stopped, and its progress is saved").wait_for(timeout=LONG)
     run.get_by_text("stopped", exact=True).wait_for(timeout=LONG)
     stopped = server.call("GET", "/api/runs/tiny")
     assert stopped["state"] == "stopped" and stopped["stage"] == "base" and stopped["last"]["step"] > 1
@@ -173,9 +173,11 @@ def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_qu
 
     run.get_by_role("button", name="Resume").click()
     run.get_by_text("running", exact=True).wait_for(timeout=LONG)
+    fractions = [server.call("GET", "/api/runs/tiny")["fraction"] for _ in range(5)]
+    assert min(fractions) >= stopped["fraction"] - 0.01 > 0, "progress continues from where it was stopped"
     curves.get_by_text("live", exact=True).wait_for(timeout=3 * LONG)
     moves(page)
-    number = re.search(r"\d+ of (\d+)", page.get_by_role("region", name="What it says, over time").inner_text())
+    number = re.search(r"\d+ of (\d+)", page.get_by_role("region", name="Samples over time").inner_text())
     assert number and int(number[1]) <= len(server.call("GET", "/api/runs/tiny")["samples"]), "each is told once"
 
     page.get_by_test_id("status").get_by_text("tiny has finished").wait_for(timeout=4 * LONG)

@@ -51,7 +51,7 @@ def test_a_click_adds_a_song_and_the_line_moves(browser_open: Any) -> None:
     flipped = equation(page, unlike=added)
     region(page, 1).get_by_role("button", name="Remove it").click()
     equation(page, unlike=flipped)
-    region(page, 1).get_by_role("button", name="Back to the twenty songs").click()
+    region(page, 1).get_by_role("button", name="Reset the songs").click()
     page.wait_for_function(
         "old => document.querySelector('[data-testid=equation]').textContent === old", arg=start, timeout=LONG
     )
@@ -111,7 +111,7 @@ def test_a_sentence_gets_a_verdict_and_its_words_push(browser_open: Any, ladder_
     horrible = words.get_by_role("button", name=re.compile("horrible"))
     assert "▼ −" in horrible.inner_text()
     pushes = [float(n.replace("−", "-")) for n in re.findall(r"[+−]\d+\.\d\d", words.inner_text())]
-    start, total = re.search(r"The start (\S+) and all pushes add up to (\S+),", panel.inner_text()).groups()
+    start, total = re.search(r"The bias (\S+) and all pushes add up to (\S+);", panel.inner_text()).groups()
     assert sum(pushes) + float(start.replace("−", "-")) == pytest.approx(float(total.replace("−", "-")), abs=0.05)
     horrible.click()
     assert panel.get_by_label("Neighbours of the word").input_value() == "horrible"
@@ -146,7 +146,7 @@ def test_layers_change_the_boundary(browser_open: Any) -> None:
     shapes = panel.locator(".boundary")
     line, bent = shapes.nth(0).get_attribute("d"), shapes.nth(2).get_attribute("d")
     assert bent.count("M") > 2 * line.count("M")
-    right = [float(n) for n in re.findall(r"([\d.]+) % of these right", panel.inner_text())]
+    right = [float(n) for n in re.findall(r"([\d.]+) % of these correct", panel.inner_text())]
     assert len(right) == 3 and right[0] < 75 < 95 < right[2]
     panel.get_by_role("slider", name=re.compile("Hidden layers")).fill("1")
     page.wait_for_function("() => document.querySelectorAll('[data-depth]').length === 2", timeout=LONG)
@@ -166,7 +166,7 @@ def test_the_last_step_is_the_own_model(browser_open: Any) -> None:
     assert len(bars) == 9 and sum(bars) == pytest.approx(100, abs=1.2)
     assert panel.get_by_text("300 classes").count() == 1
     panel.get_by_role("button", name=re.compile("^Write")).first.click()
-    text = panel.get_by_label("The beginning of a text").input_value()
+    text = panel.get_by_label("Start of a text").input_value()
     assert text.startswith("The cat is on the") and len(text) > len("The cat is on the")
     panel.get_by_role("link", name="Look inside at this text").click()
     page.get_by_role("region", name="The next token").wait_for(timeout=LONG)

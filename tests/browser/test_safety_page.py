@@ -52,7 +52,7 @@ def test_nothing_that_is_said_runs_or_loads(browser_open: Any, browser_server: A
         for article in page.locator("article").all():
             article.scroll_into_view_if_needed()
         if is_coloured:
-            page.get_by_role("button", name="Look at each token").nth(1).click()
+            page.get_by_role("button", name="Inspect each token").nth(1).click()
             page.get_by_text("Other options here").wait_for()
         assert page.locator(FORBIDDEN).count() == 0
         links = page.locator(".markdown a[href]").all()

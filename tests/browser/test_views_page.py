@@ -173,7 +173,7 @@ def test_no_view_has_barriers_or_scrolls_sideways(
     page = browser_open(view, width=width, dark=dark, max_tokens=12)
     if view == "chat":
         ask(page, "What is your first name?")
-        page.get_by_role("button", name="Look at each token").click()
+        page.get_by_role("button", name="Inspect each token").click()
         page.get_by_role("button", name="Bad answer").click()
     elif view == "stages":
         page.get_by_role("button", name="Ask every stage").click()

@@ -366,7 +366,7 @@ def test_command_lines_that_are_refused(own_home: Path, body: tuple[Any, ...], s
 def test_no_value_is_taken_for_a_flag(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "--resume").write_text("a file with the name of a flag")
-    with pytest.raises(ApiError, match="'--resume' is no source of text"):
+    with pytest.raises(ApiError, match="'--resume' is not a valid source of text"):
         line("learn", "new", text=["--resume"])
     assert "./--resume" in line("learn", "new", text=["./--resume"])
 

@@ -50,7 +50,7 @@ def test_a_single_stage_is_deleted_and_restored(page_anna: User) -> None:
         ("DELETE", "/api/models/pip?stage=rlhf-9", None, 404, "no stage"),
         ("POST", "/api/models/restore", {"id": "nothing"}, 400, "trash"),
         ("POST", "/api/models/pip/exam", {"stage": "nothing"}, 404, "no stage"),
-        ("POST", "/api/uploads", {"name": "a.txt"}, 400, "base64, or a text"),
+        ("POST", "/api/uploads", {"name": "a.txt"}, 400, "base64 or as text"),
         ("POST", "/api/uploads", {"name": "a.txt", "text": " \n"}, 400, "a.txt is empty"),
         ("POST", "/api/uploads", {"name": "a.txt", "base64": "%%"}, 400, "not base64"),
     ],

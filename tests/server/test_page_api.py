@@ -121,7 +121,7 @@ def test_branches_end_where_they_must(page_anna: User) -> None:
     with closing(sqlite3.connect(home.home() / "firstwords.db")) as connection, connection:
         connection.execute("UPDATE messages SET stage_hash = 'older' WHERE id = ?", [first["id"]])
     kind, data = branch(1, 40)
-    assert kind == "failed" and "trained anew" in data["error"]["message"]
+    assert kind == "failed" and "retrained after that answer" in data["error"]["message"]
 
 
 def test_characters_of_several_tokens_are_whole(page_anna: User) -> None:

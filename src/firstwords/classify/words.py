@@ -163,7 +163,7 @@ def nearest(
     if word not in place:
         close = nearest_name(word, words)
         hint = f"did you mean {close}?" if close else "choose one of the words it was trained on"
-        raise UserError(f"{word!r} is no known word; {hint}")
+        raise UserError(f"{word!r} is not in the vocabulary; {hint}")
     centred = vectors_VD - vectors_VD.mean(0)  # what all words share says nothing about any of them
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
     cosine_V = unit @ unit[place[word]]

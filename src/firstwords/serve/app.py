@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Response
@@ -58,9 +59,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.words = WordLesson()
     errors.install(app)
 
+    instance = secrets.token_hex(8)
+
     @app.get("/health")
-    async def health() -> dict[str, str]:
-        """Whether the server lives."""
+    async def health(response: Response) -> dict[str, str]:
+        """Whether the server lives. The header tells a page that it was restarted, perhaps over another home."""
+        response.headers["Firstwords-Instance"] = instance
         return {"status": "ok"}
 
     @app.get("/version")

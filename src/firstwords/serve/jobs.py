@@ -108,7 +108,8 @@ class Jobs:
                     stderr=errors, start_new_session=True, cwd=folder or None,
                 )  # fmt: skip
             identity = process.identity(child.pid)
-            job = Job(words[0], {}, child.pid, identity, round(time.time(), 3), folder or os.getcwd())
+            options = {"resume": True} if "--resume" in words else {}  # until it writes all of them itself
+            job = Job(words[0], options, child.pid, identity, round(time.time(), 3), folder or os.getcwd())
             self._children[name] = Child(child, job)
         threading.Thread(target=self._wait, args=(name, self._children[name]), daemon=True).start()
 

@@ -37,12 +37,6 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
 }
 
 export const get = <R>(path: string, signal?: AbortSignal) => call<R>("GET", path, undefined, signal);
-/** Tokens of a prompt, and how many the model can hold. */
-export interface TokenCount {
-  count: number;
-  max_model_len: number;
-}
-
 export const post = <R>(path: string, body: unknown = {}, signal?: AbortSignal) => call<R>("POST", path, body, signal);
 const at = encodeURIComponent;
 
@@ -88,8 +82,9 @@ export const api = {
   /** The file goes as it is: read and written anew, 1.0 would become 1, another judgement than the log holds. */
   importAll: (file: Blob) => post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", file),
 
-  countTokens: (model: string, prompt: { prompt: string } | { messages: T.PromptMessage[] }, signal?: AbortSignal) =>
-    post<TokenCount>("/tokenize", { model, ...prompt }, signal),
+  /** What the model would read of a chat down to the message `leaf`, and of what one is writing. */
+  context: (of: { model: string; leaf: string | null; content: string; system: string; max_tokens: number }, signal?: AbortSignal) =>
+    post<T.Reading>("/api/context", of, signal),
 
   next: (model: string, prompt: Prompt, how: { top: number; temperature: number; top_p: number; top_k: number }, signal?: AbortSignal) =>
     post<T.Next>("/api/next", { model, ...prompt, ...how }, signal),

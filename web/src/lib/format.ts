@@ -58,8 +58,11 @@ export function stageSays(stage: string): string {
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
-/** How many equally likely choices an entropy (bits) amounts to: "1.1 equal choices", "29 equal choices". */
+/** How many equally likely choices an entropy (bits) amounts to: "1.1 equally likely choices", "29 equally likely choices". */
 export function choices(entropy: number): string {
   const count = 2 ** entropy;
-  return `${count < 10 ? count.toFixed(1) : Math.round(count).toLocaleString("en")} equal choices`;
+  return `${count < 10 ? count.toFixed(1) : Math.round(count).toLocaleString("en")} equally likely choices`;
 }
+
+/** A message of the server as a sentence: it ends with one mark. */
+export const sentence = (text: string): string => (!text || /[.?!…]$/.test(text) ? text : `${text}.`);

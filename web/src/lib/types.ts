@@ -79,6 +79,18 @@ export interface Message {
   created: string;
 }
 
+/** The next prompt of a chat. */
+export interface Reading {
+  /** Its tokens. */
+  count: number;
+  /** Tokens that prompt and answer may take together. */
+  max_model_len: number;
+  /** Tokens by which the newest message alone is too long. */
+  over: number;
+  /** Ids of the messages that the model does not read. */
+  left_out: string[];
+}
+
 export interface ChatHead {
   id: string;
   title: string;

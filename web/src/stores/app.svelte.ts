@@ -9,6 +9,10 @@ class App {
   trash = $state.raw<Thrown[]>([]);
   /** Why the page cannot start, or "". */
   trouble = $state("");
+  /** Version of the server that this page came from. */
+  private version = $state("");
+  /** The server was replaced by another version since: this page may no longer fit it. */
+  readonly isOutdated = $derived(this.state !== null && this.state.version !== this.version);
   /** The stage that one talks with, "" for the server's own choice. */
   private chosen = new Kept("model", "");
 
@@ -23,10 +27,12 @@ class App {
   async load(): Promise<void> {
     try {
       this.state = await api.state();
+      this.version ||= this.state.version;
       this.trouble = "";
       if (!this.needsKey) await this.loadModels();
     } catch (error) {
-      this.trouble = error instanceof ApiError ? error.message : String(error);
+      // a page that is there stays there: what has failed is tried again when the server is back
+      if (!this.state) this.trouble = error instanceof ApiError ? error.message : String(error);
     }
   }
 

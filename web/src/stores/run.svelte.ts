@@ -1,4 +1,4 @@
-/** One training run as it goes on: its rows, its samples, its state, followed over server-sent events. */
+/** One training run in progress: its rows, its samples, its state, followed over server-sent events. */
 import { api } from "../lib/api";
 import { follow } from "../lib/sse";
 import type { Row, Run, RunDetail, RunResult, RunState, Sample } from "../lib/types";
@@ -8,7 +8,7 @@ import { status } from "./status.svelte";
 const ENDS: Record<RunState, string> = {
   running: "is running",
   done: "has finished",
-  stopped: "is stopped, and what it learned is saved",
+  stopped: "was stopped, and its progress is saved",
   failed: "has failed",
   interrupted: "was interrupted",
 };

@@ -98,9 +98,9 @@ def add_turn(
         else:
             parent = _own(connection, user, parent_id, chat_id)
             if parent.role == "user":
-                raise ApiError(400, "a message follows an answer: regenerate the missing one first", "parent_id")
+                raise ApiError(400, "a message must follow an answer: regenerate the missing answer first", "parent_id")
             if parent.status == "streaming":
-                raise ApiError(409, "the answer before is still being written: wait for it, or stop it", "parent_id")
+                raise ApiError(409, "the previous answer is still being written: wait for it, or stop it", "parent_id")
         question = Message(new_id(), chat_id, parent_id, "user", content, created=now())
         insert_message(connection, question)
         if not chat["title"]:
@@ -116,7 +116,7 @@ def add_answer(user: str, message_id: str, model: str | None, params: dict[str, 
         if message.role == "assistant":
             message = _own(connection, user, str(message.parent_id))
         if message.role != "user" or model is None:
-            raise ApiError(400, "only what somebody said can be answered")
+            raise ApiError(400, "only a user's message can be answered")
         return _answer(connection, message, model, params)
 
 

@@ -163,7 +163,8 @@ def restore(user: str, text: bytes) -> Imported:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ApiError(400, f"this is no export of firstwords ({where or 'document'}: {first['msg']})", where) from None
+        why = f"{where or 'document'}: {first['msg']}"
+        raise ApiError(400, f"this file is not a firstwords export ({why})", where) from None
     for place, chat in enumerate(document.chats):
         _check_tree(chat, f"chats.{place}")
     try:
@@ -184,12 +185,12 @@ def _check_tree(chat: ChatIn, where: str) -> None:
     for number, message in enumerate(chat.messages):
         place = f"{where}.messages.{number}"
         if message.parent_id not in roles:
-            raise ApiError(400, f"{place}: its parent {message.parent_id} does not stand before it", place)
+            raise ApiError(400, f"{place}: its parent {message.parent_id} must come before it", place)
         if message.id in roles or roles[message.parent_id] not in may_follow[message.role]:
-            raise ApiError(400, f"{place}: a message of this id, or a {message.role}'s there, cannot be", place)
+            raise ApiError(400, f"{place}: the id or the role ({message.role}) is not possible here", place)
         roles[message.id] = message.role
     if chat.active not in roles:
-        raise ApiError(400, f"{where}: the active message is none of its messages", where)
+        raise ApiError(400, f"{where}: the active message is not one of its messages", where)
 
 
 def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, imported: Imported) -> None:
@@ -229,4 +230,4 @@ def _free_id(connection: sqlite3.Connection, table: str, owner: str, value: str,
             return candidate, False
         if row[0] == value:
             return candidate, True
-    raise ApiError(409, f"the id {wanted} is taken twice over")
+    raise ApiError(409, f"the id {wanted} is already taken")

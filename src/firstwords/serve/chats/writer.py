@@ -57,8 +57,8 @@ class Prepared:
 def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch | None) -> Prepared:
     """Everything that needs the model before it can answer. Raises UserError where the message is too long for it."""
     loaded = held.loaded
-    max_tokens = min(max_tokens, max(1, loaded.context // 2))
-    ids = prompt_ids(held, path, loaded.context - max_tokens)
+    max_tokens = _answer_room(held, max_tokens)
+    ids = fitted(held, path, max_tokens).ids
     check_fits(ids, loaded.context, "the message")
     writer = TokenWriter(loaded.tokenizer)
     prepared = Prepared(ids, max_tokens, loaded.hash, writer, [])
@@ -67,22 +67,50 @@ def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch
     return prepared
 
 
-def prompt_ids(held: Held, path: Sequence[Message], room: int) -> list[int]:
-    """Ids of the newest part of a chat that leaves room for an answer; a base model gets its plain text."""
-    tokenizer = held.loaded.tokenizer
+@dataclass(frozen=True)
+class Fitted:
+    """The prompt that a path of messages becomes: its ids, and the messages that did not fit in."""
+
+    ids: list[int]
+    left_out: list[str]  # ids of messages, the oldest first
+
+
+def fitted(held: Held, path: Sequence[Message], max_tokens: int) -> Fitted:
+    """The newest part of a chat that leaves room for an answer of `max_tokens`; a base model gets its plain text.
+
+    The last question stays in, even if it alone is longer than the context: see `check_fits`.
+    """
+    tokenizer, room = held.loaded.tokenizer, held.loaded.context - _answer_room(held, max_tokens)
     said = [m for m in path if m.role != "assistant" or m.content.strip()]  # an answer that failed says nothing
-    if not held.is_base and tokenizer.has_chat_tokens:
+    turns = [m for m in said if m.role != "system"]
+    has_turns = not held.is_base and tokenizer.has_chat_tokens
+    if has_turns:
         from firstwords.tokenizer.chat import fit
 
-        return fit(cleaned(m.turn for m in said), tokenizer, room)[0]
-    texts = [m.content for m in said if m.role != "system"]
+        ids, first = fit(cleaned(m.turn for m in said), tokenizer, room)
+    else:
+        ids, first = _fit_text([m.content for m in turns], tokenizer, room)
+    start = next((place for place, m in enumerate(path) if first < len(turns) and m is turns[first]), len(path))
+    # a base model reads no instruction; what has turns reads it wherever the rest begins
+    left_out = [m.id for place, m in enumerate(path) if (not has_turns if m.role == "system" else place < start)]
+    return Fitted(ids, left_out)
+
+
+def _answer_room(held: Held, max_tokens: int) -> int:
+    """Tokens that an answer may have: never more than half of the context."""
+    return min(max_tokens, max(1, held.loaded.context // 2))
+
+
+def _fit_text(texts: Sequence[str], tokenizer: Tokenizer, room: int) -> tuple[list[int], int]:
+    """(Ids of the newest texts, one per line, of at most `room` tokens where that can be; how many were left out)."""
     ids = text_ids(tokenizer, "\n".join(texts))
     lengths = [len(tokenizer.encode(text)) + 1 for text in texts] if len(ids) > room else []
-    while len(ids) > room and len(texts) > 1:
-        texts, lengths = texts[1:], lengths[1:]
-        if sum(lengths) <= room or len(texts) == 1:
-            ids = text_ids(tokenizer, "\n".join(texts))
-    return ids
+    first = 0
+    while len(ids) > room and len(texts) - first > 1:
+        first += 1
+        if sum(lengths[first:]) <= room or len(texts) - first == 1:
+            ids = text_ids(tokenizer, "\n".join(texts[first:]))
+    return ids, first
 
 
 class TokenWriter:
@@ -161,7 +189,7 @@ def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
     from firstwords.config import UserError
 
     if branch.stage_hash != prepared.stage_hash:
-        raise UserError("the model was trained anew since it gave that answer: its tokens may mean something else now")
+        raise UserError("the model was retrained after that answer, so its tokens may mean something else: ask again")
     V = held.loaded.model.config.vocab_size
     if not 0 <= branch.token_id < V:
         raise UserError(f"token {branch.token_id} is not one of this model's {V:,} tokens")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request
@@ -13,9 +13,13 @@ from pydantic import Field
 
 from firstwords.serve import models
 from firstwords.serve.chats import search, store, transfer
-from firstwords.serve.chats.records import dump, now
+from firstwords.serve.chats.records import Message, dump, now
+from firstwords.serve.chats.writer import fitted
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, listed
+from firstwords.serve.page.parts import DEFAULTS, Body, JsonText, Live, Params, User, listed
+
+if TYPE_CHECKING:
+    from firstwords.serve.models import Held
 
 router = APIRouter(prefix="/api")
 Title = Annotated[str, Field(max_length=200)]
@@ -43,6 +47,40 @@ class Said(Body):
     content: str
     model: str | None = None
     params: Params = Params()
+
+
+class Reading(Body):
+    """What a model would read: the path to the message `leaf`, then `content`. `system` is for a chat not begun yet."""
+
+    leaf: str | None = None
+    content: str = ""
+    system: str = ""
+    model: str | None = None
+    max_tokens: int = Field(DEFAULTS["max_tokens"], ge=1, lt=2**31)
+
+
+@router.post("/context")
+async def context(user: User, request: Request, body: Reading) -> dict[str, Any]:
+    """How much of the model's context the next prompt takes, and which messages no longer fit in.
+
+    {"count": tokens of the prompt, "max_model_len": of prompt and answer, "over": tokens too many,
+    "left_out": ids of messages}. An answer that is still being written is not part of it.
+    """
+    path = [] if body.leaf is None else await to_thread.run_sync(partial(store.path, user, body.leaf))
+    path = [message for message in path if message.status != "streaming"]
+    if not path and body.system.strip():
+        path.append(Message("", "", None, "system", body.system))
+    if body.content.strip():
+        path.append(Message("", "", None, "user", body.content))
+    stage = _find(request, body.model)
+
+    def measure(held: Held) -> dict[str, Any]:
+        prompt, limit = fitted(held, path, body.max_tokens), held.loaded.context
+        left_out = [message_id for message_id in prompt.left_out if message_id]
+        over = max(0, len(prompt.ids) - limit + 1)
+        return {"count": len(prompt.ids), "max_model_len": limit, "over": over, "left_out": left_out}
+
+    return await to_thread.run_sync(measure, await request.app.state.worker.held(stage))
 
 
 @router.get("/chats")
@@ -96,7 +134,7 @@ async def remove(user: User, live: Live, chat_id: str) -> dict[str, Any]:
 async def say(user: User, live: Live, request: Request, chat_id: str, body: Said) -> Response:
     """Say something; the answer comes whether or not somebody watches it."""
     if not body.content.strip():
-        raise ApiError(400, "there is nothing in the message: write something", "content")
+        raise ApiError(400, "the message is empty: write something", "content")
     known = await to_thread.run_sync(partial(store.chat, user, chat_id))
     stage = _find(request, body.model or known["model"])
     params = body.params.chosen()

@@ -117,7 +117,7 @@ async def inside(body: Inside, request: Request) -> Response:
     """Every token of a text, a chat or ids, with its probability, rank, entropy and alternatives."""
     one_of(text=body.text, messages=body.messages, ids=body.ids)
     if body.answer is not None and body.ids is not None:
-        raise ApiError(400, "ids hold their answer already: leave answer out", "answer")
+        raise ApiError(400, "ids already contain the answer: leave answer out", "answer")
     stage, held = await open_stage(request, body.model)
     if body.ids is not None:
         glassbox.check_ids(body.ids, held.loaded.model.config.vocab_size, 2**16)

@@ -139,7 +139,7 @@ async def _answer(
 
 def _finished(message: Message) -> Message:
     if message.role != "assistant":
-        raise ApiError(400, "this is no answer of a model")
+        raise ApiError(400, "this message is not a model's answer")
     if message.status == "streaming":
         raise ApiError(409, "this answer is still being written: wait for it, or stop it")
     return message

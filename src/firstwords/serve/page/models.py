@@ -91,7 +91,7 @@ async def take_exam(user: User, name: str, body: Examined) -> dict[str, Any]:
     """Let a stage take the exam about the built-in world, in a process of its own; the figures go onto its card."""
     stage = await to_thread.run_sync(find, f"{name}/{body.stage}")
     if _exam.locked():
-        raise ApiError(409, "another exam is being taken: wait for it to end", code="busy")
+        raise ApiError(409, "another exam is running: wait for it to finish", code="busy")
     async with _exam:
         words = [sys.executable, "-m", "firstwords", "eval", stage.ref, "--exam", "--save", "--json"]
         process = await asyncio.create_subprocess_exec(

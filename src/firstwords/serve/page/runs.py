@@ -183,7 +183,7 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     if body.command == "learn":
         if present and not given.get("replace", False):
             raise ApiError(
-                409, f"there is a model {body.name} already: choose another name, or replace it (it goes to the trash)",
+                409, f"a model named {body.name} exists: choose another name, or replace it (it goes to the trash)",
                 "name", "model_exists",
             )  # fmt: skip
         return ["learn", "--name", body.name, *jobs.flags(given)]
@@ -191,7 +191,7 @@ def command_line(body: Start, settings: Settings) -> list[str]:
         raise ApiError(404, f"there is no model {body.name}", "name", "model_not_found")
     if body.command == "align":
         if "sft" not in present:
-            raise ApiError(400, f"{body.name} has no stage sft, which learning from preferences begins with", "name")
+            raise ApiError(400, f"{body.name} has no stage sft, which learning from preferences starts from", "name")
         if not can_chat(home.stage_dir(body.name, kept := home.promoted(body.name))):
             raise ApiError(
                 400, f"{body.name} uses {kept}, which continues text and has no answers to improve: first promote a "
@@ -212,7 +212,7 @@ def compare_line(name: str, present: list[str], given: dict[str, Any]) -> list[s
             raise ApiError(400, f"{name} has the stages {', '.join(present)}: name two of them", f"options.{option}")
     judge = given.setdefault("judge", "truth")
     if judge != "truth" and judge not in home.models():  # not a path, and nobody sits at the server's keyboard
-        raise ApiError(400, "judge is truth, or the name of a model that has a reward model", "options.judge")
+        raise ApiError(400, "judge must be truth or the name of a model that has a reward model", "options.judge")
     return ["compare", f"{name}/{stage}", f"{name}/{against}", "--json", *jobs.flags(given)]
 
 
@@ -223,11 +223,11 @@ def check_source(option: str, value: str, known: tuple[str, ...], settings: Sett
     """
     where = f"options.{option}"
     if value.startswith("-") or not value.isprintable():
-        raise ApiError(400, f"{value!r} is no source of {option}", where)
+        raise ApiError(400, f"{value!r} is not a valid source of {option}", where)
     if value in known or HUB.fullmatch(value) or is_uploaded(value):
         return
     if settings.keys or not settings.is_loopback:
-        raise ApiError(400, f"on a server with keys {option} is one of {', '.join(known)} and hf:NAME", where)
+        raise ApiError(400, f"on a server with keys, {option} must be one of {', '.join(known)} and hf:NAME", where)
     try:
         is_there = split_column(value)[0].exists()
     except (OSError, UserError, RuntimeError):  # too long, or the home of nobody

@@ -61,7 +61,7 @@ async def open_session(request: Request, body: Key) -> Response:
     if request.app.state.settings.keys:
         token = sessions.open(body.key)
         if token is None:
-            raise ApiError(401, "this is no key of this server", "key", "invalid_api_key")
+            raise ApiError(401, "invalid key", "key", "invalid_api_key")
         is_encrypted = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", path="/", secure=is_encrypted)
     return answer

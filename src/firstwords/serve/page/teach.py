@@ -45,7 +45,7 @@ class Next(Body):
         if isinstance(self.prompt, str):
             turns = ({"role": "user", "content": self.prompt},)
         if not turns or turns[-1]["role"] != "user" or not turns[-1]["content"].strip():
-            raise ApiError(400, "a prompt ends with what somebody says", "prompt")
+            raise ApiError(400, "a prompt must end with a user's message", "prompt")
         return turns
 
 

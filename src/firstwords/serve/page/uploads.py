@@ -43,7 +43,7 @@ def folder() -> Path:
 def upload(user: User, body: Upload) -> dict[str, Any]:
     """Keep a file; `path` is what a training run is told to read. The same file twice is kept once."""
     if (body.base64 is None) == (body.text is None):
-        raise ApiError(400, "give a file as base64, or a text", "text")
+        raise ApiError(400, "give the file as base64 or as text", "text")
     try:
         content = (body.text or "").encode() if body.base64 is None else base64.b64decode(body.base64, validate=True)
     except (binascii.Error, ValueError):

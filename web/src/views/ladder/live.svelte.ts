@@ -1,5 +1,6 @@
 /** The newest answer to a question that changes while one drags. */
 import { ApiError } from "../../lib/api";
+import { sentence } from "../../lib/format";
 
 type Ask<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -39,7 +40,7 @@ export class Live<T> {
       this.value = await ask(control.signal);
       this.trouble = "";
     } catch (error) {
-      if (!control.signal.aborted) this.trouble = error instanceof ApiError ? error.message : String(error);
+      if (!control.signal.aborted) this.trouble = sentence(error instanceof ApiError ? error.message : String(error));
     } finally {
       clearTimeout(this.timer);
       [this.running, this.timer, this.isBusy] = [null, 0, false];

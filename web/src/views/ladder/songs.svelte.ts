@@ -26,7 +26,7 @@ class Songs {
   }
 
   add(tempo: number, energy: number, genre: Genre): void {
-    if (this.isFull) return status.note(`${this.limits.max_rows} songs are enough: remove one first.`);
+    if (this.isFull) return status.note(`The limit is ${this.limits.max_rows} songs. Remove one first.`);
     this.added += 1;
     this.rows = [...this.rows, { name: `Song ${this.added}`, artist: "yours", ...this.within(tempo, energy), genre }];
     this.at = this.rows.length - 1;
@@ -39,7 +39,7 @@ class Songs {
 
   flip(i: number): void {
     this.change(i, { genre: this.rows[i]!.genre === "r&b" ? "reggaeton" : "r&b" });
-    status.quiet(`${this.rows[i]!.name} is ${this.rows[i]!.genre} now.`);
+    status.quiet(`${this.rows[i]!.name} is now ${this.rows[i]!.genre}.`);
   }
 
   remove(i: number): void {
@@ -51,7 +51,7 @@ class Songs {
   reset(): void {
     this.rows = this.start;
     this.at = -1;
-    status.quiet("The twenty songs again.");
+    status.quiet("Back to the original songs.");
   }
 
   private change(i: number, change: Partial<Song>): void {

@@ -31,14 +31,14 @@ export function curves(rows: Row[]): Curve[] {
   const found: Curve[] = [
     {
       title: "Reward",
-      says: "Proxy: what the reward model says. Gold: the built-in judge's true reward. When only the proxy rises, the model has found its weak spots.",
+      says: "Proxy: the reward model's score. Gold: the built-in judge's true score. If only the proxy rises, the model is exploiting weak spots of the reward model.",
       lines: [line(rows, "gold", "gold", "gold", true), line(rows, "gold", "proxy", "proxy")],
       digits: 3,
     },
-    { title: "KL", says: "How far it has moved from the model it started as, in nats an answer.", lines: [line(rows, "train", "kl", "KL")], digits: 3 },
+    { title: "KL", says: "How far it has moved from the model it started as, in nats per answer.", lines: [line(rows, "train", "kl", "KL")], digits: 3 },
     {
       title: "Loss",
-      says: "Surprise at the right next token, in nats; for a reward model, at the right order of two answers. Down is better.",
+      says: "Surprise at the correct next token, in nats (for a reward model: at which answer was preferred). Lower is better.",
       lines: isPolicy ? [] : [line(rows, "train", "loss", "training"), line(rows, "eval", "loss", "held out", true)],
       digits: 3,
     },
@@ -48,7 +48,7 @@ export function curves(rows: Row[]): Curve[] {
       lines: isPolicy ? [] : [line(rows, "train", "bpb", "training"), line(rows, "eval", "bpb", "held out", true)],
       digits: 3,
     },
-    { title: "Tokens a second", says: "How fast it reads.", lines: [line(rows, "train", "tokens_per_s", "tokens/s")], digits: 0 },
+    { title: "Tokens per second", says: "How fast it reads.", lines: [line(rows, "train", "tokens_per_s", "tokens/s")], digits: 0 },
   ];
   return found
     .map((curve) => ({ ...curve, lines: curve.lines.filter((one) => one.points.length) }))

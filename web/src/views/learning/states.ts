@@ -21,10 +21,10 @@ export const inOrder = (stages: string[]): string[] =>
 
 /** What a stage of training does, in a few words. */
 export function stageDoes(stage: string): string {
-  if (stage === "base") return "Stage one: reads text and guesses the next token";
+  if (stage === "base") return "Stage one: reads text and learns to predict the next token";
   if (stage === "sft") return "Stage two: learns to answer from example conversations";
   if (stage === "reward") return "Stage three, first half: a reward model learns what people prefer";
-  if (stage.startsWith("rlhf") || stage === "align") return "Stage three, second half: practises towards higher reward";
+  if (stage.startsWith("rlhf") || stage === "align") return "Stage three, second half: learns to earn a higher reward";
   if (stage === "compare") return "Measures whether the new version is better";
   return "";
 }

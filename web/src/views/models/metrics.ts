@@ -8,12 +8,12 @@ export interface ExamRow {
 }
 
 const SAYS: Record<string, string> = {
-  told: "knows what it was told",
-  told_refused: "refuses what it was told (less is better)",
-  two_steps: "puts two facts together",
-  never_told_abstained: "admits what it cannot know",
+  told: "answers what it knows",
+  told_refused: "refuses what it knows (lower is better)",
+  two_steps: "combines two facts",
+  never_told_abstained: "admits what is unknown",
   instructions: "does small tasks",
-  stops: "stops by itself",
+  stops: "ends its answers",
 };
 
 /** Why a version was promoted after its training, or why not. */
