@@ -10,99 +10,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from keeping_helpers import FIXED, ROOT, Command, KilledError, files, killed_after, of_chats, of_text, weights
 
 from firstwords import home
 from firstwords.keeping import locks, trash
 from firstwords.model.hub import read_card
-from firstwords.plan.budget import Machine
 from firstwords.process import FILE
 from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.run import Run
 
-ROOT = Path(__file__).resolve().parents[2]
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "old", "dog", "run", "to", "its", "red", "house"]
-SHAPE = ["--hidden-size", "64", "--layers", "1", "--vocab-size", "300", "--context", "64"]
-FIXED = ["--batch-tokens", "64", "--precision", "fp32", "--threads", "1", "--compile", "no", "--prompt", "the"]
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    draw = random.Random(0)
-    for name in ("text", "more"):
-        lines = (" ".join(draw.choices(WORDS, k=9)) + "." for _ in range(400))
-        (folder / f"{name}.txt").write_text("\n".join(lines), encoding="utf-8")
-    chats = [[{"role": "user", "content": f"Say {w}."}, {"role": "assistant", "content": w}] for w in WORDS * 3]
-    (folder / "chats.jsonl").write_text("\n".join(json.dumps({"messages": c}) for c in chats), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with mine/base and mine/sft, of three steps each."""
-    from firstwords.cli import main
-
-    folder = tmp_path_factory.mktemp("trained") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRSTWORDS_HOME", str(folder))
-        patch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(Machine())))
-        assert main(["pretrain", "mine", *of_text(inputs), "--steps", "3"]) == 0
-        assert main(["finetune", "mine", *of_chats(inputs), "--steps", "3"]) == 0
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def own(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
-    """A copy of it for each test."""
-    shutil.copytree(trained, tmp_path / "home")
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(Machine())))
-    return tmp_path / "home"
-
-
-def of_text(inputs: Path, name: str = "text") -> list[str]:
-    return ["--text", str(inputs / f"{name}.txt"), *SHAPE, *FIXED]
-
-
-def of_chats(inputs: Path) -> list[str]:
-    return ["--chats", str(inputs / "chats.jsonl"), *FIXED]
-
-
-def files(*without: str) -> dict[str, bytes]:
-    """Everything in models and runs."""
-    paths = [p for part in ("models", "runs") for p in (home.home() / part).rglob("*") if p.is_file()]
-    return {str(p.relative_to(home.home())): p.read_bytes() for p in paths if p.name not in without}
-
-
-def weights(ref: str) -> str:
-    return read_card(home.models_dir() / ref)["weights_sha256"]
-
-
-class KilledError(BaseException):
-    pass
-
-
-def killed_after(step: int, firstwords: Command, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    """Run a command line that a SIGKILL ends behind that step."""
-    finish = Run.finish_step
-
-    def dying(self: Run, *arguments: object) -> None:
-        finish(self, *arguments)
-        if self.step == step:
-            raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "finish_step", dying)
-        with pytest.raises(KilledError):
-            firstwords(*words)
+pytest_plugins = ("keeping_fixtures",)
+pytestmark = pytest.mark.usefixtures("own")
 
 
 # ---- over a finished model -------------------------------------------------------------------------------------------
@@ -421,90 +343,3 @@ def test_killed_at_any_moment_the_old_model_is_in_place_or_in_the_trash(inputs: 
         folder = entries[0].folder / "model" if entries else home.model_dir("mine")
         found = {f"mine/{stage}": read_card(folder / stage)["weights_sha256"] for stage in ("base", "sft")}
         assert found == old, f"killed after {moment} s"
-
-
-# ---- stage three -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def preferences(tmp_path: Path) -> list[str]:
-    rows = [{"prompt": f"Say {w}. {i}", "chosen": w, "rejected": f"{w} no"} for i in range(4) for w in WORDS]
-    (tmp_path / "preferences.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    return ["--preferences", str(tmp_path / "preferences.jsonl")]
-
-
-@pytest.mark.parametrize("method", ["dpo", "rloo"])
-def test_a_finished_align_is_not_resumed_and_a_killed_one_is(
-    method: str, firstwords: Command, preferences: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ["align", "mine", *preferences, "--method", method, "--steps", "3"]
-    assert "no run of mine to resume" in firstwords("align", "mine", "--resume")[2]
-    killed_after(2, firstwords, monkeypatch, *words)
-    code, _, err = firstwords("align", "mine", "--resume", "--steps", "9")
-    assert code == 2 and "keeps the --steps 3 it was started with" in err
-    for file, contents in (("align/align.json", (b"{", b"[]", b"{}")), ("rlhf-1/parent", (b"\xff", b"", b"rlhf-9"))):
-        if method == "rloo" and file.startswith("rlhf"):
-            continue  # there the second step is the reward model's
-        path = home.run_dir("mine") / file
-        whole = path.read_bytes()
-        for content in contents:
-            path.write_bytes(content)
-            code, _, err = firstwords("align", "mine", "--resume")
-            assert code == 2 and path.name in err and "nothing was changed" in err and err.count("\n") == 1, err
-        path.write_bytes(whole)
-    assert firstwords("align", "mine", "--resume")[0] == 0 and home.stages("mine") == ["base", "sft", "rlhf-1"]
-    before = files()
-    code, _, err = firstwords("align", "mine", "--resume")
-    assert code == 0 and "it made mine/rlhf-1, not promoted" in err and files() == before
-    rows = json.loads(firstwords("models", "--json")[1])["models"]
-    assert {row["outdated"] for row in rows} == {""} and len(rows) == 3
-
-
-def test_a_version_that_was_saved_right_before_a_kill_is_not_made_twice(
-    firstwords: Command, preferences: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from firstwords.rlhf import align
-    from firstwords.rlhf.methods import dpo
-
-    def dying(*arguments: object) -> Path:
-        save(*arguments)
-        raise KilledError
-
-    save = dpo.save_version
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(dpo, "save_version", dying)
-        firstwords("align", "mine", *preferences, "--method", "dpo", "--steps", "2")
-    made = weights("mine/rlhf-1")
-    monkeypatch.setattr(align.dpo, "main", lambda *_: pytest.fail("trained again"))
-    assert firstwords("align", "mine", "--resume")[0] == 0
-    assert home.stages("mine") == ["base", "sft", "rlhf-1"] and weights("mine/rlhf-1") == made
-
-
-def test_a_reward_model_is_complete_or_replaced_by_way_of_the_trash(
-    firstwords: Command, preferences: list[str], tmp_path: Path
-) -> None:
-    words = ["reward", "mine", *preferences, "--steps", "2"]
-    assert firstwords(*words)[0] == 0
-    before, old = files(), weights_of_reward()
-    code, _, err = firstwords("reward", "mine", "--resume")
-    assert code == 0 and "the reward model of mine is complete" in err and files() == before
-    assert firstwords("reward", "mine", "--preferences", str(tmp_path / "none.jsonl"))[0] == 2
-    assert files(FILE) == {key: value for key, value in before.items() if not key.endswith(FILE)}
-    code, _, err = firstwords(*words, "--seed", "5")
-    assert code == 0 and "`firstwords models restore mine/reward` brings it back" in err
-    assert weights_of_reward() != old
-    assert firstwords("models", "delete", "mine/reward")[0] == 0
-    oldest = trash.entries()[-1].id
-    assert firstwords("models", "restore", oldest)[0] == 0 and weights_of_reward() == old
-
-
-def weights_of_reward() -> str:
-    return read_card(home.run_dir("mine", "reward") / "model")["weights_sha256"]
-
-
-def test_a_comparison_leaves_the_record_of_a_training_alone(firstwords: Command) -> None:
-    words = ["compare", "mine/sft", "mine/base", "--limit", "2", "--json"]
-    before = files()
-    with locks.held(["mine"], "align"):
-        assert firstwords(*words)[0] == 0 and files() == before
-    assert firstwords(*words)[0] == 0 and (home.run_dir("mine") / "compare.json").exists()
