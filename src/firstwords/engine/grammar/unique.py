@@ -14,12 +14,9 @@ import math
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from firstwords.engine.grammar.regular import Ranges, common
-
-if TYPE_CHECKING:
-    from firstwords.engine.grammar.closing import Place
 
 MAX_STEPS_AT_START = 20_000  # of a search when a schema is compiled: less than a second
 MAX_STEPS = 500  # of a search after one token: some 5 ms, because other answers wait for it
@@ -97,6 +94,23 @@ def key(value: Any) -> Any:
         # whole numbers beyond a double's digits count as the double that most programs read
         return ("number", float(value) if abs(value) < 1e300 else value)
     return (type(value).__name__, value)
+
+
+class Place(Protocol):
+    """What the search asks of a place in an answer; `closing.Place` is one."""
+
+    @property
+    def bound(self) -> float: ...
+    @property
+    def begun(self) -> bytes: ...
+    @property
+    def items(self) -> Items | None: ...
+    @property
+    def plain_rest(self) -> bytes: ...
+    @property
+    def possible_chars(self) -> Ranges: ...
+    def next_ranges(self) -> Iterator[Ranges]: ...
+    def after(self, data: bytes) -> Place | None: ...
 
 
 class SearchTooLongError(ValueError):
