@@ -122,9 +122,9 @@ class Model:
     """
 
     label: str
-    directory: Path
-    model: Transformer
-    tokenizer: Tokenizer
+    directory: Path = field(repr=False)
+    model: Transformer = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _arrived: dict[int, deque[request.Token]] = field(default_factory=dict, repr=False)
 

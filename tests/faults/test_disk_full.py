@@ -1,7 +1,7 @@
 """A disk that is full at any write of any command: one sentence, nothing lost, and the command works later.
 
-The suite tries a few writes of each command; FIRSTWORDS_DISK=all tries every one, for a disk that stays full and for
-one that has room again, and FIRSTWORDS_DISK=40 so many of each command.
+The suite tries a few writes of each command. FIRSTWORDS_DISK=all tries every one, alternately with a disk that stays
+full and with one that has room again; FIRSTWORDS_DISK=40 tries 40 of each command.
 """
 
 from __future__ import annotations
@@ -51,9 +51,11 @@ def test_a_full_disk_loses_nothing(scenario: Scenario, homes: Homes) -> None:
     code, said, count = disturbed(scenario, whole, homes, 0, True)
     assert code == 0 and count > 0, said
     wanted = scenario.state(whole)
-    tries = [(room, is_lasting) for room in range(1, count + 1) for is_lasting in (True, False)]
-    if CHOSEN != "all":
-        tries = random.Random(scenario.name).sample(tries, min(int(CHOSEN), len(tries)))
+    if CHOSEN == "all":
+        tries = [(room, room % 2 == 0) for room in range(1, count + 1)]
+    else:
+        every = [(room, is_lasting) for room in range(1, count + 1) for is_lasting in (True, False)]
+        tries = random.Random(scenario.name).sample(every, min(int(CHOSEN), len(every)))
     found = []
     for room, is_lasting in tries:
         home = homes.copy(scenario.before)
