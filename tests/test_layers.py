@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 # From the lowest to the highest: the folders and files of a row are imported by the rows below it in this list, and
 # not by one another. Only the files of the first row, which are small, may import one another.
 LAYERS = (
-    ("config", "database", "flags", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats"),
+    ("config", "database", "flags", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats", "version"),
     ("tokenizer", "world"),
     ("data",),
     ("model", "classify"),

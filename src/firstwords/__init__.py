@@ -1,10 +1,10 @@
-"""firstwords: anybody teaches a language model to talk on their own machine.
+"""firstwords: teach a language model to talk, on your own machine.
 
     import firstwords as fw
 
     print(fw.load("pip").chat("Who are you?"))
 
-See `firstwords.api`, from which these names come when they are first used: importing the package costs next to nothing.
+The names come from `firstwords.api` when they are first used, so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from firstwords.version import __version__
+
 if TYPE_CHECKING:
     from firstwords.api import Distribution, Model, Token, UserError, learn, load
 
-__version__ = "0.1.0"
 __all__ = ["Distribution", "Model", "Token", "UserError", "__version__", "learn", "load"]
 
 

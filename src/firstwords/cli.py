@@ -14,12 +14,12 @@ import sys
 import threading
 from contextlib import nullcontext
 
-from firstwords import __version__
 from firstwords.config import UserError, nearest, unknown
 from firstwords.flags import parse
 from firstwords.keeping.moves import try_recover
 from firstwords.process import ALLOCATOR_MARK
 from firstwords.signals import Terminated, terminable
+from firstwords.version import __version__
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
 COMMANDS: dict[str, tuple[str, str, str]] = {

@@ -131,7 +131,7 @@ def metadata_version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        from firstwords import __version__
+        from firstwords.version import __version__
 
         return __version__ if package == "firstwords" else None
 

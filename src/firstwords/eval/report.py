@@ -10,11 +10,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from firstwords import __version__
 from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
 from firstwords.eval.exam_parts import PARTS
 from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog, clock, read_json
+from firstwords.version import __version__
 
 STAGES = {
     "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Response
 
-from firstwords import __version__
 from firstwords.serve import errors, static_files
 from firstwords.serve.answers import Answers
 from firstwords.serve.errors import ApiError
@@ -25,6 +24,7 @@ from firstwords.serve.openai import routes as openai_routes
 from firstwords.serve.page import chats, inside, ladder, messages, models, runs, session, teach, uploads
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
+from firstwords.version import __version__
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from firstwords import __version__, home
+from firstwords import home
 from firstwords.runlog import read_json
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError
 from firstwords.serve.guard.security import COOKIE, Sessions, cookie
 from firstwords.serve.page.parts import Body
+from firstwords.version import __version__
 
 router = APIRouter(prefix="/api")
 
