@@ -13,7 +13,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 # From the lowest to the highest: the folders and files of a row are imported by the rows below it in this list, and
 # not by one another. Only the files of the first row, which are small, may import one another.
 LAYERS = (
-    ("config", "database", "flags", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats", "version"),
+    ("config", "database", "flags", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats",
+     "version"),
     ("tokenizer", "world"),
     ("data",),
     ("model", "classify"),
@@ -64,6 +65,8 @@ def imports(path: Path, name: str, top_level_only: bool = False) -> set[str]:
             found.add(base)
             if base.split(".")[0] == "firstwords":  # `from firstwords.train import learn` names a module
                 short = base.removeprefix("firstwords").lstrip(".")
+                package_names = {alias.name for alias in node.names} - MODULES.keys() if not short else set()
+                assert not package_names, f"{path}:{node.lineno}: the package is above: import {package_names} from below"
                 names = (f"{short}.{alias.name}".lstrip(".") for alias in node.names)
                 found |= {f"firstwords.{n}" for n in names if n in MODULES}
     return found
@@ -148,7 +151,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 def test_the_package_imports_nothing_by_itself() -> None:
-    assert not imports(MODULES[""], "", top_level_only=True) - {"__future__", "importlib", "typing"}
+    assert not imports(MODULES[""], "", top_level_only=True) - {"__future__", "importlib", "typing", "firstwords.version"}
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
