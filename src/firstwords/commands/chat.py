@@ -17,7 +17,6 @@ from pathlib import Path
 from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
-from firstwords.model.card import is_base, knows_world
 from firstwords.plain_text import clean_text
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, cleaned
@@ -128,7 +127,7 @@ def main(config: Chat) -> None:
     loaded = api.load(config.model)
     if not loaded.tokenizer.has_chat_tokens:
         raise UserError(f"{loaded.label} cannot chat, its tokenizer lacks <|im_start|>; try `firstwords complete`")
-    if is_base(loaded.directory):
+    if loaded.is_base:
         say(f"{loaded.label} is a base model: it continues text and never learned to answer.")
     talk = Conversation(loaded, config)
     if config.demo:
@@ -207,7 +206,7 @@ def demo(talk: Conversation) -> None:
 
 def _told_questions(loaded: api.Model, limit: int = 3) -> list[str]:
     """A few questions of the exam's part on told facts, if the model grew up in the built-in world."""
-    if not knows_world(loaded.directory):
+    if not loaded.knows_world:
         return []
     from firstwords.world.exam import questions
 

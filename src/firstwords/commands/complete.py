@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from firstwords import api
 from firstwords.commands import shared
 from firstwords.flags import Positional
-from firstwords.tokenizer.prompts import check_fits, text_ids
 
 
 @dataclass
@@ -44,8 +43,7 @@ def main(config: Complete) -> None:
         seed=config.seed,
     )  # fmt: skip
     loaded = api.load(config.model, stage="base")
-    ids = text_ids(loaded.tokenizer, config.text)
-    check_fits(ids, loaded.context)
+    ids = loaded.text_ids(config.text)
     engine = loaded.engine()
     if config.json:
         started = time.perf_counter()

@@ -15,7 +15,6 @@ from firstwords import api
 from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.flags import Positional
-from firstwords.tokenizer.prompts import check_fits, text_ids
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -48,12 +47,12 @@ def main(config: Next) -> None:
 
 def distribution(loaded: api.Model, text: str, top: int) -> dict[str, Any]:
     """{model, text, tokens: [{id, text, probability, logprob}], rest, rest_tokens, entropy}, see `engine.tokens`."""
-    from firstwords.engine import tokens
-
-    ids = text_ids(loaded.tokenizer, text)
-    check_fits(ids, loaded.context)
-    found = tokens.distribution(loaded.engine().next_logprobs(ids), loaded.tokenizer, top)
-    return {"model": loaded.label, "text": text} | found
+    found = loaded.next(text, top)
+    tokens = [{"id": t.id, "text": t.text, "probability": t.probability, "logprob": t.logprob} for t in found.tokens]
+    return {
+        "model": loaded.label, "text": text, "tokens": tokens, "rest": found.rest, "rest_tokens": found.rest_tokens,
+        "entropy": found.entropy,
+    }  # fmt: skip
 
 
 def bars(result: dict[str, Any], width: int, colour: bool) -> str:

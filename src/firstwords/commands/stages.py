@@ -15,7 +15,6 @@ from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.flags import Positional
-from firstwords.model.card import is_base
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, opening
 
@@ -59,7 +58,7 @@ def main(config: Stages) -> None:
 def answer(ref: str, text: str, params: Any) -> dict[str, Any]:
     """{stage, form, text, tokens, finish_reason} of one stage; form is "text" (continued) or "chat" (answered)."""
     loaded = api.load(ref)
-    form, ids = opening(loaded.tokenizer, is_base(loaded.directory), text)
+    form, ids = opening(loaded.tokenizer, loaded.is_base, text)
     try:
         check_fits(ids, loaded.context)
     except UserError as error:

@@ -21,7 +21,6 @@ from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.config import UserError
 from firstwords.flags import Positional
-from firstwords.model.card import is_base
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import Judgement, PreferenceStore
@@ -129,7 +128,7 @@ def _refs(config: Teach) -> tuple[str, list[str]]:
 def _side(ref: str, params: SamplingParams) -> Side:
     """A stage that answers, with an engine of its own."""
     loaded = api.load(ref)
-    if is_base(loaded.directory) or not loaded.tokenizer.has_chat_tokens:
+    if loaded.is_base or not loaded.tokenizer.has_chat_tokens:
         raise UserError(f"{ref} continues text and never learned to answer: `firstwords finetune` teaches it")
     engine = loaded.engine(num_slots=CANDIDATES)
 

@@ -16,7 +16,6 @@ from firstwords import api
 from firstwords.classify.songs import sigmoid
 from firstwords.commands import shared
 from firstwords.config import UserError
-from firstwords.model.card import is_base
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.prompts import chat_ids, cleaned, text_ids
@@ -103,7 +102,7 @@ def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Se
 
 def check_question(loaded: api.Model, question: str, answers: Sequence[str]) -> None:
     """Raise UserError for a model that answers nothing, a question without a sentence, or other than two answers."""
-    if is_base(loaded.directory):
+    if loaded.is_base:
         raise UserError(f"{loaded.label} continues text and answers no questions; name a later stage, as in NAME/sft")
     if len(answers) != 2:
         raise UserError(f"--answers names {len(answers)} words; two are needed, in the order of the classes")

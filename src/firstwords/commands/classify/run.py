@@ -21,7 +21,6 @@ from firstwords.commands import shared
 from firstwords.commands.classify.show import show_network, show_sentiment, show_songs
 from firstwords.config import UserError
 from firstwords.flags import Positional
-from firstwords.model.card import is_base
 from firstwords.runlog import say
 
 if TYPE_CHECKING:
@@ -263,7 +262,7 @@ def _asked_model(config: ClassifySentiment) -> api.Model | None:
     from firstwords.commands.classify.embedder import check_question
 
     loaded = api.load(config.zero_shot or None)
-    if not config.zero_shot and is_base(loaded.directory):
+    if not config.zero_shot and loaded.is_base:
         return None  # the newest model has not learned to answer yet, and nobody asked for it
     check_question(loaded, config.question, config.answers)
     return loaded
