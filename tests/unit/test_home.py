@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -42,14 +43,14 @@ def test_sharded_weights_count_as_a_model(empty_home: Path) -> None:
 
 def test_promotion(empty_home: Path) -> None:
     for stage in ("base", "sft"):
-        make(home.stage_dir("pip", stage))
-    assert home.promoted("pip") == "sft"  # the latest, until somebody chooses
+        (make(home.stage_dir("pip", stage)) / "firstwords.json").write_text(json.dumps({"stage": stage}))
+    assert home.promoted("pip") == "sft"  # the latest, until one is chosen
     home.set_promoted("pip", "base")
     assert home.promoted("pip") == "base" and home.resolve("pip") == home.stage_dir("pip", "base")
     with pytest.raises(UserError, match="no stage rlhf-1; it has base, sft"):
         home.set_promoted("pip", "rlhf-1")
     (home.model_dir("pip") / "promoted").write_text("gone\n")
-    assert home.promoted("pip") == "sft"
+    assert home.promoted("pip") == "sft", "a base model cannot chat"
 
 
 def test_resolve(empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
