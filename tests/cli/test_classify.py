@@ -122,7 +122,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     ("words", "sentence"),
     [
         (["songs", "--new", "95"], "--new 95: write a number for tempo and energy each"),
-        (["songs", "--columns", "a", "b"], "--columns is about a file"),
+        (["songs", "--columns", "a", "b"], "--columns needs a file"),
         (["songs", "--data", "/no/such.csv"], "/no/such.csv does not exist"),
         (["sentiment", ""], "the sentence is empty"),
         (["sentiment", "--test", "x.csv"], "--test needs --train"),

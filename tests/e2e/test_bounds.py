@@ -80,7 +80,7 @@ def test_a_long_context_does_not_make_long_rows(home: Path) -> None:
 def test_a_batch_smaller_than_a_row_makes_shorter_rows(home: Path) -> None:
     done, _ = finetune(home, "--steps", "1", "--batch-tokens", "64")
     assert done.returncode == 0, done.stderr
-    assert "rows of 64, 64 tokens per step" in done.stderr and "left out: longer than the context" in done.stderr
+    assert "rows of 64, 64 tokens per step" in done.stderr and "skipped: longer than the context" in done.stderr
 
 
 def test_a_step_longer_than_the_minutes_is_refused_at_once(home: Path) -> None:

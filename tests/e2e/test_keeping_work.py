@@ -110,7 +110,7 @@ def killed_after(step: int, firstwords: Command, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("command", "also"),
-    [("pretrain", "--continue trains mine/base further"), ("finetune", "--from sft teaches mine/sft further"),
+    [("pretrain", "--continue trains mine/base further"), ("finetune", "--from sft trains mine/sft further"),
      ("learn", "")],
 )  # fmt: skip
 def test_a_finished_model_is_not_replaced_unasked(command: str, also: str, firstwords: Command, inputs: Path) -> None:

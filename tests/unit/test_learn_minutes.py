@@ -67,7 +67,7 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     monkeypatch.setattr(learn, "write_report", lambda *_: calls.append("report"))
     learn.main(Learn(name="pip", minutes=10))
     assert calls == ["pretrain", "finetune", "report"]
-    assert "stage three is left out: of the 9 prompts 0 can be practised on" in capsys.readouterr().err
+    assert "skipping stage three: of the 9 prompts 0 can be practised on" in capsys.readouterr().err
     state = json.loads((home.run_dir("pip") / "learn.json").read_text())
     assert state["done"] and state["stages"] == ["base", "sft", "rlhf"]
 
