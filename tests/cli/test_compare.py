@@ -156,7 +156,7 @@ def test_a_judge_of_the_same_preferences_may_judge_with_a_warning(firstwords, ow
     words = ("compare", "pip/rlhf-2", "pip/sft", "--judge", "other", "--prompts", asked, "--max-tokens", "4")
     code, out, err = firstwords(*words)
     assert code == 0 and "win rate" in out
-    assert "warning: pip/rlhf-2 has learned from 40 of the 40 preferences that made this judge" in err
+    assert "warning: pip/rlhf-2 was trained on 40 of the 40 preferences behind this judge" in err
 
 
 def test_a_reward_model_comes_with_its_reliability_plot(own: Path) -> None:

@@ -105,7 +105,7 @@ def test_promote_and_rollback(firstwords, own_home: Path) -> None:
         (("promote", "pip", "rlhf-9"), "no stage rlhf-9"),
         (("rollback", "nobody"), "no model nobody"),
         (("align", "pip", "--method", "magic"), "--method is magic"),
-        (("align", "pip"), "no preference in log"),
+        (("align", "pip"), "no preferences in log"),
     ],
 )
 def test_mistakes_get_one_sentence(firstwords, own_home: Path, words: tuple[str, ...], sentence: str) -> None:

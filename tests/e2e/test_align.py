@@ -268,8 +268,8 @@ def test_flags_of_grpo_and_ppo_that_cannot_work_are_refused() -> None:
     for kind in (Grpo, Ppo):
         for flags, sentence in (
             ({"kl": "k3"}, "pushes the policy away from the reference"),
-            ({"kl": "k2"}, "must not stand in the reward"),
-            ({"kl": "exakt"}, "is unknown"),
+            ({"kl": "k2"}, "must not be used in the reward"),
+            ({"kl": "exakt"}, "unknown KL estimator"),
             ({"updates": 0}, "--updates is 0"),
             ({"clip": 1.5}, "--clip is 1.5"),
             ({"beta": float("nan")}, "--beta is nan"),
@@ -321,14 +321,14 @@ def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
     few.write_text(json.dumps({"prompt": "Why?", "chosen": "a", "rejected": "b"}) + "\n")
     for config, sentence in (
-        (Reward("pip"), "there is no preference in log"),
+        (Reward("pip"), "there are no preferences in log"),
         (Reward("pip", preferences=[str(few)]), "too few"),
         (Reward("nobody", preferences=[str(pip)]), "no model nobody/sft"),
         (Reward("pip", preferences=[str(tmp_path / "none.jsonl")]), "does not exist"),
     ):
         with pytest.raises(UserError, match=sentence):
             reward.main(config)
-    with pytest.raises(UserError, match="no reward model: make one first"):
+    with pytest.raises(UserError, match="no reward model: first train one"):
         rloo.main(policy_config(pip))
     learn_rewards(pip)
     with pytest.raises(UserError, match="no run of pip to resume"):

@@ -189,12 +189,12 @@ def test_texts_of_people_that_are_too_long_are_left_out_and_counted(pip, capsys)
         row["rejected"][0]["content"] = "moon " * 200
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     align.main(Align("pip", preferences=[str(path)], steps=1))
-    assert "left out 4 that do not fit into this model's context of 96 tokens" in capsys.readouterr().err
+    assert "left out 4 that do not fit this model's context of 96 tokens" in capsys.readouterr().err
     for row in rows[1:]:
         row["rejected"][0]["content"] = "moon " * 200
     path.write_text("".join(json.dumps(row) + "\n" for row in rows[1:]))
     for method in ("dpo", "rloo"):
-        with pytest.raises(UserError, match=r"of the 29 preferences 0 fit into this model's context of 96 tokens \(pr"):
+        with pytest.raises(UserError, match=r"only 0 of the 29 preferences fit this model's context of 96 tokens \(pr"):
             align.main(Align("pip", preferences=[str(path)], method=method))
 
 
@@ -205,7 +205,7 @@ def test_prompts_that_are_too_long_are_named_before_a_reward_model_is_trained(pi
     pip_of_32.write_text(json.dumps(config))
     with pytest.raises(UserError) as said:
         align.main(Align("pip", preferences=[str(path)]))
-    assert "of the 30 prompts in" in str(said.value) and " 0 can be practised on: they have " in str(said.value)
+    assert "0 of the 30 prompts in" in str(said.value) and " can be used: they have " in str(said.value)
     assert "this model's context of 32 leaves 24 for a prompt" in str(said.value)
     assert not home.run_dir("pip", "reward").exists()
 

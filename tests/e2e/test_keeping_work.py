@@ -118,7 +118,7 @@ def test_a_finished_model_is_not_replaced_unasked(command: str, also: str, first
     flag = "--chats" if command == "finetune" else "--text"
     for words in ([command, "mine"], [command, "--name", "mine"], [command, "--name=mine"]):
         code, _, err = firstwords(*words, flag, inputs / "text.txt")
-        assert code == 2 and err.count("\n") == 1 and "mine is trained already (" in err
+        assert code == 2 and err.count("\n") == 1 and "mine is already trained (" in err
         assert "--replace" in err and "--name NAME" in err and also in err
     assert files() == before and trash.entries() == []
 
@@ -184,7 +184,7 @@ def test_no_two_runs_share_a_name_that_nobody_gave(firstwords: Command, inputs: 
 def test_reuse_leaves_a_complete_model_alone(firstwords: Command) -> None:
     before = files()
     code, _, err = firstwords("learn", "--name", "mine", "--reuse", "--minutes", "8")
-    assert code == 0 and "mine is trained already" in err and files() == before
+    assert code == 0 and "mine is already trained" in err and files() == before
 
 
 # ---- --resume --------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_finished_run_is_not_resumed(firstwords: Command, own: Path) -> None:
         assert code == 0 and "is complete: there is nothing to resume, and nothing was changed" in err
     assert files() == before
     (own / "runs/mine/learn.json").write_text('{"config": {"name": "mine"}, "stages": ["base"], "done": false}')
-    assert "`firstwords learn mine --resume` makes the next stage" in firstwords("pretrain", "mine", "--resume")[2]
+    assert "`firstwords learn mine --resume` trains the next stage" in firstwords("pretrain", "mine", "--resume")[2]
 
 
 def test_flags_that_a_resumed_run_would_ignore_are_refused(
@@ -216,7 +216,7 @@ def test_flags_that_a_resumed_run_would_ignore_are_refused(
         assert code == 2 and said in err and "leave" in err and err.count("\n") == 1
     assert home.stages("tom") == []
     code, _, err = firstwords("pretrain", "tom", "--resume", *words, "--threads", "2")
-    assert code == 0 and "--threads 2 from here on (the run was started with --threads 1)" in err
+    assert code == 0 and "from now on --threads is 2 (the run was started with --threads 1)" in err
 
 
 def test_more_minutes_are_honoured(firstwords: Command, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_more_minutes_are_honoured(firstwords: Command, inputs: Path, monkeypatc
             with pytest.raises(KilledError):
                 firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))
         else:
-            assert "it can only get more" in firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))[2]
+            assert "it can only go up" in firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))[2]
     with pytest.raises(KilledError):
         firstwords("pretrain", "tom", "--resume")
     planned = json.loads((home.run_dir("tom", "base") / "plan.json").read_text())["seconds"]
@@ -311,7 +311,7 @@ def test_starting_over_an_interrupted_run_keeps_it(firstwords: Command, inputs: 
 
 def test_pretraining_continues_on_new_text(firstwords: Command, inputs: Path, monkeypatch) -> None:
     code, _, err = firstwords("pretrain", "mine", "--continue", "--text", inputs / "more.txt", *FIXED, "--steps", "4")
-    assert code == 2 and "mine is trained already (sft): --replace trains the base further" in err
+    assert code == 2 and "mine is already trained (sft): --replace trains the base further" in err
     assert "`firstwords models copy mine NEW`" in err
     before, tokenizer = weights("mine/base"), Tokenizer.load(home.stage_dir("mine", "base"))
     assert firstwords("models", "copy", "mine", "tom")[0] == 0

@@ -59,7 +59,7 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     calls = []
 
     def too_few(*_: object) -> None:
-        raise TooFewError("of the 9 prompts 0 can be practised on")
+        raise TooFewError("0 of the 9 prompts can be used")
 
     for name, work in (("pretrain", None), ("finetune", None), ("align", too_few)):
         monkeypatch.setattr(getattr(learn, name), "main", work or (lambda *_, name=name: calls.append(name)))
@@ -67,7 +67,7 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     monkeypatch.setattr(learn, "write_report", lambda *_: calls.append("report"))
     learn.main(Learn(name="pip", minutes=10))
     assert calls == ["pretrain", "finetune", "report"]
-    assert "skipping stage three: of the 9 prompts 0 can be practised on" in capsys.readouterr().err
+    assert "skipping stage three: 0 of the 9 prompts can be used" in capsys.readouterr().err
     state = json.loads((home.run_dir("pip") / "learn.json").read_text())
     assert state["done"] and state["stages"] == ["base", "sft", "rlhf"]
 
@@ -82,7 +82,7 @@ def test_a_fresh_start_replaces_the_runs_of_every_stage(tmp_path: Path, monkeypa
     assert home.stages("pip") == ["rlhf-1"]
     for stage in ("base", "sft", "reward", "align", "rlhf-1"):
         home.run_dir("pip", stage).mkdir(parents=True)
-    with pytest.raises(UserError, match=r"pip is trained already \(rlhf-1\): --replace .* --name NAME"):
+    with pytest.raises(UserError, match=r"pip is already trained \(rlhf-1\): --replace .* --name NAME"):
         _open(Learn(name="pip"), home.run_dir("pip"))
     config, state = _open(Learn(name="pip", replace=True), home.run_dir("pip"))
     assert (config.name, state["stages"], state["done"]) == ("pip", [], False)

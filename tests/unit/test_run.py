@@ -47,7 +47,7 @@ def test_another_number_of_threads_is_noted_and_the_speed_is_learned_anew(tmp_pa
             speeds.append(run.seconds_per_step)
     assert speeds[0] > 0.009 and speeds[1] == 0.0 and speeds[2] > 0.009
     notes = [r["text"] for r in map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()) if "text" in r]
-    assert notes == ["threads: 1 from here on, as many as the machine has free"]
+    assert notes == ["threads: now 1, as many as other programs leave free"]
 
 
 # -- signals between micro-batches ---------------------------------------------------------------------------------
