@@ -103,5 +103,5 @@ def test_sigterm_before_training_ends_with_a_word_and_leaves_no_run(tmp_path: Pa
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, said
-    assert time.monotonic() - began < 10 and "stopped before it was done (SIGTERM)" in said and "Traceback" not in said
+    assert time.monotonic() - began < 10 and "stopped before it finished (SIGTERM)" in said and "Traceback" not in said
     assert not (whole / "runs" / "mine").exists() and not list(whole.rglob("text.jsonl"))

@@ -376,7 +376,7 @@ def test_transformers_opens_an_exported_stage(firstwords: Command, tmp_path: Pat
     assert firstwords("models", "export", "mine/sft", out)[0] == 0
     assert transformers.AutoModelForCausalLM.from_pretrained(out).config.hidden_size == 64
     assert transformers.AutoTokenizer.from_pretrained(out).chat_template
-    assert "exists already" in firstwords("models", "export", "mine", out)[2]
+    assert "already exists" in firstwords("models", "export", "mine", out)[2]
     assert "inside" in firstwords("models", "export", "mine", home.home() / "new")[2]
 
 
@@ -396,7 +396,7 @@ def test_a_second_training_is_refused(firstwords: Command, inputs: Path) -> None
         for command in ("learn mine --replace", "pretrain mine --resume", "finetune mine --replace", "reward mine",
                         "align mine", "models delete mine"):  # fmt: skip
             code, _, err = firstwords(*command.split())
-            assert code == 2 and f"`firstwords learn` is at work on mine (process {os.getpid()}, since 20" in err
+            assert code == 2 and f"`firstwords learn` is working on mine (process {os.getpid()}, since 20" in err
         assert firstwords("models")[0] == firstwords("next", "the")[0] == 0
     assert files() == before
 

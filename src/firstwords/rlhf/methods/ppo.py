@@ -82,8 +82,8 @@ class PpoOptions(PolicyOptions):
         answers = self.step_prompts * self.samples
         if not 1 <= self.minibatches <= answers:
             raise UserError(
-                f"--ppo.minibatches is {self.minibatches}, but it must be between 1 and {answers}, the number of answers "
-                "per step"
+                f"--ppo.minibatches is {self.minibatches}, but it must be between 1 and {answers}, the number of "
+                "answers per step"
             )
         if not 0 <= self.lam <= 1:
             raise UserError(f"--ppo.lam is {self.lam:g}, but it must be between 0 and 1")
