@@ -186,9 +186,9 @@ def help_text(cls: type, command: str) -> str:
             groups[parents] = parser.add_argument_group(title, inspect.cleandoc(option.owner.__doc__ or ""))
         _add_help(groups[parents], option)
     if [option.dest for option in positionals] == [NAME]:
-        groups[()].add_argument("--name", metavar="NAME", help="the same as NAME")
-    groups[()].add_argument("--config", metavar="FILE.toml", help="read any of these options from a file")
-    groups[()].add_argument("--help", action="help", help="show this help")
+        groups[()].add_argument("--name", metavar="NAME", help="Same as NAME.")
+    groups[()].add_argument("--config", metavar="FILE.toml", help="Read any of these options from a file.")
+    groups[()].add_argument("--help", action="help", help="Show this help.")
     return parser.format_help()
 
 

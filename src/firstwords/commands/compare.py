@@ -41,9 +41,9 @@ class Compare:
     a: Positional[str]
     """NAME, NAME/STAGE or the path of a model directory."""
     b: Positional[str]
-    """The version to compare it with; the win rate is that of the first."""
+    """The version to compare it with; the win rate is that of A."""
     judge: str = "truth"
-    """truth (the built-in world, whose answers are known), human (you, blindly), or a reward model's NAME or path."""
+    """truth (the built-in world, whose answers are known), human (you, unlabelled), or a reward model's NAME or path."""
     prompts: str = ""
     """A file with one question per line, not with --judge truth (default: questions about the built-in world)."""
     limit: int = 0

@@ -23,7 +23,7 @@ MIN_MEMORY_BYTES = 3e9
 
 @dataclass
 class Doctor:
-    """Check this machine: versions, processor, memory, disk, GPU, and how fast it multiplies matrices."""
+    """Check this machine: versions, processor, memory, disk, GPU, and speed of matrix multiplication."""
 
     json: bool = False
     """Print one JSON object instead of a list."""

@@ -39,7 +39,7 @@ class Evaluate:
 
 
 def main(config: Evaluate) -> None:
-    """Run what was asked for and print the figures."""
+    """Run the requested measurements and print the figures."""
     if not config.bpb and not config.exam:
         raise UserError("say what to measure: --bpb FILES, or --exam")
     if config.save and (not config.exam or config.limit):

@@ -63,7 +63,7 @@ class ModelsDelete:
 
 @dataclass
 class ModelsRestore:
-    """Bring back what was replaced or deleted. Example: firstwords models restore pip"""
+    """Restore a model or a stage that was replaced or deleted. Example: firstwords models restore pip"""
 
     model: Positional[str]
     """NAME or NAME/STAGE (the newest in the trash), or an id from `firstwords models --trash`."""

@@ -33,7 +33,7 @@ class Serve:
     """Further host names that clients may use for the server, such as host.docker.internal."""
     allow_origin: list[str] = field(default_factory=list)
     """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
-    * lets every site that you visit use your models: only with --key, or on a machine without a browser."""
+    * lets every site you visit use your models: use it only with --key, or on a machine without a browser."""
     open: bool = False
     """Open the page in a browser."""
 

@@ -141,7 +141,7 @@ def restore_weights(run: Run) -> None:
 
 
 def _check_kept(path: Path) -> None:
-    """Raise UserError if the best weights cannot be read, before the run continues in vain."""
+    """Raise UserError if the best weights cannot be read, before the run continues."""
     try:
         for _ in tensors_of(path):
             break

@@ -43,11 +43,11 @@ class ClassifySongs:
     label: str = ""
     """The column that says what each row is (default: genre, label or class)."""
     classes: list[str] = field(default_factory=list)
-    """The two classes, each a value of the label or COLUMN=VALUE; needed where there are more than two."""
+    """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
     new: list[str] = field(default_factory=list)
     """New songs as "tempo,energy"."""
     compare: bool = False
-    """Measure scikit-learn's multilayer perceptron on the same rows too."""
+    """Also measure scikit-learn's multilayer perceptron on the same rows."""
     plots: str = ""
     """Folder for the picture (default: plots in $FIRSTWORDS_HOME)."""
     json: bool = False
@@ -65,7 +65,7 @@ class ClassifyNetwork:
     label: str = ""
     """The column that says what each row is (default: genre, label or class)."""
     classes: list[str] = field(default_factory=list)
-    """The two classes, each a value of the label or COLUMN=VALUE; needed where there are more than two."""
+    """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
     layers: int = 2
     """Maximum number of hidden layers; the pictures show every number from 0 to this."""
     width: int = 8
@@ -77,7 +77,7 @@ class ClassifyNetwork:
     new: list[str] = field(default_factory=list)
     """New rows as "number,number"."""
     compare: bool = False
-    """Measure scikit-learn's multilayer perceptron on the same rows too."""
+    """Also measure scikit-learn's multilayer perceptron on the same rows."""
     plots: str = ""
     """Folder for the pictures (default: plots in $FIRSTWORDS_HOME)."""
     json: bool = False
