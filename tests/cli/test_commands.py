@@ -11,7 +11,7 @@ import pytest
 
 
 def one_json(out: str) -> dict:
-    """The only JSON object that stdout holds."""
+    """The only JSON object on stdout."""
     assert out.count("\n") == 1
     return json.loads(out)
 

@@ -1,4 +1,4 @@
-"""`firstwords teach`: what a person types is in the log at once, blindly, with all that is needed to repeat it."""
+"""`firstwords teach`: each typed verdict is logged at once, with all that is needed to repeat the answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def log() -> list[Judgement]:
 
 
 def add_stage(stage: str, seed: int) -> None:
-    """Another stage of pip with weights of its own."""
+    """Another stage of pip with different weights."""
     from firstwords.model.hub import save_model
 
     loaded = api.load("pip/sft")
@@ -171,7 +171,7 @@ def test_the_pair_on_which_the_reward_models_disagree(typed, monkeypatch: pytest
         assert scores_MC.shape == (3, len(texts)) and {j.left, j.right} <= set(texts)
         answers = [sampled_again(j, seed) for seed in (j.left_seed, j.right_seed)]
         assert [answer.text.strip() for answer in answers] == [j.left, j.right]
-        vocabulary = members[0].tokenizer.hash  # that of pip/sft, so that the ids are scored as they were sampled
+        vocabulary = members[0].tokenizer.hash  # that of pip/sft, so that the sampled ids are scored directly
         scores = np.array([m.score_sampled([j.prompt] * 2, answers, vocabulary)[0] for m in members])
         spread = (scores[:, 0] - scores[:, 1]).var()
         assert j.params["disagreement"] == pytest.approx(spread, rel=1e-3) and j.params["random_share"] == float(share)

@@ -35,7 +35,7 @@ METHODS = {"rloo": (rloo.main, rloo.Rloo), "grpo": (grpo.main, grpo.Grpo), "ppo"
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread, tiny_policy):
-    """pip(context) -> preferences.jsonl, beside a home whose pip/sft has random weights and hardly ever stops."""
+    """pip(context) -> preferences.jsonl, with a home whose pip/sft has random weights and hardly ever stops."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
     tokenizer = Tokenizer.train([" ".join(WORDS) + " system user assistant What is it?\n"] * 5, 300)
 
@@ -98,7 +98,7 @@ def world(monkeypatch: pytest.MonkeyPatch):
 def test_policies_train_to_the_end_where_the_context_cuts_their_answers(
     method: str, context: int, pip, world, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the built-in judge's pairs, of rollouts and of best-of-n many answers end where the context does."""
+    """Many answers of the built-in judge's pairs, of rollouts and of best-of-n end where the context ends."""
     pip(context)
     world(context)
     directory = reward.main(reward.Reward("pip", preferences=["world"], pairs=16, steps=2))

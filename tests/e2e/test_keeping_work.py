@@ -1,4 +1,4 @@
-"""Nothing finished is lost: training over a model, resuming, going on, at a terminal and beside another process."""
+"""No finished work is lost: replacing a model, resuming, continuing, at a terminal and alongside another process."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class KilledError(BaseException):
 
 
 def killed_after(step: int, firstwords: Command, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    """Run a command line that a SIGKILL ends behind that step."""
+    """Run a command line that a SIGKILL ends after that step."""
     finish = Run.finish_step
 
     def dying(self: Run, *arguments: object) -> None:
@@ -173,7 +173,7 @@ def test_a_terminal_is_asked(firstwords: Command, inputs: Path, monkeypatch: pyt
 def test_no_two_runs_share_a_name_that_nobody_gave(firstwords: Command, inputs: Path, tmp_path: Path) -> None:
     words = ["pretrain", *of_text(inputs), "--steps", "1"]
     assert "model: mine-2;" in firstwords(*words)[2].splitlines()[0]
-    with locks.held(["mine-3"], "learn"):  # somebody has just begun it
+    with locks.held(["mine-3"], "learn"):  # just started by another process
         assert "model: mine-4;" in firstwords(*words)[2]
     assert firstwords("pretrain", "--text", tmp_path / "none.txt")[0] == 2
     assert "model: mine-3;" in firstwords(*words)[2], "a start that failed takes no name"
@@ -306,7 +306,7 @@ def test_starting_over_an_interrupted_run_keeps_it(firstwords: Command, inputs: 
     assert weights("ada/base") == weights("whole/base"), "under another name, too"
 
 
-# ---- going on --------------------------------------------------------------------------------------------------------
+# ---- continuing ------------------------------------------------------------------------------------------------------
 
 
 def test_pretraining_continues_on_new_text(firstwords: Command, inputs: Path, monkeypatch) -> None:

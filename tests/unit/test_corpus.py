@@ -1,4 +1,4 @@
-"""A fast machine has more appetite than a processor can read for: reading stops, and the plan knows what there is."""
+"""A fast machine could use more text than can be read in time: reading stops, and the plan uses what was read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_endless_world_ends_in_time_and_is_read_several_times(tmp_path: Path
     assert corpus.plan.epochs == pytest.approx(
         corpus.plan.tokens * corpus.bytes_per_token / corpus.shards.num_bytes, rel=0.2
     )
-    assert corpus.plan.epochs > 1 and corpus.plan.weight_decay > 0  # the plan reckons with repetition
+    assert corpus.plan.epochs > 1 and corpus.plan.weight_decay > 0  # the plan includes repetition
 
 
 def test_tokenising_ends_in_time_too(tmp_path: Path, monkeypatch) -> None:
@@ -75,7 +75,7 @@ def test_compiling_is_no_time_to_learn_in() -> None:
 
 
 def test_chats_are_read_for_a_fifth_of_the_time_only(tmp_path: Path) -> None:
-    """A GPU could learn from more of the endless world than a processor can invent."""
+    """A GPU could train on more of the endless world than a CPU can generate."""
     tokenizer = Tokenizer.train(["Who are you? I am Pip. What is it? It is a cat. " * 50], 300)
     rough = replace(plan_for_shape(Shape(64, 2, 300, 128), 2.0, GPU), tokens=10**12)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Files that are missing, cut or of the wrong kind: each reader names the right one, or does sensibly without it."""
+"""Files that are missing, cut or of the wrong kind: each reader names the right one, or works without it."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def add(path: Path, text: str) -> None:
 
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch):
-    """As on a disk that may only be read, for as long as the test lasts."""
+    """As on a read-only disk, for the duration of the test."""
     real = os.access
     return lambda: monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and real(path, mode))
 

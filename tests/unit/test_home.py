@@ -1,4 +1,4 @@
-"""Where things live: names, stages in order, promotion, and REFs with helpful refusals."""
+"""The home folder: names, stages in order, promotion, and REFs with helpful errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_sharded_weights_count_as_a_model(empty_home: Path) -> None:
 def test_promotion(empty_home: Path) -> None:
     for stage in ("base", "sft"):
         make(home.stage_dir("pip", stage))
-    assert home.promoted("pip") == "sft"  # the latest, until somebody chooses
+    assert home.promoted("pip") == "sft"  # the latest, until one is promoted
     home.set_promoted("pip", "base")
     assert home.promoted("pip") == "base" and home.resolve("pip") == home.stage_dir("pip", "base")
     with pytest.raises(UserError, match="no stage rlhf-1; it has base, sft"):

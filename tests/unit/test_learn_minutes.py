@@ -1,4 +1,4 @@
-"""How `learn` shares its minutes out."""
+"""How `learn` divides its minutes between the stages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_built_in_judge_is_asked_about_the_built_in_world_only(tmp_path: Pat
 def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Another try would end in the same way, for ever at nine tenths of the work."""
+    """Another try would fail in the same way, always after nine tenths of the work."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
     calls = []
 
@@ -73,7 +73,7 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
 
 
 def test_a_fresh_start_replaces_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or --resume would take an old version's run for its own. They are in the trash then, with the model."""
+    """Otherwise --resume would take an old version's run for its own. They go to the trash with the model."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
     model = home.model_dir("pip") / "rlhf-1"
     model.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""One process at a time on a model: races have one winner, and who is dead holds nothing."""
+"""One process at a time per model: races have one winner, and dead processes hold no locks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renames that happen all or not at all, and the trash made of them: killed at every single one."""
+"""All-or-nothing renames, and the trash built on them: killed at every single one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from firstwords.train.opening import begin
 
 
 class KilledError(BaseException):
-    """What a SIGKILL is to a process: no code of it runs any more."""
+    """Simulates SIGKILL: no further code of the process runs."""
 
 
 def stage(path: Path, weights: str) -> None:
@@ -60,7 +60,7 @@ def everything() -> dict[str, str]:
 
 
 def killed_at(number: int, monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> bool:
-    """Kill the process before its rename of this number; whether it came so far."""
+    """Kill the process before its n-th rename; returns whether it got that far."""
     done = 0
 
     def counting(real: Callable[..., None]) -> Callable[..., None]:

@@ -43,7 +43,7 @@ class Compare:
     b: Positional[str]
     """The version to compare it with; the win rate is that of A."""
     judge: str = "truth"
-    """truth (the built-in world, whose answers are known), human (you, unlabelled), or a reward model's NAME or path."""
+    """truth (the built-in world, whose answers are known), human (you), or a reward model's NAME or path."""
     prompts: str = ""
     """A file with one question per line, not with --judge truth (default: questions about the built-in world)."""
     limit: int = 0
