@@ -48,7 +48,7 @@ def test_stats_say_how_fair_and_how_consistent_the_judge_was(firstwords, empty_h
     assert code == 0 and "12 judgements (4 left, 2 right, 2 tie, 4 up), 3 usable for training" in out
     assert "the left side won: 67% (30%-90%, n = 6)\n" in out
     assert "same verdict on a hidden repeat: 75% (30%-95%, n = 4), kappa 0.64\n" in out  # (3/4 - 5/16) / (1 - 5/16)
-    assert "4 thumbs are left over" in out
+    assert "4 thumbs are unpaired" in out
     assert json.loads(firstwords("preferences", "stats", "--json")[1])["consistency"]["n"] == 4
 
 

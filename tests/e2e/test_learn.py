@@ -64,7 +64,7 @@ def test_a_second_learn_reuses_the_model(learned: tuple[Path, str, float]) -> No
     weights = home / "models" / "tiny" / "sft" / "model.safetensors"
     before = weights.stat().st_mtime_ns
     done = run(home, "learn", "--minutes", str(MINUTES), "--name", "tiny", "--reuse")
-    assert done.returncode == 0 and "trained already" in done.stderr
+    assert done.returncode == 0 and "already trained" in done.stderr
     assert weights.stat().st_mtime_ns == before
 
 

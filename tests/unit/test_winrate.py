@@ -126,7 +126,7 @@ def test_the_always_valid_interval_never_widens_and_has_its_price() -> None:
     assert result.always_low < result.low and result.high < result.always_high
     assert (result.always_low, result.always_high) == (low_n[-1], high_n[-1]) and result.always_low > 0.5
     assert confidence_sequence([])[0].shape == (0,)
-    with pytest.raises(ValueError, match="outside 0 to 1"):
+    with pytest.raises(ValueError, match="between 0 and 1"):
         confidence_sequence([1, 2])
 
 
