@@ -19,7 +19,7 @@ from firstwords.keeping.locks import LockedError, held, holder, holders
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import sys, time
-from firstwords import locks
+from firstwords.keeping import locks
 from firstwords.config import UserError
 while time.time() < float(sys.argv[1]):
     pass

@@ -47,7 +47,7 @@ def test_little_evidence_says_how_much_more_is_needed() -> None:
 def test_the_planners_figures() -> None:
     assert [pairs_needed(rate) for rate in (0.55, 0.60, 0.65, 0.70)] == [783, 194, 85, 47]
     assert pairs_needed(0.40) == pairs_needed(0.60)
-    with pytest.raises(UserError, match="never"):
+    with pytest.raises(UserError, match="cannot be distinguished"):
         pairs_needed(0.5)
 
 
