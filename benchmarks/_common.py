@@ -1,4 +1,4 @@
-"""What the benchmarks share: the processes' environment, the machine's description, tables. No torch here."""
+"""Shared by the benchmarks: the environment of processes, the machine's description, tables. No torch here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# glibc gives freed memory back to the kernel and faults it in again: keeping it helps all arms.
+# glibc returns freed memory to the kernel and faults it in again: keeping it helps all contestants.
 ALLOCATOR = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
@@ -20,7 +20,7 @@ ALLOCATOR = {
 
 
 def data_dir() -> Path:
-    """Folder of real texts: $FIRSTWORDS_TEST_DATA, by default ../shared/data beside the repository."""
+    """Folder of real texts: $FIRSTWORDS_TEST_DATA, by default ../shared/data next to the repository."""
     return Path(os.environ.get("FIRSTWORDS_TEST_DATA") or ROOT.parent / "shared" / "data")
 
 
@@ -37,19 +37,19 @@ def child_env(home: Path | None = None, allocator: bool = False) -> dict[str, st
 
 
 def reexec_with_allocator() -> None:
-    """Start this process again with ALLOCATOR set, once: glibc reads it only at its start."""
+    """Restart this process with ALLOCATOR set, once: glibc reads it only when a process starts."""
     if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
         env = child_env(allocator=True)
         os.execve(sys.executable, [sys.executable, *sys.argv], env)
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine() -> dict[str, Any]:
-    """What a number is worth nothing without."""
+    """The machine and versions that a figure was measured with."""
     versions = {}
     for name in ("torch", "transformers", "tokenizers"):
         try:
@@ -75,7 +75,7 @@ def _processor() -> str:
 
 
 def random_model(directory: Path, tokenizer: Any = None, **shape: Any) -> None:
-    """About a million parameters, 4 layers of 128, random weights that are spread enough to sample from."""
+    """Save a model of about a million parameters, 4 layers of width 128, with random weights suitable for sampling."""
     import torch
 
     from firstwords.model.config import ModelConfig
@@ -105,7 +105,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def report(result: dict[str, Any], text: str, as_json: bool) -> None:
-    """With --json one object on stdout and the text on stderr; without, the text on stdout."""
+    """With --json, print one object on stdout and the text on stderr; otherwise the text on stdout."""
     print(text, file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(result, indent=1))

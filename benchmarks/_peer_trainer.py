@@ -1,9 +1,9 @@
 """The peer of pretrain_quality.py: `transformers.Trainer` on a Qwen3 of a given shape, for a given time.
 
-Runs as a process of its own, because everything counts from its launch: imports, tokenizer, tokenisation,
-training, saving. It gets what a careful user would give it: byte-level BPE of the same size, packed blocks,
-fused AdamW, a schedule that ends exactly with the time, no evaluation, no data-loading processes, no progress
-bar, all cores, flushed denormals.
+Runs as a separate process, because everything counts from launch: imports, tokenizer, tokenisation, training,
+saving. It gets what a careful user would give it: byte-level BPE of the same size, packed blocks, fused AdamW,
+a schedule that ends exactly on time, no evaluation, no data-loading processes, no progress bar, all cores,
+flushed denormals.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-SAVE_SECONDS = 0.7  # what saving takes at these sizes; training stops so much before the end
+SAVE_SECONDS = 0.7  # time for saving at these sizes; training stops this long before the end
 WARMUP = 0.02  # share of the time
-COOLDOWN = 0.65  # as ours
+COOLDOWN = 0.65  # like ours
 ENDOFTEXT = "<|endoftext|>"
 
 
 def fraction(share: float, schedule: str) -> float:
-    """Share of the peak learning rate when `share` of the training time is over."""
+    """Share of the peak learning rate after `share` of the training time."""
     share = min(1.0, max(0.0, share))
     if share < WARMUP:
         return max(0.02, share / WARMUP)
@@ -87,7 +87,7 @@ def model_of(config: dict[str, Any], vocab_size: int) -> Any:
 
 
 def trainer_of(model: Any, blocks: Any, args: argparse.Namespace, ends: float) -> Any:
-    """A Trainer whose schedule follows the clock and which stops when the clock says so."""
+    """A Trainer whose schedule follows the clock and that stops on time."""
     import torch
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
@@ -150,13 +150,13 @@ def trainer_of(model: Any, blocks: Any, args: argparse.Namespace, ends: float) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--text", type=Path, required=True, help="JSON lines with a text each")
-    parser.add_argument("--config", type=Path, required=True, help="the config.json whose shape is taken")
+    parser.add_argument("--text", type=Path, required=True, help="JSON lines, one text per line")
+    parser.add_argument("--config", type=Path, required=True, help="the config.json whose shape is used")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, required=True, help="from launch to the saved model")
     parser.add_argument("--launched", type=float, required=True, help="time.time() at launch")
     parser.add_argument("--lr", type=float, required=True)
-    parser.add_argument("--context", type=int, required=True, help="tokens of a row")
+    parser.add_argument("--context", type=int, required=True, help="tokens per row")
     parser.add_argument("--batch-rows", type=int, required=True)
     parser.add_argument("--micro-rows", type=int, default=1 << 30)
     parser.add_argument("--schedule", choices=("wsd", "cosine"), default="wsd")

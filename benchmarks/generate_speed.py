@@ -1,10 +1,10 @@
-"""How fast tokens come, beside `transformers.generate` on the same model in the same run.
+"""Generation speed compared with `transformers.generate` on the same model in the same run.
 
-    python benchmarks/generate_speed.py                     # a random Qwen3-shaped model of a million
-    parameters python benchmarks/generate_speed.py --model DIR --json
+    python benchmarks/generate_speed.py                 # a random Qwen3-shaped model of a million parameters
+    python benchmarks/generate_speed.py --model DIR --json
 
-Greedy, 256 new tokens, 1 stream and 16. The contestants take turns, round by round, so that what else the
-machine does strikes all of them; the table shows each one's best round. Nothing is trained and nothing is
+Greedy, 256 new tokens, 1 stream and 16. The contestants take turns, round by round, so that other load on the
+machine affects all of them; the table shows each one's best round. Nothing is trained and nothing is
 downloaded.
 """
 
@@ -70,7 +70,7 @@ def ours(directory: Path, prompts: list[list[int]], num_tokens: int) -> tuple[Ca
     engine = Engine(model, num_slots=STREAMS)
 
     def run(streams: int, num_processes: int | None = None) -> float:
-        engine.forget()  # no prefix may be known from the round before
+        engine.forget()  # no cached prefix from the round before
         start = time.perf_counter()
         answers = engine.generate(prompts[:streams], params, num_processes)
         assert all(len(answer.ids) == num_tokens for answer in answers)
@@ -125,8 +125,8 @@ def measure(directory: Path, num_tokens: int, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, help="a model directory (default: a random model)")
-    parser.add_argument("--tokens", type=int, default=256, help="new tokens of every stream")
-    parser.add_argument("--rounds", type=int, default=3, help="times that every contestant runs")
+    parser.add_argument("--tokens", type=int, default=256, help="new tokens per stream")
+    parser.add_argument("--rounds", type=int, default=3, help="number of runs of every contestant")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,12 +1,12 @@
-"""How much memory does a large text cost? `firstwords pretrain` on 1 GB and on 20 MB of it.
+"""How much memory does a large text cost? `firstwords pretrain` on 1 GB of text and on 20 MB of it.
 
     python benchmarks/memory.py                       # 1 GB in a temporary folder, two runs of a minute each
     python benchmarks/memory.py --megabytes 200 --minutes 0.3 --json
 
-Both runs are processes of their own with the same --minutes. Reported is the peak of their resident memory,
-and how much of it is anonymous (what the process allocated) or of files (pages of the token shards, which the
-kernel takes back when it needs them). A first short run measures the machine for both. The difference must
-stay under 300 MB.
+Both runs are separate processes with the same --minutes. The report shows their peak resident memory, and how
+much of it is anonymous (allocated by the process) or file-backed (pages of the token shards, which the kernel
+reclaims when it needs them). A short first run measures the machine for both. The difference must stay under
+300 MB.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SMALL_MB = 20
 BLOCK_LINES = 40_000  # lines shuffled together
 SAMPLE_SECONDS = 0.05
 SHAPE = (
-    "--hidden-size 128 --layers 3 --vocab-size 1024 --context 256 --batch-tokens 5120"  # as for ten minutes
+    "--hidden-size 128 --layers 3 --vocab-size 1024 --context 256 --batch-tokens 5120"  # as in a run of ten minutes
 )
 FIELDS = ("VmHWM", "VmRSS", "RssAnon", "RssFile")
 
 
 def write_text(path: Path, num_bytes: int, seed: int = 0) -> None:
-    """Lines of made-up words, frequent and rare as in a language (Zipf), until the file has `num_bytes`."""
+    """Write `num_bytes` of lines of made-up words, with word frequencies as in a language (Zipf)."""
     rng = random.Random(seed)
     syllables = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
     words = ["".join(rng.choices(syllables, k=rng.choice((1, 2, 2, 3, 3, 4)))) for _ in range(20_000)]
@@ -59,7 +59,7 @@ def cut(source: Path, target: Path, num_bytes: int) -> None:
 
 
 def watched(command: list[str], env: dict[str, str], log: Path) -> dict[str, float]:
-    """Run a command; peaks of its memory in MB (children included, each at its own peak), and its seconds."""
+    """Run a command; returns its peak memory in MB (including children, each at its own peak) and its seconds."""
     began = time.time()
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT)
@@ -101,7 +101,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _memory(pid: int) -> dict[str, float]:
-    """Fields of /proc/PID/status in MB; {} for a process that is gone."""
+    """Fields of /proc/PID/status in MB; {} for a process that has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -113,7 +113,7 @@ def _memory(pid: int) -> dict[str, float]:
 def pretrain(
     text: Path, minutes: float, flags: str, args: argparse.Namespace, folder: Path
 ) -> dict[str, Any]:
-    """One run of our command; its memory and what it trained."""
+    """Run our command; returns its memory and what it trained."""
     home = folder / "home"
     command = [
         sys.executable,
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--flags", default=SHAPE, help="flags for both runs; by default they fix the shape")
     parser.add_argument("--arenas", default="", help="MALLOC_ARENA_MAX for both runs")
-    parser.add_argument("--tmp", type=Path, default=None, help="where to put the large file")
+    parser.add_argument("--tmp", type=Path, default=None, help="folder for the large file")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if not Path(f"/proc/{os.getpid()}/status").exists():
@@ -168,7 +168,7 @@ def main() -> None:
         runs = {}
         pretrain(
             small, 1.0, f"{SHAPE} --steps 2", args, folder
-        )  # measures the machine, which needs memory too
+        )  # measures the machine, which also needs memory
         for text in (small, large):
             runs[text.stem] = pretrain(text, args.minutes, args.flags, args, folder) | {
                 "text_mb": text.stat().st_size / 1e6

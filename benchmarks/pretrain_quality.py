@@ -1,16 +1,16 @@
-"""How good is a model after so many minutes? Ours against `transformers.Trainer`.
+"""How good is a model after a given number of minutes? Ours compared with `transformers.Trainer`.
 
     python benchmarks/pretrain_quality.py                              # both tasks, all arms: 55 minutes
-    python benchmarks/pretrain_quality.py --task books --arms ours     # one arm; results gather in --out
-    python benchmarks/pretrain_quality.py --task books --arms trainer  # later, on the same folder
+    python benchmarks/pretrain_quality.py --task books --arms ours     # one arm; results are collected in --out
+    python benchmarks/pretrain_quality.py --task books --arms trainer  # later, in the same folder
 
 books: children-books.jsonl.gz, split by documents; bits per byte on held-out chapters.
 shakespeare: tinyshakespeare.txt, nanoGPT's split (the last 10 % of the characters); bits per character.
 
 Ours is the command `firstwords pretrain --text TRAIN --minutes M --name bench` in an empty home: it measures
-the machine, plans and trains by itself. The peer (`_peer_trainer.py`) gets the shape and the batch that our
-planner chose, three learning rates of which the best counts, and the wall-clock that ours took from launch to
-its saved model. Both are scored by `firstwords.eval.bpb` with their own tokenizer: every byte, context as
+the machine, plans and trains without further input. The peer (`_peer_trainer.py`) gets the shape and batch that
+our planner chose, three learning rates of which the best counts, and the wall-clock time of ours from launch to
+the saved model. Both are scored by `firstwords.eval.bpb` with their own tokenizer: every byte, context as
 trained, stride of half a context.
 """
 
@@ -35,7 +35,7 @@ MINUTES = {"books": 10.0, "shakespeare": 2.75}
 TARGETS = {"books": "5 % below the peer", "shakespeare": "2.15"}
 RATES = (1e-3, 3e-3, 1e-2)
 HELDOUT_BYTES = 250_000  # of children-books
-LONG_LINE = 40  # characters from which on a line shared by train and held-out text is no coincidence
+LONG_LINE = 40  # characters from which a line shared by training and held-out text is no coincidence
 MAX_SHARED_LINES = 0  # long lines that a held-out document may share with any other
 
 
@@ -43,10 +43,9 @@ MAX_SHARED_LINES = 0  # long lines that a held-out document may share with any o
 
 
 def split_books(path: Path) -> tuple[list[str], list[str], dict[str, Any]]:
-    """(train, held-out, remarks): documents in the order of their id's hash are held out until HELDOUT_BYTES
-    are.
+    """(train, held-out, remarks): documents are held out in the order of their id's hash, up to HELDOUT_BYTES.
 
-    A document that repeats long lines of others is never held out: training would have seen it.
+    A document that shares long lines with others is never held out: training would have seen it.
     """
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
@@ -80,7 +79,7 @@ def split_shakespeare(path: Path) -> tuple[list[str], list[str], dict[str, Any]]
 
 
 def prepare(task: str, data: Path, folder: Path) -> tuple[Path, list[str], dict[str, Any]]:
-    """Write train.jsonl into the task's folder; returns it, the held-out documents and figures on both."""
+    """Write train.jsonl into the task's folder; returns its path, the held-out documents and figures on both."""
     if task == "books":
         train, heldout, remarks = split_books(data / "text" / "children-books.jsonl.gz")
     else:
@@ -101,7 +100,7 @@ def prepare(task: str, data: Path, folder: Path) -> tuple[Path, list[str], dict[
 
 
 def run_ours(train: Path, minutes: float, folder: Path, extra: list[str]) -> dict[str, Any]:
-    """Launch our command as a newcomer would, on a machine that it has never seen."""
+    """Launch our command as a new user would, on a machine that has not been measured."""
     with tempfile.TemporaryDirectory(prefix="firstwords-bench-") as home:
         command = [
             sys.executable,
@@ -138,7 +137,7 @@ def run_ours(train: Path, minutes: float, folder: Path, extra: list[str]) -> dic
         "train_seconds": last["seconds"],
         "tokens": last["tokens"],
         "steps": len(records),
-        "context": card["plan"]["shape"]["context"],  # config.json allows longer texts than were trained on
+        "context": card["plan"]["shape"]["context"],  # config.json allows longer texts than in training
         "batch_tokens": card["plan"]["batch_tokens"],
         "micro_tokens": card["plan"]["micro_tokens"],
         "optimizer": card["plan"]["optimizer"],
@@ -149,9 +148,7 @@ def run_ours(train: Path, minutes: float, folder: Path, extra: list[str]) -> dic
 def run_trainer(
     train: Path, rate: float, folder: Path, ours: dict[str, Any], args: argparse.Namespace
 ) -> dict[str, Any]:
-    """One learning rate of the peer, with our shape, our batch, our wall-clock, and the allocator's
-    settings.
-    """
+    """Train the peer with one learning rate and our shape, batch, wall-clock time and allocator settings."""
     config = folder / "ours" / "model" / "config.json"
     context = ours["context"]
     out = folder / f"trainer-{rate:g}"
@@ -193,7 +190,7 @@ def run_trainer(
 
 
 def _launch(command: list[str], env: dict[str, str], log: Path, product: Path) -> tuple[float, float]:
-    """Run to the end; returns seconds until the process left and until `product` was on disk."""
+    """Run to the end; returns seconds until the process exited and until `product` was on disk."""
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.time()
     with log.open("w", encoding="utf-8") as file:
@@ -218,7 +215,7 @@ def score_ours(directory: Path, heldout: list[str], context: int) -> dict[str, A
 
 
 def score_peer(directory: Path, heldout: list[str], context: int) -> dict[str, Any]:
-    """The peer's own model class and tokenizer, our windows."""
+    """Score with the peer's own model class and tokenizer, and our windows."""
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
@@ -253,7 +250,7 @@ def _described(result: Any, model: Any) -> dict[str, Any]:
 
 
 def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Run the arms that are asked for and not done yet; returns everything known about the task."""
+    """Run the requested arms that have no result yet; returns all results of the task."""
     folder = args.out / task
     train, heldout, sizes = prepare(task, args.data, folder)
     minutes = args.minutes or MINUTES[task]
@@ -269,7 +266,7 @@ def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
         ours = _known(folder / "ours.json")
         if ours is None:
             raise SystemExit(
-                f"the trainer arm takes shape and time from ours: run --task {task} --arms ours first"
+                f"the trainer arm needs shape and time from ours: first run --task {task} --arms ours"
             )
         for rate in args.rates:
 
@@ -285,7 +282,7 @@ def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
 def _fresh_ours(
     train: Path, minutes: float, folder: Path, heldout: list[str], args: argparse.Namespace
 ) -> dict[str, Any]:
-    """A new run of ours makes old runs of the peer meaningless: they had another shape or time."""
+    """Run ours again, and delete old runs of the peer, which had another shape or time."""
     for old in folder.glob("trainer-*.json"):
         old.unlink()
     result = run_ours(train, minutes, folder, args.ours_flags.split())
@@ -307,7 +304,7 @@ def _known(path: Path) -> dict[str, Any] | None:
 
 
 def _verdict(arms: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Ours against the best rate of the peer, in per cent of bits per byte (negative: ours needs fewer)."""
+    """Ours compared with the peer's best rate, in per cent of bits per byte (negative: ours needs fewer)."""
     peers = {name: arm["bits_per_byte"] for name, arm in arms.items() if name.startswith("trainer")}
     if "ours" not in arms or not peers:
         return {}
@@ -361,12 +358,12 @@ def main() -> None:
     parser.add_argument("--rates", default=rates, help="learning rates of the peer")
     parser.add_argument("--peer-schedule", choices=("wsd", "cosine"), default="wsd")
     parser.add_argument(
-        "--ours-flags", default="", help="more flags for our command (then it is not the planner alone)"
+        "--ours-flags", default="", help="extra flags for our command (the plan is then no longer the planner's alone)"
     )
     parser.add_argument("--data", type=Path, default=data_dir(), help="folder with text/")
     out = ROOT / "benchmarks" / "results" / "pretrain_quality"
-    parser.add_argument("--out", type=Path, default=out, help="where results gather")
-    parser.add_argument("--again", action="store_true", help="run arms again that have a result")
+    parser.add_argument("--out", type=Path, default=out, help="folder for results")
+    parser.add_argument("--again", action="store_true", help="run arms again even if they have a result")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     args.arms, args.rates = args.arms.split(","), [float(rate) for rate in args.rates.split(",")]

@@ -1,12 +1,12 @@
-"""Samples per second of policy training, answers and update together, beside TRL on the same model in the same run.
+"""Samples per second of policy training (answers and update), compared with TRL on the same model in the same run.
 
     python benchmarks/rl_speed.py
     python benchmarks/rl_speed.py --steps 6 --rounds 3 --json
 
-Our RLOO and GRPO stage code beside `trl.RLOOTrainer` and `trl.GRPOTrainer`: one random Qwen3 model in fp32, one set of
-prompts, answers of at most 48 tokens, 32 prompts x 4 answers a step, one update a step, the KL to a reference held in
-memory, AdamW, gradients clipped at 1. The reward is one trivial Python function of the ids for everybody, so that no
-reward model is timed. Each contestant trains in a process of its own, in turns; the first steps are not counted.
+Our RLOO and GRPO stage code against `trl.RLOOTrainer` and `trl.GRPOTrainer`: one random Qwen3 model in fp32, one set of
+prompts, answers of at most 48 tokens, 32 prompts x 4 answers and one update per step, the KL to a reference held in
+memory, AdamW, gradients clipped at 1. The reward is the same trivial Python function of the ids for all, so that no
+reward model is timed. Each contestant trains in its own process, in turns; the first steps are not counted.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ TOKENIZER_TEXTS = 4000  # of the built-in world
 
 
 def reward_of(ids: list[int]) -> float:
-    """Even tokens are good."""
+    """The share of even tokens."""
     return sum(token % 2 == 0 for token in ids) / max(1, len(ids))
 
 
 def prompts_of() -> list[str]:
-    """Questions of the built-in world, as bare text."""
+    """Questions about the built-in world, as bare text."""
     from firstwords.preferences.annotator import tasks
 
     return [task.messages[-1]["content"] for task in tasks(1, 8 * PROMPTS)]
 
 
 def make_model(directory: Path) -> None:
-    """1.2 million parameters: 4 layers of 128, vocabulary 3,072, random weights, our tokenizer."""
+    """Save a random model of 1.2 million parameters: 4 layers of width 128, vocabulary 3,072, our tokenizer."""
     from firstwords.tokenizer.fast import Tokenizer
     from firstwords.world.texts.documents import documents
 
@@ -62,7 +62,7 @@ def make_model(directory: Path) -> None:
 
 
 def ours(method: str, directory: Path, steps: int) -> dict:
-    """The loop of the stage, without checkpoints and looks at the gold reward."""
+    """The loop of the stage, without checkpoints and evaluations of the gold reward."""
     import numpy as np
 
     from firstwords.data.packing import EpochOrder
@@ -82,7 +82,7 @@ def ours(method: str, directory: Path, steps: int) -> dict:
     tokenizer = Tokenizer.load(directory)
     engine, prompts = Engine(model, tokenizer, num_slots=64), tokenizer.encode_batch(prompts_of())
 
-    class Run:  # what `Policy.sample` asks of a run
+    class Run:  # the part of a run that `Policy.sample` needs
         state: dict = {}
 
     policy = Policy(
@@ -111,7 +111,7 @@ def ours(method: str, directory: Path, steps: int) -> dict:
 
 
 def theirs(method: str, directory: Path, steps: int) -> dict:
-    """TRL's trainer with nothing logged, saved or evaluated, and one update for each batch of answers."""
+    """TRL's trainer with nothing logged, saved or evaluated, and one update per batch of answers."""
     import torch
     import trl
     from datasets import Dataset
@@ -159,7 +159,7 @@ def theirs(method: str, directory: Path, steps: int) -> dict:
 
 
 def in_process(contestant: str, directory: Path, steps: int, threads: int) -> dict:
-    """One contestant in a process of its own, which may use so many cores."""
+    """Run one contestant in its own process with `threads` cores."""
     command = [sys.executable, __file__, "--child", contestant, "--model", str(directory), "--steps", str(steps)]
     command += ["--threads", str(threads)]
     env = child_env(allocator=True) | {"OMP_NUM_THREADS": str(threads)}
@@ -178,7 +178,7 @@ def measure(steps: int, rounds: int, threads: int) -> dict:
         for number in range(rounds):
             for name in CONTESTANTS:
                 found[name].append(in_process(name, directory, steps, threads))
-                say(f"round {number + 1}: {name} {statistics.median(found[name][-1]['seconds']):.2f} s a step")
+                say(f"round {number + 1}: {name} {statistics.median(found[name][-1]['seconds']):.2f} s per step")
     batch = PROMPTS * SAMPLES
     rows = {}
     for name, results in found.items():
@@ -207,7 +207,7 @@ def as_text(result: dict) -> str:
         sampling = f"{row['sampling_seconds']:.2f}" if "sampling_seconds" in row else "-"
         lines.append([name, f"{row['samples_per_second']:.1f}", f"{row['seconds_per_step']:.2f}", sampling,
                       f"{row['mean_answer_tokens']:.1f}", f"{row['spread']:.0%}", ratio])  # fmt: skip
-    header = ["", "answers/s", "s/step", "of it sampling", "tokens/answer", "spread", "ours / theirs"]
+    header = ["", "answers/s", "s/step", "sampling s", "tokens/answer", "spread", "ours / theirs"]
     title = (
         f"{PROMPTS} x {SAMPLES} answers of at most {MAX_TOKENS} tokens, fp32, {result['threads']} threads, "
         f"load {result['machine']['load_at_start']}; reward: a Python function of the ids"
@@ -217,9 +217,9 @@ def as_text(result: dict) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=8, help="counted steps of a contestant in a round")
-    parser.add_argument("--rounds", type=int, default=3, help="times that every contestant runs")
-    parser.add_argument("--threads", type=int, default=num_cores(), help="cores of a contestant (default: all)")
+    parser.add_argument("--steps", type=int, default=8, help="counted steps per contestant and round")
+    parser.add_argument("--rounds", type=int, default=3, help="number of runs of every contestant")
+    parser.add_argument("--threads", type=int, default=num_cores(), help="cores per contestant (default: all)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "rl_speed.json")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--child", choices=CONTESTANTS, help=argparse.SUPPRESS)

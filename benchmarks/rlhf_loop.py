@@ -1,12 +1,12 @@
-"""The whole of stage three against the truth: 400 preferences of the built-in judge, whose reward is known; N seeds.
+"""All of stage three against the truth: 400 preferences from the built-in judge, whose reward is known; N seeds.
 
-    python benchmarks/rlhf_loop.py --model pip                 # a model that `firstwords learn --name pip` has made
+    python benchmarks/rlhf_loop.py --model pip                 # a model made by `firstwords learn --name pip`
     python benchmarks/rlhf_loop.py --model pip --seeds 5 --minutes 3 --json
 
-For each seed `firstwords align` learns a reward model and a policy from the model's sft stage, in a home of its own.
-The table says how far the reward model is from the best that anybody could guess, whether the policy beats sft on
-questions kept apart (win rate with its 95 % interval, ties counted half), what the win rate is in truth (every answer
-of many samples against every other, which the interval must contain), and whether it invents fewer answers.
+For each seed, `firstwords align` trains a reward model and a policy from the model's sft stage, in a separate home.
+The table shows how far the reward model is from the best possible accuracy, whether the policy beats sft on held-out
+questions (win rate with its 95 % interval, ties counted half), the true win rate (all pairs of many samples, which the
+interval must contain), and whether the policy invents fewer answers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ANALYTIC_SAMPLES = 16  # answers of each side to each question
 
 
 def one_seed(source: Path, name: str, seed: int, minutes: float, pairs: int, method: str) -> dict[str, Any]:
-    """`firstwords align` from sft, in a home of its own."""
+    """Run `firstwords align` from sft in a separate home."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for part in (Path("models") / name / "sft", Path("runs") / name / "sft"):
@@ -61,7 +61,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def analytic_win_rate(models: Path, seed: int) -> float:
-    """P(an answer of rlhf-1 is worth more than one of sft) + half of P(equal), over the questions of the comparison."""
+    """P(reward of an rlhf-1 answer > that of an sft answer) + P(equal) / 2, over the questions of the comparison."""
     from firstwords.preferences.annotator import tasks
     from firstwords.rlhf.compare import COMPARE_TASKS, open_engine, worths
 

@@ -1,14 +1,14 @@
-"""The server under load, on loopback: many streams, clients that go away, slow readers, a full line; and what serving
-costs beside the engine alone.
+"""The server under load, on loopback: many streams, clients that disconnect, slow readers, a full queue; and the
+overhead compared with the engine alone.
 
     python benchmarks/serve_load.py                     # a random Qwen3-shaped model of a million parameters
     python benchmarks/serve_load.py --model DIR --json
 
-The server is a process of its own (`firstwords serve`); the clients share one process, and all share the machine's
-cores, so that the clients' work counts against the server. The engine's figures are of this process, `engine.step` with
-the same requests and one thread, as the server has it for a small model. Engine and server take turns, and the ratio of
-their throughputs is the median over the turns, since a machine's speed drifts. In the crowds that follow, another
-process asks for /health every 20 ms from beginning to end.
+The server is a separate process (`firstwords serve`); the clients share one process, and all share the machine's cores,
+so that the clients' work counts against the server. The engine is measured in this process: `engine.step` with the same
+requests and one thread, as in the server with a small model. Engine and server take turns, and the ratio of their
+throughputs is the median over the turns, because a machine's speed drifts. In the load tests that follow, another
+process requests /health every 20 ms throughout.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 
 from _common import ROOT, machine, random_model, report, say, table
 
-STREAMS, TOKENS = 16, 256  # of the throughput that is compared
+STREAMS, TOKENS = 16, 256  # for the comparison of throughput
 CROWD, CROWD_TOKENS = 200, 64
 LEAVERS, SLOW, OVERFLOW = 50, 20, 400
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "big", "dog", "run", "to", "its", "house", "in", "wood")
@@ -42,7 +42,7 @@ WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "saw", "big", "dog", "run
 
 @dataclass
 class Answer:
-    """What one client saw."""
+    """What one client received."""
 
     status: int = 0
     retry_after: str = ""
@@ -67,7 +67,7 @@ class Server:
         return float(found[1]) if found else 0.0
 
     def wait_until_idle(self) -> float:
-        """Seconds until no answer runs or waits."""
+        """Seconds until no answer is running or waiting."""
         begun = time.perf_counter()
         while self.figure("firstwords_requests_running") + self.figure("firstwords_requests_waiting"):
             time.sleep(0.01)
@@ -91,9 +91,9 @@ def request(url: str, seed: int, **more: Any) -> bytes:
 async def ask(
     url: str, seed: int, leave_after: float | None = None, pause: float = 0.0, **more: Any
 ) -> Answer:
-    """Send a request and read its stream; leave early, or read slowly, where that is wanted."""
+    """Send a request and read its stream; optionally disconnect early or read slowly."""
     address, answer = urlsplit(url), Answer()
-    # a slow reader has a small buffer too, so that the server feels it
+    # a slow reader also has a small buffer, so that it slows the server's writes
     limits = {"limit": 1024} if pause else {}
     reader, writer = await asyncio.open_connection(address.hostname, address.port, **limits)
     data = request(url, seed, **more)
@@ -139,7 +139,7 @@ async def many(url: str, count: int, first_seed: int = 0, **more: Any) -> list[A
 
 
 class OwnEngine:
-    """The engine in this process, asked for the very same answers."""
+    """The engine in this process, with exactly the same requests."""
 
     def __init__(self, directory: Path) -> None:
         import torch
@@ -189,7 +189,7 @@ async def _throughput(url: str) -> float:
 
 
 def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
-    """Throughput at 16 streams and the first token at one, of both in turns."""
+    """Throughput with 16 streams and time to the first token with one, for both in turns."""
     own = OwnEngine(directory)
     speeds: dict[str, list[float]] = {"engine": [], "server": []}
     firsts: dict[str, list[float]] = {"engine": [], "server": []}
@@ -218,7 +218,7 @@ def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
 
 
 def crowd(server: Server) -> dict[str, Any]:
-    """200 streams at once, twice: none lost, memory back to where the first time left it."""
+    """200 streams at once, three times: none lost, memory not growing after the first time."""
     found: dict[str, Any] = {"lost": 0}
     for turn in range(3):
         begun = time.perf_counter()
@@ -232,7 +232,7 @@ def crowd(server: Server) -> dict[str, Any]:
 
 
 def leavers(server: Server) -> dict[str, Any]:
-    """50 clients that go away at a random moment."""
+    """50 clients that disconnect at a random moment."""
     async def scene() -> None:
         dice = random.Random(1)
         await asyncio.gather(*(
@@ -247,12 +247,12 @@ def leavers(server: Server) -> dict[str, Any]:
 
 
 def slow_readers(server: Server) -> dict[str, Any]:
-    """8 quick streams alone, and beside 20 that read a line every 50 ms."""
+    """8 quick streams alone, and alongside 20 that read a line every 50 ms."""
     alone = max(a.seconds for a in asyncio.run(many(server.url, 8, max_tokens=200)))
 
     async def scene() -> tuple[float, int]:
         slow = [asyncio.create_task(ask(server.url, 100 + i, pause=0.05, max_tokens=200)) for i in range(SLOW)]
-        await asyncio.sleep(1.0)  # by now their answers are written, and wait to be read
+        await asyncio.sleep(1.0)  # by now their answers are written and waiting to be read
         quick = max(answer.seconds for answer in await many(server.url, 8, max_tokens=200))
         return quick, sum(answer.is_complete for answer in await asyncio.gather(*slow))
 
@@ -262,7 +262,7 @@ def slow_readers(server: Server) -> dict[str, Any]:
 
 
 def overflow(server: Server) -> dict[str, Any]:
-    """More requests than the line holds."""
+    """More requests than the queue holds."""
     answers = asyncio.run(many(server.url, OVERFLOW, max_tokens=128))
     refused = [answer for answer in answers if answer.status == 503]
     server.wait_until_idle()
@@ -275,7 +275,7 @@ def overflow(server: Server) -> dict[str, Any]:
 
 
 def health(server: Server) -> dict[str, Any]:
-    """How long /health took, all the time."""
+    """Response times of /health throughout."""
     times = sorted(server.health)
     return {"asked": len(times), "p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))],
             "max_ms": times[-1]}  # fmt: skip
@@ -314,7 +314,7 @@ def _collect(server: Server) -> None:
 
 
 def watch(url: str) -> None:
-    """Print the milliseconds of a /health every 20 ms, each on a connection of its own."""
+    """Request /health every 20 ms, each time on a new connection, and print the milliseconds."""
     import http.client
 
     address = urlsplit(url)
@@ -350,7 +350,7 @@ def make_home(home: Path, model: Path | None) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, help="a model directory (default: a random model)")
-    parser.add_argument("--rounds", type=int, default=9, help="turns of the comparison with the engine")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of the comparison with the engine")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--watch", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,19 +1,18 @@
-"""How fast is one training step? Ours, `transformers` + AdamW, and the machine's peak.
+"""How fast is one training step? Ours compared with `transformers` + AdamW and the machine's peak.
 
     python benchmarks/train_speed.py            # about four minutes on two cores
     python benchmarks/train_speed.py --shapes 128x3,256x5 --seconds 4 --json
 
-Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW), compiled as a run of ten
-minutes is; `short` is the same as a short run has it, which does not compile on a CPU. The peer is
-`Qwen3ForCausalLM` with SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. All run in this
-process, in turns (A B A B ...) with the same allocator settings, threads, batch and flushed denormals;
-figures are medians over the turns. On a CPU a third arm, `stock`, is the peer as it comes: a process of its own
-without our allocator settings, before and after the turns. A step's operations are
-`ModelConfig.flops_per_token`, for all. The peak is the best matrix product found: large squares and the products
-of the layers themselves. On a GPU both compute in bf16 and are compiled, and the table shows the share of the
-device's nominal peak (model-FLOP utilisation) too; a step has half a million tokens in pieces of 65,536, which is
-how 124M parameters are usually trained, and for the planner's shape the planner's own batch. Attention's operations
-are counted causal, half of what "6 N + 12 L D T" counts.
+Ours is `Learner.forward_backward` + `Learner.optim_step` as in pre-training (Muon and AdamW), compiled as in a run of
+ten minutes; `short` is the same as in a short run, which does not compile on a CPU. The peer is `Qwen3ForCausalLM` with
+SDPA attention and its own loss, `AdamW(fused=True)`, no clipping. All run in this process, in turns (A B A B ...) with
+the same allocator settings, threads, batch and flushed denormals; figures are medians over the turns. On a CPU a third
+arm, `stock`, is the unmodified peer: a separate process without our allocator settings, before and after the turns. For
+all arms, a step's operations are `ModelConfig.flops_per_token`. The peak is the fastest matrix product found, among
+large squares and the products of the layers. On a GPU both compute in bf16 and are compiled, and the table also shows
+the share of the device's nominal peak (model-FLOP utilisation). A step there has half a million tokens in micro-batches
+of 65,536, as is usual for 124M parameters; for the planner's shape it is the planner's batch. Attention's operations
+are counted as causal, half of what "6 N + 12 L D T" counts.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from _common import ALLOCATOR, ROOT, child_env, machine, reexec_with_allocator, 
 
 SHAPES = {"cpu": "128x3,128x4,192x4,256x5,default", "cuda": "768x12x50304x1024,default"}
 BATCH_TOKENS = {"cpu": 5120, "cuda": 524288}
-MICRO_TOKENS = {"cpu": 8192, "cuda": 65536}  # of one pass; a larger step adds up several
+MICRO_TOKENS = {"cpu": 8192, "cuda": 65536}  # per pass; a larger step accumulates several
 NOMINAL_TFLOPS = {
     "H100": 989,
     "H200": 989,
@@ -47,7 +46,7 @@ ARMS = ("ours", "short", "peer", "stock")
 
 @dataclass
 class Arm:
-    """One competitor: a function that makes one whole optimizer step, and the seconds that its turns took."""
+    """One contestant: a function that does one whole optimizer step, and the seconds per step of each turn."""
 
     name: str
     step: Callable[[], None]
@@ -55,8 +54,8 @@ class Arm:
 
 
 def parse_shapes(text: str, device: str, minutes: float, batch_tokens: int) -> dict[Any, int]:
-    """Shapes and the tokens of their steps. `WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: what the planner
-    takes for `minutes` on this machine, on a GPU with the planner's own batch.
+    """Shapes and their tokens per step. `WIDTHxLAYERS[xVOCABULARY[xCONTEXT]]`, or `default`: the planner's choice for
+    `minutes` on this machine, on a GPU also with the planner's batch.
     """
     from firstwords.plan.budget import Shape, plan
     from firstwords.train.machine import machine as measured
@@ -96,7 +95,7 @@ def gemm_peak(shapes: dict[Any, int], device: str) -> dict[str, float]:
 
 
 def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
-    """Seconds of the fastest of all calls that fit into `seconds` (four at least)."""
+    """Seconds of the fastest of all calls within `seconds` (at least four)."""
     import torch
 
     times: list[float] = []
@@ -113,13 +112,13 @@ def _best(work: Callable[[], Any], device: str, seconds: float = 0.5) -> float:
 
 
 def pieces(tokens: int, context: int, device: str) -> tuple[int, int]:
-    """(pieces, rows of each) of a step of about so many tokens."""
+    """(number of micro-batches, rows of each) for a step of about `tokens` tokens."""
     count = -(-tokens // MICRO_TOKENS[device])
     return count, max(1, tokens // count // context)
 
 
 def ours(shape: Any, tokens: int, device: str, tie: bool, seconds: float) -> Callable[[], None]:
-    """A step as a run of so many seconds makes it: compiled where that pays."""
+    """A step as in a run of `seconds`: compiled if that pays."""
     import numpy as np
 
     from firstwords.model.transformer import Transformer
@@ -181,7 +180,7 @@ def peer(shape: Any, tokens: int, device: str, tie: bool) -> Callable[[], None]:
 
 
 def stock(shape: Any, tokens: int, args: argparse.Namespace) -> float:
-    """Median seconds of the peer's step in a new process that has none of our settings."""
+    """Median seconds of the peer's step in a new process without our settings."""
     words = [f"{shape.hidden_size}x{shape.num_hidden_layers}x{shape.vocab_size}x{shape.context}"]
     words += ["--stock-child", "--seconds", str(args.seconds / 2), "--batch-tokens", str(tokens)]
     env = {name: value for name, value in child_env().items() if name not in ALLOCATOR}
@@ -190,7 +189,7 @@ def stock(shape: Any, tokens: int, args: argparse.Namespace) -> float:
 
 
 def run_stock_child(args: argparse.Namespace) -> None:
-    """The other side of `stock`."""
+    """The child process of `stock`."""
     [(shape, tokens)] = parse_shapes(args.shapes, "cpu", args.minutes, args.batch_tokens).items()
     arm = Arm("stock", peer(shape, tokens, "cpu", is_tied(shape)), [])
     race([arm], args.seconds, args.turns, "cpu")
@@ -198,7 +197,7 @@ def run_stock_child(args: argparse.Namespace) -> None:
 
 
 def race(arms: list[Arm], seconds: float, turns: int, device: str) -> None:
-    """Let the arms step in turns: at least one step a turn, `seconds` for each arm in all."""
+    """Run the arms in turns: at least one step per turn, `seconds` per arm in total."""
     import torch
 
     for arm in arms:  # first steps allocate, compile and fill caches
@@ -218,12 +217,12 @@ def race(arms: list[Arm], seconds: float, turns: int, device: str) -> None:
 
 
 def is_tied(shape: Any) -> bool:
-    """Whether head and embedding are one: as the planner has it, and in GPT-2's 124M."""
+    """Whether head and embedding share weights: as in the planner, and in GPT-2's 124M."""
     return shape.num_matmul_params < 30e6 or shape.vocab_size > 50_000
 
 
 def measure(shape: Any, tokens: int, args: argparse.Namespace, peak: float) -> dict[str, Any]:
-    """Both arms at one shape."""
+    """All arms at one shape."""
     tie, wanted = is_tied(shape), tokens
     count, rows = pieces(tokens, shape.context, args.device)
     tokens = count * rows * shape.context
@@ -263,7 +262,7 @@ def measure(shape: Any, tokens: int, args: argparse.Namespace, peak: float) -> d
 
 
 def nominal_tflops(device: str) -> float | None:
-    """The data sheet's dense bf16 peak of this GPU, None where it is not known."""
+    """The data sheet's dense bf16 peak of this GPU, None if unknown."""
     if device == "cpu":
         return None
     import torch
@@ -306,13 +305,13 @@ def main() -> None:
     )
     parser.add_argument("--shapes", default="", help="WIDTHxLAYERS[xVOCABULARY[xCONTEXT]],... or default")
     parser.add_argument(
-        "--minutes", type=float, default=10.0, help="the run that is planned for: it has the shape `default`"
+        "--minutes", type=float, default=10.0, help="length of the run for which `default` is planned"
     )
     parser.add_argument(
-        "--batch-tokens", type=int, default=0, help="tokens of a step (0: 5,120, on a GPU 524,288 or the planner's)"
+        "--batch-tokens", type=int, default=0, help="tokens per step (0: 5,120, on a GPU 524,288 or the planner's)"
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="time for each arm at each shape")
-    parser.add_argument("--turns", type=int, default=6, help="turns into which that time is cut")
+    parser.add_argument("--turns", type=int, default=6, help="turns into which that time is split")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--stock-child", action="store_true", help=argparse.SUPPRESS)
@@ -344,7 +343,7 @@ def main() -> None:
     after = gemm_peak(shapes, args.device)
     speeds = {size: max(before[size], after[size]) for size in before}
     peak = max(speeds.values())
-    for one in results:  # against the best product of the whole run, so that a slow start flatters nobody
+    for one in results:  # relative to the best product of the whole run, so that a slow start flatters none of them
         for name in (name for name in ARMS if name in one):
             one[name]["share_of_peak"] = one[name]["gflops"] / peak
     result = {"machine": described, "peak_gflops": peak, "gemm_gflops": speeds, "shapes": results}

@@ -1,4 +1,4 @@
-"""firstwords from Python: open a model, talk with it, look at its probabilities, or teach a new one.
+"""firstwords from Python: load a model, chat with it, inspect its probabilities, or train a new one.
 
     import firstwords as fw
 
@@ -10,9 +10,9 @@
 
 `import firstwords` alone loads neither torch nor numpy; the first `load` does.
 
-Threads: any number of threads may use one `Model` at the same time. Their answers are generated together, a token of
-each per step, and each gets what it would have got alone with the same seed. A `Model` belongs to the process that
-loaded it: don't use it in a forked child. Mistakes raise `UserError` with one sentence.
+Threads: any number of threads may use one `Model` at the same time. Their answers are generated together, one token of
+each per step, and each is what it would be alone with the same seed. A `Model` belongs to the process that loaded it:
+don't use it in a forked child. Invalid input raises a `UserError` of one sentence.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
     from firstwords.model.transformer import Transformer
     from firstwords.tokenizer.fast import Tokenizer
 
-MAX_CONTEXT = 4096  # other people's models reach 100k tokens; a cache of that size would fill the memory
-SLOTS = 4  # answers of one model that are generated together; further ones wait in line
+MAX_CONTEXT = 4096  # other models reach 100k tokens; a cache of that size would fill the memory
+SLOTS = 4  # answers of one model that are generated together; further ones wait
 
 Chat = str | Sequence[Mapping[str, Any]]  # a question, or messages with "role" and "content"
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token: its id, its text, and log p of it where it was asked for (natural logarithm)."""
+    """A token: its id, its text, and its log-probability (natural logarithm) if requested."""
 
     id: int
     text: str
@@ -57,13 +57,13 @@ class Token:
 
     @property
     def probability(self) -> float | None:
-        """0 to 1; None where nothing was asked about it."""
+        """0 to 1; None if not requested."""
         return None if self.logprob is None else math.exp(self.logprob)
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """What may come next: the likeliest tokens, the probability of all others together, the entropy in bits."""
+    """What may come next: the most likely tokens, the total probability of all others, the entropy in bits."""
 
     tokens: list[Token]
     rest: float
@@ -74,8 +74,8 @@ class Distribution:
 def load(ref: str | Path | None = None, stage: str = "") -> Model:
     """Load a model: NAME (its promoted stage), NAME/STAGE, or the path of a Hugging Face directory.
 
-    Without `ref` the newest model is loaded, in its promoted stage or in `stage` where it has that one. Raises
-    UserError, naming the nearest model, where there is none.
+    Without `ref` the newest model is loaded, in its promoted stage or in `stage` if it has that one. Raises UserError,
+    suggesting the nearest name, if there is no such model.
 
     Example: fw.load("pip"), fw.load("pip/base"), fw.load("downloads/SmolLM2-135M-Instruct")
     """
@@ -88,9 +88,9 @@ def load(ref: str | Path | None = None, stage: str = "") -> Model:
 
 
 def learn(name: str = "", *, minutes: float = 10.0, text: Iterable[str | Path] = ("world",), **options: Any) -> Model:
-    """Train a model through all stages and load it; what `firstwords learn` does, with progress on stderr.
+    """Train a model through all stages and load it, like `firstwords learn`, with progress on stderr.
 
-    name: default "mine" ("mine-2" where it is taken). minutes: for everything. text: files, folders, hf:NAME, or
+    name: default "mine" ("mine-2" if that is taken). minutes: for everything. text: files, folders, hf:NAME, or
     "world". options: the other flags of `firstwords learn`: chats, preferences, replace, seed, device ... Raises
     UserError for an unknown option and for input that cannot be used.
 
@@ -115,10 +115,10 @@ def _listed(values: Any) -> list[Any]:
 
 @dataclass(eq=False)
 class Model:
-    """A model that was loaded; get one from `load`.
+    """A loaded model; get one from `load`.
 
-    label: NAME/STAGE, or the path of its directory. model and tokenizer: its parts, for those who want to go deeper
-    (PyTorch module, text <-> ids); don't change them while answers are generated.
+    label: NAME/STAGE, or the path of its directory. model and tokenizer: its parts, for advanced use (PyTorch module,
+    text <-> ids); don't change them while answers are being generated.
     """
 
     label: str
@@ -128,15 +128,15 @@ class Model:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _arrived: dict[int, deque[request.Token]] = field(default_factory=dict, repr=False)
 
-    # ---- what people ask of it ---------------------------------------------------------------------------------------
+    # ---- chat, completion, probabilities -----------------------------------------------------------------------------
 
     def chat(
         self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
         top_p: float = CHAT_TOP_P, seed: int | None = None,
     ) -> str:  # fmt: skip
-        """The answer to a question or to a list of messages; the oldest turns are left out where there is no room.
+        """The answer to a question or a list of messages; the oldest turns are dropped if there is no room.
 
-        temperature 0 takes the likeliest token each time; the same seed gives the same answer. Raises UserError for a
+        temperature 0 always takes the most likely token; the same seed gives the same answer. Raises UserError for a
         base model, which continues text and does not answer, and for a question that is too long.
 
         Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
@@ -148,7 +148,7 @@ class Model:
         self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
         top_p: float = CHAT_TOP_P, seed: int | None = None,
     ) -> Iterator[str]:  # fmt: skip
-        """As `chat`, in pieces of text as they are generated. Closing the iterator ends the answer.
+        """Like `chat`, but yields text as it is generated. Closing the iterator ends the answer.
 
         Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
         """
@@ -160,7 +160,7 @@ class Model:
         self, text: str, *, max_tokens: int = 128, temperature: float = 0.8, top_p: float = 1.0, top_k: int = 0,
         seed: int | None = None,
     ) -> str:  # fmt: skip
-        """How the model continues a text, without the text itself.
+        """The model's continuation of a text, without the text itself.
 
         Example: model.complete("Once upon a time", max_tokens=40, seed=1)
         """
@@ -168,7 +168,7 @@ class Model:
         return "".join(token.text for token in self.generate(self.text_ids(text), params))
 
     def next(self, text: str, top: int = 10) -> Distribution:
-        """The true distribution of the token after a text, over the whole vocabulary; its `top` likeliest tokens.
+        """The exact distribution of the next token over the whole vocabulary, with its `top` most likely tokens.
 
         Example: model.next("The cat is", top=3).tokens -> [Token(id=411, text=" on", logprob=-1.2), ...]
         """
@@ -184,7 +184,7 @@ class Model:
         return Distribution(likeliest, found["rest"], found["rest_tokens"], found["entropy"])
 
     def score(self, text: str) -> list[Token]:
-        """The tokens of a text with log p of each, given all before it. Their sum is log p of the text.
+        """The tokens of a text, each with its log p given all before it. Their sum is log p of the text.
 
         Example: sum(token.logprob for token in model.score("The cat is on the mat."))
         """
@@ -194,17 +194,17 @@ class Model:
         return [Token(token.id, token.text, logprob) for token, logprob in zip(self._pieces(ids[1:]), logprobs_T)]
 
     def tokens(self, text: str) -> list[Token]:
-        """How a text is cut into tokens; their texts make up the text.
+        """The tokens of a text; their texts, joined, are the text.
 
         Example: [token.text for token in model.tokens("The cat")] -> ["The", " cat"]
         """
         return self._pieces(self.text_ids(text, fits=False)[1:])
 
-    # ---- for those who want ids and engines --------------------------------------------------------------------------
+    # ---- ids and engines ---------------------------------------------------------------------------------------------
 
     @property
     def context(self) -> int:
-        """Tokens that prompt and answer may take together."""
+        """Maximum tokens of prompt and answer together."""
         return min(self.model.config.max_position_embeddings, MAX_CONTEXT)
 
     @cached_property
@@ -214,7 +214,7 @@ class Model:
 
     @cached_property
     def knows_world(self) -> bool:
-        """Whether it learned from the built-in world."""
+        """Whether it was trained on the built-in world."""
         return knows_world(self.directory)
 
     @cached_property
@@ -225,9 +225,9 @@ class Model:
         return stage_hash(self.directory, self.model)
 
     def chat_ids(self, messages: Chat, max_tokens: int) -> tuple[list[int], int, int]:
-        """(ids of a chat with an open turn, tokens the answer may have, how many of the oldest turns were left out).
+        """(ids of a chat with an open turn, maximum tokens of the answer, number of oldest turns dropped).
 
-        Raises UserError where the model cannot chat, for messages that are none, and for one that is too long.
+        Raises UserError if the model cannot chat, for invalid messages, and for one that is too long.
         """
         from firstwords.tokenizer.chat import fit
 
@@ -238,7 +238,7 @@ class Model:
         return ids, max_tokens, dropped
 
     def check_can_chat(self) -> None:
-        """Raise UserError for a model that was not taught to answer."""
+        """Raise UserError for a model that has not learned to answer."""
         if not self.tokenizer.has_chat_tokens:
             raise UserError(f"{self.label} cannot chat: its tokenizer has no <|im_start|>; use complete instead")
         if self.is_base:
@@ -248,16 +248,16 @@ class Model:
             )
 
     def text_ids(self, text: str, fits: bool = True) -> list[int]:
-        """Ids of a text as a document begins in training. fits: raise UserError for one that leaves no room."""
+        """Ids of a text as at the beginning of a training document. fits: raise UserError if it leaves no room."""
         ids = text_ids(self.tokenizer, text)
         if fits:
             check_fits(ids, self.context)
         return ids
 
     def generate(self, ids: Sequence[int], params: SamplingParams) -> Iterator[request.Token]:
-        """Sample tokens after `ids`, each with its text and what `params` asks for. Closing the iterator cancels.
+        """Sample tokens after `ids`, each with its text and what `params` requests. Closing the iterator cancels.
 
-        Steps of several threads are shared: whoever holds the lock computes a token for everybody who waits.
+        Several threads share steps: the thread that holds the lock computes a token for all that are waiting.
         """
         with self._lock:
             asked = self._engine.add(ids, params)
@@ -278,7 +278,7 @@ class Model:
                 del self._arrived[asked.request_id]
 
     def engine(self, num_slots: int = 1) -> Engine:
-        """An engine of one's own for `num_slots` answers at a time; unlike this object it belongs to one thread."""
+        """A separate engine for `num_slots` answers at a time; unlike this object, it belongs to one thread."""
         from firstwords.engine.engine import Engine
 
         return Engine(self.model, self.tokenizer, num_slots=num_slots, max_length=self.context)
@@ -294,7 +294,7 @@ class Model:
 
 
 def _messages(messages: Chat) -> list[Mapping[str, Any]]:
-    """Messages from a question or from messages. Raises UserError where one lacks its role or its text."""
+    """Messages from a question or from messages. Raises UserError if one lacks its role or its text."""
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     for place, message in enumerate(messages):
@@ -307,7 +307,7 @@ def _messages(messages: Chat) -> list[Mapping[str, Any]]:
 
 
 def sampling(**values: Any) -> SamplingParams:
-    """SamplingParams, with their complaints turned into UserErrors."""
+    """SamplingParams, whose errors become UserErrors."""
     from firstwords.engine.sampling import SamplingParams
 
     try:
@@ -318,8 +318,8 @@ def sampling(**values: Any) -> SamplingParams:
 
 @contextmanager
 def _importing() -> Iterator[None]:
-    """The garbage collector looks at none of the objects that importing torch makes, neither meanwhile nor at
-    the end of the process: a quarter of a short command's processor time. Where torch is there already, as usual.
+    """Keep the garbage collector from scanning the objects that importing torch creates, now and at exit: that takes a
+    quarter of a short command's CPU time. Does nothing if torch is already imported.
     """
     if "torch" in sys.modules:
         yield
@@ -333,10 +333,10 @@ def _importing() -> Iterator[None]:
 
 
 def newest(stage: str = "") -> str:
-    """REF of the newest model: its promoted stage, or the stage asked for if it has that one."""
+    """REF of the newest model: its promoted stage, or the requested stage if it has that one."""
     names = home.models()
     if not names:
-        raise UserError(f"there is no model in {home.models_dir()} yet; `firstwords learn` trains one")
+        raise UserError(f"there are no models in {home.models_dir()} yet; `firstwords learn` trains one")
     name = names[0]
     return f"{name}/{stage if stage in home.stages(name) else home.promoted(name)}"
 

@@ -1,7 +1,7 @@
-"""`firstwords COMMAND ...`: finds the command, reads its flags, runs it, and turns mistakes into one sentence.
+"""`firstwords COMMAND ...`: finds the command, parses its flags, runs it, and reports user errors in one sentence.
 
-Nothing heavy is imported before a command needs it: `firstwords --help` answers from the table below.
-Exit codes: 0 done, 1 a defect of ours (with a trace), 2 a mistake of the user, 130 interrupted, 143 terminated.
+Nothing heavy is imported before a command needs it: `firstwords --help` uses only the table below.
+Exit codes: 0 done, 1 a bug (with a traceback), 2 a user error, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -23,56 +23,56 @@ from firstwords.version import __version__
 
 # name: (module, dataclass in it, one line of help). Two words make a subcommand.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "learn": ("firstwords.pipeline", "Learn", "all stages: text and chats in, a model that talks out"),
+    "learn": ("firstwords.pipeline", "Learn", "all stages: from text and chats to a model that talks"),
     "pretrain": ("firstwords.train.pretrain", "Pretrain", "stage one: a base model from text"),
-    "finetune": ("firstwords.train.finetune", "Finetune", "stage two: teach a base model to answer, from chats"),
+    "finetune": ("firstwords.train.finetune", "Finetune", "stage two: train a base model to answer, from chats"),
     "reward": ("firstwords.rlhf.reward", "Reward", "stage 3a: a reward model from preferences"),
-    "align": ("firstwords.rlhf.align", "Align", "stage three: learn from preferences, measured"),
-    "serve": ("firstwords.commands.serve", "Serve", "the page, and OpenAI's endpoints for other programs"),
-    "chat": ("firstwords.commands.chat", "Chat", "talk with a model in the terminal"),
-    "next": ("firstwords.commands.next", "Next", "the true probabilities of the next token"),
+    "align": ("firstwords.rlhf.align", "Align", "stage three: improve a model with preferences"),
+    "serve": ("firstwords.commands.serve", "Serve", "the web page, and OpenAI-compatible endpoints"),
+    "chat": ("firstwords.commands.chat", "Chat", "chat with a model in the terminal"),
+    "next": ("firstwords.commands.next", "Next", "show the probabilities of the next token"),
     "complete": ("firstwords.commands.complete", "Complete", "continue a text"),
-    "stages": ("firstwords.commands.stages", "Stages", "one prompt answered by every stage, side by side"),
+    "stages": ("firstwords.commands.stages", "Stages", "answer one prompt with every stage, side by side"),
     "teach": (
         "firstwords.commands.teach",
         "Teach",
-        "choose the better of two answers, blindly: what align learns from",
+        "choose the better of two unlabelled answers, for align",
     ),
-    "compare": ("firstwords.commands.compare", "Compare", "is one version better than another, and how sure is that?"),
-    "promote": ("firstwords.commands.promote", "Promote", "make a model's name mean one of its versions"),
-    "rollback": ("firstwords.commands.promote", "Rollback", "go back to the version before"),
+    "compare": ("firstwords.commands.compare", "Compare", "is one version better than another? How sure is that?"),
+    "promote": ("firstwords.commands.promote", "Promote", "choose the version that a model's name refers to"),
+    "rollback": ("firstwords.commands.promote", "Rollback", "undo the last promotion of a model"),
     "preferences add": ("firstwords.commands.preferences", "PreferencesAdd", "add a preference by hand"),
-    "preferences list": ("firstwords.commands.preferences", "PreferencesList", "list what was judged"),
+    "preferences list": ("firstwords.commands.preferences", "PreferencesList", "list the judgements"),
     "preferences export": ("firstwords.commands.preferences", "PreferencesExport", "write preferences for other tools"),
-    "preferences import": ("firstwords.commands.preferences", "PreferencesImport", "read preferences of files"),
-    "preferences stats": ("firstwords.commands.preferences", "PreferencesStats", "count them; how fair was the judge?"),
-    "eval": ("firstwords.commands.evaluate", "Evaluate", "measure a model: bits per byte, or the exam"),
+    "preferences import": ("firstwords.commands.preferences", "PreferencesImport", "import preferences"),
+    "preferences stats": ("firstwords.commands.preferences", "PreferencesStats", "count the judgements"),
+    "eval": ("firstwords.commands.evaluate", "Evaluate", "evaluate a model: bits per byte, or the exam"),
     "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
     "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),
-    "classify network": ("firstwords.commands.classify.run", "ClassifyNetwork", "step 3: layers for more than a line"),
+    "classify network": ("firstwords.commands.classify.run", "ClassifyNetwork", "step 3: more than a line"),
     "models": ("firstwords.commands.models", "Models", "list the trained models"),
     "models rename": ("firstwords.commands.keeping", "ModelsRename", "give a model another name"),
     "models copy": ("firstwords.commands.keeping", "ModelsCopy", "copy a model, to train the copy further"),
     "models export": ("firstwords.commands.keeping", "ModelsExport", "copy a stage to a folder for other tools"),
     "models delete": ("firstwords.commands.keeping", "ModelsDelete", "move a model or a stage to the trash"),
-    "models restore": ("firstwords.commands.keeping", "ModelsRestore", "bring something back from the trash"),
-    "models empty-trash": ("firstwords.commands.keeping", "ModelsEmptyTrash", "delete for good what is in the trash"),
+    "models restore": ("firstwords.commands.keeping", "ModelsRestore", "restore a model or a stage from the trash"),
+    "models empty-trash": ("firstwords.commands.keeping", "ModelsEmptyTrash", "permanently delete the trash"),
     "tokenizer train": ("firstwords.commands.tokenizer", "TokenizerTrain", "learn a vocabulary from text"),
-    "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is cut into tokens"),
+    "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is split into tokens"),
     "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
 }
-TRAINING = {"learn", "pretrain", "finetune", "reward", "align"}  # worth a better allocator, see reexec_with_allocator
+TRAINING = {"learn", "pretrain", "finetune", "reward", "align"}  # worth a better allocator: reexec_with_allocator
 
-# OpenMP threads that wait for one another spin without end by default. A limit makes a training step 10 % faster on an
-# idle machine, and 1.3 times as fast beside another busy process (docs/LOG.md).
+# OpenMP threads that wait for each other spin forever by default. A limit makes a training step 10 % faster on an idle
+# machine, and 1.3 times as fast alongside another busy process (docs/LOG.md).
 SPINS = "10000"
-# glibc gives freed blocks of this size back to the system at once, and each new 64 MiB tensor then costs 16,385
+# glibc returns freed blocks above a small size to the system at once, and each new 64 MiB tensor then costs 16,385
 # page faults (45 ms). Keeping them, in huge pages, makes that 5 ms. Read once, before Python starts: hence the exec.
 TUNABLES = {"glibc.malloc.mmap_threshold": 4 * 2**30, "glibc.malloc.trim_threshold": 8 * 2**30}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line and return its exit code. Without `argv`, the process's own (which may re-exec)."""
+    """Run one command line and return its exit code. Without `argv`, use the process's own (which may re-exec)."""
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         return _run(words, may_reexec=argv is None)
@@ -88,15 +88,15 @@ def main(argv: list[str] | None = None) -> int:
         _silence_stdout()
         return 0
     except MemoryError as error:
-        return _fail(f"not enough memory ({error}); choose a smaller model or a shorter text")
+        return _fail(f"not enough memory ({error}); use a smaller model or a shorter text")
     except OSError as error:
         if error.errno is None:
             raise
         return _fail(os_sentence(error))
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU; torch is not imported for its name here
-            return _fail("the GPU has not enough memory; choose a smaller model or fewer --batch-tokens")
-        code = getattr(error, "exit_code", None)  # a stage that saved its state on Ctrl-C or SIGTERM says so
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, on a GPU; compared by name to avoid importing torch
+            return _fail("the GPU has too little memory; use a smaller model or a smaller --batch-tokens")
+        code = getattr(error, "exit_code", None)  # of a stage that saved its state on Ctrl-C or SIGTERM
         if not isinstance(code, int):
             raise
         print(f"firstwords: {error}", file=sys.stderr)
@@ -111,7 +111,7 @@ def _run(words: list[str], may_reexec: bool) -> int:
         print(f"firstwords {__version__}")
         return 0
     name, rest = find_command(words)
-    try_recover()  # renames that a killed process has left half done
+    try_recover()  # complete renames that a killed process left unfinished
     module_name, class_name, _ = COMMANDS[name]
     wants_help = any(word in ("-h", "--help") for word in rest)
     if may_reexec and name in TRAINING and not wants_help:
@@ -125,8 +125,8 @@ def _run(words: list[str], may_reexec: bool) -> int:
 
 
 def _interrupted(code: int, is_process: bool) -> int:
-    """The exit code. A library that still computes in another thread would hold the process up, or crash as it ends:
-    then it ends here.
+    """The exit code. If a library is still computing in another thread, the process exits here: otherwise the thread
+    would delay the exit, or crash during it.
     """
     if is_process and threading.active_count() > 1:
         sys.stdout.flush()
@@ -136,7 +136,7 @@ def _interrupted(code: int, is_process: bool) -> int:
 
 
 def find_command(words: list[str]) -> tuple[str, list[str]]:
-    """(command, the words left for it); raises UserError that names the nearest command."""
+    """(command, the remaining words); raises a UserError that names the nearest command."""
     two = " ".join(words[:2])
     if two in COMMANDS:
         return two, words[2:]
@@ -152,23 +152,23 @@ def find_command(words: list[str]) -> tuple[str, list[str]]:
 
 
 def help_text() -> str:
-    """What `firstwords --help` prints, made from COMMANDS."""
+    """The output of `firstwords --help`, made from COMMANDS."""
     width = max(map(len, COMMANDS))
     rows = "\n".join(f"  {name:<{width}}  {text}" for name, (_, _, text) in COMMANDS.items())
     return (
         "firstwords: teach a language model to talk, on your own machine\n\n"
         "usage: firstwords COMMAND [--help] ...\n\n"
         f"{rows}\n\n"
-        "To begin:\n"
+        "To get started:\n"
         "  firstwords learn --minutes 6         train on the built-in world\n"
-        "  firstwords chat                      talk with the result\n"
-        '  firstwords next "The cat is"         what would it say next, and how sure is it?\n\n'
-        "Models live in $FIRSTWORDS_HOME (default ~/.firstwords).\n"
+        "  firstwords chat                      chat with the result\n"
+        '  firstwords next "The cat is"         what comes next, and how sure is the model?\n\n'
+        "Models are stored in $FIRSTWORDS_HOME (default ~/.firstwords).\n"
     )
 
 
 def reexec_with_allocator() -> None:
-    """Start this very command line anew with allocator settings for training; returns when there is nothing to do.
+    """Run this command line again with allocator settings for training; returns if that is not needed.
 
     Only on Linux with glibc, only once (FIRSTWORDS_ALLOCATOR marks it; set it to 0 to keep your own settings).
     """
@@ -178,12 +178,12 @@ def reexec_with_allocator() -> None:
     sys.stderr.flush()
     try:
         os.execve(sys.executable, sys.orig_argv, allocator_environment(dict(os.environ)))
-    except OSError:  # not worth failing for: training is a little slower without
+    except OSError:  # not worth failing: training is only a little slower without it
         os.environ[ALLOCATOR_MARK] = "0"
 
 
 def allocator_environment(environment: dict[str, str]) -> dict[str, str]:
-    """The environment with the allocator's settings added; settings that somebody made already stay."""
+    """The environment with the allocator's settings added; existing settings are kept."""
     tunables = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t]
     present = {t.partition("=")[0] for t in tunables}
     tunables += [f"{name}={value}" for name, value in TUNABLES.items() if name not in present]
@@ -193,23 +193,23 @@ def allocator_environment(environment: dict[str, str]) -> dict[str, str]:
 
 
 def os_sentence(error: OSError) -> str:
-    """One sentence about a file, a folder or a disk that would not do."""
+    """One sentence about a failure of a file, a folder or a disk."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
     where = f" {name}" if name else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full, cannot write{where}; free some space, or set FIRSTWORDS_HOME to another disk"
+        return f"the disk is full, cannot write{where}; free up some space, or set FIRSTWORDS_HOME to another disk"
     if error.errno == errno.EROFS:
-        return f"cannot write{where}, its disk is read-only; set FIRSTWORDS_HOME to a folder of yours"
+        return f"cannot write{where}: the disk is read-only; set FIRSTWORDS_HOME to a folder you can write to"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission for{where}; change its permissions, or set FIRSTWORDS_HOME to a folder of yours"
+        return f"no permission for{where}; change its permissions, or set FIRSTWORDS_HOME to a folder you can write to"
     if error.errno == errno.ENOENT:
         return f"there is no{where}; check the path"
     if error.errno == errno.EISDIR:
-        return f"{name or 'that'} is a folder where a file belongs; move it away"
+        return f"{name or 'that'} is a folder, but a file is expected; move it away"
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
-        return f"{error.strerror}{':' + where if where else ''}; something else is in the way there, move it"
+        return f"{error.strerror}{':' + where if where else ''}; something else is in the way; move it"
     if error.errno == errno.EIO:
-        return f"the disk failed at{where or ' a file'}; check the disk, and copy what matters to another one"
+        return f"disk error at{where or ' a file'}; check the disk, and back up important files"
     return f"{error.strerror or error}{':' + where if where else ''}"
 
 
@@ -219,5 +219,5 @@ def _fail(sentence: str) -> int:
 
 
 def _silence_stdout() -> None:
-    """Keep Python from complaining about the closed pipe once more when it exits."""
+    """Keep Python from reporting the closed pipe again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Settings as dataclasses: which of them the user gave, how they are recorded, and the errors that users see."""
+"""Settings as dataclasses: which ones the user gave, how they are recorded, and errors for users."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 C = TypeVar("C")
-CHAT_TEMPERATURE = 0.5  # at which a model talks to people who did not choose another
-CHAT_TOP_P = 0.95  # likewise
+CHAT_TEMPERATURE = 0.5  # default sampling temperature in chats
+CHAT_TOP_P = 0.95  # default top-p in chats
 
 
 class UserError(Exception):
@@ -17,13 +17,13 @@ class UserError(Exception):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that looks most like `name`, or "" when none comes near: nearest("minuts", ["minutes"])."""
+    """The valid name most similar to `name`, or "" if none is: nearest("minuts", ["minutes"]) == "minutes"."""
     found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
     return found[0] if found else ""
 
 
 def unknown(what: str, name: str, valid: Iterable[str], otherwise: str) -> UserError:
-    """The error for a name that nobody knows: names the nearest valid one, or says `otherwise`."""
+    """The error for an unknown name: suggests the nearest valid one, or says `otherwise`."""
     close = nearest(name.lstrip("-"), [v.lstrip("-") for v in valid])
     prefix = "--" if name.startswith("--") else ""
     hint = f"did you mean {prefix}{close}?" if close else otherwise
@@ -31,12 +31,12 @@ def unknown(what: str, name: str, valid: Iterable[str], otherwise: str) -> UserE
 
 
 def given(config: Any) -> frozenset[str]:
-    """Names of the fields that a person typed or wrote into a TOML file; none of a config that code has made."""
+    """Names of the fields that the user gave as flags or in a TOML file; empty for a config made by code."""
     return getattr(config, "_given", frozenset())
 
 
 def mark_given(config: C, names: Iterable[str]) -> C:
-    """Remember that these fields were given by a person, and return the config; `dataclasses.replace` forgets it."""
+    """Mark these fields as given by the user, and return the config; `dataclasses.replace` loses the mark."""
     object.__setattr__(config, "_given", frozenset(names))
     return config
 
@@ -52,7 +52,7 @@ def resolved(config: Any) -> dict[str, Any]:
 
 
 def flat(values: dict[str, Any]) -> dict[str, Any]:
-    """{"steps": 1, "ppo": {"clip": 0.2}} -> {"steps": 1, "ppo.clip": 0.2}, the names that `given` has."""
+    """{"steps": 1, "ppo": {"clip": 0.2}} -> {"steps": 1, "ppo.clip": 0.2}, with names as in `given`."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}

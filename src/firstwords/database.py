@@ -1,12 +1,12 @@
-"""The one SQLite file in home that holds what people said: opened the same way by every part that keeps tables in it.
+"""The SQLite file in home that holds chats and judgements, opened in the same way by every part with tables in it.
 
     with opened(home.home() / "firstwords.db", "judgements", MIGRATIONS, write=True) as connection:
         connection.execute("INSERT INTO judgements ...")
 
-A part ("judgements", later others) owns its tables and brings them up to date by itself: `schema_versions` keeps one
-version a part. Several processes may write at a time; a block with write=True is one transaction, there whole or not
-at all, whatever happens to the process. Where the file may not be written, or its disk is full, what is in it can still
-be read: a block without write=True then gets a copy of it in memory.
+Each part (such as "judgements") owns its tables and migrates them itself: `schema_versions` holds one version per part.
+Several processes may write at a time; a block with write=True is one transaction, saved completely or not at all,
+whatever happens to the process. If the file is read-only or its disk is full, its contents can still be read: a block
+without write=True then gets a copy in memory.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from urllib.parse import quote
 
 from firstwords.config import UserError
 
-BUSY_SECONDS = 30.0  # to wait while another process writes
+BUSY_SECONDS = 30.0  # maximum wait while another process writes
 PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
-    "foreign_keys = ON",  # off by default, and then a reference is not checked
-    "recursive_triggers = ON",  # without it INSERT OR REPLACE removes a row past its delete trigger
+    "foreign_keys = ON",  # off by default; references are then not checked
+    "recursive_triggers = ON",  # without it INSERT OR REPLACE removes a row without firing its delete trigger
 )
-LITTLE_ROOM = 2**20  # bytes: on a disk with less, these of SQLite's result codes mean that it is full
+LITTLE_ROOM = 2**20  # bytes: on a disk with less free space, these SQLite result codes mean that it is full
 STARVED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 # codes after which a reader may still find everything in the file
 CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 class DatabaseBusy(UserError):
-    """Another process holds the database for longer than we wait: the same may work a little later."""
+    """Another process has held the database for longer than BUSY_SECONDS: retrying later may work."""
 
 
 @contextmanager
 def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False) -> Iterator[sqlite3.Connection]:
-    """A connection to a database whose tables of `part` are up to date, made if it is not there.
+    """A connection to a database whose tables of `part` are up to date; the file is created if it does not exist.
 
     `migrations` are SQL scripts: the n-th leads from version n - 1 to n. Raises UserError for a file that cannot be
-    used, DatabaseBusy where another process keeps it; sqlite3.IntegrityError for a row that the tables refuse.
+    used, DatabaseBusy if another process holds it, and sqlite3.IntegrityError for a row that the tables reject.
     """
     try:
         with closing(_connection(path, part, migrations, write)) as connection:  # closing rolls a transaction back
@@ -60,21 +60,21 @@ def opened(path: Path, part: str, migrations: Sequence[str], write: bool = False
 
 
 def damaged_row(path: Path, table: str, number: object, error: Exception) -> UserError:
-    """The error for a row whose content is not what was written into it."""
+    """The error for a row with damaged content."""
     return UserError(
-        f"row {number} of the table {table} in {path} is damaged ({error}): put back a copy of that file, or move it "
-        "away to begin with an empty one"
+        f"row {number} of the table {table} in {path} is damaged ({error}): restore a copy of that file, or move it "
+        "away to start with an empty one"
     )
 
 
 def _connection(path: Path, part: str, migrations: Sequence[str], write: bool) -> sqlite3.Connection:
-    """The file itself, or to read only what may not be written a copy of it in memory."""
+    """A connection to the file, or for reading a file that cannot be written, to a copy in memory."""
     if write or _is_writable(path):
         try:
             return _prepared(path, part, migrations)
         except OSError as error:  # the folder cannot be made
             if write:
-                raise UserError(f"cannot make the folder {path.parent}: {error.strerror or error}") from None
+                raise UserError(f"cannot create the folder {path.parent}: {error.strerror or error}") from None
         except sqlite3.Error as error:
             if write or _code(error) not in CANNOT_WRITE:
                 raise
@@ -96,7 +96,7 @@ def _prepared(path: Path, part: str, migrations: Sequence[str]) -> sqlite3.Conne
 
 
 def _is_writable(path: Path) -> bool:
-    """Whether the file and what SQLite puts beside it can be written, as far as the system says."""
+    """Whether the file, and SQLite's files next to it, can be written, according to the system."""
     there = path if path.exists() else path.parent
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
@@ -105,7 +105,7 @@ def _is_writable(path: Path) -> bool:
 
 
 def _in_memory(path: Path, part: str, migrations: Sequence[str]) -> sqlite3.Connection:
-    """A copy of the database, or an empty one where there is none, which may be brought up to date."""
+    """A copy of the database, or an empty one if there is none, that can be migrated."""
     memory = sqlite3.connect(":memory:", isolation_level=None)
     memory.row_factory = sqlite3.Row
     if path.exists():
@@ -116,10 +116,10 @@ def _in_memory(path: Path, part: str, migrations: Sequence[str]) -> sqlite3.Conn
 
 
 def _copy(path: Path, target: sqlite3.Connection) -> None:
-    """Copy a database that may not be written.
+    """Copy a database that cannot be written.
 
-    In WAL mode SQLite reads such a file only where it finds the index of its log beside it. Without one nobody else has
-    it open: it is then read as it is, or, where its log holds something, from a copy of both on a disk with room.
+    In WAL mode SQLite reads such a file only if the index of its log exists. If it does not, no other process has the
+    file open: it is then read directly or, if its log is not empty, from a copy of both on a disk with space.
     """
     log = path.with_name(path.name + "-wal")
     try:
@@ -151,32 +151,32 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _mistake(path: Path, error: sqlite3.Error) -> UserError:
-    """What went wrong, in one sentence: what to do differs with the reason."""
+    """A one-sentence error with advice that depends on the reason."""
     code = _code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(f"another program is writing to {path}: try again soon")
     if path.is_dir():
-        return UserError(f"{path} is a folder, but the database belongs there: move it away")
+        return UserError(f"{path} is a folder, but it must be the database file: move it away")
     if code == sqlite3.SQLITE_FULL or (code in STARVED and _is_full(path)):
         return UserError(
-            f"the disk is full, nothing can be written into {path}: free some space and try again; what was saved is "
-            "still there"
+            f"the disk is full, nothing can be written to {path}: free up some space and try again; everything saved "
+            "before is still there"
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return UserError(
-            f"the database {path} is damaged ({error}): put back a copy of it, or move it away to begin with an empty "
+            f"the database {path} is damaged ({error}): restore a copy of it, or move it away to start with an empty "
             "one"
         )
     if path.exists() and not os.access(path, os.R_OK):
-        return UserError(f"the database {path} may not be read: change its permissions")
+        return UserError(f"no permission to read the database {path}: change its permissions")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and not _is_writable(path):
         return UserError(
-            f"the database {path} may only be read, so that nothing can be saved: change the permissions, or set "
-            "FIRSTWORDS_HOME to a folder of yours"
+            f"the database {path} is read-only, so nothing can be saved: change the permissions, or set "
+            "FIRSTWORDS_HOME to a folder you can write to"
         )
     if code == sqlite3.SQLITE_IOERR:
-        return UserError(f"the disk failed at the database {path} ({error}): check the disk, and copy that file")
-    return UserError(f"the database {path} cannot be used ({error}): put back a copy of it, or move it away")
+        return UserError(f"disk error in the database {path} ({error}): check the disk, and back up that file")
+    return UserError(f"the database {path} cannot be used ({error}): restore a copy of it, or move it away")
 
 
 def _is_full(path: Path) -> bool:
@@ -187,11 +187,11 @@ def _is_full(path: Path) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, part: str, migrations: Sequence[str]) -> None:
-    """Bring the tables of a part to the newest version; one process does it, the others wait."""
+    """Migrate the tables of a part to the newest version; one process does it, the others wait."""
     version = _version(connection, part)
     if version > len(migrations):
         raise UserError(
-            f"{path} was written by a newer firstwords ({part} of version {version}, this one knows "
+            f"{path} was written by a newer firstwords ({part} has version {version}, but this one supports "
             f"{len(migrations)}): update firstwords"
         )
     if version == len(migrations):
@@ -199,7 +199,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, part: str, migrations: 
     connection.execute("BEGIN IMMEDIATE")
     if not _has_versions(connection):
         connection.execute("CREATE TABLE schema_versions (part TEXT PRIMARY KEY, version INTEGER NOT NULL)")
-        # files without this table hold judgements only, and count their version in the header
+        # files without this table hold only judgements, and have their version in the header
         if old := connection.execute("PRAGMA user_version").fetchone()[0]:
             connection.execute("INSERT INTO schema_versions VALUES ('judgements', ?)", [old])
     for number in range(_version(connection, part), len(migrations)):

@@ -1,9 +1,9 @@
-"""From a dataclass to a command's flags: defaults < TOML file < flags, and every mistake is one sentence.
+"""Turn a dataclass into a command's flags: defaults < TOML file < flags. Every error is one sentence.
 
     @dataclass
     class Next:
         text: Positional[str]
-        '''Beginning of the text whose next token is predicted.'''
+        '''The beginning of the text, in quotes.'''
         top: int = 10
         '''Number of tokens to show.'''
 
@@ -38,7 +38,7 @@ C = TypeVar("C")
 V = TypeVar("V")
 POSITIONAL = "positional"
 Positional = Annotated[V, POSITIONAL]  # a field that is given without a flag
-NAME = "name"  # of a model: where it is a command's only positional field, `--name NAME` says the same
+NAME = "name"  # of a model: if it is a command's only positional field, `--name NAME` is accepted too
 METAVARS = {str: "TEXT", int: "INT", float: "FLOAT", bool: ""}
 KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -68,7 +68,7 @@ class Option:
         return "{" + ",".join(self.choices) + "}" if self.choices else METAVARS[self.kind]
 
     def read(self, word: str) -> Any:
-        """The value that a word means. Raises UserError."""
+        """Convert a word to a value. Raises UserError."""
         if self.choices and word not in self.choices:
             raise UserError(f"{self.flag} is {word}, but it must be one of {', '.join(self.choices)}")
         try:
@@ -77,7 +77,7 @@ class Option:
             raise UserError(f"{self.flag} needs {KINDS[self.kind]}, not {word!r}") from None
 
     def read_toml(self, value: Any) -> Any:
-        """The same for a value of a TOML file."""
+        """Convert a value from a TOML file. Raises UserError."""
         if self.is_list:
             return [self.read(str(each)) for each in (value if isinstance(value, list) else [value])]
         if isinstance(value, bool) != (self.kind is bool) or isinstance(value, list | dict):
@@ -88,8 +88,8 @@ class Option:
 def parse(cls: type[C], argv: list[str], command: str) -> C:
     """Read `argv` (the words after the command's name) into the dataclass `cls`.
 
-    A list takes several values, and its flag may be given several times. `--config FILE.toml` gives values between the
-    defaults and the flags. Raises UserError for anything that does not fit; `--help` prints and exits 0.
+    A list takes several values, and its flag may be repeated. Values from `--config FILE.toml` override defaults and
+    are overridden by flags. Raises UserError for anything invalid; `--help` prints and exits 0.
     """
     options = list(options_of(cls))
     positionals = [option for option in options if option.is_positional]
@@ -137,7 +137,7 @@ def options_of(cls: type, parents: tuple[str, ...] = ()) -> Iterator[Option]:
 
 
 def read_toml(path: str | Path, cls: type) -> dict[str, Any]:
-    """The values in a TOML file by field name, {"minutes": 3.0, "ppo.clip": 0.1}. Raises UserError, which names it.
+    """The values in a TOML file by field name, {"minutes": 3.0, "ppo.clip": 0.1}. Raises a UserError that names it.
 
     A key may have hyphens or underscores; an unknown key names the nearest field.
     """
@@ -165,7 +165,7 @@ def read_toml(path: str | Path, cls: type) -> dict[str, Any]:
 
 
 def help_text(cls: type, command: str) -> str:
-    """What `--help` prints: what the command does, then each flag with its docstring and default."""
+    """The output of `--help`: what the command does, then each flag with its docstring and default."""
     options = list(options_of(cls))
     positionals = [option for option in options if option.is_positional]
     shown = "".join(f" [{o.dest.upper()}]" if _has_default(o) else f" {o.dest.upper()}" for o in positionals)
@@ -186,14 +186,14 @@ def help_text(cls: type, command: str) -> str:
             groups[parents] = parser.add_argument_group(title, inspect.cleandoc(option.owner.__doc__ or ""))
         _add_help(groups[parents], option)
     if [option.dest for option in positionals] == [NAME]:
-        groups[()].add_argument("--name", metavar="NAME", help="the same as NAME")
-    groups[()].add_argument("--config", metavar="FILE.toml", help="read any of these options from a file")
-    groups[()].add_argument("--help", action="help", help="show this help")
+        groups[()].add_argument("--name", metavar="NAME", help="Same as NAME.")
+    groups[()].add_argument("--config", metavar="FILE.toml", help="Read any of these options from a file.")
+    groups[()].add_argument("--help", action="help", help="Show this help.")
     return parser.format_help()
 
 
 def _add_help(group: Any, option: Option) -> None:
-    """One line of the help; values that are empty or switched off are not worth naming as a default."""
+    """Add an option to the help; empty values and False are not shown as defaults."""
     text = docstrings(option.owner).get(option.path[-1], "").replace("%", "%%")
     default = " ".join(map(str, option.default)) if isinstance(option.default, list) else option.default
     if _has_default(option) and default not in ("", None) and default is not False:
@@ -208,7 +208,7 @@ def _add_help(group: Any, option: Option) -> None:
 
 
 def docstrings(cls: type) -> dict[str, str]:
-    """The strings that stand below the fields of a dataclass and of what it inherits from, each on one line."""
+    """The docstrings of a dataclass's own and inherited fields, each on one line."""
     found: dict[str, str] = {}
     for each in reversed([c for c in cls.__mro__ if dataclasses.is_dataclass(c)]):
         body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0].body  # type: ignore[attr-defined]
@@ -227,7 +227,7 @@ def _has_default(option: Option) -> bool:
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:
-    """(words with flags among them, texts behind `--`), the flags' names with hyphens."""
+    """(words including flags, texts after `--`), with hyphens in the flags' names."""
     end = argv.index("--") if "--" in argv else len(argv)
     words = []
     for word in argv[:end]:
@@ -254,7 +254,7 @@ def _check_flags(options: list[Option], words: list[str], command: str, has_name
 
 
 def _parser(options: list[Option], command: str, has_name: bool) -> argparse.ArgumentParser:
-    """Of the flags alone: what is left over are the positional words, wherever they stand."""
+    """A parser for the flags alone; the words left over are the positional ones, wherever they appear."""
     parser = argparse.ArgumentParser(prog=f"firstwords {command}", add_help=False, allow_abbrev=False,
                                      exit_on_error=False)  # fmt: skip
     for option in options:
@@ -276,7 +276,7 @@ def _parser(options: list[Option], command: str, has_name: bool) -> argparse.Arg
 def _positional_values(
     positionals: list[Option], left: list[str], texts: list[str], command: str
 ) -> dict[str, Any]:  # fmt: skip
-    """The words that belong to no flag, in order; a positional list takes all that are left."""
+    """The words that belong to no flag, in order; a positional list takes all remaining ones."""
     see = f"see `firstwords {command} --help`"
     for word in left:
         if word.startswith("-") and word != "-" and " " not in word:
@@ -289,7 +289,7 @@ def _positional_values(
             words = [] if option.is_list else words[1:]
     if words:
         raise UserError(
-            f"there is one word too many: {' '.join(words)} (put a text of several words in quotes); {see}"
+            f"unexpected argument: {' '.join(words)} (put a text of several words in quotes); {see}"
         )
     return values
 
@@ -313,7 +313,7 @@ def _flat(table: dict[str, Any], groups: Iterable[str]) -> Iterator[tuple[str, A
 
 
 def _build(cls: type[C], values: dict[str, Any]) -> C:
-    """The dataclass with these values, {"minutes": 3.0, "ppo.clip": 0.1}; texts are made fit for a model."""
+    """The dataclass with these values, {"minutes": 3.0, "ppo.clip": 0.1}; texts are cleaned for a model."""
     hints = typing.get_type_hints(cls)
     keywords: dict[str, Any] = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
@@ -326,6 +326,6 @@ def _build(cls: type[C], values: dict[str, Any]) -> C:
 
 
 def _clean_unless_path(text: str) -> str:
-    """A text that a model can read, see `plain_text`; the name of a file stays as it is, whatever it holds."""
+    """A text that a model can read, see `plain_text`; names of existing files are not changed."""
     cleaned = clean_text(text)
     return text if cleaned != text and os.path.lexists(text.partition(":")[0]) else cleaned

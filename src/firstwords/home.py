@@ -1,12 +1,12 @@
-"""Where things live: one folder, `$FIRSTWORDS_HOME` (default `~/.firstwords`), holds models and run logs.
+"""Where files are stored: one folder, `$FIRSTWORDS_HOME` (default `~/.firstwords`), holds models and run logs.
 
     home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory
-    home/models/NAME/promoted                the stage that NAME alone means (absent: the latest stage)
-    home/models/NAME/promotions.jsonl        which stages it meant before (promotions.py)
+    home/models/NAME/promoted                the stage that NAME alone refers to (absent: the latest stage)
+    home/models/NAME/promotions.jsonl        the stages promoted before (promotions.py)
     home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
-    home/runs/NAME/job.json                  which process works on it, or how the last one ended
-    home/trash/WHEN-NAME/                    what was replaced or deleted, until `firstwords models empty-trash`
-    home/work/{locks,moves,starting}         who works on a model; renames under way; runs that prepare their text
+    home/runs/NAME/job.json                  the process working on it, or how the last one ended
+    home/trash/WHEN-NAME/                    models replaced or deleted, until `firstwords models empty-trash`
+    home/work/{locks,moves,starting}         locks on models; unfinished renames; runs that are being prepared
 
 A REF names a model: NAME (its promoted stage), NAME/STAGE, or the path of any Hugging Face directory.
 """
@@ -25,12 +25,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def home() -> Path:
-    """`$FIRSTWORDS_HOME`, or `~/.firstwords`; not created by asking."""
+    """`$FIRSTWORDS_HOME`, or `~/.firstwords`; this does not create it."""
     return Path(os.environ.get("FIRSTWORDS_HOME") or "~/.firstwords").expanduser()
 
 
 def models_dir() -> Path:
-    """Folder of all trained models."""
+    """Folder for all trained models."""
     return home() / "models"
 
 
@@ -40,28 +40,28 @@ def model_dir(name: str) -> Path:
 
 
 def stage_dir(name: str, stage: str) -> Path:
-    """Folder of one stage of one model, present or not: stage_dir("pip", "base")."""
+    """Folder of one stage of one model, whether it exists or not: stage_dir("pip", "base")."""
     return model_dir(name) / _checked(stage, "stage name")
 
 
 def run_dir(name: str, stage: str = "") -> Path:
-    """Folder for the run log, the checkpoints and the report of a model or of one of its stages."""
+    """Folder for run log, checkpoints and report of a model or one of its stages."""
     folder = home() / "runs" / _checked(name, "model name")
     return folder / _checked(stage, "stage name") if stage else folder
 
 
 def trash_dir() -> Path:
-    """Folder of what was replaced or deleted."""
+    """Folder for what was replaced or deleted."""
     return home() / "trash"
 
 
 def work_dir(purpose: str) -> Path:
-    """Folder of files that live as long as a command does: locks, moves, starting."""
+    """Folder for files that exist only while a command runs: locks, moves, starting."""
     return home() / "work" / purpose
 
 
 def starting_dir(name: str) -> Path:
-    """Where a new run of a model prepares, beside what is there already, until it really begins."""
+    """Folder in which a new run of a model prepares before it replaces existing files."""
     return work_dir("starting") / _checked(name, "model name")
 
 
@@ -71,7 +71,7 @@ def is_model(path: Path) -> bool:
 
 
 def models() -> list[str]:
-    """Names of the models with at least one complete stage, the newest first."""
+    """Names of the models with at least one complete stage, newest first."""
     if not models_dir().is_dir():
         return []
     names = [p.name for p in models_dir().iterdir() if p.is_dir() and _NAME.fullmatch(p.name) and stages(p.name)]
@@ -88,10 +88,10 @@ def stages(name: str) -> list[str]:
 
 
 def promoted(name: str) -> str:
-    """The stage that NAME alone means; UserError if there is no stage.
+    """The stage that NAME alone refers to. Raises UserError if there are no stages.
 
-    It is the one set by set_promoted; if that is gone, the one in use before it that is left; the latest where nothing
-    was ever set.
+    This is the one set by set_promoted; if that is gone, the last one before it that still exists; if none was ever
+    set, the latest.
     """
     present = stages(name)
     if not present:
@@ -100,7 +100,7 @@ def promoted(name: str) -> str:
         chosen = (model_dir(name) / "promoted").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return present[-1]
-    except (OSError, UnicodeDecodeError):  # damaged: the history may tell
+    except (OSError, UnicodeDecodeError):  # damaged: use the history
         chosen = ""
     if chosen in present:
         return chosen
@@ -110,15 +110,15 @@ def promoted(name: str) -> str:
 
 
 def earlier(name: str, current: str = "") -> list[str]:
-    """The stages that NAME meant before `current` (the one it means now), the oldest first; some may be gone by now."""
+    """The stages promoted before `current` (default: the promoted one), oldest first; some may no longer exist."""
     return promotions.earlier(model_dir(name), stages(name), current or promoted(name))
 
 
 def set_promoted(name: str, stage: str, by: str = "promote", before: list[str] | None = None) -> None:
-    """Make NAME alone mean this stage and remember what it meant; nothing changes where it means this stage already.
+    """Promote this stage and record the previous one; nothing changes if it is already promoted.
 
-    Each file is appended to or renamed into place, so that a crash leaves the old choice or the new one, with its way
-    back. by: the command. before: the way back from this stage, where it is not the one from here (see `promotions`).
+    Each file is appended to or renamed into place, so that a crash leaves either the old or the new choice, with its
+    history. by: the command. before: the history of this stage, if not the current one (see `promotions`).
     """
     if stage not in stages(name):
         raise no_stage(name, stage)
@@ -130,7 +130,7 @@ def set_promoted(name: str, stage: str, by: str = "promote", before: list[str] |
 
 
 def pin_promoted(name: str) -> None:
-    """Write down which stage NAME means now, so that NAME does not mean one that is added later just as the latest."""
+    """Record the promoted stage, so that a stage added later is not promoted just for being the latest."""
     _pin(name, promoted(name))
 
 
@@ -141,7 +141,7 @@ def _pin(name: str, stage: str) -> None:
 
 
 def resolve(ref: str) -> Path:
-    """The model directory that a REF means; raises UserError, with the nearest name, if there is none."""
+    """The model directory of a REF. Raises a UserError that suggests the nearest name if there is none."""
     ref = str(ref)
     name, _, stage = ref.strip("/").partition("/")
     if _NAME.fullmatch(name) and not ref.startswith(("/", ".", "~")) and stages(name):
@@ -154,22 +154,22 @@ def resolve(ref: str) -> Path:
         return path
     if path.is_dir():
         missing = "config.json" if not (path / "config.json").is_file() else "model.safetensors"
-        raise UserError(f"{ref} is not a model directory: {missing} is missing in it")
+        raise UserError(f"{ref} is not a model directory: it lacks {missing}")
     if _NAME.fullmatch(name) and _NAME.fullmatch(stage) and model_dir(name).is_dir():
         raise no_stage(name, stage)
     raise _no_model(ref)
 
 
 def no_stage(name: str, stage: str) -> UserError:
-    """The error for a stage that a model does not have, or of which files are missing."""
+    """The error for a stage that a model does not have, or that lacks files."""
     folder = stage_dir(name, stage)
     if folder.is_dir():
-        return UserError(f"{missing_file(folder)} is missing: put back a copy of it, or train {name}/{stage} again")
+        return UserError(f"{missing_file(folder)} is missing: restore a copy of it, or train {name}/{stage} again")
     return UserError(f"{name} has no stage {stage}; it has {', '.join(stages(name)) or 'none'}")
 
 
 def missing_file(folder: Path) -> Path:
-    """What keeps a folder from being a model (see `is_model`)."""
+    """The file whose absence keeps a folder from being a model (see `is_model`)."""
     return folder / (WEIGHTS[0] if (folder / "config.json").is_file() else "config.json")
 
 

@@ -3,9 +3,9 @@
     firstwords learn pip --minutes 6
     firstwords learn mine --text books/ --chats chats.jsonl --minutes 20
 
-Text becomes a base model (`train/pretrain.py`), the base model learns to answer (`train/finetune.py`), preferences make
-its answers better if they can (`rlhf/align.py`), and what came out is examined and written into
-`runs/NAME/report.html`. Each stage may be run alone.
+Text becomes a base model (`train/pretrain.py`), the base model learns to answer (`train/finetune.py`), preferences
+improve its answers if possible (`rlhf/align.py`), and the result is evaluated and reported in
+`runs/NAME/report.html`. Each stage can be run alone.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from firstwords.train.run import check_flags
 CHATS_SHARE = (
     0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
 )
-ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # share of all the time for stage three; seconds without which it is left out
-TURN_BYTES = 24  # what the marks of a turn cost, in bytes of prose
+ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # stage three: share of the total time; it is skipped with fewer seconds
+TURN_BYTES = 24  # cost of a turn's special tokens, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
-REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # kept back for the exam and the report
-REMARK = (  # where a text of one's own meets the default chats
-    "the chats are those of the built-in town, which know nothing of your text: give --chats of your own, or "
+REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # reserved for the exam and the report
+REMARK = (  # for the user's own text with the default chats
+    "the default chats are about the built-in town and know nothing about your text: give your own with --chats, or "
     "--chats none for a base model, which only continues text"
 )
 
@@ -64,42 +64,42 @@ class Learn:
     """All stages in one go: text -> base model -> a model that answers -> exam and report."""
 
     name: Positional[str] = ""
-    """Name of the model (without one: mine, or mine-2 where mine is taken, ...)."""
+    """Name of the model (default: mine, or mine-2 if mine is taken, and so on)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, hf:NAME[:SPLIT][:COLUMN], or world (the built-in world)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
-    of the person to speak as, folders, hf:NAME, world, or none (stage one only: the name then means the base model,
-    which continues text)."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT exports), WhatsApp exports as FILE:NAME
+    (the person the model answers as), folders, hf:NAME, world, or none (stage one only: a base model, which continues
+    text)."""
     preferences: list[str] = field(default_factory=lambda: ["world"])
-    """For stage three: files of preferences, log (what you judged), world (the built-in world's judge, who knows only
-    its chats), or none."""
+    """Preferences for stage three: files, log (what you judged), world (the built-in judge, which knows only the
+    built-in chats), or none."""
     minutes: float = 10.0
-    """Time for everything, from launch to the report."""
+    """Time budget for everything, from launch to the report."""
     resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
+    """Continue the interrupted run of that name, with the flags it was started with."""
     reuse: bool = False
-    """Do nothing when a model of that name is complete, and continue a run that was interrupted."""
+    """Do nothing if a model of that name is complete; continue its run if it was interrupted."""
     replace: bool = False
-    """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""
+    """Train a finished model again from scratch; the old one, with all its stages, goes to the trash."""
     seed: int = 0
-    """Seed of weights and order."""
+    """Seed for the initial weights and the order of the data."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     device: str = "auto"
     """cpu, cuda or auto."""
     precision: str = "auto"
-    """fp32, bf16 or auto (what this machine computes faster)."""
+    """fp32, bf16 or auto (whichever is faster on this machine)."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
     prompt: str = ""
-    """Prompt for the samples shown during training and in the report (default: those of the built-in world, or the
-    beginning of a held-out text and questions of held-out chats of yours)."""
+    """Prompt for the samples shown during training and in the report (default: built-in prompts, or for your own data
+    the beginning of a held-out text and questions from held-out chats)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
         if "none" in self.chats and len(self.chats) > 1:
-            raise UserError("--chats none stands for no chats at all: leave out none, or the others")
+            raise UserError("--chats none means no chats at all: leave out none, or the others")
         if self.resume + self.reuse + self.replace > 1:
             raise UserError("--resume, --reuse and --replace contradict each other: give one of them")
 
@@ -119,13 +119,13 @@ def main(config: Learn) -> str:
 
 @dataclass(frozen=True)
 class LearnJob:
-    """A run of `learn` at work: its flags, what `learn.json` remembers, and its time in seconds.
+    """A run of `learn`: its flags, the state that `learn.json` records, and its time budget in seconds.
 
     training: for stages one and two; aligning: for stage three; until_report: for everything but exam and report.
     """
 
     config: Learn
-    state: dict[str, Any]  # changed in place, and written down after every stage
+    state: dict[str, Any]  # changed in place, and saved after every stage
     directory: Path
     started: float
     preferences: list[str]
@@ -139,7 +139,7 @@ class LearnJob:
 
     @property
     def changed(self) -> frozenset[str]:
-        """Flags that a person who resumes may change."""
+        """Flags typed when resuming."""
         return given(self.config) & {"device", "threads"}
 
     @property
@@ -155,13 +155,13 @@ class LearnJob:
         return stage in self.state["stages"]
 
     def done(self, stage: str) -> None:
-        """Remember that a stage is done."""
+        """Record that a stage is done."""
         self.state["stages"].append(stage)
         write_json(self.directory / "learn.json", self.state)
 
 
 def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
-    """The stages one after the other; `learn.json` remembers which are done."""
+    """Run the stages in order; `learn.json` records which are done."""
     until_report = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
     aligning = config.minutes * 60 * ALIGN_SHARE
     judged = usable_preferences(config) if aligning >= ALIGN_LEAST else []
@@ -187,7 +187,7 @@ def learn_to_continue(job: LearnJob) -> None:
         "report": config.minutes * 60 - job.until_report,
     }  # fmt: skip
     resume = job.resumed and has_begun(home.run_dir(config.name, "base"))
-    # the state of a fresh run takes its place in the run folder together with the run, see opening.begin
+    # the state of a new run moves into the run folder together with the run, see opening.begin
     write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", job.state)
     own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
     flags = Pretrain(
@@ -199,7 +199,7 @@ def learn_to_continue(job: LearnJob) -> None:
 
 
 def learn_to_answer(job: LearnJob) -> None:
-    """Stage two, from chats, with the time that is left."""
+    """Stage two, from chats, with the remaining time."""
     config = job.config
     left = job.training * CHATS_SHARE if job.resumed else job.training - job.elapsed
     resume = job.resumed and has_begun(home.run_dir(config.name, "sft"))
@@ -220,13 +220,13 @@ def learn_from_preferences(job: LearnJob) -> None:
         flags |= {"preferences": job.preferences, "minutes": max(min(left, job.aligning), 5.0) / 60}
         try:
             align.main(mark_given(align.Align(**flags, resume=begun is not None), job.changed))
-        except TooFewError as error:  # no second try could do better
-            say(f"stage three is left out: {error}")
+        except TooFewError as error:  # a second try would not help
+            say(f"skipping stage three: {error}")
     job.done("rlhf")
 
 
 def report(job: LearnJob) -> None:
-    """The exam and the report: what came out."""
+    """Run the exam and write the report."""
     config, path = job.config, job.directory / "report.html"
     facts = examine(config, job.directory)
     write_report(job.directory, path, facts | {"seconds": job.elapsed})
@@ -234,7 +234,7 @@ def report(job: LearnJob) -> None:
     write_json(job.directory / "learn.json", job.state)
     say(f"report: {path}")
     if has_chats(config):
-        say(f"talk to it: firstwords chat --model {config.name}")
+        say(f"chat with it: firstwords chat --model {config.name}")
     else:
         say(f'{config.name} is a base model, which continues text: firstwords complete --model {config.name} "..."')
 
@@ -245,14 +245,14 @@ def has_chats(config: Learn) -> bool:
 
 
 def usable_preferences(config: Learn) -> list[str]:
-    """What stage three can learn from: the built-in world's judge knows nothing of other chats."""
+    """The preferences that stage three can use: the built-in judge knows nothing about other chats."""
     if not has_chats(config):
         return []
     return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
 
 
 def chat_seconds(config: Learn, seconds: float) -> float:
-    """The part of the time that stage two can use: CHATS_SHARE of it, or less where the chats end before that."""
+    """The time that stage two can use: CHATS_SHARE of the total, or less if the chats run out before that."""
     most = seconds * CHATS_SHARE if has_chats(config) else 0.0
     if not most:
         return most
@@ -270,11 +270,11 @@ def chat_seconds(config: Learn, seconds: float) -> float:
 
 
 def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None:
-    """(flags, state) of a fresh run or of the one that was interrupted; None where there is nothing to do."""
+    """(flags, state) of a new or interrupted run; None if there is nothing to do."""
     stages = home.stages(config.name)
     earlier = _state(directory) if config.resume or config.reuse else None
     if config.reuse and ("sft" if has_chats(config) else "base") in stages and (earlier is None or earlier["done"]):
-        say(f"{config.name} is trained already; --replace trains it again")
+        say(f"{config.name} is already trained; --replace trains it again")
         return None
     if config.resume and earlier is None:
         raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
@@ -293,7 +293,7 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None
 
 
 def _state(directory: Path) -> dict[str, Any] | None:
-    """What `learn.json` remembers; None where there is none. Raises UserError for a damaged one."""
+    """The contents of `learn.json`; None if it does not exist. Raises UserError if it is damaged."""
     path = directory / "learn.json"
     state = read_state(path)
     if state is None:
@@ -309,7 +309,7 @@ def _state(directory: Path) -> dict[str, Any] | None:
 
 
 def examine(config: Learn, directory: Path) -> dict[str, Any]:
-    """The exam (where the model was taught the built-in world) and the same questions put to every stage."""
+    """The exam (if the model was trained on the built-in world) and the same questions for every stage."""
     facts: dict[str, Any] = {"name": config.name, "config": asdict(config), "stages": {}, "answers": {}, "exam": None}
     device, prompts = usable_device(config.device), report_prompts(config)
     for stage in home.stages(config.name):
@@ -338,8 +338,8 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
 
 
 def report_prompts(config: Learn) -> list[str]:
-    """What every stage is asked at the end: --prompt, else the built-in world's questions where its chats were taught,
-    questions of held-out chats and beginnings of held-out texts where those are the person's own.
+    """Prompts for every stage at the end: --prompt; by default the built-in questions for the built-in chats, or for
+    the user's own data questions from held-out chats and beginnings of held-out texts.
     """
     if config.prompt:
         return [config.prompt]
@@ -351,6 +351,6 @@ def report_prompts(config: Learn) -> list[str]:
 
 
 def answer(engine: Engine, tokenizer: Tokenizer, prompt: str, stage: str) -> str:
-    """What a stage makes of a prompt: a base model continues the text, later stages answer the message. Greedy."""
+    """A stage's greedy answer: a base model continues the prompt as text, later stages answer it as a message."""
     ids = opening(tokenizer, stage == "base", prompt)[1]
     return engine.generate([ids], SamplingParams(max_tokens=48, temperature=0.0))[0].text

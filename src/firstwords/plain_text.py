@@ -1,4 +1,4 @@
-"""Text as it may come in, from files, command lines and requests, made into text that can be kept and encoded.
+"""Clean text from files, command lines and requests, so that it can be stored and encoded.
 
     clean_text("one\\r\\ntwo")        -> "one\\ntwo"
     without_surrogates("gate \\ud83d") -> "gate ?"
@@ -6,8 +6,8 @@
 A line ends with `\\n`: Windows' `\\r\\n`, the `\\r` of old Macs and Unicode's line and paragraph separators (U+2028,
 U+2029) become one; other white space (tabs, form feeds, U+0085) stays as it is.
 
-Half of a surrogate pair stands for no character: JSON can hold one ("\\\\ud83d"), and Python makes one of each byte
-of a command line that is not UTF-8. No file, database or tokenizer takes it.
+A lone surrogate (half of a pair) is not a character: JSON can hold one ("\\\\ud83d"), and Python makes one of each
+byte of a command line that is not UTF-8. No file, database or tokenizer accepts it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """The text with one kind of line end and without half surrogates."""
+    """The text with one kind of line end and without lone surrogates."""
     return without_surrogates(unify_line_ends(text))
 
 
@@ -34,17 +34,17 @@ def unify_line_ends(text: str) -> str:
 
 
 def clean_row(value: Any) -> Any:
-    """`clean_text` for every text within a row of a table, however nested; names of columns too."""
+    """`clean_text` for every text in a row of a table, however nested, including names of columns."""
     return in_all_texts(value, clean_text)
 
 
 def without_surrogates(text: str) -> str:
-    """The text with `?` for each half surrogate; two halves that belong together become their character."""
+    """The text with `?` for each lone surrogate; two halves that form a pair become their character."""
     return text if text.isascii() else _whole(text)
 
 
 def in_all_texts(value: Any, change: Callable[[str], str]) -> Any:
-    """What JSON can hold, with `change` applied to each text in it, names of fields among them."""
+    """A JSON value with `change` applied to each text in it, including names of fields."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
@@ -55,8 +55,8 @@ def in_all_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def json_text(data: Any, **options: Any) -> str:
-    """JSON that can be written as UTF-8 and reads back equal: characters as they are, unless a file's name among them
-    holds bytes that are no text; then everything that is not ASCII is escaped."""
+    """JSON that can be written as UTF-8 and reads back equal. Characters are not escaped, unless the data holds a file
+    name with invalid bytes; then everything that is not ASCII is."""
     text = json.dumps(data, ensure_ascii=False, **options)
     return text if without_surrogates(text) == text else json.dumps(data, **options)
 

@@ -1,12 +1,12 @@
-"""Which process works on a run: `job.json` in the run's folder, for whoever wants to watch, stop or resume it.
+"""The process that works on a run: recorded in the run's `job.json`, to watch, stop or resume it.
 
     with recorded(home.run_dir("pip"), "learn", asdict(config)):
         ...                                     # hours of training
     job = read(home.run_dir("pip"))
     job.is_alive, job.state                     # (True, ""), later (False, "done")
 
-A process writes it itself, as it begins and as it ends. One that was killed leaves a record without an end, and is told
-from another process that got its number by the time at which it started.
+The process writes the record itself when it begins and when it ends. One that was killed leaves a record without an
+end; its start time tells it apart from another process that later gets the same PID.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ from typing import Any
 from firstwords.config import UserError
 from firstwords.runlog import read_json, write_json
 
-ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"  # environment: 1 where `cli` has set up the allocator, 0 to leave it alone
+ALLOCATOR_MARK = "FIRSTWORDS_ALLOCATOR"  # environment: 1 if `cli` has set up the allocator, 0 to leave it alone
 FILE, OUTPUT, ERRORS = "job.json", "job.out", "job.err"  # the latter two: of a process that a server started
-_STAT_START = 19  # of the fields behind the name in /proc/PID/stat (proc_pid_stat(5), number 22)
-_recorded = False  # whether this process has its record: the stages of `learn` are part of its job
-_earlier: Job | None = None  # the record that this process's has replaced
+_STAT_START = 19  # start time: index among the fields after the name in /proc/PID/stat (proc_pid_stat(5), number 22)
+_recorded = False  # whether this process has a record: the stages of `learn` are part of its job
+_earlier: Job | None = None  # the record that this process's record replaced
 
 
 @dataclass(frozen=True)
 class Job:
-    """A command at work on a run, or the last one that was. Times are in seconds since 1970."""
+    """A command that is working on a run, or the last one that did. Times are in seconds since 1970."""
 
     command: str
     options: dict[str, Any]
     pid: int
     identity: str
     started: float
-    folder: str = ""  # where it was started, which relative paths refer to
+    folder: str = ""  # its working directory, for relative paths
     ended: float | None = None
-    state: str = ""  # done, stopped, failed; "" as long as it has not come to its end
+    state: str = ""  # done, stopped or failed; "" until it has ended
     error: str = ""
 
     @property
     def is_alive(self) -> bool:
-        """Whether that very process still runs."""
+        """Whether exactly that process is still running."""
         return not self.state and bool(self.identity) and identity(self.pid) == self.identity
 
     @property
     def is_whole(self) -> bool:
-        """Whether its entries are of the right kinds, which those of a damaged record need not be."""
+        """Whether its entries have the right types, which may not be so in a damaged record."""
         texts = (self.command, self.identity, self.folder, self.state, self.error)
         times = (self.started, self.ended or 0.0)
         return (
@@ -63,17 +63,17 @@ class Job:
         write_json(run_dir / FILE, asdict(self))
 
     def close(self, run_dir: Path, state: str, error: str = "") -> None:
-        """Write down how it ended."""
+        """Record how it ended."""
         replace(self, ended=round(time.time(), 3), state=state, error=error).write(run_dir)
 
 
 def read(run_dir: Path) -> Job | None:
-    """The record of a run's last process; None where there is none that can be read."""
+    """The record of a run's last process; None if there is none that can be read."""
     return job_of(read_json(run_dir / FILE))
 
 
 def job_of(saved: Any) -> Job | None:
-    """The Job that `asdict` made this of; None for anything else."""
+    """The Job from its `asdict` form; None for anything else."""
     names = {field.name for field in fields(Job)}
     try:
         job = Job(**{key: value for key, value in (saved or {}).items() if key in names})
@@ -90,7 +90,7 @@ def this(command: str, options: dict[str, Any]) -> Job:
 
 @contextmanager
 def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[None]:
-    """Keep the record of this process while the block runs. Inside another such block it does nothing."""
+    """Keep the record of this process while the block runs. Does nothing inside another such block."""
     global _recorded, _earlier
     if _recorded:
         yield
@@ -103,9 +103,9 @@ def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[N
         yield
         job.close(run_dir, "done")
     except BaseException as error:
-        with suppress(OSError):  # a full disk, say, which `error` tells of already
+        with suppress(OSError):  # such as a full disk, which `error` already reports
             job.close(run_dir, *_end(error))
-        if not was_there and [path.name for path in run_dir.iterdir()] == [FILE]:  # a mistake before anything began
+        if not was_there and [path.name for path in run_dir.iterdir()] == [FILE]:  # an error before anything began
             (run_dir / FILE).unlink()
             run_dir.rmdir()
         raise
@@ -114,17 +114,17 @@ def recorded(run_dir: Path, command: str, options: dict[str, Any]) -> Iterator[N
 
 
 def is_recorded() -> bool:
-    """Whether this process is inside a `recorded` block: what it does now is part of a larger command."""
+    """Whether this process is inside a `recorded` block, so that its work is part of a larger command."""
     return _recorded
 
 
 def earlier() -> Job | None:
-    """The record that was in the run's folder before this process wrote its own."""
+    """The record in the run's folder before this process wrote its own."""
     return _earlier
 
 
 def _end(error: BaseException) -> tuple[str, str]:
-    """(state, what to tell): a stage that saved its state on a signal carries an exit code."""
+    """(state, error text). An error with an exit code comes from a stage that saved its state on a signal."""
     if isinstance(error, KeyboardInterrupt) or hasattr(error, "exit_code"):
         return "stopped", ""
     if isinstance(error, UserError | OSError):
@@ -133,7 +133,7 @@ def _end(error: BaseException) -> tuple[str, str]:
 
 
 def _forget_output(run_dir: Path) -> None:
-    """Remove what an earlier process said, unless that file is where this one speaks to."""
+    """Remove an earlier process's output files, unless this process writes to them."""
     for number, name in ((1, OUTPUT), (2, ERRORS)):
         with suppress(OSError):
             if not os.path.samestat(os.fstat(number), (run_dir / name).stat()):
@@ -141,19 +141,19 @@ def _forget_output(run_dir: Path) -> None:
 
 
 def identity(pid: int) -> str:
-    """A text that no other process has, not even a later one with the same number; "" when there is none alive."""
+    """A text unique to this process, even if its PID is reused later; "" if no such process is alive."""
     try:
         behind = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except FileNotFoundError:
         return "" if Path("/proc/self/stat").exists() else _asked(pid)
-    except OSError:  # it ended while we looked
+    except OSError:  # it ended in the meantime
         return ""
     return "" if behind[0] in "ZX" else f"{boot} {behind[_STAT_START]}"
 
 
 def _asked(pid: int) -> str:
-    """The same where there is no /proc."""
+    """`identity` on systems without /proc."""
     try:
         said = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):

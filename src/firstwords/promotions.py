@@ -1,18 +1,17 @@
-"""The promotions of a model: an append-only file from which `rollback` knows what was in use before.
+"""The promotions of a model: an append-only file that tells `rollback` what was in use before.
 
-    models/NAME/promoted            the stage that NAME alone means
+    models/NAME/promoted            the stage that NAME alone refers to
     models/NAME/promotions.jsonl    a line per change: {"stage": "rlhf-1", "earlier": ["base", "sft"], "by": "align"}
 
 Rolling back works like undo: it goes back one promotion, a second time two. Promoting after a rollback starts a new
-branch, as typing after an undo does: what was rolled back is no longer reached by rolling back, but its line stays in
-the file. Each line holds the whole way back (`earlier`, the oldest first), so the line of the stage in use is all that
-is ever needed.
+branch, like typing after an undo: what was rolled back can no longer be reached by rolling back, but its line stays in
+the file. Each line holds the whole history (`earlier`, oldest first), so only the line of the stage in use is needed.
 
 The line is appended before `promoted` is renamed into place. A crash between the two leaves a last line whose stage is
 not in use, and `earlier` therefore reads the last line *of the stage in use*. Models from before the file existed have
-no line; their way back is the chain of the stages they were trained from.
+no line; their history is the chain of the stages they were trained from.
 
-This module knows folders only, so that `home` can import it.
+This module works only on folders, so that `home` can import it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ MAX_EARLIER = 100  # promotions that can be undone; keeps a line short
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """All readable lines of a model's history, the oldest first; a line that a crash cut off is passed over."""
+    """All readable lines of a model's history, oldest first; a line cut off by a crash is skipped."""
     try:
         lines = (folder / FILE).read_bytes().splitlines()
     except OSError:
@@ -40,9 +39,9 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def earlier(folder: Path, present: Sequence[str], current: str) -> list[str]:
-    """The stages that were in use before `current`, the oldest first; some may be gone by now.
+    """The stages that were in use before `current`, oldest first; some may no longer exist.
 
-    present: the stages there are, in the order of training.
+    present: the existing stages, in the order of training.
     """
     for entry in reversed(read(folder)):
         if entry["stage"] == current:
@@ -51,10 +50,10 @@ def earlier(folder: Path, present: Sequence[str], current: str) -> list[str]:
 
 
 def record(folder: Path, stage: str, before: Sequence[str], by: str) -> None:
-    """Append a line: from now on `stage` is in use, and `before` is the way back. Raises UserError (disk full, rights).
+    """Append a line: `stage` is in use from now on, with the history `before`. Raises UserError (disk full, rights).
 
-    One write of one line, so that no reader ever sees half of it unless the disk is full or the power fails; the next
-    line then starts on a line of its own.
+    The line is written at once, so that readers see part of it only if the disk is full or the power fails; the next
+    entry then starts on a new line.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = {"stage": stage, "earlier": list(before)[-MAX_EARLIER:], "by": by, "time": now}
@@ -74,7 +73,7 @@ def record(folder: Path, stage: str, before: Sequence[str], by: str) -> None:
 
 
 def can_chat(directory: Path) -> bool:
-    """Whether a stage was taught to answer: not a base model, and not one without the tokens of a chat."""
+    """Whether a stage can answer: it is neither a base model nor one without chat tokens."""
     card = _card(directory)
     if card:
         return card.get("stage") != "base"
@@ -98,9 +97,9 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 
 def _trained_from(folder: Path, present: Sequence[str], current: str) -> list[str]:
-    """What a model without a history used before: a version is trained from the one in use, and its card says which.
+    """The earlier stages of a model without a history: its card names the stage that it was trained from.
 
-    Where no card says it: the stages before it in the order of training.
+    If no card does: the stages before it in the order of training.
     """
     cards = {stage: _card(folder / stage) for stage in present}
     by_hash = {card["weights_sha256"]: stage for stage, card in cards.items() if card.get("weights_sha256")}

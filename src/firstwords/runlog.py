@@ -1,4 +1,4 @@
-"""What a run writes down while it works (metrics.jsonl), and what it shows the person who watches (Progress)."""
+"""The log of a run (metrics.jsonl), and the progress it shows on the terminal (Progress)."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import IO, Any
 from firstwords.config import UserError
 from firstwords.plain_text import json_text
 
-PLAIN_INTERVAL_S = 10.0  # without a terminal one line in this many seconds keeps logs short
-WIDE = 110  # columns from which a terminal holds the bar and all figures written out
+PLAIN_INTERVAL_S = 10.0  # seconds between lines without a terminal, to keep logs short
+WIDE = 110  # columns needed for the bar and all figures in full
 FIGURES = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s",
            "gflops": "{:,.0f} GFLOP/s"}  # fmt: skip
 NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{:,.0f} tok/s", "gflops": "{:,.0f} GF/s"}
-# never "start again": that would remove the checkpoints of the run
-RESTORE = "put back a copy of it, or start a new run under another name; nothing was changed"
+# must not advise to start again: that would remove the checkpoints of the run
+RESTORE = "restore a copy of it, or start a new run under another name; nothing was changed"
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr, so that stdout stays free for results."""
+    """Print a line for people on stderr; stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
 class RunLog:
-    """Append-only log of a run: one JSON object a line in `run_dir/metrics.jsonl`.
+    """Append-only log of a run: one JSON object per line in `run_dir/metrics.jsonl`.
 
-    Kinds in use: "train" (loss, bpb, lr, tokens, tokens_per_s, gflops, seconds, of the stage fraction and
+    Kinds in use: "train" (loss, bpb, lr, tokens, tokens_per_s, gflops, seconds, and the stage's fraction and
     seconds_left), "sample" (prompt, text), "gold", "eval" and "note". Every row holds `kind`, `step` and `time` (in
     seconds since 1970).
     """
@@ -47,7 +47,7 @@ class RunLog:
             file.write(line)
 
     def rewind(self, step: int) -> None:
-        """Forget the rows after `step`: a run resumed from that step writes them again."""
+        """Delete the rows after `step`: a run resumed from that step writes them again."""
         rows = self.read(self.path.parent)
         aside = self.path.with_suffix(".new")
         kept = (json.dumps(r, ensure_ascii=False) + "\n" for r in rows if r["step"] <= step)
@@ -56,13 +56,13 @@ class RunLog:
 
     @staticmethod
     def read(run_dir: Path | str) -> list[dict[str, Any]]:
-        """All complete rows of a run, oldest first; [] without a log. A line cut by a crash is left out."""
+        """All complete rows of a run, oldest first; [] without a log. A line cut by a crash is skipped."""
         path = Path(run_dir) / "metrics.jsonl"
         return parse_rows(path.read_bytes()) if path.exists() else []
 
 
 def parse_rows(data: bytes) -> list[dict[str, Any]]:
-    """The complete rows of a part of a log that begins and ends with a line; a line cut by a crash is left out."""
+    """The complete rows in a part of a log that consists of whole lines; a line cut by a crash is skipped."""
     rows = []
     for line in data.splitlines():
         try:
@@ -75,7 +75,7 @@ def parse_rows(data: bytes) -> list[dict[str, Any]]:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write a JSON file aside and rename it: after a crash or on a full disk the old file is still there, whole."""
+    """Write a JSON file to a temporary name and rename it: a crash or a full disk leaves the old file intact."""
     aside = path.with_name(f".{path.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -88,7 +88,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file; None where there is none that can be read."""
+    """The object in a JSON file; None if there is none that can be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN is not JSON
     except (OSError, ValueError, RecursionError):
@@ -97,9 +97,9 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def read_state(path: Path, advice: str = RESTORE) -> dict[str, Any] | None:
-    """The object in a JSON file that a run cannot do without; None where there is no such file.
+    """The object in a JSON file that a run needs; None if there is no such file.
 
-    Raises UserError, which names the file, where it is damaged or closed to us.
+    Raises a UserError that names the file if it is damaged or unreadable.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ def read_state(path: Path, advice: str = RESTORE) -> dict[str, Any] | None:
 
 
 def damaged(path: Path, reason: object, advice: str = RESTORE) -> UserError:
-    """The error for a file of a run that cannot be used; nothing of the run is touched."""
+    """The error for a file of a run that cannot be used; the run is not changed."""
     return UserError(f"{path} is damaged ({reason}): {advice}")
 
 
@@ -135,13 +135,13 @@ def _clean(value: Any) -> Any:
 
 
 class Progress:
-    """One line that shows how far long work is; also fine when `stream` is no terminal (a plain line now and then).
+    """A progress bar for long work; prints a plain line every few seconds if `stream` is not a terminal.
 
         with Progress("pre-training") as progress:
             progress.update(0.25, loss=2.31, bpb=1.9, tokens_per_s=11_000, gflops=71.0)
             progress.sample(400, "Once upon a time", " there was a dog")
 
-    `fraction` is 0..1 of the work; the time left is estimated from it unless `seconds_left` is given.
+    `fraction` is the share of the work done, 0..1; the time left is estimated from it unless `seconds_left` is given.
     """
 
     def __init__(self, title: str, stream: IO[str] | None = None, quiet: bool = False) -> None:
@@ -166,7 +166,7 @@ class Progress:
             self._plain_line(force=True)
 
     def update(self, fraction: float, seconds_left: float | None = None, **numbers: float | None) -> None:
-        """Tell how far the work is and its latest figures (loss, bpb, tokens_per_s, gflops, or others by name)."""
+        """Show the share of work done and its latest figures (loss, bpb, tokens_per_s, gflops, or others by name)."""
         self.fraction = min(max(float(fraction), 0.0), 1.0)
         self.seconds_left = seconds_left
         self.numbers.update({k: float(v) for k, v in numbers.items() if v is not None})
@@ -185,7 +185,7 @@ class Progress:
             print(text, file=self.stream, flush=True)
 
     def sample(self, step: int, prompt: str, text: str) -> None:
-        """Print how the model continues `prompt` after `step` steps of its training."""
+        """Print how the model continues `prompt` after `step` training steps."""
         flat = " ".join(text.split("\n")).rstrip()
         if self._bar is None:
             self.say(f"  step {step:,}: {prompt}|{flat}")

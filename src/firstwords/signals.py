@@ -1,4 +1,4 @@
-"""SIGTERM as an exception, for commands that have records to close and files to remove when they are asked to end."""
+"""SIGTERM as an exception, for commands that close records and remove files before they end."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import contextmanager
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived outside of a training loop (inside, `train.run` saves first). Carries the exit code 143."""
+    """SIGTERM arrived outside a training loop (inside one, `train.run` saves first). Has the exit code 143."""
 
     exit_code = 128 + signal.SIGTERM
 
     def __init__(self) -> None:
-        super().__init__("stopped before it was done (SIGTERM)")
+        super().__init__("stopped before it finished (SIGTERM)")
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception while the block runs, so that records are closed and files put aside are removed.
+    """Turn SIGTERM into an exception while the block runs, so that records are closed and temporary files removed.
 
-    Where someone else handles SIGTERM already, or outside of the main thread, nothing changes.
+    Does nothing if SIGTERM already has a handler, or outside the main thread.
     """
 
     def stop(signum: int, frame: object) -> None:

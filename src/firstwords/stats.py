@@ -1,10 +1,10 @@
-"""Intervals at 95 %: of a rate, of clustered outcomes, of the area under a ROC curve, and one valid at every look.
+"""95 % intervals: of a rate, of clustered outcomes, of the area under a ROC curve, and one that is valid at any time.
 
     wilson(84, 100)                        -> (0.756, 0.899)
-    cluster_interval([[1, 1, 0], [0, 1]])  several outcomes a prompt, which are not independent
-    confidence_sequence(outcomes)          look as often as you like, stop when you like
+    cluster_interval([[1, 1, 0], [0, 1]])  several outcomes per prompt, which are not independent
+    confidence_sequence(outcomes)          check as often as you like, stop when you like
 
-Axes: n outcomes, G clusters (prompts), m win rates that are tried.
+Axes: n outcomes, G clusters (prompts), m win rates that are tested.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 Z = 1.959963984540054  # the normal distribution's two-sided quantile at LEVEL
-PRIOR_PROMPTS = 2.0  # prompts' worth of belief that all samples of a prompt end alike; 1 covers 93 % too, just
-GRID = 2000  # win rates that the always-valid interval tests; it errs by up to one step, on the wide side
+PRIOR_PROMPTS = 2.0  # weight, in prompts, of the prior that all samples of a prompt are alike; 1 just covers 93 % too
+GRID = 2000  # win rates tested by the anytime-valid interval, which is up to one step too wide
 MAX_BET = 0.5  # share of the capital at risk in one comparison, as Waudby-Smith & Ramdas advise
 
 Interval = tuple[float, float]
 
 
 def wilson(right: float, n: int) -> Interval:
-    """Wilson's (1927) score interval of a rate; (0, 1) without data. A tie may count as half a right one."""
+    """Wilson's (1927) score interval of a rate; (0, 1) without data. A tie may count as one half."""
     return _score_interval(right / n, n, Z) if n else (0.0, 1.0)
 
 
@@ -38,11 +38,11 @@ def _score_interval(rate: float, n: float, z: float) -> Interval:
 
 
 def cluster_interval(clusters: Sequence[Sequence[float]]) -> Interval:
-    """The 95 % interval of the mean over all outcomes where those of one prompt (a cluster) are alike.
+    """The 95 % interval of the mean over all outcomes if those of one prompt (a cluster) are correlated.
 
-    Wilson's on the effective number of outcomes with Student's quantile of G - 1 degrees of freedom for G prompts
-    (after Korn & Graubard 1998). The percentiles of a cluster bootstrap are too narrow for it: of 6 prompts with a rate
-    of 0.9 they cover 71 %, and they shrink to a point where all prompts agree.
+    Wilson's interval on the effective number of outcomes, with Student's quantile for G - 1 degrees of freedom and G
+    prompts (after Korn & Graubard 1998). Percentiles of a cluster bootstrap are too narrow: for 6 prompts with a rate
+    of 0.9 they cover 71 %, and they shrink to a point if all prompts agree.
     """
     G, n = len(clusters), sum(map(len, clusters))
     if G < 2:
@@ -51,11 +51,11 @@ def cluster_interval(clusters: Sequence[Sequence[float]]) -> Interval:
 
 
 def effective_size(clusters: Sequence[Sequence[float]]) -> float:
-    """How many independent outcomes those of G prompts are worth: from G (all samples of a prompt alike) to n.
+    """The equivalent number of independent outcomes: from G (all samples of a prompt are alike) to n.
 
-    The variance between prompts says it, but few prompts, or few that differ, say it badly. So it is drawn towards the
-    worst case, with the weight of PRIOR_PROMPTS prompts beside the G * 4 p (1 - p) that inform. With prompts of unequal
-    sizes the worst case is n^2 / sum of n_g^2.
+    It follows from the variance between prompts, but few prompts, or few that differ, estimate that badly. So it is
+    shrunk towards the worst case, with a weight of PRIOR_PROMPTS prompts against the G * 4 p (1 - p) informative ones.
+    With prompts of unequal sizes the worst case is n^2 / sum of n_g^2.
     """
     import numpy as np
 
@@ -72,7 +72,7 @@ def effective_size(clusters: Sequence[Sequence[float]]) -> float:
 
 
 def student(degrees: int, z: float = Z) -> float:
-    """Student's two-sided 95 % quantile from the normal one (Abramowitz & Stegun 26.7.5), exact at 1 to 4 degrees.
+    """Student's two-sided 95 % quantile from the normal one (Abramowitz & Stegun 26.7.5), exact for 1 to 4 degrees.
 
     >>> [round(student(v), 2) for v in (1, 5, 39)]
     [12.71, 2.57, 2.02]
@@ -89,24 +89,24 @@ def student(degrees: int, z: float = Z) -> float:
 
 
 def confidence_sequence(outcomes: Sequence[float], alpha: float = 1 - LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """(low, high) after every outcome, valid at all times at once: look as often as you like, stop when you like.
+    """(low, high) after every outcome, valid at all times at once: check as often as you like, stop when you like.
 
     The hedged capital of Waudby-Smith & Ramdas 2024 ("Estimating means of bounded random variables by betting") with
-    their predictable plug-in bets: for each win rate m, two gamblers bet that outcomes lie above and below m. Where m
-    is true, their joint capital reaches 1/alpha with a probability of at most alpha (Ville), so an m where it does is
-    out. Outcomes lie in [0, 1], in the order in which they came; of a prompt sampled several times, pass the mean.
-    Raises ValueError for others.
+    their predictable plug-in bets: for each win rate m, two gamblers bet that outcomes lie above and below m. If m is
+    true, their joint capital reaches 1/alpha with probability at most alpha (Ville), so an m for which it does is
+    excluded. Outcomes lie in [0, 1] and are in order of arrival; for a prompt sampled several times, pass the mean.
+    Raises ValueError for outcomes outside [0, 1].
     """
     import numpy as np
 
     x_n = np.asarray(outcomes, dtype=float)
     n = len(x_n)
     if n and not (x_n.min() >= 0 and x_n.max() <= 1):
-        raise ValueError(f"an outcome lies outside 0 to 1: {x_n.min():g} to {x_n.max():g}")
+        raise ValueError(f"outcomes must lie between 0 and 1, but range from {x_n.min():g} to {x_n.max():g}")
     times_n = np.arange(1, n + 1)
     mean_n = (0.5 + np.cumsum(x_n)) / (times_n + 1)
     variance_n = (0.25 + np.cumsum((x_n - mean_n) ** 2)) / (times_n + 1)
-    before_n = np.concatenate([[0.25], variance_n[:-1]])  # a bet knows only what came before
+    before_n = np.concatenate([[0.25], variance_n[:-1]])  # a bet may use only earlier outcomes
     bets_n = np.sqrt(2 * math.log(2 / alpha) / (before_n * times_n * np.log(times_n + 1)))
     grid_m = np.arange(1, GRID) / GRID
     low_n, high_n = np.zeros(n), np.ones(n)
@@ -125,7 +125,7 @@ def confidence_sequence(outcomes: Sequence[float], alpha: float = 1 - LEVEL) -> 
 
 
 def pairs_needed(rate: float, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Decided comparisons that show a true win rate with this power in a two-sided test against one half.
+    """Decided comparisons needed to detect a true win rate with this power in a two-sided test against one half.
 
     >>> [pairs_needed(rate) for rate in (0.55, 0.60, 0.65, 0.70)]
     [783, 194, 85, 47]
@@ -134,16 +134,16 @@ def pairs_needed(rate: float, power: float = 0.8, alpha: float = 0.05) -> int:
 
     effect = abs(rate - 0.5)
     if effect == 0:
-        raise UserError("a win rate of one half can never be told from one half")
+        raise UserError("a win rate of one half cannot be distinguished from one half")
     normal = NormalDist()
     reach = normal.inv_cdf(1 - alpha / 2) * 0.5 + normal.inv_cdf(power) * math.sqrt(rate * (1 - rate))
     return math.ceil((reach / effect) ** 2)
 
 
 def auc_interval(area: float, positive: int, negative: int) -> Interval:
-    """Newcombe's (2006) fifth interval of the area under a ROC curve, which also fits an area of 1.
+    """Newcombe's (2006) fifth interval of the area under a ROC curve, which is also valid for an area of 1.
 
-    positive, negative: how many rows there were of each class.
+    positive, negative: number of rows of each class.
     """
     middle = (positive + negative) / 2
 
@@ -157,7 +157,7 @@ def auc_interval(area: float, positive: int, negative: int) -> Interval:
 
 
 def _solve(excess: Callable[[float], float], low: float, high: float, rising: bool = False) -> float:
-    """Where `excess` becomes zero between low and high, by halving; the outer end where it nowhere does."""
+    """The zero of `excess` between low and high, by bisection; the outer end if there is none."""
     outer, inner = (high, low) if rising else (low, high)
     for _ in range(60):
         middle = (outer + inner) / 2

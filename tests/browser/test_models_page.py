@@ -46,7 +46,7 @@ def test_a_name_that_is_taken_is_said_and_nothing_changes(browser_open: Any, bro
     page = browser_open("models", server=browser_teachable_server, refused=400)
     card(page, "pip").get_by_role("button", name="Copy").click()
     answer(page, "Copy", "pip")
-    page.get_by_text(re.compile("pip exists already")).wait_for(timeout=LONG)
+    page.get_by_text(re.compile("pip already exists")).wait_for(timeout=LONG)
     assert page.get_by_role("region", name=re.compile("^Model ")).count() == 1
 
 

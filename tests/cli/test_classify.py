@@ -122,7 +122,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     ("words", "sentence"),
     [
         (["songs", "--new", "95"], "--new 95: write a number for tempo and energy each"),
-        (["songs", "--columns", "a", "b"], "--columns is about a file"),
+        (["songs", "--columns", "a", "b"], "--columns needs a file"),
         (["songs", "--data", "/no/such.csv"], "/no/such.csv does not exist"),
         (["sentiment", ""], "the sentence is empty"),
         (["sentiment", "--test", "x.csv"], "--test needs --train"),
@@ -130,7 +130,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
         (["sentiment", "x", "--embeddings", "pop"], "did you mean pip?"),
         (["sentiment", "x", "--zero-shot", "pip/base"], "answers no questions"),
         (["sentiment", "x", "--zero-shot", "pip", "--question", "Well?"], "has no {text} in it"),
-        (["sentiment", "x", "--zero-shot", "pip", "--answers", "yes"], "--answers names 1 words"),
+        (["sentiment", "x", "--zero-shot", "pip", "--answers", "yes"], "--answers has 1 words"),
         (["network", "--layers", "99"], "--layers is 99"),
         (["network", "--width", "0"], "--width is 0"),
         (["network", "--steps", "0"], "--steps is 0"),

@@ -43,7 +43,7 @@ def test_help_is_fast_and_imports_nothing_heavy() -> None:
 
 
 def _seconds_of_children() -> float:
-    """What they computed, which other work on the machine does not change as it changes the clock."""
+    """CPU time, which other load on the machine changes less than wall-clock time."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -57,7 +57,7 @@ def test_every_command_is_there_and_has_help(name: str, firstwords) -> None:
     lines = out[out.index("options:") :].splitlines()
     flags = [number for number, line in enumerate(lines) if line.startswith("  --")]
     assert any("--help" in lines[number] for number in flags)
-    for number in flags:  # every flag is explained, beside its name or on the next line
+    for number in flags:  # every flag is explained, next to its name or on the next line
         explained = re.match(r"  --\S+( [^ ]+)*  +\S", lines[number]) or lines[number + 1].startswith(" " * 20)
         assert explained, f"{name}: no help for {lines[number]}"
 
@@ -187,5 +187,5 @@ def test_next_answers_within_three_seconds_from_a_cold_start(spawn, pip_home: Pa
         assert spawn("next", "The cat is").returncode == 0
         after = os.times()
         busy = after.children_user + after.children_system - before.children_user - before.children_system
-        seconds.append(busy)  # processor time: what other programs do at the moment does not count
+        seconds.append(busy)  # CPU time: the load of other programs does not count
     assert min(seconds) < 3.0, seconds

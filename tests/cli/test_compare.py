@@ -78,7 +78,7 @@ def test_a_reward_model_judges_those_it_has_not_taught(firstwords, own: Path) ->
         assert result["order_consistency"]["agreement"] == 1.0
         assert result["reward_model"] == read_card(home.run_dir("other", "reward") / "model")["weights_sha256"]
         assert result["decoding"]["max_tokens"] == 8 and result["decoding"]["template"]
-        assert result["seen_prompts"] == 1 and "1 of 4 questions were among the prompts" in err
+        assert result["seen_prompts"] == 1 and "1 of 4 questions were used as prompts" in err
 
 
 def test_the_higher_score_wins_and_equal_answers_tie(own: Path) -> None:
@@ -134,7 +134,7 @@ def test_texts_that_are_too_long_are_shortened_or_left_out_and_counted(firstword
     assert "left out 1 of 3 questions, too long for a context of 160 tokens" in err
     prompts.write_text(text, encoding="utf-8")
     code, out, err = firstwords(*words)
-    assert code == 2 and "none of the 1 questions fits into a context of 160 tokens" in err
+    assert code == 2 and "none of the 1 questions fits a context of 160 tokens" in err
 
 
 @pytest.mark.parametrize("sides", [("pip/rlhf-1", "pip/sft"), ("pip/sft", "pip/rlhf-1"), ("pip/sft", "pip/rlhf-2")])
@@ -157,7 +157,7 @@ def test_a_judge_of_the_same_preferences_may_judge_with_a_warning(firstwords, ow
     words = ("compare", "pip/rlhf-2", "pip/sft", "--judge", "other", "--prompts", asked, "--max-tokens", "4")
     code, out, err = firstwords(*words)
     assert code == 0 and "win rate" in out
-    assert "warning: pip/rlhf-2 has learned from 40 of the 40 preferences that made this judge" in err
+    assert "warning: pip/rlhf-2 was trained on 40 of the 40 preferences behind this judge" in err
 
 
 def test_a_reward_model_comes_with_its_reliability_plot(own: Path) -> None:
@@ -212,7 +212,7 @@ def test_the_terminal_names_both_intervals(firstwords, own: Path, monkeypatch: p
     asked = questions(own, *(f"What is it {i}?" for i in range(6)))
     words = ("compare", "pip/sft", "pip/base", "--judge", "human", "--prompts", asked, "--max-tokens", "8")
     code, out, _ = firstwords(*words)
-    assert code == 0 and "whenever you stop it is in" in out and "you stopped early" in out
+    assert code == 0 and "anytime-valid interval" in out and "you stopped early" in out
 
 
 def test_other_peoples_models_have_seen_nothing_that_is_known(own: Path) -> None:

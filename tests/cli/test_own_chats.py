@@ -1,4 +1,4 @@
-"""People's own chats and preferences through the commands: what is read, what is said of it, what is refused."""
+"""Users' own chats and preferences through the commands: what is read, reported and refused."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path)
     assert code == 0 and "added 2 preferences; left out 1 rows" in err
     assert "in.jsonl:2: the two answers are equal" in err
     code, _, err = firstwords("preferences", "import", source, "--model", "pip")
-    assert code == 0 and "added 0 preferences; left out 1 rows; 2 were already there" in err
+    assert code == 0 and "added 0 preferences; left out 1 rows; 2 were already in the log" in err
     assert firstwords("preferences", "add", "--prompt", "Why?", "--chosen", "So.", "--rejected", "No.")[0] == 0
     code, out, _ = firstwords("preferences", "stats", "--json")
     assert code == 0 and json.loads(out)["usable"] == 3 and json.loads(out)["verdicts"]["left"] == 3
@@ -45,10 +45,10 @@ def test_stats_say_how_fair_and_how_consistent_the_judge_was(firstwords, empty_h
         log.add(Judgement(question, "b", "a", again, repeat_of=number))
         log.add(Judgement(question, "good", verdict="up", kind="thumb"))
     code, out, _ = firstwords("preferences", "stats")
-    assert code == 0 and "12 judgements (4 left, 2 right, 2 tie, 4 up), 3 to learn from" in out
+    assert code == 0 and "12 judgements (4 left, 2 right, 2 tie, 4 up), 3 usable for training" in out
     assert "the left side won: 67% (30%-90%, n = 6)\n" in out
-    assert "the same verdict on a hidden repeat: 75% (30%-95%, n = 4), kappa 0.64\n" in out  # (3/4 - 5/16) / (1 - 5/16)
-    assert "4 thumbs are left over" in out
+    assert "same verdict on a hidden repeat: 75% (30%-95%, n = 4), kappa 0.64\n" in out  # (3/4 - 5/16) / (1 - 5/16)
+    assert "4 thumbs are unpaired" in out
     assert json.loads(firstwords("preferences", "stats", "--json")[1])["consistency"]["n"] == 4
 
 
@@ -89,7 +89,7 @@ def test_promote_and_rollback(firstwords, own_home: Path) -> None:
     code, _, err = firstwords("rollback", "pip")
     assert code == 0 and home.promoted("pip") == "sft" and err == "pip now uses sft (was base)\n"
     code, _, err = firstwords("promote", "pip", "sft")
-    assert code == 0 and err == "pip uses sft already\n"
+    assert code == 0 and err == "pip already uses sft\n"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_promote_and_rollback(firstwords, own_home: Path) -> None:
         (("promote", "pip", "rlhf-9"), "no stage rlhf-9"),
         (("rollback", "nobody"), "no model nobody"),
         (("align", "pip", "--method", "magic"), "--method is magic"),
-        (("align", "pip"), "no preference in log"),
+        (("align", "pip"), "no preferences in log"),
     ],
 )
 def test_mistakes_get_one_sentence(firstwords, own_home: Path, words: tuple[str, ...], sentence: str) -> None:

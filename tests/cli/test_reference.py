@@ -1,4 +1,4 @@
-"""docs/cli.md says what `--help` says, for every command."""
+"""docs/cli.md equals the output of `--help`, for every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`firstwords teach`: what a person types is in the log at once, blindly, with all that is needed to repeat it."""
+"""`firstwords teach`: each typed verdict is logged at once, with all that is needed to repeat the answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def log() -> list[Judgement]:
 
 
 def add_stage(stage: str, seed: int) -> None:
-    """Another stage of pip with weights of its own."""
+    """Another stage of pip with different weights."""
     from firstwords.model.hub import save_model
 
     loaded = api.load("pip/sft")
@@ -81,7 +81,7 @@ def test_piped_lines_are_judgements(spawn, own_home: Path, prompts: Path) -> Non
     assert "pip/sft" not in done.stderr
     assert done.stdout == (
         "4 judgements saved; 2 decided pairs of pip are in the log\n"
-        "194 show a preference of 60% four times in five: 192 to go\n"
+        "detecting a 60% preference with 80 % power takes 194: 192 to go\n"
         "next: firstwords align pip\n"
     )
 
@@ -171,7 +171,7 @@ def test_the_pair_on_which_the_reward_models_disagree(typed, monkeypatch: pytest
         assert scores_MC.shape == (3, len(texts)) and {j.left, j.right} <= set(texts)
         answers = [sampled_again(j, seed) for seed in (j.left_seed, j.right_seed)]
         assert [answer.text.strip() for answer in answers] == [j.left, j.right]
-        vocabulary = members[0].tokenizer.hash  # that of pip/sft, so that the ids are scored as they were sampled
+        vocabulary = members[0].tokenizer.hash  # that of pip/sft, so that the sampled ids are scored directly
         scores = np.array([m.score_sampled([j.prompt] * 2, answers, vocabulary)[0] for m in members])
         spread = (scores[:, 0] - scores[:, 1]).var()
         assert j.params["disagreement"] == pytest.approx(spread, rel=1e-3) and j.params["random_share"] == float(share)
@@ -185,8 +185,8 @@ def test_an_ensemble_is_two_reward_models_or_more(typed) -> None:
     for there in ((), ("model",)):
         add_reward_models(*there)
         code, out, err = typed("l\n", "--select", "disagreement")
-        assert code == 2 and out == "" and "needs an ensemble of two reward models or more" in err
-        assert f"holds {len(there)}: make one with `firstwords reward pip --members 3`, or take --select random" in err
+        assert code == 2 and out == "" and "needs an ensemble of at least two reward models" in err
+        assert f"holds {len(there)}: train one with `firstwords reward pip --members 3`, or use --select random" in err
     add_reward_models("member-1", "member-2")
     assert len(teach.load_ensemble("pip")) == 3
 
@@ -235,9 +235,9 @@ def test_a_model_that_has_made_up_its_mind(typed) -> None:
         (("--temperature", "-1"), "--temperature is -1"),
         (("--against", "sft"), "answers already"),
         (("--against", "rlhf-9"), "no stage rlhf-9"),
-        (("--against", "base"), "never learned to answer"),
+        (("--against", "base"), "has not learned to answer"),
         (("--prompts", "none.txt"), "none.txt cannot be read"),
-        (("--prompts", "log"), "holds no judgement of pip"),
+        (("--prompts", "log"), "holds no judgements of pip"),
     ],
 )
 def test_mistakes_get_one_sentence(typed, words: tuple[str, ...], sentence: str) -> None:
@@ -249,4 +249,4 @@ def test_mistakes_get_one_sentence(typed, words: tuple[str, ...], sentence: str)
 def test_a_directory_elsewhere_has_no_name_to_keep_judgements_under(firstwords, own_home: Path, tmp_path: Path) -> None:
     (own_home / "models" / "pip" / "sft").rename(tmp_path / "elsewhere")
     code, _, err = firstwords("teach", tmp_path / "elsewhere")
-    assert code == 2 and "teach needs the name" in err
+    assert code == 2 and "teach needs a model's name" in err

@@ -1,4 +1,4 @@
-"""What the tests of stage three share: a tiny random model and a rule that is easy to learn: good answers say "yes"."""
+"""Shared by the tests of stage three: a tiny random model and a rule that is easy to learn: good answers say "yes"."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_the_scores_are_normalised_on_samples_of_the_sft_model(pip: Path) -> Non
 def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_it(method: str, pip: Path) -> None:
     learn_rewards(pip)
     main, kind = METHODS[method]
-    more = {"step_prompts": 16, "samples": 16}  # "yes" is one piece of 300, so that it must be tried often to be found
+    more = {"step_prompts": 16, "samples": 16}  # "yes" is one token of 300, so that finding it takes many samples
     target = main(policy_config(pip, kind, steps=60, learning_rate=10.0, beta=0.01, target_kl=0.0, **more))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
@@ -91,7 +91,7 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     ratios = [row["log_ratio"] for row in rows if "log_ratio" in row]  # of each step's first minibatch
     assert len(ratios) == {"rloo": 0, "grpo": 60, "ppo": 50}[method] and max(ratios, default=0.0) < 1e-5
     if method == "ppo":
-        # the critic starts without what the sft model's confidence adds to the reward, and learns first
+        # the critic starts without the sft model's confidence, which is part of the reward, and learns first
         assert rows[9]["explained_variance"] > rows[0]["explained_variance"] + 0.05
         assert rows[9]["kl"] == pytest.approx(0, abs=1e-4) and "approx_kl" not in rows[9]  # it alone has learned
     assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
@@ -103,7 +103,7 @@ def test_a_high_price_of_kl_keeps_the_policy_where_it_was(method: str, pip: Path
     main, kind = METHODS[method]
     main(policy_config(pip, kind, steps=30, learning_rate=5.0, beta=100.0, target_kl=0.0))
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
-    assert rows[-1]["kl"] < (0.1 if method == "grpo" else 0.05)  # GRPO makes two updates a step
+    assert rows[-1]["kl"] < (0.1 if method == "grpo" else 0.05)  # GRPO makes two updates per step
 
 
 class KilledError(Exception):
@@ -111,7 +111,7 @@ class KilledError(Exception):
 
 
 def killed_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a SIGKILL behind that step would: nothing more is saved."""
+    """Stop like a SIGKILL after that step: nothing more is saved."""
     finish = Run.finish_step
 
     def dying(self, metrics, *arguments):
@@ -145,7 +145,7 @@ def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_run_that_is_killed_right_after_a_checkpoint_has_looked(method: str, pip: Path, monkeypatch) -> None:
-    """Otherwise the look of that step, and with it perhaps the best weights, would be lost."""
+    """Otherwise the evaluation of that step, and perhaps the best weights, would be lost."""
     learn_rewards(pip)
     main, kind = METHODS[method]
     save = checkpoint.save
@@ -204,7 +204,7 @@ main(kind("pip", prompts=[sys.argv[2]], steps=40, step_prompts=8, samples=4, max
 
 @pytest.mark.parametrize("method", ["grpo", "ppo"])
 def test_sigkill_at_any_moment_changes_nothing(method: str, pip: Path) -> None:
-    """A process of its own is killed some time after its first checkpoint, and goes on to the same weights."""
+    """A separate process is killed some time after its first checkpoint, and continues to the same weights."""
     learn_rewards(pip)
     main, kind = METHODS[method]
     # as the child's command below; its stop penalty is the default
@@ -268,8 +268,8 @@ def test_flags_of_grpo_and_ppo_that_cannot_work_are_refused() -> None:
     for kind in (Grpo, Ppo):
         for flags, sentence in (
             ({"kl": "k3"}, "pushes the policy away from the reference"),
-            ({"kl": "k2"}, "must not stand in the reward"),
-            ({"kl": "exakt"}, "is unknown"),
+            ({"kl": "k2"}, "must not be used in the reward"),
+            ({"kl": "exakt"}, "unknown KL estimator"),
             ({"updates": 0}, "--updates is 0"),
             ({"clip": 1.5}, "--clip is 1.5"),
             ({"beta": float("nan")}, "--beta is nan"),
@@ -321,14 +321,14 @@ def test_mistakes_get_one_sentence(pip: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
     few.write_text(json.dumps({"prompt": "Why?", "chosen": "a", "rejected": "b"}) + "\n")
     for config, sentence in (
-        (Reward("pip"), "there is no preference in log"),
+        (Reward("pip"), "there are no preferences in log"),
         (Reward("pip", preferences=[str(few)]), "too few"),
         (Reward("nobody", preferences=[str(pip)]), "no model nobody/sft"),
         (Reward("pip", preferences=[str(tmp_path / "none.jsonl")]), "does not exist"),
     ):
         with pytest.raises(UserError, match=sentence):
             reward.main(config)
-    with pytest.raises(UserError, match="no reward model: make one first"):
+    with pytest.raises(UserError, match="no reward model: first train one"):
         rloo.main(policy_config(pip))
     learn_rewards(pip)
     with pytest.raises(UserError, match="no run of pip to resume"):

@@ -32,7 +32,7 @@ class KilledError(Exception):
 
 
 def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0.048) -> dict:
-    """What the exam found, as `run_exam` returns it."""
+    """Exam results, as `run_exam` returns them."""
     rates = {"told": (told, 252), "told_refused": (told_refused, 252), "two_steps": (two_steps, 40)}
     parts = {part: {"rate": rate, "low": rate, "high": rate, "n": n} for part, (rate, n) in rates.items()}
     return parts | {"version": exam.version(), "examples": [], "seconds": 1.0}
@@ -77,11 +77,11 @@ def test_a_version_that_wins_and_is_worse_in_nothing_is_promoted(aligned: Callab
     line = f"promoted: pip now uses rlhf-1 (was sft), because {found['reason']}"
     assert line in capsys.readouterr().err
     assert read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]["promotion"]["reason"] == found["reason"]
-    assert rollback("pip") == "sft"  # what was promoted by itself is undone as any other promotion
+    assert rollback("pip") == "sft"  # an automatic promotion is undone like any other
 
 
 def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, capsys) -> None:
-    """The false "better": its answers win, and it tells 4 points fewer of the known facts."""
+    """A false "better": its answers win, but it gets 4 points fewer of the known facts right."""
     stage, found = aligned(now=table(told=0.849))
     assert stage == "sft" and not found["promoted"]
     assert found["reason"].endswith("but it is worse in known facts (88.9% -> 84.9%)")
@@ -174,7 +174,7 @@ def test_dpo_that_improves_nothing_saves_nothing_and_says_so(pip: Path, capsys, 
     assert found["done"] and not found["promoted"] and found["reason"].startswith("no improvement")
     align.main(Align("pip", preferences=[str(pip)], method="dpo", resume=True))
     assert "complete" in capsys.readouterr().err and home.stages("pip") == ["sft"]
-    # what it left is not taken for the begin of the next run
+    # its leftovers are not taken for the start of the next run
     with monkeypatch.context() as patch:
         patch.setattr(align.reward, "main", lambda *_: (_ for _ in ()).throw(KilledError))
         with pytest.raises(KilledError):

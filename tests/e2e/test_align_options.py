@@ -46,7 +46,7 @@ def test_every_option_of_a_method_reaches_it(method: str, pip: Path, monkeypatch
         (["--ppo.clp", "0.1"], "unknown flag --ppo.clp; did you mean --ppo.clip?"),
         (["--clip", "0.1"], "unknown flag --clip"),
         (["--method", "ppo", "--ppo.clip", "2"], "--ppo.clip is 2, but it must be between 0 and 1"),
-        (["--method", "ppo", "--ppo.minibatches", "0"], "--ppo.minibatches is 0, but a step has 64 answers"),
+        (["--method", "ppo", "--ppo.minibatches", "0"], "--ppo.minibatches is 0, but it must be between 1 and 64"),
         (["--method", "grpo", "--grpo.samples", "1"], "--grpo.samples is 1, but it must be 2 or more"),
         (["--rloo.beta", "-1"], "--rloo.beta is -1, but it must be 0 or more"),
         (["--method", "dpo", "--dpo.variant", "kto"], "--dpo.variant is kto, but it must be one of sigmoid, ipo"),

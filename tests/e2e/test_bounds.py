@@ -1,5 +1,5 @@
 """A model of SmolLM2's kind (8,192 positions, 49,152 tokens) is fine-tuned within the memory that the plan states, and
-a process that is asked to end before it trains says so and closes its record.
+a process that is told to end before it trains says so and closes its record.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_a_long_context_does_not_make_long_rows(home: Path) -> None:
 def test_a_batch_smaller_than_a_row_makes_shorter_rows(home: Path) -> None:
     done, _ = finetune(home, "--steps", "1", "--batch-tokens", "64")
     assert done.returncode == 0, done.stderr
-    assert "rows of 64, 64 tokens per step" in done.stderr and "left out: longer than the context" in done.stderr
+    assert "rows of 64, 64 tokens per step" in done.stderr and "skipped: longer than the context" in done.stderr
 
 
 def test_a_step_longer_than_the_minutes_is_refused_at_once(home: Path) -> None:
@@ -90,12 +90,12 @@ def test_a_step_longer_than_the_minutes_is_refused_at_once(home: Path) -> None:
 
 
 def test_sigterm_before_training_ends_with_a_word_and_leaves_no_run(tmp_path: Path) -> None:
-    """Here while the vocabulary is learned, by a library that hears no signal itself."""
+    """The signal arrives while a library that ignores signals is learning the vocabulary."""
     rng, text = random.Random(0), tmp_path / "text.txt"
     text.write_text("\n".join(" ".join(f"{rng.getrandbits(40):x}" for _ in range(10)) for _ in range(60_000)))
     command = [sys.executable, "-m", "firstwords", "pretrain", "--name", "mine", "--text", str(text), "--steps", "1"]
     process = subprocess.Popen(command, env=environment(tmp_path / "home"), stderr=subprocess.PIPE, text=True)
-    whole = tmp_path / "home"  # a run begins in a folder of its own until its plan is made
+    whole = tmp_path / "home"  # until its plan is made, a run uses a separate folder
     while not list(whole.rglob("text.jsonl")) and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.5)
@@ -103,5 +103,5 @@ def test_sigterm_before_training_ends_with_a_word_and_leaves_no_run(tmp_path: Pa
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM, said
-    assert time.monotonic() - began < 10 and "stopped before it was done (SIGTERM)" in said and "Traceback" not in said
+    assert time.monotonic() - began < 10 and "stopped before it finished (SIGTERM)" in said and "Traceback" not in said
     assert not (whole / "runs" / "mine").exists() and not list(whole.rglob("text.jsonl"))

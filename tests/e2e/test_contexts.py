@@ -36,7 +36,7 @@ METHODS = {"rloo": (rloo.main, rloo.Rloo), "grpo": (grpo.main, grpo.Grpo), "ppo"
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread, tiny_policy):
-    """pip(context) -> preferences.jsonl, beside a home whose pip/sft has random weights and hardly ever stops."""
+    """pip(context) -> preferences.jsonl, with a home whose pip/sft has random weights and hardly ever stops."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
     tokenizer = Tokenizer.train([" ".join(WORDS) + " system user assistant What is it?\n"] * 5, 300)
 
@@ -99,7 +99,7 @@ def world(monkeypatch: pytest.MonkeyPatch):
 def test_policies_train_to_the_end_where_the_context_cuts_their_answers(
     method: str, context: int, pip, world, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the built-in judge's pairs, of rollouts and of best-of-n many answers end where the context does."""
+    """Many answers of the built-in judge's pairs, of rollouts and of best-of-n end where the context ends."""
     pip(context)
     world(context)
     directory = reward.main(reward.Reward("pip", preferences=["world"], pairs=16, steps=2))
@@ -190,12 +190,12 @@ def test_texts_of_people_that_are_too_long_are_left_out_and_counted(pip, capsys)
         row["rejected"][0]["content"] = "moon " * 200
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     align.main(Align("pip", preferences=[str(path)], steps=1))
-    assert "left out 4 that do not fit into this model's context of 96 tokens" in capsys.readouterr().err
+    assert "left out 4 that do not fit this model's context of 96 tokens" in capsys.readouterr().err
     for row in rows[1:]:
         row["rejected"][0]["content"] = "moon " * 200
     path.write_text("".join(json.dumps(row) + "\n" for row in rows[1:]))
     for method in ("dpo", "rloo"):
-        with pytest.raises(UserError, match=r"of the 29 preferences 0 fit into this model's context of 96 tokens \(pr"):
+        with pytest.raises(UserError, match=r"only 0 of the 29 preferences fit this model's context of 96 tokens \(pr"):
             align.main(Align("pip", preferences=[str(path)], method=method))
 
 
@@ -206,7 +206,7 @@ def test_prompts_that_are_too_long_are_named_before_a_reward_model_is_trained(pi
     pip_of_32.write_text(json.dumps(config))
     with pytest.raises(UserError) as said:
         align.main(Align("pip", preferences=[str(path)]))
-    assert "of the 30 prompts in" in str(said.value) and " 0 can be practised on: they have " in str(said.value)
+    assert "0 of the 30 prompts in" in str(said.value) and " can be used: they have " in str(said.value)
     assert "this model's context of 32 leaves 24 for a prompt" in str(said.value)
     assert not home.run_dir("pip", "reward").exists()
 

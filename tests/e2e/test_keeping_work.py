@@ -1,4 +1,4 @@
-"""Nothing finished is lost: training over a model, resuming, going on, at a terminal and beside another process."""
+"""No finished work is lost: replacing a model, resuming, continuing, at a terminal and alongside another process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("own")
 
 @pytest.mark.parametrize(
     ("command", "also"),
-    [("pretrain", "--continue trains mine/base further"), ("finetune", "--from sft teaches mine/sft further"),
+    [("pretrain", "--continue trains mine/base further"), ("finetune", "--from sft trains mine/sft further"),
      ("learn", "")],
 )  # fmt: skip
 def test_a_finished_model_is_not_replaced_unasked(command: str, also: str, firstwords: Command, inputs: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_finished_model_is_not_replaced_unasked(command: str, also: str, first
     flag = "--chats" if command == "finetune" else "--text"
     for words in ([command, "mine"], [command, "--name", "mine"], [command, "--name=mine"]):
         code, _, err = firstwords(*words, flag, inputs / "text.txt")
-        assert code == 2 and err.count("\n") == 1 and "mine is trained already (" in err
+        assert code == 2 and err.count("\n") == 1 and "mine is already trained (" in err
         assert "--replace" in err and "--name NAME" in err and also in err
     assert files() == before and trash.entries() == []
 
@@ -95,7 +95,7 @@ def test_a_terminal_is_asked(firstwords: Command, inputs: Path, monkeypatch: pyt
 def test_no_two_runs_share_a_name_that_nobody_gave(firstwords: Command, inputs: Path, tmp_path: Path) -> None:
     words = ["pretrain", *of_text(inputs), "--steps", "1"]
     assert "model: mine-2;" in firstwords(*words)[2].splitlines()[0]
-    with locks.held(["mine-3"], "learn"):  # somebody has just begun it
+    with locks.held(["mine-3"], "learn"):  # just started by another process
         assert "model: mine-4;" in firstwords(*words)[2]
     assert firstwords("pretrain", "--text", tmp_path / "none.txt")[0] == 2
     assert "model: mine-3;" in firstwords(*words)[2], "a start that failed takes no name"
@@ -106,7 +106,7 @@ def test_no_two_runs_share_a_name_that_nobody_gave(firstwords: Command, inputs: 
 def test_reuse_leaves_a_complete_model_alone(firstwords: Command) -> None:
     before = files()
     code, _, err = firstwords("learn", "--name", "mine", "--reuse", "--minutes", "8")
-    assert code == 0 and "mine is trained already" in err and files() == before
+    assert code == 0 and "mine is already trained" in err and files() == before
 
 
 # ---- --resume --------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def test_a_finished_run_is_not_resumed(firstwords: Command, own: Path) -> None:
         assert code == 0 and "is complete: there is nothing to resume, and nothing was changed" in err
     assert files() == before
     (own / "runs/mine/learn.json").write_text('{"config": {"name": "mine"}, "stages": ["base"], "done": false}')
-    assert "`firstwords learn mine --resume` makes the next stage" in firstwords("pretrain", "mine", "--resume")[2]
+    assert "`firstwords learn mine --resume` trains the next stage" in firstwords("pretrain", "mine", "--resume")[2]
 
 
 def test_flags_that_a_resumed_run_would_ignore_are_refused(
@@ -138,7 +138,7 @@ def test_flags_that_a_resumed_run_would_ignore_are_refused(
         assert code == 2 and said in err and "leave" in err and err.count("\n") == 1
     assert home.stages("tom") == []
     code, _, err = firstwords("pretrain", "tom", "--resume", *words, "--threads", "2")
-    assert code == 0 and "--threads 2 from here on (the run was started with --threads 1)" in err
+    assert code == 0 and "from now on --threads is 2 (the run was started with --threads 1)" in err
 
 
 def test_more_minutes_are_honoured(firstwords: Command, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_more_minutes_are_honoured(firstwords: Command, inputs: Path, monkeypatc
             with pytest.raises(KilledError):
                 firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))
         else:
-            assert "it can only get more" in firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))[2]
+            assert "it can only go up" in firstwords("pretrain", "tom", "--resume", "--minutes", str(minutes))[2]
     with pytest.raises(KilledError):
         firstwords("pretrain", "tom", "--resume")
     planned = json.loads((home.run_dir("tom", "base") / "plan.json").read_text())["seconds"]
@@ -228,12 +228,12 @@ def test_starting_over_an_interrupted_run_keeps_it(firstwords: Command, inputs: 
     assert weights("ada/base") == weights("whole/base"), "under another name, too"
 
 
-# ---- going on --------------------------------------------------------------------------------------------------------
+# ---- continuing ------------------------------------------------------------------------------------------------------
 
 
 def test_pretraining_continues_on_new_text(firstwords: Command, inputs: Path, monkeypatch) -> None:
     code, _, err = firstwords("pretrain", "mine", "--continue", "--text", inputs / "more.txt", *FIXED, "--steps", "4")
-    assert code == 2 and "mine is trained already (sft): --replace trains the base further" in err
+    assert code == 2 and "mine is already trained (sft): --replace trains the base further" in err
     assert "`firstwords models copy mine NEW`" in err
     before, tokenizer = weights("mine/base"), Tokenizer.load(home.stage_dir("mine", "base"))
     assert firstwords("models", "copy", "mine", "tom")[0] == 0
@@ -298,7 +298,7 @@ def test_transformers_opens_an_exported_stage(firstwords: Command, tmp_path: Pat
     assert firstwords("models", "export", "mine/sft", out)[0] == 0
     assert transformers.AutoModelForCausalLM.from_pretrained(out).config.hidden_size == 64
     assert transformers.AutoTokenizer.from_pretrained(out).chat_template
-    assert "exists already" in firstwords("models", "export", "mine", out)[2]
+    assert "already exists" in firstwords("models", "export", "mine", out)[2]
     assert "inside" in firstwords("models", "export", "mine", home.home() / "new")[2]
 
 
@@ -318,7 +318,7 @@ def test_a_second_training_is_refused(firstwords: Command, inputs: Path) -> None
         for command in ("learn mine --replace", "pretrain mine --resume", "finetune mine --replace", "reward mine",
                         "align mine", "models delete mine"):  # fmt: skip
             code, _, err = firstwords(*command.split())
-            assert code == 2 and f"`firstwords learn` is at work on mine (process {os.getpid()}, since 20" in err
+            assert code == 2 and f"`firstwords learn` is working on mine (process {os.getpid()}, since 20" in err
         assert firstwords("models")[0] == firstwords("next", "the")[0] == 0
     assert files() == before
 

@@ -30,7 +30,7 @@ TEXT_FILES = ("*.json", "*.jsonl", "*.svg", "*/promoted", "*/parent", "*/latest"
 
 
 def damages_of(file: str) -> Iterator[str]:
-    """The damages worth trying on a file: contents of the wrong kind only where it holds text."""
+    """The damages to try on a file: contents of the wrong kind only if it holds text."""
     if "/checkpoints/" in file and not file.endswith("progress.json"):
         yield from ("emptied", "cut", "removed")  # the checkpoint before it is taken, whatever it is
         return
@@ -39,7 +39,7 @@ def damages_of(file: str) -> Iterator[str]:
 
 
 def damage(path: Path, kind: str) -> None:
-    """Do that to a file."""
+    """Apply this damage to a file."""
     whole = path.read_bytes()
     if kind == "emptied":
         path.write_bytes(b"")
@@ -107,7 +107,7 @@ READINGS = (
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A run that was stopped, how it goes on, and the files that it goes on from."""
+    """A run that was stopped, how it is resumed, and the files that it resumes from."""
 
     commands: tuple[Step, ...]
     words: str
@@ -142,7 +142,7 @@ def files(home: Path, patterns: tuple[str, ...]) -> list[str]:
 
 
 def drop_override() -> None:
-    """Take from this process root's right to read and write what its permissions forbid (Linux)."""
+    """Drop root's capability to ignore file permissions from this process (Linux)."""
     if os.geteuid() != 0:
         return
     libc = ctypes.CDLL(None, use_errno=True)
@@ -157,7 +157,7 @@ def drop_override() -> None:
 
 
 def inventory(home: Path) -> set[str]:
-    """Every file of a home, without what a server or a database makes beside it."""
+    """Every file of a home, without those that a server or a database adds."""
     return {
         str(path.relative_to(home))
         for path in home.rglob("*")

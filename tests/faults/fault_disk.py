@@ -3,9 +3,9 @@
     full(3, "/home", "/tmp/count")      # the third write-like call in that folder fails, and every later one
     full(0, ...)                        # none fails; how many there were is written to the file of the count
 
-Write-like is whatever asks a disk for room: opening a file to write, each write, making a folder, renaming, and in a
-database each statement that changes it. The errors are those of a real disk: ENOSPC, SQLITE_FULL, and the words of
-safetensors' writer.
+Write-like is everything that needs space on a disk: opening a file to write, each write, creating a folder, renaming,
+and in a database each statement that changes it. The errors are those of a real disk: ENOSPC, SQLITE_FULL, and the
+message of safetensors' writer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _open, _os_open, _connect = builtins.open, os.open, sqlite3.connect
 
 
 class Disk:
-    """Counts what is asked of it; see the module's text."""
+    """Counts write-like calls; see the module's docstring."""
 
     def __init__(self, room: int, folder: str, is_lasting: bool) -> None:
         self.room, self.folder, self.is_lasting, self.count = room, os.path.realpath(folder), is_lasting, 0
@@ -39,18 +39,18 @@ class Disk:
         return full == self.folder or full.startswith(self.folder + os.sep)
 
     def is_full(self) -> bool:
-        """Ask for room once more."""
+        """Count one more write-like call."""
         self.count += 1
         return bool(self.room) and (self.count == self.room or (self.is_lasting and self.count > self.room))
 
     def spend(self, path: Any = None) -> None:
-        """Raise OSError where there is no room. A failed write names no file, as with a real disk."""
+        """Raise OSError if the disk is full. As with a real disk, a failed write does not name the file."""
         if self.is_full():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *([] if path is None else [os.fsdecode(path)]))
 
 
 def full(room: int, folder: str, count: str, is_lasting: bool = True, then: str = "", **options: Any) -> None:
-    """Put that disk under this process, then go on with another hook."""
+    """Install that disk in this process, then run another hook."""
     disk = Disk(room, folder, is_lasting)
     _patch_files(disk)
     _patch_names(disk)

@@ -1,4 +1,4 @@
-"""Command lines in processes of their own that start at once: children of a server that has imported everything.
+"""Command lines in separate processes that start at once: children of a server that has imported everything.
 
     child = start(["next", "The cat"], home, log)
     child.wait() -> 0          child.kill() -> -9          child.said -> its stdout and stderr
@@ -27,7 +27,7 @@ from typing import Any
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 PRELOADED = "fault_preload"  # imports what every command needs
-SECONDS = 300  # in which any command of these tests ends
+SECONDS = 300  # within which any command of these tests ends
 
 
 @dataclass
@@ -85,9 +85,9 @@ def _server() -> Any:
     context.set_forkserver_preload([PRELOADED])
     kept = dict(os.environ)
     path = [str(SRC), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))  # it looks nowhere else for what it imports
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))  # it imports from nowhere else
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # a fork of a process with busy threads could wait for ever
+        os.environ[name] = "1"  # a fork of a process with busy threads could hang
     try:
         forkserver.ensure_running()
     finally:

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: a command is killed, brought to its end as its user would, and compared."""
+"""SIGKILL at random moments: a command is killed, completed as its user would, and compared."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def kill_often(scenario: Scenario, homes: Homes, count: int, seed: int) -> Tally
 
 
 def run_until(child: Child, seconds: float) -> float:
-    """Wait until a child has used so much processor time, or has ended; returns how much it had used.
+    """Wait until a child has used that much CPU time, or has ended; returns how much it had used.
 
-    A moment of the clock would come too early or too late on a machine whose processor others use too.
+    A wall-clock time would be too early or too late on a machine that is also used by others.
     """
     began, used = time.monotonic(), 0.0
     stat = Path(f"/proc/{child.process.pid}/stat")
@@ -68,11 +68,11 @@ def run_until(child: Child, seconds: float) -> float:
 def _killed(
     scenario: Scenario, home: Path, homes: Homes, moments: list[float], wanted: Any, tally: Tally
 ) -> str:  # fmt: skip
-    """Run a command, killed after each of these times; what is wrong at the end, "" where all is well."""
+    """Run a command, killed after each of these times; returns what is wrong at the end, "" if nothing is."""
     before, judged = weights(home), rows(home)
     for number, moment in enumerate(moments):
         if scenario.state(home) == wanted and not scenario.resumed:
-            break  # it had come to its end: done once more it would do another thing
+            break  # it had ended: running it again would do something else
         child = scenario.start(home, homes.data, resume=bool(number and scenario.resumed))
         run_until(child, moment)
         code = child.kill()
@@ -137,7 +137,7 @@ def _port(child: Child) -> int:
 
 
 def _write(port: int, number: int, accepted: list[str]) -> None:
-    """Ask one question after the other in chats of their own until the server is gone."""
+    """Ask one question after the other, each in a new chat, until the server is gone."""
     try:
         for turn in range(1000):
             text = f"Say {number} {turn}."

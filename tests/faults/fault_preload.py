@@ -21,4 +21,4 @@ for _module in (
 ):  # fmt: skip
     importlib.import_module(_module)
 gc.collect()
-gc.freeze()  # each child has its own few objects to look at
+gc.freeze()  # the collector then scans only each child's own few objects

@@ -1,4 +1,4 @@
-"""Requests to the server of a home, in a child: hooks that take the place of `firstwords serve`."""
+"""Requests to the server of a home, in a child: hooks that replace `firstwords serve`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def client() -> Any:
 
 
 def write_chats() -> None:
-    """Two chats with a question each; exit code 2 and the sentence where the server refuses to keep one."""
+    """Two chats with a question each; exit code 2 and the error if the server refuses to save one."""
     with client() as server:
         for number in range(2):
             chat = _accepted(server.post("/api/chats", json={"model": "pip/sft"}))

@@ -1,6 +1,6 @@
-"""The table of what is interrupted and starved of disk: small runs of every command that writes into a home.
+"""The table of commands that are interrupted or run on a full disk: small runs of every command that writes to a home.
 
-A scenario that belongs to another part of firstwords joins in by one more row of SCENARIOS.
+For another part of firstwords, add a row to SCENARIOS.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def weights(home: Path) -> dict[str, str]:
 
 
 def lost(before: dict[str, str], after: dict[str, str], is_moving: bool) -> list[str]:
-    """The saved models of `before` that are in `after` no more: at their place, or anywhere for commands that move."""
+    """The saved models of `before` that are missing in `after`, in their place or, for commands that move, anywhere."""
     there = set(after.values())
     return [
         path
@@ -135,11 +135,11 @@ Step = str | Stopped
 
 @dataclass(frozen=True)
 class Scenario:
-    """A command that may be interrupted at any moment, and how it is brought to its end afterwards.
+    """A command that may be interrupted at any moment, and how it is completed afterwards.
 
-    `words` are those of the command line; {data} is the folder of inputs. `before` are whole commands whose result it
-    needs. `resumed` is typed after an interruption where there is something to resume; where there is nothing yet, the
-    command itself is typed again. `checks` say what must come out.
+    `words` are those of the command line; {data} is the folder of inputs. `before` are complete commands whose results
+    it needs. `resumed` is typed after an interruption if there is something to resume; otherwise the command itself is
+    typed again. `checks` give the required results.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Scenario:
         return start(argv, home, log, **more)
 
     def finish(self, home: Path, data: Path, wanted: Any) -> str:
-        """Bring an interrupted command to its end, as its user would; returns what was said. Asserts that it worked."""
+        """Complete an interrupted command as its user would; returns its output. Asserts that it worked."""
         said = ""
         if self.is_moving and self.state(home) != wanted:
             code, said = run(["models"], home, data / f"{home.parent.name}-{home.name}.log")
@@ -177,7 +177,7 @@ class Scenario:
         return said
 
     def state(self, home: Path) -> Any:
-        """What must be equal to that of a command which nothing has disturbed."""
+        """The results that must equal those of an undisturbed command."""
         return [check(home) for check in self.checks]
 
 
@@ -254,7 +254,7 @@ def tiny_learn() -> None:
         (learn, "Pretrain"): shape | {"steps": 4}, (align, "Align"): {"steps": 2},
         (learn, "Finetune"): {"steps": 4, "batch_tokens": 128, "compile": "no"},
     }  # fmt: skip
-    for (module, name), fixed in small.items():  # the minutes that are left differ from run to run, and with them plans
+    for (module, name), fixed in small.items():  # the remaining minutes, and so the plans, differ from run to run
         kind = getattr(module, name)
         setattr(module, name, lambda kind=kind, fixed=fixed, **flags: kind(**flags | fixed | {"minutes": 1.0}))
 

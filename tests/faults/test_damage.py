@@ -1,7 +1,7 @@
 """Every file of a home, damaged in every way, read by every command that reads it: a sentence or a sensible answer.
 
-What is allowed: exit code 0, or 2 with one sentence that names the damaged file. Never a trace, and nothing of what was
-there before is gone. The suite takes a sample; FIRSTWORDS_DAMAGES=all tries everything (some minutes).
+What is allowed: exit code 0, or 2 with one sentence that names the damaged file. Never a traceback, and nothing that
+was there before is lost. The suite takes a sample; FIRSTWORDS_DAMAGES=all tries everything (some minutes).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LEFT_ALONE = ("job.json", "job.out", "job.err")  # of the process, not of the ru
 
 
 def complaint(code: int, said: str, home: Path, file: str, kind: str) -> str:
-    """What is wrong with an answer to a damaged file; "" where all is well."""
+    """What is wrong with an answer to a damaged file; "" if nothing is."""
     path = home / file
     is_new = file == "firstwords.db" and kind in ("removed", "emptied")  # then there is an empty log
     if "Traceback" in said:

@@ -18,7 +18,7 @@ CHOSEN = os.environ.get("FIRSTWORDS_DISK", "3")  # writes of each command; 3 in 
 
 
 def disturbed(scenario: Scenario, home: Path, homes: Homes, room: int, is_lasting: bool) -> tuple[int, str, int]:
-    """(exit code, what it said, number of writes) of a command on a disk with so much room."""
+    """(exit code, output, number of writes) of a command on a disk with room for that many writes."""
     count = home.with_suffix(".count")
     code, said = scenario.run(
         home, homes.data, hook="fault_disk:full", room=room, folder=str(home), count=str(count), is_lasting=is_lasting
@@ -27,7 +27,7 @@ def disturbed(scenario: Scenario, home: Path, homes: Homes, room: int, is_lastin
 
 
 def complaint(scenario: Scenario, home: Path, homes: Homes, room: int, is_lasting: bool, wanted: object) -> str:
-    """What is wrong with a command whose room-th write fails; "" where all is well."""
+    """What is wrong with a command whose room-th write fails; "" if nothing is."""
     before, judged = weights(home), rows(home)
     code, said, _ = disturbed(scenario, home, homes, room, is_lasting)
     if "Traceback" in said or code not in (0, 2):

@@ -1,7 +1,7 @@
-"""SIGKILL at random moments: nothing is lost, and what is resumed ends with the same bytes.
+"""SIGKILL at random moments: nothing is lost, and resumed runs end with the same bytes.
 
-The suite kills each command a few times; FIRSTWORDS_KILLS=200 makes 200 kills over all of them (and
-FIRSTWORDS_KILLS_SEED other moments).
+The suite kills each command a few times; FIRSTWORDS_KILLS=200 distributes 200 kills over all of them (and
+FIRSTWORDS_KILLS_SEED changes the moments).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Real disks: one that is full, and one that may only be read, on which everything that only reads still works."""
+"""Real disks: one that is full, and a read-only one, on which all commands that only read still work."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ WRITING = (
 
 
 def by_mount(home: Path, disk: Path) -> None:
-    """Nobody may write, not even root."""
+    """No one may write, not even root."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
 
 
 def by_permissions(home: Path, disk: Path) -> None:
-    """Only others may write; root's right to do so all the same is given up by the commands' processes."""
+    """Only others may write; the commands' processes drop root's capability to write anyway."""
     for path in [home, *home.rglob("*")]:
         path.chmod(path.stat().st_mode & ~0o222)
 
@@ -84,7 +84,7 @@ def test_a_home_that_may_only_be_read(how, homes: Homes, disk: Path, tmp_path: P
 
 
 def test_what_is_only_in_the_log_of_a_database_is_read_too(homes: Homes, disk: Path, tmp_path: Path) -> None:
-    """A process that was killed leaves committed rows in the -wal file, which a disk for reading cannot take in."""
+    """A killed process leaves committed rows in the -wal file, which cannot be merged on a read-only disk."""
     home = disk / "home"
     shutil.copytree(homes.made((IMPORT,)), home)
     living = tmp_path / "living.db"

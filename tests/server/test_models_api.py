@@ -46,7 +46,7 @@ def test_a_single_stage_is_deleted_and_restored(page_anna: User) -> None:
     [
         ("POST", "/api/models/nobody/rename", {"to": "x"}, 404, "no model nobody"),
         ("POST", "/api/models/pip/rename", {"to": "../x"}, 400, "not a valid model name"),
-        ("POST", "/api/models/pip/copy", {"to": "pip"}, 400, "exists already"),
+        ("POST", "/api/models/pip/copy", {"to": "pip"}, 400, "already exists"),
         ("DELETE", "/api/models/pip?stage=rlhf-9", None, 404, "no stage"),
         ("POST", "/api/models/restore", {"id": "nothing"}, 400, "trash"),
         ("POST", "/api/models/pip/exam", {"stage": "nothing"}, 404, "no stage"),

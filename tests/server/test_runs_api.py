@@ -111,7 +111,7 @@ def test_a_run_from_beginning_to_end(runs_home: Path) -> None:
         (listed,) = client.get("/api/runs").json()["runs"]
         assert run == listed | {name: run[name] for name in ("rows", "samples", "log")}
     assert (run["state"], run["fraction"], run["seconds_left"], run["error"]) == ("done", 1, 0, None)
-    assert 5 < run["seconds"] < PATIENCE and "talk to it" in run["log"] and run["options"]["minutes"] == 0.6
+    assert 5 < run["seconds"] < PATIENCE and "chat with it" in run["log"] and run["options"]["minutes"] == 0.6
     for stage in ("base", "sft"):
         written = RunLog.read(home.run_dir("tiny", stage))
         sent = [row for kind, data in found if kind == "rows" and data["stage"] == stage for row in data["rows"]]

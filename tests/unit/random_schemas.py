@@ -1,4 +1,4 @@
-"""Schemas made up by dice, of the kinds that people write and that their libraries write for them."""
+"""Random schemas, of the kinds that people and their libraries write."""
 
 from __future__ import annotations
 

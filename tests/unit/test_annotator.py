@@ -65,7 +65,7 @@ def test_without_bias_the_sides_mean_nothing() -> None:
 
 def test_the_noise_ceiling_is_what_the_best_guess_reaches() -> None:
     assert noise_ceiling([0.9, 0.1, 0.5], [0.9, 0.1, 0.5]) == pytest.approx((0.9 + 0.9 + 0.5) / 3)
-    # a judge who always says left gives a reward model nothing to know
+    # a judge who always says left teaches a reward model nothing
     assert noise_ceiling([1.0, 1.0], [0.0, 0.0]) == 0.5
 
 

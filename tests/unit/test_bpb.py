@@ -19,7 +19,7 @@ DOCUMENTS = ["", "a", "ab" * 30, "zebra " * 9, "é" * 17, "the end"]
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Tiny products only wait for one another on several threads."""
+    """Tiny matrix products are slower on several threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -27,9 +27,7 @@ def one_thread():
 
 
 class Letters:
-    """A tokenizer that a test can follow: two letters a token where they are "ab", one byte a token
-    elsewhere.
-    """
+    """A tokenizer that is easy to follow: "ab" is one token, and so is every other byte."""
 
     endoftext_id = BOS
 
@@ -56,7 +54,7 @@ def tiny(context: int = 16) -> Transformer:
 
 
 def slow_nats(model: Transformer, ids: list[int], context: int) -> float:
-    """One forward pass a token: target t is predicted by the first window that reaches it."""
+    """One forward pass per token: target t is predicted by the first window that reaches it."""
     nats = 0.0
     for t in range(1, len(ids)):
         start = 0 if t <= context else math.ceil((t - context) / (context // 2)) * (context // 2)

@@ -46,7 +46,7 @@ def learner_of(optimizer: str = "muon", seed: int = 0, vocab_size: int = V) -> L
 
 
 def train(learner: Learner, first: int, last: int) -> None:
-    """Steps first..last-1; each step's data and rate depend on its number only."""
+    """Steps first..last-1; the data and rate of a step depend only on its number."""
     for step in range(first, last):
         rows = np.random.default_rng(step).integers(0, V, (4, T + 1))
         batch = {"inputs": rows[:, :-1].copy(), "targets": rows[:, 1:].copy()}
@@ -355,7 +355,7 @@ def test_no_permission_to_write():
     root = os.geteuid() == 0
     try:
         if root:
-            os.seteuid(65534)  # nobody: root may write everywhere
+            os.seteuid(65534)  # the user nobody: root may write everywhere
         with pytest.raises(UserError, match="Permission denied"):
             checkpoint.save(folder / "run", 2, learner_of(), {})
     finally:

@@ -63,7 +63,7 @@ def test_same_seed_same_network_and_shapes() -> None:
 
 
 def test_rows_are_held_out_when_there_are_enough() -> None:
-    """Labels of chance: the weights that are kept are those of an early step, not those that know them by heart."""
+    """Random labels: the weights of an early step are kept, not those that have memorised the labels."""
     rng = np.random.default_rng(0)
     table = Table(("a", "b"), ("x", "y"), rng.normal(size=(400, 2)), rng.permutation([0, 1] * 200))
     found = network.fit(table, 2, 32, 600)

@@ -104,7 +104,7 @@ def test_intervals_cover() -> None:
 
 
 def test_cross_validation_never_tests_on_training_rows() -> None:
-    """A learner by heart is always right on what it saw and must be at chance here, where labels are noise."""
+    """A memorising learner is always right on its training data and must be at chance here: labels are noise."""
     rng = np.random.default_rng(1)
     table = make(rng.normal(size=(200, 2)), rng.permutation([0, 1] * 100))
 

@@ -1,4 +1,4 @@
-"""How sure the sft model was of an answer, as the reward model asks it."""
+"""The sft model's confidence in an answer, as the reward model uses it."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_the_weight_has_the_sign_that_the_preferences_have(reward: RewardModel) 
     for preferences, sign in ((favoured, 1), (against, -1)):
         rows = PairRows(preferences, reward.tokenizer, 128, 0)
         assert confidence_weight(reward, rows) * sign > 0
-        assert all(row[3] < 0 for row in rows.pairs)  # what the confidence explains asks for no more margin
+        assert all(row[3] < 0 for row in rows.pairs)  # what the confidence explains needs no further margin
 
 
 def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where memory is short, a step is computed in parts: the same loss, the same gradient."""
+    """With little memory, a step is computed in micro-batches: same loss, same gradient."""
     answers = ["On the hill.", "dog dog", "I think.", "the house cat", "In the house.", "hill"]
     preferences = [Preference(tuple(MESSAGES), a, b) for a in answers for b in answers if a != b]
     need = footprint_of(reward.model.config, "cpu", has_logits=False)
@@ -105,12 +105,12 @@ def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypat
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, others[name], rtol=1e-3, atol=1e-5)
     monkeypatch.setattr(pairs, "free_bytes", lambda device: 10**8)
-    with pytest.raises(UserError, match="even for one row of .*: give shorter answers, or take a smaller model"):
+    with pytest.raises(UserError, match="even for one row of .*: use shorter answers or a smaller model"):
         PairRows(preferences, reward.tokenizer, 128, 0, need)
 
 
 def test_an_answer_that_opens_a_turn_does_not_start_anew(reward: RewardModel) -> None:
-    """A policy that found this out would be paid for it: what comes before the turn must count."""
+    """Otherwise a policy could exploit it: tokens before a turn that it opens itself must count."""
     prompt = chat_ids(reward.tokenizer, MESSAGES)
     opened = chat_ids(reward.tokenizer, [])
     answer = [*reward.tokenizer.encode("dog"), *opened, reward.tokenizer.im_end_id]

@@ -242,7 +242,7 @@ def test_nearest() -> None:
 
 @dataclass
 class _Lists:
-    """Lists beside a positional word."""
+    """Lists together with a positional word."""
 
     ref: Positional[str] = "pip"
     """REF."""

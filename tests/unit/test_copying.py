@@ -1,4 +1,4 @@
-"""A new model copies: its first two heads look at the token before, and behind the last time that a token was there."""
+"""A new model copies: its first heads attend to the previous token, and to the token after its last occurrence."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_what_was_said_before_is_likelier_before_any_training(shape, monkeypatch
     ids = twice()
 
     def gain(model: Transformer) -> float:
-        """How much likelier the tokens of the second half are, nats a token."""
+        """How much more likely the tokens of the second half are, in nats per token."""
         logprobs = model(ids).log_softmax(-1)[:, :-1].gather(2, ids[:, 1:, None])[..., 0]
         return float(logprobs[:, HALF:].mean() - logprobs[:, : HALF - 1].mean())
 

@@ -1,4 +1,4 @@
-"""A fast machine has more appetite than a processor can read for: reading stops, and the plan knows what there is."""
+"""A fast machine could use more text than can be read in time: reading stops, and the plan uses what was read."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def test_until_stops_at_the_moment_but_not_before_the_first() -> None:
 def test_the_endless_world_ends_in_time_and_is_read_several_times(tmp_path: Path) -> None:
     assert needed_bytes(360.0, GPU) > 1e9  # minutes of reading
     corpus, said = prepared(tmp_path, read_seconds=1.0)
-    assert any(line.startswith("read") and line.endswith("(as much as fits the time)") for line in said), said
+    assert any(line.startswith("read") and line.endswith("(as much as time allows)") for line in said), said
     assert 0 < corpus.shards.num_bytes < 1e8
     assert corpus.plan.epochs == pytest.approx(
         corpus.plan.tokens * corpus.bytes_per_token / corpus.shards.num_bytes, rel=0.2
     )
-    assert corpus.plan.epochs > 1 and corpus.plan.weight_decay > 0  # the plan reckons with repetition
+    assert corpus.plan.epochs > 1 and corpus.plan.weight_decay > 0  # the plan includes repetition
 
 
 def test_tokenising_ends_in_time_too(tmp_path: Path, monkeypatch) -> None:
@@ -55,7 +55,7 @@ def test_tokenising_ends_in_time_too(tmp_path: Path, monkeypatch) -> None:
         module, "write_shards", lambda texts, *args: slow(_lingering(texts), *args)
     )
     corpus, said = prepared(tmp_path, read_seconds=0.5)
-    assert any("% of the text, as much as fits the time)" in line for line in said), said
+    assert any("% of the text, as much as time allows)" in line for line in said), said
     assert corpus.plan.epochs is not None
 
 
@@ -75,7 +75,7 @@ def test_compiling_is_no_time_to_learn_in() -> None:
 
 
 def test_chats_are_read_for_a_fifth_of_the_time_only(tmp_path: Path) -> None:
-    """A GPU could learn from more of the endless world than a processor can invent."""
+    """A GPU could train on more of the endless world than a CPU can generate."""
     tokenizer = Tokenizer.train(["Who are you? I am Pip. What is it? It is a cat. " * 50], 300)
     rough = replace(plan_for_shape(Shape(64, 2, 300, 128), 2.0, GPU), tokens=10**12)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Files that are missing, cut or of the wrong kind: each reader names the right one, or does sensibly without it."""
+"""Files that are missing, cut or of the wrong kind: each reader names the right one, or works without it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_state_of_a_run_is_whole_or_named(content: bytes, tmp_path: Path) ->
     with pytest.raises(UserError) as caught:
         read_state(path)
     said = str(caught.value)
-    assert said.startswith(f"{path} is damaged") and "put back a copy" in said and "without --resume" not in said
+    assert said.startswith(f"{path} is damaged") and "restore a copy" in said and "without --resume" not in said
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def add(path: Path, text: str) -> None:
 
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch):
-    """As on a disk that may only be read, for as long as the test lasts."""
+    """As on a read-only disk, for the duration of the test."""
     real = os.access
     return lambda: monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and real(path, mode))
 
@@ -310,7 +310,7 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
     [
         (errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "no permission for /x/y"),
         (errno.ENOENT, "there is no /x/y"), (errno.EISDIR, "/x/y is a folder"), (errno.ENOTDIR, "in the way"),
-        (errno.EIO, "the disk failed at /x/y"), (errno.ELOOP, "/x/y"),
+        (errno.EIO, "disk error at /x/y"), (errno.ELOOP, "/x/y"),
     ],
 )  # fmt: skip
 def test_an_error_of_the_system_is_one_sentence(code: int, words: str) -> None:

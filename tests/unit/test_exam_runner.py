@@ -32,7 +32,7 @@ class FakeCompletion:
 
 @dataclass
 class FakeEngine:
-    """Says what the table has for a prompt, and remembers what it was asked."""
+    """Answers a prompt from a table, and records the prompts."""
 
     answers: dict[tuple[int, ...], FakeCompletion]
     max_length: int = 256

@@ -73,7 +73,7 @@ def test_a_container_that_leaves_less_counts(tmp_path: Path) -> None:
 
 def test_figures_for_people() -> None:
     assert gigabytes(1.24e9) == "1.2 GB" and gigabytes(1.5e12) == "1,500 GB"
-    assert Footprint(SMOL, 256, fixed=GB).sentence(256, 23 * GB).endswith("of 23.0 GB that are free")
+    assert Footprint(SMOL, 256, fixed=GB).sentence(256, 23 * GB).endswith("(23.0 GB are free)")
     assert cache_bytes(SMOL, 64, 300) == 64 * 512 * 30 * 2 * 3 * 64 * 4
 
 
@@ -107,7 +107,7 @@ def test_a_first_step_longer_than_the_minutes_is_refused(monkeypatch) -> None:
 
 
 def test_the_plan_says_what_it_needs(monkeypatch) -> None:
-    assert planned(monkeypatch).reasons[-1] == "needs about 0.8 GB of memory, of 23.0 GB that are free"
+    assert planned(monkeypatch).reasons[-1] == "needs about 0.8 GB of memory (23.0 GB are free)"
 
 
 # -- a number of steps ---------------------------------------------------------------------------------------------
@@ -116,8 +116,8 @@ def test_the_plan_says_what_it_needs(monkeypatch) -> None:
 def test_a_number_of_steps_is_what_is_planned_and_printed(monkeypatch) -> None:
     by_time, by_steps = planned(monkeypatch), planned(monkeypatch, steps=3, batch_tokens=1024)
     assert (by_steps.steps, by_steps.batch_tokens, by_steps.tokens) == (3, 1024, 3072)
-    assert by_steps.reasons[0].startswith("3 steps were asked for: 3,072 tokens, about")
-    assert "1024 tokens per step, which makes 3 steps" in by_steps.reasons
+    assert by_steps.reasons[0].startswith("--steps 3: 3,072 tokens, about")
+    assert "1024 tokens per step, 3 steps" in by_steps.reasons
     assert by_steps.seconds < 5 < 400 < by_time.seconds  # so nothing is compiled for it
     same = ("shape", "warmup_steps", "cooldown_share", "matrix_lr", "momentum", "weight_decay", "beta2")
     assert [getattr(by_steps, name) for name in same] == [getattr(by_time, name) for name in same]
@@ -125,7 +125,7 @@ def test_a_number_of_steps_is_what_is_planned_and_printed(monkeypatch) -> None:
 
 def test_the_printed_plan_is_of_the_batch_that_is_given(monkeypatch) -> None:
     chosen = planned(monkeypatch, batch_tokens=1024)
-    assert f"1024 tokens per step, which makes {chosen.tokens // 1024} steps" in chosen.reasons
+    assert f"1024 tokens per step, {chosen.tokens // 1024} steps" in chosen.reasons
     assert chosen.seconds == 597.0
 
 
@@ -138,5 +138,5 @@ def test_the_readings_of_a_text_are_those_of_the_steps(monkeypatch) -> None:
 def test_a_batch_smaller_than_a_row_makes_shorter_rows_or_is_refused(monkeypatch) -> None:
     chosen = planned(monkeypatch, steps=2, batch_tokens=128)
     assert chosen.shape.context == 128 and chosen.batch_tokens == 128
-    with pytest.raises(UserError, match="--batch-tokens is 128 and --context 256, but a step holds at least one row"):
+    with pytest.raises(UserError, match="--batch-tokens is 128 and --context is 256, but a step holds at least one"):
         Pretrain(batch_tokens=128, context=256)

@@ -119,7 +119,7 @@ def test_swiglu_is_its_formula():
 
 
 def test_gradients_agree_with_finite_differences():
-    """float64, the functions called directly: their public doors send only fp32 on a CPU through them."""
+    """In float64 with direct calls: the public functions use these only for fp32 on a CPU."""
     double = torch.float64
     cos, sin = (table.double() for table in angles(3, 2))
     check = torch.autograd.gradcheck

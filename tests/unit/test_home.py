@@ -1,4 +1,4 @@
-"""Where things live: names, stages in order, promotion, and REFs with helpful refusals."""
+"""The home folder: names, stages in order, promotion, and REFs with helpful errors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_resolve_refuses_helpfully(empty_home: Path, ref: str, sentence: str) ->
 
 def test_resolve_names_what_a_folder_lacks(empty_home: Path, tmp_path: Path) -> None:
     folder = make(tmp_path / "half", weights="")
-    with pytest.raises(UserError, match=r"model\.safetensors is missing"):
+    with pytest.raises(UserError, match=r"it lacks model\.safetensors"):
         home.resolve(str(folder))
 
 

@@ -309,7 +309,7 @@ def test_a_disk_that_is_really_full(small_disk):
 
 @contextmanager
 def unprivileged():
-    """Act as somebody who is not root, for whom permissions count."""
+    """Act as a user other than root, for whom permissions count."""
     if os.geteuid() != 0:
         yield
         return
@@ -322,7 +322,7 @@ def unprivileged():
 
 @pytest.fixture
 def open_folder():
-    """A temporary folder that anybody may enter (pytest's own are closed to others)."""
+    """A temporary folder that every user may enter (pytest's own are closed to others)."""
     folder = Path(tempfile.mkdtemp(prefix="firstwords-test-"))
     folder.chmod(0o755)
     yield folder

@@ -1,4 +1,4 @@
-"""How `learn` shares its minutes out."""
+"""How `learn` divides its minutes between the stages."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_the_built_in_judge_is_asked_about_the_built_in_world_only(tmp_path: Pat
 def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Another try would end in the same way, for ever at nine tenths of the work."""
+    """Another try would fail in the same way, always after nine tenths of the work."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
     calls = []
 
     def too_few(*_: object) -> None:
-        raise TooFewError("of the 9 prompts 0 can be practised on")
+        raise TooFewError("0 of the 9 prompts can be used")
 
     for name, work in (("pretrain", None), ("finetune", None), ("align", too_few)):
         monkeypatch.setattr(getattr(learn, name), "main", work or (lambda *_, name=name: calls.append(name)))
@@ -67,13 +67,13 @@ def test_preferences_that_a_model_cannot_use_do_not_keep_it_from_its_report(
     monkeypatch.setattr(learn, "write_report", lambda *_: calls.append("report"))
     learn.main(Learn(name="pip", minutes=10))
     assert calls == ["pretrain", "finetune", "report"]
-    assert "stage three is left out: of the 9 prompts 0 can be practised on" in capsys.readouterr().err
+    assert "skipping stage three: 0 of the 9 prompts can be used" in capsys.readouterr().err
     state = json.loads((home.run_dir("pip") / "learn.json").read_text())
     assert state["done"] and state["stages"] == ["base", "sft", "rlhf"]
 
 
 def test_a_fresh_start_replaces_the_runs_of_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or --resume would take an old version's run for its own. They are in the trash then, with the model."""
+    """Otherwise --resume would take an old version's run for its own. They go to the trash with the model."""
     monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path))
     model = home.model_dir("pip") / "rlhf-1"
     model.mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_fresh_start_replaces_the_runs_of_every_stage(tmp_path: Path, monkeypa
     assert home.stages("pip") == ["rlhf-1"]
     for stage in ("base", "sft", "reward", "align", "rlhf-1"):
         home.run_dir("pip", stage).mkdir(parents=True)
-    with pytest.raises(UserError, match=r"pip is trained already \(rlhf-1\): --replace .* --name NAME"):
+    with pytest.raises(UserError, match=r"pip is already trained \(rlhf-1\): --replace .* --name NAME"):
         _open(Learn(name="pip"), home.run_dir("pip"))
     config, state = _open(Learn(name="pip", replace=True), home.run_dir("pip"))
     assert (config.name, state["stages"], state["done"]) == ("pip", [], False)

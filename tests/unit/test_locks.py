@@ -1,4 +1,4 @@
-"""One process at a time on a model: races have one winner, and who is dead holds nothing."""
+"""One process at a time per model: races have one winner, and dead processes hold no locks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_of_two_that_start_at_the_same_instant_one_wins(empty_home: Path) -> Non
         said = [process.communicate(timeout=60)[0] for process in pair]
         assert sorted(text.startswith("won") for text in said) == [False, True], said
         (refused,) = [text for text in said if not text.startswith("won")]
-        assert refused.startswith("`firstwords learn` is at work on pip (process ")
+        assert refused.startswith("`firstwords learn` is working on pip (process ")
         assert str(pair[0 if said[0].startswith("won") else 1].pid) in refused and "since 20" in refused
 
 

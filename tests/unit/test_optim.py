@@ -1,4 +1,4 @@
-"""Muon against a slow reference by singular values, and AdamW as PyTorch has it."""
+"""Muon against a slow reference by singular values, and AdamW against PyTorch's."""
 
 import math
 
@@ -69,7 +69,7 @@ def test_tall_is_the_transpose_of_wide():
 
 @pytest.mark.parametrize("shape", [(20, 32), (32, 20)])
 def test_a_rank_deficient_matrix_is_orthogonal_within_its_rank(shape):
-    """Where the matrix has no direction nothing is invented: rounding errors must not be blown up to size one."""
+    """A zero matrix stays zero: rounding errors must not be scaled up to size one."""
     matrix = rand(shape[0], 3) @ rand(3, shape[1], seed=1)
     values = torch.linalg.svdvals(orthogonalise(matrix[None])[0])
     assert values[:3].min() > 0.7 and values[:3].max() < 1.3

@@ -175,7 +175,7 @@ def test_gae_passes_over_tokens_that_nobody_chose():
 
 
 @pytest.mark.parametrize("bootstraps, expected", [(True, 10.0), (False, 4.0951)])
-def test_a_limit_is_not_an_end(bootstraps, expected):  # P5: one a token for ever, gamma 0.9, cut off after five
+def test_a_limit_is_not_an_end(bootstraps, expected):  # P5: reward 1 per token, gamma 0.9, limit 5
     values_T = torch.zeros(6)
     for _ in range(300):
         bootstrap = values_T[5:6] if bootstraps else None

@@ -248,7 +248,7 @@ def test_the_newest_thumb_of_a_person_on_an_answer_counts(log: PreferenceStore) 
     assert [(p.chosen, p.rejected) for p in log.preferences()] == [("a", "b")] and log.usable()[1] == 0
     say("anna", " a ", "down")
     assert log.usable() == ([], 2), "a and b are down now"
-    say("ben", "a", "up")  # somebody else stays of another opinion
+    say("ben", "a", "up")  # another judge keeps a different opinion
     say("anna", "b", "up", question="B")
     assert [(p.chosen, p.rejected) for p in log.preferences()] == [("a", "b")] and log.usable()[1] == 2
     say("ben", "a", "withdrawn")
@@ -256,7 +256,7 @@ def test_the_newest_thumb_of_a_person_on_an_answer_counts(log: PreferenceStore) 
     assert log.usable("pip") == ([], 3)
     assert len(log.all()) == 9 and log.stats()["verdicts"]["withdrawn"] == 1, "every one of them is in the log"
     say("", "c", "up")
-    say("", "c", "down")  # nobody knows whether these are of one person
+    say("", "c", "down")  # it is unknown whether these are from one person
     assert log.usable("pip")[1] == 3 and [p.chosen for p in log.preferences("pip")] == ["c"]
 
 

@@ -1,4 +1,4 @@
-"""Promotions are remembered: rollback undoes the last one, and no crash loses the way back."""
+"""Promotions are recorded: rollback undoes the last one, and no crash loses the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is asked: of the person's own text and chats, where there are any."""
+"""Prompts for a model: from the user's own text and chats, if there are any."""
 
 from __future__ import annotations
 

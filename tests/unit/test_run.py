@@ -47,7 +47,7 @@ def test_another_number_of_threads_is_noted_and_the_speed_is_learned_anew(tmp_pa
             speeds.append(run.seconds_per_step)
     assert speeds[0] > 0.009 and speeds[1] == 0.0 and speeds[2] > 0.009
     notes = [r["text"] for r in map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()) if "text" in r]
-    assert notes == ["threads: 1 from here on, as many as the machine has free"]
+    assert notes == ["threads: now 1, as many as other programs leave free"]
 
 
 # -- signals between micro-batches ---------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def train(directory: Path, signum: int | None = None, at: tuple[int, int] = (2, 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_step_at_the_next_micro_batch(tmp_path: Path, monkeypatch, one_thread, signum: int) -> None:
-    """The state of the last complete step is saved, and what resumes from it ends as if nothing had been."""
+    """The state of the last complete step is saved, and a run resumed from it ends as if never interrupted."""
     monkeypatch.setattr(run_module, "SIGNAL_SECONDS", 0.0)
     whole = train(tmp_path / "whole")
     with pytest.raises(Interrupted, match="stopped at step 2 and saved; --resume continues from there") as stopped:

@@ -82,7 +82,7 @@ def test_a_decision_survives_json():
 
 
 def run(clock: Clock, seconds_per_step) -> tuple[float, list[float], list[Decision]]:
-    """Train by a made-up clock, averaging speed as runs do: (seconds at the end, fraction of each step, decisions)."""
+    """Train by a simulated clock, averaging speed like runs: (final seconds, fraction of each step, decisions)."""
     step, elapsed, smooth, decisions, fractions = 0, 0.0, 0.0, [], []
     while (total := total_steps(decisions)) is None or step < total:
         fractions.append(lr_fraction(step, clock.warmup_steps, decisions))
@@ -112,7 +112,7 @@ SPEEDS = {
 def test_the_clock_ends_within_three_percent_of_the_time(speed):
     elapsed, fractions, decisions = run(Clock(600, warmup_steps=20), SPEEDS[speed])
     assert elapsed == pytest.approx(600, rel=0.03)
-    assert len(decisions) <= 40  # it corrects, it does not chatter
+    assert len(decisions) <= 40  # it corrects, but not all the time
     # cool-down begins when its share of the time begins
     first_cool_step = decisions[0].step
     clock_at_start = 0.0

@@ -1,4 +1,4 @@
-"""Simulations of the scheduler without any model: nobody starves, no slot leaks, no prompt token is lost."""
+"""Simulations of the scheduler without any model: no request starves, no slot leaks, no prompt token is lost."""
 
 import pytest
 from hypothesis import given, settings

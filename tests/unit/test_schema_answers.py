@@ -1,6 +1,6 @@
 """Whatever the schema, the model and the budget: an answer that follows a schema parses and satisfies it.
 
-FIRSTWORDS_SCHEMAS=500 tries so many schemas; a seeded share of them runs by default.
+FIRSTWORDS_SCHEMAS=500 tries 500 schemas; by default a seeded sample of them runs.
 """
 
 from __future__ import annotations

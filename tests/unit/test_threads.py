@@ -1,4 +1,4 @@
-"""A run takes fewer threads while others need the processor, and more again when they leave."""
+"""A run uses fewer threads while other programs need the processor, and more again afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _threads_stay():
 
 @pytest.fixture
 def machine(monkeypatch) -> dict[int, float]:
-    """Rounds a second by number of threads, as the test would have them."""
+    """Rounds per second by number of threads, as set by the test."""
     speeds = {1: 100.0, 2: 190.0, 4: 350.0}
 
     def pretended(number: int, seconds: float = 0.0) -> float:
@@ -46,7 +46,7 @@ def test_a_run_that_becomes_slow_looks_and_one_with_fewer_threads_looks_again(ma
     watch = ThreadWatch(2)
     quiet, busy = {1: 100.0, 2: 190.0}, {1: 95.0, 2: 20.0}
     machine |= busy
-    assert [watch.after_step(1e-4, now) for now in range(20)] == [None] * 20  # as fast as ever: nobody looks
+    assert [watch.after_step(1e-4, now) for now in range(20)] == [None] * 20  # as fast as ever: no check
     changes = [watch.after_step(5e-4, now) for now in range(20, 40)]
     assert [change for change in changes if change] == [1] and changes.index(1) < 5
     assert all(watch.after_step(2e-4, now) is None for now in range(40, 100))
@@ -56,7 +56,7 @@ def test_a_run_that_becomes_slow_looks_and_one_with_fewer_threads_looks_again(ma
 
 
 def test_looking_in_vain_becomes_rare(machine, monkeypatch) -> None:
-    """A machine that is slow for everybody is not asked every few seconds."""
+    """A machine that is slow with any number of threads is not checked every few seconds."""
     looks = []
     monkeypatch.setattr(threads, "fitting", lambda most: looks.append(most) or 2)
     torch.set_num_threads(2)

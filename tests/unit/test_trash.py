@@ -1,4 +1,4 @@
-"""Renames that happen all or not at all, and the trash made of them: killed at every single one."""
+"""All-or-nothing renames, and the trash built on them: killed at every single one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from firstwords.train.opening import begin
 
 
 class KilledError(BaseException):
-    """What a SIGKILL is to a process: no code of it runs any more."""
+    """Simulates SIGKILL: no further code of the process runs."""
 
 
 def stage(path: Path, weights: str) -> None:
@@ -60,7 +60,7 @@ def everything() -> dict[str, str]:
 
 
 def killed_at(number: int, monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> bool:
-    """Kill the process before its rename of this number; whether it came so far."""
+    """Kill the process before its n-th rename; returns whether it got that far."""
     done = 0
 
     def counting(real: Callable[..., None]) -> Callable[..., None]:
@@ -243,13 +243,13 @@ def test_names_and_stages_that_are_taken(empty_home: Path) -> None:
     make("pip")
     operations.delete("pip")
     make("pip", mark="new")
-    with pytest.raises(UserError, match="pip exists already: .*models delete pip.*--as NEW"):
+    with pytest.raises(UserError, match="pip already exists: .*models delete pip.*--as NEW"):
         operations.restore("pip")
     with pytest.raises(UserError, match="there is no tom in the trash; it holds pip"):
         operations.restore("tom")
     operations.delete("pip/sft")
     stage(home.stage_dir("pip", "sft"), "newer")
-    with pytest.raises(UserError, match="pip/sft exists already"):
+    with pytest.raises(UserError, match="pip/sft already exists"):
         operations.restore("pip/sft")
     operations.delete("pip")
     with pytest.raises(UserError, match="there is no model pip"):
@@ -286,7 +286,7 @@ def test_who_works_on_a_model_keeps_others_from_moving_it(empty_home: Path) -> N
             lambda: operations.delete("pip"), lambda: operations.delete("pip/sft"),
             lambda: operations.restore("gone", "pip"),
         ):  # fmt: skip
-            with pytest.raises(UserError, match="`firstwords learn` is at work on pip"):
+            with pytest.raises(UserError, match="`firstwords learn` is working on pip"):
                 do()
     assert everything() == before
 
@@ -295,7 +295,7 @@ def test_a_rename_takes_no_name_that_is_taken(empty_home: Path) -> None:
     make("pip")
     make("tom")
     for do in (operations.rename, operations.copy):
-        with pytest.raises(UserError, match="tom exists already"):
+        with pytest.raises(UserError, match="tom already exists"):
             do("pip", "tom")
         with pytest.raises(UserError, match="did you mean pip"):
             do("pipp", "new")

@@ -47,7 +47,7 @@ def test_little_evidence_says_how_much_more_is_needed() -> None:
 def test_the_planners_figures() -> None:
     assert [pairs_needed(rate) for rate in (0.55, 0.60, 0.65, 0.70)] == [783, 194, 85, 47]
     assert pairs_needed(0.40) == pairs_needed(0.60)
-    with pytest.raises(UserError, match="never"):
+    with pytest.raises(UserError, match="cannot be distinguished"):
         pairs_needed(0.5)
 
 
@@ -126,12 +126,12 @@ def test_the_always_valid_interval_never_widens_and_has_its_price() -> None:
     assert result.always_low < result.low and result.high < result.always_high
     assert (result.always_low, result.always_high) == (low_n[-1], high_n[-1]) and result.always_low > 0.5
     assert confidence_sequence([])[0].shape == (0,)
-    with pytest.raises(ValueError, match="outside 0 to 1"):
+    with pytest.raises(ValueError, match="between 0 and 1"):
         confidence_sequence([1, 2])
 
 
 def test_who_stops_early_is_judged_by_the_always_valid_interval() -> None:
-    outcomes = [1, 1, 1, 0] * 5  # enough where 20 were planned, not where one stopped at 20 because it looked good
+    outcomes = [1, 1, 1, 0] * 5  # enough if 20 were planned, not if stopped at 20 because it looked good
     planned, stopped = win_rate(rows(outcomes)), win_rate(rows(outcomes), stopped_early=True)
     assert planned.verdict == "better" and stopped.verdict == "not yet shown" and stopped.more_needed is not None
     assert (planned.low, planned.always_low) == (stopped.low, stopped.always_low)
@@ -168,7 +168,7 @@ def test_length_control_leaves_a_real_difference() -> None:
 def test_orders_that_disagree_show_a_bias_of_place() -> None:
     fair = [Comparison(str(i), float(i % 2), swapped_outcome=float(i % 2)) for i in range(10)]
     assert order_consistency(fair) == {"n": 10, "agreement": 1.0, "first_place": 0.5}
-    biased = [Comparison(str(i), 1.0, swapped_outcome=0.0) for i in range(10)]  # whoever stands first wins
+    biased = [Comparison(str(i), 1.0, swapped_outcome=0.0) for i in range(10)]  # the first one shown always wins
     assert order_consistency(biased) == {"n": 10, "agreement": 0.0, "first_place": 1.0}
 
 

@@ -1,1 +1,1 @@
-"""The commands that look at a model: one file, one dataclass (its flags) and one `main` each."""
+"""The commands that inspect a model: each file has one dataclass (its flags) and one `main`."""

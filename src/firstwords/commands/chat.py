@@ -1,4 +1,4 @@
-"""Talk with a model in the terminal.
+"""Chat with a model in the terminal.
 
 firstwords chat
 firstwords chat --model pip/sft --system "Answer in one word."
@@ -22,10 +22,10 @@ from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, cleaned
 
 HELP = """\
-/reset        forget what was said
-/system TEXT  tell the model how to behave (without TEXT: nothing special)
-/save FILE    save this chat as {"messages": [...]} (.jsonl: add a line; else a JSON list)
-/help         this list
+/reset        start a new chat
+/system TEXT  set the system message (without TEXT: remove it)
+/save FILE    save this chat as {"messages": [...]} (.jsonl: append a line; otherwise: write a JSON list)
+/help         show this list
 /quit         leave (also Ctrl-D); Ctrl-C stops an answer"""
 
 DEMO = (
@@ -42,26 +42,26 @@ DEMO = (
 
 @dataclass
 class Chat:
-    """Talk with a model. Lines that begin with / are orders; /help lists them."""
+    """Chat with a model. Lines that begin with / are commands; /help lists them."""
 
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the newest model."""
     system: str = ""
-    """Tell the model how to behave."""
+    """System message: tells the model how to behave."""
     demo: bool = False
-    """Ask a few questions by itself, print the answers and leave."""
+    """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
-    """Most tokens of one answer."""
+    """Maximum tokens per answer."""
     temperature: float = CHAT_TEMPERATURE
-    """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
+    """0 always takes the most likely token, 1 samples from the model's own distribution."""
     top_p: float = CHAT_TOP_P
-    """Sample from the likeliest tokens whose probabilities add up to this."""
+    """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int | None = None
-    """The same seed gives the same answers to the same words."""
+    """The same seed gives the same answers to the same messages."""
 
 
 class Conversation:
-    """A chat with a model: keeps the turns, drops the oldest ones when the context is full."""
+    """A chat with a model. Keeps the turns and drops the oldest ones when the context is full."""
 
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
@@ -79,7 +79,7 @@ class Conversation:
         return ([{"role": "system", "content": self.system}] if self.system else []) + self.turns
 
     def ask(self, text: str) -> str:
-        """Print the answer as it comes and remember it. Ctrl-C ends it early; what was said so far stays."""
+        """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept."""
         self.turns.append({"role": "user", "content": text})
         answer = ""
         try:
@@ -102,7 +102,7 @@ class Conversation:
         self.turns.clear()
 
     def save(self, path: Path) -> None:
-        """Write the chat in the form that --chats reads: a line more for .jsonl, a JSON list for other names."""
+        """Write the chat in the form that --chats reads: append a line to a .jsonl file, else write a JSON list."""
         chat = {"messages": self.messages}
         if path.suffix == ".jsonl":
             with open(path, "a", encoding="utf-8") as file:
@@ -111,7 +111,7 @@ class Conversation:
             path.write_text(json.dumps([chat], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     def _fitting_ids(self) -> list[int]:
-        """Ids of the chat; the oldest turns go until an answer fits behind them."""
+        """Ids of the chat; the oldest turns are dropped until there is room for an answer."""
         from firstwords.tokenizer.chat import fit
 
         messages = cleaned(self.messages)
@@ -123,12 +123,12 @@ class Conversation:
 
 
 def main(config: Chat) -> None:
-    """Answer the lines of stdin until it ends or says /quit."""
+    """Answer the lines of stdin until end of input or /quit."""
     loaded = api.load(config.model)
     if not loaded.tokenizer.has_chat_tokens:
-        raise UserError(f"{loaded.label} cannot chat, its tokenizer lacks <|im_start|>; try `firstwords complete`")
+        raise UserError(f"{loaded.label} cannot chat: its tokenizer lacks <|im_start|>; try `firstwords complete`")
     if loaded.is_base:
-        say(f"{loaded.label} is a base model: it continues text and never learned to answer.")
+        say(f"{loaded.label} is a base model: it continues text and has not learned to answer.")
     talk = Conversation(loaded, config)
     if config.demo:
         demo(talk)
@@ -138,7 +138,7 @@ def main(config: Chat) -> None:
     if is_terminal:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - gives input() line editing and history
-        say(f"Talking with {loaded.label}. /help lists what else you can do, /quit leaves.")
+        say(f"Chatting with {loaded.label}. /help lists the commands, /quit leaves.")
     for line in _lines("you> " if is_terminal else ""):
         try:
             if line.startswith("/"):
@@ -154,7 +154,7 @@ def main(config: Chat) -> None:
 
 
 def _lines(prompt: str):
-    """Lines that a person types or pipes in, empty ones left out; ends with the input or Ctrl-C at the prompt."""
+    """Lines typed or piped in, without empty ones; ends at end of input or with Ctrl-C at the prompt."""
     while True:
         try:
             line = clean_text(input(prompt)).strip()
@@ -167,20 +167,20 @@ def _lines(prompt: str):
 
 
 def obey(talk: Conversation, line: str) -> None:
-    """Do what a /order says; EOFError means leave. Raises UserError for an order that nobody knows."""
+    """Run a /command; EOFError means leave. Raises UserError for an unknown command."""
     order, _, rest = line.partition(" ")
     rest = rest.strip()
     if order in ("/quit", "/exit", "/q"):
         raise EOFError
     if order == "/reset":
         talk.reset()
-        say("(a fresh start)")
+        say("(started a new chat)")
     elif order == "/system":
         talk.system = rest
         say(f"(system: {rest})" if rest else "(no system message)")
     elif order == "/save":
         if not rest:
-            raise UserError("/save needs the name of a file")
+            raise UserError("/save needs a file name")
         try:
             talk.save(Path(rest).expanduser())
         except OSError as error:
@@ -189,11 +189,11 @@ def obey(talk: Conversation, line: str) -> None:
     elif order in ("/help", "/?"):
         say(HELP)
     else:
-        raise UserError(f"{order} is no order; /help lists them")
+        raise UserError(f"unknown command {order}; try /help")
 
 
 def demo(talk: Conversation) -> None:
-    """Ask a few questions, each in a fresh chat, and print what comes."""
+    """Ask a few questions, each in a new chat, and print the answers."""
     say(f"A few sample exchanges with {talk.loaded.label}:")
     for question in [*DEMO, *_told_questions(talk.loaded)]:
         print(f"\nyou> {question}\n{talk.loaded.label.partition('/')[0]}> ", end="", flush=True)
@@ -201,11 +201,11 @@ def demo(talk: Conversation) -> None:
         talk.ask(question)
     name = talk.loaded.label.partition("/")[0]
     if name in home.models():
-        say(f"\nTo talk with it yourself, in a terminal: firstwords chat --model {name}")
+        say(f"\nTo chat with it yourself: firstwords chat --model {name}")
 
 
 def _told_questions(loaded: api.Model, limit: int = 3) -> list[str]:
-    """A few questions of the exam's part on told facts, if the model grew up in the built-in world."""
+    """A few exam questions about known facts, if the model was trained on the built-in world."""
     if not loaded.knows_world:
         return []
     from firstwords.world.exam import questions

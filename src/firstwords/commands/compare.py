@@ -4,9 +4,9 @@
     firstwords compare mine/rlhf-1 mine/sft --judge human --prompts questions.txt
     firstwords compare mine/rlhf-1 mine/sft --judge other  # the reward model of another model, or the path of one
 
-Both sides answer as in a chat (temperature 0.5, top-p 0.95) unless asked otherwise. "better" is said only where the
-interval of the win rate excludes one half; of a person who stopped before the last question it has to be the interval
-that holds whenever one stops.
+Both sides answer as in a chat (temperature 0.5, top-p 0.95) unless told otherwise. The verdict is "better" only if the
+interval of the win rate excludes one half. If a person stopped before the last question, the anytime-valid interval
+is used.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class Compare:
     a: Positional[str]
     """NAME, NAME/STAGE or the path of a model directory."""
     b: Positional[str]
-    """The other one; the win rate is that of the first."""
+    """The version to compare it with; the win rate is that of A."""
     judge: str = "truth"
-    """truth (the built-in world, whose answers are known), human (you, blindly), or a reward model's NAME or path."""
+    """truth (the built-in world, whose answers are known), human (you), or a reward model's NAME or path."""
     prompts: str = ""
-    """A file with a question a line, not with --judge truth; without it questions of the built-in world."""
+    """A file with one question per line, not with --judge truth (default: questions about the built-in world)."""
     limit: int = 0
-    """Number of questions (0 = 20 for you, else 400)."""
+    """Number of questions (0 = 20 with --judge human, else 400)."""
     temperature: float = CHAT_TEMPERATURE
-    """Of both sides; the default is that of a chat."""
+    """Sampling temperature of both sides; the default is that of a chat."""
     top_p: float = CHAT_TOP_P
     """Sample from the most likely tokens whose probabilities add up to this; the default is that of a chat."""
     max_tokens: int = 80
     """Maximum tokens per answer, not with --judge truth."""
     seed: int = 0
-    """Seed of questions, answers and sides."""
+    """Seed for questions, answers and sides."""
     json: bool = False
     """Print one JSON object."""
 
@@ -64,20 +64,20 @@ class Compare:
             raise UserError(f"--limit is {self.limit}, but it must be 0 or more")
         if self.prompts and self.judge == "truth":
             raise UserError(
-                "--prompts needs --judge human or a reward model: of questions outside the built-in world nobody knows "
-                "the true answer"
+                "--prompts needs --judge human or a reward model: the true answers are known only for questions about "
+                "the built-in world"
             )
 
 
 def main(config: Compare) -> None:
-    """Answer, judge, report; the run folder of the first version's model, if it has one, keeps the result."""
+    """Answer, judge, report. The result is saved in the run folder of the first version's model, if it has one."""
     one, other = home.resolve(config.a), home.resolve(config.b)
     name, _, stage = api.label(one).partition("/")
     if name not in home.models() or stage not in home.stages(name):
         result = measure(config, one, other)
     else:
         with ExitStack() as stack:
-            # a person at the keyboard takes no computing time from others; a training keeps its own record
+            # a person at the keyboard uses no computing time; a training run keeps its own record
             is_recorded = config.judge != "human" and _is_free(name, stack)
             if is_recorded:
                 stack.enter_context(recorded(home.run_dir(name), "compare", asdict(config)))
@@ -91,7 +91,7 @@ def main(config: Compare) -> None:
 
 
 def _is_free(name: str, stack: ExitStack) -> bool:
-    """Whether no other process works on a model; until the stack closes this one does."""
+    """Whether no other process is working on a model; if so, it is locked until the stack closes."""
     try:
         stack.enter_context(locks.held([name], "compare"))
     except locks.LockedError:
@@ -100,7 +100,7 @@ def _is_free(name: str, stack: ExitStack) -> bool:
 
 
 def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
-    """The win rate with all that is needed to read it."""
+    """The win rate with everything needed to interpret it."""
     from firstwords.eval.winrate import length_controlled, order_consistency, win_rate
 
     stopped_early, extra = False, {}
@@ -126,7 +126,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
 
 
 def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) -> dict[str, Any]:
-    """How many of the questions of a file a side was trained on; also said, where there are any."""
+    """How many of the file's questions a side was trained on; printed if there are any."""
     from firstwords.rlhf.compare import count_seen
 
     if not config.prompts:
@@ -134,14 +134,14 @@ def remarks(config: Compare, prompts: list[Messages], one: Path, other: Path) ->
     seen = count_seen(prompts, (one, other))
     if seen:
         say(
-            f"{seen} of {len(prompts)} questions were among the prompts of stage three: answers to them say little "
-            "about new ones"
+            f"{seen} of {len(prompts)} questions were used as prompts in stage three: answers to them say little "
+            "about new questions"
         )
     return {"seen_prompts": seen}
 
 
 def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any], dict[str, Any]]:
-    """(rows, what else to report). Raises UserError for a reward model that a side was optimised against."""
+    """(rows, further results). Raises UserError for a reward model that a side was optimised against."""
     from firstwords.rlhf.compare import check_judge, compare_by_reward, reward_model_dir
     from firstwords.rlhf.reward_model import load_reward_model
 
@@ -157,12 +157,12 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     vocabularies = [side.tokenizer.hash for side in sides]
     rows, shortened = compare_by_reward(prompts, (a, b), vocabularies, (record_a, record_b), judge)
     if shortened:
-        say(f"{shortened} answers are longer than the reward model's context: it read their beginning")
+        say(f"{shortened} answers exceed the reward model's context: it read only their beginning")
     return rows, extra | {"left_out": left_out, "shortened": shortened}
 
 
 def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Model]) -> tuple[list[Any], bool]:
-    """Show pairs with shuffled sides until a person has judged them all or leaves; the log keeps each verdict.
+    """Show pairs with shuffled sides until a person has judged them all or leaves; each verdict is logged.
 
     Returns the rows, and whether the person stopped before the last question.
     """
@@ -214,7 +214,7 @@ def _questions(config: Compare) -> list[Messages]:
 def _fitting(
     prompts: list[Messages], sides: Sequence[api.Model], judge: RewardModel | None = None
 ) -> tuple[list[Messages], int]:
-    """(The prompts that both sides, and the judge, can read; how many were left out). UserError where none is left."""
+    """(prompts that both sides and the judge can read, how many were left out). UserError if none is left."""
 
     def fits(messages: Messages) -> bool:
         is_short = all(len(chat_ids(side.tokenizer, list(messages))) < side.context for side in sides)
@@ -224,7 +224,7 @@ def _fitting(
     left_out = len(prompts) - len(found)
     limit = min([side.context for side in sides] + ([judge.limit] if judge else []))
     if not found:
-        raise UserError(f"none of the {len(prompts)} questions fits into a context of {limit:,} tokens: shorten them")
+        raise UserError(f"none of the {len(prompts)} questions fits a context of {limit:,} tokens: shorten them")
     if left_out:
         say(f"left out {left_out} of {len(prompts)} questions, too long for a context of {limit:,} tokens")
     return found, left_out
@@ -244,7 +244,7 @@ def _answers(
 
 
 def show(result: dict[str, Any]) -> None:
-    """The figures for a person."""
+    """Print the figures for people."""
     print(
         f"{result['a']} against {result['b']}: {result['wins']} wins, {result['ties']} ties, "
         f"{result['losses']} losses\n"
@@ -252,23 +252,23 @@ def show(result: dict[str, Any]) -> None:
         f"{result['verdict']}"
     )
     if result["judge"] == "human":
-        print(f"whenever you stop it is in {result['always_low']:.1%}-{result['always_high']:.1%}"
-              + (": you stopped early, so the verdict rests on this" if result["stopped_early"] else ""))  # fmt: skip
+        print(f"anytime-valid interval {result['always_low']:.1%}-{result['always_high']:.1%}"
+              + (": you stopped early, so the verdict uses this one" if result["stopped_early"] else ""))  # fmt: skip
     for side in "ab" if "honesty_a" in result else "":
         found = result[f"honesty_{side}"]
         print(
-            f"{result[side]}: mean reward {found['reward']:+.2f}, invents an answer to {found['invented']:.1%} of what "
-            f"nobody can know, refuses {found['refused']:.1%} of what can be known"
+            f"{result[side]}: mean reward {found['reward']:+.2f}, invents answers to {found['invented']:.1%} of the "
+            f"unanswerable questions, refuses {found['refused']:.1%} of the answerable ones"
         )
     controlled = result["length_controlled"]
     print(
-        f"at equal lengths {controlled['win_rate']:.1%}; of {controlled['matched_n']} pairs alike in length "
+        f"win rate at equal length {controlled['win_rate']:.1%}; on {controlled['matched_n']} pairs of similar length "
         f"{controlled['matched_win_rate']:.1%}"
     )
     if result["stopped_early"] and result["verdict"] == "not yet shown" and not result["low"] <= 0.5 <= result["high"]:
         print(
-            "judged to the last question it may be shown: then their number was fixed, and the narrower interval holds"
+            "judging all questions may show a difference: their number is then fixed, and the narrower interval applies"
         )
     elif result["verdict"] == "not yet shown":
         more = result["more_needed"]
-        print(f"about {more:,} more comparisons would show it" if more else "no difference is in sight")
+        print(f"about {more:,} more comparisons would show it" if more else "no difference can be seen")

@@ -1,4 +1,4 @@
-"""Continue a text, token by token, as a base model was trained to.
+"""Continue a text, token by token, as a base model is trained to do.
 
 firstwords complete "Once upon a time" --max-tokens 100 --temperature 0.8 --seed 1
 """
@@ -19,17 +19,17 @@ class Complete:
     """Continue a text. Example: firstwords complete "Once upon a time" --seed 1"""
 
     text: Positional[str]
-    """The beginning; put it in quotes."""
+    """The beginning of the text, in quotes."""
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
     max_tokens: int = 128
-    """Most tokens to add."""
+    """Maximum tokens to add."""
     temperature: float = 0.8
-    """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
+    """0 always takes the most likely token, 1 samples from the model's own distribution."""
     top_p: float = 1.0
-    """Sample from the likeliest tokens whose probabilities add up to this."""
+    """Sample from the most likely tokens whose probabilities add up to this."""
     top_k: int = 0
-    """Sample from the k likeliest tokens (0 = all)."""
+    """Sample from the k most likely tokens (0 = all)."""
     seed: int | None = None
     """The same seed gives the same continuation."""
     json: bool = False
@@ -37,7 +37,7 @@ class Complete:
 
 
 def main(config: Complete) -> None:
-    """Stream the continuation behind the text."""
+    """Print the text and stream its continuation."""
     params = shared.sampling(
         max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, top_k=config.top_k,
         seed=config.seed,

@@ -1,4 +1,4 @@
-"""What this machine is and can do, and what would make training faster. `firstwords doctor --json` for programs."""
+"""What this machine can do, and what would make training faster. `firstwords doctor --json` is for programs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MIN_MEMORY_BYTES = 3e9
 
 @dataclass
 class Doctor:
-    """Check this machine: versions, processor, memory, disk, GPU, and how fast it multiplies matrices."""
+    """Check this machine: versions, processor, memory, disk, GPU, and speed of matrix multiplication."""
 
     json: bool = False
     """Print one JSON object instead of a list."""
 
 
 def main(config: Doctor) -> int:
-    """Print the findings; exit code 1 when something stands in the way of training."""
+    """Print the findings; exit code 1 if something prevents training."""
     facts = examine()
     problems, advice = judge(facts)
     if config.json:
@@ -67,24 +67,24 @@ def examine() -> dict[str, Any]:
 
 
 def judge(facts: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """(problems that stop training, advice that makes it better) for facts as `examine` gives them."""
+    """(problems that prevent training, advice that improves it) for the facts that `examine` returns."""
     problems, advice = [], []
     if not facts["home_writable"]:
-        problems.append(f"{facts['home']} cannot be written; set FIRSTWORDS_HOME to a folder of yours")
+        problems.append(f"{facts['home']} is not writable; set FIRSTWORDS_HOME to a folder that is")
     if facts["disk_free_bytes"] < MIN_FREE_BYTES:
         free = facts["disk_free_bytes"] / 1e9
-        problems.append(f"only {free:.1f} GB are free at {facts['home']}; free some space")
+        problems.append(f"only {free:.1f} GB are free at {facts['home']}; free up some space")
     if facts["memory_bytes"] and facts["memory_bytes"] < MIN_MEMORY_BYTES:
-        advice.append("there is little memory; close other programs while training")
+        advice.append("memory is low; close other programs while training")
     if facts["torch_threads"] < (facts["cores"] or 1) // 2:
         advice.append(f"torch uses {facts['torch_threads']} of {facts['cores']} cores; unset OMP_NUM_THREADS")
     if facts["gpus"] == [] and shutil.which("nvidia-smi"):
-        advice.append("there is an NVIDIA driver, but this torch sees no GPU; install a torch build for CUDA")
+        advice.append("there is an NVIDIA driver, but torch sees no GPU; install a CUDA build of torch")
     return problems, advice
 
 
 def processor() -> str:
-    """The processor's name as the system knows it."""
+    """The processor's name as the system reports it."""
     for line in _lines("/proc/cpuinfo"):
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -92,7 +92,7 @@ def processor() -> str:
 
 
 def cpu_features() -> list[str]:
-    """Which instruction sets that matter for training the processor has (Linux; elsewhere empty)."""
+    """The processor's instruction sets that matter for training (Linux only; elsewhere empty)."""
     for line in _lines("/proc/cpuinfo"):
         if line.lower().startswith(("flags", "features")):
             present = set(line.partition(":")[2].split())
@@ -101,7 +101,7 @@ def cpu_features() -> list[str]:
 
 
 def memory_bytes() -> int | None:
-    """Installed memory, or None where the system does not say."""
+    """Installed memory, or None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -109,7 +109,7 @@ def memory_bytes() -> int | None:
 
 
 def writable(folder: Path) -> bool:
-    """Whether a file can really be made in a folder."""
+    """Whether a file can actually be created in a folder."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder):
             return True
@@ -118,16 +118,16 @@ def writable(folder: Path) -> bool:
 
 
 def allocator() -> str:
-    """What training does about the memory allocator on this machine."""
+    """How training sets up the memory allocator on this machine."""
     if os.environ.get(ALLOCATOR_MARK) == "0":
-        return "left alone (FIRSTWORDS_ALLOCATOR=0)"
+        return "unchanged (FIRSTWORDS_ALLOCATOR=0)"
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        return "glibc, set up for large blocks when training starts"
-    return "the system's own"
+        return "glibc, configured for large blocks when training starts"
+    return "the system's default"
 
 
 def metadata_version(package: str) -> str | None:
-    """Version of an installed package, None when it is not installed."""
+    """Version of an installed package, None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -137,7 +137,7 @@ def metadata_version(package: str) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or its nearest parent that exists: where it would be made."""
+    """The folder, or its nearest existing parent: where it would be created."""
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     return folder
@@ -154,7 +154,7 @@ def _plain(name: str, value: Any) -> str:
     if name.endswith("_bytes"):
         return f"{value / 1e9:.1f} GB" if value else "unknown"
     if name == "gemm_gflops":
-        return f"{value:,.0f} GFLOP/s (matrix products in fp32)"
+        return f"{value:,.0f} GFLOP/s (fp32 matrix multiplication)"
     if isinstance(value, list):
         return ", ".join(value) or "none"
     if isinstance(value, bool):

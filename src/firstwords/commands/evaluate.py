@@ -1,4 +1,4 @@
-"""Measure a model: bits per byte of text it never saw, or the exam on the built-in world.
+"""Measure a model: bits per byte on held-out text, or the exam about the built-in world.
 
 firstwords eval pip/base --bpb held-out.txt
 firstwords eval pip --exam --json
@@ -25,29 +25,29 @@ class Evaluate:
     model: Positional[str]
     """NAME, NAME/STAGE or the path of a model directory."""
     bpb: list[str] = field(default_factory=list)
-    """Bits per byte on these files or folders, FILE:COLUMN, or - for stdin (every byte is scored)."""
+    """Measure bits per byte on these: files, folders, FILE:COLUMN, or - for stdin (every byte is scored)."""
     context: int = 0
-    """Tokens of the sliding window for --bpb (0 = the context it was trained on)."""
+    """Sliding window for --bpb, in tokens (0 = the context the model was trained on)."""
     exam: bool = False
     """Ask the exam's questions about the built-in world."""
     save: bool = False
-    """Keep the exam's figures on the model's card, where `models` and the page show them."""
+    """Save the exam's figures in the model's card, for `models` and the page to show."""
     limit: int = 0
-    """Ask only so many questions of each part of the exam (0 = all)."""
+    """Questions per part of the exam (0 = all)."""
     json: bool = False
     """Print one JSON object."""
 
 
 def main(config: Evaluate) -> None:
-    """Run what was asked for and print the figures."""
+    """Run the requested measurements and print the figures."""
     if not config.bpb and not config.exam:
         raise UserError("say what to measure: --bpb FILES, or --exam")
     if config.save and (not config.exam or config.limit):
-        raise UserError("--save keeps the figures of a whole exam: give --exam, and no --limit")
+        raise UserError("--save needs the figures of a complete exam: give --exam, and no --limit")
     if config.limit < 0:
         raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
     if "world" in config.bpb:
-        raise UserError("--bpb cannot score the built-in world, it has no end; name files or folders")
+        raise UserError("--bpb cannot score the built-in world because it has no end; name files or folders")
     loaded = api.load(config.model)
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:

@@ -1,4 +1,4 @@
-"""What `compare --judge human` and `teach` share: a person sees two answers, blindly, and types a key."""
+"""Shared by `compare --judge human` and `teach`: a person sees two unlabelled answers and types a key."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Messages = Sequence[dict[str, str]]
 
 @dataclass(frozen=True)
 class Said:
-    """left, right, tie, both_bad or skip, and why, in the person's own words."""
+    """The verdict (left, right, tie, both_bad or skip) and the person's reason."""
 
     verdict: str
     reason: str = ""
 
 
 def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
-    """Show a pair on stderr and read a line from stdin until one is a verdict; None for q, Ctrl-C and end of input."""
+    """Show a pair on stderr and read lines from stdin until one is a verdict; None for q, Ctrl-C or end of input."""
     said_before = messages[0]["content"] if len(messages) == 1 else _chat(messages)
     say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
     shared.readable_input()
@@ -59,9 +59,9 @@ def _indented(answer: str) -> str:
 
 
 def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
-    """The prompts of a text file, one a line. Raises UserError for a file that cannot be read or holds none."""
+    """The prompts of a text file, one per line. Raises UserError for a file that cannot be read or holds none."""
     text = clean_text("".join(read_text(Path(path).expanduser())))
     texts = [line.strip() for line in text.split("\n") if line.strip()]
     if not texts:
-        raise UserError(f"{path} holds no question: write one a line")
+        raise UserError(f"{path} holds no questions: write one per line")
     return [({"role": "user", "content": text},) for text in texts]

@@ -4,10 +4,10 @@
     firstwords models copy pip pip-2              # to train the copy further
     firstwords models export pip/sft ~/pip-sft    # a Hugging Face directory for other tools
     firstwords models delete pip/rlhf-1           # to the trash
-    firstwords models restore pip                 # the newest one of that name; --as NEW where the name is taken
+    firstwords models restore pip                 # the newest one of that name; --as NEW if the name is taken
     firstwords models empty-trash
 
-What happens to the files is `firstwords.keeping.operations`.
+`firstwords.keeping.operations` does the work on the files.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ModelsExport:
     model: Positional[str]
     """NAME (its promoted stage) or NAME/STAGE."""
     folder: Positional[str]
-    """The folder to make; one that holds files is left alone."""
+    """The folder to create; a folder that already holds files is refused."""
 
 
 @dataclass
@@ -63,27 +63,27 @@ class ModelsDelete:
 
 @dataclass
 class ModelsRestore:
-    """Bring back what was replaced or deleted. Example: firstwords models restore pip"""
+    """Restore a model or a stage that was replaced or deleted. Example: firstwords models restore pip"""
 
     model: Positional[str]
-    """NAME or NAME/STAGE, the newest in the trash; or the id that `firstwords models --trash` lists."""
+    """NAME or NAME/STAGE (the newest in the trash), or an id from `firstwords models --trash`."""
     as_: str = ""
-    """Another name for it, where its own is taken."""
+    """Restore under another name, for example if its own is taken."""
 
 
 @dataclass
 class ModelsEmptyTrash:
-    """Delete for good what is in the trash, and say how much room that makes."""
+    """Permanently delete what is in the trash, and say how much space that frees."""
 
     yes: bool = False
-    """Do not ask."""
+    """Do not ask for confirmation."""
 
 
 def main(config: ModelsRename | ModelsCopy | ModelsExport | ModelsDelete | ModelsRestore | ModelsEmptyTrash) -> None:
-    """Do what the subcommand says."""
+    """Run the subcommand."""
     if isinstance(config, ModelsRename):
         operations.rename(config.old, config.new)
-        say(f"{config.old} is {config.new} now")
+        say(f"renamed {config.old} to {config.new}")
     elif isinstance(config, ModelsCopy):
         operations.copy(config.old, config.new)
         say(f"{config.new} is a copy of {config.old}")
@@ -95,7 +95,7 @@ def main(config: ModelsRename | ModelsCopy | ModelsExport | ModelsDelete | Model
         entry = operations.delete(config.model)
         say(f"moved {entry.ref} to the trash; `{entry.restore}` brings it back")
         if home.stages(entry.name):
-            say(f"{entry.name} means {entry.name}/{home.promoted(entry.name)}")
+            say(f"{entry.name} now uses {home.promoted(entry.name)}")
     elif isinstance(config, ModelsRestore):
         say(f"restored {operations.restore(config.model, config.as_)}")
     else:
@@ -103,22 +103,22 @@ def main(config: ModelsRename | ModelsCopy | ModelsExport | ModelsDelete | Model
 
 
 def empty_trash(is_sure: bool) -> None:
-    """Delete what is in the trash, once a person at the terminal says yes."""
+    """Delete what is in the trash, after a person at the terminal confirms."""
     moves.recover()
     there = trash.entries()
     if not there:
         say("the trash is empty")
     if there and not is_sure:
         listed = ", ".join(entry.ref for entry in there)
-        question = f"delete {listed} for good ({size_text(trash.size())})?"
+        question = f"permanently delete {listed} ({size_text(trash.size())})?"
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UserError(f"{question} --yes does it")
+            raise UserError(f"{question} Give --yes to confirm")
         say(f"{question} [y/N]")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise UserError("nothing was deleted")
-    number, freed = trash.empty()  # remains of what a kill interrupted, too
+    number, freed = trash.empty()  # also removes what an interrupted operation left behind
     if there:
-        say(f"deleted {number} {'entry' if number == 1 else 'entries'}, {size_text(freed)} are free now")
+        say(f"deleted {number} {'entry' if number == 1 else 'entries'}, freed {size_text(freed)}")
 
 
 def size_text(size: int) -> str:

@@ -1,6 +1,6 @@
-"""The trained models: stages, sizes, dates and what was measured. `firstwords models --json` for programs.
+"""The trained models: stages, sizes, dates and measurements. `firstwords models --json` is for programs.
 
-`firstwords models --trash` lists what was replaced or deleted; keeping.py has the commands that move models about.
+`firstwords models --trash` lists what was replaced or deleted; keeping.py has the commands that move models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Models:
     """List the trained models with their stages, sizes and measurements."""
 
     trash: bool = False
-    """List what is in the trash instead: models that were replaced or deleted, and how to bring them back."""
+    """List the trash instead: models that were replaced or deleted, and how to restore them."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -36,13 +36,13 @@ def main(config: Models) -> None:
     if config.json:
         shared.emit({"home": str(home.home()), "models": rows})
     elif not rows:
-        say(f"There is no model in {home.models_dir()} yet; `firstwords learn` trains one.")
+        say(f"There are no models in {home.models_dir()} yet; `firstwords learn` trains one.")
     else:
         show(rows)
 
 
 def show_trash(as_json: bool) -> None:
-    """List the trash, the newest first."""
+    """List the trash, newest first."""
     entries = trash.entries()
     if as_json:
         shared.emit({"trash": [trash.facts(entry) for entry in entries], "bytes": trash.size()})
@@ -56,7 +56,7 @@ def show_trash(as_json: bool) -> None:
             what = ", ".join(entry.stages) or "an unfinished run"
             rows.append((entry.ref, what, f"{facts['bytes'] / 1e6:.1f} MB", when, entry.why, entry.id))
         _table(rows, ("model", "stages", "frees", "since", "why", "id"))
-        say(f"`{entries[0].restore}` brings the newest back, `firstwords models empty-trash` frees "
+        say(f"`{entries[0].restore}` restores the newest, `firstwords models empty-trash` frees "
                    f"{trash.size() / 1e6:.1f} MB")  # fmt: skip
 
 
@@ -95,11 +95,11 @@ def show(rows: list[dict[str, Any]]) -> None:
         below = ", ".join(filter(None, (row["outdated"], measured(row["metrics"]))))
         lines += [table, *([Padding(below, (0, 0, 0, 4), style="dim")] if below else [])]
     Console(highlight=False).print(Group(*lines))
-    say("* the promoted stage: what the name alone means")
+    say("* the promoted stage, which the model's name alone refers to")
 
 
 def measured(metrics: dict[str, Any]) -> str:
-    """The measurements worth a glance: bits per byte and the exam's rates."""
+    """The main measurements: bits per byte and the exam's rates."""
     parts = []
     if isinstance(metrics.get("bits_per_byte"), int | float):
         parts.append(f"{metrics['bits_per_byte']:.3f} bits per byte")

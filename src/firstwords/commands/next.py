@@ -1,4 +1,4 @@
-"""What would the model say next? The true probabilities, over the whole vocabulary.
+"""What comes next? The model's exact probabilities over the whole vocabulary.
 
     firstwords next "The cat is"
     firstwords next "What is your first" --model pip/sft --top 5 --json
@@ -21,14 +21,14 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 
 @dataclass
 class Next:
-    """Show the probabilities of the next token after a text. Example: firstwords next "The cat is" """
+    """Show the probabilities of the next token. Example: firstwords next "The cat is" """
 
     text: Positional[str]
-    """The beginning; put it in quotes."""
+    """The beginning of the text, in quotes."""
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
     top: int = 10
-    """How many tokens to show; the others are summed up as "everything else"."""
+    """Number of tokens to show; the others are summed as "everything else"."""
     json: bool = False
     """Print one JSON object instead of bars."""
 
@@ -56,7 +56,7 @@ def distribution(loaded: api.Model, text: str, top: int) -> dict[str, Any]:
 
 
 def bars(result: dict[str, Any], width: int, colour: bool) -> str:
-    """The distribution as lines of text, one bar a token; a full bar is a probability of 100 %."""
+    """The distribution as lines of text, one bar per token; a full bar is a probability of 100 %."""
     rows = [(shared.shown(t["text"]), t["probability"]) for t in result["tokens"]]
     rows.append((f"everything else ({result['rest_tokens']:,} tokens)", result["rest"]))
     name_width = max(len(name) for name, _ in rows)
@@ -70,6 +70,6 @@ def bars(result: dict[str, Any], width: int, colour: bool) -> str:
 
 
 def bar(share: float, room: int) -> str:
-    """A bar of `share` (0..1) of `room` characters, to an eighth of a character."""
+    """A bar that fills `share` (0..1) of `room` characters, to an eighth of a character."""
     eighths = round(share * room * 8)
     return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()

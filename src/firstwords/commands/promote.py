@@ -1,11 +1,11 @@
-"""Which version a model's name means: promote one, or undo the last promotion.
+"""Choose the version that a model's name refers to: promote one, or undo the last promotion.
 
 firstwords promote pip rlhf-1
 firstwords rollback pip
 
-Each promotion is remembered, also those that `finetune` and `align` make by themselves; `rollback` undoes the last one,
-a second `rollback` the one before (`firstwords.promotions` has the rules). It passes over stages that were deleted and
-over base models, which cannot chat: those are promoted by name only.
+Each promotion is recorded, including automatic ones by `finetune` and `align`. `rollback` undoes the last one, a second
+`rollback` the one before (`firstwords.promotions` has the rules). It skips stages that were deleted and base models,
+which cannot chat: a base model is only promoted by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from firstwords.runlog import say
 
 @dataclass
 class Promote:
-    """Make a model's name mean one of its versions. Example: firstwords promote pip rlhf-1"""
+    """Promote a version: the model's name then refers to it. Example: firstwords promote pip rlhf-1"""
 
     name: Positional[str]
     """Name of the model."""
@@ -37,17 +37,17 @@ class Rollback:
 
 
 def main(config: Promote | Rollback) -> None:
-    """Do what the subcommand says."""
+    """Run the subcommand."""
     was = home.promoted(config.name)
     stage = promote(config.name, config.stage) if isinstance(config, Promote) else rollback(config.name)
     say(changed(config.name, stage, was))
     if not promotions.can_chat(home.stage_dir(config.name, stage)):
         say(
-            f"{config.name}/{stage} continues text and does not answer: `firstwords chat` and programs that chat with "
-            f"{config.name} need another stage; `firstwords rollback {config.name}` undoes this"
+            f"{config.name}/{stage} continues text and does not answer: `firstwords chat` and other chat clients "
+            f"need another stage of {config.name}; `firstwords rollback {config.name}` undoes this"
         )
 
 
 def changed(name: str, stage: str, was: str) -> str:
-    """The sentence that names both stages."""
-    return f"{name} uses {stage} already" if stage == was else f"{name} now uses {stage} (was {was})"
+    """A sentence that names both stages."""
+    return f"{name} already uses {stage}" if stage == was else f"{name} now uses {stage} (was {was})"

@@ -1,4 +1,4 @@
-"""Serve the models: OpenAI's endpoints for clients, and the page for people.
+"""Serve the models: OpenAI-compatible endpoints for clients, and the page for people.
 
     firstwords serve --open
     firstwords serve --host 0.0.0.0 --key anna:a-long-secret --key ben:another-secret
@@ -22,18 +22,18 @@ class Serve:
     """Serve the models to a browser and to OpenAI clients. Example: firstwords serve --open"""
 
     host: str = "127.0.0.1"
-    """Address to listen at; one that other machines can reach needs --key."""
+    """Address to listen on; one that other machines can reach needs --key."""
     port: int = 8000
-    """Port to listen at; 0 takes a free one."""
+    """Port to listen on; 0 picks a free one."""
     model: str | None = None
-    """What answers requests that name no model: NAME or NAME/STAGE; default: the newest."""
+    """Model for requests that name none: NAME or NAME/STAGE; default: the newest."""
     key: list[str] = field(default_factory=list)
     """SECRET, or NAME:SECRET for several people, each with their own chats. May be given several times."""
     allow_host: list[str] = field(default_factory=list)
-    """Further host names under which the server may be reached, such as host.docker.internal."""
+    """Further host names that clients may use for the server, such as host.docker.internal."""
     allow_origin: list[str] = field(default_factory=list)
     """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
-    * lets every site that you visit use your models: only with --key, or on a machine without a browser."""
+    * lets every site you visit use your models: use it only with --key, or on a machine without a browser."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -52,7 +52,7 @@ def main(config: Serve) -> None:
     listener = _listen(config)
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"
-    print(f"firstwords is at {address}  (Ctrl-C ends it)", flush=True)
+    print(f"firstwords is at {address}  (Ctrl-C stops it)", flush=True)
     if ANY in settings.allowed_origins and not settings.keys:
         say("--allow-origin *: every site that a browser on this machine opens may use these models (add --key)")
     if config.open:
@@ -66,10 +66,10 @@ def main(config: Serve) -> None:
 
 def _listen(config: Serve) -> socket.socket:
     if not 0 <= config.port <= 65535:
-        raise UserError(f"--port is {config.port}, but ports go from 0 to 65535")
+        raise UserError(f"--port is {config.port}, but it must be between 0 and 65535")
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    # asyncio switches Nagle's algorithm off, which would hold every answer's second packet for 40 ms, only where the
-    # protocol is spelled out
+    # Nagle's algorithm would delay the second packet of every answer by 40 ms; asyncio switches it off only for sockets
+    # whose protocol is given explicitly
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,7 +78,7 @@ def _listen(config: Serve) -> socket.socket:
     except OSError as error:
         listener.close()
         raise UserError(
-            f"cannot listen at {config.host}:{config.port} ({error.strerror}): is a server running there already? "
+            f"cannot listen on {config.host}:{config.port} ({error.strerror}): is a server already running there? "
             "Choose another --port"
         ) from None
     listener.listen(512)

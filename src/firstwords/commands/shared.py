@@ -1,6 +1,6 @@
-"""What the commands share: sampling parameters from flags, input and output.
+"""Shared by the commands: sampling parameters from flags, input and output.
 
-Results go to stdout; remarks go to stderr; `--json` prints one JSON object on stdout and nothing else there.
+Results go to stdout and remarks to stderr; with `--json`, stdout gets one JSON object and nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sampling(**values: Any) -> SamplingParams:
-    """SamplingParams, with their complaints turned into UserErrors about flags."""
+    """SamplingParams, with errors that name the flags."""
     try:
         return api.sampling(**values)
     except UserError as error:
@@ -26,8 +26,8 @@ def sampling(**values: Any) -> SamplingParams:
 
 
 def readable_input() -> None:
-    """Have bytes of stdin that are not text read as replacement characters, not as an error. To be called before the
-    first line is read; later calls change nothing."""
+    """Read bytes of stdin that are not text as replacement characters instead of raising an error. Call it before the
+    first line is read; further calls change nothing."""
     if hasattr(sys.stdin, "reconfigure") and sys.stdin.errors != "replace":
         sys.stdin.reconfigure(errors="replace")
 
@@ -38,6 +38,6 @@ def emit(result: dict[str, Any]) -> None:
 
 
 def shown(text: str) -> str:
-    """A piece of text in quotes, with line ends and odd characters visible: '" a\\n"'."""
+    """Text in quotes, with line ends and unprintable characters escaped: '" a\\n"'."""
     visible = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     return f'"{visible}"'

@@ -2,8 +2,8 @@
 
     firstwords stages "What is your first name?"
 
-The base model gets the bare text and continues it; the later stages get it as a message and answer it. All draw
-with the same seed.
+The base model gets the bare text and continues it; the later stages get it as a message and answer it. All stages
+sample with the same seed.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from firstwords.tokenizer.prompts import check_fits, opening
 
 @dataclass
 class Stages:
-    """Show what every stage of a model makes of one prompt. Example: firstwords stages "What is your first name?" """
+    """Answer one prompt with every stage of a model. Example: firstwords stages "What is your first name?" """
 
     text: Positional[str]
-    """The prompt; put it in quotes."""
+    """The prompt, in quotes."""
     model: str | None = None
     """Name of the model; default: the newest."""
     max_tokens: int = 80
-    """Most tokens of one answer."""
+    """Maximum tokens per answer."""
     temperature: float = 0.7
-    """0 takes the likeliest token each time, 1 samples from the model's own distribution."""
+    """0 always takes the most likely token, 1 samples from the model's own distribution."""
     top_p: float = 0.95
-    """Sample from the likeliest tokens whose probabilities add up to this."""
+    """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int = 0
-    """All stages draw with this seed."""
+    """All stages sample with this seed."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
@@ -47,7 +47,7 @@ def main(config: Stages) -> None:
     name = (config.model or api.newest()).partition("/")[0]
     present = home.stages(name)
     if not present:
-        home.promoted(name)  # says which names there are
+        home.promoted(name)  # raises an error that lists the existing names
     rows = [answer(f"{name}/{stage}", config.text, params) for stage in present]
     if config.json:
         shared.emit({"model": name, "prompt": config.text, "seed": config.seed, "stages": rows})
@@ -69,7 +69,7 @@ def answer(ref: str, text: str, params: Any) -> dict[str, Any]:
 
 
 def show(prompt: str, rows: list[dict[str, Any]]) -> None:
-    """Print the answers as a table with a row a stage."""
+    """Print the answers as a table with one row per stage."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -88,4 +88,4 @@ def show(prompt: str, rows: list[dict[str, Any]]) -> None:
     Console(highlight=False).print(table)
     ends = {True: "by itself", False: "at --max-tokens"}
     remarks = [f"{r['stage']} stopped {ends[r['finish_reason'] == 'stop']}" for r in rows]
-    say("; ".join(remarks) + ". ... marks an answer that was cut.")
+    say("; ".join(remarks) + ". ... marks an answer that was cut off.")

@@ -1,12 +1,12 @@
-"""Teach a model by choosing the better of two of its answers, blindly; every verdict is saved at once.
+"""Teach a model by choosing the better of two unlabelled answers; every verdict is saved at once.
 
-    firstwords teach pip                                   # the promoted stage answers questions of the built-in world
-    firstwords teach mine --prompts questions.txt          # a question a line, or `log`: what was judged before
-    firstwords teach mine --against sft                    # one side is another stage's; nobody says which
+    firstwords teach pip                                   # the promoted stage answers built-in questions
+    firstwords teach mine --prompts questions.txt          # one question per line, or `log`: prompts judged before
+    firstwords teach mine --against sft                    # one answer is from another stage; the sides are hidden
     firstwords teach mine --select disagreement            # pairs on which several reward models disagree
 
-A few pairs come back later with their sides swapped, which shows how consistent one is
-(`firstwords preferences stats`). What was saved is learned by `firstwords align NAME`.
+A few pairs come back later with their sides swapped, which measures the judge's consistency
+(`firstwords preferences stats`). `firstwords align NAME` trains on the saved verdicts.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ SELECTIONS = ("random", "disagreement")
 
 @dataclass
 class Teach:
-    """Choose the better of two answers, blindly. Example: firstwords teach pip --pairs 20"""
+    """Choose the better of two unlabelled answers. Example: firstwords teach pip --pairs 20"""
 
     name: Positional[str]
     """NAME (its promoted stage answers) or NAME/STAGE."""
     against: str = ""
-    """Another stage, which gives one of the two answers, on a side that chance chooses."""
+    """Another stage, which gives one of the two answers, on a random side."""
     prompts: str = "world"
-    """A file with a question a line, log (what was judged before) or world (questions of the built-in world)."""
+    """A file with one question per line, log (prompts judged before) or world (about the built-in world)."""
     pairs: int = 30
-    """How many pairs to judge."""
+    """Number of pairs to judge."""
     select: str = "random"
     """random, or disagreement: the pair on which the reward models of this model disagree most."""
     random_share: float = RANDOM_SHARE
-    """With --select disagreement: share of the pairs that stays random, to measure the gain."""
+    """With --select disagreement: share of pairs that are still chosen at random, to measure the gain."""
     annotator: str = ""
-    """Who judges, for a log with several people."""
+    """Name of the judge, for a log shared by several people."""
     max_tokens: int = 80
-    """Most tokens of an answer."""
+    """Maximum tokens per answer."""
     temperature: float = 1.0
-    """Of both sides; 1 samples from the model's own distribution."""
+    """Sampling temperature of both sides; 1 samples from the model's own distribution."""
     top_p: float = 1.0
-    """Sample from the likeliest tokens whose probabilities add up to this."""
+    """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int | None = None
-    """The same seed gives the same questions, answers and sides; without it each time has its own."""
+    """The same seed gives the same questions, answers and sides (default: a new seed each time)."""
     json: bool = False
     """Print one JSON object at the end."""
 
@@ -94,7 +94,7 @@ def main(config: Teach) -> None:
         while len(judged) < config.pairs:
             shown = source.next()
             if shown is None:
-                say(f"{MAX_FAILED} questions in a row had no two different answers that fit: change --prompts")
+                say(f"{MAX_FAILED} questions in a row did not give two different answers that fit: change --prompts")
                 break
             pair, done = shown.pair, f"{before + decided(judged, hashes)} of {pairs_needed(TARGET_RATE)} decided"
             said = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
@@ -105,31 +105,31 @@ def main(config: Teach) -> None:
                 pair = replace(pair, verdict=said.verdict, reasons=reasons)
                 judged.append(replace(pair, id=log.add(pair)))
                 source.keep(shown.place, judged[-1])
-    except KeyboardInterrupt:  # while the model answers; what was judged is in the log
+    except KeyboardInterrupt:  # while the model is answering; all verdicts are already in the log
         say("")
     _finish(config, name, log, judged, sides)
 
 
 def _refs(config: Teach) -> tuple[str, list[str]]:
-    """(name of the model, the one or two stages that answer)."""
+    """(model name, the one or two stages that answer)."""
     directory = home.resolve(config.name)
     if directory.resolve().parent.parent != home.models_dir().resolve():
-        raise UserError(f"{config.name} is no model in {home.models_dir()}: teach needs the name of one")
+        raise UserError(f"{config.name} is not a model in {home.models_dir()}: teach needs a model's name")
     label = api.label(directory)
     name = label.partition("/")[0]
     refs = [label]
     if config.against:
         refs.append(api.label(home.resolve(f"{name}/{config.against.removeprefix(name + '/')}")))
         if refs[0] == refs[1]:
-            raise UserError(f"--against {config.against} is the stage that answers already: name another one, or none")
+            raise UserError(f"--against {config.against} is the stage that already answers: name another one, or none")
     return name, refs
 
 
 def _side(ref: str, params: SamplingParams) -> Side:
-    """A stage that answers, with an engine of its own."""
+    """A stage that answers, with its own engine."""
     loaded = api.load(ref)
     if loaded.is_base or not loaded.tokenizer.has_chat_tokens:
-        raise UserError(f"{ref} continues text and never learned to answer: `firstwords finetune` teaches it")
+        raise UserError(f"{ref} is a base model and has not learned to answer: `firstwords finetune` teaches it")
     engine = loaded.engine(num_slots=CANDIDATES)
 
     def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:
@@ -145,7 +145,7 @@ def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Seque
     if config.prompts == "log":
         found = list({prompt_key(j.prompt): j.prompt for j in log.all(name)}.values())
         if not found:
-            raise UserError(f"the log holds no judgement of {name} yet: give --prompts FILE, or take --prompts world")
+            raise UserError(f"the log holds no judgements of {name} yet: use --prompts FILE or --prompts world")
         Random(f"prompts {seed}").shuffle(found)
         return found
     if config.prompts != "world":
@@ -156,13 +156,13 @@ def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Seque
 
 
 def load_ensemble(name: str) -> list[Any]:
-    """All reward models of a model: runs/NAME/reward/model and the member-* beside it. UserError for fewer than two."""
+    """All reward models of a model: runs/NAME/reward/model and member-*. Raises UserError for fewer than two."""
     folder = home.run_dir(name, "reward")
     found = [path for path in (folder / "model", *sorted(folder.glob("member-*"))) if home.is_model(path)]
     if len(found) < 2:
         raise UserError(
-            f"--select disagreement needs an ensemble of two reward models or more, and {folder} holds {len(found)}: "
-            f"make one with `firstwords reward {name} --members 3`, or take --select random"
+            f"--select disagreement needs an ensemble of at least two reward models, but {folder} holds {len(found)}: "
+            f"train one with `firstwords reward {name} --members 3`, or use --select random"
         )
     from firstwords.rlhf.reward_model import load_reward_model
 
@@ -170,7 +170,7 @@ def load_ensemble(name: str) -> list[Any]:
 
 
 def _finish(config: Teach, name: str, log: PreferenceStore, judged: list[Judgement], sides: list[Side]) -> None:
-    """What was saved, who won, how many verdicts are still missing, and what to do with them."""
+    """Print what was saved, who won, how many more verdicts are needed, and the next command."""
     needed, done = pairs_needed(TARGET_RATE), decided(log.all(name), [side.hash for side in sides])
     wins = {side.label: 0 for side in sides}
     for j in judged:
@@ -185,6 +185,6 @@ def _finish(config: Teach, name: str, log: PreferenceStore, judged: list[Judgeme
     if len(sides) > 1:
         print(f"in this round {' and '.join(f'{label} was preferred {n} times' for label, n in wins.items())}")
     if done < needed:
-        print(f"{needed} show a preference of {TARGET_RATE:.0%} four times in five: {needed - done} to go")
+        print(f"detecting a {TARGET_RATE:.0%} preference with 80 % power takes {needed}: {needed - done} to go")
     if log.preferences(name):
         print(f"next: firstwords align {name}")

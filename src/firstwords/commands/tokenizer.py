@@ -1,4 +1,4 @@
-"""Learn a vocabulary from text, and look at how a tokenizer cuts a text.
+"""Learn a vocabulary from text, and show how a tokenizer splits a text.
 
 firstwords tokenizer train --text books/ --vocab-size 4096 --out my-tokenizer
 firstwords tokenizer show "Unbelievable!" --model pip
@@ -16,20 +16,20 @@ from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
 
-COLOURS = (42, 44, 45, 46, 43)  # backgrounds, so that neighbouring pieces differ
+COLOURS = (42, 44, 45, 46, 43)  # backgrounds, so that neighbouring tokens differ
 WORLD_DOCUMENTS = 20_000  # the built-in world has no end
 
 
 @dataclass
 class TokenizerTrain:
-    """Learn a byte-level BPE vocabulary and save it as tokenizer.json, which other tools open too."""
+    """Learn a byte-level BPE vocabulary and save it as tokenizer.json, which other tools can open."""
 
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world."""
     vocab_size: int = 4096
-    """Ids of the vocabulary: 3 specials, 256 bytes, the rest merges."""
+    """Number of token ids: 3 special tokens, 256 bytes, the rest merges."""
     out: str = "tokenizer"
-    """Folder to write tokenizer.json and tokenizer_config.json into."""
+    """Folder for tokenizer.json and tokenizer_config.json."""
     json: bool = False
     """Print one JSON object."""
 
@@ -39,7 +39,7 @@ class TokenizerShow:
     """Show the tokens of a text. Example: firstwords tokenizer show "Unbelievable!" """
 
     text: Positional[str]
-    """The text; put it in quotes."""
+    """The text, in quotes."""
     model: str | None = None
     """NAME, NAME/STAGE, or a folder with a tokenizer.json; default: the newest model."""
     json: bool = False
@@ -47,7 +47,7 @@ class TokenizerShow:
 
 
 def main(config: TokenizerTrain | TokenizerShow) -> None:
-    """Do what the subcommand says."""
+    """Run the subcommand."""
     train(config) if isinstance(config, TokenizerTrain) else show(config)
 
 
@@ -73,7 +73,7 @@ def train(config: TokenizerTrain) -> None:
 
 
 def show(config: TokenizerShow) -> None:
-    """Print the pieces of a text with their ids."""
+    """Print the tokens of a text with their ids."""
     from firstwords.tokenizer.fast import Tokenizer
 
     directory = _tokenizer_dir(config.model)
@@ -92,7 +92,7 @@ def show(config: TokenizerShow) -> None:
     for i, piece in zip(ids, pieces):
         print(f"{i:>{width}}  {shared.shown(piece)}")
     if ids:
-        print(f"{len(ids)} tokens for {num_bytes} bytes ({num_bytes / len(ids):.1f} bytes a token)")
+        print(f"{len(ids)} tokens for {num_bytes} bytes ({num_bytes / len(ids):.1f} bytes per token)")
 
 
 def _tokenizer_dir(ref: str | None) -> Path:

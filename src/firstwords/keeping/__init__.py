@@ -1,1 +1,1 @@
-"""Models on disk: who works on one, renames that happen all or not at all, the trash, promotions, the list."""
+"""Models on disk: locks, all-or-nothing renames, the trash, promotions, the list."""

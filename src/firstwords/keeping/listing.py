@@ -1,4 +1,4 @@
-"""What is known of a trained stage without loading it: shape, size, dates, measurements, and what it was made from."""
+"""Describe a trained stage without loading it: shape, size, dates, measurements, and what it was made from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from firstwords.runlog import read_json
 
 
 def describe(name: str, stage: str) -> dict[str, Any]:
-    """What is known of one stage without loading it."""
+    """Facts about one stage, read without loading it."""
     directory = home.stage_dir(name, stage)
     card, config = read_card(directory), read_json(directory / "config.json") or {}
     shape = {key: value for key, value in config.items() if isinstance(value, int)}
@@ -33,7 +33,7 @@ def describe(name: str, stage: str) -> dict[str, Any]:
 
 
 def outdated(name: str, stage: str) -> str:
-    """"made from an earlier base" (or sft ...) where the stage that this one was made from is another one by now."""
+    """"made from an earlier base" (or sft ...) if the stage that this one was made from has since been replaced."""
     cards = {other: read_card(home.stage_dir(name, other)) for other in home.stages(name)}
     by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
     seen: set[str] = set()
@@ -68,7 +68,7 @@ def _form(directory: Path, card: dict[str, Any]) -> str:
 def num_parameters(directory: Path) -> int:
     """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON).
 
-    A file whose header cannot be read counts for nothing.
+    A file whose header cannot be read counts as 0.
     """
     total = 0
     for path in sorted(directory.glob("*.safetensors")):

@@ -1,12 +1,12 @@
 """Several renames as one: after a kill at any moment, all of them have happened or none has.
 
     with locks.mutex(), moves.renames(undo=[trash/X]) as steps:
-        write(trash/X/.entry.json)                                  # what the renames need is made in the block
+        write(trash/X/.entry.json)                                  # prepare what the renames need in the block
         steps += [(models/pip, trash/X/model), (runs/pip, trash/X/runs)]
 
-A list of the renames is written first (`home/work/moves/*.json`), then they are made one by one. The first one decides:
-a list whose first rename was not made is dropped, and what had been prepared for it is removed; any other is carried
-out to its end. `recover` does so, at the beginning of every command.
+A list of the renames is written first (`home/work/moves/*.json`), then they are done one by one. The first one decides:
+a list whose first rename was not done is dropped, and what was prepared for it is removed; any other list is completed.
+`recover` does this at the start of every command.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Move = tuple[Path, Path]
 
 @contextmanager
 def renames(undo: Sequence[Path] = ()) -> Iterator[list[Move]]:
-    """Collects renames in a list and makes them at the end of the block, all or none. Use it under `locks.mutex`.
+    """Collect renames in a list and do them at the end of the block, all or none. Use it under `locks.mutex`.
 
-    Targets must not exist; their folders are made. `undo`: what the block prepares for these renames. It is removed
-    where they do not happen: when the block raises, the process dies, or the file system refuses one of them. After a
-    refusal everything is back where it was, and a UserError gives the reason.
+    Targets must not exist; their folders are created. `undo`: what the block prepares for these renames. It is removed
+    if they do not happen: if the block raises, the process dies, or the file system refuses one of them. After a
+    refusal everything is back in place, and a UserError gives the reason.
     """
     root = home.home()
     journal = home.work_dir("moves") / f"{uuid.uuid4().hex}.json"
@@ -48,7 +48,7 @@ def renames(undo: Sequence[Path] = ()) -> Iterator[list[Move]]:
         if undo:
             write()
         yield steps
-        _check_free(steps[0][1])  # what is there after a kill tells that the first rename was made
+        _check_free(steps[0][1])  # after a kill, its existence shows that the first rename was done
         write()
         for source, target in steps:
             _check_free(target)
@@ -66,19 +66,19 @@ def renames(undo: Sequence[Path] = ()) -> Iterator[list[Move]]:
 
 
 def recover() -> None:
-    """Finish, or drop, the renames of processes that were killed, and remove what they had prepared.
+    """Finish or drop the renames of killed processes, and remove what they had prepared.
 
-    Cheap where there is nothing to do.
+    Cheap if there is nothing to do.
     """
     if any(home.work_dir("moves").glob("*")):
         _finish_renames()
-    for folder in home.work_dir("starting").glob("*"):  # only now: an unfinished rename may come from there
+    for folder in home.work_dir("starting").glob("*"):  # only now: an unfinished rename may start there
         with suppress(locks.LockedError), locks.held([folder.name], "recover"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def try_recover() -> None:
-    """`recover` for commands that only read: a home that cannot be written stays as it is."""
+    """`recover` for commands that only read: a read-only home is left unchanged."""
     with suppress(OSError, UserError):
         recover()
 
@@ -105,7 +105,7 @@ def _journals() -> Iterator[Path]:
 
 def _check_free(target: Path) -> None:
     if target.exists():
-        raise FileExistsError(errno.EEXIST, "it exists already", str(target))
+        raise FileExistsError(errno.EEXIST, "it already exists", str(target))
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
-"""Rename, copy, export, delete and restore models; each happens whole or not at all, whatever happens to the process.
+"""Rename, copy, export, delete and restore models; each completes fully or not at all, even if the process is killed.
 
-A model's run folders (log, checkpoints, reward model, report) go where it goes. A model that is being trained is left
-alone.
+A model's run folders (log, checkpoints, reward model, report) move with it. A model that is being trained cannot be
+changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from firstwords.process import ERRORS, FILE, OUTPUT
 
 
 def rename(old: str, new: str) -> None:
-    """Rename a model and its run folders. Raises UserError where there is none, or the new name is taken."""
+    """Rename a model and its run folders. Raises UserError if there is none, or the new name is taken."""
     with locks.held([_present(old), _free(new)], "models rename"):
         moves.recover()
         _present(old), _free(new)
@@ -28,7 +28,7 @@ def rename(old: str, new: str) -> None:
 
 
 def copy(old: str, new: str) -> None:
-    """Copy a model and its run folders. Raises UserError where there is none, or the new name is taken."""
+    """Copy a model and its run folders. Raises UserError if there is none, or the new name is taken."""
     with locks.held([_present(old), _free(new)], "models copy"):
         moves.recover()
         _present(old), _free(new)
@@ -50,11 +50,11 @@ def copy(old: str, new: str) -> None:
 
 
 def export(source: Path, folder: Path) -> None:
-    """Copy a model directory. Raises UserError where the folder holds something already."""
+    """Copy a model directory. Raises UserError if the folder already holds something."""
     if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-        raise UserError(f"{folder} exists already: name a folder that does not")
+        raise UserError(f"{folder} already exists: name a new or empty folder")
     if folder.resolve().is_relative_to(home.home().resolve()):
-        raise UserError(f"{folder} is inside {home.home()}: name a folder outside of it (`models copy` copies in it)")
+        raise UserError(f"{folder} is inside {home.home()}: name a folder outside it (`models copy` copies within it)")
     aside = folder.with_name(f".{folder.name}.writing-{os.getpid()}")
     try:
         trash.copy_tree(source, aside)
@@ -64,7 +64,7 @@ def export(source: Path, folder: Path) -> None:
 
 
 def delete(ref: str) -> trash.Entry:
-    """Move a model or a stage of it to the trash. Raises UserError where there is none."""
+    """Move a model or one of its stages to the trash. Raises UserError if there is none."""
     name, _, stage = ref.strip("/").partition("/")
     with locks.held([_present(name, stage)], "models delete"):
         moves.recover()
@@ -75,7 +75,7 @@ def delete(ref: str) -> trash.Entry:
 
 
 def restore(ref: str, new: str = "") -> str:
-    """Bring something back from the trash and return its REF. Raises UserError where that name is taken."""
+    """Restore something from the trash and return its REF. Raises UserError if that name is taken."""
     moves.recover()
     name = new or trash.find(ref).name
     with locks.held([name], "models restore"):
@@ -83,23 +83,23 @@ def restore(ref: str, new: str = "") -> str:
 
 
 def _present(name: str, stage: str = "") -> str:
-    """The name of a model, or of a run of one, that is there. Raises UserError where it, or the stage, is not."""
+    """The name, if the model or a run of it exists. Raises UserError if it, or the stage, does not."""
     stages = home.stages(name)
     if not stages and not trash.kept_runs(name):
-        home.promoted(name)  # says which names there are
+        home.promoted(name)  # raises an error that lists the existing names
     if stage and stage not in stages and not trash.is_worth_keeping(home.run_dir(name, stage)):
         raise UserError(f"{name} has no stage {stage}; it has {', '.join(stages) or 'none'}")
     return name
 
 
 def _free(name: str) -> str:
-    """A name that no model has. Raises UserError for one that is taken."""
+    """The name, if no model has it. Raises UserError if it is taken."""
     if home.stages(name) or trash.kept_runs(name):
-        raise UserError(f"{name} exists already: choose another name, or `firstwords models delete {name}` first")
+        raise UserError(f"{name} already exists: choose another name, or first `firstwords models delete {name}`")
     return name
 
 
 def _clear(name: str) -> None:
-    """Remove what a failed run under a free name has left."""
+    """Remove what a failed run left under a free name."""
     for folder in (home.model_dir(name), home.run_dir(name)):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,11 +1,11 @@
-"""The trash: what a new training replaced or a person deleted, whole, until it is emptied.
+"""The trash keeps everything that a new run replaced or a user deleted, complete, until it is emptied.
 
     home/trash/20260102-030405-pip/entry.json    name, stage, when, why, stages
-    home/trash/20260102-030405-pip/model/        what was models/pip (or only some stages of it, in a folder each)
-    home/trash/20260102-030405-pip/runs/         what was runs/pip
+    home/trash/20260102-030405-pip/model/        formerly models/pip (or only some of its stages, in a folder each)
+    home/trash/20260102-030405-pip/runs/         formerly runs/pip
 
-Things come here and leave again by renames that happen all or not at all (`moves.py`). Call what changes something
-under the model's lock (`locks.held`).
+Files enter and leave the trash by all-or-nothing renames (`moves.py`). Call functions that change something under the
+model's lock (`locks.held`).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from firstwords.process import ERRORS, FILE, OUTPUT, Job
 from firstwords.runlog import read_json, write_json
 
 ENTRY = "entry.json"
-LINKED = (".safetensors", ".bin", ".distcp", ".gguf")  # files that are never written in place: a copy may share them
+LINKED = (".safetensors", ".bin", ".distcp", ".gguf")  # never modified in place, so that copies may share them
 REWARD = "reward"  # the run folder that holds a reward model
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in the trash. `stage` is "" for a whole model, else the one stage that was thrown away."""
+    """An entry in the trash. `stage` is "" for a whole model, else the one stage that was moved here."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def restore(self) -> str:
-        """The command that brings it back; under another name where its own is taken."""
+        """The command that restores it; under another name if its own is taken."""
         is_taken = not self.stage and bool(home.stages(self.name) or kept_runs(self.name))
         return f"firstwords models restore {self.ref}{' --as NEW' if is_taken else ''}"
 
@@ -65,7 +65,7 @@ def has_checkpoints(run_dir: Path) -> bool:
 
 
 def is_worth_keeping(run_dir: Path) -> bool:
-    """Whether a stage's run folder holds something that took time to make: a checkpoint or a reward model."""
+    """Whether a stage's run folder holds finished work: a checkpoint or a reward model."""
     return has_checkpoints(run_dir) or any(map(home.is_model, [run_dir / "model", *run_dir.glob("member-*")]))
 
 
@@ -79,10 +79,10 @@ def kept_runs(name: str) -> list[str]:
 
 
 def throw_model(name: str, why: str, then: Sequence[moves.Move] = (), earlier: Job | None = None) -> Entry:
-    """Move a whole model and its run folders to the trash, and make these renames with it: all or none.
+    """Move a whole model and its run folders to the trash, together with the renames in `then`: all or none.
 
-    Where `then` begins a new run, the files of the process at work (job.json and what it says) stay with that, and the
-    old run keeps the record of its `earlier` process.
+    If `then` begins a new run, the files of the current process (job.json and its output) stay with that, and the old
+    run keeps the record of its `earlier` process.
     """
     with _new_entry(name, "", why, home.stages(name)) as (entry, steps):
         model, runs = home.model_dir(name), home.run_dir(name)
@@ -105,7 +105,7 @@ def throw_later_stages(
 ) -> Entry:
     """Move these stages (all but base) and their run folders to the trash with a copy of base; see `throw_model`.
 
-    The copy shares its large files with the original, so that the entry is whole and costs nothing.
+    The copy shares its large files with the original, so that the entry is complete and takes no extra space.
     """
     with _new_entry(name, "", why, home.stages(name)) as (entry, steps):
         model, runs = home.model_dir(name), home.run_dir(name)
@@ -132,7 +132,7 @@ def throw_stage(name: str, stage: str, why: str) -> Entry:
 
 
 def clear_run(name: str, stage: str, why: str) -> Entry | None:
-    """Make room for a new run of a stage: what is worth keeping goes to the trash, the rest is removed."""
+    """Clear the folder for a new run of a stage: finished work goes to the trash, the rest is removed."""
     folder = home.run_dir(name, stage)
     if is_worth_keeping(folder):
         return throw_stage(name, stage, why)
@@ -144,7 +144,7 @@ def clear_run(name: str, stage: str, why: str) -> Entry | None:
 
 
 def entries() -> list[Entry]:
-    """What is in the trash, the newest first."""
+    """The entries in the trash, newest first."""
     found = []
     for path in _children(home.trash_dir()):
         saved = None if path.name.startswith(".") else read_json(path / ENTRY)
@@ -156,7 +156,7 @@ def entries() -> list[Entry]:
 
 
 def find(ref: str) -> Entry:
-    """The newest entry of NAME or NAME/STAGE, or the one with that id. Raises UserError where there is none."""
+    """The newest entry for NAME or NAME/STAGE, or the one with that id. Raises UserError if there is none."""
     everything = entries()
     name, _, stage = ref.partition("/")
     by_id = [entry for entry in everything if entry.id == ref]
@@ -171,17 +171,17 @@ def find(ref: str) -> Entry:
 
 
 def restore(entry: Entry, name: str) -> str:
-    """Bring an entry back as `name`, or as a stage of it, and return its REF. Raises UserError where that is taken."""
+    """Restore an entry as `name`, or as a stage of it, and return its REF. Raises UserError if that is taken."""
     with locks.mutex():
         if not entry.folder.exists():
-            raise UserError(f"{entry.ref} is not in the trash any more")
+            raise UserError(f"{entry.ref} is no longer in the trash")
         steps = _ways_back(entry, name)
         other = "" if name != entry.name else f", or add --as NEW to bring {entry.ref} back under another name"
         for _, target in steps:
             if target.exists():
                 where = f"{name}/{target.name}" if entry.stage else name
                 raise UserError(
-                    f"{where} exists already: move it away with `firstwords models delete {where}`{other}"
+                    f"{where} already exists: move it away with `firstwords models delete {where}`{other}"
                 )
         if not steps:
             raise UserError(f"{entry.folder} is empty: there is nothing to restore")
@@ -193,7 +193,7 @@ def restore(entry: Entry, name: str) -> str:
 
 
 def _ways_back(entry: Entry, name: str) -> list[moves.Move]:
-    """The renames that restore an entry; run folders of no worth make room."""
+    """The renames that restore an entry; removes run folders without finished work that are in the way."""
     steps = []
     for kind, target in (("model", home.model_dir(name)), ("runs", home.run_dir(name))):
         source = entry.folder / kind
@@ -204,29 +204,29 @@ def _ways_back(entry: Entry, name: str) -> list[moves.Move]:
             if not worthy:
                 shutil.rmtree(target)
         if kind == "model" and not entry.stage and target.is_dir() and not home.stages(name):
-            shutil.rmtree(target)  # which stage was promoted, of stages that are gone
+            shutil.rmtree(target)  # only records of promotions, of stages that no longer exist
         if source.exists():
             steps.append((source, target))
     return steps
 
 
 def empty() -> tuple[int, int]:
-    """Delete everything in the trash for good: (number of entries, bytes that became free)."""
+    """Permanently delete everything in the trash: (number of entries, bytes freed)."""
     with locks.mutex():
         number, freed = len(entries()), size()
         for path in _children(home.trash_dir()):
-            if not path.name.startswith("."):  # a kill leaves nothing that looks like an entry
+            if not path.name.startswith("."):  # so that a kill leaves nothing that looks like an entry
                 os.rename(path, path.with_name(f".{path.name}"))
         going = _children(home.trash_dir())
     for path in going:
         shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):  # something has come in meanwhile
+    with suppress(OSError):  # something was added in the meantime
         home.trash_dir().rmdir()
     return number, freed
 
 
 def size(folders: Iterable[Path] | None = None) -> int:
-    """Bytes that deleting these folders (all of the trash) frees: files that others share do not count."""
+    """Bytes freed by deleting these folders (default: the whole trash), not counting files shared with others."""
     links: dict[int, list[int]] = {}
     for folder in [home.trash_dir()] if folders is None else folders:
         for path in folder.rglob("*"):
@@ -241,7 +241,7 @@ def size(folders: Iterable[Path] | None = None) -> int:
 
 
 def link_copy(source: Path, target: Path) -> None:
-    """Copy a file or a folder; large files that are never written in place are shared where the disk allows it."""
+    """Copy a file or a folder; large files that are never modified in place are hard-linked if possible."""
 
     def copy(one: str, other: str) -> str:
         if one.endswith(LINKED):
@@ -262,19 +262,19 @@ def link_copy(source: Path, target: Path) -> None:
 def copy_tree(
     source: Path, target: Path, copy: Callable[[str, str], Any] | None = None, without: Sequence[str] = ()
 ) -> None:
-    """Copy a folder. Raises UserError that names the first file which could not be copied."""
+    """Copy a folder. Raises a UserError that names the first file that could not be copied."""
     try:
         shutil.copytree(source, target, copy_function=copy or shutil.copy2, ignore=shutil.ignore_patterns(*without))
-    except shutil.Error as error:  # of all files that failed: an OSError without a number
+    except shutil.Error as error:  # it lists all files that failed
         one, other, reason = error.args[0][0]
         raise UserError(f"cannot copy {one} to {other}: {reason}") from None
 
 
 @contextmanager
 def _new_entry(name: str, stage: str, why: str, stages: Sequence[str]) -> Iterator[tuple[Entry, list[moves.Move]]]:
-    """A new entry and the list of renames that fill it, made at the end of the block, all or none.
+    """A new entry and the list of renames that fill it, done at the end of the block, all or none.
 
-    Its entry.json has another name until then: the entry is in the trash when that is renamed, last of all.
+    Its entry.json is renamed last: only then does the entry count as being in the trash.
     """
     with locks.mutex():
         now = time.time()

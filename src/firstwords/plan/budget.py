@@ -1,15 +1,15 @@
-"""From minutes to a model: which vocabulary, shape, batch and learning rate fit the time and this machine.
+"""From minutes to a model: choose vocabulary, shape, batch and learning rate for the time and this machine.
 Pure functions.
 
-The rules, and where they come from:
+The rules and their sources:
 
-* N = 0.115 * sqrt(C) matmul parameters for C floating-point operations, so tokens are about 10 N. One line through
+* N = 0.115 * sqrt(C) matmul parameters for C floating-point operations, so tokens are about 10 N. One line fits
   nanochat's four isoFLOP optima (1e18-1e19), a five-minute laptop run (2e14) and our own sweep (docs/LOG.md).
-* Below 1e15 operations the vocabulary is the first decision: at 10 minutes of two CPU cores a table of 32k pieces
-  would be five times the body. 1k pieces for minutes, 32k for GPUs.
-* Batch = 0.58 * D^0.571 tokens ("Step Law", Li et al. 2025), never fewer than MIN_STEPS steps.
+* Below 1e15 operations the vocabulary comes first: for 10 minutes on two CPU cores, an embedding table of 32k tokens
+  would be five times the size of the layers. 1k tokens for minutes, 32k for GPUs.
+* Batch = 0.58 * D^0.571 tokens ("Step Law", Li et al. 2025), with at least MIN_STEPS steps.
 * A text that would be read more than four times (Muennighoff et al. 2023) gets a larger model that reads it fewer
-  times, and weight decay that grows with the readings: measured on a 1 MB text, docs/LOG.md.
+  times, and weight decay that grows with the number of passes: measured on a 1 MB text, docs/LOG.md.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Any
 
 from firstwords.config import UserError
 
-TOKENS_PER_PARAM = 8.0  # tokens a parameter *of the layers* at a million of them; our runs (docs/LOG.md) ...
-TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, where nanochat's isoFLOP curves have their bottom
-TIE = 0.1  # octaves: of shapes that fit equally well the larger is taken, which talks better
-FREE_EPOCHS = 4.0  # readings of a text that teach nearly as much as new text
-LIMITED_TOKENS_PER_PARAM = 2.5  # where the text is what is scarce ...
-LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but no more parameters than three times its distinct tokens
-BYTES_PER_PIECE = 700  # of text for each piece of the vocabulary: a rarer piece learns nothing
-DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six readings
-MAX_USEFUL_EPOCHS = 16.0  # beyond, more minutes hardly help
+TOKENS_PER_PARAM = 8.0  # tokens per parameter *of the layers*, at a million of them; our runs (docs/LOG.md) ...
+TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, the minimum of nanochat's isoFLOP curves
+TIE = 0.1  # octaves: of shapes that fit equally well, the larger is chosen, because it talks better
+FREE_EPOCHS = 4.0  # passes over a text that teach nearly as much as new text
+LIMITED_TOKENS_PER_PARAM = 2.5  # if text is scarce ...
+LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but at most three parameters per distinct token
+BYTES_PER_PIECE = 700  # of text per token of the vocabulary: rarer tokens are not learned
+DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six passes
+MAX_USEFUL_EPOCHS = 16.0  # beyond this, more minutes hardly help
 SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): ours, and the speed records'
-MIN_STEPS = 150  # fewer updates than this and even the best batch size learns little
+MIN_STEPS = 150  # with fewer updates, even the best batch size learns little
 MIN_BATCH, MAX_BATCH = 2048, 1 << 19
 MIN_SECONDS = 3.0
-VOCABULARY_TOLERANCE = 1.05  # in another script: the largest vocabulary whose cost per byte is so near the least
+VOCABULARY_TOLERANCE = 1.05  # for another script: the largest vocabulary within this factor of the least cost per byte
 BYTES_PER_TOKEN = {512: 2.3, 1024: 2.9, 2048: 3.5, 4096: 3.9, 8192: 4.1, 16384: 4.3, 32768: 4.5}  # English prose
 
 
@@ -54,7 +54,7 @@ class Shape:
 
     @property
     def num_layer_params(self) -> int:
-        """Weights of the layers' matrices. The head is not among them: its size follows from the text."""
+        """Weights of the layers' matrices, without the head, whose size depends on the text."""
         D = self.hidden_size
         return self.num_hidden_layers * (4 * D**2 + 3 * D * self.intermediate_size)
 
@@ -64,11 +64,11 @@ class Shape:
 
     @property
     def flops_per_token(self) -> float:
-        """As `ModelConfig.flops_per_token`, for as many heads as fill the width."""
+        """Like `ModelConfig.flops_per_token`, for as many heads as fill the width."""
         return 6 * self.num_matmul_params + 6 * self.num_hidden_layers * self.hidden_size * self.context
 
 
-# Vocabularies: the largest at which a byte of prose costs no more than a few per cent above the least (docs/LOG.md).
+# Vocabularies: the largest whose cost per byte of prose is within a few per cent of the minimum (docs/LOG.md).
 LADDER = (
     Shape(64, 2, 512, 128),
     Shape(64, 2, 1024, 256),
@@ -97,7 +97,7 @@ LADDER = (
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine reaches when it trains: GFLOP/s of whole training steps by width, measured (see `machine.py`)."""
+    """A machine's training speed: measured GFLOP/s of whole training steps, by width (see `machine.py`)."""
 
     device: str = "cpu"
     name: str = ""
@@ -105,14 +105,14 @@ class Machine:
     precision: str = "fp32"
     training_gflops: dict[int, float] = field(default_factory=lambda: {64: 40.0, 128: 75.0, 256: 85.0})
     gemm_gflops: float = 125.0
-    startup_seconds: float = 0.0  # what compiling takes of a run
+    startup_seconds: float = 0.0  # time for compiling
 
     def flops(self, seconds: float, hidden_size: int) -> float:
-        """Operations of a training run at that width. Compiling takes its time first, here at most half of it."""
+        """Operations of a training run at that width. Time for compiling is subtracted, but at most half."""
         return (seconds - min(self.startup_seconds, seconds / 2)) * self.gflops_at(hidden_size) * 1e9
 
     def gflops_at(self, hidden_size: int) -> float:
-        """Training speed at a width, interpolated on its logarithm; constant outside of what was measured."""
+        """Training speed at a width, interpolated on its logarithm; constant outside the measured range."""
         points = sorted(self.training_gflops.items())
         if hidden_size <= points[0][0]:
             return points[0][1]
@@ -125,7 +125,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the planner chose for a pre-training run, and why (`reasons`, one sentence each)."""
+    """The planner's choices for a pre-training run, and why (`reasons`, one sentence each)."""
 
     shape: Shape
     seconds: float
@@ -146,7 +146,7 @@ class Plan:
     precision: str
     epochs: float | None
     reasons: tuple[str, ...]
-    positions: int = 0  # that the model can read; 0: as many as its shape usually has
+    positions: int = 0  # that the model can read; 0: the usual number for its shape
 
     @property
     def batch_rows(self) -> int:
@@ -166,12 +166,12 @@ def plan(
 ) -> Plan:
     """Choose everything for `seconds` of pre-training on `machine`.
 
-    corpus_bytes bounds the epochs (None: text without end); vocab_size is given when a tokenizer already exists.
-    curve: bytes per token of this text by vocabulary size, measured where it is not like English prose.
-    Raises UserError when the time or the text is too small for any model.
+    corpus_bytes limits the epochs (None: endless text); vocab_size is given if a tokenizer already exists.
+    curve: bytes per token of this text by vocabulary size, measured if it is unlike English prose.
+    Raises UserError if the time or the text is too small for any model.
     """
     check_seconds(seconds)
-    # the lowest rung's short rows are for tokens that are hardly more than bytes
+    # the smallest shape has short rows, for tokens that are hardly longer than bytes
     ladder = LADDER if curve is None else LADDER[1:]
     candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in ladder]
     shape = _best_fit(candidates, seconds, machine, 1.0)
@@ -186,9 +186,7 @@ def plan(
 def _with_vocabulary(
     shape: Shape, vocab_size: int | None, corpus_bytes: int | None, curve: Mapping[int, float] | None
 ) -> Shape:
-    """A rung with the vocabulary that is given, else that of its script, or what a small text can fill if that is
-    less.
-    """
+    """A rung with the given vocabulary size, or else that for the script, reduced to what a small text can fill."""
     if vocab_size is None:
         fillable = LADDER[-1].vocab_size if corpus_bytes is None else max(1, corpus_bytes // BYTES_PER_PIECE)
         wanted = shape.vocab_size if curve is None else _cheapest_vocabulary(shape, curve)
@@ -197,16 +195,16 @@ def _with_vocabulary(
 
 
 def _cheapest_vocabulary(shape: Shape, curve: Mapping[int, float]) -> int:
-    """The rule by which the ladder's vocabularies were found for English, with the bytes per token of another text."""
+    """The rule that gave the ladder's vocabularies for English, with another text's bytes per token."""
     costs = {size: replace(shape, vocab_size=size).flops_per_token / ratio for size, ratio in curve.items()}
     return max(size for size, cost in costs.items() if cost <= VOCABULARY_TOLERANCE * min(costs.values()))
 
 
 def check_seconds(seconds: float) -> None:
-    """Refuse a time in which nothing can be learned."""
+    """Raise UserError if there is too little time to learn anything."""
     if seconds < MIN_SECONDS:
         raise UserError(
-            f"{max(0.0, seconds):.0f} seconds are left for training, too few for any model: give more --minutes"
+            f"only {max(0.0, seconds):.0f} seconds are left for training, too few for any model: give more --minutes"
         )
 
 
@@ -218,7 +216,7 @@ def plan_for_shape(
     optimizer: str = "muon",
     curve: Mapping[int, float] | None = None,
 ) -> Plan:
-    """Batch, steps and rates for a shape that is given."""
+    """Batch, steps and rates for a given shape."""
     tokens = int(machine.flops(seconds, shape.hidden_size) / shape.flops_per_token)
     batch = batch_tokens(tokens, shape.context)
     steps = max(1, tokens // batch)
@@ -255,9 +253,9 @@ def plan_for_shape(
 
 
 def with_batch(chosen: Plan, batch: int, machine: Machine, steps: int = 0) -> Plan:
-    """The plan with batches of another size and, where they are given, so many steps instead of what the time allows.
+    """The plan with another batch size and, if given, a number of steps instead of the time.
 
-    Rates, warm-up and weight decay stay those of the time. What is counted and told is what will happen.
+    Rates, warm-up and weight decay do not change. Counts and reasons describe the changed plan.
     """
     tokens = steps * batch if steps else chosen.tokens
     epochs = None if chosen.epochs is None else chosen.epochs * tokens / max(1, chosen.tokens)
@@ -265,7 +263,7 @@ def with_batch(chosen: Plan, batch: int, machine: Machine, steps: int = 0) -> Pl
     if steps:
         speed = machine.gflops_at(chosen.shape.hidden_size)
         seconds = tokens * chosen.shape.flops_per_token / speed / 1e9
-        reason = f"{steps:,} steps were asked for: {tokens:,} tokens, about {seconds:,.0f} s at {speed:.0f} GFLOP/s"
+        reason = f"--steps {steps:,}: {tokens:,} tokens, about {seconds:,.0f} s at {speed:.0f} GFLOP/s"
     return replace(
         chosen,
         seconds=seconds,
@@ -286,21 +284,21 @@ def momentum(steps: int) -> float:
 
 
 def batch_tokens(tokens: int, context: int) -> int:
-    """Tokens of one optimizer step: Step Law's 0.58 * D^0.571, a whole number of rows, and at least MIN_STEPS steps."""
+    """Tokens per optimizer step: Step Law's 0.58 * D^0.571, in whole rows, for at least MIN_STEPS steps."""
     wanted = 0.58 * max(1, tokens) ** 0.571
     wanted = min(max(wanted, MIN_BATCH), MAX_BATCH, max(context * 4, tokens / MIN_STEPS))
     return max(1, round(wanted / context)) * context
 
 
 def micro_tokens(batch: int, device: str) -> int:
-    """Tokens of one forward and backward pass: 4-8k keep a CPU's matrix products near peak, a GPU takes 64k."""
+    """Tokens per forward and backward pass: 4-8k keep a CPU's matrix products near peak; 64k on a GPU."""
     limit = 8192 if device == "cpu" else 65536
     return math.ceil(batch / math.ceil(batch / limit))
 
 
 def learning_rates(shape: Shape, batch: int, optimizer: str) -> tuple[float, float]:
-    """Peak rates (matrices, tables). Tuned at 0.7M parameters and batches of 5k tokens (docs/LOG.md); as is usual the
-    matrices' rate grows with the square root of the batch, and tables' falls with the square root of the width.
+    """Peak rates (matrices, tables). Tuned at 0.7M parameters and batches of 5k tokens (docs/LOG.md); as usual, the
+    matrices' rate grows with the square root of the batch, and the tables' falls with the square root of the width.
     """
     batch_scale = min(4.0, math.sqrt(batch / 5120))
     width_scale = math.sqrt(128 / shape.hidden_size)
@@ -310,9 +308,9 @@ def learning_rates(shape: Shape, batch: int, optimizer: str) -> tuple[float, flo
 
 
 def bytes_per_token(vocab_size: int, curve: Mapping[int, float] | None = None) -> float:
-    """Text per token of a byte-level BPE of that size, in bytes, interpolated from measurements.
+    """Bytes of text per token of a byte-level BPE of that size, interpolated from measurements.
 
-    curve: those of the text at hand; without one they are of English prose.
+    curve: measurements of this text; by default those of English prose.
     """
     points = sorted((curve or BYTES_PER_TOKEN).items())
     if vocab_size <= points[0][0]:
@@ -324,7 +322,7 @@ def bytes_per_token(vocab_size: int, curve: Mapping[int, float] | None = None) -
 
 
 def _best_fit(shapes: list[Shape], seconds: float, machine: Machine, scarcity: float) -> Shape:
-    """The largest of those shapes whose tokens a parameter are nearest to what is wanted times `scarcity`."""
+    """The largest of the shapes whose tokens per parameter are closest to the target times `scarcity`."""
     misfits = [_misfit(shape, seconds, machine, scarcity) for shape in shapes]
     return max(
         (shape for shape, misfit in zip(shapes, misfits, strict=True) if misfit <= min(misfits) + TIE),
@@ -333,7 +331,7 @@ def _best_fit(shapes: list[Shape], seconds: float, machine: Machine, scarcity: f
 
 
 def _misfit(shape: Shape, seconds: float, machine: Machine, scarcity: float) -> float:
-    """How far a shape is from the tokens a parameter that are best for its size, in octaves."""
+    """Distance of a shape's tokens per parameter from the best number for its size, in octaves."""
     params = shape.num_layer_params
     wanted = scarcity * TOKENS_PER_PARAM * (params / 1e6) ** TOKENS_EXPONENT
     return abs(math.log2(_tokens(shape, seconds, machine) / params / wanted))
@@ -352,20 +350,20 @@ def _epochs(
 def _time_reason(shape: Shape, seconds: float, machine: Machine) -> str:
     flops, speed = machine.flops(seconds, shape.hidden_size), machine.gflops_at(shape.hidden_size)
     compiling = f", {machine.startup_seconds:.0f} s of them compiling," if machine.startup_seconds else ""
-    return f"{seconds:.0f} s{compiling} at {speed:.0f} GFLOP/s are {flops:.1e} operations"
+    return f"{seconds:.0f} s{compiling} at {speed:.0f} GFLOP/s allow {flops:.1e} operations"
 
 
 def _reasons(shape: Shape, tokens: int, batch: int, epochs: float | None) -> tuple[str, ...]:
     params, steps = shape.num_matmul_params, max(1, tokens // batch)
     reasons = [
-        f"{params / 1e6:.2f}M parameters in products, {shape.num_hidden_layers} layers of {shape.hidden_size}: "
+        f"{params / 1e6:.2f}M matmul parameters, {shape.num_hidden_layers} layers of width {shape.hidden_size}: "
         f"about {tokens / shape.num_layer_params:.0f} tokens per parameter of the layers "
-        f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} are best, fewer where text is scarce)",
-        f"a vocabulary of {shape.vocab_size}: more tokens would make a byte of text more expensive to read",
-        f"{batch} tokens per step, which makes {steps} step{'' if steps == 1 else 's'}",
+        f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} is best, fewer if text is scarce)",
+        f"a vocabulary of {shape.vocab_size}: a larger one would cost more compute per byte of text",
+        f"{batch} tokens per step, {steps} step{'' if steps == 1 else 's'}",
     ]
     if epochs is not None:
         reasons.append(f"the text will be read {epochs:.1f} times")
         if epochs > MAX_USEFUL_EPOCHS:
-            reasons.append(f"more than {MAX_USEFUL_EPOCHS:.0f} readings: more text would help more than more minutes")
+            reasons.append(f"more than {MAX_USEFUL_EPOCHS:.0f} passes: more text would help more than more minutes")
     return tuple(reasons)

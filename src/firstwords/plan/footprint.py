@@ -1,11 +1,11 @@
-"""The memory and the time that training will take, estimated before it starts, so that a plan that cannot work says so.
+"""Estimate the memory and time of training before it starts, to refuse a plan that cannot work.
 
     need = Footprint(config, row_tokens=256, is_packed=True)
-    need.bytes(8192)                      # of a process that computes 8,192 tokens at once
+    need.bytes(8192)                      # peak memory with micro-batches of 8,192 tokens
     micro = need.fit(8192, free_bytes("cpu"), "give a smaller --batch-tokens")
 
-The estimate counts weights, gradients, optimizer state, what each token keeps for the backward pass, the logits of a
-micro-batch and the process itself. It is an upper bound: tests hold it to the peak of real runs.
+The estimate counts weights, gradients, optimizer state, activations kept for the backward pass, the logits of a
+micro-batch and the process itself. It is an upper bound: tests compare it with the peak of real runs.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from firstwords.model.cache import FIRST_CAPACITY
 from firstwords.model.config import ModelConfig
 from firstwords.plan.budget import Machine
 
-MEMORY_SHARE = 0.75  # of the memory that is free as a run starts: the rest is for others, and for what was not foreseen
+MEMORY_SHARE = 0.75  # of the memory that is free at the start; the rest is for other programs and surprises
 PROCESS_BYTES = 450_000_000  # Python, torch and its libraries, the data of the run
 GPU_PROCESS_BYTES = 1_500_000_000  # CUDA's context and libraries, and a chunk of logits
-KEPT = 1.75  # what the allocator holds for each byte of activations: temporaries of the backward pass, and gaps
-HEAD_COPIES = 3  # of the head's gradient while a micro-batch is added up
-MUON_COPIES = 5  # of all matrices of the commonest shape while they are orthogonalised
-LOGIT_COPIES = 5  # of logits that exist as a whole: logits, softmax, gradient, reference
-MUON_PRODUCTS = 15  # matrix products of one orthogonalisation: five iterations of three
-MICRO_FLOPS = 5e11  # of a micro-batch on a CPU: some seconds, after which a signal is heard
+KEPT = 1.75  # bytes held by the allocator per byte of activations: temporaries of the backward pass, and gaps
+HEAD_COPIES = 3  # of the head's gradient while micro-batches are accumulated
+MUON_COPIES = 5  # of all matrices of the most common shape while they are orthogonalised
+LOGIT_COPIES = 5  # of materialised logits: logits, softmax, gradient, reference
+MUON_PRODUCTS = 15  # matrix products per orthogonalisation: five iterations of three
+MICRO_FLOPS = 5e11  # per micro-batch on a CPU: a few seconds, after which a signal is handled
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What training a model needs, as a function of the tokens that are computed at once.
+    """Memory for training a model, as a function of the tokens per micro-batch.
 
-    is_packed: rows hold several documents, whose attention needs a mask of (row, row). logit_rows: the share of the
-    tokens whose logits exist as a whole (0 where head and loss are one function). frozen: models of the same size that
-    are only read. fixed: further bytes, such as a cache.
+    is_packed: rows hold several documents, whose attention needs a mask of (row, row). logit_share: the share of tokens
+    whose logits are materialised (0 if head and loss are one function). trained, frozen: number of models of this size
+    that are trained or only read. fixed: further bytes, such as a cache.
     """
 
     config: ModelConfig
@@ -51,13 +51,13 @@ class Footprint:
     fixed: int = 0
 
     def bytes(self, tokens: int) -> int:
-        """Peak memory of the process, in bytes, with micro-batches of so many tokens."""
+        """Peak memory of the process, in bytes, with micro-batches of `tokens`."""
         return round(self._state() + tokens * self._per_token())
 
     def fit(self, tokens: int, free: int, advice: str) -> int:
-        """Tokens of a micro-batch: those asked for, or as many whole rows as fit into MEMORY_SHARE of `free` bytes.
+        """Tokens per micro-batch: as requested, or as many whole rows as fit into MEMORY_SHARE of `free` bytes.
 
-        Raises UserError with the advice where not even one row fits.
+        Raises UserError with the advice if not even one row fits.
         """
         wanted, limit = max(1, tokens // self.row_tokens), MEMORY_SHARE * free
         rows = wanted
@@ -70,16 +70,16 @@ class Footprint:
         if (needed := self.bytes(size)) > limit:
             raise UserError(
                 f"training needs about {gigabytes(needed)} of memory even for one row of {self.row_tokens:,} tokens, "
-                f"but only {gigabytes(free)} are free, of which a run takes {MEMORY_SHARE:.0%} at most: {advice}"
+                f"but only {gigabytes(free)} are free, of which a run uses at most {MEMORY_SHARE:.0%}: {advice}"
             )
         return size if rows < wanted else tokens
 
     def sentence(self, tokens: int, free: int) -> str:
-        """The line of a plan about memory."""
-        return f"needs about {gigabytes(self.bytes(tokens))} of memory, of {gigabytes(free)} that are free"
+        """The plan's line about memory."""
+        return f"needs about {gigabytes(self.bytes(tokens))} of memory ({gigabytes(free)} are free)"
 
     def _state(self) -> float:
-        """Everything that does not grow with the tokens of a micro-batch."""
+        """Bytes that do not depend on the tokens per micro-batch."""
         config, width = self.config, 2 if self.precision == "bf16" else 0
         tables = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
         matrices = config.num_params - tables
@@ -94,20 +94,20 @@ class Footprint:
         return process + weights + 4 * self.frozen * config.num_params + self.fixed
 
     def _per_token(self) -> float:
-        """Bytes that one token of a micro-batch keeps until its gradient is known."""
+        """Bytes kept per token of a micro-batch until its backward pass."""
         config, width = self.config, 2 if self.precision == "bf16" else 4
         query, keys = (n * config.head_dim for n in (config.num_attention_heads, config.num_key_value_heads))
         layer = 3 * config.hidden_size + query + 2 * keys + 2 * query + 4 * config.intermediate_size
         if config.qk_norm:
             layer += 2 * (query + keys)
         kept = width * (config.num_hidden_layers * layer + 4 * config.hidden_size)
-        if self.is_packed:  # the mask as numbers, once a layer
+        if self.is_packed:  # the mask as numbers, per layer
             kept += config.num_hidden_layers * self.row_tokens * (width + 1)
         return KEPT * kept + 4 * LOGIT_COPIES * self.logit_share * config.vocab_size
 
 
 def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
-    """Keys and values of so many sequences of up to `length` tokens, in fp32; storage grows by doubling."""
+    """Bytes of keys and values for `slots` sequences of up to `length` tokens, in fp32; storage grows by doubling."""
     capacity = FIRST_CAPACITY
     while capacity < length:
         capacity *= 2
@@ -116,7 +116,7 @@ def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
 
 
 def step_seconds(config: ModelConfig, tokens: int, row_tokens: int, machine: Machine, optimizer: str = "muon") -> float:
-    """How long one step of so many tokens takes on a machine, the update included."""
+    """Seconds for one step of `tokens` tokens on a machine, including the update."""
     flops = tokens * config.flops_per_token(row_tokens)
     if optimizer == "muon":
         flops += muon_flops(config)
@@ -124,7 +124,7 @@ def step_seconds(config: ModelConfig, tokens: int, row_tokens: int, machine: Mac
 
 
 def muon_flops(config: ModelConfig) -> float:
-    """Operations of orthogonalising every matrix once: products of the short side's square with the long side."""
+    """Operations for orthogonalising every matrix once: products of the short side's square with the long side."""
     D, F = config.hidden_size, config.intermediate_size
     query, keys = (n * config.head_dim for n in (config.num_attention_heads, config.num_key_value_heads))
     shapes = [(D, query), (D, keys), (D, keys), (query, D), (D, F), (D, F), (F, D)]
@@ -132,9 +132,8 @@ def muon_flops(config: ModelConfig) -> float:
 
 
 def check_first_step(seconds: float, left: float, tokens: int, instead: str) -> None:
-    """Refuse a run by the clock whose first step would end after it; `instead` names what else would help than time.
-
-    Raises UserError.
+    """Raise UserError for a run with a time limit whose first step would exceed it; `instead` names a remedy other than
+    more time.
     """
     if seconds > left:
         raise UserError(
@@ -150,7 +149,7 @@ def gigabytes(count: float) -> str:
 
 
 def free_bytes(device: str) -> int:
-    """Memory that a new process may take: of the GPU, or of this machine and of its container, whichever is less."""
+    """Free memory for a new process: of the GPU, or the lesser of this machine's and its container's."""
     if device != "cpu":
         import torch
 
@@ -165,7 +164,7 @@ def _available() -> int | None:
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
-    try:  # where there is no /proc: half of what there is at all
+    try:  # without /proc: half of the installed memory
         import os
 
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
@@ -174,7 +173,7 @@ def _available() -> int | None:
 
 
 def _container(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container's limit leaves; None without a limit (cgroup 2, then 1). Cached files make room when asked."""
+    """Memory left by a container's limit, counting cached files as free; None without a limit (cgroup 2, then 1)."""
     for folder, limit, usage in (
         (root, "memory.max", "memory.current"),
         (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -183,7 +182,7 @@ def _container(root: Path = Path("/sys/fs/cgroup")) -> int | None:
             most, used = (int((folder / name).read_text(encoding="ascii")) for name in (limit, usage))
             rows = (line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
             cached = max((int(count) for name, count in rows if name.endswith("inactive_file")), default=0)
-        except (OSError, ValueError):  # "max" is no number
+        except (OSError, ValueError):  # "max" is not a number
             continue
         return max(0, most - used + cached)
     return None

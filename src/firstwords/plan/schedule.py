@@ -1,9 +1,9 @@
-"""The learning rate as a pure function of the step and of decisions that were written down.
+"""The learning rate as a pure function of the step and of recorded decisions.
 
-Warm-up, constant, linear cool-down (the "trapezoid" or WSD schedule: Hu et al. 2024; the long cool-down of 60 % and
-more is what the nanoGPT and nanochat speed records converged to). The constant phase needs no horizon, so a run that
-must end at a given *time* decides while it runs when to cool down. Each such decision is recorded; given the same
-decisions the schedule is the same function of the step, which makes a resumed run equal to an uninterrupted one.
+Warm-up, constant, linear cool-down (the "trapezoid" or WSD schedule: Hu et al. 2024; the nanoGPT and nanochat speed
+records converged to a long cool-down of 60 % or more). The constant phase needs no horizon, so a run that must end at a
+given *time* decides during training when to cool down. Each decision is recorded; with the same decisions the schedule
+is the same function of the step, so a resumed run equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FINAL_FRACTION = 0.02  # of the peak rate at the last step; not zero, so that th
 
 @dataclass(frozen=True)
 class Decision:
-    """From `step` on, the rate falls in a straight line from `fraction` to FINAL_FRACTION within `steps_left` steps."""
+    """From `step` on, the rate falls linearly from `fraction` to FINAL_FRACTION over `steps_left` steps."""
 
     step: int
     fraction: float
@@ -27,9 +27,9 @@ class Decision:
 
 
 def lr_fraction(step: int, warmup_steps: int, decisions: list[Decision]) -> float:
-    """Share of the peak learning rate at `step` (0-based). The latest decision that is not after the step rules.
+    """Share of the peak learning rate at `step` (0-based). The latest decision up to that step applies.
 
-    A cool-down that begins before the warm-up has ended never lifts the rate above the warm-up's line.
+    A cool-down that begins during the warm-up never raises the rate above the warm-up's line.
 
     >>> [lr_fraction(s, 2, [Decision(4, 1.0, 4)]) for s in (0, 1, 2, 3)]
     [0.5, 1.0, 1.0, 1.0]
@@ -49,15 +49,15 @@ def total_steps(decisions: list[Decision]) -> int | None:
 
 
 def fixed_decisions(steps: int, cooldown_share: float = COOLDOWN_SHARE) -> list[Decision]:
-    """The schedule of a run whose length in steps is known beforehand."""
+    """The schedule of a run with a known number of steps."""
     cooldown = max(1, round(steps * cooldown_share))
     return [Decision(steps - cooldown, 1.0, cooldown)]
 
 
 class Clock:
-    """Decides for a run that must end after `seconds` when to cool down, and corrects the slope as the speed drifts.
+    """Decides when a run that must end after `seconds` cools down, and corrects the slope as the speed drifts.
 
-    `decide(step, elapsed, seconds_per_step)` returns a new Decision or None. Pure apart from the list it is given.
+    `decide(step, elapsed, seconds_per_step, decisions)` returns a new Decision or None. It keeps no state.
     """
 
     def __init__(self, seconds: float, warmup_steps: int, cooldown_share: float = COOLDOWN_SHARE) -> None:

@@ -1,1 +1,1 @@
-"""Stage three: a reward model from preferences, a policy that follows it, and a measured comparison."""
+"""Stage three: a reward model from preferences, a policy trained on it, and a measured comparison."""

@@ -1,18 +1,18 @@
-"""Stage three as one command: preferences -> reward model -> policy -> a measured comparison -> promoted, or not.
+"""Stage three as one command: preferences -> reward model -> policy -> measured comparison -> promotion, or not.
 
     firstwords align pip --preferences world --minutes 2
     firstwords align mine --preferences preferences.jsonl --method dpo
 
-The new version is promoted if it is better at the temperature people chat at, on what people ask, and worse in nothing
-that is measured; the rule, and how it treats noise, is in `eval/promotion.py`. On the built-in world the known truth
-judges, on questions kept apart: how often the new version's answers win against those of the version before, both
-sampled as in a chat. At temperature 1, where policies are trained, a version wins merely by being surer of itself,
-which the chat's temperature gives to everyone; what it wins there says little, and is not asked. A version that wins
-takes the exam too, and so does the one before unless its card has the same exam already. Both count towards --minutes.
+The new version is promoted if it is better at chat temperature and worse on no measurement; the rule, and how it
+treats noise, is in `eval/promotion.py`. For the built-in world, answers are judged by the known truth on held-out
+questions: how often does the new version win against the one before, both sampled as in a chat? At temperature 1, at
+which policies are trained, a version wins merely by being more confident; the chat's temperature gives that advantage
+to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the one before unless
+its card has the same exam already. Both count towards --minutes.
 
-Elsewhere a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because the reward model that
-was optimised cannot be the judge. Either way one line says what was decided and why: here, in `align.json`, on the
-version's card, in the report and on the page.
+For other data a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because a reward model
+cannot judge the policy that was trained on it. One line gives the decision and its reason: here, in `align.json`, on
+the version's card, in the report and on the page.
 """
 
 from __future__ import annotations
@@ -50,31 +50,31 @@ from firstwords.train.run import check_flags
 BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
 OPTIONS = {"rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
-COMPARE_SECONDS = 16.0  # kept back for the comparison and two exams, which take two fifths of its time together
+COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
 
 
 @dataclass
 class Align:
-    """Learn from preferences (stage three): reward model, policy, and a comparison with the version before."""
+    """Learn from preferences (stage three): reward model, policy, and a comparison with the previous version."""
 
     name: Positional[str] = ""
-    """Name of the model; its promoted stage is improved and rlhf-N is written (without one: the newest model)."""
+    """Name of the model; its promoted stage is improved and saved as rlhf-N (default: the newest model)."""
     preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    """Files of preferences, log (what you judged), or world (the built-in judge)."""
     pairs: int = 400
     """Number of preferences from the built-in judge (with --preferences world)."""
     method: Literal["rloo", "grpo", "ppo", "dpo"] = "rloo"
     """rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
-    """Time for reward model, policy and comparison; dpo reads the pairs a fixed number of times instead."""
+    """Time for reward model, policy and comparison; dpo makes a fixed number of passes instead."""
     steps: int = 0
-    """Number of policy steps, instead of --minutes (exactly repeatable)."""
+    """Number of policy steps (0 = use --minutes); makes a run exactly repeatable."""
     resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
+    """Continue the interrupted run of that name, with the flags it was started with."""
     seed: int = 0
-    """Seed of everything."""
+    """Seed for all random choices."""
     learning_rate: float = 1.0
-    """Multiplies the policy's learning rate."""
+    """Multiplier for the policy's learning rate."""
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
@@ -91,15 +91,15 @@ class Align:
 
 
 def check(config: Align) -> str | None:
-    """What became of the last run where that is done and --resume asks for it; None where there is something to do."""
+    """With --resume, the version that a completed run made; None if there is something to do."""
     sft_dir(config.name)
     if not config.resume:
-        parent_dir(config.name)  # refuses a stage that has no answers to improve
+        parent_dir(config.name)  # refuses a stage that cannot chat
         _check_options(config)
         return None
     file = home.run_dir(config.name, "align") / "align.json"
     if not file.exists() and (home.run_dir(config.name, next_stage(config.name)) / "config.json").exists():
-        raise UserError(f"{file} is missing, without which the run cannot continue: {RESTORE}")
+        raise UserError(f"{file} is missing, and the run cannot continue without it: {RESTORE}")
     if not file.exists():
         raise UserError(f"there is no run of {config.name} to resume: start without --resume")
     saved = _saved(file)
@@ -111,7 +111,7 @@ def check(config: Align) -> str | None:
 
 
 def _check_options(config: Align) -> None:
-    """Refuse options of a method that is not the chosen one. Raises UserError."""
+    """Raise UserError for options of a method other than the chosen one."""
     for name in sorted(given(config)):
         method, dot, _ = name.partition(".")
         if dot and method != config.method:
@@ -122,13 +122,13 @@ def _check_options(config: Align) -> None:
 
 
 def ended(state: dict[str, Any]) -> str:
-    """What became of a version, in words."""
+    """Whether a version was promoted, in words."""
     return "which was promoted" if state.get("promoted") else f"not promoted: {state.get('reason') or 'unknown'}"
 
 
 @training("align", check)
 def main(config: Align) -> None:
-    """Make the next version, compare it with the one before, and promote it if it is better."""
+    """Train the next version, compare it with the one before, and promote it if it is better."""
     started = time.perf_counter()
     directory = home.run_dir(config.name, "align")
     config, state = _open(config, directory)
@@ -138,7 +138,7 @@ def main(config: Align) -> None:
             config, state, directory, started
         )  # fmt: skip
         if new is None:
-            _close(config, state, Decision(False, f"no improvement: no step was better than {before.name} as it is"))
+            _close(config, state, Decision(False, f"no improvement: no step was better than {before.name}"))
             return
         state["made"] = new.name
         write_json(directory / "align.json", state)
@@ -147,15 +147,15 @@ def main(config: Align) -> None:
         decision = judge(config, new, before)
     else:
         command = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
-        decision = Decision(False, "the reward model cannot judge what it has taught. Compare the two yourself")
+        decision = Decision(False, "the reward model cannot judge the policy it has trained. Compare the two yourself")
         state["command"] = command
     if decision.is_promoted and not _promote(config.name, new.name, before.name):
-        decision = Decision(False, f"{config.name} was switched from {before.name} to another version meanwhile")
+        decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")
     _close(config, state, decision)
 
 
 def judge(config: Align, new: Path, before: Path) -> Decision:
-    """Compare two versions by the known truth, as in a chat, and where the new one wins by the exam."""
+    """Compare two versions by the known truth, sampled as in a chat; if the new one wins, also by the exam."""
     device = usable_device(config.device)
     rows, (now, then) = compare_on_world(new, before, config.seed, device)
     result = win_rate(rows)
@@ -168,8 +168,9 @@ def judge(config: Align, new: Path, before: Path) -> Decision:
         f"{result.verdict}"
     )
     say(
-        f"invents an answer to {now['invented']:.1%} of what nobody can know ({before.name}: {then['invented']:.1%}), "
-        f"refuses {now['refused']:.1%} of what can be known ({before.name}: {then['refused']:.1%})"
+        f"invents answers to {now['invented']:.1%} of the unanswerable questions ({before.name}: "
+        f"{then['invented']:.1%}), refuses {now['refused']:.1%} of the answerable ones ({before.name}: "
+        f"{then['refused']:.1%})"
     )
     if result.verdict != "better":
         return decide(new.name, before.name, result, None, None)
@@ -178,7 +179,7 @@ def judge(config: Align, new: Path, before: Path) -> Decision:
 
 
 def examined(path: Path, device: str) -> dict[str, Any]:
-    """The exam's parts of a version: from its card, where it took this very exam, else asked now and put there."""
+    """A version's exam results: from its card if it took this exam, otherwise measured now and saved there."""
     if (known := exam_on_card(read_card(path))) is not None:
         return known
     engine = open_engine(path, device)
@@ -186,7 +187,7 @@ def examined(path: Path, device: str) -> dict[str, Any]:
 
 
 def _promote(name: str, new: str, before: str) -> bool:
-    """Promote a version that is better than `before`; not where a person promoted another one in the meantime."""
+    """Promote a version that is better than `before`, unless another one was promoted in the meantime."""
     if home.promoted(name) not in (before, new):
         return False
     home.set_promoted(name, new, by="align")
@@ -194,7 +195,7 @@ def _promote(name: str, new: str, before: str) -> bool:
 
 
 def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
-    """Say what was decided, and keep it where the report, the page and the list of models find it."""
+    """Print the decision and save it for the report, the page and the list of models."""
     name, before, made = config.name, state["before"], state["made"]
     reason = ": ".join(filter(None, (decision.reason, state.get("command"))))
     if decision.is_promoted:
@@ -209,12 +210,12 @@ def _close(config: Align, state: dict[str, Any], decision: Decision) -> None:
 
 
 def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
-    """(flags, what `align.json` remembers): of a fresh run, or of the one that was interrupted."""
+    """(flags, contents of `align.json`) of a new or interrupted run."""
     file = directory / "align.json"
     if not config.resume:
         state = {"method": config.method, "preferences": config.preferences, "reward": False, "version": "",
                  "made": "", "before": parent_dir(config.name).name, "config": asdict(config)}  # fmt: skip
-        if config.method != "dpo":  # before a reward model is trained in vain
+        if config.method != "dpo":  # before a reward model is trained for nothing
             path = sft_dir(config.name)
             limit = read_config(path).max_position_embeddings
             max_tokens = getattr(config, config.method).max_tokens
@@ -222,7 +223,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
         write_json(file, state)
         return config, state
     saved = _saved(file)
-    flags = asdict(config) | (saved.get("config") or {})  # a run of an earlier version remembers only these two
+    flags = asdict(config) | (saved.get("config") or {})  # runs of earlier versions have only the next two
     flags |= {"method": saved["method"], "preferences": saved["preferences"]}
     changed = changed_flags(config, flags, ("device", "threads"))
     try:
@@ -231,7 +232,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
     except (TypeError, UserError) as error:
         raise damaged(file, str(error)) from None
     if not saved["made"] and (version := saved.get("version")) in home.stages(config.name):
-        if (home.stage_dir(config.name, version) / seen.SEEN).exists():  # saved, but a kill kept us from noting it
+        if (home.stage_dir(config.name, version) / seen.SEEN).exists():  # saved, but killed before this was recorded
             saved["made"] = version
         else:
             shutil.rmtree(home.stage_dir(config.name, version))
@@ -239,7 +240,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
 
 
 def _saved(file: Path) -> dict[str, Any]:
-    """What an earlier run remembers. Raises UserError for a damaged file."""
+    """The state of an earlier run. Raises UserError for a damaged file."""
     kinds = {"method": str, "preferences": list, "reward": bool, "made": str, "before": str}
     saved = saved_json(file, tuple(kinds)) or {}
     wrong = [key for key, kind in kinds.items() if not isinstance(saved.get(key), kind)]
@@ -249,24 +250,24 @@ def _saved(file: Path) -> dict[str, Any]:
 
 
 def _resuming(config: Align, stage: Any) -> Any:
-    """A stage's flags, of which those that a person changed for this run count also where the stage is resumed."""
+    """A stage's flags, marked so that flags changed for this run also apply when the stage is resumed."""
     return mark_given(stage, given(config) & {"device", "threads"})
 
 
 def _shared(config: Align) -> dict[str, Any]:
-    threads = config.threads or (ALL if config.steps else 0)  # a run of --steps is repeatable, reward model included
+    threads = config.threads or (ALL if config.steps else 0)  # a run with --steps is repeatable as a whole
     return {"name": config.name, "seed": config.seed, "device": config.device, "threads": threads}
 
 
 def _has_begun(config: Align, stage: str) -> bool:
-    """Whether a run that resumes had come to this stage."""
+    """Whether a resumed run had already reached this stage."""
     return config.resume and has_begun(home.run_dir(config.name, stage))
 
 
 def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
-    """Note which version is made from here on; returns whether this run had begun with it before an interruption.
+    """Record which version is being made; returns whether this run had begun it before an interruption.
 
-    The folder alone does not tell: an earlier run that saved nothing may have left it.
+    The folder alone does not show that: an earlier run that saved nothing may have left it.
     """
     version = next_stage(config.name)
     had_begun = _has_begun(config, version) and state.get("version", version) == version

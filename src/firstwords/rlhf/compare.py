@@ -1,8 +1,8 @@
-"""Two versions put to the same questions: judged by the known truth of the built-in world, or by a reward model.
+"""Compare two versions on the same questions, judged by the known truth of the built-in world or by a reward model.
 
-The world's questions are of a split that neither preferences nor policies were made from. Both sides sample with the
-same settings and different seeds, so that a version against itself wins half. A reward model judges nobody who was
-optimised against it.
+The built-in questions are from a split that neither preferences nor policies are trained on. Both sides sample with
+the same settings and different seeds, so that a version wins half against itself. A reward model never judges a
+version that was optimised against it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMPARE_TASKS, COMPARE_SAMPLES = 400, 4  # questions, and answers of each side t
 
 @dataclass(frozen=True)
 class Worth:
-    """One answer to a question of the built-in world, by its true worth."""
+    """The true reward of one answer to a question of the built-in world."""
 
     reward: float
     num_words: int
@@ -43,10 +43,10 @@ def compare_on_world(
     one: Path, other: Path, seed: int, device: str = "cpu", num: int = COMPARE_TASKS,
     temperature: float = CHAT_TEMPERATURE, top_p: float = CHAT_TOP_P, samples: int = COMPARE_SAMPLES,
 ) -> tuple[list[Comparison], list[dict[str, float]]]:  # fmt: skip
-    """(`samples` comparisons per question, `honesty` of each side): the answer that is worth more wins.
+    """(`samples` comparisons per question, `honesty` of each side): the answer with the higher true reward wins.
 
-    The answers are sampled as in a chat unless asked otherwise: a version is worth what people get to see of it.
-    Equal worth is a tie. The comparisons of a question are not independent, and `win_rate` knows it.
+    By default the answers are sampled as in a chat, because that is what people will see. Equal rewards are a tie. The
+    comparisons of one question are not independent, which `win_rate` takes into account.
     """
     asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
     rows, answers = [], ([], [])
@@ -56,7 +56,7 @@ def compare_on_world(
         records = [Decoding.of(answer_params(own, temperature, top_p)) for own in seeds]
         for task, a, b in zip(asked, *sides, strict=True):
             outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
-            # the truth sees no sides: judged the other way round it says the same
+            # the truth does not depend on the order of the sides
             rows.append(
                 Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records)
             )
@@ -66,7 +66,7 @@ def compare_on_world(
 
 
 def honesty(answers: Sequence[Worth]) -> dict[str, float]:
-    """Share of invented answers to what nobody can know, share of refusals of what can be known, mean reward."""
+    """Share of unanswerable questions with an invented answer, share of answerable ones refused, mean reward."""
     unknown = [a for a in answers if a.is_unanswerable]
     known = [a for a in answers if not a.is_unanswerable]
     return {
@@ -83,11 +83,11 @@ def compare_by_reward(
     records: Sequence[Decoding],
     reward: RewardModel,
 ) -> tuple[list[Comparison], int]:
-    """A comparison for each prompt: the answer with the higher reward wins, equal answers and rewards tie.
+    """A comparison for each prompt: the answer with the higher reward wins, equal answers or rewards tie.
 
     sides: the answers of A and those of B; vocabularies, records: the hash of each side's tokenizer, and how it was
-    decoded. Returns also how many answers were too long for the reward model, which read their beginning. Raises
-    UserError where the records differ, and for a prompt that the reward model cannot read.
+    decoded. Also returns how many answers were too long for the reward model, which read only their beginning. Raises
+    UserError if the records differ, and for a prompt that the reward model cannot read.
     """
     check_equal(records)
     found = [reward.score_sampled(prompts, *side) for side in zip(sides, vocabularies, strict=True)]
@@ -102,7 +102,7 @@ def compare_by_reward(
 
 
 def reward_model_dir(ref: str) -> Path:
-    """The reward model that REF means: that of the model NAME, else the path of one. UserError where there is none."""
+    """The reward model REF: that of the model NAME, or the path of one. Raises UserError if there is none."""
     places = [Path(ref).expanduser()]
     if not ref.startswith(("/", ".", "~")) and "/" not in ref:
         places.insert(0, home.run_dir(ref, "reward") / "model")
@@ -110,37 +110,37 @@ def reward_model_dir(ref: str) -> Path:
         if home.is_model(path):
             return path
     raise UserError(
-        f"--judge is {ref}, but it must be truth, human, or a reward model: its path, or the NAME of a model that "
-        "`firstwords reward` or `align` has made one for"
+        f"--judge is {ref}, but it must be truth, human, or a reward model: its path, or the NAME of a model with a "
+        "reward model from `firstwords reward` or `align`"
     )
 
 
 def check_judge(judge: Path, judge_hash: str, sides: Sequence[Path], labels: Sequence[str]) -> list[str]:
     """Refuse a reward model that a side was optimised against; returns remarks on preferences learned by both.
 
-    Optimised against it counts for the versions before a side too. Raises UserError.
+    A side counts as optimised against it if any of its earlier versions was. Raises UserError.
     """
     own, remarks = read_seen(judge).preferences, []
     for path, label in zip(sides, labels, strict=True):
         seen = read_seen(path)
         if judge_hash in seen.reward_models:
             raise UserError(
-                f"{label} was optimised against the reward model {judge}, which cannot judge what it has taught: take "
-                "--judge human, --judge truth, or a reward model that was made from other preferences"
+                f"{label} was optimised against the reward model {judge}, which therefore cannot judge it: use "
+                "--judge human, --judge truth, or a reward model trained on other preferences"
             )
         if common := len(own & seen.preferences):
-            remarks.append(f"{label} has learned from {common} of the {len(own)} preferences that made this judge")
+            remarks.append(f"{label} was trained on {common} of the {len(own)} preferences behind this judge")
     return list(dict.fromkeys(remarks))
 
 
 def count_seen(prompts: Sequence[Sequence[Message]], sides: Sequence[Path]) -> int:
-    """How many of the prompts stage three of either side was trained on, as far as their files say."""
+    """How many of the prompts were used in stage three of either side, according to their files."""
     known = set().union(*(read_seen(path).prompts for path in sides))
     return sum(short(prompt_key(messages)) in known for messages in prompts)
 
 
 def open_engine(path: Path, device: str = "cpu") -> Engine:
-    """A version, ready to answer many questions."""
+    """An engine for answering many questions with a version."""
     return Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
 
 
@@ -148,7 +148,7 @@ def worths(
     engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = CHAT_TEMPERATURE,
     top_p: float = CHAT_TOP_P,
 ) -> list[Worth]:
-    """One answer to each question, whatever the engine was asked before: the last bit depends on what is cached."""
+    """One answer to each question; clears the cache first, because the last bits depend on it."""
     engine.refresh()
     answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
     return [

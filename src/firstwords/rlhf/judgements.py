@@ -1,7 +1,7 @@
-"""Preferences for stage three, wherever they come from: files, the person's own log, the built-in world's judge.
+"""Preferences for stage three from all sources: files, the user's own log, the built-in judge.
 
-The built-in judge stands in for a person: its reward is known, its verdicts are noisy as a person's are, and so the
-whole loop can be held against the truth (`preferences/annotator.py`).
+The built-in judge stands in for a person: its reward is known and its verdicts are noisy like a person's, so the whole
+loop can be checked against the truth (`preferences/annotator.py`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 
-ANSWER_TOKENS = 48  # room for an answer; the built-in world's are short, and a longer one is the policy's mistake
+ANSWER_TOKENS = 48  # maximum per answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
 SLOTS = 32
-TRIES = 12  # tasks asked for each pair wanted: where both answers are the same there is nothing to judge
+TRIES = 12  # tasks per requested pair: two equal answers cannot be judged
 
 
 @dataclass
 class Judged:
-    """Preferences, and what is known of the judge."""
+    """Preferences, and the judge's probabilities if they are known."""
 
     preferences: list[Preference]
     probabilities: dict[tuple[str, str, str], float] | None = None  # (prompt key, chosen, rejected) -> P(chosen wins)
@@ -38,7 +38,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that a model sampled. ids: as they were sampled, with the stop token if there was one."""
+    """An answer that a model sampled. ids: as sampled, including the stop token if there was one."""
 
     text: str
     stopped: bool
@@ -52,24 +52,24 @@ class Answer:
 
 
 def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int) -> Judged:
-    """All preferences of the specs. Raises TooFewError when there is none, naming what was looked at."""
+    """All preferences from the specs. Raises TooFewError, naming the specs, if there are none."""
     found = Judged(of_people(specs))
     if "world" in specs:
         engine = Engine(policy, tokenizer, num_slots=SLOTS)
         pairs, probabilities = judge_world(engine, tokenizer, num_pairs, seed)
-        if not found.preferences:  # of people nobody knows it
+        if not found.preferences:  # unknown for people's preferences
             found.probabilities = probabilities
         found.preferences += pairs
     if not found.preferences:
         raise TooFewError(
-            f"there is no preference in {', '.join(specs)}: judge some pairs with "
-            "`firstwords teach NAME`, name a file, or take --preferences world"
+            f"there are no preferences in {', '.join(specs)}: judge some pairs with "
+            "`firstwords teach NAME`, name a file, or use --preferences world"
         )
     return found
 
 
 def of_people(specs: Sequence[str]) -> list[Preference]:
-    """The preferences of files and of the log, without those of the built-in judge."""
+    """The preferences from files and the log, without those of the built-in judge."""
     found: list[Preference] = []
     if files := [spec for spec in specs if spec not in ("log", "world")]:
         stats = SourceStats()
@@ -81,12 +81,12 @@ def of_people(specs: Sequence[str]) -> list[Preference]:
         judged, left_over = PreferenceStore().usable()
         found += judged
         if left_over:
-            say(f"left out {left_over} thumbs: a thumb up needs one down on the same prompt, and the reverse")
+            say(f"left out {left_over} thumbs: each thumbs up needs a thumbs down on the same prompt, and vice versa")
     return found
 
 
 def prompts_of_people(specs: Sequence[str]) -> Iterator[Sequence[Message]]:
-    """The prompts of `of_people`, one after the other and without a word: for whoever needs to see a few."""
+    """Iterate over the prompts of `of_people` without printing anything, for callers that need only a few."""
     if files := [spec for spec in specs if spec not in ("log", "world")]:
         yield from (preference.prompt for preference in read_preferences(files, SourceStats()))
     if "log" in specs:
@@ -140,7 +140,7 @@ def sample(
 ) -> list[Answer]:
     """An answer to each task, a pure function of the model and the seed.
 
-    A prompt that fills the model's context gets none: an empty text that did not stop.
+    A prompt that fills the model's context gets an empty text that did not stop.
     """  # fmt: skip
     prompts = [chat_ids(tokenizer, task.messages) for task in asked]
     params = answer_params(seed, temperature, top_p)
@@ -152,7 +152,7 @@ def sample(
 
 
 def answer_params(seed: tuple[int, int], temperature: float = 1.0, top_p: float = 1.0) -> SamplingParams:
-    """How `sample` decodes."""
+    """The decoding parameters of `sample`."""
     base = (seed[0] * 1_000_003 + seed[1]) * 1_000_003
     return SamplingParams(max_tokens=ANSWER_TOKENS, temperature=temperature, top_p=top_p, seed=base)
 
@@ -160,7 +160,7 @@ def answer_params(seed: tuple[int, int], temperature: float = 1.0, top_p: float 
 def sft_samples(
     policy: Transformer, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int
 ) -> tuple[list[list[int]], list[int]]:
-    """One sampled answer to each of up to NORMALISING_PROMPTS different prompts: (ids with the prompt, its lengths)."""
+    """One sampled answer to each of up to NORMALISING_PROMPTS prompts: (ids with the prompt, prompt lengths)."""
     engine = Engine(policy, tokenizer, num_slots=SLOTS)
     by_prompt = {p.prompt_key: p.prompt for p in preferences}
     prompts = [chat_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]

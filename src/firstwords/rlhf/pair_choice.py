@@ -1,11 +1,11 @@
-"""Pairs of answers to be judged, one after the other, for every surface that lets people teach a model.
+"""Pairs of answers to judge, one after the other, for every interface that lets people teach a model.
 
     source = PairSource("pip", [Side("pip/sft", weights, answer)], prompts, params, seed=1)
-    shown = source.next()                                   # .pair.left and .pair.right, on sides that chance chose
-    source.keep(shown.place, the judgement as the log has it)
+    shown = source.next()                                   # .pair.left and .pair.right, on random sides
+    source.keep(shown.place, the judgement as stored in the log)
 
-A few pairs come back later with their sides swapped, which shows how consistent one is. Whoever shows the pairs gives
-the function that answers, and so owns the models. No torch here.
+A few pairs come back later with their sides swapped, which measures the judge's consistency. The caller passes the
+function that answers, and owns the models. No torch here.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 Prompt = tuple[dict[str, str], ...]
 
-TARGET_RATE = 0.6  # a win rate worth showing; progress is told towards the verdicts which that takes
-CANDIDATES = 4  # answers of which an ensemble chooses two
-MAX_FAILED = 20  # prompts in a row without two different answers: the model has made up its mind
+TARGET_RATE = 0.6  # smallest win rate worth detecting; progress counts towards the verdicts needed for that
+CANDIDATES = 4  # answers from which an ensemble chooses two
+MAX_FAILED = 20  # prompts in a row without two different answers: the model always gives the same answer
 MAX_SEED = 2**31
 REASONS = (
     "true", "made up", "to the point", "off the point", "clear", "muddled", "kind", "rude", "good language",
     "bad language", "too long", "too short",
 )  # fmt: skip
-"""Reasons that a page offers; people may give others."""
+"""Reasons offered on the page; people may give others."""
 
 
 @dataclass(frozen=True)
 class Side:
     """A stage that answers: its name, the hash of its weights, and answer(prompt, seeds) -> an answer for each seed.
 
-    None instead of answers says that the prompt is too long for it. vocabulary: the hash of its tokenizer, without
-    which reward models have to read its answers as text.
+    answer returns None if the prompt is too long. vocabulary: the hash of its tokenizer, without which reward models
+    have to read its answers as text.
     """
 
     label: str
@@ -52,14 +52,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Shown:
-    """A pair to judge, and its place among those of its source."""
+    """A pair to judge, and its index in its source."""
 
     place: int
     pair: Judgement
 
 
 class PairSource:
-    """The pairs of a session. members: reward models (`reward_model`) that choose the two answers shown."""
+    """The pairs of a session. members: reward models that choose the two answers to show."""
 
     def __init__(
         self, name: str, sides: Sequence[Side], prompts: Sequence[Prompt], params: dict[str, Any], seed: int,
@@ -69,15 +69,15 @@ class PairSource:
         self.annotator, self.members, self.random_share = annotator, members, random_share
         self.ask(prompts)
         self._number = 0  # of the next prompt
-        self._kept: list[Judgement | None] = []  # of each pair shown the judgement, None where there is none
-        self._repeat_of: list[int | None] = []  # of each pair shown the place of what it repeats
+        self._kept: list[Judgement | None] = []  # the judgement of each pair shown, None if there is none
+        self._repeat_of: list[int | None] = []  # for each pair shown, the place of the pair it repeats
 
     def ask(self, prompts: Sequence[Prompt]) -> None:
-        """What the pairs are about from now on, over and over; with nothing every pair needs its own prompt."""
+        """Set the prompts to cycle through from now on; without any, each call of `next` needs its own prompt."""
         self.has_prompts, self._prompts = bool(prompts), cycle(prompts)
 
     def next(self, prompt: Prompt | None = None) -> Shown | None:
-        """The next pair, of a prompt of one's own if given; None when no two different answers come any more."""
+        """The next pair, for the given prompt if there is one; None if the answers are always the same."""
         place = None if prompt else self._repeat()
         first = None if place is None else self._kept[place]
         pair = self._fresh(prompt) if first is None else swapped(first)
@@ -88,11 +88,11 @@ class PairSource:
         return Shown(len(self._kept) - 1, pair)
 
     def keep(self, place: int, judgement: Judgement) -> None:
-        """Take note that a pair was judged."""
+        """Record that a pair was judged."""
         self._kept[place] = judgement
 
     def _repeat(self) -> int | None:
-        # a pair without a judgement is marked as its own repeat: it is never asked again
+        # a pair without a judgement is marked as its own repeat, so that it is never repeated
         marks = [i if self._kept[i] is None and of is None else of for i, of in enumerate(self._repeat_of)]
         return choose_repeat(marks, seed=self.seed)
 
@@ -105,7 +105,7 @@ class PairSource:
         return None
 
     def _pair(self, prompt: Prompt, key: str) -> Judgement | None:
-        """Candidates of every side and the two of them that are shown; None where no two can be."""
+        """Sample candidates from every side and choose two to show; None if that is impossible."""
         draw = Random(f"answers {key}")
         num_each = (CANDIDATES if self.members else 2) // len(self.sides)
         texts: list[str] = []
@@ -157,7 +157,7 @@ def joined(scores: Sequence[Any]) -> Any:
 
 
 def swapped(first: Judgement) -> Judgement:
-    """An earlier pair to be judged anew, its sides exchanged."""
+    """An earlier pair to judge again, with its sides swapped."""
     params = first.params | {"left": first.params["right"], "right": first.params["left"]}
     return replace(
         first, left=first.right, right=first.left, left_stage=first.right_stage, right_stage=first.left_stage,
@@ -167,7 +167,7 @@ def swapped(first: Judgement) -> Judgement:
 
 
 def decided(judgements: Sequence[Judgement], hashes: Sequence[str]) -> int:
-    """Verdicts for one side, without repeats and imports; where two stages answer, only those on these two."""
+    """Number of verdicts for one side, without repeats and imports; if two stages answer, only those on these two."""
     return sum(
         j.verdict in ("left", "right") and j.repeat_of is None and j.selection != "import"
         and (len(hashes) == 1 or {j.left_stage, j.right_stage} == set(hashes))
@@ -178,7 +178,7 @@ def decided(judgements: Sequence[Judgement], hashes: Sequence[str]) -> int:
 def outcomes(judgements: Sequence[Judgement], new: str, old: str) -> list[Comparison]:
     """Choices between the stages of these hashes as comparisons of the new one, in order, without repeats and imports.
 
-    That both are as good or as bad is a tie.
+    Equally good or both bad is a tie.
     """
     return [
         Comparison(prompt_key(j.prompt), {new: 1.0, old: 0.0}.get(_winner(j), 0.5))

@@ -19,11 +19,11 @@ BATCH_PAIRS = 16
 
 
 class PairRows:
-    """Pairs as ids; which come when is a pure function of (seed, step).
+    """Pairs as ids; their order is a pure function of (seed, step).
 
-    need: of training on them (see `footprint_of`), by which a step is computed in parts that fit into the memory; None:
-    a step at once. at_stop: the batches are for a scalar that is read at the stop token, so that answers which were cut
-    get one (`reward_model.closed`). `pairs` holds the answers as they are.
+    need: memory of training on them (see `footprint_of`), which sets the size of micro-batches; None: one micro-batch
+    per step. at_stop: the batches are for a scalar read at the stop token, so that answers without one get it
+    (`reward_model.closed`). `pairs` holds the answers unchanged.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class PairRows:
             self._fit(need(self))
 
     def _fit(self, need: Footprint) -> None:
-        """Choose how many pairs are computed at once."""
+        """Choose the number of pairs per micro-batch."""
         free = free_bytes(need.device)
-        tokens = need.fit(self.batch_pairs * need.row_tokens, free, "give shorter answers, or take a smaller model")
+        tokens = need.fit(self.batch_pairs * need.row_tokens, free, "use shorter answers or a smaller model")
         self.micro_pairs = tokens // need.row_tokens
         self.memory = need.sentence(tokens, free)
 
@@ -60,7 +60,7 @@ class PairRows:
 
     @property
     def answer_share(self) -> float:
-        """Tokens of the longest pair of answers, as a share of the places that a pair takes in a batch."""
+        """Tokens of the longest pair of answers, as a share of the positions that a pair takes in a batch."""
         return max(len(row[0]) + len(row[1]) - 2 * row[2] for row in self.pairs) / (2 * self.longest)
 
     @property
@@ -68,16 +68,16 @@ class PairRows:
         return max(1, round(sum(len(row[0]) + len(row[1]) for row in self.pairs) / (2 * len(self.pairs))))
 
     def shift_margins(self, shifts_P: np.ndarray) -> None:
-        """Add a number to each pair's margin: what else already tells its answers apart, taken off."""
+        """Add a number to each pair's margin, to subtract a difference that is already explained otherwise."""
         self.pairs = [(*pair[:3], pair[3] + float(shift)) for pair, shift in zip(self.pairs, shifts_P, strict=True)]
 
     def batches(self, step: int) -> list[dict[str, np.ndarray]]:
-        """The pairs of a step, in parts that are computed at once."""
+        """The pairs of a step, as micro-batches."""
         _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
         return [self.take(indices[i : i + self.micro_pairs]) for i in range(0, len(indices), self.micro_pairs)]
 
     def parts(self) -> Iterator[range]:
-        """The indices of all pairs, as many at a time as are computed at once."""
+        """The indices of all pairs, one micro-batch at a time."""
         for start in range(0, len(self.pairs), self.micro_pairs):
             yield range(start, min(start + self.micro_pairs, len(self.pairs)))
 
@@ -95,7 +95,7 @@ class PairRows:
 
 
 def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable[[PairRows], Footprint]:
-    """What training on pairs needs, beside a frozen model of the same size: a row is a pair of the longest answers.
+    """Memory for training on pairs, with a frozen model of the same size; a row is a pair of the longest answers.
 
     has_logits: the loss needs the logits of all tokens of the answers (DPO's does).
     """
@@ -108,7 +108,7 @@ def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable
 
 
 def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Ids of the chosen and of the rejected answer, each with the prompt: as they were sampled, else of their text."""
+    """Ids of the chosen and the rejected answer, each with the prompt: as sampled, or else encoded from the text."""
     prompt = chat_ids(tokenizer, pair.prompt)
     sides = ((pair.chosen_ids, pair.chosen), (pair.rejected_ids, pair.rejected))
     chosen, rejected = ([*prompt, *ids] if ids else answer_ids(tokenizer, pair.prompt, text) for ids, text in sides)
@@ -116,10 +116,10 @@ def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[in
 
 
 def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> tuple[list[Preference], int]:
-    """(The pairs whose answers fit, with their prompt, into a context of `limit` tokens; how many do not.)
+    """(pairs whose answers, with their prompt, fit a context of `limit` tokens; how many do not).
 
-    The ids are kept in the pairs, so that nothing is encoded twice. Raises TooFewError, with the lengths, where too few
-    are left to learn from some and hold out others.
+    The ids are stored in the pairs, so that nothing is encoded twice. Raises TooFewError, with the lengths, if too few
+    are left to train on some and hold out others.
     """
     found: list[Preference] = []
     lengths: list[int] = []
@@ -131,8 +131,8 @@ def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> t
             found.append(replace(pair, chosen_ids=tuple(chosen[start:]), rejected_ids=tuple(rejected[start:])))
     if len({pair.prompt_key for pair in found}) < min(2, len({pair.prompt_key for pair in pairs})):
         raise TooFewError(
-            f"of the {len(pairs):,} preferences {len(found)} fit into this model's context of {limit} tokens (prompt "
-            f"and answer have {min(lengths):,} to {max(lengths):,}): give shorter ones, or take a model with a longer "
+            f"only {len(found)} of the {len(pairs):,} preferences fit this model's context of {limit} tokens (prompt "
+            f"and answer have {min(lengths):,} to {max(lengths):,}): use shorter ones, or a model with a longer "
             "context"
         )
     return found, len(pairs) - len(found)

@@ -1,11 +1,11 @@
-"""What the policy methods of stage three share around their loops: prompts, rollouts, rewards, the watch, the end.
+"""Shared by the policy methods of stage three: prompts, rollouts, rewards, evaluation, saving.
 
     policy = open_policy(config, "rloo", started)
     with policy.run as run:
         while not run.done: ...                     # the loop is the method's: methods/rloo.py, grpo.py, ppo.py
     finish(policy, started)
 
-Axes: B answers, T places, N chosen tokens, V vocabulary.
+Axes: B answers, T positions, N chosen tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run, seconds_left
 
-# Peak rates: matrices by Muon, whose steps lost far less of what the model knew than AdamW's did; tables and vectors by
-# AdamW. The gold reward of 150 steps rose by 0.19-0.22 with matrices at 0.0006-0.0012, by 0.04 at 0.0024; many small
-# steps with little momentum beat few large ones in the same time (docs/LOG.md).
+# Peak rates: matrices by Muon, which forgot far less of the model's knowledge than AdamW; tables and vectors by AdamW.
+# Over 150 steps the gold reward rose by 0.19-0.22 with matrices at 0.0006-0.0012, by 0.04 at 0.0024; many small steps
+# with little momentum beat few large ones in the same time (docs/LOG.md).
 MATRIX_RATE, TABLE_RATE, VECTOR_RATE, MOMENTUM = 1e-3, 1e-4, 1e-2, 0.85
-MICRO_TOKENS = 4096  # of one forward and backward pass, padding counted (best of 1,024-8,192 measured)
-GOLD_LOOKS = 12  # in a run
-REHEARSAL_ROWS = 2  # of them a step
+MICRO_TOKENS = 4096  # per forward and backward pass, including padding (best of 1,024-8,192 measured)
+GOLD_EVALUATIONS = 12  # per run
+REHEARSAL_ROWS = 2  # per step
 SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
-SLOTS = 64  # answers that are sampled at a time
-KL_HORIZON = 2000  # answers within which beta follows its target
+SLOTS = 64  # answers sampled at a time
+KL_HORIZON = 2000  # answers over which beta adapts to reach the target KL
 BEST_OF = (4, 16)
 
 
 @dataclass
 class PolicyOptions:
-    """What all policy methods let you choose."""
+    """Options of all policy methods."""
 
     step_prompts: int = 16
     """Number of different prompts per step."""
@@ -77,13 +77,13 @@ class PolicyOptions:
     target_kl: float = 4.0
     """Target KL divergence from sft, in nats per answer (0: beta stays fixed)."""
     stop_penalty: float = 1.0
-    """Subtracted from the reward of an answer that does not end by itself."""
+    """Penalty subtracted from the reward of an answer that does not end by itself."""
     sft_share: float = 0.2
-    """Weight of stage two's loss, which is added to the policy's."""
+    """Weight of stage two's loss, which is added to the policy loss."""
 
 
 def check_policy_options(options: PolicyOptions, method: str, least_samples: int) -> None:
-    """Refuse what no policy method can use. Raises UserError, which names the flag."""
+    """Refuse values that no policy method can use. Raises a UserError that names the flag."""
     for name, least in (("samples", least_samples), ("step_prompts", 1), ("max_tokens", 1)):
         if (value := getattr(options, name)) < least:
             raise UserError(f"{flag_of(f'{method}.{name}')} is {value}, but it must be {least} or more")
@@ -91,7 +91,7 @@ def check_policy_options(options: PolicyOptions, method: str, least_samples: int
 
 
 def check_at_least_zero(options: PolicyOptions, method: str, names: Sequence[str]) -> None:
-    """Raises UserError for the first of these options that is negative, infinite or not a number."""
+    """Raise UserError for the first of these options that is negative, infinite or not a number."""
     for name in names:
         if not 0 <= (value := getattr(options, name)) < float("inf"):
             raise UserError(f"{flag_of(f'{method}.{name}')} is {value:g}, but it must be 0 or more")
@@ -102,16 +102,16 @@ class PolicyFlags(PolicyOptions, StageFlags):
     """The flags of a run of a policy method."""
 
     prompts: list[str] = field(default_factory=lambda: ["world"])
-    """What to train on: files of preferences or chats (their prompts are used), or world."""
+    """Prompts to train on: files of preferences or chats (their prompts are used), or world."""
     minutes: float = 2.0
-    """Time for everything from launch to the saved model."""
+    """Time budget for everything, from launch to the saved model."""
     steps: int = 0
-    """Stop after this many steps instead (exactly repeatable; 0 = by the clock)."""
+    """Number of steps (0 = use --minutes); makes a run exactly repeatable."""
 
 
 @dataclass
 class Policy:
-    """A policy in training with all it needs."""
+    """A policy in training and everything it needs."""
 
     config: Any
     parent: Path
@@ -125,35 +125,35 @@ class Policy:
     data: PolicyData
     kl: AdaptiveKL
     seen: Seen = field(default_factory=Seen)
-    most_tokens: int = 1 << 30  # of a micro-batch, where memory bounds it
+    most_tokens: int = 1 << 30  # per micro-batch, as limited by memory
 
     @property
     def micro_tokens(self) -> int:
-        """Tokens of a micro-batch."""
+        """Tokens per micro-batch."""
         return min(MICRO_TOKENS, self.most_tokens)
 
     def sample(self, step: int) -> Rollouts:
-        """Answers of the policy as it is now to this step's prompts."""
-        if "kl" in self.run.state:  # of a run that resumes
+        """Answers of the current policy to this step's prompts."""
+        if "kl" in self.run.state:  # from a resumed run
             self.kl.load_state_dict(self.run.state["kl"])
         self.engine.refresh()
         config = self.config
         _, indices = self.data.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
-        chosen = sorted((self.data.prompts[index] for index in indices), key=len)  # like lengths share a micro-batch
+        chosen = sorted((self.data.prompts[index] for index in indices), key=len)  # similar lengths share a micro-batch
         return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
-        """Normalised rewards less the penalty of answers that did not stop, fp64, (B,)."""
+        """Normalised rewards minus the penalty for answers that did not stop, fp64, (B,)."""
         starts_B = np.array([len(sequence) for sequence in rollouts.sequences]) - rollouts.lengths_B
         confidence_B = None
-        if self.reward_reads_reference:  # asked already
+        if self.reward_reads_reference:  # already computed
             confidence_B = self.measure(rollouts).behind_BT.sum(1) / rollouts.lengths_B
         scores_B = self.reward.score_ids(rollouts.sequences, starts_B, confidence_B).astype(np.float64)
         return scores_B - self.config.stop_penalty * ~rollouts.stopped_B
 
     @torch.no_grad()
     def measure(self, rollouts: Rollouts) -> States:
-        """What policy and reference think of these answers, asked once; asserts that the sampler agrees."""
+        """Evaluate policy and reference on these answers, once; asserts that the sampler agrees."""
         if rollouts.states is not None:
             return rollouts.states
         batch = {
@@ -171,8 +171,8 @@ class Policy:
             found.append([x.cpu() for x in (ref_NV, logprobs_N, kl_N, behind_N, entropy_N)])
         ref_logits_NV, logprobs_N, kl_N, behind_N, entropy_N = (torch.cat(parts) for parts in zip(*found, strict=True))
         mask_BT = rollouts.mask_BT
-        # from here on the trainer's: the last bit of the sampler's depends on what its cache held, and a run that
-        # resumes starts with an empty one
+        # use the trainer's from here on: the sampler's last bits depend on its cache, which is empty when a run
+        # resumes
         rollouts.sampler_logprobs_BT[mask_BT] = logprobs_N.numpy()
         kl_BT, behind_BT = np.zeros(mask_BT.shape), np.zeros(mask_BT.shape, dtype=np.float32)
         kl_BT[mask_BT], behind_BT[mask_BT] = kl_N.double().numpy(), behind_N.numpy()
@@ -181,16 +181,16 @@ class Policy:
 
     @cached_property
     def reward_reads_reference(self) -> bool:
-        """Whether the reward model's reference is the policy's, so that its confidence is known from `measure`."""
+        """Whether reward model and policy have the same reference, so that `measure` already gives its confidence."""
         asked = self.reward.reference
         return asked is not None and weights_hash(asked) == weights_hash(self.reference)
 
     def micro_batches(self, batch: dict[str, np.ndarray], ref_logits_NV: Tensor) -> list[dict[str, np.ndarray]]:
-        """`pieces_of` a batch, the reference's logits with it."""
+        """`pieces_of` a batch, together with the reference's logits."""
         return pieces_of(batch, self.micro_tokens, ref_logits_NV)
 
     def rehearse(self, step: int) -> None:
-        """Add the gradient of a share of stage two's loss, so that what was known is not forgotten."""
+        """Add the gradient of a share of stage two's loss, so that earlier knowledge is not forgotten."""
         share = self.config.sft_share
         if self.data.rehearsal is None or share == 0:
             return
@@ -200,7 +200,7 @@ class Policy:
     def finish_step(
         self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray, moved: bool = True
     ) -> None:
-        """Log the step, let beta follow its target if the policy moved, look at the gold reward when that is due."""
+        """Log the step, adapt beta if the policy moved, and evaluate the gold reward when that is due."""
         run = self.run
         if moved and self.config.target_kl > 0:
             self.kl.update(metrics["kl"], len(rewards_B))
@@ -210,20 +210,20 @@ class Policy:
             "length": float(rollouts.lengths_B.mean()),
             "stops": float(rollouts.stopped_B.mean()),
         }
-        run.finish_step(metrics, lambda: self._look_if_due(rollouts, rewards_B))
+        run.finish_step(metrics, lambda: self._evaluate_if_due(rollouts, rewards_B))
 
-    def _look_if_due(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
-        """Part of the step that a checkpoint closes: a run that is killed after it has looked."""
+    def _evaluate_if_due(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
+        """Runs before the step's checkpoint, so that an evaluation is saved with it and not repeated on resume."""
         run = self.run
-        if run.done or run.share_done >= run.state.setdefault("looks", 0) / GOLD_LOOKS:
-            run.state["looks"] = int(run.share_done * GOLD_LOOKS) + 1
-            self._look(rollouts, rewards_B)
+        if run.done or run.share_done >= run.state.setdefault("looks", 0) / GOLD_EVALUATIONS:
+            run.state["looks"] = int(run.share_done * GOLD_EVALUATIONS) + 1
+            self._evaluate(rollouts, rewards_B)
 
-    def _look(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
-        """Measure the gold reward of the policy as it is now, show an answer, and keep the best weights."""
+    def _evaluate(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
+        """Measure the gold reward of the current policy, show an answer, and keep the best weights."""
         gold = self.gold_reward()
         shown = gold if gold is not None else float(rewards_B.mean())
-        row = int(np.argsort(rewards_B)[len(rewards_B) // 2])  # the answer in the middle, neither best nor worst
+        row = int(np.argsort(rewards_B)[len(rewards_B) // 2])  # the answer with the median reward
         prompt = self.tokenizer.decode(rollouts.sequences[row][: -int(rollouts.lengths_B[row])])
         question = prompt.split("user\n")[-1].split("\nassistant")[0].strip()
         self.run.log.log("gold", self.run.step, gold=gold, proxy=float(rewards_B.mean()), seconds=self.run.elapsed)
@@ -235,7 +235,7 @@ class Policy:
         self.run.pause()
 
     def gold_reward(self) -> float | None:
-        """Mean true reward of one sampled answer to each gold task; None where the truth is not known."""
+        """Mean true reward of one sampled answer to each gold task; None if the truth is unknown."""
         if not self.data.gold:
             return None
         self.engine.refresh()
@@ -246,17 +246,17 @@ class Policy:
 def open_policy(
     config: Any, method: str, started: float, extend: Callable[[Learner, RewardModel, Any], Learner] | None = None
 ) -> Policy:
-    """Load policy, reference and reward model, prepare prompts, and open the run (again, with --resume).
+    """Load policy, reference and reward model, prepare prompts, and open the run (or reopen it, with --resume).
 
-    extend: makes the learner of a method that trains more than the policy (PPO's critic) out of the policy's.
+    extend: turns the policy's learner into that of a method that trains more than the policy (PPO's critic).
     """
     runs = home.run_dir(config.name)
     judge = runs / "reward" / "model"
     if judge.is_dir() and not home.is_model(judge):
-        again = f"or make the reward model again with firstwords reward {config.name}"
-        raise UserError(f"{home.missing_file(judge)} is missing: put back a copy of it, {again}")
+        again = f"or train the reward model again with `firstwords reward {config.name}`"
+        raise UserError(f"{home.missing_file(judge)} is missing: restore a copy of it, {again}")
     if not home.is_model(judge):
-        raise UserError(f"{config.name} has no reward model: make one first with firstwords reward {config.name}")
+        raise UserError(f"{config.name} has no reward model: first train one with `firstwords reward {config.name}`")
     config, directory, parent = open_version(config)
     threads = prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
@@ -268,7 +268,7 @@ def open_policy(
         learner = extend(learner, reward, config)
     data = policy_data(config, tokenizer, model.config.max_position_embeddings)
     need, free = footprint_of(config, model, data.longest, method), free_bytes(device)
-    most_tokens = need.fit(MICRO_TOKENS, free, "give shorter prompts, take a smaller model, or --method dpo")
+    most_tokens = need.fit(MICRO_TOKENS, free, "use shorter prompts, a smaller model, or --method dpo")
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
@@ -295,9 +295,9 @@ def open_policy(
 
 
 def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> Footprint:
-    """What training a policy needs in addition to its reference and the reward model with its own reference.
+    """Memory for training a policy, with its reference and the reward model with its own reference.
 
-    A row holds a prompt and all its answers; the reference's logits of every token of a step's answers are kept.
+    A row holds a prompt and all its answers; the reference's logits for all tokens of a step's answers are kept.
     """
     answers = config.samples * config.max_tokens
     row = longest + answers
@@ -310,14 +310,14 @@ def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> 
 
 
 def policy_optim(scale: float) -> OptimConfig:
-    """The optimizer of a policy, its peak rates multiplied by `scale`."""
+    """The optimizer of a policy, with its peak rates multiplied by `scale`."""
     return OptimConfig(
         matrix_lr=MATRIX_RATE * scale, table_lr=TABLE_RATE * scale, vector_lr=VECTOR_RATE * scale, momentum=MOMENTUM
     )
 
 
 def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, float]:
-    """Gold reward of the answer that the reward model likes best among n of the reference: what training must beat."""
+    """Gold reward of the best of n answers of the reference, chosen by the reward model: the baseline to beat."""
     if not policy.data.gold:
         return {}
     engine = Engine(policy.reference, policy.tokenizer, num_slots=SLOTS)
@@ -334,7 +334,7 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
 
 
 def finish(policy: Policy, started: float) -> Path:
-    """Put back the weights of the gold peak, measure the baseline, save rlhf-N. Does not promote it."""
+    """Restore the weights with the best gold reward, measure the baseline, save rlhf-N. Does not promote it."""
     restore_weights(policy.run)
     baseline = best_of_n(policy)
     run, config = policy.run, policy.config

@@ -1,7 +1,7 @@
-"""What a policy is trained on: prompts, tasks whose true reward is known, and chats of stage two to rehearse.
+"""Training data of a policy: prompts, tasks whose true reward is known, and chats of stage two to rehearse.
 
     data = policy_data(config, tokenizer, limit=256)
-    data.prompts[0] -> ids of a prompt        data.order.at(...) -> which prompts a step takes
+    data.prompts[0] -> ids of a prompt        data.order.at(...) -> the prompts of a step
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
-FIRST_TASKS = 64  # of them that tell whether this model can practise on them
-ANSWER_SHARE = 4  # one part in so many of a short context is kept for the answer
-GOLD_TASKS = 128  # answered for each look at the gold reward
+FIRST_TASKS = 64  # of them, to check whether they fit this model
+ANSWER_SHARE = 4  # 1 / ANSWER_SHARE of a short context is reserved for the answer
+GOLD_TASKS = 128  # answered in each evaluation of the gold reward
 REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
 
 
 @dataclass
 class PolicyData:
-    """Prompts and the order in which steps take them; tasks for the gold reward; chats to rehearse."""
+    """Prompts and their order; tasks for the gold reward; chats to rehearse."""
 
     prompts: list[list[int]]
     order: EpochOrder
     gold: list[Task] = field(default_factory=list)
     rehearsal: ChatRows | None = None
-    keys: set[str] = field(default_factory=set)  # of the prompts, for the record of what the version has seen
+    keys: set[str] = field(default_factory=set)  # of the prompts, to record what the version has seen
 
     @property
     def longest(self) -> int:
@@ -58,7 +58,7 @@ def policy_data(config: Any, tokenizer: Tokenizer, limit: int) -> PolicyData:
 
 
 def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task], set[str]]:
-    """(prompts to practise on, as ids; gold tasks, where the truth is known; short keys of the prompts)."""
+    """(prompts to practise on, as ids; gold tasks, whose truth is known; short keys of the prompts)."""
     found = [p.prompt for p in of_people(config.prompts)]
     gold: list[Task] = []
     if "world" in config.prompts:
@@ -74,9 +74,9 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
 
 
 def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0) -> None:
-    """Raise the TooFewError that `prompts_of` would for prompts that are too long, reading no more than it takes.
+    """Raise the TooFewError that `prompts_of` would raise for prompts that are too long, reading as few as possible.
 
-    Of too few prompts at all whoever learns from them says more.
+    If there are too few prompts in total, the training stage raises a better error.
     """
     lengths: dict[tuple[int, ...], int] = {}
     longest, world = limit - room_for_answer(limit, max_tokens), []
@@ -92,25 +92,25 @@ def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_to
 
 
 def room_for_answer(limit: int, max_tokens: int) -> int:
-    """Tokens that a prompt must leave for an answer in a context of `limit`, which cuts answers if it is short."""
+    """Tokens that a prompt must leave for an answer in a context of `limit`; fewer than max_tokens if that is short."""
     return max(1, min(max_tokens, limit // ANSWER_SHARE))
 
 
 def too_few_prompts(specs: Sequence[str], lengths: Sequence[int], longest: int, limit: int) -> TooFewError:
-    """The error for fewer than two usable prompts, with the reason: too few at all, or too long for the context."""
+    """The error for fewer than two usable prompts, with the reason: too few in total, or too long for the context."""
     where = ", ".join(specs)
     if len(lengths) < 2:
-        return TooFewError(f"practising takes two different prompts or more, but {where} has {len(lengths)}: give more")
+        return TooFewError(f"training needs at least two different prompts, but {where} has {len(lengths)}: give more")
     usable = sum(length <= longest for length in lengths)
     return TooFewError(
-        f"of the {len(lengths):,} prompts in {where} {usable} can be practised on: they have {min(lengths):,} to "
+        f"{usable} of the {len(lengths):,} prompts in {where} can be used: they have {min(lengths):,} to "
         f"{max(lengths):,} tokens, and this model's context of {limit:,} leaves {longest:,} for a prompt and the rest "
-        "for its answer; give shorter prompts, or take a model with a longer context"
+        "for its answer; use shorter prompts, or a model with a longer context"
     )
 
 
 def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
-    """Rows of the chats of stage two, read again; None where those are not known or not there any more."""
+    """Rows of the chats of stage two, read again; None if they are unknown or no longer exist."""
     if config.sft_share == 0:
         return None
     sft = read_card(sft_dir(config.name))
@@ -124,10 +124,10 @@ def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
         context = ((sft.get("plan") or {}).get("shape") or {}).get("context", 256)
         return ChatRows(pack_chats(rendered, context), config.seed)
     except (UserError, OSError) as error:
-        say(f"the chats of stage two cannot be read again ({error}): training goes on without rehearsing them")
+        say(f"the chats of stage two cannot be read again ({error}): training continues without rehearsing them")
         return None
 
 
 def truth_of(asked: Sequence[Task], answers: Sequence[Answer]) -> np.ndarray:
-    """What answers of tasks whose truth is known are worth, fp64, (B,)."""
+    """True rewards of answers to tasks whose truth is known, fp64, (B,)."""
     return np.array([true_reward(t, a.text, a.stopped) for t, a in zip(asked, answers, strict=True)])

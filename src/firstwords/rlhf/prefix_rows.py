@@ -1,12 +1,12 @@
-"""Rows that begin alike, computed once: several answers to one prompt share the prompt's hidden states.
+"""Sequences with a common prefix share its computation: several answers use one prompt's hidden states.
 
     for part in shared_parts(sequences, tokens=8192):
         hidden_RWD = model.hidden(part.ids_RW, part.positions_RW, part.segments_RW)
         hidden_RWD.flatten(0, 1)[part.places[i]]        # of every token of sequences[part.rows[i]]
 
-A row holds what its sequences have in common, then the rest of each: [prompt | answer 1 | answer 2 ...]. Positions go
-on from the prompt for every answer, and an answer sees the prompt and itself (`model.transformer.packed_mask`), so that
-each hidden state, and each gradient, is what it would be alone. Four short answers to a chat cost a third of the time.
+A row holds the common prefix, then the rest of each sequence: [prompt | answer 1 | answer 2 ...]. The positions of each
+answer continue from the prompt, and an answer attends to the prompt and itself (`model.transformer.packed_mask`), so
+each hidden state and gradient is what it would be alone. Four short answers to a chat take a third of the time.
 
 Axes: B sequences, R rows, W width of a row, D hidden.
 """
@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST_SHARED = 8  # tokens in common that are worth a row
-SHARED, PADDING = -1, 0  # numbers of segments; the sequences of a row are 1, 2 ...
+LEAST_SHARED = 8  # minimum common tokens for a shared row
+SHARED, PADDING = -1, 0  # segment ids; the sequences of a row are 1, 2 ...
 
 
 @dataclass
 class Group:
-    """Sequences of one row and how many first tokens they share."""
+    """The sequences of one row and the length of their common prefix."""
 
     rows: list[int]
     shared: int
@@ -35,22 +35,22 @@ class Group:
 
 @dataclass
 class SharedRows:
-    """A part of the sequences as rows for `Transformer.hidden`."""
+    """Some of the sequences, as rows for `Transformer.hidden`."""
 
-    rows: list[int]  # of the sequences
+    rows: list[int]  # indices of the sequences
     ids_RW: np.ndarray
-    places: list[np.ndarray]  # of each of `rows`: where its tokens stand, counted through all rows
-    positions_RW: np.ndarray | None = None  # both None where nothing is shared: plain rows
+    places: list[np.ndarray]  # for each of `rows`: flat indices (r * W + w) of its tokens
+    positions_RW: np.ndarray | None = None  # both None if nothing is shared: plain rows
     segments_RW: np.ndarray | None = None
 
     def inputs(self, device: torch.device | str) -> tuple[Tensor, ...]:
-        """What `Transformer.hidden` takes."""
+        """The arguments of `Transformer.hidden`."""
         arrays = (self.ids_RW, self.positions_RW, self.segments_RW)
         return tuple(torch.from_numpy(array).to(device) for array in arrays if array is not None)
 
 
 def groups_of(sequences: Sequence[np.ndarray]) -> list[Group]:
-    """Neighbours that are cheaper in one row than in two."""
+    """Groups of neighbouring sequences that are cheaper in one row than in several."""
     groups: list[Group] = []
     for row, sequence in enumerate(sequences):
         last = groups[-1] if groups else None
@@ -66,7 +66,7 @@ def groups_of(sequences: Sequence[np.ndarray]) -> list[Group]:
 
 
 def shared_parts(sequences: Sequence[np.ndarray], tokens: int, in_order: bool = True) -> list[SharedRows]:
-    """All sequences in parts of about so many tokens, padding counted; sorted by width unless `in_order`."""
+    """All sequences in parts of about `tokens` tokens, including padding; sorted by width unless `in_order`."""
     groups = groups_of(sequences)
     if not in_order:
         groups.sort(key=lambda group: group.width)
@@ -105,7 +105,7 @@ def _laid_out(sequences: Sequence[np.ndarray], groups: list[Group]) -> SharedRow
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> int:
-    """First tokens in common."""
+    """Length of the common prefix."""
     length = min(len(one), len(other))
     differs = one[:length] != other[:length]
     return int(differs.argmax()) if differs.any() else length

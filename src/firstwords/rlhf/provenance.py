@@ -1,9 +1,9 @@
-"""What a model of stage three has seen in training, beside its weights: hashes of prompts, preferences, reward models.
+"""Record what a stage-three model has seen in training: hashes of prompts, preferences and reward models.
 
     models/NAME/rlhf-1/seen.json    {"prompts": [...], "preferences": [...], "reward_models": [...]}
 
-A version has also seen what the version before it and its reward model have seen. Comparisons look here: a question
-that was practised on proves little, and a reward model cannot judge what it has taught.
+A version has also seen everything that the version before it and its reward model have seen. Comparisons use this: a
+question from training proves little, and a reward model cannot judge a version that was trained on it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from firstwords.model.hub import read_card
 from firstwords.preferences.records import Preference
 
 SEEN = "seen.json"
-KEY_DIGITS = 16  # of a sha256 in hexadecimal: 64 bits, no collision among millions
+KEY_DIGITS = 16  # hex digits of a sha256: 64 bits, no collisions among millions
 
 
 def short(key: str) -> str:
-    """A prompt's key as it is kept in the file."""
+    """A prompt's key as stored in the file."""
     return key[:KEY_DIGITS]
 
 
 def preference_key(preference: Preference) -> str:
-    """The name of a preference: which of which answers to which prompt."""
+    """The key of a preference: a hash of its prompt, chosen and rejected answer."""
     plain = json.dumps([preference.prompt_key, preference.chosen, preference.rejected], ensure_ascii=False)
     return short(hashlib.sha256(plain.encode()).hexdigest())
 
 
 @dataclass
 class Seen:
-    """Short keys of prompts and preferences; the weights' sha256 of reward models that were optimised against."""
+    """Short keys of prompts and preferences; sha256 of the weights of reward models that were optimised against."""
 
     prompts: set[str] = field(default_factory=set)
     preferences: set[str] = field(default_factory=set)
@@ -44,7 +44,7 @@ class Seen:
 
     @classmethod
     def of(cls, preferences: Iterable[Preference]) -> Seen:
-        """Training on these preferences."""
+        """The record of training on these preferences."""
         found = list(preferences)
         return cls({short(p.prompt_key) for p in found}, {preference_key(p) for p in found})
 
@@ -56,7 +56,7 @@ class Seen:
         )
 
     def write(self, directory: Path) -> None:
-        """Put the file into a model directory; aside first, then renamed. Raises UserError when that fails."""
+        """Write the file into a model directory, atomically. Raises UserError if that fails."""
         aside = directory / f".{SEEN}.{os.getpid()}"
         try:
             aside.write_text(json.dumps({name: sorted(keys) for name, keys in asdict(self).items()}) + "\n")
@@ -67,13 +67,13 @@ class Seen:
 
 
 def read_seen(directory: Path) -> Seen:
-    """What the model of a directory has seen, as far as it is known. Raises UserError for a damaged file."""
+    """What the model in a directory has seen, as far as known. Raises UserError for a damaged file."""
     found, path = Seen(), Path(directory) / SEEN
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         found = Seen(*(set(data[name]) for name in ("prompts", "preferences", "reward_models")))
     except FileNotFoundError:
-        pass  # stages one and two, other people's models, versions made before the file was kept
+        pass  # stages one and two, other people's models, versions from before this file existed
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError) as error:

@@ -3,10 +3,10 @@
     firstwords reward mine --preferences preferences.jsonl
     firstwords reward pip --preferences world --pairs 400
 
-A reward is what a scalar head on the sft model says of an answer, plus a weight times how sure the sft model itself was
-of it. The weight is found first, by logistic regression; then the head learns the rest: the loss is
-`losses.bradley_terry_loss`. Its scores are then normalised on samples of the sft model and frozen, and a report
-card on held-out preferences says what it has learned, beside a ruler that knows nothing but lengths.
+A reward is the output of a scalar head on the sft model, plus a weight times the sft model's own confidence in the
+answer. The weight is fitted first, by logistic regression; then the head learns the rest with the loss
+`losses.bradley_terry_loss`. The scores are then normalised on samples of the sft model and frozen, and a report card
+on held-out preferences compares it with a baseline ("ruler") that knows only lengths.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ from firstwords.train.opening import open_folder, saved_json, say_complete, star
 from firstwords.train.run import Pace, Run
 from firstwords.train.watch import card
 
-EPOCHS = 2.0  # readings of the pairs; a first choice, not swept yet
+EPOCHS = 2.0  # passes over the pairs; a first choice, not swept yet
 HELDOUT_SHARE = 0.2  # of the prompts
-HEAD_SCALE = 0.1  # of the head's first weights: it starts as a correction of what the confidence says
+HEAD_SCALE = 0.1  # of the head's initial weights: it starts as a small correction of the confidence
 SEED_STEP = 1_000_003  # between the members of an ensemble
 MAX_MEMBERS = 9
-RATE = 1e-4  # AdamW, all parameters; of 1e-4 and 5e-4 the better one on 92 held-out pairs (docs/LOG.md)
+RATE = 1e-4  # AdamW, all parameters; better than 5e-4 on 92 held-out pairs (docs/LOG.md)
 
 
 @dataclass
 class Reward(StageFlags):
-    """Learn from preferences what makes an answer good (stage 3a)."""
+    """Train a reward model on preferences (stage 3a)."""
 
     preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    """Files of preferences, log (what you judged), or world (the built-in judge)."""
     pairs: int = 400
-    """Preferences that the built-in judge gives (with --preferences world)."""
+    """Number of preferences from the built-in judge (with --preferences world)."""
     epochs: float = EPOCHS
-    """How often the pairs are read."""
+    """Passes over the pairs."""
     steps: int = 0
-    """Stop after so many steps instead (0 = by --epochs)."""
+    """Number of training steps (0 = use --epochs)."""
     members: int = 1
-    """Reward models to train; two or more let `teach --select disagreement` ask where they differ."""
+    """Reward models to train; two or more make an ensemble for `teach --select disagreement`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,12 +74,12 @@ class Reward(StageFlags):
 
 
 def members(directory: Path, number: int) -> list[Path]:
-    """Directories of so many reward models in a run folder: the one that is used, and the others of an ensemble."""
+    """Directories of `number` reward models in a run folder: the one in use, then the others of the ensemble."""
     return [directory / ("model" if member == 1 else f"member-{member}") for member in range(1, number + 1)]
 
 
 def check(config: Reward) -> Path | None:
-    """The reward model where it is what a resumed run would make."""
+    """The reward model if a resumed run has already finished."""
     sft_dir(config.name)
     if not config.resume:
         return None
@@ -102,24 +102,24 @@ def main(config: Reward) -> Path:
         config = started_with(config, directory, config.name)
     prepare_process(config.threads, config.steps)
 
-    # 1) the preferences, and what they are judged against
+    # 1) the preferences, and the sft model they are about
     device = usable_device(config.device)
     policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
     judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed)
     limit = policy.config.max_position_embeddings
     fitting, left_out = that_fit(judged.preferences, tokenizer, limit)
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
-    too_long = f"; left out {left_out} that do not fit into this model's context of {limit} tokens" if left_out else ""
-    say(f"plan: {len(train)} pairs to learn from, {len(heldout)} held out{too_long}")
+    too_long = f"; left out {left_out} that do not fit this model's context of {limit} tokens" if left_out else ""
+    say(f"plan: {len(train)} pairs for training, {len(heldout)} held out{too_long}")
 
-    usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # what every reward is normalised on
+    usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # rewards are normalised on these
 
-    # 2) as many reward models as asked for; the others of an ensemble differ in head, order and pairs
+    # 2) the reward models; the members of an ensemble differ in head, order and pairs
     if not config.resume:
         config = open_folder(config, directory)
     for number, target in enumerate(members(directory, config.members), start=1):
         if config.resume and home.is_model(target):
-            continue  # it was saved before the interruption
+            continue  # saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
         pairs = train if number == 1 else resampled(train, seed)
         need = footprint_of(policy.config, device, has_logits=False)
@@ -136,7 +136,7 @@ def main(config: Reward) -> Path:
 def learn(
     config: Reward, folder: Path, rows: PairRows, policy: Transformer, tokenizer: Tokenizer, device: str, seed: int
 ) -> tuple[Run, RewardModel]:
-    """One reward model: a scalar head on the sft model learns to place chosen above rejected."""
+    """Train one reward model: a scalar head on the sft model learns to score chosen above rejected."""
     model = ScalarModel.from_policy(policy, seed, HEAD_SCALE)
     reward_model = RewardModel(model, tokenizer, reference=policy)
     reward_model.weight = confidence_weight(reward_model, rows)
@@ -153,12 +153,12 @@ def learn(
 
 
 def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
-    """As many pairs, drawn with replacement (the bootstrap: Efron 1979)."""
+    """The same number of pairs, drawn with replacement (the bootstrap: Efron 1979)."""
     return [pairs[i] for i in np.random.default_rng(seed).integers(0, len(pairs), len(pairs))]
 
 
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
-    """The weight of the sft model's confidence that explains the pairs best; what it explains leaves their margins."""
+    """Fit the weight of the sft model's confidence on the pairs, and subtract what it explains from their margins."""
     starts = [pair[2] for pair in rows.pairs]
     chosen_P, rejected_P = (reward.confidence([pair[side] for pair in rows.pairs], starts) for side in (0, 1))
     difference_P = (chosen_P - rejected_P).astype(np.float64)
@@ -168,13 +168,13 @@ def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
 
 
 def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
-    """Summed Bradley-Terry loss of a batch whose first half of rows are the chosen answers of its second half."""
+    """Summed Bradley-Terry loss of a batch whose rows are the chosen answers, then the rejected ones."""
     chosen_P, rejected_P = model(batch["inputs"], batch["lengths"]).chunk(2)
     return bradley_terry_loss(chosen_P, rejected_P, batch["margins"]) * len(chosen_P)
 
 
 def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) -> dict[str, Any]:
-    """The report card of a reward model on held-out preferences, which all fit into its context."""
+    """The report card of a reward model on held-out preferences, all of which fit its context."""
     ids = [pair_ids(pair, reward.tokenizer) for pair in heldout]
     starts = [len(chat_ids(reward.tokenizer, pair.prompt)) for pair in heldout]
     chosen, rejected = (reward.score_ids([pair[side] for pair in ids], starts) * reward.std for side in (0, 1))
@@ -205,7 +205,7 @@ def _finish(
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
 
-    def more(folder: Path) -> None:  # all of it or nothing: a run that resumes takes what is there for finished
+    def more(folder: Path) -> None:  # all or nothing: a resumed run takes an existing folder as finished
         save_model(reward.reference, folder / REFERENCE, reward.tokenizer, read_card(sft))
         Seen.of(judged.preferences).write(folder)
         if report:

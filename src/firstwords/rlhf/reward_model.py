@@ -1,18 +1,18 @@
-"""A reward model in use: one number for an answer, normalised so that samples of the sft model have mean 0 and std 1.
+"""Use a reward model: one number per answer, normalised so that samples of the sft model have mean 0 and std 1.
 
     reward_model = load_reward_model(home.run_dir("pip", "reward") / "model")
     reward_model.score([(messages, "Tom is twelve years old.")])    -> array([0.83], dtype=float32)
 
-The raw score is that of a scalar head plus `weight` times how sure the sft model itself was of the answer: what a small
-model knows of the truth shows there long before a few hundred preferences could teach it (docs/LOG.md).
+The raw score is the output of a scalar head plus `weight` times the sft model's own confidence in the answer: it shows
+what a small model knows of the truth long before a few hundred preferences could teach it (docs/LOG.md).
 
-Answers that a model sampled are scored by the very ids that were sampled: text encoded again may have other tokens, and
+Sampled answers are scored by exactly the ids that were sampled: encoding the text again may give other tokens, and
 more of them than the context holds. Text that people wrote or judged is encoded (`answer_ids`).
 
-The scalar is read at the answer's stop token, which is where it is trained. An answer that was cut, by a limit of
-tokens or by the end of the context, has none: it is read as if it had stopped there (`closed`), in training and in use,
-so that it is worth what its text is worth. That it did not stop is charged for elsewhere (`--stop-penalty`). The
-confidence is that of the tokens which the answer really has: a stop token added only for reading does not count.
+The scalar is read at the answer's stop token, as in training. An answer that was cut, by a token limit or the end of
+the context, has none: in training and in use it is read as if it had stopped there (`closed`), so that its text is
+scored like any other. The penalty for not stopping is applied elsewhere (`stop_penalty`). The confidence covers only
+the answer's real tokens: a stop token added for reading does not count.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 
-BATCH_TOKENS = 8192  # of one scoring pass
-REFERENCE = "reference"  # folder beside the weights: the sft model whose confidence is asked
+BATCH_TOKENS = 8192  # per scoring pass
+REFERENCE = "reference"  # folder next to the weights: the sft model whose confidence is used
 
 
 def answer_ids(tokenizer: Tokenizer, messages: Sequence[Message], answer: str) -> list[int]:
-    """Ids of prompt and answer up to and with the stop token: what the policy would have sampled for this text."""
+    """Ids of prompt and answer including the stop token, as the policy would have sampled this text."""
     return [*chat_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
 
 
 def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
-    """Ids of prompt and answer as the scalar reads them: with the stop token of a turn at their end.
+    """Ids of prompt and answer as the scalar reads them: ending with the stop token of a turn.
 
-    An answer that was cut gets it, in the place of its last token where the context of `limit` tokens is full; so does
-    one that ended with the other end token, that of a text.
+    An answer that was cut gets one, in place of its last token if the context of `limit` tokens is full. One that ended
+    with the end-of-text token gets it instead of that.
     """
     ended = bool(ids) and ids[-1] in (tokenizer.im_end_id, tokenizer.endoftext_id)
     return [*(ids[:-1] if ended else ids)[: limit - 1], tokenizer.im_end_id]
 
 
 class Sampled(Protocol):
-    """An answer as a model sampled it (`engine.Completion`, `judgements.Answer`); ids hold the stop token, if any."""
+    """A sampled answer (`engine.Completion`, `judgements.Answer`); ids include the stop token if it stopped."""
 
     @property
     def ids(self) -> list[int]: ...
@@ -88,22 +88,22 @@ class RewardModel:
 
     @property
     def limit(self) -> int:
-        """Tokens that a prompt and its answer may have together."""
+        """Maximum tokens of a prompt and its answer together."""
         return self.model.config.max_position_embeddings
 
     @cached_property
     def vocabulary(self) -> str:
-        """Hash of the tokenizer: ids mean the same to models with the same one."""
+        """Hash of the tokenizer: ids have the same meaning for models with the same hash."""
         return self.tokenizer.hash
 
     def can_read(self, messages: Sequence[Message]) -> bool:
-        """Whether a prompt leaves room for an answer of a token and the stop token."""
+        """Whether a prompt leaves room for an answer of one token and the stop token."""
         return len(chat_ids(self.tokenizer, messages)) + 2 <= self.limit
 
     def score(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> np.ndarray:
         """Normalised rewards of (messages, answer) pairs of texts, fp32, (B,).
 
-        Of an answer that is too long for the context the beginning is read. Raises UserError where the prompt is.
+        An answer that is too long for the context is cut. Raises UserError for a prompt that is too long.
         """
         starts = [len(chat_ids(self.tokenizer, messages)) for messages, _ in pairs]
         sequences = [answer_ids(self.tokenizer, messages, answer) for messages, answer in pairs]
@@ -112,10 +112,10 @@ class RewardModel:
     def score_sampled(
         self, prompts: Sequence[Sequence[Message]], answers: Sequence[Sampled], vocabulary: str
     ) -> tuple[np.ndarray, int]:
-        """(Normalised rewards of sampled answers, fp32, (B,); how many were too long, so that their beginning counts).
+        """(normalised rewards of sampled answers, fp32, (B,); how many were too long and were cut).
 
-        vocabulary: hash of the tokenizer of the model that sampled. With this model's own the ids are scored as they
-        are; ids of another vocabulary mean nothing here, and the text is encoded. Raises UserError as `score` does.
+        vocabulary: hash of the tokenizer of the model that sampled. If it is this model's own, the ids are scored
+        directly; otherwise the text is encoded again. Raises UserError as `score` does.
         """
         is_own = vocabulary == self.vocabulary
         sequences, starts = [], []
@@ -130,8 +130,8 @@ class RewardModel:
     def _shortened(self, sequence: list[int], start: int) -> list[int]:
         if start + 2 > self.limit:
             raise UserError(
-                f"a prompt has {start} tokens, but this reward model reads {self.limit} together with the answer: "
-                "leave it out, or shorten it"
+                f"a prompt has {start} tokens, but this reward model reads at most {self.limit} for prompt and answer: "
+                "shorten it, or leave it out"
             )
         return sequence[: self.limit]
 
@@ -142,21 +142,21 @@ class RewardModel:
         starts: Sequence[int] | None = None,
         confidence_B: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Normalised rewards of whole sequences of ids as they were sampled, read where they stop, fp32, (B,).
+        """Normalised rewards of whole sequences of ids as sampled, read where they stop, fp32, (B,).
 
-        starts: see `confidence`. confidence_B: of the sequences, where it is known already. Neighbours that begin alike
-        are computed together.
-        Raises ValueError for a sequence beyond the model's context: what was sampled in it never is.
+        starts: see `confidence`. confidence_B: of the sequences, if already known. Neighbouring sequences with a common
+        prefix are computed together.
+        Raises ValueError for a sequence longer than the model's context, which sampling never produces.
         """
         if (longest := max(map(len, sequences), default=0)) > self.limit:
-            raise ValueError(f"a sequence has {longest} tokens, but this reward model reads {self.limit}")
+            raise ValueError(f"a sequence has {longest} tokens, but this reward model reads at most {self.limit}")
         raw = self._scalars([closed(sequence, self.tokenizer, self.limit) for sequence in sequences])
         if self.reference is not None and self.weight:
             raw += self.weight * (self.confidence(sequences, starts) if confidence_B is None else confidence_B)
         return (raw - self.mean) / self.std
 
     def _scalars(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
-        """What the scalar head says at each last token, fp32, (B,)."""
+        """Output of the scalar head at each last token, fp32, (B,)."""
         raw = np.zeros(len(sequences), dtype=np.float32)
         for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
             values = self.model.values(*part.inputs(self.model.head_weight.device)).flatten()
@@ -165,10 +165,10 @@ class RewardModel:
 
     @torch.no_grad()
     def confidence(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> np.ndarray:
-        """Of each answer: mean over its tokens of log pi(token) - max log pi under the reference, fp32, <= 0, (B,).
+        """For each answer, the mean over its tokens of log pi(token) - max log pi of the reference, fp32, <= 0, (B,).
 
-        0 where greedy decoding of the sft model would have said just that. starts: where each answer begins; without it
-        the answer is the last turn of a sequence, which is not so for what a policy sampled: it may open a turn itself.
+        0 if greedy decoding of the sft model would give the same answer. starts: where each answer begins; by default
+        the answer is the last turn of a sequence, which is wrong for a policy's samples: they may open a turn.
         """
         opening, found = len(chat_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
         device = self.reference.head_weight.device
@@ -185,7 +185,7 @@ class RewardModel:
         return found
 
     def normalise_on(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> None:
-        """Freeze mean and std to those of the scores of these sequences: samples of the sft model."""
+        """Freeze mean and std to those of the scores of these sequences, which are samples of the sft model."""
         self.mean, self.std = 0.0, 1.0
         if not sequences:
             return
@@ -194,7 +194,7 @@ class RewardModel:
 
 
 def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel:
-    """Read a reward model that `firstwords reward` or `align` has made. Raises UserError where there is none."""
+    """Load a reward model made by `firstwords reward` or `align`. Raises UserError if there is none."""
     model = load_scalar_model(directory, device)
     data = whole_card(directory).get("data") or {}
     tokenizer = Tokenizer.load(directory)

@@ -1,12 +1,12 @@
-"""Answers that the policy samples for its own training, with what the sampler thought of each token.
+"""Answers that the policy samples for its own training, with the sampler's log-probability of each token.
 
     rollouts = sample_rollouts(engine, prompts, num_samples=4, max_tokens=48, seed=0, step=7)
 
-Sampled from the model's own distribution: temperature 1, nothing cut. The engine that talks in the chat also samples
-here, and `check_sampler` asserts in every run that its log-probabilities are the trainer's. Which answer a row gets
-depends on (seed, step, row) only, so that an interrupted run continues exactly.
+Sampled from the model's own distribution: temperature 1, without top-p or top-k. Chats use the same engine, and
+`check_sampler` asserts in every run that its log-probabilities equal the trainer's. The answer of a row depends only on
+(seed, step, row), so that an interrupted run continues exactly.
 
-Axes: B sequences, T places (the token at place t is predicted from those up to t), N chosen tokens, V vocabulary.
+Axes: B sequences, T positions (position t predicts the token after it), N chosen tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from firstwords.model.transformer import Transformer
 from firstwords.rlhf.prefix_rows import LEAST_SHARED, shared_parts
 from firstwords.rlhf.reward_model import padded
 
-SAME_LOGPROB = 1e-3  # nats a token: fp32 rounding of two ways to compute one thing; a wrong mask is off by whole nats
+SAME_LOGPROB = 1e-3  # nats per token: rounding between two fp32 computations; a wrong mask is off by whole nats
 
 
 @dataclass
 class States:
-    """What policy and reference think of the states that the answers went through."""
+    """Policy and reference, evaluated on the states that the answers pass through."""
 
     ref_logits_NV: Tensor  # on the CPU
     kl_BT: np.ndarray  # exact KL(policy || reference) of each state, fp64, 0 elsewhere
-    behind_BT: np.ndarray  # log ref(token) - max log ref, fp32, <= 0: how far from what the reference would have said
+    behind_BT: np.ndarray  # log ref(token) - max log ref, fp32, <= 0: distance from the reference's greedy choice
     entropy: float  # of the policy, mean over the states
 
 
 @dataclass
 class Rollouts:
-    """B = prompts x samples sequences, the samples of one prompt side by side. Arrays are padded on the right."""
+    """B = prompts x samples sequences, with the samples of a prompt adjacent. Arrays are padded on the right."""
 
     ids_BT: np.ndarray  # inputs: all tokens but the last
-    targets_BT: np.ndarray  # the token after each place
-    mask_BT: np.ndarray  # True where the target was chosen by the policy, the stop token included
-    sampler_logprobs_BT: np.ndarray  # fp32, what the sampler gave; 0 elsewhere
+    targets_BT: np.ndarray  # the token after each position
+    mask_BT: np.ndarray  # True where the target was chosen by the policy, including the stop token
+    sampler_logprobs_BT: np.ndarray  # fp32, from the sampler; 0 elsewhere
     stopped_B: np.ndarray
     sequences: list[list[int]]  # prompt and answer of each row
     texts: list[str]
@@ -52,14 +52,14 @@ class Rollouts:
 
     @property
     def lengths_B(self) -> np.ndarray:
-        """Chosen tokens of each sequence."""
+        """Number of chosen tokens of each sequence."""
         return self.mask_BT.sum(1)
 
 
 def sample_rollouts(
     engine: Engine, prompts: Sequence[Sequence[int]], num_samples: int, max_tokens: int, seed: int, step: int
 ) -> Rollouts:
-    """`num_samples` answers to each prompt, by the policy as it is now (`engine.refresh()` after an update)."""
+    """`num_samples` answers to each prompt by the current policy (call `engine.refresh()` after an update)."""
     repeated = [prompt for prompt in prompts for _ in range(num_samples)]
     base = int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
     params = SamplingParams(max_tokens=max_tokens, temperature=1.0, logprobs=0, seed=base)
@@ -86,17 +86,17 @@ def sample_rollouts(
 
 
 def chosen_logits(model: Transformer, ids_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """Logits at the places whose next token the policy chose, in the order of the mask, fp32, (N, V)."""
+    """Logits at the positions whose next token the policy chose, in the order of the mask, fp32, (N, V)."""
     hidden_ND = model.hidden(ids_BT)[mask_BT]
     return model.logits(hidden_ND[None])[0]
 
 
 def pieces_of(batch: dict[str, np.ndarray], tokens: int, ref_logits_NV: Tensor | None = None) -> list[dict]:
-    """Cut a batch of answers into micro-batches of about so many tokens in which the answers to a prompt share it.
+    """Split a batch of answers into micro-batches ("pieces") of about `tokens` tokens, in which answers share a prompt.
 
-    batch: inputs, mask and other arrays (B, T), and arrays (B,). A piece holds rows for the model (inputs, and where
-    something is shared positions and segments, see prefix_rows.py), places, which of their hidden states predict the N
-    chosen tokens, and the other arrays: (N,) for those that were (B, T). All in the order of the batch.
+    batch: inputs, mask and other arrays (B, T), and arrays (B,). A piece holds rows for the model (inputs; positions
+    and segments if a prefix is shared, see prefix_rows.py), places (indices of the hidden states that predict the N
+    chosen tokens), and the other arrays, (N,) for those that were (B, T). All in the order of the batch.
     """
     mask_BT = batch["mask"]
     pieces, start = [], 0
@@ -111,7 +111,7 @@ def pieces_of(batch: dict[str, np.ndarray], tokens: int, ref_logits_NV: Tensor |
 
 
 def _layouts(ids_BT: np.ndarray, mask_BT: np.ndarray, tokens: int) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
-    """(rows of the batch, inputs and places of their chosen tokens) of each piece."""
+    """(rows of the batch, inputs and places of their chosen tokens) for each piece."""
     T, size = mask_BT.shape[1], max(1, tokens // mask_BT.shape[1])
     if T < LEAST_SHARED or not (ids_BT[1:, :LEAST_SHARED] == ids_BT[:-1, :LEAST_SHARED]).all(1).any():
         for rows in (slice(start, start + size) for start in range(0, len(ids_BT), size)):  # nothing to share
@@ -128,7 +128,7 @@ def _layouts(ids_BT: np.ndarray, mask_BT: np.ndarray, tokens: int) -> Iterator[t
 
 
 def rows_of(piece: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """What `Transformer.hidden` takes of a piece."""
+    """The arguments of `Transformer.hidden` for a piece."""
     return (piece["inputs"], piece["positions"], piece["segments"]) if "segments" in piece else (piece["inputs"],)
 
 
@@ -139,13 +139,13 @@ def piece_logits(model: Transformer, piece: dict[str, Tensor]) -> Tensor:
 
 
 def check_sampler(sampler_logprobs_N: Tensor, trainer_logprobs_N: Tensor) -> float:
-    """The largest difference between sampler and trainer, nats. Raises RuntimeError when they are not one model."""
+    """The largest difference between sampler and trainer, in nats. Raises RuntimeError if they are different models."""
     if len(sampler_logprobs_N) == 0:
         return 0.0
     difference = float((sampler_logprobs_N - trainer_logprobs_N).abs().max())
     if not difference < SAME_LOGPROB:
         raise RuntimeError(
-            f"sampler and trainer disagree by {difference:.2g} nats on a token that was just sampled: "
+            f"sampler and trainer disagree by {difference:.2g} nats on a sampled token: "
             "the gradient would be that of another policy"
         )
     return difference

@@ -1,1 +1,1 @@
-"""Stages one and two, and what every stage shares: losses, optimizers, the learner, checkpoints, the run."""
+"""Stages one and two, and the code shared by all stages: losses, optimizers, the learner, checkpoints, the run."""

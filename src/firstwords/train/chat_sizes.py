@@ -1,4 +1,4 @@
-"""How long conversations are, so that a model can be made that reads them and rows can be made that hold them."""
+"""Measure how long conversations are, to choose a model's context and the row length."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from firstwords.data.chats import conversations
 
-SAMPLED_CHATS = 2000  # the first ones tell how long the others are
-MARK_TOKENS = 10  # of a turn: its marks and its role, in a vocabulary that has no token for the role's name
-UNLIKE = 1.15  # tokens of chats compared with those of the text that the vocabulary was learned from
-ENOUGH = 0.99  # share of the chats that a row or a context must hold
+SAMPLED_CHATS = 2000  # the first chats are a sample of all lengths
+MARK_TOKENS = 10  # per turn: special tokens and role, in a vocabulary without a token for the role's name
+UNLIKE = 1.15  # tokens per byte of chats, relative to the text that the vocabulary was learned from
+ENOUGH = 0.99  # share of the chats that must fit a row or a context
 MULTIPLE = 64  # contexts and rows are whole multiples of this
-MOST_CONTEXTS = 4  # positions of a new model, in contexts of its pre-training: beyond, it would read what it never saw
+MOST_CONTEXTS = 4  # max positions of a new model, in pre-training contexts: training never sees those beyond
 
 
 def chat_sizes(specs: Sequence[str], most: int = SAMPLED_CHATS) -> list[tuple[int, int]]:
-    """(UTF-8 bytes, turns) of each of the first conversations of the specs."""
+    """(UTF-8 bytes, turns) of each of the first conversations in the specs."""
     return [
         (sum(len(turn["content"].encode("utf-8", "replace")) for turn in chat), len(chat))
         for chat in islice(conversations(specs), most)
@@ -26,7 +26,7 @@ def chat_sizes(specs: Sequence[str], most: int = SAMPLED_CHATS) -> list[tuple[in
 
 
 def positions_for(sizes: Sequence[tuple[int, int]], bytes_per_token: float, context: int, usual: int) -> int:
-    """Positions of a model for chats of these sizes: the `usual` number, or more where the chats need it.
+    """Positions of a model for chats of these sizes: the `usual` number, or more if the chats need it.
 
     >>> positions_for([(300, 2)] * 100, 3.0, 256, 512), positions_for([(2000, 2)] * 100, 3.0, 256, 512)
     (512, 832)
@@ -43,10 +43,10 @@ def rounded(tokens: float) -> int:
 
 
 def row_tokens(lengths: Sequence[int], trained: int | None, limit: int, usual: int, may_miss: float) -> int:
-    """Tokens of a row for chats of these lengths: as pre-training had them, longer only where the chats need it.
+    """Tokens per row for chats of these lengths: as in pre-training, longer only if the chats need it.
 
-    trained: tokens of a row of pre-training, None where that is not known; then `usual`. may_miss: share of the chats
-    that may be longer than those. Never more than the model's limit.
+    trained: tokens per row in pre-training, None if unknown (then `usual`). may_miss: share of the chats that may be
+    longer than a row. Never more than the model's limit.
     """
     least = min(trained or usual, limit)
     if sum(length > least for length in lengths) <= may_miss * len(lengths):

@@ -3,7 +3,7 @@
     runs/NAME/base/checkpoints/step-400/{.metadata, __0_0.distcp, progress.json}
     runs/NAME/base/checkpoints/latest        the name of the newest complete one
 
-A kill at any moment leaves either the old state or the new one, never half of one.
+A kill at any moment leaves either the old state or the new one, never a partial one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from firstwords.config import UserError
 from firstwords.model.hub import replace_directory
 from firstwords.train.learner import Learner
 
-KEEP = 2  # newest checkpoints kept: the last one, and one before it in case that one is found damaged
+KEEP = 2  # newest checkpoints kept: the last one, and the one before in case the last is damaged
 FAILURES = (Exception, CheckpointException)  # the second is a BaseException, so the first does not cover it
 
 
 def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any]) -> Path:
     """Write `step-N` with the learner's state and `progress` (JSON: schedule decisions, tokens, seconds).
 
-    Raises UserError when the disk is full or not writable; what was there before stays as it was.
+    Raises UserError if the disk is full or not writable; existing checkpoints are then unchanged.
     """
     directory = Path(directory)
     final, aside = directory / f"step-{step}", directory / f".writing-{os.getpid()}"
@@ -56,7 +56,7 @@ def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any])
             f"cannot save the checkpoint {final}: {cause.strerror or cause}; the previous checkpoint is untouched"
         ) from None
     found = steps(directory)
-    ahead = [other for other in found if other > step]  # found damaged at the start, or this run would stand there
+    ahead = [other for other in found if other > step]  # found damaged at the start, or this run would be at that step
     for old in ahead + [other for other in found if other <= step][:-KEEP]:
         shutil.rmtree(directory / f"step-{old}", ignore_errors=True)
     for leftover in directory.glob(".step-*.old-*"):  # of a process that was killed between two renames
@@ -72,9 +72,9 @@ def steps(directory: Path) -> list[int]:
 
 
 def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
-    """Restore the newest checkpoint into the learner and return its progress; None when there is none.
+    """Restore the newest checkpoint into the learner and return its progress; None if there is none.
 
-    A damaged newest checkpoint is reported and the one before it is used; UserError when none can be read.
+    A damaged newest checkpoint is reported and the one before it is used. Raises UserError if none can be read.
     """
     for leftover in Path(directory).glob(".writing-*"):  # of a process that was killed while it wrote
         shutil.rmtree(leftover, ignore_errors=True)
@@ -92,7 +92,7 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
             )
     if found:
         raise UserError(
-            f"no checkpoint in {directory} can be read ({names} are damaged): put back a copy of one, or start a new "
+            f"no checkpoint in {directory} can be read ({names} are damaged): restore a copy of one, or start a new "
             "run under another name; nothing was changed"
         )
     return None
@@ -106,7 +106,7 @@ def _load(path: Path, learner: Learner) -> dict[str, Any]:
         "optimizers": {},
         "num_skipped": 0,
     }
-    # an optimizer has state only for what it has moved: what there is to load, the checkpoint itself says
+    # an optimizer has state only for parameters it has updated; the checkpoint's metadata lists them
     for key, entry in dcp.FileSystemReader(str(path)).read_metadata().state_dict_metadata.items():
         if key.startswith("optimizers."):
             name, what = key.removeprefix("optimizers.").rsplit(".", 1)
@@ -119,16 +119,16 @@ def _load(path: Path, learner: Learner) -> dict[str, Any]:
 
 
 def _progress(path: Path) -> dict[str, Any]:
-    """What `save` wrote beside the tensors. Raises ValueError where that is not what is there."""
+    """The progress that `save` wrote next to the tensors. Raises ValueError if the file holds anything else."""
     progress = json.loads(path.read_text(encoding="utf-8"))
     kinds = {"step": int, "tokens": int, "elapsed": int | float, "decisions": list, "state": dict}
     if not isinstance(progress, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} does not hold a JSON object")
     for key, kind in kinds.items():
         if key in progress and not isinstance(progress[key], kind):
             raise ValueError(f"{key} in {path} is {progress[key]!r}")
     if "step" not in progress:
-        raise ValueError(f"{path} names no step")
+        raise ValueError(f"{path} lacks step")
     return progress
 
 
@@ -148,7 +148,7 @@ def _os_error(error: BaseException) -> OSError | None:
 
 @contextmanager
 def _quiet():
-    """DCP warns that it runs without a process group, which is what we want on one process."""
+    """Silence DCP's warning about running without a process group, which is intended in a single process."""
     logger = logging.getLogger("torch.distributed.checkpoint")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Where `torch.compile` can work, and what is compiled once for all models."""
+"""Whether `torch.compile` can work here, and functions that are compiled once for all models."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-COMPILE_SECONDS = 400.0  # of training, by which a CPU has earned back twice the half minute that compiling takes
-COMPILE_STEPS = 100  # of a run of --steps on a GPU, whose first step compiles for 20 seconds and more
+COMPILE_SECONDS = 400.0  # of training on a CPU, which saves twice the half minute that compiling takes
+COMPILE_STEPS = 100  # of a run with --steps on a GPU, whose first step compiles for 20 seconds or more
 
 
 def can_compile(device: str) -> bool:
@@ -24,8 +24,8 @@ def can_compile(device: str) -> bool:
 
 
 def pays(device: str, seconds: float, steps: int = 0) -> bool:
-    """Whether a run earns back the time that compiling takes: one of so many seconds, or of so many `steps` (0: by the
-    clock, which reckons with it on a GPU).
+    """Whether compiling saves more time than it takes in a run of `seconds` or `steps` (0: limited by time, which
+    always includes compiling on a GPU).
     """
     if device == "cpu":
         return seconds >= COMPILE_SECONDS
@@ -33,7 +33,7 @@ def pays(device: str, seconds: float, steps: int = 0) -> bool:
 
 
 def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]:
-    """Compile what trains. On a CPU the code goes on with another number of threads, instead of being compiled anew."""
+    """Compile a training function. On a CPU, a change of the number of threads does not recompile it."""
     options = None
     if device == "cpu":
         options = {"cpp.dynamic_threads": True, "guard_filter_fn": _all_but_threads}
@@ -41,11 +41,11 @@ def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]
 
 
 def _all_but_threads(guards: Sequence[Any]) -> list[bool]:
-    """GLOBAL_STATE holds the number of threads, and beside it what no training process changes."""
+    """Drop GLOBAL_STATE: it holds the number of threads and settings that no training process changes."""
     return [guard.guard_type != "GLOBAL_STATE" for guard in guards]
 
 
 @functools.cache
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of GPU tensors, compiled where that can work, else as it is. `--compile no` holds for it too."""
+    """A function of GPU tensors, compiled if possible. `--compile no` applies to it too."""
     return torch.compile(function, dynamic=False) if can_compile("cuda") else function

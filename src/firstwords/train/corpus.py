@@ -1,12 +1,12 @@
-"""From specs of text to what pre-training reads: held-out documents, a tokenizer, a plan and token shards.
+"""From text specs to the input of pre-training: held-out documents, a tokenizer, a plan and token shards.
 
     runs/NAME/base/text.jsonl      the training documents of this run (removed once they are tokenised)
     runs/NAME/base/heldout.jsonl   documents that training never sees; bits per byte are measured on them
     runs/NAME/base/tokens/         memory-mapped shards
 
-A text larger than the budget can read is read only as far as needed; the built-in world has no end. A fast GPU could
-learn from more than a processor can read or invent in the time: reading stops after READ_SHARE of it, tokenising after
-as much again, and the planner reckons with what there is, read several times.
+A text larger than the budget is read only as far as needed; the built-in world has no end. A fast GPU could train on
+more text than a CPU can read or generate in the time: reading stops after READ_SHARE of it, tokenising after the same
+time again, and the planner then plans several passes over the text.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.survey import WIDE, Survey, survey
 
 T = TypeVar("T")
-READ_SHARE = 0.2  # of the time, for reading; as much again for making tokens of it
-SURVEY_CHARS = 8_000_000  # of the text, from its beginning, tell what script it is written in
-READ_MORE = 1.15  # text is read for this multiple of the expected tokens, should the machine turn out faster
+READ_SHARE = 0.2  # of the time, for reading; as much again for tokenising
+SURVEY_CHARS = 8_000_000  # from the beginning of the text, to detect its script
+READ_MORE = 1.15  # text is read for this multiple of the expected tokens, in case the machine turns out faster
 
 
 @dataclass
 class Corpus:
-    """What `prepare` made."""
+    """The result of `prepare`."""
 
     tokenizer: Tokenizer
     shards: TokenShards
@@ -49,13 +49,13 @@ class Corpus:
 
 
 def needed_bytes(seconds: float, machine: Machine) -> int:
-    """Bytes of text that a run of that length can read at most, whatever shape is chosen later."""
+    """Maximum bytes of text that a run of that length can use, whatever shape is chosen later."""
     rough = plan(seconds, machine)
     return int(rough.tokens * READ_MORE * bytes_per_token(rough.shape.vocab_size) * 1.6)
 
 
 def until(deadline: float, items: Iterable[T]) -> Iterator[T]:
-    """The items that come before a moment (of `time.perf_counter`), the first one in any case."""
+    """The items that arrive before a deadline (of `time.perf_counter`), and always the first one."""
     for item in items:
         yield item
         if time.perf_counter() > deadline:
@@ -67,11 +67,10 @@ def spool(
 ) -> tuple[int, list[str], bool]:
     """Write training documents to text.jsonl, held-out ones to heldout.jsonl.
 
-    Returns the bytes for training, the held-out texts, and whether that was all there was or all that could be read in
-    the time.
+    Returns the bytes for training, the held-out texts, and whether the text ended, or the time, before max_bytes.
 
-    Stops at so many bytes, or at the deadline (a moment of `time.perf_counter`). max_bytes is meant for a script of one
-    byte per letter; where characters take more bytes, as much more is read.
+    Stops at max_bytes, or at the deadline (of `time.perf_counter`). max_bytes assumes a script with one byte per
+    letter; if characters take more bytes, proportionally more is read.
     """
     training, heldout = split_holdout(until(deadline, documents(specs, stats, dedup=dedup)))
     total, characters, is_scarce = 0, 0, True
@@ -89,7 +88,7 @@ def spool(
 
 
 def _width(num_bytes: int, characters: int) -> float:
-    """Bytes per character; 1 for scripts that are measured as English is."""
+    """Bytes per character; 1 for scripts that are treated like English."""
     width = num_bytes / max(1, characters)
     return width if width >= WIDE else 1.0
 
@@ -102,7 +101,7 @@ def spooled(directory: Path) -> Iterator[str]:
 
 
 def _first(texts: Iterable[str], characters: int) -> Iterator[str]:
-    """The texts up to so many characters."""
+    """The first texts, up to a total number of characters."""
     for text in texts:
         yield text
         characters -= len(text)
@@ -121,11 +120,11 @@ def prepare(
     say: Callable[[str], None] = print,
     tokenizer: Tokenizer | None = None,
 ) -> Corpus:
-    """Read, hold out, plan, train the tokenizer (or take the one given), tokenise.
+    """Read, hold out, plan, train the tokenizer (or use the one given), tokenise.
 
-    seconds_for() tells how many seconds are left for training when it is asked; choose(seconds, bytes, shape, curve)
-    plans, the second time for the shape whose vocabulary exists by then; curve: bytes per token by vocabulary size of a
-    text that is not written as English is. Reading ends after read_seconds, and so does tokenising.
+    seconds_for() returns the seconds left for training; choose(seconds, bytes, shape, curve) plans, the second time for
+    the shape whose vocabulary has been learned. curve: bytes per token by vocabulary size, for a script unlike English.
+    Reading and tokenising each stop after read_seconds.
     Raises UserError for bad text, or for a text too small for the budget.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -136,9 +135,9 @@ def prepare(
     for line in stats.lines():
         say(line)
     if total == 0:
-        raise UserError(f"no text was found in {', '.join(specs)}: give files with text in them")
+        raise UserError(f"no text found in {', '.join(specs)}: give files that contain text")
     measured = survey(_first(spooled(directory), SURVEY_CHARS))
-    fits = "" if is_scarce and took <= read_seconds else " (as much as fits the time)"
+    fits = "" if is_scarce and took <= read_seconds else " (as much as time allows)"
     say(f"read {stats.summary()} in {took:.1f} s{fits}")
     if measured.curve and tokenizer is None:
         say(measured.sentence())
@@ -150,8 +149,8 @@ def prepare(
     texts = until(time.perf_counter() + read_seconds, spooled(directory))
     written = write_shards(texts, tokenizer, directory / "tokens")
     (directory / "text.jsonl").unlink()
-    cut = f" ({written.bytes / total:.0%} of the text, as much as fits the time)" if written.bytes < total else ""
-    say(f"made {written.tokens:,} tokens of it in {written.seconds:.1f} s{cut}")
+    cut = f" ({written.bytes / total:.0%} of the text, as much as time allows)" if written.bytes < total else ""
+    say(f"tokenised it into {written.tokens:,} tokens in {written.seconds:.1f} s{cut}")
     shards = TokenShards(directory / "tokens", tokenizer)
     ratio = shards.num_bytes / max(1, shards.num_tokens)
     chosen = choose(seconds_for(), shards.num_bytes if is_scarce or cut else None, chosen.shape, measured.curve)
@@ -159,7 +158,7 @@ def prepare(
 
 
 def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan, say: Callable[[str], None] = print) -> Corpus:
-    """What `prepare` made, for a run that resumes. Raises UserError for tokens that are missing or damaged."""
+    """The corpus that `prepare` made, for a resumed run. Raises UserError if its tokens are missing or damaged."""
     try:
         shards = TokenShards(directory / "tokens", tokenizer)
     except UserError as error:
@@ -170,25 +169,25 @@ def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan, say: Callable[[s
 
 
 def read_heldout(path: Path, say: Callable[[str], None] = print) -> list[str]:
-    """The held-out documents. Training can do without them: what is missing or damaged is left out, and said."""
+    """The held-out documents. Training works without them: missing or damaged ones are skipped, with a message."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        say(f"cannot read {path} ({error.strerror or error}): no bits per byte are measured on held-out text")
+        say(f"cannot read {path} ({error.strerror or error}): bits per byte on held-out text will not be measured")
         return []
     heldout = []
     for line in lines:
         with suppress(ValueError, TypeError, KeyError):
             heldout.append(str(json.loads(line)["text"]))
     if len(heldout) < max(1, len(lines)):
-        left = f"on the other {len(heldout)} documents" if heldout else "on nothing"
-        say(f"{path} is damaged, {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are measured {left}")
+        left = f"measured on the other {len(heldout)} documents" if heldout else "not measured"
+        say(f"{path} is damaged in {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are {left}")
     return heldout
 
 
 def _sample_bytes(chosen: Plan, measured: Survey) -> int:
-    """Text that the vocabulary is learned from: more tokens need more of it, few are stable after a few MB. Characters
-    of several bytes, which perhaps no blank sets apart as words, take longer to learn from, and fewer of them will do.
+    """Bytes of text to learn the vocabulary from: larger vocabularies need more, small ones are stable after a few MB.
+    Multi-byte characters, perhaps without spaces between words, are slower to learn from, and less text is enough.
     """
     least, each = (300_000, 300) if measured.curve else (2_000_000, 2_000)
     return min(20_000_000, max(least, each * chosen.shape.vocab_size))

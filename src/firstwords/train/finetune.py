@@ -1,10 +1,10 @@
 """Stage two: from a base model and conversations to a model that answers (supervised fine-tuning).
 
     firstwords finetune mine --chats chats.jsonl --minutes 3
-    firstwords finetune mine --from sft --chats more.jsonl      # teach the model that answers already further
+    firstwords finetune mine --from sft --chats more.jsonl      # train a model that already answers further
 
-The same loss as stage one, on fewer tokens: only what the assistant says is learned, its stop token included, which is
-how the model learns to stop. Chats are packed several to a row and do not see one another.
+The same loss as stage one, on fewer tokens: only the assistant's words are learned, including the stop token, which is
+how the model learns to stop. Several chats are packed into a row and do not attend to each other.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
-MAX_EPOCHS = 6  # a few thousand chats read more often than this are learned by heart
-TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer than those of pre-training
-USUAL_ROW = 256  # tokens of a row where that of pre-training is not known
-LEAST_STEPS = 8  # within the minutes: where a step is so long, its batch is made smaller
-NUM_QUESTIONS = 2  # of the chats, that the report puts to every stage
-MAX_HELDOUT = 200  # chats kept back to measure the loss on answers never seen
+MAX_EPOCHS = 6  # a few thousand chats are memorised if read more often than this
+TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer than in pre-training
+USUAL_ROW = 256  # tokens per row if that of pre-training is unknown
+LEAST_STEPS = 8  # within --minutes: if steps are too slow for that, the batch is made smaller
+NUM_QUESTIONS = 2  # from the chats, that the report asks every stage
+MAX_HELDOUT = 200  # chats held out to measure the loss on unseen answers
 HELDOUT_ROWS, HELDOUT_TOKENS = 16, 8192  # computed at once when that loss is measured
 SAVE_RESERVE = 2.0
 PARENT = "parent"  # in the run folder: the stage that --from begins with
@@ -68,28 +68,28 @@ class Finetune:
     """Teach a base model to answer (stage two)."""
 
     name: Positional[str] = ""
-    """Name of the model; NAME/base is read and NAME/sft is written (without one: the newest model)."""
+    """Name of the model; NAME/base is read and NAME/sft is written (default: the newest model)."""
     chats: list[str] = field(default_factory=lambda: ["world"])
-    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT's export), WhatsApp's export as FILE:NAME
-    of the person to speak as, folders, hf:NAME, or world."""
+    """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT exports), WhatsApp exports as FILE:NAME
+    (the person the model answers as), folders, hf:NAME, or world."""
     minutes: float = 3.0
-    """Time for everything from launch to the saved model."""
+    """Time budget for everything, from launch to the saved model."""
     steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock)."""
+    """Number of training steps (0 = use --minutes); makes a run exactly repeatable."""
     resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
+    """Continue the interrupted run of that name, with the flags it was started with."""
     from_: str = "base"
-    """The stage that training begins with: base, or sft (or rlhf-1 ...) to teach it further."""
+    """The stage to start from: base, or sft, rlhf-1, ... to train it further."""
     replace: bool = False
-    """Fine-tune a model again that answers already; its sft, and what was made of that, goes to the trash."""
+    """Fine-tune the base model again; the existing sft, and all stages made from it, go to the trash."""
     seed: int = 0
-    """Seed of the order of the chats."""
+    """Seed for the order of the chats."""
     batch_tokens: int = 0
-    """Tokens of one optimizer step (0 = the planner decides)."""
+    """Tokens per optimizer step (0 = the planner decides)."""
     learning_rate: float = 1.0
-    """Multiplies the planner's learning rates."""
+    """Multiplier for the planner's learning rates."""
     precision: str = "auto"
-    """fp32, bf16 or auto (what this machine computes faster)."""
+    """fp32, bf16 or auto (whichever is faster on this machine)."""
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
@@ -97,10 +97,10 @@ class Finetune:
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs only, for more than a few steps)."""
     prompt: str = ""
-    """Question for the sample answers shown during training (default: "What is your first name?", or one of your chats
-    that is not learned)."""
+    """Question for the sample answers shown during training (default: "What is your first name?", or a question from
+    one of your held-out chats)."""
     save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
+    """Steps between checkpoints (0 = save once a minute)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
@@ -118,21 +118,21 @@ class Lessons:
 
 
 def check(config: Finetune) -> Path | None:
-    """NAME/sft where it is what a resumed run would make. Raises UserError for a finished one in the way."""
+    """NAME/sft if a resumed run has already finished. Raises UserError if a finished model would be overwritten."""
     sft, stages = home.stage_dir(config.name, "sft"), home.stages(config.name)
     if config.resume and home.is_model(sft):
         say_complete(f"{config.name}/sft")
         return sft
     if "base" not in stages and config.from_ == "base":
         raise UserError(
-            f"there is no base model {config.name}/base: make it first with firstwords pretrain {config.name}"
+            f"there is no base model {config.name}/base: train it first with `firstwords pretrain {config.name}`"
         )
     if config.resume:
         return None
     if config.from_ not in stages:
         raise UserError(f"{config.name} has no stage {config.from_}; --from takes {', '.join(stages) or 'none'}")
     if config.from_ == "base":
-        hint = f", --from sft teaches {config.name}/sft further" if "sft" in stages else ""
+        hint = f", --from sft trains {config.name}/sft further" if "sft" in stages else ""
         check_replacing(config, [stage for stage in stages if stage != "base"], hint)
     return None
 
@@ -160,7 +160,7 @@ def main(config: Finetune) -> Path:
     if not config.resume:
         base = _begin(config, base, prepared)
 
-    # 2) what teaches it; few chats are not read more than MAX_EPOCHS times
+    # 2) the learner and its pace; chats are read at most MAX_EPOCHS times
     place(model, this.device, chosen.precision, config.compile, steps=config.steps)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
@@ -171,7 +171,7 @@ def main(config: Finetune) -> Path:
     questions = [config.prompt] if config.prompt else _questions(config, lessons, tokenizer)
     _say_plan(lessons, chosen, model, this.device)
 
-    # 3) the same game as in stage one, on the assistant's tokens only
+    # 3) the training loop of stage one, on the assistant's tokens only
     run = Run(
         directory,
         learner,
@@ -196,7 +196,7 @@ def main(config: Finetune) -> Path:
 
 
 def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
-    """The packed rows of a step, cut into parts that the machine computes at once."""
+    """The packed rows of a step, split into micro-batches."""
     batch = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
@@ -209,7 +209,7 @@ def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.
 
 
 def _resumed(config: Finetune, directory: Path) -> Finetune:
-    """The interrupted run's flags. Raises UserError when its base model is another one by now."""
+    """The interrupted run's flags. Raises UserError if its base model has changed since."""
     config = started_with(config, directory, config.name)
     began = saved_json(directory / "chats.json", ("read", "parent"))
     if began is None:
@@ -217,14 +217,14 @@ def _resumed(config: Finetune, directory: Path) -> Finetune:
     parent = directory / PARENT if config.from_ != "base" else home.stage_dir(config.name, "base")
     if began["parent"] != read_card(parent).get("weights_sha256"):
         raise UserError(
-            f"{config.name}/base is another model than when this run began: bring the earlier one back "
-            f"(`firstwords models --trash`), or train under another --name"
+            f"{config.name}/base has changed since this run began: restore the earlier one "
+            f"(see `firstwords models --trash`), or train under another --name"
         )
     return config
 
 
 def _begin(config: Finetune, base: Path, prepared: Path) -> Path:
-    """Let the run take its place, and return where the stage that it begins with lies from then on."""
+    """Move the prepared run into place, and return where its starting stage is from then on."""
     if config.from_ == "base":
         begin(config.name, "sft", "finetune")
         return base
@@ -249,9 +249,9 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
 def _read_chats(
     config: Finetune, tokenizer: Tokenizer, rough: Plan, directory: Path
 ) -> list[tuple[list[int], list[int]]]:
-    """Render as many chats as the time can use: (ids, mask) of each. A resumed run reads exactly as many as before.
+    """Render as many chats as the time allows: (ids, mask) of each. A resumed run reads exactly as many as before.
 
-    Reading ends after READ_SHARE of the time, which a GPU makes more of than a processor can invent chats for.
+    Reading stops after READ_SHARE of the time: a GPU could train on more chats than a CPU can generate.
     """
     stats = SourceStats()
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
@@ -268,13 +268,13 @@ def _read_chats(
     for line in stats.lines():
         say(line)
     if not rendered:
-        raise UserError(f"no conversation was found in {', '.join(config.chats)}: give chats with an assistant's turn")
+        raise UserError(f"no conversations found in {', '.join(config.chats)}: give chats with an assistant's turn")
     say(summary(len(rendered), stats))
     return rendered
 
 
 def _chats_read(path: Path) -> int:
-    """How many chats an interrupted run has read. Raises UserError for a file that does not say."""
+    """Number of chats that an interrupted run has read. Raises UserError if the file does not hold it."""
     count = (saved_json(path) or {}).get("read")
     if not isinstance(count, int) or count < 1:
         raise damaged(path, f"the number of chats is {count}")
@@ -284,10 +284,10 @@ def _chats_read(path: Path) -> int:
 def _plan(
     config: Finetune, directory: Path, model: Transformer, base: Path, rough: Plan, rendered: list, this: Machine
 ) -> Plan:
-    """The plan of the run: rows as long as the base model's were, unless too many answers would not fit in.
+    """The plan of the run: rows as long as the base model's, unless too many answers would not fit.
 
-    An interrupted run's plan is read back; a new one is written down. Raises UserError for a plan that needs more
-    memory or time than there is, before an earlier run is touched.
+    An interrupted run's plan is read back; a new one is saved. Raises UserError for a plan that needs more memory or
+    time than there is, before an earlier run is touched.
     """
     if config.resume:
         return read_plan(directory, config.name)
@@ -307,7 +307,7 @@ def _plan(
         table_lr=rough.table_lr * scale,
         vector_lr=rough.vector_lr * scale,
     )
-    advice = "give a smaller --batch-tokens (rows become shorter), or take a smaller model"
+    advice = "use a smaller --batch-tokens (which shortens the rows) or a smaller model"
     micro = _footprint(model, chosen, this.device).fit(chosen.micro_tokens, free_bytes(this.device), advice)
     chosen = replace(chosen, micro_tokens=micro)
     if not config.steps:
@@ -321,7 +321,7 @@ def _plan(
 
 
 def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) -> int:
-    """Tokens of a batch: those of the planner, or as many as let LEAST_STEPS steps fit into the time."""
+    """Tokens per batch: the planner's, or fewer so that LEAST_STEPS steps fit into the time."""
     rate = this.gflops_at(model.config.hidden_size) * 1e9
     flops = rate * rough.seconds / LEAST_STEPS - muon_flops(model.config)
     return min(rough.batch_tokens, max(context, int(flops / model.config.flops_per_token(context))))
@@ -339,29 +339,29 @@ def _say_plan(lessons: Lessons, chosen: Plan, model: Transformer, device: str) -
 
 
 def _questions(config: Finetune, lessons: Lessons, tokenizer: Tokenizer) -> list[str]:
-    """What the model is asked: of chats that it does not learn, where they are the person's own."""
+    """Questions for the model: built-in ones, or from held-out chats if the chats are the user's own."""
     if "world" in config.chats:
         return list(WORLD_QUESTIONS)
     return chat_questions(lessons.heldout or lessons.train, tokenizer, NUM_QUESTIONS) or list(WORLD_QUESTIONS)
 
 
 def _lessons(rendered: list[tuple[list[int], list[int]]], tokenizer: Tokenizer, chosen: Plan) -> Lessons:
-    """Pack the chats, a few different ones kept back.
+    """Pack the chats, with a few held out.
 
-    Copies, chats whose whole text is equal up to white space and case, count as one and are never on both sides. Chats
-    that only begin with the same question are different: a greeting is asked often, and each answer is a new one.
+    Copies (chats with the same text apart from white space and case) count as one and are never on both sides. Chats
+    that only begin with the same question are different: greetings are common, and each has a different answer.
     """
     copies: dict[int, list[int]] = {}
     for i, (ids, _) in enumerate(rendered):
         copies.setdefault(copy_key(tokenizer.decode(ids)), []).append(i)
     groups = list(copies.values())
     num_heldout = min(MAX_HELDOUT, len(groups) // 20)
-    order = np.random.default_rng(0).permutation(len(groups))  # the same split whatever the seed of the run
+    order = np.random.default_rng(0).permutation(len(groups))  # the same split for every seed of the run
     heldout = [rendered[groups[g][0]] for g in order[:num_heldout]]
     kept = [rendered[i] for g in order[num_heldout:] for i in groups[g]]
     train = pack_chats(kept, chosen.shape.context)
     if train.stats.cut or train.stats.dropped:
-        say(f"{train.stats.cut} chats were cut at a turn and {train.stats.dropped} left out: longer than the context")
+        say(f"{train.stats.cut} chats were cut at a turn and {train.stats.dropped} skipped: longer than the context")
     return Lessons(train, _pack_or_none(heldout, chosen.shape.context), len(kept))
 
 
@@ -373,19 +373,19 @@ def _pack_or_none(rendered: list, context: int) -> PackedChats | None:
 
 
 def _most_steps(lessons: Lessons, chosen: Plan) -> int:
-    """The steps of MAX_EPOCHS readings of the chats."""
+    """The number of steps in MAX_EPOCHS passes over the chats."""
     return max(1, MAX_EPOCHS * len(lessons.train.inputs) // chosen.batch_rows)
 
 
 def _bytes_per_token(base: Path) -> float:
-    """Of the text that the base model was trained on; chats are near enough for a progress bar."""
+    """Bytes per token of the base model's training text; close enough to chats for a progress bar."""
     data = read_card(base).get("data", {})
     tokens, size = data.get("tokens"), data.get("bytes")
     return size / tokens if isinstance(tokens, int) and isinstance(size, int) and tokens > 0 else 3.0
 
 
 def heldout_loss(model: Transformer, packed: PackedChats, batch_rows: int = HELDOUT_ROWS) -> float:
-    """Mean nats per supervised token on chats that were kept back."""
+    """Mean nats per supervised token on held-out chats."""
     total, count = 0.0, 0
     with torch.no_grad():
         for i in range(0, len(packed.inputs), batch_rows):
@@ -431,6 +431,6 @@ def _finish(
     )
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     home.set_promoted(config.name, "sft", by="finetune")
-    shown = f", loss {metrics['heldout_loss']:.3f} on answers never seen" if "heldout_loss" in metrics else ""
+    shown = f", loss {metrics['heldout_loss']:.3f} on held-out chats" if "heldout_loss" in metrics else ""
     say(f"saved {config.name}/sft after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
     return target

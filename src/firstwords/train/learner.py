@@ -1,4 +1,4 @@
-"""The verbs that every stage shares: `forward_backward`, `optim_step`, and state to save. The loops are the stages'.
+"""The operations that all stages share: `forward_backward`, `optim_step`, and state to save. Each stage has its loop.
 
 learner = Learner(model, OptimConfig(...))
 metrics = learner.forward_backward(micro_batches, next_token_loss)
@@ -27,21 +27,21 @@ from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.optim import Muon, split_parameters
 
 LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
-MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run gives up: one is bad luck, eight are a wrong learning rate
+MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run stops: one is bad luck, eight mean a wrong learning rate
 
 
 class StepAbandonedError(Exception):
-    """Training was asked to stop between two micro-batches: the step that had begun changes nothing."""
+    """Training was asked to stop between two micro-batches: the unfinished step is discarded."""
 
 
 def never() -> bool:
-    """Whether to stop, where nobody can ask for it."""
+    """The default `should_stop`: never stop."""
     return False
 
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """Peak learning rates and the like; the schedule multiplies all rates by one fraction of the step."""
+    """Peak learning rates and other optimizer settings; the schedule scales all rates by the same fraction."""
 
     optimizer: str = "muon"
     """muon (matrices by Muon, the rest by AdamW) or adamw (everything)."""
@@ -55,10 +55,10 @@ class OptimConfig:
     beta2: float = 0.98
     momentum: float = 0.95
     balance_beta: float = 0.0
-    """Memory of NorMuon's balance of the rows of an update; 0 is plain Muon."""
+    """Decay of NorMuon's running mean per row of an update; 0 is plain Muon."""
     weight_decay: float = 0.0
     clip: float = 1.0
-    """Largest gradient norm for AdamW's parameters (Muon's step does not depend on it); 0 switches it off."""
+    """Maximum gradient norm for AdamW's parameters (Muon's step does not depend on it); 0 disables clipping."""
 
 
 def optim_config(chosen: Plan) -> OptimConfig:
@@ -75,12 +75,12 @@ def optim_config(chosen: Plan) -> OptimConfig:
 
 
 def adamw_config(rate: float) -> OptimConfig:
-    """AdamW with one rate for everything: what stage three, with its noisy gradients, takes."""
+    """AdamW with one rate for everything, used by stage three with its noisy gradients."""
     return OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate)
 
 
 class Learner:
-    """A model, its optimizers and the count of steps that were skipped because a number was not finite."""
+    """A model, its optimizers and the number of steps skipped because of non-finite values."""
 
     def __init__(self, model: Transformer, optim: OptimConfig, device: str = "cpu") -> None:
         self.model, self.optim, self.device = model, optim, torch.device(device)
@@ -94,7 +94,7 @@ class Learner:
         ]
         self.num_skipped = 0
         self.num_updates = 0
-        self.should_stop: Callable[[], bool] = never  # asked between micro-batches; a `Run` puts its own in its place
+        self.should_stop: Callable[[], bool] = never  # called between micro-batches; a `Run` replaces it
         self._skipped_in_a_row = 0
         self._finite = True
 
@@ -103,11 +103,11 @@ class Learner:
     ) -> dict[str, float]:
         """Add the gradient of the summed loss of all micro-batches, divided by `divisor`.
 
-        divisor: what the loss is a mean over, counted over *all* micro-batches, so that k of them equal one large batch
-        however it was cut: answers or pairs in stage three; by default the supervised tokens in `targets`.
+        divisor: the number of units that the loss is averaged over, counted over *all* micro-batches, so that k of them
+        equal one large batch: answers or pairs in stage three; by default the supervised tokens in `targets`.
         A batch is a dict of arrays that `loss_fn` reads: inputs (B, T), targets (B, T), and for packed rows positions
-        and segments. Returns loss (the mean), tokens (the divisor) and processed (all places, which the time goes
-        into). Raises StepAbandonedError when `should_stop`.
+        and segments. Returns loss (the mean), tokens (the divisor) and processed (all positions computed). Raises
+        StepAbandonedError if `should_stop`.
         """
         batches = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
         if divisor is None:
@@ -126,7 +126,7 @@ class Learner:
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
         """One update at this fraction of the peak rates; a step with a non-finite loss or gradient is skipped.
 
-        Raises UserError with advice after MAX_SKIPPED_IN_A_ROW skipped steps in a row, and StepAbandonedError when
+        Raises UserError with advice after MAX_SKIPPED_IN_A_ROW skipped steps in a row, and StepAbandonedError if
         `should_stop`.
         """
         self.check_stop()
@@ -145,12 +145,12 @@ class Learner:
         return {"grad_norm": float(norm), "skipped": self.num_skipped}
 
     def check_stop(self) -> None:
-        """Raise StepAbandonedError if training should stop now, not at the end of the step."""
+        """Raise StepAbandonedError if training should stop before the end of the step."""
         if self.should_stop():
             raise StepAbandonedError
 
     def drop_gradients(self) -> None:
-        """Forget what was accumulated since the last update."""
+        """Discard the gradients accumulated since the last update."""
         self._finite = True
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
@@ -165,7 +165,7 @@ class Learner:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, apart from the schedule and the data cursor."""
+        """Everything the next step depends on, apart from the schedule and the data cursor."""
         return {
             "model": dict(self.model.named_parameters()),
             "optimizers": self._optimizer_state(),
@@ -173,7 +173,7 @@ class Learner:
         }
 
     def _optimizer_state(self) -> dict[str, dict[str, Tensor]]:
-        """Optimizer tensors under the parameter's name, so that a checkpoint does not depend on their order."""
+        """Optimizer tensors by parameter name, so that a checkpoint does not depend on their order."""
         names = {parameter: name for name, parameter in self.model.named_parameters()}
         return {
             names[parameter]: dict(state)
@@ -182,7 +182,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put everything back, in place. Inverse of `state_dict`."""
+        """Restore everything in place. Inverse of `state_dict`."""
         parameters = dict(self.model.named_parameters())
         with torch.no_grad():
             for name, tensor in state["model"].items():
@@ -197,9 +197,9 @@ class Learner:
 
 
 def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim.Optimizer]:
-    """Muon and AdamW, or AdamW alone, each group with its `peak_lr`. Raises UserError for another optimizer."""
+    """Muon and AdamW, or AdamW alone, each group with its `peak_lr`. Raises UserError for any other optimizer."""
     if optim.optimizer not in ("muon", "adamw"):
-        raise UserError(f"the optimizer {optim.optimizer} is not known: use muon or adamw")
+        raise UserError(f"unknown optimizer {optim.optimizer}: use muon or adamw")
     matrices, tables, vectors = split_parameters(model)
     groups = [(tables, optim.table_lr, optim.weight_decay), (vectors, optim.vector_lr, 0.0)]
     optimizers: list[torch.optim.Optimizer] = []
@@ -219,11 +219,10 @@ def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim
 def place(
     model: Transformer, device: str, precision: str, compile: str = "auto", seconds: float = 0.0, steps: int = 0
 ) -> Transformer:
-    """Put a model where it trains: masters stay fp32, the computation runs in `precision`.
+    """Move a model to its training device: master weights stay fp32, computation runs in `precision`.
 
-    compile auto compiles where there is a compiler and it pays (see `compiling.pays`): on GPUs, and on a CPU for a run
-    of `seconds` or more; `steps` is the number of steps of a run that is not ended by the clock. What cannot be
-    compiled then runs as it is.
+    compile auto compiles if there is a compiler and it pays (see `compiling.pays`): on GPUs, and on CPUs for a long
+    enough run, given as `seconds` or, for a run with --steps, as `steps`. What cannot be compiled then runs eagerly.
     """
     model.to(device)
     model.compute_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -236,7 +235,7 @@ def place(
 
 @contextmanager
 def uncompiled(model: Transformer) -> Iterator[None]:
-    """For samples and evaluations while a model trains: each of their many shapes would be compiled anew."""
+    """For samples and evaluations during training: each of their many shapes would be compiled again."""
     compiled = model.__dict__.pop("hidden", None)
     try:
         yield
@@ -246,19 +245,19 @@ def uncompiled(model: Transformer) -> Iterator[None]:
 
 
 def unplace(model: Transformer) -> Transformer:
-    """Undo compiling and, on a CPU, reduced precision: the model as it is evaluated and saved."""
+    """Undo compiling and, on a CPU, reduced precision, to evaluate and save the model."""
     if model.__dict__.pop("hidden", None) is not None:
-        torch.compiler.reset()  # what was compiled counts against a limit that the next model needs
+        torch.compiler.reset()  # compiled code counts against a limit that the next model needs
     if model.rope_cos.device.type == "cpu":
         model.compute_dtype = torch.float32
     return model
 
 
 def prepare_process(threads: int = 0, steps: int = 0) -> ThreadWatch | None:
-    """Settings of a training process: threads, no denormals, no garbage-collector pauses in the loop.
+    """Configure a training process: threads, no denormals, no garbage-collector pauses in the loop.
 
-    threads 0: as many as fit the moment, and the watch that adapts them. A run of so many `steps` is exactly
-    repeatable: it takes one a core and keeps them.
+    threads 0: as many as are free now, and the watch that adapts their number. A run with a number of `steps` is
+    exactly repeatable: it keeps one thread per core.
     """
     torch.set_flush_denormal(True)
     gc.collect()

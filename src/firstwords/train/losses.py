@@ -14,12 +14,12 @@ from firstwords.data.packing import IGNORED
 from firstwords.train.compiling import compiled
 
 CHUNK_ELEMENTS = 1 << 20  # logits computed at once; 4 MiB in fp32 stay in a CPU's cache (best of 2^18..2^23 measured)
-GPU_CHUNK_ELEMENTS = 1 << 28  # a GPU wants large products and few of them: 512 MiB in bf16 (best of 2^25..2^28)
-GPU_ROWS = 256  # ... whose sides its tiles divide
+GPU_CHUNK_ELEMENTS = 1 << 28  # GPUs need few, large products: 512 MiB in bf16 (best of 2^25..2^28 measured)
+GPU_ROWS = 256  # rows per chunk are a multiple of this, to fit the GPU's tiles
 
 
 def loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tensor, Tensor]:
-    """(sum of -log softmax(logits)[target] in fp32, its gradient in the logits' dtype); the logits are used up.
+    """(sum of -log softmax(logits)[target] in fp32, its gradient in the logits' dtype). Overwrites fp32 logits.
 
     d loss / d logits = softmax - one_hot, zero on ignored rows.
     """
@@ -35,7 +35,7 @@ def loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tensor, Ten
 
 
 def fused_loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tensor, Tensor]:
-    """`loss_and_gradient` as a compiler for GPUs wants it: it makes two passes of these lines, not ten."""
+    """`loss_and_gradient`, written so that torch.compile fuses it into two passes over memory instead of ten."""
     logits, valid = logits_RV.float(), targets_R != IGNORED
     index = targets_R.clamp(min=0).unsqueeze(1)
     log_z = torch.logsumexp(logits, 1, keepdim=True)
@@ -46,9 +46,9 @@ def fused_loss_and_gradient(logits_RV: Tensor, targets_R: Tensor) -> tuple[Tenso
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Head and cross-entropy in one: the (R, V) logits exist only chunk by chunk, gradients are made on the way.
+    """Head and cross-entropy in one: (R, V) logits exist only chunk by chunk; gradients are computed in the forward.
 
-    The idea is Cut Cross-Entropy's and Liger's (Wijmans et al. 2024; Hsu et al. 2024); here with plain matrix products.
+    The idea is from Cut Cross-Entropy and Liger (Wijmans et al. 2024; Hsu et al. 2024), with plain matrix products.
     """
 
     @staticmethod
@@ -58,7 +58,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         rows = _chunk_rows(V, x_RD.device)
         loss = x_RD.new_zeros((), dtype=torch.float32)
         grad_x = torch.empty_like(x_RD) if ctx.needs_input_grad[0] else None
-        # summed in fp32: hundreds of chunks added up in bf16 would lose the last ones (4 % off after 512)
+        # summed in fp32: adding hundreds of chunks in bf16 would lose the last ones (4 % off after 512)
         grad_weight = torch.zeros_like(master_VD, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         terms = loss_and_gradient if x_RD.device.type == "cpu" else compiled(fused_loss_and_gradient)
         for start in range(0, R, rows):
@@ -86,7 +86,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _chunk_rows(vocab_size: int, device: torch.device) -> int:
-    """Rows of logits that are computed at once."""
+    """Rows of logits computed at once."""
     if device.type == "cpu":
         return max(1, CHUNK_ELEMENTS // vocab_size)
     return max(1, GPU_CHUNK_ELEMENTS // vocab_size // GPU_ROWS) * GPU_ROWS
@@ -95,7 +95,7 @@ def _chunk_rows(vocab_size: int, device: torch.device) -> int:
 def linear_cross_entropy(x_RD: Tensor, weight_VD: Tensor, targets_R: Tensor) -> Tensor:
     """Sum over the supervised rows of -log softmax(x @ weight.T)[target], in nats; a scalar in fp32.
 
-    Equal to `F.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)` without all logits at once.
+    Equal to `F.cross_entropy(x @ weight.T, targets, reduction="sum", ignore_index=-100)`, without storing all logits.
     """
     return _LinearCrossEntropy.apply(x_RD, weight_VD, targets_R)
 
@@ -107,12 +107,12 @@ def next_token_loss(model, batch: dict[str, Tensor]) -> Tensor:
 
 
 def token_logprobs(logits_BTV: Tensor, ids_BT: Tensor) -> Tensor:
-    """log softmax(logits)[id] of each token, (B, T), in nats. Any number of leading axes will do."""
+    """log softmax(logits)[id] of each token, (B, T), in nats. Any number of leading axes works."""
     return -F.cross_entropy(logits_BTV.flatten(0, -2).float(), ids_BT.flatten(), reduction="none").view_as(ids_BT)
 
 
 class _TokenTerms(torch.autograd.Function):
-    """Everything that a policy's update asks of a distribution, in parts that stay in a CPU's cache."""
+    """The terms that a policy update needs, computed in chunks that stay in a CPU's cache."""
 
     @staticmethod
     def forward(ctx, logits_NV, ref_logits_NV, targets_N):
@@ -124,7 +124,7 @@ class _TokenTerms(torch.autograd.Function):
             entropy_N[part] = -torch.linalg.vecdot(p, logp)
         ctx.save_for_backward(logits_NV, ref_logits_NV, targets_N, kl_N)
         ctx.mark_non_differentiable(entropy_N)
-        return logprobs_N, kl_N.clamp(min=0.0), entropy_N  # rounding may end at -1e-8
+        return logprobs_N, kl_N.clamp(min=0.0), entropy_N  # rounding may give -1e-8
 
     @staticmethod
     @once_differentiable
@@ -146,7 +146,7 @@ def _parts(logits_NV: Tensor) -> list[slice]:
 
 
 def _compared(logits: Tensor, ref_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(log p, p, log p/ref) of some rows."""
+    """(log p, p, log p/ref) for a slice of rows."""
     logp = torch.log_softmax(logits, -1)
     return logp, logp.exp(), logp - torch.log_softmax(ref_logits, -1)
 
@@ -155,6 +155,6 @@ def token_terms(logits_NV: Tensor, ref_logits_NV: Tensor, targets_N: Tensor) -> 
     """(log pi[target], KL(pi || ref), entropy) of N states in nats, each (N,), from fp32 or fp64 logits.
 
     The first two carry gradients to logits_NV. Equal to `token_logprobs`, `rlhf.losses.exact_kl` and
-    `rlhf.losses.entropy`, which read and write the (N, V) tables several times each.
+    `rlhf.losses.entropy`, each of which reads and writes the (N, V) tables several times.
     """
     return _TokenTerms.apply(logits_NV, ref_logits_NV, targets_N)

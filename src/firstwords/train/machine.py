@@ -1,6 +1,6 @@
-"""How fast this machine trains: a few real steps at three widths, remembered in home so that it is done once.
+"""Measure how fast this machine trains: a few real steps at three widths, done once and stored in home.
 
-Takes 5-15 seconds on two cores. The result is keyed by processor, threads, torch version and the precision asked for.
+Takes 5-15 seconds on two cores. The result is keyed by processor, threads, torch version and requested precision.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ CPU_WIDTHS = (64, 128, 256)
 GPU_WIDTHS = (256, 768, 1536)
 PROBE_SECONDS = 1.5  # per width and precision
 GIVEN = "FIRSTWORDS_MACHINE"  # JSON of a Machine: plan for another machine, or repeat a plan exactly
-GPU_STARTUP_SECONDS = 20.0  # until a compiled model of 6 to 12 layers has made its second step (docs/LOG.md)
+GPU_STARTUP_SECONDS = 20.0  # until a compiled model of 6 to 12 layers has done its second step (docs/LOG.md)
 BF16_WORTH = 1.05  # bf16 costs 0.001 bits per byte (docs/LOG.md), so nearly any gain in speed is worth it
 
 
 def usable_device(device: str = "auto") -> str:
-    """cpu or cuda. Raises UserError for a GPU that torch does not see."""
+    """cpu or cuda. Raises UserError if a GPU is requested and torch sees none."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu" and not torch.cuda.is_available():
-        raise UserError(f"--device is {device}, but torch sees no GPU here: `firstwords doctor` says more")
+        raise UserError(f"--device is {device}, but torch sees no GPU: run `firstwords doctor` for details")
     return device
 
 
 def machine(device: str = "auto", precision: str = "auto", refresh: bool = False) -> Machine:
-    """The measured Machine, from home/machine.json when it was measured before with the same processor and torch."""
+    """The measured Machine, read from home/machine.json if already measured with the same processor and torch."""
     device = usable_device(device)
     if given := os.environ.get(GIVEN):
         known = _given(given)
@@ -62,22 +62,22 @@ def _given(text: str) -> Machine:
     try:
         known = _machine(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{GIVEN} is not the JSON of a machine ({error}): mend it or unset it") from None
+        raise UserError(f"{GIVEN} is not valid machine JSON ({error}): fix it or unset it") from None
     return replace(known, device=usable_device(known.device))
 
 
 def _machine(data: dict[str, Any]) -> Machine:
-    """A Machine from JSON, whose keys are strings and may be those of another version."""
+    """A Machine from JSON, whose keys are strings and may be from another version."""
     names = {f.name for f in fields(Machine)}
     speeds = {int(width): float(speed) for width, speed in data["training_gflops"].items()}
     return Machine(**({key: value for key, value in data.items() if key in names} | {"training_gflops": speeds}))
 
 
 def learn_speed(known: Machine, precision: str, hidden_size: int, gflops: float) -> None:
-    """Correct the remembered speeds by what a real run reached: a machine may have been busy when it was measured."""
-    if os.environ.get(GIVEN):  # what was planned for is another machine
+    """Correct the stored speeds with a real run's: the machine may have been busy when it was measured."""
+    if os.environ.get(GIVEN):  # the plan was for another machine
         return
-    ratio = (1 + gflops / known.gflops_at(hidden_size)) / 2  # half-way, so that one odd run does not rule
+    ratio = (1 + gflops / known.gflops_at(hidden_size)) / 2  # half-way, so that one unusual run does not dominate
     speeds = {width: round(speed * ratio, 1) for width, speed in known.training_gflops.items()}
     _remember(_key(known.device, precision), replace(known, training_gflops=speeds))
 
@@ -87,12 +87,12 @@ def _key(device: str, precision: str) -> str:
 
 
 def _remember(key: str, measured: Machine) -> None:
-    with suppress(OSError):  # an unwritable home is reported where it matters; measuring again next time costs seconds
+    with suppress(OSError):  # an unwritable home is reported where it matters; measuring again costs seconds
         write_json(home() / "machine.json", _read() | {key: asdict(measured)})
 
 
 def measure(device: str, precision: str = "auto") -> Machine:
-    """Time matrix products and whole training steps. precision auto takes bf16 on GPUs, and on CPUs where it pays."""
+    """Time matrix products and whole training steps. precision auto uses bf16 on GPUs, and on CPUs if faster."""
     widths = CPU_WIDTHS if device == "cpu" else GPU_WIDTHS
     if precision == "auto":
         precision = _choose_precision(device)
@@ -110,7 +110,7 @@ def measure(device: str, precision: str = "auto") -> Machine:
 
 
 def return_memory() -> None:
-    """Give the system back what the probe has used: training has an allocator that keeps what it once had."""
+    """Return the probe's memory to the system: the training allocator keeps what it has once used."""
     with suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -122,7 +122,7 @@ def _choose_precision(device: str) -> str:
         return "fp32"
     shape = _probe_shape(128)
     best = {"fp32": 0.0, "bf16": 0.0}
-    for precision in ("fp32", "bf16") * 3:  # in turns, so that a busy moment does not decide
+    for precision in ("fp32", "bf16") * 3:  # alternating, so that a busy moment does not decide
         best[precision] = max(best[precision], training_gflops(shape, device, precision, PROBE_SECONDS / 2))
     return "bf16" if best["bf16"] >= BF16_WORTH * best["fp32"] else "fp32"
 
@@ -140,7 +140,7 @@ def _probe_shape(width: int) -> Shape:
 
 
 def training_gflops(shape: Shape, device: str, precision: str, seconds: float = PROBE_SECONDS) -> float:
-    """GFLOP/s of whole steps (forward, backward, optimizer) at a shape, best of those that fit into `seconds`."""
+    """GFLOP/s of whole steps (forward, backward, optimizer) at a shape, the best of those within `seconds`."""
     model = Transformer(model_config(shape))
     model.init_weights(0)
     place(model, device, precision)
@@ -148,7 +148,7 @@ def training_gflops(shape: Shape, device: str, precision: str, seconds: float = 
     rows = (5120 if device == "cpu" else 32768) // shape.context
     ids = np.random.default_rng(0).integers(0, shape.vocab_size, (rows, shape.context + 1))
     batch = {"inputs": np.ascontiguousarray(ids[:, :-1]), "targets": np.ascontiguousarray(ids[:, 1:])}
-    if device != "cpu":  # the first step compiles, which takes far longer than what is measured
+    if device != "cpu":  # the first step compiles, which takes far longer than the steps measured
         learner.forward_backward([batch], next_token_loss)
         learner.optim_step(0.1)
     best, started = float("inf"), time.perf_counter()
@@ -164,7 +164,7 @@ def training_gflops(shape: Shape, device: str, precision: str, seconds: float = 
 
 
 def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: float = 0.4) -> float:
-    """Peak of square matrix products, GFLOP/s."""
+    """Peak GFLOP/s of square matrix products."""
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best, started = float("inf"), time.perf_counter()
     while time.perf_counter() - started < seconds or best == float("inf"):
@@ -177,12 +177,12 @@ def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: floa
 
 
 def usual_positions(context: int) -> int:
-    """Tokens that a new model can read: short contexts leave room to chat for twice as long."""
+    """Positions of a new model: twice the context if that is short, to leave room for longer chats."""
     return context * (2 if context <= 512 else 1)
 
 
 def model_config(shape: Shape, tie_word_embeddings: bool = True, positions: int = 0) -> ModelConfig:
-    """The Qwen3-shaped model of a rung, with heads of 64. positions: tokens that it can read (0: the usual number)."""
+    """A Qwen3-shaped model with heads of size 64. positions: tokens it can read (0: the usual number)."""
     heads = shape.hidden_size // 64
     return ModelConfig(
         vocab_size=shape.vocab_size,

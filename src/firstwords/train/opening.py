@@ -1,10 +1,10 @@
-"""How a run begins: whose name it has, that it is alone, that nothing finished is lost, and how one is resumed.
+"""How a run begins: it gets a name and a lock, replaces nothing without consent, and can be resumed.
 
     @training("pretrain", check)
     def main(config): ...
 
-A new run prepares (reads its text, makes its plan) in `home.starting_dir`. Only when it really `begin`s does the model
-that it replaces move to the trash, in one step with the new run taking its place: a start that fails costs nothing.
+A new run prepares (reads its text, makes its plan) in `home.starting_dir`. Only when it `begin`s is the model that it
+replaces moved to the trash, and in the same step the new run takes its place: a failed start loses nothing.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
 
 C = TypeVar("C")
-DEFAULT_NAME = "mine"  # of a new model without --name; the next ones are mine-2, mine-3 ...
+DEFAULT_NAME = "mine"  # for a new model without --name; the next ones are mine-2, mine-3 ...
 MAKES_A_MODEL = ("learn", "pretrain")
-HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that a resumed run can change
-PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, which the plan was made for
+HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that may change on --resume
+PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, for which the plan was made
 
 
 # ---- one run at a time -----------------------------------------------------------------------------------------------
 
 
 def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C], Any]], Callable[[C], Any]]:
-    """Decorate a stage's `main(config)`: it runs alone on its model, and its process is recorded in the run folder.
+    """Decorate a stage's `main(config)`: it locks its model, and its process is recorded in the run folder.
 
-    `check(config)` is asked first, before anything is written; what it returns, if not None, is returned instead of
-    running `main`. Stages of a larger command (`learn`, `align`) are part of that command's run.
+    `check(config)` is called first, before anything is written; if it returns a value, that is returned and `main` does
+    not run. Stages of a larger command (`learn`, `align`) are part of that command's run.
     """
 
     def wrap(main: Callable[[C], Any]) -> Callable[[C], Any]:
@@ -62,9 +62,9 @@ def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C],
 
 @contextmanager
 def claimed(config: C, command: str) -> Iterator[C]:
-    """Hold the lock of the model that `config` names; without a name, of the one that is chosen for it and said.
+    """Hold the lock of the model that `config` names; without a name, one is chosen and printed.
 
-    Yields the config with its name. Raises LockedError where another process works on the model.
+    Yields the config with its name. Raises LockedError if another process is working on the model.
     """
     for name in [config.name] if config.name else candidates(config, command):
         is_new = not config.name and makes_new(config, command)
@@ -76,10 +76,10 @@ def claimed(config: C, command: str) -> Iterator[C]:
                     continue
                 raise
             moves.recover()
-            if is_new and is_taken(name):  # by whoever held it a moment ago
+            if is_new and is_taken(name):  # by the process that held the lock until now
                 continue
             if not config.name:
-                say(f"model: {name}{'' if is_new else ' (the newest)'}; --name NAME chooses another one")
+                say(f"model: {name}{'' if is_new else ' (the newest)'}; use --name NAME for another one")
             starting = home.starting_dir(name)
             shutil.rmtree(starting, ignore_errors=True)  # of a process that was killed
             stack.callback(shutil.rmtree, starting, ignore_errors=True)
@@ -88,7 +88,7 @@ def claimed(config: C, command: str) -> Iterator[C]:
 
 
 def makes_new(config: Any, command: str) -> bool:
-    """Whether a command without a name makes a model, and does not work on one that is there."""
+    """Whether a command without a name makes a new model instead of working on an existing one."""
     works_on = any(getattr(config, flag, False) for flag in ("resume", "reuse", "continue_"))
     return command in MAKES_A_MODEL and not works_on
 
@@ -109,7 +109,7 @@ def candidates(config: Any, command: str) -> Iterator[str]:
     elif names := home.models():
         yield names[0]
     else:
-        raise UserError(f"there is no model in {home.models_dir()} yet; `firstwords learn` trains one")
+        raise UserError(f"there are no models in {home.models_dir()} yet; `firstwords learn` trains one")
 
 
 def is_taken(name: str) -> bool:
@@ -118,7 +118,7 @@ def is_taken(name: str) -> bool:
 
 
 def _newest_runs() -> list[str]:
-    """Names of the runs, the one that did something last at first."""
+    """Names of the runs, the most recently active first."""
     runs = [path for path in (home.home() / "runs").glob("[A-Za-z0-9]*") if path.is_dir()]
     return [path.name for path in sorted(runs, key=lambda path: -path.stat().st_mtime)]
 
@@ -127,27 +127,27 @@ def _newest_runs() -> list[str]:
 
 
 def check_replacing(config: Any, stages: Sequence[str], also: str = "", does: str = "trains it again") -> None:
-    """Refuse to train over finished stages unless --replace says so; at a terminal, ask.
+    """Refuse to train over finished stages without --replace; at a terminal, ask.
 
-    Raises UserError, whose sentence names --replace, what it `does`, --name, and what `also` would do.
+    Raises a UserError that names --replace, what it `does`, --name, and the alternative in `also`.
     """
     if not stages or config.replace:
         return
-    there = f"{config.name} is trained already ({', '.join(stages)})"
+    there = f"{config.name} is already trained ({', '.join(stages)})"
     goes = ", ".join(f"{config.name}/{stage}" for stage in stages)
     if sys.stdin.isatty() and sys.stderr.isatty():
-        say(f"{there}. Replace it? {goes} will be in the trash, see `firstwords models --trash`. [y/N]")
+        say(f"{there}. Replace it? {goes} will be moved to the trash, see `firstwords models --trash`. [y/N]")
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             config.replace = True
             return
-        raise UserError(f"{config.name} was left as it is; --name NAME makes another model")
-    raise UserError(f"{there}: --replace {does} and moves {goes} to the trash, --name NAME makes another model{also}")
+        raise UserError(f"{config.name} was not changed; --name NAME trains another model")
+    raise UserError(f"{there}: --replace {does} and moves {goes} to the trash, --name NAME trains another model{also}")
 
 
 def begin(name: str, stage: str, command: str) -> None:
-    """Let a run that has prepared in `home.starting_dir` take its place in the run folder.
+    """Move a run that was prepared in `home.starting_dir` into the run folder.
 
-    What it replaces (all of the model for base, all but base for sft) goes to the trash in the same step; remains of
+    What it replaces (all of the model for base, all but base for sft) goes to the trash in the same step; leftovers of
     runs without a checkpoint are removed. A kill leaves either the old model in place or the new run, ready to resume.
     """
     runs, starting = home.run_dir(name), home.starting_dir(name)
@@ -170,7 +170,7 @@ def begin(name: str, stage: str, command: str) -> None:
 
 
 def _clear_remains(name: str, stage: str) -> None:
-    """Remove what stands in the way of a new run and holds nothing that took time to make."""
+    """Remove leftovers that are in the way of a new run and contain no finished work."""
     runs, live = home.run_dir(name), {FILE, OUTPUT, ERRORS}
     for path in list(runs.glob("*")):
         if path.is_dir() and (stage == "base" or path.name != "base"):
@@ -185,18 +185,18 @@ def _clear_remains(name: str, stage: str) -> None:
 
 
 def has_begun(run_dir: Path) -> bool:
-    """Whether a stage's run folder is that of a run that can be resumed, or could if its files were whole."""
+    """Whether a stage's run folder holds a run that can be resumed, or could be if its files were intact."""
     files = ("config.json", "plan.json", "chats.json")
     return any((run_dir / file).exists() for file in files) or trash.has_checkpoints(run_dir)
 
 
 def say_complete(ref: str, then: str = "") -> None:
-    """Tell that there is nothing to resume."""
+    """Say that there is nothing to resume."""
     say(f"{ref} is complete: there is nothing to resume, and nothing was changed{then}")
 
 
 def saved_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any] | None:
-    """A JSON object of a run folder; None where there is none. Raises UserError that names a damaged file."""
+    """A JSON object from a run folder; None if there is no file. Raises a UserError that names a damaged file."""
     found = read_state(path)
     if found is not None and (missing := [key for key in keys if key not in found]):
         raise damaged(path, f"it lacks {', '.join(missing)}")
@@ -205,7 +205,7 @@ def saved_json(path: Path, keys: Sequence[str] = ()) -> dict[str, Any] | None:
 
 @contextmanager
 def kept(directory: Path) -> Iterator[None]:
-    """Errors about files of this run folder say that its checkpoints are untouched, and no more "prepare it again"."""
+    """Errors about files of this run folder say how to restore them, not "prepare it again"."""
     try:
         yield
     except UserError as error:
@@ -216,7 +216,7 @@ def kept(directory: Path) -> Iterator[None]:
 
 
 def _saved(directory: Path, file: str, name: str, keys: Sequence[str]) -> dict[str, Any]:
-    """The content of a file without which a run cannot be resumed."""
+    """The content of a file that is needed to resume a run."""
     found = saved_json(directory / file, keys)
     if found is not None:
         return found
@@ -226,7 +226,7 @@ def _saved(directory: Path, file: str, name: str, keys: Sequence[str]) -> dict[s
 
 
 def read_plan(directory: Path, name: str) -> Plan:
-    """The plan of an interrupted run. Raises UserError when there is none to resume, or it is damaged."""
+    """The plan of an interrupted run. Raises UserError if there is none to resume, or it is damaged."""
     saved = _saved(directory, "plan.json", name, ("shape", "reasons"))
     try:
         return Plan(**(saved | {"shape": Shape(**saved["shape"]), "reasons": tuple(saved["reasons"])}))
@@ -235,9 +235,9 @@ def read_plan(directory: Path, name: str) -> Plan:
 
 
 def started_with(config: C, directory: Path, name: str) -> C:
-    """The flags that an interrupted run was started with, with which it continues; HONOURED ones may be changed.
+    """The flags an interrupted run was started with, which it keeps; HONOURED ones may be changed.
 
-    Raises UserError for a flag that was typed and would be ignored, and for a missing or damaged config.json.
+    Raises UserError for a typed flag that would be ignored, and for a missing or damaged config.json.
     """
     file = directory / "config.json"
     saved = _saved(directory, "config.json", name, ("name", "seed"))
@@ -264,9 +264,9 @@ def added_seconds(config: Any, directory: Path) -> float:
 
 
 def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = HONOURED) -> dict[str, Any]:
-    """The typed flags that a resumed run shall take instead of those it was started with, which is said.
+    """The typed flags that replace those a resumed run was started with; each change is printed.
 
-    Raises UserError, naming the flag, for any other that differs from what the run was started with.
+    Raises UserError, naming the flag, for any other flag that differs from the first start.
     """
     changed = {}
     saved, now = flat(saved), flat(asdict(config))
@@ -278,20 +278,20 @@ def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = 
         was = f"{flag} {' '.join(map(str, before)) if isinstance(before, list) else before}"
         if name not in honoured or (name == "minutes" and saved.get("steps")):
             raise UserError(
-                f"a run that is resumed keeps the {was} it was started with: leave {flag} out, "
+                f"a resumed run keeps the {was} it was started with: leave {flag} out, "
                 "or start a new run (--name NAME)"
             )
         if name == "minutes" and value < before:
-            raise UserError(f"--minutes is {value:g}, but the run was started with {before:g}: it can only get more")
+            raise UserError(f"--minutes is {value:g}, but the run was started with {before:g}: it can only go up")
         changed[name] = value
-        say(f"{flag} {value} from here on (the run was started with {was})")
+        say(f"from now on {flag} is {value} (the run was started with {was})")
     return changed
 
 
 def open_folder(config: C, directory: Path) -> C:
-    """An empty run folder that remembers its flags; with --resume the old one, and the flags it was started with.
+    """Create a run folder and save the flags; with --resume, open the old one and return the flags it was started with.
 
-    What an earlier run left there and took time to make goes to the trash.
+    An earlier run's work in that folder goes to the trash.
     """
     if config.resume:
         return started_with(config, directory, config.name)

@@ -1,10 +1,10 @@
 """Muon for the matrices of the blocks, AdamW for everything else.
 
 Muon (Jordan et al. 2024) replaces a matrix's momentum by the nearest orthogonal matrix, so that every direction of the
-update has the same size. `torch.optim.Muon` computes that in bf16, which CPUs without bf16 units run
-seven times slower; ours computes in the given dtype and batches all matrices of one shape into one product.
+update has the same size. `torch.optim.Muon` computes in bf16, which is seven times slower on CPUs without bf16 units;
+ours computes in the given dtype and batches all matrices of one shape into one product.
 
-NorMuon (Li et al. 2025) then gives every row of the update the same size on average, as Adam does for single weights.
+NorMuon (Li et al. 2025) then gives every row of the update the same average size, as Adam does for single weights.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POLAR_EXPRESS = (
 
 
 def orthogonalise(matrices_PMN: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrix of each, (P, M, N), approximately: singular values land near 1.
+    """The approximate nearest (semi-)orthogonal matrix of each, (P, M, N): singular values end near 1.
 
     Newton-Schulz iterations in the dtype given; works on the wide orientation, so that the Gram matrix is small.
     """
@@ -39,11 +39,11 @@ def orthogonalise(matrices_PMN: Tensor, steps: int = 5) -> Tensor:
 
 
 def balance(updates_PMN: Tensor, means_P: list[Tensor], beta: float) -> Tensor:
-    """Each row divided by the root of the running mean of its square (columns instead where they are more), then each
-    matrix scaled back to the norm that it had. `means_P`, each (M, 1) or (1, N), go on in place.
+    """Divide each row (or column, if there are more columns) by the root of its running mean square, then scale each
+    matrix back to its former norm. `means_P`, each (M, 1) or (1, N), are updated in place.
 
-    This is NorMuon's step (Li et al. 2025) along the long side, as in modded-nanogpt. A mean that begins at zero needs
-    no correction, because a factor common to the whole matrix is scaled away.
+    This is NorMuon's step (Li et al. 2025) along the long side, as in modded-nanogpt. A mean that starts at zero needs
+    no correction, because a factor common to the whole matrix cancels in the scaling.
     """
     squares = updates_PMN.square().mean(-1 if means_P[0].shape[1] == 1 else -2, keepdim=True)
     torch._foreach_lerp_(means_P, list(squares), 1.0 - beta)
@@ -56,8 +56,8 @@ class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised; `lr` is the size of a step in spectral norm, times sqrt(rows / columns) if tall.
 
     Weight decay is decoupled and cautious: it acts only where it does not undo the update (Chen et al. 2025).
-    The iterations run in `dtype` (bf16 where the hardware is faster in it, as in the original); momentum stays fp32.
-    `balance_beta` above 0 balances the rows by what their updates were (see `balance`).
+    The iterations run in `dtype` (bf16 where that is faster, as in the original); momentum stays fp32.
+    `balance_beta` above 0 balances the rows of the update (see `balance`).
     """
 
     def __init__(

@@ -3,9 +3,9 @@
     firstwords pretrain mine --text stories/ notes.pdf --minutes 10
     firstwords pretrain mine --continue --text more/      # the same vocabulary and weights, new text
 
-Reads the text, chooses vocabulary, shape, batch and rates for the minutes and this machine (`plan/budget.py`), learns
-the vocabulary, and plays the guessing game: given the tokens so far, which one comes next? The loss is
-`losses.next_token_loss`; the update is `Learner.optim_step`; the schedule cools down so as to end on time.
+Reads the text, chooses vocabulary, shape, batch and rates for the time and this machine (`plan/budget.py`), learns
+the vocabulary, and trains on next-token prediction: given the tokens so far, which one comes next? The loss is
+`losses.next_token_loss`; the update is `Learner.optim_step`; the schedule cools down in time to end on schedule.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
-NUM_BEGINNINGS = 2  # of held-out passages, that the report puts to every stage
-SAVE_RESERVE = 3.0  # seconds kept back for the last evaluation and for writing the model
+NUM_BEGINNINGS = 2  # of held-out passages, that the report gives every stage as prompts
+SAVE_RESERVE = 3.0  # seconds reserved for the last evaluation and for writing the model
 CONTINUE_RATE = 0.5  # of the planner's rates with --continue, as in stage two; a first choice, not swept
-PARENT = "parent"  # in the run folder: the base model that --continue begins with
+PARENT = "parent"  # in the run folder: the base model that --continue starts from
 
 
 @dataclass
@@ -75,55 +75,55 @@ class Pretrain:
     """Teach a base model to continue text (stage one)."""
 
     name: Positional[str] = ""
-    """Name of the model, which is saved as NAME/base (without one: mine, or mine-2 where mine is taken, ...)."""
+    """Name of the model, which is saved as NAME/base (default: mine, or mine-2 if mine is taken, and so on)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
     minutes: float = 10.0
-    """Time for everything from launch to the saved model."""
+    """Time budget for everything, from launch to the saved model."""
     steps: int = 0
-    """Stop after so many steps instead (exactly repeatable; 0 = by the clock). The model's size still follows
+    """Number of training steps (0 = use --minutes); makes a run exactly repeatable. The model's size still follows
     --minutes."""
     resume: bool = False
-    """Continue the interrupted run of that name, with the flags that it was started with."""
+    """Continue the interrupted run of that name, with the flags it was started with."""
     continue_: bool = False
-    """Train the finished NAME/base further on this text, with its vocabulary; the one before goes to the trash."""
+    """Train the finished NAME/base further on this text, with its vocabulary; the old one goes to the trash."""
     replace: bool = False
-    """Train a model that is finished again from nothing; the one before, with all its stages, goes to the trash."""
+    """Train a finished model again from scratch; the old one, with all its stages, goes to the trash."""
     seed: int = 0
-    """Seed of the initial weights and of the order of the text."""
+    """Seed for the initial weights and the order of the text."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     vocab_size: int = 0
-    """Tokens of the vocabulary (0 = the planner decides)."""
+    """Number of tokens in the vocabulary (0 = the planner decides)."""
     hidden_size: int = 0
     """Width, a multiple of 64 (0 = the planner decides)."""
     layers: int = 0
     """Number of layers (0 = the planner decides)."""
     context: int = 0
-    """Tokens of a row, the most the model can look back (0 = the planner decides)."""
+    """Context length in training: tokens per row (0 = the planner decides)."""
     chats: list[str] = field(default_factory=list)
-    """Conversations that finetune will teach: the model becomes able to read chats of their length."""
+    """Conversations for a later finetune: the model is made able to read chats of their length."""
     batch_tokens: int = 0
-    """Tokens of one optimizer step (0 = the planner decides)."""
+    """Tokens per optimizer step (0 = the planner decides)."""
     optimizer: str = "muon"
     """muon or adamw."""
     learning_rate: float = 1.0
-    """Multiplies the planner's learning rates."""
+    """Multiplier for the planner's learning rates."""
     weight_decay: float = -1.0
-    """Decoupled weight decay (-1 = the planner decides: none for fresh text, more the more often a text is read)."""
+    """Decoupled weight decay (-1 = the planner decides: 0 for text read once, more for each further pass)."""
     precision: str = "auto"
-    """fp32, bf16 or auto (what this machine computes faster)."""
+    """fp32, bf16 or auto (whichever is faster on this machine)."""
     device: str = "auto"
     """cpu, cuda or auto."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
-    """torch.compile: yes, no, or auto (on GPUs, and on CPUs for a run of seven minutes or more)."""
+    """torch.compile: yes, no, or auto (on GPUs, and on CPUs for runs of seven minutes or more)."""
     prompt: str = ""
-    """Prompt for the sample continuations shown during training (default: "The ", or the beginning of a held-out text
-    of yours)."""
+    """Prompt for the sample continuations shown during training (default: "The ", or for your own text the beginning
+    of a held-out document)."""
     save_every_steps: int = 0
-    """Checkpoint every so many steps (0 = once a minute)."""
+    """Steps between checkpoints (0 = save once a minute)."""
 
     def __post_init__(self) -> None:
         check_flags(self)
@@ -133,22 +133,22 @@ class Pretrain:
             )
         for name in ("vocab_size", "hidden_size", "layers", "context") if self.continue_ else ():
             if getattr(self, name):
-                raise UserError(f"{flag_of(name)} contradicts --continue: the model has its shape and vocabulary")
+                raise UserError(f"{flag_of(name)} contradicts --continue: the model's shape and vocabulary are fixed")
         if 0 < self.batch_tokens < self.context:
             raise UserError(
-                f"--batch-tokens is {self.batch_tokens} and --context {self.context}, but a step holds at least one "
-                "row: give more --batch-tokens or a shorter --context"
+                f"--batch-tokens is {self.batch_tokens} and --context is {self.context}, but a step holds at least one "
+                "row: use a larger --batch-tokens or a smaller --context"
             )
 
 
 def check(config: Pretrain) -> Path | None:
-    """NAME/base where it is what a resumed run would make. Raises UserError for a finished model in the way."""
+    """NAME/base if a resumed run has already finished. Raises UserError if a finished model would be overwritten."""
     base, stages = home.stage_dir(config.name, "base"), home.stages(config.name)
     if config.resume:
         if not home.is_model(base):
             return None
         learned = read_json(home.run_dir(config.name) / "learn.json") or {"done": True}
-        then = "" if learned.get("done") else f"; `firstwords learn {config.name} --resume` makes the next stage"
+        then = "" if learned.get("done") else f"; `firstwords learn {config.name} --resume` trains the next stage"
         say_complete(f"{config.name}/base", then)
         return base
     if not config.continue_:
@@ -157,7 +157,7 @@ def check(config: Pretrain) -> Path | None:
         raise UserError(f"there is no base model {config.name}/base to continue: leave --continue out")
     else:
         also = f", `firstwords models copy {config.name} NEW` makes a copy to continue"
-        later = [stage for stage in stages if stage != "base"]  # made from this base, they would no longer fit
+        later = [stage for stage in stages if stage != "base"]  # made from this base; they would no longer match
         check_replacing(config, later, also, "trains the base further")
     return None
 
@@ -178,7 +178,7 @@ def main(config: Pretrain) -> Path:
     for reason in chosen.reasons:
         say(f"plan: {reason}")
 
-    # 2) the model and what teaches it
+    # 2) the model, its learner and its pace
     model = _model(config, directory, corpus)
     place(model, this.device, chosen.precision, config.compile, chosen.seconds, config.steps)
     learner = Learner(model, replace(optim_config(chosen), balance_beta=BALANCE_BETA), this.device)
@@ -186,7 +186,7 @@ def main(config: Pretrain) -> Path:
     seconds = chosen.seconds + (added_seconds(config, directory) if config.resume else 0.0)
     pace = Pace(chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share)
 
-    # 3) the guessing game
+    # 3) the training loop
     run = Run(
         directory,
         learner,
@@ -212,7 +212,7 @@ def main(config: Pretrain) -> Path:
 
 
 def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
-    """The batch of a step, cut into parts that the machine computes at once."""
+    """The batch of a step, split into micro-batches."""
     inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
     size = max(1, chosen.micro_tokens // chosen.shape.context)
     return [
@@ -225,7 +225,7 @@ def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str,
 
 
 def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) -> Corpus:
-    """Prepare the text for a new run, which then takes its place, or reopen what an interrupted one prepared."""
+    """Prepare the text for a new run and move it into place, or reopen what an interrupted run prepared."""
     if config.resume:
         chosen = read_plan(directory, config.name)
         with kept(directory):
@@ -234,7 +234,7 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     sizes = chat_sizes(config.chats) if config.chats else []
     prepared = home.starting_dir(config.name) / "base"
     tokenizer, shape = _continued(config, prepared) if config.continue_ else (None, None)
-    choose_plan(config, seconds_for(), this, None, shape)  # what can never work is refused before anything is read
+    choose_plan(config, seconds_for(), this, None, shape)  # refuse an impossible plan before anything is read
 
     def choose(
         seconds: float, num_bytes: int | None, planned: Shape | None, curve: Mapping[int, float] | None = None
@@ -251,7 +251,7 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
 
 
 def _continued(config: Pretrain, prepared: Path) -> tuple[Tokenizer, Shape]:
-    """(vocabulary, shape) of the base model that --continue begins with; a copy of it is put into the run folder."""
+    """(vocabulary, shape) of the base model that --continue starts from, which is copied into the run folder."""
     base = home.stage_dir(config.name, "base")
     shutil.rmtree(prepared, ignore_errors=True)
     trash.link_copy(base, prepared / PARENT)
@@ -261,7 +261,7 @@ def _continued(config: Pretrain, prepared: Path) -> tuple[Tokenizer, Shape]:
 
 
 def _model(config: Pretrain, directory: Path, corpus: Corpus) -> Transformer:
-    """A new model of the plan's shape, or with --continue the base model that is trained further."""
+    """A new model of the plan's shape, or with --continue the base model to train further."""
     if config.continue_:
         return load_model(directory / PARENT)
     model = Transformer(replace(_model_config(corpus.plan), vocab_size=corpus.tokenizer.vocab_size))
@@ -278,10 +278,10 @@ def choose_plan(
     curve: Mapping[int, float] | None = None,
     sizes: Sequence[tuple[int, int]] = (),
 ) -> Plan:
-    """The planner's choice, with what the flags fix put in its place.
+    """The planner's choice, overridden by the flags that are set.
 
-    curve: bytes per token of this text by vocabulary size, where it is not written as English is; sizes: of the chats
-    that will be taught (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
+    curve: bytes per token of this text by vocabulary size, for a script unlike English; sizes: of the chats for stage
+    two (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
     """
     if shape is None:
         shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve).shape
@@ -292,7 +292,7 @@ def choose_plan(
             config.context or min(shape.context, config.batch_tokens or shape.context),  # a step holds whole rows
         )
     if not config.steps:
-        check_seconds(seconds)  # again: reading and the tokenizer have taken their time
+        check_seconds(seconds)  # again: reading and the tokenizer have taken time
     chosen = plan_for_shape(shape, seconds, this, num_bytes, config.optimizer, curve)
     rate = config.learning_rate * (CONTINUE_RATE if config.continue_ else 1.0)
     batch = chosen.batch_tokens
@@ -311,9 +311,9 @@ def choose_plan(
 
 
 def bounded(chosen: Plan, this: Machine, seconds: float) -> Plan:
-    """The plan with micro-batches that fit into the memory, and a line that says what it needs.
+    """The plan with micro-batches that fit into memory, and a line that says how much it needs.
 
-    seconds: left for training, 0 for a run that the clock does not end. Raises UserError where it cannot work.
+    seconds: left for training, 0 for a run without a time limit. Raises UserError if the plan cannot work.
     """
     need = Footprint(_model_config(chosen), chosen.shape.context, chosen.optimizer, chosen.precision, this.device)
     smaller, free = "a smaller --hidden-size, --layers, --context or --vocab-size", free_bytes(this.device)
@@ -348,13 +348,13 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     parent = None
-    if config.continue_:  # what it has read before stays known
+    if config.continue_:  # keep the record of its earlier training data
         before = read_card(run.directory / PARENT)
         parent, data["before"] = before.get("weights_sha256"), before.get("data")
     details = card("base", parent, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
     save_model(model, target, corpus.tokenizer, details)
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
-    if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a model that answers goes on answering
+    if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a stage that can chat stays promoted
         home.set_promoted(config.name, "base", by="pretrain")
     shown = f", {metrics['bits_per_byte']:.3f} bits per byte on held-out text" if "bits_per_byte" in metrics else ""
     say(f"saved {config.name}/base after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")

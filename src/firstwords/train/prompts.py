@@ -1,7 +1,7 @@
-"""What a model is asked while it learns and when it is done.
+"""Prompts for a model during training and in the report.
 
-The built-in world has prompts of its own. A model of a Chinese novel is shown the beginning of a Chinese passage
-instead, and one of someone's chats a question from chats that it was not taught.
+The built-in world has its own prompts. For other data they come from held-out examples: the beginning of a passage (in
+Chinese for a Chinese novel), or a question from a chat.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from firstwords.tokenizer.fast import Tokenizer
 WORLD_TEXT = "The "
 WORLD_QUESTIONS = ("What is your first name?", "Who is the president of Mars?")
 BEGINNING_CHARS = 24  # of a passage that a model continues
-BEGINNING_LETTERS = 8  # a line with fewer is a number or a heading; where words are not set apart, so many are taken
-QUESTION_CHARS = 100  # longer ones are asked only where there are no others
+BEGINNING_LETTERS = 8  # a line with fewer is a number or a heading; also the length of a beginning without spaces
+QUESTION_CHARS = 100  # longer ones are used only if there are no others
 
 
 def text_prompt(specs: Sequence[str], heldout: Sequence[str]) -> str:
-    """How the text begins that a model continues while it learns."""
+    """Prompt for the sample continuations shown during training."""
     own = [] if "world" in specs else beginnings(heldout, 1)
     return own[0] if own else WORLD_TEXT
 
 
 def beginnings(texts: Sequence[str], count: int) -> list[str]:
-    """The first words of so many passages, from different places of the texts."""
+    """The first words of `count` passages, from different places in the texts."""
     lines = [line.strip() for text in texts for line in text.splitlines()]
     lines = [line for line in lines if sum(map(str.isalpha, line[:BEGINNING_CHARS])) >= BEGINNING_LETTERS]
     places = [len(lines) * i // count for i in range(count)] if lines else []
@@ -33,7 +33,7 @@ def beginnings(texts: Sequence[str], count: int) -> list[str]:
 
 
 def first_words(line: str) -> str:
-    """Whole words up to BEGINNING_CHARS, or some characters where no blank sets words apart.
+    """Whole words up to BEGINNING_CHARS, or a few characters of a script without spaces.
 
     >>> first_words("Once upon a time there was a fox."), first_words("很久很久以前在一个遥远的地方住着一位国王。")
     ('Once upon a time there', '很久很久以前在一')
@@ -45,7 +45,7 @@ def first_words(line: str) -> str:
 
 
 def chat_questions(packed: PackedChats, tokenizer: Tokenizer, count: int) -> list[str]:
-    """The first questions of different packed chats, short ones before long ones."""
+    """The first questions of different packed chats, short ones first."""
     found: list[str] = []
     for ids, segments in zip(packed.inputs, packed.segments, strict=True):
         for number in range(1, int(segments.max(initial=0)) + 1):
@@ -58,7 +58,7 @@ def chat_questions(packed: PackedChats, tokenizer: Tokenizer, count: int) -> lis
 
 
 def _question(ids: list[int], tokenizer: Tokenizer) -> str:
-    """What the user said first in a rendered chat."""
+    """The user's first message in a rendered chat."""
     for turn in tokenizer.decode(ids, skip_special=False).split("<|im_start|>"):
         role, _, rest = turn.partition("\n")
         if role == "user":

@@ -1,4 +1,4 @@
-"""What surrounds the steps of a stage: the clock, the log, the checkpoints, and stopping politely.
+"""Everything around the steps of a stage: the clock, the log, the checkpoints, and stopping cleanly.
 
     with Run(run_dir, learner, pace) as run:
         while not run.done:
@@ -29,12 +29,12 @@ from firstwords.train.learner import Learner, StepAbandonedError, never
 
 SAVE_EVERY_SECONDS = 60.0
 LOG_EVERY_SECONDS = 1.0
-OVERTIME = 1.01  # a run by the clock ends here even if a machine that became busy has left steps undone
+OVERTIME = 1.01  # a run with a time limit ends here even if a busy machine has left steps undone
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
-SIGNAL_SECONDS, UPDATED_SECONDS = 0.5, 3.0  # that a step may still take after a signal; the latter once it has updated
-WARMUP_STEPS_TO_TIME = 3  # first steps are slower (caches, allocator) and do not enter the speed
+SIGNAL_SECONDS, UPDATED_SECONDS = 0.5, 3.0  # time a step may still take after a signal; the latter after an update
+WARMUP_STEPS_TO_TIME = 3  # the first steps are slower (caches, allocator) and are not counted in the speed
 
-CHOICES = {  # flags of the stages that take one word of these
+CHOICES = {  # flags of the stages that take one of these words
     "device": ("auto", "cpu", "cuda"),
     "precision": ("auto", "fp32", "bf16"),
     "compile": ("auto", "yes", "no"),
@@ -47,7 +47,7 @@ COUNTS = (
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM arrived; the state was saved. Carries the exit code that shells expect (128 + signal)."""
+    """Ctrl-C or SIGTERM arrived and the state was saved. Has the exit code that shells expect (128 + signal)."""
 
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
@@ -56,10 +56,10 @@ class Interrupted(Exception):
 
 @dataclass
 class Pace:
-    """When the run ends and which rate each step has: by a number of steps, or by the clock.
+    """When the run ends and the rate of each step: by a number of steps, or by the clock.
 
-    `seconds` is the training time of the whole run, that before a resume included; `max_steps` ends a run by the clock
-    earlier where more steps would not help.
+    `seconds` is the training time of the whole run, including that before a resume; `max_steps` ends a run with a time
+    limit earlier if more steps would not help.
     """
 
     warmup_steps: int
@@ -74,7 +74,7 @@ class Pace:
             self.decisions = fixed_decisions(self.steps, self.cooldown_share)
 
     def decide(self, step: int, elapsed: float, seconds_per_step: float) -> None:
-        """Let the clock, if this run has one, start or correct the cool-down."""
+        """Start or correct the cool-down of a run with a time limit."""
         if self.steps is None and self.seconds is not None:
             seconds = self.seconds
             if self.max_steps is not None:
@@ -92,10 +92,10 @@ class Pace:
 
 
 def seconds_left(config: Any, started: float, reserve: float) -> float:
-    """What is left of --minutes for training, `reserve` seconds kept back.
+    """Seconds of --minutes left for training, minus `reserve`.
 
-    A run of --steps must be exactly repeatable, so how long it took to read the text may not change its plan: all of
-    its minutes are left.
+    A run with --steps must be exactly repeatable, so the time taken to read the text must not change its plan: it is
+    not subtracted.
     """
     elapsed = 0.0 if config.steps else time.perf_counter() - started
     return config.minutes * 60 - elapsed - reserve
@@ -121,12 +121,12 @@ class Run:
         self.threads = threads
         self.step, self.tokens, self.elapsed_before = 0, 0, 0.0
         self.loss: float | None = None
-        self.state: dict[str, Any] = {}  # what a stage must remember beside the learner (JSON); saved and restored
+        self.state: dict[str, Any] = {}  # further state of a stage (JSON), saved and restored
         self.seconds_per_step = 0.0
         self._steps_here = 0
         self._signal: int | None = None
         self._signal_at = math.inf
-        self._updates_done = 0  # of the learner, as the last step ended
+        self._updates_done = 0  # by the learner, at the end of the last step
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class Run:
         self.started = self._step_began = self._saved_at = self._logged_at = time.perf_counter()
         self._old_handlers = {}
         for signum in (signal.SIGINT, signal.SIGTERM):
-            with suppress(ValueError):  # not the main thread: whoever owns the signals stops us otherwise
+            with suppress(ValueError):  # not the main thread: the owner of the signals stops this run in another way
                 self._old_handlers[signum] = signal.signal(signum, self._remember)
         self.learner.should_stop = self._should_stop
         self._updates_done = self._updates
@@ -169,13 +169,13 @@ class Run:
         return getattr(self.learner, "num_updates", 0)
 
     def _should_stop(self) -> bool:
-        """Whether the step that is computed should be abandoned: a signal has come, and the step does not end soon."""
+        """Whether to abandon the current step: a signal has arrived, and the step is not about to end."""
         patience = SIGNAL_SECONDS if self._updates == self._updates_done else UPDATED_SECONDS
         return time.perf_counter() - self._signal_at > patience
 
     def _abandon(self) -> None:
-        """Keep the state of the last complete step and raise Interrupted. A step of several updates whose first ones
-        were made has none to keep but that of its last checkpoint.
+        """Save the state of the last complete step and raise Interrupted. If the step has already made some of its
+        updates, that state is gone and only the last checkpoint remains.
         """
         self.learner.drop_gradients()
         if self._updates == self._updates_done:
@@ -206,12 +206,12 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training so far, those before a resume included."""
+        """Seconds of training so far, including those before a resume."""
         return self.elapsed_before + time.perf_counter() - self.started
 
     @property
     def share_done(self) -> float:
-        """0 at the start, 1 at the end: by steps once their number is known, by time before."""
+        """0 at the start, 1 at the end: by steps once their number is known, before that by time."""
         total = self.pace.total_steps()
         if total is not None:
             return min(1.0, self.step / max(1, total))
@@ -220,9 +220,10 @@ class Run:
     # -- after each step -------------------------------------------------------------------------------------
 
     def finish_step(self, metrics: dict[str, float], before_save: Callable[[], None] = lambda: None) -> None:
-        """Count, log, decide about the schedule, save when due. Raises Interrupted when a signal has arrived.
+        """Count, log, update the schedule, save when due. Raises Interrupted if a signal has arrived.
 
-        before_save: what belongs to the step and to its checkpoint, such as a look that keeps the best weights.
+        before_save: work that belongs to the step and its checkpoint, such as an evaluation that keeps the best
+        weights.
         """
         now = time.perf_counter()
         took, self._step_began = now - self._step_began, now
@@ -234,7 +235,7 @@ class Run:
         else:
             self.seconds_per_step = SPEED_MEMORY * self.seconds_per_step + (1 - SPEED_MEMORY) * took
         self._steps_here += 1
-        if math.isfinite(metrics["loss"]):  # one NaN would stay in the mean for ever
+        if math.isfinite(metrics["loss"]):  # one NaN would stay in the mean forever
             self.loss = metrics["loss"] if self.loss is None else 0.9 * self.loss + 0.1 * metrics["loss"]
         self._record(metrics, fraction, took)
         if self._steps_here > WARMUP_STEPS_TO_TIME:
@@ -253,10 +254,10 @@ class Run:
         self._adapt_threads(took / max(1, metrics["processed"]), now)
 
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
-        """Others may need the processor, or leave it (see plan/threads.py)."""
+        """Use fewer or more threads as other programs come and go (see plan/threads.py)."""
         if self.threads is not None and (chosen := self.threads.after_step(seconds_per_token, now)):
-            self.log.log("note", self.step, text=f"threads: {chosen} from here on, as many as the machine has free")
-            self.seconds_per_step = 0.0  # the next step tells
+            self.log.log("note", self.step, text=f"threads: now {chosen}, as many as other programs leave free")
+            self.seconds_per_step = 0.0  # measured again at the next step
             self.pause()
 
     def pause(self) -> None:
@@ -294,7 +295,7 @@ class Run:
             )
 
     def _bits_per_byte(self, loss: float) -> float | None:
-        if self.bytes_per_token is None:  # the loss is not that of a text
+        if self.bytes_per_token is None:  # the loss is not that of text
             return None
         return loss / math.log(2) / self.bytes_per_token
 
@@ -317,11 +318,11 @@ class Run:
 
 
 def check_flags(config: Any) -> None:
-    """Refuse what no stage can use, before anything is measured, read or replaced."""
+    """Refuse values that no stage can use, before anything is measured, read or replaced."""
     minutes = getattr(config, "minutes", 1.0)
     if not 0 < minutes < float("inf"):
         raise UserError(
-            f"--minutes is {minutes:g}, but training needs some time: give a number above 0, such as 10"
+            f"--minutes is {minutes:g}, but it must be above 0, such as 10"
         )
     for flag, allowed in CHOICES.items():
         if (value := getattr(config, flag, allowed[0])) not in allowed:
@@ -336,4 +337,4 @@ def check_flags(config: Any) -> None:
         raise UserError(f"--learning-rate is {rate:g}, but it must be above 0: 1 is the planner's own rate")
     for flag in ("text", "chats"):
         if "world" in getattr(config, flag, [])[:-1]:
-            raise UserError(f"--{flag} names something after world, which has no end: put world last")
+            raise UserError(f"--{flag} lists something after world, which has no end: put world last")

@@ -1,4 +1,4 @@
-"""Watching a model learn: now and then the continuation of one fixed text, and bits per byte on held-out text."""
+"""Watch a model learn: sample continuations of a fixed prompt, and bits per byte on held-out text."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from firstwords.tokenizer.prompts import chat_ids, text_ids
 from firstwords.train.learner import uncompiled
 from firstwords.train.run import Run
 
-NUM_SAMPLES = 14  # continuations in a run, denser at the beginning, where more changes
+NUM_SAMPLES = 14  # per run, more of them at the beginning, where the model changes most
 SAMPLE_TOKENS = 48
-WATCH_BYTES = 40_000  # of held-out text for the curve; the final figure takes all of it
+WATCH_BYTES = 40_000  # of held-out text for the curve; the final figure uses all of it
 NUM_EVALS = 6
 MAX_SAMPLE_SHARE = 0.01  # of the run's time for one sample
 
 
 class Watcher:
-    """Samples and evaluates on a schedule by share of the run done; costs about 1-2 % of the time."""
+    """Samples and evaluates at fixed fractions of the run; costs about 1-2 % of the time."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Watcher:
         self.eval_at = [at for at in self.eval_at if at > share]
 
     def after_step(self) -> None:
-        """Do what is due after this step."""
+        """Sample and evaluate if that is due after this step."""
         share = self.run.share_done
         must_sample = bool(self.sample_at) and share >= self.sample_at[0]
         must_evaluate = bool(self.heldout and self.eval_at) and share >= self.eval_at[0]
@@ -79,10 +79,10 @@ class Watcher:
         self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
 
     def sample(self) -> None:
-        """Continue the fixed prompt and show it. Skipped while samples take long: on a busy machine, or in seconds."""
+        """Continue the fixed prompt and show the result. Skipped while samples take too large a share of the run."""
         began = time.perf_counter()
         pace = self.run.pace
-        by_clock = pace.steps is None and pace.seconds  # a run of --steps has no time to keep to
+        by_clock = pace.steps is None and pace.seconds  # a run with --steps has no time limit
         if self.sample_seconds > MAX_SAMPLE_SHARE * (pace.seconds if by_clock else float("inf")):
             self.sample_seconds /= 2  # try again later
             return
@@ -97,14 +97,14 @@ class Watcher:
 
 
 def _first_bytes(texts: list[str], max_bytes: int) -> list[str]:
-    """Documents up to that many bytes; the last one is cut."""
+    """The first documents, up to max_bytes; the last one is cut."""
     taken, total = [], 0
     for text in texts:
         room = max_bytes - total
         if room <= 0:
             break
         cut = text.encode()[:room]
-        taken.append(cut.decode(errors="ignore"))  # half a character at the cut is left out
+        taken.append(cut.decode(errors="ignore"))  # drop a partial character at the cut
         total += len(cut)
     return taken
 
@@ -118,7 +118,7 @@ def card(
     data: dict[str, Any],
     metrics: dict[str, Any],
 ) -> dict[str, Any]:
-    """The content of firstwords.json: what this model is, what it came from, how it was made, how good it is."""
+    """The content of firstwords.json: the model's stage, parent, settings, data and measurements."""
     return {
         "stage": stage,
         "parent": parent,

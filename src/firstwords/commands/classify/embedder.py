@@ -1,4 +1,4 @@
-"""The owner's own language model on the ladder: its hidden states as embeddings, and its own answer to the question.
+"""A language model on the ladder: its hidden states as embeddings, and its own answer to the question.
 
 Axes: B rows, T tokens, D hidden.
 """
@@ -31,7 +31,7 @@ SLOTS = 32
 
 @dataclass(frozen=True)
 class HiddenStates:
-    """A model's last hidden states as vectors of words: each has seen the words before it, unlike a table's."""
+    """A model's last hidden states as word vectors: unlike a table's, each depends on the words before it."""
 
     loaded: api.Model
 
@@ -41,7 +41,7 @@ class HiddenStates:
         return self.loaded.label
 
     def pieces(self, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
-        """The words of each text and the mean of their tokens' states; what does not fit the context is cut off."""
+        """The words of each text and the mean of their tokens' states; texts are cut off at the context limit."""
         tokenizer, limit = self.loaded.tokenizer, self.loaded.context
         spaced = ["".join(f" {word}" for word in text.split()) for text in texts]  # every word as inside a sentence
         rows = [text_ids(tokenizer, text)[:limit] for text in spaced]
@@ -54,7 +54,7 @@ class HiddenStates:
         return found
 
     def _words(self, ids: Sequence[int], states_TD: np.ndarray) -> tuple[list[str], np.ndarray]:
-        """Tokens joined to words at the spaces, with the mean of their states."""
+        """Tokens joined into words at spaces, with the mean of their states."""
         pieces = [self.loaded.tokenizer.token_bytes(i) for i in ids]
         starts = [t for t, piece in enumerate(pieces) if t == 0 or piece[:1].isspace()]
         ends = [*starts[1:], len(pieces)]
@@ -65,7 +65,7 @@ class HiddenStates:
 
 @contextmanager
 def suitable_threads(model: Transformer) -> Iterator[None]:
-    """One thread for a small model: on a busy machine, threads that wait for one another take ten times as long."""
+    """One thread for a small model: on a busy machine, threads that wait for each other take ten times as long."""
     before = torch.get_num_threads()
     if sum(p.numel() for p in model.parameters()) < SMALL_MODEL:
         torch.set_num_threads(1)
@@ -83,14 +83,14 @@ def hidden_states(model: Transformer, rows: Sequence[Sequence[int]]) -> Iterator
         longest = len(rows[order[-1]])
         size = max(1, BATCH_TOKENS // longest)
         batch, order = order[-size:], order[:-size]
-        padded = [[*rows[i], *[0] * (longest - len(rows[i]))] for i in batch]  # nobody looks to the right
+        padded = [[*rows[i], *[0] * (longest - len(rows[i]))] for i in batch]  # attention never looks right
         hidden_BTD = model.hidden(torch.tensor(padded, device=model.head_weight.device)).float().cpu()
         yield from ((i, hidden_BTD[b, : len(rows[i])]) for b, i in enumerate(batch))
 
 
 @torch.inference_mode()
 def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[float]:
-    """log p of each row from its token `start` on, given what is before it."""
+    """log p of each row's tokens from index `start`, given those before."""
     sums = [0.0] * len(rows)
     for i, states_TD in hidden_states(model, rows):
         said = torch.tensor(rows[i][starts[i] :])
@@ -101,21 +101,21 @@ def reply_logprobs(model: Transformer, rows: Sequence[Sequence[int]], starts: Se
 
 
 def check_question(loaded: api.Model, question: str, answers: Sequence[str]) -> None:
-    """Raise UserError for a model that answers nothing, a question without a sentence, or other than two answers."""
+    """Raise UserError for a base model, a question without {text}, or if there are not exactly two answers."""
     if loaded.is_base:
         raise UserError(f"{loaded.label} continues text and answers no questions; name a later stage, as in NAME/sft")
     if len(answers) != 2:
-        raise UserError(f"--answers names {len(answers)} words; two are needed, in the order of the classes")
+        raise UserError(f"--answers has {len(answers)} words; two are needed, in the order of the classes")
     if "{text}" not in question:
-        raise UserError(f"--question {question!r} has no {{text}} in it: that is where each sentence goes")
+        raise UserError(f"--question {question!r} lacks {{text}}, which marks where each sentence goes")
 
 
 def zero_shot(
     loaded: api.Model, texts: Sequence[str], question: str = QUESTION, answers: Sequence[str] = ANSWERS
 ) -> tuple[np.ndarray, list[str]]:
-    """(p_N, what it says): the probability of the second answer beside the first, and the model's own greedy reply.
+    """(p_N, replies): the probability of the second answer relative to the first, and the model's own greedy reply.
 
-    Nothing is trained. A sentence too long for the context gets one half and no reply.
+    Nothing is trained. A sentence too long for the context gets a probability of one half and no reply.
     """
     prompts, rows = [], []
     for text in texts:
@@ -134,7 +134,7 @@ def zero_shot(
 
 
 def replies(loaded: api.Model, prompts: Sequence[Sequence[int]]) -> list[str]:
-    """The greedy reply to each prompt; "" where the prompt fills the context."""
+    """The greedy reply to each prompt; "" if the prompt fills the context."""
     params = shared.sampling(temperature=0.0, max_tokens=ANSWER_TOKENS)
     fitting = [n for n, ids in enumerate(prompts) if len(ids) < loaded.context]
     said = [""] * len(prompts)

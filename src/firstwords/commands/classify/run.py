@@ -1,4 +1,4 @@
-"""The ladder below a language model: a line, words as numbers, a network. Then `firstwords next`.
+"""The steps that lead to a language model: a line, words as numbers, a network. Then `firstwords next`.
 
 firstwords classify songs --new "95,0.8"
 firstwords classify sentiment "What a lovely day!"
@@ -33,7 +33,7 @@ NEAR = "lovely"
 
 @dataclass
 class ClassifySongs:
-    """A straight line between two kinds of songs. Example: firstwords classify songs --new "95,0.8" """
+    """Separate two kinds of songs with a line. Example: firstwords classify songs --new "95,0.8" """
 
     data: str = ""
     """A CSV file with two numeric columns and a label; default: twenty well-known songs."""
@@ -42,11 +42,11 @@ class ClassifySongs:
     label: str = ""
     """The column that says what each row is (default: genre, label or class)."""
     classes: list[str] = field(default_factory=list)
-    """The two classes, each a value of the label or COLUMN=VALUE; needed where there are more than two."""
+    """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
     new: list[str] = field(default_factory=list)
     """New songs as "tempo,energy"."""
     compare: bool = False
-    """Measure scikit-learn's multilayer perceptron on the same rows too."""
+    """Also measure scikit-learn's multilayer perceptron on the same rows."""
     plots: str = ""
     """Folder for the picture (default: plots in $FIRSTWORDS_HOME)."""
     json: bool = False
@@ -55,7 +55,7 @@ class ClassifySongs:
 
 @dataclass
 class ClassifyNetwork:
-    """Layers, for what no line separates. Example: firstwords classify network --data spiral --layers 3"""
+    """Classify what no line can separate. Example: firstwords classify network --data spiral --layers 3"""
 
     data: list[str] = field(default_factory=lambda: ["songs", "spiral"])
     """songs, spiral, moons, or CSV files."""
@@ -64,19 +64,19 @@ class ClassifyNetwork:
     label: str = ""
     """The column that says what each row is (default: genre, label or class)."""
     classes: list[str] = field(default_factory=list)
-    """The two classes, each a value of the label or COLUMN=VALUE; needed where there are more than two."""
+    """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
     layers: int = 2
-    """Hidden layers; the pictures show every number from none to this."""
+    """Maximum number of hidden layers; the pictures show every number from 0 to this."""
     width: int = 8
     """Units in each hidden layer."""
     steps: int = 800
     """Training steps, each over all rows."""
     seed: int = 0
-    """Of the weights that training starts from, and of the points of spiral and moons."""
+    """Seed for the initial weights and for the points of spiral and moons."""
     new: list[str] = field(default_factory=list)
     """New rows as "number,number"."""
     compare: bool = False
-    """Measure scikit-learn's multilayer perceptron on the same rows too."""
+    """Also measure scikit-learn's multilayer perceptron on the same rows."""
     plots: str = ""
     """Folder for the pictures (default: plots in $FIRSTWORDS_HOME)."""
     json: bool = False
@@ -85,24 +85,24 @@ class ClassifyNetwork:
 
 @dataclass
 class ClassifySentiment:
-    """Words as numbers, and a line between feelings. Example: firstwords classify sentiment "What a lovely day!" """
+    """Turn words into numbers and classify feelings. Example: firstwords classify sentiment "What a lovely day!" """
 
     texts: Positional[list[str]] = field(default_factory=list)
     """Sentences to judge, each in quotes."""
     train: list[str] = field(default_factory=list)
     """Files with labelled sentences (.jsonl .csv .tsv .parquet; columns text, label); default: the built-in world."""
     test: list[str] = field(default_factory=list)
-    """Files to measure on (default: a fifth of --train that training does not see)."""
+    """Files to measure on (default: a fifth of --train, held out from training)."""
     embeddings: str = "words"
     """words (learned here, by skip-gram), or a model (NAME, NAME/STAGE, path) whose hidden states are used."""
     near: list[str] = field(default_factory=list)
     """Show the words most like these."""
     zero_shot: str = ""
-    """The model that is asked without training (default: the newest, if there is one; none: leave it out)."""
+    """The model to ask without further training (default: the newest, if there is one; none: skip this)."""
     question: str = 'Is this sentence happy or sad? "{text}"'
-    """What it is asked."""
+    """Question for the model; {text} is the sentence."""
     answers: list[str] = field(default_factory=lambda: ["sad", "happy"])
-    """The two words it can answer, in the order of the classes."""
+    """The two possible answers, in the order of the classes."""
     plots: str = ""
     """Folder for the picture (default: plots in $FIRSTWORDS_HOME)."""
     json: bool = False
@@ -110,7 +110,7 @@ class ClassifySentiment:
 
 
 def main(config: ClassifySongs | ClassifyNetwork | ClassifySentiment) -> None:
-    """Run one step of the ladder, draw its picture and print what it found."""
+    """Run one step of the ladder, draw its picture and print the results."""
     if isinstance(config, ClassifySongs):
         result, show = run_songs(config), show_songs
     elif isinstance(config, ClassifyNetwork):
@@ -124,7 +124,7 @@ def main(config: ClassifySongs | ClassifyNetwork | ClassifySentiment) -> None:
 
 
 def plots_dir(given: str) -> Path:
-    """Where pictures go; made before anything is computed, so that a bad folder is known at once."""
+    """The folder for pictures; created before anything is computed, so that a bad folder fails at once."""
     folder = Path(given).expanduser() if given else home.home() / "plots"
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--plots {folder} is a file; name a folder")
@@ -153,7 +153,7 @@ def run_songs(config: ClassifySongs) -> dict[str, Any]:
 
 def _built_in(config: ClassifySongs) -> Table:
     if given := [name for name in ("columns", "label", "classes") if getattr(config, name)]:
-        raise UserError(f"--{given[0]} is about a file; name one with --data")
+        raise UserError(f"--{given[0]} needs a file: name one with --data")
     return songs.songs()
 
 
@@ -198,7 +198,7 @@ def _table(config: ClassifyNetwork, name: str) -> Table:
     if name in SHAPES:
         return SHAPES[name](seed=config.seed)
     if "." not in name and not Path(name).exists():
-        raise UserError(f"--data {name} is no set; use songs, {', '.join(SHAPES)} or a CSV file")
+        raise UserError(f"unknown --data {name}; use songs, {', '.join(SHAPES)} or a CSV file")
     return read_csv(name, config.columns, config.label, config.classes).distinct()
 
 
@@ -240,7 +240,7 @@ def _sentences(config: ClassifySentiment) -> tuple[Sentences, Sentences]:
 
 
 def _more_texts(config: ClassifySentiment) -> list[str]:
-    """Texts without labels: some hundred documents of the built-in world, for its own sentences only."""
+    """Unlabelled texts: a few hundred documents of the built-in world, used only with its own sentences."""
     if config.train or config.embeddings != "words":
         return []
     from firstwords.classify import sentences
@@ -263,7 +263,7 @@ def _asked_model(config: ClassifySentiment) -> api.Model | None:
 
     loaded = api.load(config.zero_shot or None)
     if not config.zero_shot and loaded.is_base:
-        return None  # the newest model has not learned to answer yet, and nobody asked for it
+        return None  # the newest model has not learned to answer yet, and was not requested
     check_question(loaded, config.question, config.answers)
     return loaded
 
@@ -271,7 +271,7 @@ def _asked_model(config: ClassifySentiment) -> api.Model | None:
 def measure_zero_shot(
     loaded: api.Model, lesson: sentiment.Lesson, config: ClassifySentiment, texts: Sequence[str]
 ) -> dict[str, Any]:
-    """{model, question, figures ..., said, answers}: figures are of the likelier answer, `said` of its own reply."""
+    """{model, question, figures ..., said, answers}: figures rate the more likely answer, `said` its own reply."""
     from firstwords.classify.sentiment import figures_of
     from firstwords.commands.classify.embedder import zero_shot
 

@@ -1,4 +1,4 @@
-"""What the ladder's commands print for people. Each takes the plain result that --json prints."""
+"""Printed output of the ladder's commands. Each function takes the result that --json prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from firstwords.commands import shared
 from firstwords.runlog import say
 
 ARMS = {"majority": "always the larger class", "line": "the line", "network": "the network",
-        "frozen": "the line, words not moved by labels", "peer": "scikit-learn's MLP",
+        "frozen": "the line, word vectors frozen", "peer": "scikit-learn's MLP",
         "zero_shot": "asked without training"}  # fmt: skip
 PUSH_WIDTH = 18  # characters of the longest bar
 
@@ -17,13 +17,13 @@ PUSH_WIDTH = 18  # characters of the longest bar
 def show_songs(result: dict[str, Any]) -> None:
     """The line between songs."""
     first, second = result["classes"]
-    print(f"{_counts(result)}, told apart by {' and '.join(result['features'])}")
+    print(f"{_counts(result)}, separated by {' and '.join(result['features'])}")
     _left_out(result)
     print(f"\n  {result['line']['equation']}")
     if result["line"]["height"]:
         print(f"  the line itself: {result['line']['height']}")
     print()
-    _table(result["measured"], f"on rows kept out of training, in {result['measured']['folds']} parts")
+    _table(result["measured"], f"on held-out rows, {result['measured']['folds']}-fold cross-validation")
     _new(result)
     print(f"\npicture: {result['plot']}")
     say("\nNext step: what if the thing to judge is a sentence? firstwords classify sentiment")
@@ -32,25 +32,25 @@ def show_songs(result: dict[str, Any]) -> None:
 def show_network(result: dict[str, Any]) -> None:
     """Lines and networks side by side on each set."""
     for name, one in result["sets"].items():
-        shape = f"{one['layers']} x {one['width']} units, {one['parameters']} numbers to learn"
+        shape = f"{one['layers']} x {one['width']} units, {one['parameters']} parameters"
         print(f"{name}: {_counts(one)}; {shape}")
         _left_out(one)
         for step in one["steps"]:
             layers = f"{step['layers']} hidden layer{'s' if step['layers'] != 1 else ''}"
             kept = next(row for row in step["curve"] if row["step"] == step["kept_step"])
-            print(f"  {layers:<16} {step['parameters']:>6} numbers, loss {kept['loss']:.3f}")
-        _table(one["measured"], f"on rows kept out of training, in {one['measured']['folds']} parts")
+            print(f"  {layers:<16} {step['parameters']:>6} parameters, loss {kept['loss']:.3f}")
+        _table(one["measured"], f"on held-out rows, {one['measured']['folds']}-fold cross-validation")
         _new(one)
         print(f"picture: {one['plot']}\n")
     say(
         "... and now the transformer. Its classes are the tokens of its vocabulary, one of which comes next; its\n"
-        "features are embeddings, learned like the words of `classify sentiment`; its layers bend space like these,\n"
-        f"and its attention does what a mean of words cannot: it looks at their order.\n  {result['next']}"
+        "features are embeddings, learned like the words in `classify sentiment`; its layers bend space like these,\n"
+        f"and its attention does what a mean of words cannot: it uses their order.\n  {result['next']}"
     )
 
 
 def show_sentiment(result: dict[str, Any]) -> None:
-    """Words, sentences and how well their feeling is told."""
+    """Words, sentences and how well their feeling is recognised."""
     train, test = result["train"], result["test"]
     print(f"learned from {_of(train)}; measured on {_of(test)}")
     for side in (train, test):
@@ -58,7 +58,7 @@ def show_sentiment(result: dict[str, Any]) -> None:
     made = result["embeddings"]
     print(f"{result['vocabulary']:,} words, each {made['dimensions']} numbers ({made['name']})\n")
     rows = {**result["measured"], **({"zero_shot": result["zero_shot"]} if "zero_shot" in result else {})}
-    _table(rows, "on sentences kept out of training")
+    _table(rows, "on held-out sentences")
     for name in ("with_not", "without_not"):
         if name in result["measured"]["line"]:
             print(f"  the line on sentences {name.replace('_', ' a ')}: {_percent(result['measured']['line'][name])}")
@@ -98,7 +98,7 @@ def _words(pairs: Sequence[Sequence[Any]]) -> str:
 
 
 def _of(side: dict[str, Any]) -> str:
-    return f"{sum(side['counts'].values()):,} sentences of {side['source']}"
+    return f"{sum(side['counts'].values()):,} sentences from {side['source']}"
 
 
 def _counts(result: dict[str, Any]) -> str:
@@ -123,11 +123,11 @@ def _new(result: dict[str, Any]) -> None:
 
 
 def _table(rows: dict[str, Any], title: str) -> None:
-    """A line for each arm: balanced accuracy, accuracy, AUC, with 95 % intervals."""
+    """One row per method: balanced accuracy, accuracy, AUC, with 95 % intervals."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"right answers {title} (95 % interval)", title_justify="left", title_style="")
+    table = Table(title=f"correct answers {title} (95 % interval)", title_justify="left", title_style="")
     for name in ("", "balanced accuracy", "accuracy", "AUC"):
         table.add_column(name, no_wrap=True)
     for name, label in ARMS.items():

@@ -1,1 +1,1 @@
-"""The methods of stage three, one file each, and what two of them share."""
+"""The methods of stage three, one file each, and the code that two of them share."""

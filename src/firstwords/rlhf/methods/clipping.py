@@ -1,15 +1,14 @@
-"""What GRPO and PPO share: several updates with one batch of answers, each ratio clipped, and the flags for it.
+"""Shared by GRPO and PPO: several updates with one batch of answers, with clipped ratios, and checks of the options.
 
     loss = ClippedLoss(clip=0.2, kl_weight=beta)
     metrics = policy.learner.forward_backward(policy.micro_batches(batch, ref_logits_NV), loss, divisor=num_answers)
     loss.check_first()                      # before the first update the ratio is 1
 
-A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T); `rollout.pieces_of` cuts it into what the
-loss reads. The loss is a sum over tokens divided by the number of answers of the whole batch, a constant. Dividing by
-lengths would make long bad answers cheap
-(Liu et al. 2025, "Dr. GRPO").
+A batch holds inputs, chosen, mask, old_logprobs and advantages, each (B, T); `rollout.pieces_of` splits it into
+micro-batches for the loss. The loss is a sum over tokens divided by a constant, the number of answers of the whole
+batch. Dividing by lengths would make long bad answers cheap (Liu et al. 2025, "Dr. GRPO").
 
-Axes: B answers, T places, N chosen tokens, V vocabulary, P prompts, G samples of a prompt.
+Axes: B answers, T positions, N chosen tokens, V vocabulary, P prompts, G samples per prompt.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from firstwords.train.losses import token_logprobs, token_terms
 class ClippedLoss:
     """Summed over answers: the clipped surrogate plus kl_weight * exact KL of every visited state.
 
-    Keeps count of what it sees: how far the policy has moved, and how often the ratio was clipped.
+    Also accumulates metrics: how far the policy has moved, and how often the ratio was clipped.
     """
 
     def __init__(self, clip: float, kl_weight: float) -> None:
@@ -44,7 +43,7 @@ class ClippedLoss:
             logprobs_N, kl_N, _ = token_terms(logits_NV, batch["ref_logits"], batch["chosen"])
         else:
             logprobs_N = token_logprobs(logits_NV, batch["chosen"])
-        # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
+        # put the chosen tokens of all answers in one row: only their sum is needed, so positions do not matter
         old_N, advantages_N = batch["old_logprobs"], batch["advantages"]
         logprobs, old, advantages, ones = (x[None] for x in (logprobs_N, old_N, advantages_N, torch.ones_like(old_N)))
         loss = clipped_policy_loss(logprobs, old, advantages, ones, self.clip, normaliser=1.0)
@@ -59,17 +58,17 @@ class ClippedLoss:
 
     @property
     def approx_kl(self) -> float:
-        """Nats per token from the policy that sampled to the one of now."""
+        """KL divergence between sampling and current policy, in nats per token."""
         return self._kl / max(1, self._tokens)
 
     def metrics(self) -> dict[str, float]:
         return {"approx_kl": self.approx_kl, "clipped": self._clipped / max(1, self._tokens)}
 
     def check_first(self) -> float:
-        """The largest |log ratio| of the first minibatch, where nothing was updated yet. Raises RuntimeError."""
+        """The largest |log ratio| of the first minibatch, before any update. Raises RuntimeError if it is not 0."""
         if not self.max_log_ratio < SAME_LOGPROB:
             raise RuntimeError(
-                f"the ratio to the policy that sampled is exp({self.max_log_ratio:.2g}) before the first update, but "
+                f"the ratio to the sampling policy is exp({self.max_log_ratio:.2g}) before the first update, but "
                 "must be 1: the gradient would be that of another policy"
             )
         return self.max_log_ratio
@@ -87,7 +86,7 @@ def clipped_batch(rollouts: Rollouts, advantages_BT: Tensor) -> dict[str, np.nda
 
 
 def k1_of(rollouts: Rollouts, ref_logits_NV: Tensor) -> np.ndarray:
-    """log pi - log ref of every chosen token, as it was sampled; fp64, (B, T), 0 elsewhere."""
+    """log pi - log ref of every chosen token, as sampled; fp64, (B, T), 0 elsewhere."""
     mask_BT, found_BT = rollouts.mask_BT, np.zeros(rollouts.mask_BT.shape)
     ref_N = token_logprobs(ref_logits_NV, torch.from_numpy(rollouts.targets_BT[mask_BT]))
     found_BT[mask_BT] = k1(torch.from_numpy(rollouts.sampler_logprobs_BT[mask_BT]), ref_N).numpy()
@@ -97,14 +96,14 @@ def k1_of(rollouts: Rollouts, ref_logits_NV: Tensor) -> np.ndarray:
 def take_rows(
     batch: dict[str, np.ndarray], ref_logits_NV: Tensor, rows: np.ndarray
 ) -> tuple[dict[str, np.ndarray], Tensor]:
-    """Some rows of a batch, and the reference's logits of their chosen tokens."""
+    """Some rows of a batch, and the reference's logits for their chosen tokens."""
     ends = np.cumsum(batch["mask"].sum(1))
     places = np.concatenate([np.arange(ends[row] - batch["mask"][row].sum(), ends[row]) for row in rows])
     return {key: array[rows] for key, array in batch.items()}, ref_logits_NV[torch.from_numpy(places)]
 
 
 def informative(totals_PG: Tensor) -> float:
-    """Share of the prompts whose answers differ in reward; a prompt with one answer counts as one."""
+    """Share of prompts whose answers differ in reward; 1 if there is only one answer per prompt."""
     return 1.0 if totals_PG.shape[1] == 1 else float((totals_PG.std(1) > 1e-6).float().mean())
 
 
@@ -115,7 +114,7 @@ def mean_of(found: list[dict[str, float]]) -> dict[str, float]:
 
 
 def check_update_options(options: Any, method: str, least_samples: int) -> None:
-    """Refuse what GRPO and PPO cannot use. Raises UserError."""
+    """Refuse values that GRPO and PPO cannot use. Raises UserError."""
     check_policy_options(options, method, least_samples)
     refuse_estimator(options.kl)
     if options.updates < 1:

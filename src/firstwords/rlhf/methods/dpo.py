@@ -3,10 +3,10 @@
     firstwords align mine --method dpo --preferences preferences.jsonl
 
 The policy itself is the reward model: beta * log(pi / pi_ref) of the chosen answer is pushed above that of the rejected
-one. Sums of log-probabilities, not means; the reference's are computed once. What is logged each step includes how
-likely the chosen answers still are, because the loss can fall while both fall. The weights that are kept are those with
-the lowest loss on held-out pairs. Where those are the weights that it began with, nothing is saved: a copy of the
-version before would be a new version only in name.
+one. Log-probabilities are summed, not averaged; the reference's are computed once. Each evaluation also logs how likely
+the chosen answers still are, because the loss can fall while both answers become less likely. The weights with the
+lowest loss on held-out pairs are kept. If those are the initial weights, nothing is saved: the new version would be
+just a copy of the one before.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ VARIANTS = ("sigmoid", "ipo")
 
 @dataclass
 class DpoOptions:
-    """For --method dpo."""
+    """Options for --method dpo."""
 
     beta: float = 0.1
-    """KL coefficient: the smaller, the further the policy may move from sft."""
+    """KL coefficient: smaller values let the policy move further from sft."""
     variant: Literal["sigmoid", "ipo"] = "sigmoid"
     """Loss: sigmoid (DPO) or ipo."""
     epochs: float = EPOCHS
@@ -74,14 +74,14 @@ class DpoOptions:
 
 @dataclass
 class Dpo(DpoOptions, StageFlags):
-    """Improve a policy on preferences directly, without a reward model (stage 3b)."""
+    """Train a policy directly on preferences, without a reward model (stage 3b)."""
 
     preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in world's own judge)."""
+    """Files of preferences, log (what you judged), or world (the built-in judge)."""
     pairs: int = 400
-    """Preferences that the built-in judge gives (with --preferences world)."""
+    """Number of preferences from the built-in judge (with --preferences world)."""
     steps: int = 0
-    """Stop after this many steps instead (0 = by --dpo.epochs)."""
+    """Number of training steps (0 = use --dpo.epochs)."""
 
     def __post_init__(self) -> None:
         StageFlags.__post_init__(self)
@@ -89,7 +89,7 @@ class Dpo(DpoOptions, StageFlags):
 
 
 def main(config: Dpo) -> Path | None:
-    """Run the stage and return the directory of the new policy; None, and nothing is saved, where none is better."""
+    """Run the stage and return the directory of the new policy; None, with nothing saved, if no step was better."""
     started = time.perf_counter()
 
     # 1) the policy, the reference and the pairs
@@ -104,16 +104,16 @@ def main(config: Dpo) -> Path | None:
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     rows = DpoRows(train, reference, tokenizer, config)
     unseen = DpoRows(heldout, reference, tokenizer, config)
-    say(f"plan: {len(rows.pairs)} pairs to learn from, {len(unseen.pairs)} held out; {left_out} too long")
+    say(f"plan: {len(rows.pairs)} pairs for training, {len(unseen.pairs)} held out; {left_out} too long")
     say(f"plan: {rows.memory}")
 
-    # 2) what teaches it
+    # 2) the learner and its pace
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
     run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
 
-    # 3) the chosen answer's ratio above the rejected one's
+    # 3) push the chosen answer's ratio above the rejected one's
     loss = PairLoss(config.beta, config.variant)
     with run:
         keep_best(run, unseen, loss)
@@ -125,10 +125,10 @@ def main(config: Dpo) -> Path | None:
                 keep_best(run, unseen, loss)
         keep_best(run, unseen, loss)
 
-    # 4) the best weights on held-out pairs, if those are not the ones that it began with
+    # 4) the best weights on held-out pairs, unless those are the initial ones
     if run.state["best_step"] == 0:
-        say(f"no improvement: in {run.step} steps the loss on held-out pairs never fell below the "
-            f"{run.state['best']:.4f} that it had before; nothing is saved")  # fmt: skip
+        say(f"no improvement: in {run.step} steps the loss on held-out pairs never fell below its initial value of "
+            f"{run.state['best']:.4f}; nothing was saved")  # fmt: skip
         return None
     restore_weights(run)
     data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
@@ -136,13 +136,13 @@ def main(config: Dpo) -> Path | None:
     say(
         f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
         f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
-        f"{run.state['accuracy']:.1%} of them right)"
+        f"accuracy {run.state['accuracy']:.1%})"
     )
     return save_version(config, run, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
 
 
 class DpoRows(PairRows):
-    """Pairs with the reference's log-probabilities of each answer, computed once."""
+    """Pairs with the reference's log-probability of each answer, computed once."""
 
     def __init__(self, pairs: list[Preference], reference: Transformer, tokenizer: Tokenizer, config: Dpo) -> None:
         limit, device = reference.config.max_position_embeddings, reference.head_weight.device.type
@@ -160,12 +160,12 @@ class DpoRows(PairRows):
 
 
 def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """A batch as tensors where the model is."""
+    """A batch as tensors on the model's device."""
     return {key: torch.from_numpy(value).to(model.head_weight.device) for key, value in batch.items()}
 
 
 def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-    """Summed log-probability of each row's answer, stop token included, (2P,)."""
+    """Summed log-probability of each row's answer, including the stop token, (2P,)."""
     mask_BT, ids_BT = batch["mask"], batch["inputs"]
     logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
     rows_N = mask_BT.nonzero()[:, 0]
@@ -174,13 +174,13 @@ def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class PairLoss:
-    """The loss of pairs: DPO's (variant sigmoid) or IPO's, with the KL coefficient beta."""
+    """The loss on pairs: DPO's (variant sigmoid) or IPO's, with the KL coefficient beta."""
 
     beta: float
     variant: str
 
     def __call__(self, logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Loss of each pair, (P,), from the answers' log-probabilities, the chosen ones first."""
+        """Loss of each pair, (P,), from the answers' log-probabilities, chosen ones first."""
         lengths = batch["mask"].sum(1).chunk(2)
         loss_P, _, _ = dpo_loss(
             *logprobs_2P.chunk(2), *batch["ref"].chunk(2), self.beta, self.variant,

@@ -1,13 +1,13 @@
-"""Stage 3b: the policy learns what the reward model likes, by answers compared within their group (GRPO).
+"""Stage 3b: train the policy on the reward model, comparing answers within their group (GRPO).
 
     firstwords align pip --method grpo
 
 Like RLOO, with three differences (Shao et al. 2024). The rewards of one prompt's answers may be divided by their
 standard deviation (--grpo.std; off as in "Dr. GRPO", Liu et al. 2025, because dividing moves the optimum). One batch of
 answers can serve several updates (--grpo.updates), for which the ratio to the sampling policy is clipped. And the
-baseline is the mean of the whole group. The KL is where RLOO has it, in the reward, and not in the loss as in the
-paper, which converges elsewhere (docs/kl-placement.md). The loss is a sum over tokens divided by the number of answers,
-see clipping.py.
+baseline is the mean of the whole group. As in RLOO, the KL is part of the reward, not of the loss as in the paper,
+which converges elsewhere (docs/kl-placement.md). The loss is a sum over tokens divided by the number of answers (see
+clipping.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from firstwords.rlhf.rollout import Rollouts
 
 @dataclass
 class GrpoOptions(PolicyOptions):
-    """For --method grpo."""
+    """Options for --method grpo."""
 
     std: bool = False
     """Divide the rewards of a group by their standard deviation before the KL penalty is subtracted."""
@@ -53,7 +53,7 @@ class GrpoOptions(PolicyOptions):
 
 @dataclass
 class Grpo(GrpoOptions, PolicyFlags):
-    """Improve a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
+    """Train a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
 
     def __post_init__(self) -> None:
         PolicyFlags.__post_init__(self)
@@ -74,7 +74,7 @@ def main(config: Grpo) -> Path:
 
 
 def update(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int, lr_fraction: float) -> dict:
-    """All updates of the policy with these answers; returns what there is to log."""
+    """All updates of the policy with these answers; returns the metrics to log."""
     batch, ref_logits_NV, metrics = batch_of(policy, rollouts, rewards_B)
     updates, found = policy.config.updates, []
     kl_weight = policy.kl.beta if policy.config.kl == "exact" else 0.0
@@ -90,10 +90,10 @@ def update(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int,
 
 
 def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[dict, Tensor, dict[str, float]]:
-    """(batch, reference logits, metrics): each token's advantage is what is still to come, less the group's mean.
+    """(batch, reference logits, metrics): each token's advantage is its return-to-go minus the group's mean.
 
-    The mean holds the answer itself, which shortens the gradient of the rewards to (G - 1) / G; that is undone, because
-    the exact KL, which is differentiated, is not shortened.
+    The mean includes the answer itself, which scales the gradient of the rewards by (G - 1) / G. This is undone,
+    because the exact KL, which is differentiated, is not scaled.
     """
     config, beta, G = policy.config, policy.kl.beta, rollouts.num_samples
     states = policy.measure(rollouts)

@@ -1,16 +1,16 @@
-"""Stage 3b: the policy learns what the reward model likes, by proximal policy optimisation with a critic (PPO).
+"""Stage 3b: train the policy on the reward model by proximal policy optimisation with a critic (PPO).
 
     firstwords align pip --method ppo
 
-A critic, which starts as a copy of the reward model's scalar part (without the sft model's confidence), learns what
-return to expect from each state; a token's advantage is how much better it went than expected (GAE, Schulman et al.
-2016). One batch of answers serves several updates with clipped ratios (Schulman et al. 2017). For the first
---ppo.critic-steps only the critic learns. The KL stands in the reward,
-where its optimum is pi_ref exp(r / beta) (docs/kl-placement.md); advantages are whitened once over the whole batch of
-answers, and the price of the KL that is differentiated with them, so that their proportion stays.
+A critic, which starts as a copy of the reward model's scalar part (without the sft model's confidence), learns the
+expected return of each state; a token's advantage is how much better the outcome was than expected (GAE, Schulman et
+al. 2016). One batch of answers serves several updates with clipped ratios (Schulman et al. 2017). For the first
+--ppo.critic-steps only the critic learns. The KL is part of the reward, where the optimum is pi_ref exp(r / beta)
+(docs/kl-placement.md). Advantages are whitened once over the whole batch of answers, and the coefficient of the
+differentiated KL is divided by the same number, so that their proportion stays the same.
 
-An answer that hits the token limit failed to stop: it gets the reward model's score less --ppo.stop-penalty. With
---ppo.bootstrap it is one that was cut off, and the critic's expectation takes the place of the score.
+An answer that hits the token limit failed to stop: it gets the reward model's score minus --ppo.stop-penalty. With
+--ppo.bootstrap it counts as cut off, and the critic's value replaces the score.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from firstwords.rlhf.rollout import Rollouts
 from firstwords.train.learner import Learner, adamw_config
 
 CRITIC_RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
-GAMMA = 1.0  # an answer is short and its reward comes at the end
+GAMMA = 1.0  # answers are short and the reward comes at the end
 
 
 @dataclass
 class PpoOptions(PolicyOptions):
-    """For --method ppo."""
+    """Options for --method ppo."""
 
     critic_steps: int = 10
-    """First steps, in which only the critic learns; at most a quarter of --steps."""
+    """Number of first steps in which only the critic learns; at most a quarter of --steps."""
     updates: int = 2
     """PPO epochs: passes over each step's answers."""
     minibatches: int = 2
@@ -69,7 +69,7 @@ class PpoOptions(PolicyOptions):
     value_clip: float = 0.0
     """Clipping range of the critic's values per step, in standard deviations of the reward (0: no clipping)."""
     lam: float = 1.0
-    """GAE's lambda: 1 uses the rewards alone, right for short answers; below 1 also the critic's values."""
+    """GAE's lambda: 1 uses only the rewards, which suits short answers; below 1 also the critic's values."""
     stop_kl: float = 0.1
     """KL divergence from the sampling policy, in nats per token, that ends a step's updates early (0: never)."""
     bootstrap: bool = False
@@ -81,7 +81,10 @@ class PpoOptions(PolicyOptions):
         check_update_options(self, "ppo", least_samples=1)
         answers = self.step_prompts * self.samples
         if not 1 <= self.minibatches <= answers:
-            raise UserError(f"--ppo.minibatches is {self.minibatches}, but a step has {answers} answers to share out")
+            raise UserError(
+                f"--ppo.minibatches is {self.minibatches}, but it must be between 1 and {answers}, the number of "
+                "answers per step"
+            )
         if not 0 <= self.lam <= 1:
             raise UserError(f"--ppo.lam is {self.lam:g}, but it must be between 0 and 1")
         check_at_least_zero(self, "ppo", ("critic_steps", "value_clip", "stop_kl"))
@@ -89,7 +92,7 @@ class PpoOptions(PolicyOptions):
 
 @dataclass
 class Ppo(PpoOptions, PolicyFlags):
-    """Improve a policy by proximal policy optimisation with a critic (stage 3b)."""
+    """Train a policy by proximal policy optimisation with a critic (stage 3b)."""
 
     def __post_init__(self) -> None:
         PolicyFlags.__post_init__(self)
@@ -116,14 +119,14 @@ def with_critic(actor: Learner, reward: RewardModel, config: Ppo) -> ActorCritic
 
 
 def first_move(config: Ppo) -> int:
-    """The first step in which the policy moves."""
+    """The first step in which the policy is updated."""
     return min(config.critic_steps, config.steps // 4) if config.steps else config.critic_steps
 
 
 def update(
     policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int, lr_fraction: float, moves: bool = True
 ) -> dict[str, float]:
-    """All updates of critic and, if it `moves`, policy with these answers; returns what there is to log."""
+    """All updates of the critic and, if it `moves`, the policy with these answers; returns the metrics to log."""
     config, learner = policy.config, policy.learner
     batch, ref_logits_NV, kl_weight, metrics = batch_of(policy, rollouts, rewards_B)
     found, stopped = [], False
@@ -131,7 +134,7 @@ def update(
         pieces = policy.micro_batches(*take_rows(batch, ref_logits_NV, rows))
         each = learner.critic_step(pieces, config.value_clip or None, lr_fraction)
         found.append(each | {"loss": each["critic_loss"], "skipped": learner.critic.num_skipped})
-        if not moves or stopped:  # the critic goes on
+        if not moves or stopped:  # the critic still learns
             continue
         loss = ClippedLoss(config.clip, kl_weight)
         each = learner.forward_backward(pieces, loss, divisor=len(rows))
@@ -150,10 +153,10 @@ def update(
 
 
 def minibatches(num_answers: int, config: Ppo, step: int) -> Iterator[np.ndarray]:
-    """Rows of each minibatch: every pass in an order of its own, which depends on (seed, step, pass) alone."""
+    """Rows of each minibatch: each pass has its own order, which depends only on (seed, step, pass)."""
     for number in range(config.updates):
         order = np.random.default_rng((config.seed, step, number)).permutation(num_answers)
-        # in order, so that answers to one prompt share it
+        # sorted, so that answers to the same prompt share it
         yield from map(np.sort, np.array_split(order, config.minibatches))
 
 
@@ -189,7 +192,7 @@ def batch_of(
 
 
 def values_of(learner: ActorCritic, rollouts: Rollouts, micro_tokens: int = MICRO_TOKENS) -> tuple[Tensor, Tensor]:
-    """(the critic's value of every place, fp64, (B, T); of the state after each answer's last token, (B,))."""
+    """(the critic's value at every position, fp64, (B, T); of the state after each answer's last token, (B,))."""
     whole_BT = torch.from_numpy(np.concatenate([rollouts.ids_BT, rollouts.targets_BT[:, -1:]], 1))
     values_BT = learner.old_values(whole_BT, micro_tokens).double()
     last_B = torch.tensor([len(sequence) - 1 for sequence in rollouts.sequences])

@@ -1,12 +1,12 @@
-"""Stage 3b: the policy learns what the reward model likes, by REINFORCE with leave-one-out baselines (RLOO).
+"""Stage 3b: train the policy on the reward model by REINFORCE with leave-one-out baselines (RLOO).
 
     firstwords align pip --method rloo
 
-Every step samples several answers to each of some prompts from the policy itself, scores them, and makes the tokens of
-answers that beat their siblings likelier (Ahmadian et al. 2024). The KL divergence to the sft model is part of the
-reward, as the return-to-go: the only placement whose optimum is pi_ref exp(r / beta) (docs/kl-placement.md).
-A share of the loss of stage two keeps what was known. The weights that are kept are those at the peak of the *gold*
-reward, which the policy is not trained on.
+Each step samples several answers per prompt from the policy itself, scores them, and makes the tokens of answers that
+score above the others of their prompt more likely (Ahmadian et al. 2024). The KL divergence to the sft model is part of
+the reward, as a return-to-go: the only placement whose optimum is pi_ref exp(r / beta) (docs/kl-placement.md).
+A share of stage two's loss preserves earlier knowledge. The weights at the peak of the *gold* reward, on which the
+policy is not trained, are kept.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from firstwords.train.losses import token_terms
 
 @dataclass
 class RlooOptions(PolicyOptions):
-    """For --method rloo."""
+    """Options for --method rloo."""
 
     def __post_init__(self) -> None:
         check_policy_options(self, "rloo", least_samples=2)
@@ -37,7 +37,7 @@ class RlooOptions(PolicyOptions):
 
 @dataclass
 class Rloo(RlooOptions, PolicyFlags):
-    """Improve a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
+    """Train a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
 
     def __post_init__(self) -> None:
         PolicyFlags.__post_init__(self)
@@ -62,9 +62,9 @@ def main(config: Rloo) -> Path:
 
 
 def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[list[dict], dict[str, float]]:
-    """Micro-batches with each token's advantage: reward minus beta times the KL still to come, minus the baseline.
+    """Micro-batches with each token's advantage: reward minus beta times the later KL, minus the baseline.
 
-    The exact KL of a state is differentiated in the loss, so only *later* states' KL belongs into a token's return.
+    The exact KL of a state is differentiated in the loss, so a token's return includes only the KL of *later* states.
     """
     states, beta = policy.measure(rollouts), policy.kl.beta
     scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, states.kl_BT, rollouts.mask_BT))
@@ -86,7 +86,7 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
 def policy_loss(model: Transformer, batch: dict[str, Tensor], beta: float) -> Tensor:
     """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
     logprobs_N, kl_N, _ = token_terms(piece_logits(model, batch), batch["ref_logits"], batch["chosen"])
-    # the chosen tokens of all answers in one row: the sum over answers is asked for, and their places do not matter
+    # put the chosen tokens of all answers in one row: only their sum is needed, so positions do not matter
     row = (each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N)))
     return exact_kl_policy_loss(*row, beta=beta, num_sequences=1)
 
