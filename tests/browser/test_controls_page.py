@@ -89,7 +89,7 @@ def broken(document: dict[str, Any]) -> list[tuple[str, str]]:
         for said in (turns([("user", "New"), ("assistant", "Yes")]), turns([("user", "Torn"), ("assistant", "Yes")]))
     )
     torn["messages"][1]["parent_id"] = "0" * 16
-    no_export = "this is no export of firstwords"
+    no_export = "this is not a firstwords export"
     return [
         (text[: len(text) // 2], f"{no_export} (document: Invalid JSON: EOF while parsing"),
         ('{"messages": []}', f"{no_export} (kind: Field required)"),

@@ -303,5 +303,5 @@ def test_a_broken_document_adds_nothing(where: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff", b'{"kind": "\\ud800"}', b"[" * 100_000, b'{"chats": NaN}'])
 def test_what_is_no_document_is_refused(text: bytes) -> None:
-    with pytest.raises(ApiError, match="no export of firstwords"):
+    with pytest.raises(ApiError, match="not a firstwords export"):
         transfer.restore("anna", text)

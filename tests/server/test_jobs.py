@@ -204,7 +204,7 @@ def test_states_of_a_recorded_run(own_home: Path) -> None:
     assert (run["state"], run["error"], run["resumable"]) == ("failed", "give more text", False)
     write_json(folder / "learn.json", {"done": False, "stages": []})
     assert Jobs().run("pip")["resumable"]
-    with pytest.raises(ApiError, match="nothing is at work on pip"):
+    with pytest.raises(ApiError, match="no process is running for pip"):
         Jobs().stop("pip")
     with pytest.raises(ApiError, match="no run of pop"):
         Jobs().run("pop")
@@ -366,7 +366,7 @@ def test_command_lines_that_are_refused(own_home: Path, body: tuple[Any, ...], s
 def test_no_value_is_taken_for_a_flag(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "--resume").write_text("a file with the name of a flag")
-    with pytest.raises(ApiError, match="'--resume' is no source of text"):
+    with pytest.raises(ApiError, match="'--resume' is not a valid source for text"):
         line("learn", "new", text=["--resume"])
     assert "./--resume" in line("learn", "new", text=["./--resume"])
 

@@ -121,7 +121,7 @@ def test_branches_end_where_they_must(page_anna: User) -> None:
     with closing(sqlite3.connect(home.home() / "firstwords.db")) as connection, connection:
         connection.execute("UPDATE messages SET stage_hash = 'older' WHERE id = ?", [first["id"]])
     kind, data = branch(1, 40)
-    assert kind == "failed" and "trained anew" in data["error"]["message"]
+    assert kind == "failed" and "trained again" in data["error"]["message"]
 
 
 def test_characters_of_several_tokens_are_whole(page_anna: User) -> None:
@@ -229,7 +229,7 @@ def test_an_engine_that_breaks_is_an_error_of_the_message(page_anna: User, monke
         asked = {"content": "What is it?", **greedy(temperature=1, seed=1)}  # the likeliest token here has no text
         said = page_anna.post(f"/api/chats/{chat}/messages", asked)
         kind, data = page_anna.events(said["assistant"]["id"])[-1]
-    assert kind == "failed" and "a defect of the server" in data["error"]["message"]
+    assert kind == "failed" and "an internal error" in data["error"]["message"]
     assert "secret" not in json.dumps(data)
     assert len(data["message"]["tokens"]) == 3 and data["message"]["content"], "what came before is kept"
     assert page_anna.say(chat, "What is it?")["assistant"]["status"] == "done"

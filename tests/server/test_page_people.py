@@ -75,7 +75,7 @@ def test_an_export_comes_back_and_what_is_wrong_in_it_is_said(page_anna: User, p
     page_ben.get(f"/api/chats/{chat}", 404)
     assert page_ben.post("/api/import", document.json())["chats"] == 1
     wrong = page_anna.post("/api/import", document.json() | {"version": 9}, 400)["error"]
-    assert wrong["param"] == "version" and "no export of firstwords" in wrong["message"]
+    assert wrong["param"] == "version" and "not a firstwords export" in wrong["message"]
 
 
 # ---- ratings ---------------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ def test_bad_files(tmp_path):
     (tmp_path / "c.jsonl").write_text("\n\n")
     with pytest.raises(UserError, match="c.jsonl contains no rows"):
         read(tmp_path / "c.jsonl")
-    with pytest.raises(UserError, match="no chats were named"):
+    with pytest.raises(UserError, match="no chats were given"):
         read()
     with pytest.raises(UserError, match="does not exist"):
         read(tmp_path / "d.jsonl")

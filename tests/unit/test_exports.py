@@ -49,7 +49,7 @@ def test_dates_and_times_of_the_world(name: str, end: str, tmp_path: Path) -> No
     (tmp_path / "chat.txt").write_bytes(end.join(lines).encode())
     expected = chat("Are you there?\nI wait: since 10:15.", "Yes.")
     assert read(f"{tmp_path / 'chat.txt'}:Ben")[0] == [expected]
-    with pytest.raises(UserError, match=r"between Anna Schmidt \(1\) and Ben \(1\): say whom the model speaks as"):
+    with pytest.raises(UserError, match=r"between Anna Schmidt \(1\) and Ben \(1\): say who the model should speak as"):
         read(tmp_path / "chat.txt")
 
 

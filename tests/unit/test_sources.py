@@ -409,7 +409,7 @@ def test_missing_things(tmp_path):
         read(tmp_path / "nothing.txt")
     with pytest.raises(UserError, match="contains no readable file"):
         read(tmp_path)
-    with pytest.raises(UserError, match="no text was named"):
+    with pytest.raises(UserError, match="no text was given"):
         read()
 
 

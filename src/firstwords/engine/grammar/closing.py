@@ -1,11 +1,11 @@
-"""Follows an answer through its shape and knows how little would finish it.
+"""Follows an answer through its shape and computes its shortest completion.
 
     place = Follower(shape).start()
-    place = place.after(b'{"name":"Pi')      None where no text of the shape goes on so
+    place = place.after(b'{"name":"Pi')      None if no text of the shape continues like this
     place.length, place.rest                 2, b'"}'
 
-A pushdown automaton that is in several states at once where the text does not tell yet what it will be. A step costs a
-few microseconds per character, and the length of the way to the end is known at every one.
+A pushdown automaton that is in several states at once while the text is ambiguous. A step costs a few microseconds per
+character, and the length of the shortest completion is known at each.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from firstwords.engine.grammar.automaton import State
 from firstwords.engine.grammar.regular import lengths
 from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
 
-MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
-MAX_STATES = 500  # what a text can be at the same time; the nearest to an end are kept
-LONG = 64  # characters: more than a number, a date or a name in an enum has
+MAX_NESTING = 64  # levels; JSON parsers fail at a few hundred
+MAX_STATES = 500  # simultaneous readings of a text; those nearest to an end are kept
+LONG = 64  # characters: longer than numbers, dates and enum names
 
 
 @dataclass(eq=False)
 class _Todo:
-    """What comes after a piece of text: a node, then `rest`. None is the end of everything."""
+    """What follows a piece of text: a node, then `rest`. None is the end of the answer."""
 
     node: Node
     rest: _Todo | None
-    length: float  # bytes of the shortest text of it all
+    length: float  # bytes of the shortest text of all of it
     nesting: int
-    can_grow: bool  # it may be long: a string without a bound, say, or a list
+    can_grow: bool  # it may be long, e.g. an unbounded string or a list
     starts: list[_Inside] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Inside:
-    """Inside a piece of text: which one, how far, and what comes after it."""
+    """A position within a piece of text, and what follows the piece."""
 
     text: Text
     place: State
@@ -47,12 +47,12 @@ class _Inside:
         return self.place.length + (self.rest.length if self.rest else 0)
 
 
-Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same place
+Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same position
 
 
 @dataclass(eq=False)
 class Follower:
-    """A compiled shape, of which many answers may be followed. Raises ValueError for a shape that no text has."""
+    """A compiled shape, which can follow many answers. Raises ValueError for an unsatisfiable shape."""
 
     shape: Shape
     _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Follower:
             raise ValueError(f"it is nested more than {MAX_NESTING} levels deep")
 
     def start(self) -> Place:
-        """Where an answer begins."""
+        """The place at the beginning of an answer."""
         return Place(self, self.starts(self.todo(self.shape.start, None)), b"")
 
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False) -> _Todo:
@@ -85,11 +85,11 @@ class Follower:
 
     def can_grow(self, node: Node) -> bool:
         """Whether a text of a node may be longer than LONG."""
-        if isinstance(node, Repeat):  # these are made on the way, and are not kept
+        if isinstance(node, Repeat):  # these are created on the fly and not stored
             return node.high != 0 and (node.high is None or node.high > LONG or self.can_grow(node.part))
         known = self._growing.get(id(node))
         if known is None:
-            self._growing[id(node)] = (node, False)  # for what refers to itself
+            self._growing[id(node)] = (node, False)  # for recursive nodes
             if isinstance(node, Text):
                 longest = min((high for _, high in map(lengths, node.expressions) if high is not None), default=None)
                 found = longest is None or longest > LONG
@@ -102,14 +102,14 @@ class Follower:
         return known[1]
 
     def starts(self, todo: _Todo | None) -> list[_Inside]:
-        """The pieces of text with which this may go on."""
+        """The pieces of text with which this may continue."""
         if todo is None:
             return []
         if todo.starts is None:
             found: list[_Inside] = []
             seen: set[tuple[int, int]] = set()
             waiting: list[_Todo | None] = [todo]
-            alive = []  # ids are compared: what they are of must not go
+            alive = []  # compared by id: the objects must stay alive
             while waiting:
                 item = waiting.pop()
                 if item is None or item.length == math.inf or item.nesting > MAX_NESTING:
@@ -127,7 +127,7 @@ class Follower:
         return todo.starts
 
     def _unfolded(self, item: _Todo) -> list[_Todo | None]:
-        """What an item that is no text may be, each with what comes after it."""
+        """The alternatives of an item that is not a text, each with what follows it."""
         node, rest = item.node, item.rest
         if isinstance(node, Reference):
             return [self.todo(self.shape.rules[node.name], rest)]
@@ -149,14 +149,14 @@ class Follower:
 
 @dataclass(eq=False)
 class Place:
-    """Where an answer stands: its states, and the bytes of a character that is not complete."""
+    """A position in an answer: its states, and the bytes of an incomplete character."""
 
     follower: Follower
     states: list[_Inside]
     begun: bytes
 
     def after(self, data: bytes) -> Place | None:
-        """The place after some more bytes; None where no text of the shape goes on with them."""
+        """The place after some more bytes; None if no text of the shape continues with them."""
         data = self.begun + data
         size = len(data) if data.isascii() else _whole_size(data)
         try:
@@ -190,14 +190,14 @@ class Place:
 
     @property
     def length(self) -> float:
-        """Bytes that would finish it; 0 where it may end here."""
+        """Bytes of the shortest completion; 0 where it may end."""
         if self.begun:
             return self._closed()[0]
         return min((state.length for state in self.states), default=math.inf)
 
     @property
     def growing(self) -> Growing | None:
-        """The text that is being said, where it may be long and what comes after it too; else None."""
+        """The text being generated, if it and what follows may both be long; else None."""
         best = min(self.states, key=lambda state: state.length, default=None)
         if best is None or best.rest is None or not best.rest.can_grow or not self.follower.can_grow(best.text):
             return None
@@ -205,20 +205,20 @@ class Place:
 
     @property
     def end_of_text(self) -> bytes:
-        """The shortest bytes that would end the text that is being said, but not what comes after it."""
+        """The shortest bytes that end the current text, without what follows it."""
         best = min(self.states, key=lambda state: state.length)
         return b"" if self.begun else best.text.automaton.shortest(best.place).encode()
 
     @property
     def rest(self) -> bytes:
-        """The shortest bytes that would finish it."""
+        """The bytes of the shortest completion."""
         if self.begun:
             return self._closed()[1]
         best = min(self.states, key=lambda state: state.length)
         return (best.text.automaton.shortest(best.place) + self._tail(best.rest)).encode()
 
     def _closed(self) -> tuple[float, bytes]:
-        """As `length` and `rest`, where a character has begun."""
+        """Like `length` and `rest`, within a character."""
         low, high = _possible(self.begun)
         best: tuple[float, bytes] = (math.inf, b"")
         for state in self.states:
@@ -239,7 +239,7 @@ class Place:
 
 
 def _whole_size(data: bytes) -> int:
-    """How many bytes are whole characters; up to three at the end may have begun one."""
+    """Number of bytes in whole characters; up to three at the end may begin another."""
     for back in range(1, min(3, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:
@@ -251,7 +251,7 @@ def _whole_size(data: bytes) -> int:
 
 
 def _possible(begun: bytes) -> tuple[int, int]:
-    """The code points whose bytes begin so."""
+    """The code points whose bytes begin like this."""
     size = 2 if begun[0] < 0xE0 else 3 if begun[0] < 0xF0 else 4
     mask = {2: 0x1F, 3: 0x0F, 4: 0x07}[size]
     value = begun[0] & mask

@@ -1,8 +1,8 @@
-"""Everything that somebody wrote as one JSON document, and back.
+"""Exports everything that a user wrote as one JSON document, and imports it.
 
     {"kind": "firstwords", "version": 1, "exported": ..., "chats": [{..., "messages": [...]}], "judgements": [...]}
 
-A document that is read twice adds nothing the second time. Ids stay what they were, unless somebody else has them.
+Importing a document twice adds nothing the second time. Ids are kept unless another user has them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from firstwords.serve.errors import ApiError
 KIND, VERSION = "firstwords", 1
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what a column holds
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # the range of a column
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}Z$")]
 
 
@@ -45,14 +45,14 @@ class TokenIn(_Part):
 
 
 class RatingIn(_Part):
-    """What somebody thought of an answer."""
+    """A user's rating of an answer."""
 
     verdict: Literal["up", "down"]
     reasons: list[str] = []
 
 
 class MessageIn(_Part):
-    """A message; its parent stands before it."""
+    """A message; its parent comes before it."""
 
     id: Id
     parent_id: Id | None
@@ -129,7 +129,7 @@ class Document(_Part):
 
 @dataclass
 class Imported:
-    """How much an import added, and how many rows were there already."""
+    """How much an import added, and how many rows already existed."""
 
     chats: int = 0
     messages: int = 0
@@ -138,14 +138,14 @@ class Imported:
 
 
 def export(user: str) -> Iterator[str]:
-    """The document, piece by piece."""
+    """The document, in pieces."""
     yield f'{{"kind":"{KIND}","version":{VERSION},"exported":"{now()}","chats":['
     with database() as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM chats WHERE user = ? ORDER BY rowid", [user])]
     for number, chat_id in enumerate(ids):
         try:
             chat, messages = store.load(user, chat_id)
-        except ApiError:  # deleted meanwhile
+        except ApiError:  # deleted in the meantime
             continue
         listed = ",".join(message.to_json() for message in messages)
         yield f'{"," if number else ""}{dump(chat)[:-1]},"messages":[{listed}]}}'
@@ -157,13 +157,13 @@ def export(user: str) -> Iterator[str]:
 
 
 def restore(user: str, text: bytes) -> Imported:
-    """Read a document. Raises ApiError 400 that says what is wrong and where; then nothing was added."""
+    """Import a document. Raises ApiError 400 that says what is wrong and where; then nothing is added."""
     try:
         document = Document.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ApiError(400, f"this is no export of firstwords ({where or 'document'}: {first['msg']})", where) from None
+        raise ApiError(400, f"this is not a firstwords export ({where or 'document'}: {first['msg']})", where) from None
     for place, chat in enumerate(document.chats):
         _check_tree(chat, f"chats.{place}")
     try:
@@ -178,18 +178,18 @@ def restore(user: str, text: bytes) -> Imported:
 
 
 def _check_tree(chat: ChatIn, where: str) -> None:
-    """Every message hangs where the page could have put it."""
+    """Check that every message is where the page could have put it."""
     roles: dict[str | None, str | None] = {None: None}
     may_follow = {"system": (None,), "user": (None, "system", "assistant"), "assistant": ("user",)}
     for number, message in enumerate(chat.messages):
         place = f"{where}.messages.{number}"
         if message.parent_id not in roles:
-            raise ApiError(400, f"{place}: its parent {message.parent_id} does not stand before it", place)
+            raise ApiError(400, f"{place}: its parent {message.parent_id} does not come before it", place)
         if message.id in roles or roles[message.parent_id] not in may_follow[message.role]:
-            raise ApiError(400, f"{place}: a message of this id, or a {message.role}'s there, cannot be", place)
+            raise ApiError(400, f"{place}: a duplicate id, or a {message.role} message in the wrong place", place)
         roles[message.id] = message.role
     if chat.active not in roles:
-        raise ApiError(400, f"{where}: the active message is none of its messages", where)
+        raise ApiError(400, f"{where}: the active message is not among its messages", where)
 
 
 def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, imported: Imported) -> None:
@@ -219,7 +219,7 @@ def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, impor
 
 
 def _free_id(connection: sqlite3.Connection, table: str, owner: str, value: str, wanted: str) -> tuple[str, bool]:
-    """(The id that a row gets, whether it is there): the wanted one, or one made of both where somebody else has it.
+    """(The id for a row, whether it exists): the wanted one, or one derived from both if another user has it.
 
     The same copy gets the same ids each time.
     """
@@ -229,4 +229,4 @@ def _free_id(connection: sqlite3.Connection, table: str, owner: str, value: str,
             return candidate, False
         if row[0] == value:
             return candidate, True
-    raise ApiError(409, f"the id {wanted} is taken twice over")
+    raise ApiError(409, f"the id {wanted} is already taken")

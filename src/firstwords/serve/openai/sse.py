@@ -1,4 +1,4 @@
-"""Server-sent events: a response that watches its client, and what OpenAI's streams end with."""
+"""Server-sent events: a response that watches for the client's disconnect, and the end of OpenAI's streams."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def event(content: Any, name: str = "") -> bytes:
 
 
 class EventStream(Response):
-    """Sends events as they come, then [DONE]. What fails before the first event is an HTTP error, what fails later an
-    event. on_gone is called when the client has closed the connection; one that reads too slowly for `seconds` is left.
-    `end` is what closes a stream where that is not [DONE].
+    """Sends events as they arrive, then [DONE]. A failure before the first event is an HTTP error, a later one an
+    event. on_gone is called when the client disconnects; a client that reads too slowly for `seconds` is dropped. `end`
+    replaces [DONE] at the end of a stream.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class EventStream(Response):
         except TimeoutError:
             if not self._has_begun:
                 await response(ApiError(504, f"nothing came within {self._seconds:.0f} seconds"))(scope, receive, send)
-            # else the connection ends without the last chunk, which tells the client that something is missing
+            # else the connection ends without the last chunk, which signals an incomplete response
         finally:
             watcher.cancel()
             self._on_gone()

@@ -58,7 +58,7 @@ def list_three(rng: Random, town: Town) -> list[Turn]:
 
 
 def odd_one_out(rng: Random, town: Town) -> list[Turn]:
-    """Which of four words does not belong?"""
+    """Find the one of four words that does not belong."""
     one, other = rng.sample(("fruit", "colour", "drink", "instrument", "day", "month", "piece of furniture",
                              "part of the body", "tool"), 2)
     three = rng.sample([m for m in know.GROUPS[one] if m not in know.GROUPS[other]], 3)
