@@ -1,5 +1,4 @@
-"""The third step: a multilayer perceptron, for data that no straight line separates. Axes: N rows, F features, H
-hidden.
+"""The third step: a multilayer perceptron, for data that no line separates. Axes: N rows, F features, H hidden.
 
     network = fit(table, layers=2, width=16)           same use as songs.fit: network.probability(x_NF)
     network.hidden(x_NF)                               the rows after each layer

@@ -1,13 +1,11 @@
-"""Decodes one token per row, as fast as two CPU cores allow: the model's function reimplemented with very few
-operations.
+"""Decodes one token per row as fast as two CPU cores allow: the model reimplemented with very few operations.
 
 With a million parameters, the arithmetic for a token takes 30 microseconds and a PyTorch call 2 to 10, so this path
 uses NumPy (0.4 per call), and algebra moves work out of the loop: norm gains and constant factors are folded into the
 following matrices, the gains of query and key norms and 1/sqrt(N) into the rotary tables, signs into the gate. Equal to
 `Transformer.forward` up to fp32 rounding, which tests assert for every family.
 
-Axes: B rows (adjacent slots), D hidden, F feed-forward, H query heads, K key-value heads, G = H / K, N
-head size,
+Axes: B rows (adjacent slots), D hidden, F feed-forward, H query heads, K key-value heads, G = H / K, N head size,
       L tokens held by the longest row, V vocabulary.
 """
 

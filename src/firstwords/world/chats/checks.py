@@ -27,18 +27,14 @@ _SMALL = frozenset(_SMALL_WORDS.split())
 
 @dataclass(frozen=True)
 class Check:
-    """What a right answer is.
+    """What a correct answer is.
 
-    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the
-    accepted
-    people, no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no",
-    "abstain",
-    "number" (this number and no other), "exact" (the accepted words with at most eight others), "list"
-    (three or more
-    accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it),
-    "words"
-    (all accepted words, at least `least` words in all), "polite" (the wish in polite words), "says" (one of the
-    accepted words or phrases: small talk, where many answers are right and not knowing is none).
+    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the accepted people,
+    no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain", "number"
+    (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
+    items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words" (all accepted
+    words, at least `least` words in total), "polite" (the wish in polite words), "says" (one of the accepted words or
+    phrases: small talk, where many answers are correct and "I do not know" is not).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
