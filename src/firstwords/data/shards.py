@@ -250,8 +250,7 @@ class TokenShards:
         )
 
     def gather(self, starts: np.ndarray, length: int) -> np.ndarray:
-        """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts),
-        length].
+        """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts), length].
 
         A window may span two shards. Raises IndexError for windows outside the corpus.
         """

@@ -34,8 +34,7 @@ class TorchDecoder:
         self.model, self.cache = model, cache
 
     def step(self, ids_B: np.ndarray, first: int, active: np.ndarray | None) -> Tensor:
-        """Feed one token to each of the slots first..first+B-1; returns logits_BV. Does not advance the
-        cache.
+        """Feed one token to each of the slots first..first+B-1; returns logits_BV. Does not advance the cache.
 
         active: rows whose keys and values count (None: all); the others are computed but meaningless.
         """
@@ -80,8 +79,7 @@ class _Matrix:
         self.bias_O = None if bias_O is None else np.ascontiguousarray(bias_O, dtype=np.float32)
 
     def views(self, source: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows,
-        size).
+        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows, size).
         """
         num_rows, pieces = len(source), len(self.pieces_PIO)
         whole = np.zeros((num_rows, pieces * self.columns), dtype=np.float32)
@@ -280,8 +278,7 @@ class NumpyDecoder:
             b.mixed[rows] = mixed.reshape(K, -1, G, N).transpose(1, 0, 2, 3)
 
     def _exponentials(self, scores: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        """Turns scores into unnormalised attention weights in place; returns their sums over the last
-        axis.
+        """Turns scores into unnormalised attention weights in place; returns their sums over the last axis.
         """
         if bias is not None:
             np.add(scores, bias, out=scores)

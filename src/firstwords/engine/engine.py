@@ -211,8 +211,7 @@ class Engine:
         return torch.log_softmax(self.model.logits(hidden_BTD[:, -1:])[0, 0], -1).cpu()
 
     def score(self, ids_list: Sequence[Sequence[int]]) -> list[Tensor]:
-        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,),
-        ...].
+        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,), ...].
         """
         return [scores.logprobs_T for scores in score(self.model, ids_list)]
 

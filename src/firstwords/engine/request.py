@@ -16,8 +16,7 @@ from firstwords.engine.text import TextStream
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop
-    token).
+    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop token).
     """
 
     request_id: int

@@ -46,8 +46,7 @@ class SamplingParams:
     seed: int | None = None
     """The same seed gives the same answer; None draws a new one."""
     logprobs: int | None = None
-    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full
-    vocabulary.
+    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full vocabulary.
     """
     uncertainty: bool = False
     """Also report each sampled token's rank and the entropy of the full distribution."""
@@ -91,8 +90,7 @@ def _require(holds: bool, sentence: str) -> None:
 
 
 def uniforms(seeds_B: np.ndarray, counters_B: np.ndarray) -> np.ndarray:
-    """One float64 in [0, 1) for each (seed, counter), both uint64: splitmix64 (Steele et al. 2014), 48 bits
-    kept.
+    """One float64 in [0, 1) for each (seed, counter), both uint64: splitmix64 (Steele et al. 2014), 48 bits kept.
 
     The seed is scrambled before the counter is added, so that adjacent seeds share no subsequence.
     """
@@ -218,8 +216,7 @@ def _descending(weights_BV: Tensor) -> Tensor:
 
 
 def draw(weights_BV: Tensor, uniforms_B: np.ndarray) -> Tensor:
-    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64
-    sums.
+    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64 sums.
     """
     reached_BV = torch.cumsum(weights_BV, -1, dtype=torch.float64)
     wanted_B1 = torch.from_numpy(uniforms_B[:, None]).to(weights_BV.device) * reached_BV[:, -1:]
@@ -245,8 +242,7 @@ def rule_out(logits_BV: Tensor, masks: Sequence[tuple[int, np.ndarray]]) -> Tens
 def sample(
     logits_BV: Tensor, batch: BatchParams, counters_B: np.ndarray, seen_BV: Tensor | None = None
 ) -> Tensor:
-    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so
-    far.
+    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so far.
     """
     if batch.penalty_B1 is not None and seen_BV is not None:
         logits_BV = penalise(logits_BV, batch.penalty_B1, seen_BV)

@@ -18,8 +18,7 @@ WAITING, PREFILL, DECODE, FINISHED = "waiting", "prefill", "decode", "finished"
 
 @dataclass(eq=False)
 class Slotted:
-    """A request as the scheduler sees it. `num_computed` prompt tokens have their keys and values in the
-    slot.
+    """A request as the scheduler sees it. `num_computed` prompt tokens have their keys and values in the slot.
     """
 
     request_id: int

@@ -39,8 +39,7 @@ MAX_ROWS = 64
 
 @dataclass(frozen=True)
 class BpbResult:
-    """The result and what was scored. `tokens` counts text tokens; `nats` is the sum of their -log
-    probabilities.
+    """The result and what was scored. `tokens` counts text tokens; `nats` is the sum of their -log probabilities.
     """
 
     bits_per_byte: float
@@ -61,8 +60,7 @@ def bits_per_byte(
     context: int | None = None,
     batch_rows: int | None = None,
 ) -> BpbResult:
-    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with
-    the text.
+    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with the text.
 
     Raises UserError for a context longer than the model's and for an empty text.
     """

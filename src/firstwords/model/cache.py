@@ -20,8 +20,7 @@ FIRST_CAPACITY = 256  # tokens per slot allocated initially
 
 
 class KVCache:
-    """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's
-    context).
+    """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's context).
 
     lengths: int64 array, tokens held by each slot. `storage[layer]` is (2, slots, K, capacity, N): keys, then values.
     `version` changes whenever the storage is reallocated, so that holders of views know to renew them.

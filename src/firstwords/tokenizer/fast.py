@@ -80,8 +80,8 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, sample_bytes: int = SAMPLE_BYTES) -> Tokenizer:
-        """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread
-        sample of `texts`. No token is longer than 16 letters (see `sample.longest_token`).
+        """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread sample of
+        `texts`. No token is longer than 16 letters (see `sample.longest_token`).
 
         The iterator is read to its end (truncate an endless one first); at most about twice `sample_bytes` stay in
         memory. The same texts give the same tokenizer. A short text can give fewer ids than requested: a pair must
@@ -140,8 +140,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, directory: Path | str) -> Tokenizer:
-        """Read `tokenizer.json` of a model directory (ours or any Hugging Face one). UserError if missing or
-        broken."""
+        """Read `tokenizer.json` of a model directory (ours or any Hugging Face one). UserError if missing or broken."""
         from tokenizers import Tokenizer as Backend
 
         path = Path(directory) / "tokenizer.json"
@@ -160,8 +159,8 @@ class Tokenizer:
         return cls(backend, read_config(path.with_name("tokenizer_config.json")))
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
-        """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
-        result. Our own tokenizers record how a text begins (`files.py`); an imported one keeps its rule."""
+        """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the result. Our own
+        tokenizers record how a text begins (`files.py`); an imported one keeps its rule."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         config = dict(self._config) if self._config is not None else self._default_config()

@@ -46,8 +46,7 @@ class Check:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case; the possessive 's is dropped: "Mila's cat!" -> ["mila",
-    "cat"]."""
+    """The words of a text in lower case; the possessive 's is dropped: "Mila's cat!" -> ["mila", "cat"]."""
     return [w[:-2] if w.endswith("'s") else w for w in _WORD.findall(text.lower())]
 
 

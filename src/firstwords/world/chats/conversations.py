@@ -1,5 +1,4 @@
-"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one
-town.
+"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one town.
 
 `KINDS` lists every kind of instruction with its weight; each is a function in one of the other files of this folder.
 About 45 % of the weight is on known facts, 15 % on unanswerable questions, the rest on everything else. Example:

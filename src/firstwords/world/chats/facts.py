@@ -1,5 +1,4 @@
-"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with
-something."""
+"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with something."""
 
 from functools import lru_cache
 from random import Random

@@ -1,5 +1,4 @@
-"""Short reading passages: questions that the text answers, questions that it does not, and
-summaries.
+"""Short reading passages: questions that the text answers, questions that it does not, and summaries.
 
 The visits in them are small events of one day, which contradict nothing that is told about the town.
 """

@@ -1,5 +1,4 @@
-"""Chats that play with words: lists of three, words with one letter, sentiment, riddles, rhymes, odd one
-out, uses."""
+"""Chats that play with words: lists of three, words with one letter, sentiment, riddles, rhymes, odd one out, uses."""
 
 from functools import lru_cache
 from random import Random
