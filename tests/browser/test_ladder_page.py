@@ -131,7 +131,7 @@ def test_mistakes_are_told_in_a_sentence(browser_chromium: Any, browser_server: 
     panel = region(page, 2)
     panel.get_by_test_id("verdict").wait_for(timeout=LEARNING)
     panel.get_by_label("A sentence").fill("xyzzy")
-    panel.get_by_text('no word of "xyzzy" occurs in the text it was trained on').wait_for(timeout=LONG)
+    panel.get_by_text('no word of "xyzzy" occurs in the training text').wait_for(timeout=LONG)
     panel.get_by_label("A sentence").fill(" ")
     panel.get_by_text("the sentence is empty").wait_for(timeout=LONG)
     panel.get_by_label("Neighbours of the word").fill("lovelyy")

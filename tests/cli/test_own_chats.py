@@ -112,7 +112,7 @@ def test_what_an_import_says_of_ties_and_lone_answers(firstwords, empty_home: Pa
     assert code == 0
     assert err == (
         "added 2 preferences; left out 0 rows; skipped 1 tie; "
-        "without a better or worse answer to the same prompt: 1\n"
+        "answers without a better or worse one to the same prompt: 1\n"
     )
 
 

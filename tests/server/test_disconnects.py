@@ -92,6 +92,6 @@ def test_ctrl_c_ends_streams_cleanly(start_server, server_home) -> None:
     for thread in threads:
         thread.join(timeout=10)
     assert chunks[-1] == "data: [DONE]"
-    assert json.loads(chunks[-2].removeprefix("data: "))["error"]["message"] == "the server is going down"
+    assert json.loads(chunks[-2].removeprefix("data: "))["error"]["message"] == "the server is shutting down"
     assert whole[0].status_code == 503 and whole[0].json()["error"]["type"] == "overloaded_error"
     assert "Traceback" not in server.log.read_text(encoding="utf-8")

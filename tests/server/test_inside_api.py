@@ -165,7 +165,7 @@ def test_pairs_of_others_stay_theirs(own_home: Path) -> None:
         ("inside", {"ids": []}, 400, "ids", "at least 1 item"),
         ("inside", {"ids": [5], "answer": "x"}, 400, "answer", "leave answer out"),
         ("inside", {"messages": [{"role": "tool", "content": "x"}]}, 400, "messages", "0.role: Input should be"),
-        ("inside/attention", {"ids": [5] * 129, "layer": 0}, 400, None, "at most 128 can be looked at"),
+        ("inside/attention", {"ids": [5] * 129, "layer": 0}, 400, None, "at most 128 can be inspected"),
         ("inside/attention", {"ids": [5], "layer": 2}, 400, "layer", "layers 0 to 1"),
         ("inside/attention", {"ids": [5], "layer": -1}, 400, "layer", "layers 0 to 1"),
         ("stages", {"name": "pip", "text": "word " * 500}, 400, None, "reads at most 160"),

@@ -204,7 +204,7 @@ def test_states_of_a_recorded_run(own_home: Path) -> None:
     assert (run["state"], run["error"], run["resumable"]) == ("failed", "give more text", False)
     write_json(folder / "learn.json", {"done": False, "stages": []})
     assert Jobs().run("pip")["resumable"]
-    with pytest.raises(ApiError, match="nothing is at work on pip"):
+    with pytest.raises(ApiError, match="no process is running for pip"):
         Jobs().stop("pip")
     with pytest.raises(ApiError, match="no run of pop"):
         Jobs().run("pop")

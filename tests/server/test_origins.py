@@ -197,7 +197,7 @@ def test_options_says_what_a_route_takes(client) -> None:
         answer = client.options(path)
         assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allowed, b"")
     wrong = client.delete("/v1/models")
-    assert wrong.status_code == 405 and wrong.json()["error"]["message"].endswith("this route takes GET")
+    assert wrong.status_code == 405 and wrong.json()["error"]["message"].endswith("this route accepts GET")
 
 
 # -- paths ------------------------------------------------------------------------------------------------------------

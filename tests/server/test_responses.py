@@ -329,7 +329,7 @@ def test_an_answer_that_breaks_off_says_so(pip_home, one_thread, monkeypatch) ->
     async def broken(self):
         async for part in parts(self):
             yield part
-            raise ApiError(503, "the server is going down")
+            raise ApiError(503, "the server is shutting down")
 
     monkeypatch.setattr(Choices, "parts", broken)
     with TestClient(create_app(Settings()), base_url="http://127.0.0.1:8000") as client:
@@ -342,5 +342,5 @@ def test_an_answer_that_breaks_off_says_so(pip_home, one_thread, monkeypatch) ->
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     response = failed["response"]
     assert response["status"] == "failed" and response["error"]["code"] == "server_error"
-    assert response["error"]["message"] == error["message"] == "the server is going down"
+    assert response["error"]["message"] == error["message"] == "the server is shutting down"
     assert response["output"][0]["status"] == "incomplete"

@@ -147,7 +147,7 @@ def test_earlier_pairs_come_back_swapped(page_anna: User, monkeypatch: pytest.Mo
 
 def test_what_is_asked(page_anna: User, page_ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = page_anna.post("/api/teach/pip/next", {}, 400)["error"]["message"]
-    assert "there is no question for pip yet" in nothing
+    assert "there are no questions for pip yet" in nothing
     page_anna.say(page_anna.chat(model="pip/sft"), "Anna's question?", params={"max_tokens": 2})
     shown = page_anna.post("/api/teach/pip/next", {})
     assert shown["prompt"][-1]["content"] == "Anna's question?"

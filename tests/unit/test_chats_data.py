@@ -125,7 +125,7 @@ UNUSABLE = [
     ({"messages": said(("assistant", "Welcome"))}, "no user turn"),
     ({"messages": said(("user", "Hi"), ("narrator", "42"), ("assistant", "Ho"))}, "role 'narrator'"),
     ({"messages": ["Hi", "Ho"]}, "object with role and content"),
-    ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "something else than text"),
+    ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "something other than text"),
     ({"prompt": "Hi", "chosen": "Ho", "rejected": "No"}, "--preferences"),
     ({"title": "T", "text": "no chat"}, "no chat in the columns title, text"),
     ({}, "no chat in the columns .none."),
@@ -183,12 +183,12 @@ def test_bad_files(tmp_path):
     with pytest.raises(UserError, match="b.txt is not a WhatsApp export.*--text"):
         read(tmp_path / "b.txt")
     (tmp_path / "b.pdf").write_text("text")
-    with pytest.raises(UserError, match="of a kind that is not known"):
+    with pytest.raises(UserError, match="an unsupported type"):
         read(tmp_path / "b.pdf")
     (tmp_path / "c.jsonl").write_text("\n\n")
-    with pytest.raises(UserError, match="c.jsonl holds no rows"):
+    with pytest.raises(UserError, match="c.jsonl contains no rows"):
         read(tmp_path / "c.jsonl")
-    with pytest.raises(UserError, match="no chats were named"):
+    with pytest.raises(UserError, match="no chats were given"):
         read()
     with pytest.raises(UserError, match="does not exist"):
         read(tmp_path / "d.jsonl")

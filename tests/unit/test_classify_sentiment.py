@@ -139,14 +139,14 @@ def test_a_fifth_is_held_out_by_the_text_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("a.csv", "text,label\na,1\nb,1\n", "every sentence of a.csv is positive"),
+        ("a.csv", "text,label\na,1\nb,1\n", "every sentence of a.csv is labelled positive"),
         ("a.csv", "text,label\na,1\nb,2\nc,3\n", "has 3 labels"),
         ("a.csv", "words,label\na,1\nb,0\n", "there is no column for the text"),
         ("a.csv", "text,mark\na,1\nb,0\n", "there is no column for the label"),
-        ("a.csv", "text,label\n,1\n,0\n", "2 of 2 rows cannot be used"),
-        ("a.csv", "text,label\n", "holds no rows"),
-        ("a.csv", "text,label\na,1\nb,0\nc,0\n", "has 1 sentences that are positive"),
-        ("a.docx", "x", "of a kind that is not known"),
+        ("a.csv", "text,label\n,1\n,0\n", "2 of 2 rows are unusable"),
+        ("a.csv", "text,label\n", "contains no rows"),
+        ("a.csv", "text,label\na,1\nb,0\nc,0\n", "has 1 sentences labelled positive"),
+        ("a.docx", "x", "an unsupported type"),
         ("a.jsonl", '"just text"\n', "a row must have a text and a label"),
     ],
 )
@@ -158,7 +158,7 @@ def test_bad_sentence_files(tmp_path: Path, name: str, text: str, sentence: str)
 
 def test_a_test_file_must_have_the_classes_of_the_training(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "text,label\na,good\nb,bad\n" * 2)
-    with pytest.raises(UserError, match="has the label good, but the training has negative and positive"):
+    with pytest.raises(UserError, match="has the label good, but the training data have negative and positive"):
         sentences.read_files([path], ("negative", "positive"))
 
 

@@ -171,17 +171,17 @@ def test_repeated_rows_count_once() -> None:
         (GOOD.replace(",b\n", ",a\n"), {}, "every row of"),
         (GOOD.replace("tempo", "speed"), {}, "has no column tempo"),
         (GOOD.replace("tempo", "temp"), {}, "did you mean temp?"),
-        (GOOD, {"columns": ("title", "energy")}, "title is 's0', not a number, and so on: 20 of 20 rows"),
-        (GOOD, {"columns": ("tempo",)}, "--columns names 1 columns; two are needed"),
+        (GOOD, {"columns": ("title", "energy")}, "title is 's0', not a number; in all, 20 of 20 rows"),
+        (GOOD, {"columns": ("tempo",)}, "--columns has 1 columns; two are needed"),
         (GOOD, {"label": "gender"}, "did you mean genre?"),
         (GOOD.replace("s1,71,0.1,a", "s1,71,0.1,c"), {}, "has 3 values"),
         (GOOD, {"classes": ("a", "c")}, "0 usable rows of c; each class needs at least 2"),
         (GOOD, {"classes": ("a", "a")}, "names a twice"),
-        (GOOD, {"classes": ("a",)}, "--classes names 1"),
+        (GOOD, {"classes": ("a",)}, "--classes has 1 values"),
         ("tempo,energy\n1,2\n", {}, "has the columns tempo, energy"),
-        ("title,tempo,energy,genre\n", {}, "holds no rows"),
+        ("title,tempo,energy,genre\n", {}, "contains no rows"),
         ("", {}, "is empty"),
-        ("a,b,c,d\n1,2,3,4\n", {}, "Name it with --label"),
+        ("a,b,c,d\n1,2,3,4\n", {}, "Choose it with --label"),
     ],
 )  # fmt: skip
 def test_bad_files_give_one_sentence(tmp_path: Path, text: str, options: dict, sentence: str) -> None:
@@ -192,5 +192,5 @@ def test_bad_files_give_one_sentence(tmp_path: Path, text: str, options: dict, s
 
 @pytest.mark.parametrize("text", ["95", "95,fast", "1,2,3", "", "nan,1"])
 def test_new_songs_must_be_two_numbers(text: str) -> None:
-    with pytest.raises(UserError, match="tempo and energy each"):
+    with pytest.raises(UserError, match="one number each for tempo and energy"):
         songs.parse_new(text, ("tempo", "energy"))

@@ -267,5 +267,5 @@ def test_ties_of_the_arena_are_counted(tmp_path: Path) -> None:
     stats = SourceStats()
     list(read_preferences([write(tmp_path, SHAPES["Chatbot Arena"].rows)], stats))
     assert (stats.ties, stats.skipped_rows) == (2, 0)
-    with pytest.raises(UserError, match="holds ties only"):
+    with pytest.raises(UserError, match="contains only ties"):
         list(read_preferences([write(tmp_path, SHAPES["Chatbot Arena"].rows[1:])]))

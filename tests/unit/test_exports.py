@@ -49,7 +49,7 @@ def test_dates_and_times_of_the_world(name: str, end: str, tmp_path: Path) -> No
     (tmp_path / "chat.txt").write_bytes(end.join(lines).encode())
     expected = chat("Are you there?\nI wait: since 10:15.", "Yes.")
     assert read(f"{tmp_path / 'chat.txt'}:Ben")[0] == [expected]
-    with pytest.raises(UserError, match=r"between Anna Schmidt \(1\) and Ben \(1\): say whom the model speaks as"):
+    with pytest.raises(UserError, match=r"between Anna Schmidt \(1\) and Ben \(1\): say who the model should speak as"):
         read(tmp_path / "chat.txt")
 
 
@@ -79,7 +79,7 @@ def test_a_day_and_a_silence_end_a_conversation(tmp_path: Path) -> None:
     ]
     # two hours and 59 minutes went by before noon; the last evening and the new year have no answer of Ben's to learn
     assert stats.rows == 3 and stats.skipped_rows == 2
-    assert stats.notes[0] == f"{path}: 4 lines that are notes of WhatsApp or stand for pictures and files"
+    assert stats.notes[0] == f"{path}: 4 lines that are notices by WhatsApp or placeholders for media"
     assert f"{path}:11: the chat has no assistant turn" in stats.notes
     later = WHATSAPP.replace("12:06 PM", "12:08 PM")
     path.write_text(later, encoding="utf-8")
@@ -109,7 +109,7 @@ def test_in_a_group_the_others_are_told_apart(tmp_path: Path) -> None:
 def test_mistakes_with_exports(tmp_path: Path) -> None:
     path = tmp_path / "chat.txt"
     path.write_text(WHATSAPP, encoding="utf-8")
-    with pytest.raises(UserError, match=r"no one person called 'Zoe': its messages are by .*chat.txt:"):
+    with pytest.raises(UserError, match=r"no single person called 'Zoe': its messages are by .*chat.txt:"):
         read(f"{path}:Zoe")
     (tmp_path / "novel.txt").write_text("It was a dark night.\n" * 100, encoding="utf-8")
     with pytest.raises(UserError, match="novel.txt is not a WhatsApp export.*--text"):
@@ -122,7 +122,7 @@ def test_mistakes_with_exports(tmp_path: Path) -> None:
         read(tmp_path / "broken.zip")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.png", b"x")
-    with pytest.raises(UserError, match="other.zip holds no export.*unpack it"):
+    with pytest.raises(UserError, match="other.zip contains no export.*unpack it"):
         read(tmp_path / "other.zip")
 
 
@@ -166,7 +166,7 @@ def test_the_current_branch_of_chatgpt(tmp_path: Path) -> None:
     (tmp_path / "conversations.json").write_text(json.dumps([EXPORTED, with_picture]), encoding="utf-8")
     found, stats = read(tmp_path / "conversations.json")
     assert found == [BIRDS]
-    assert stats.skipped_rows == 1 and "something else than text (image_asset_pointer)" in stats.notes[0]
+    assert stats.skipped_rows == 1 and "something other than text (image_asset_pointer)" in stats.notes[0]
 
 
 def test_without_a_current_node_the_newest_leaf_counts(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_nested_columns(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
     for column, text in (("doc.title", "T"), ("doc.parts.p", "one\ntwo"), ("a.b", "three"), ("DOC.Title", "T")):
         assert list(documents([f"{tmp_path / 'a.jsonl'}:{column}"])) == [text]
-    with pytest.raises(UserError, match=r"'doc.body' holds no text \(columns: doc, a.b, n\)"):
+    with pytest.raises(UserError, match=r"'doc.body' contains no text \(columns: doc, a.b, n\)"):
         list(documents([f"{tmp_path / 'a.jsonl'}:doc.body"]))
 
 
@@ -102,7 +102,7 @@ def test_the_longest_column_is_chosen_and_said(tmp_path):
     stats = SourceStats()
     (text,) = documents([str(path)], stats)
     assert text.startswith("A tall grey bird")
-    assert stats.lines()[0].startswith(f"{path}: the text is in column about, whose texts are the longest")
+    assert stats.lines()[0].startswith(f"{path}: the text is in column about, which has the longest texts")
 
 
 @pytest.mark.parametrize("layout", ["array", "under a key", "lines"])
@@ -125,7 +125,7 @@ def test_a_large_document_streams(tmp_path, layout):
 @pytest.mark.parametrize(("content", "reason"), [
     (b'{"data": [{"text": "one"}, {"text": "t', "broken JSON somewhere after row"),
     (b'[{"text": "one"} {"text": "two"}]', "broken JSON somewhere after row"),
-    (b'{"version": 1, "name": "x"}', "must hold a list of rows"),
+    (b'{"version": 1, "name": "x"}', "must contain a list of rows"),
 ])  # fmt: skip
 def test_broken_long_documents(tmp_path, monkeypatch, content, reason):
     monkeypatch.setattr(json_rows, "WHOLE_CHARS", 10)

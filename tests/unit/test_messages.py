@@ -48,9 +48,9 @@ def test_every_way_to_say_hi(fields: dict) -> None:
     [
         ({}, r"message 1 \(user\) has no text"),
         ({"content": None, "value": "", "text": " \n"}, r"message 1 \(user\) has no text"),
-        ({"content": [{"type": "image_url", "image_url": {}}]}, r"something else than text \(image_url\)"),
-        ({"content": True}, r"something else than text \(bool\)"),
-        ({"content": {"odd": 1}}, r"something else than text \(odd\)"),
+        ({"content": [{"type": "image_url", "image_url": {}}]}, r"something other than text \(image_url\)"),
+        ({"content": True}, r"something other than text \(bool\)"),
+        ({"content": {"odd": 1}}, r"something other than text \(odd\)"),
     ],
 )
 def test_a_message_without_text_is_refused_with_the_reason(fields: dict, reason: str) -> None:

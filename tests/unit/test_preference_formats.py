@@ -88,7 +88,7 @@ def test_a_row_that_is_no_preference_is_counted_with_its_place(row: object, reas
     found, stats = read(tmp_path / "p.jsonl", FORMS["plain"], row)
     assert len(found) == 1 and stats.skipped_rows == 1
     assert "p.jsonl:2" in stats.notes[0] and reason in stats.notes[0]
-    with pytest.raises(UserError, match="every row"):
+    with pytest.raises(UserError, match="no row is usable"):
         read(tmp_path / "bad.jsonl", row)
 
 
@@ -130,7 +130,7 @@ def hash_of(path: Path) -> str:
         ({"prompt": "Hi", "generations": ["a", "b"], "ratings": [1]}, "2 generations have 1 ratings"),
         ({"prompt": "Hi", "generations": ["a", ""], "ratings": [1, 2]}, "fewer than two of its generations"),
         ({"prompt": "Hi", "response_a": "a", "response_b": "b"}, "no column says which"),
-        ({"prompt": "Hi", "response_a": "a", "response_b": "b", "winner": "left"}, "the winner 'left' is none of"),
+        ({"prompt": "Hi", "response_a": "a", "response_b": "b", "winner": "left"}, "the winner 'left' is unknown"),
         ({"prompt": "Hi", "completion": [user("a")], "label": True}, "assistant's answer"),
         ({"prompt": "Hi", "response": "Ho"}, "--chats"),
         ({"text": "Hi"}, "--text"),

@@ -134,7 +134,7 @@ def test_a_writer_that_is_killed_leaves_whole_rows(log: PreferenceStore) -> None
 def test_a_repeat_must_be_of_a_judgement_that_is_there(log: PreferenceStore) -> None:
     first = log.add(Judgement(prompt(), "a", "b", "left"))
     for missing in (first + 1, 99):  # the first of them would be its own number
-        with pytest.raises(UserError, match=f"repeats judgement {missing}, which the log does not hold"):
+        with pytest.raises(UserError, match=f"repeats judgement {missing}, which is not in the log"):
             log.add(Judgement(prompt(), "b", "a", "right", repeat_of=missing))
     log.add(Judgement(prompt(), "b", "a", "right", repeat_of=first))
     assert [j.repeat_of for j in log.all()] == [None, first]

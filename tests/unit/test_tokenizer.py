@@ -186,7 +186,7 @@ def test_users_mistakes(tmp_path):
     with pytest.raises(UserError, match=re.escape(str(tmp_path / "tokenizer.json"))):
         Tokenizer.load(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{broken")
-    with pytest.raises(UserError, match="cannot be read as a tokenizer"):
+    with pytest.raises(UserError, match="is not a valid tokenizer file"):
         Tokenizer.load(tmp_path)
 
 

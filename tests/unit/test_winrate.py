@@ -222,7 +222,7 @@ def test_a_model_that_has_learned_lengths_is_shown_beside_the_ruler() -> None:
     card = report_card(chosen.astype(float), rejected.astype(float), chosen, rejected)
     assert card["accuracy"]["rate"] == pytest.approx(card["ruler"]["rate"], abs=0.01)
     assert card["length_correlation"] == pytest.approx(1.0)
-    assert "a ruler (longer wins)" in as_text(card)
+    assert "length rule (longer)" in as_text(card)
 
 
 def test_the_bins_of_the_calibration_have_intervals_that_cover() -> None:

@@ -1,4 +1,4 @@
-"""What all that is learned by gradients here shares: the sigmoid, and Adam."""
+"""Shared by everything here that is trained by gradient descent: the sigmoid, and Adam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BETA_1, EPSILON = 0.9, 1e-8
 
 
 class Adam:
-    """Changes arrays in place, by gradients of their shapes (Kingma & Ba 2015, algorithm 1)."""
+    """Updates arrays in place from gradients of the same shapes (Kingma & Ba 2015, algorithm 1)."""
 
     def __init__(self, parameters: Sequence[np.ndarray], beta_2: float = 0.999) -> None:
         self.parameters, self.beta_2 = parameters, beta_2
@@ -18,7 +18,7 @@ class Adam:
         self._step = 0
 
     def step(self, gradients: Iterable[np.ndarray], rate: float) -> None:
-        """One step down the gradients, which come in the order of the parameters."""
+        """One descent step; the gradients are in the order of the parameters."""
         self._step += 1
         rate *= (1 - self.beta_2**self._step) ** 0.5 / (1 - BETA_1**self._step)
         for p, g, m, v in zip(self.parameters, gradients, self._first, self._second, strict=True):

@@ -1,4 +1,4 @@
-"""The probability at every point of a plane: what a picture shades, and where it draws the boundary."""
+"""The probability at every point of a plane: the shading of a picture, and its boundary."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How good is a classifier on rows that it was not trained on? Axes: N rows.
+"""Measures a classifier on rows that it was not trained on. Axes: N rows.
 
     p_N = cross_validated(songs.fit, table)
     figures(p_N, table.y_N)     -> {"accuracy": {"rate", "low", "high", "n"}, "balanced_accuracy": ..., "auc": ...}
 
-Balanced accuracy is the mean of the two classes' rates: who always says the larger class gets one half.
+Balanced accuracy is the mean of the two classes' rates: always predicting the larger class gives one half.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Figure = dict[str, float]
 def cross_validated(fit: Callable[[Table], Classifier], table: Table, seed: int = 0) -> np.ndarray:
     """p_N: the probability of the second class for each row, by a classifier trained on other rows.
 
-    Five folds, each with its share of both classes; fewer where a class has fewer rows.
+    Five stratified folds; fewer if a class has fewer rows.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -38,7 +38,7 @@ def cross_validated(fit: Callable[[Table], Classifier], table: Table, seed: int 
 
 
 def of_line(fit: Callable[[Table], Classifier], table: Table) -> dict[str, Any]:
-    """{folds, majority, line}: a classifier in cross-validation, beside who always says the larger class."""
+    """{folds, majority, line}: a cross-validated classifier compared with always predicting the larger class."""
     return {"folds": min(FOLDS, *table.counts.values()), "majority": majority(table.y_N),
             "line": figures(cross_validated(fit, table), table.y_N)}  # fmt: skip
 
@@ -46,25 +46,25 @@ def of_line(fit: Callable[[Table], Classifier], table: Table) -> dict[str, Any]:
 def figures(p_N: np.ndarray, y_N: np.ndarray) -> dict[str, Figure]:
     """Accuracy, balanced accuracy and AUC, each with rate, 95 % interval (low, high) and n.
 
-    AUC: the chance that a row of the second class gets a higher probability than one of the first (ties half).
+    AUC: the chance that a row of the second class gets a higher probability than one of the first (ties count half).
     """
     right_N = (p_N > 0.5) == y_N
     return {"accuracy": rate(right_N), "balanced_accuracy": balanced(right_N, y_N), "auc": auc(p_N, y_N)}
 
 
 def rate(right_N: np.ndarray) -> Figure:
-    """The share of right answers with Wilson's 95 % interval."""
+    """The share of correct answers with Wilson's 95 % interval."""
     low, high = wilson(int(right_N.sum()), len(right_N))
     return {"rate": float(right_N.mean()), "low": low, "high": high, "n": len(right_N)}
 
 
 def majority(y_N: np.ndarray) -> dict[str, Figure]:
-    """The figures of who always says the larger class, without looking at the row."""
+    """The figures of always predicting the larger class, whatever the row."""
     return figures(np.full(len(y_N), float(y_N.mean() >= 0.5)), y_N)
 
 
 def balanced(right_N: np.ndarray, y_N: np.ndarray) -> Figure:
-    """Mean of the two classes' rates with the interval of Zou & Donner (2008), made of two Wilson intervals."""
+    """Mean of the two classes' rates with the interval of Zou & Donner (2008), built from two Wilson intervals."""
     rates, below, above = [], 0.0, 0.0
     for number in (0, 1):
         of_class = right_N[y_N == number]
@@ -87,21 +87,21 @@ def auc(p_N: np.ndarray, y_N: np.ndarray) -> Figure:
 
 
 def as_balanced(p_N: np.ndarray, share: float) -> np.ndarray:
-    """Probabilities of a classifier that saw `share` of the second class, as if it had seen both equally often."""
+    """Probabilities of a classifier trained on `share` of the second class, corrected to equally common classes."""
     one, other = p_N / share, (1 - p_N) / (1 - share)
     return one / (one + other)
 
 
 def fit_peer(table: Table) -> Classifier:
-    """scikit-learn's own MLPClassifier with its own settings on standardised numbers, to compare with."""
+    """scikit-learn's MLPClassifier with its default settings on standardised numbers, for comparison."""
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    # Its early stopping watches accuracy, which on unequal classes ends training before it begins: off, its default.
+    # Its early stopping watches accuracy, which with unequal classes ends training too early: off, as by default.
     model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that its 200 passes were not enough
+        warnings.simplefilter("ignore")  # the warning that 200 passes did not converge
         model.fit(table.x_NF, table.y_N)
     return _Peer(model, float(table.y_N.mean()))
 

@@ -1,11 +1,11 @@
-"""The third step: a multilayer perceptron, for what no straight line separates. Axes: N rows, F features, H hidden.
+"""The third step: a multilayer perceptron, for data that no line separates. Axes: N rows, F features, H hidden.
 
     network = fit(table, layers=2, width=16)           same use as songs.fit: network.probability(x_NF)
-    network.hidden(x_NF)                               what each layer made of the rows
-    bent(network, table)                               how the layers have bent the plane, for a picture
+    network.hidden(x_NF)                               the rows after each layer
+    bent(network, table)                               how the layers bend the plane, for a picture
 
-Each hidden layer is a weighted sum for every unit, squeezed by tanh; the last sum is a line as in the first step, only
-in the space that the layers made. With layers=0 nothing but that line remains.
+Each hidden unit is a weighted sum followed by tanh; the output is a line as in the first step, but in the space that
+the layers create. With layers=0, only that line remains.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from firstwords.classify.table import Table
 from firstwords.config import UserError
 
 LAYERS, WIDTH, STEPS = 2, 8, 800
-RATE = 0.02  # Adam's, falling to zero along half a cosine
+RATE = 0.02  # Adam's, with cosine decay to zero
 BETA_2 = 0.99  # Adam's
-WEIGHT_DECAY = 1e-3  # on matrices; keeps twenty songs from being learned by heart
-HELD_OUT = 0.15  # of the rows choose the step whose weights are kept,
-MIN_HELD_OUT_ROWS = 300  # where there are enough of them
+WEIGHT_DECAY = 1e-3  # on matrices; prevents overfitting on twenty songs
+HELD_OUT = 0.15  # share of the rows used to choose the step whose weights are kept,
+MIN_HELD_OUT_ROWS = 300  # if there are at least this many rows
 CURVE_POINTS = 100
 MAX_LAYERS, MAX_WIDTH = 8, 256
 MESH_LINES, MESH_POINTS = 13, 60  # of the bent plane
@@ -46,7 +46,7 @@ class Network:
     kept_step: int
 
     def hidden(self, x_NF: np.ndarray) -> list[np.ndarray]:
-        """[standardised rows, what the first layer makes of them, the second ...]: each (N, width)."""
+        """[standardised rows, after the first layer, after the second ...]: each (N, width)."""
         return forward(self.layers, (x_NF - self.mean_F) / self.std_F)[0]
 
     def logit(self, x_NF: np.ndarray) -> np.ndarray:
@@ -67,10 +67,10 @@ def fit(
     table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0,
     decay: float = WEIGHT_DECAY,
 ) -> Network:
-    """Train a network of `layers` hidden layers of `width` units; both classes weigh the same, as for the line.
+    """Train a network of `layers` hidden layers of `width` units; both classes are weighted equally, as for the line.
 
-    All rows at once, Adam. From 300 rows on, a part is held out and the weights of its best step are kept.
-    Raises UserError for sizes that make no sense here.
+    Full-batch Adam. With 300 rows or more, some are held out and the weights of the best step are kept. Raises
+    UserError for sizes out of range.
     """
     check_size(layers, width)
     rng = np.random.default_rng(seed)
@@ -80,7 +80,7 @@ def fit(
     share = table.y_N.mean()
     rows = Rows((table.x_NF - mean_F) / std_F, table.y_N, np.where(table.y_N > 0, 0.5 / share, 0.5 / (1 - share)))
     start = initial([table.x_NF.shape[1], *[width] * layers, 1], rng)
-    # Threads that wait for one another make such small products slower, not faster.
+    # Synchronising threads makes such small products slower, not faster.
     with threadpool_limits(1, user_api="blas"):
         curve, kept_step, weights = _train(start, rows.where(~is_held_N), rows.where(is_held_N), steps, decay)
     return Network(mean_F, std_F, weights, curve, kept_step)
@@ -100,11 +100,11 @@ class Rows:
 
 
 def check_size(layers: int, width: int) -> None:
-    """Raise UserError for a network that is no network or too large for this step."""
+    """Raise UserError for sizes that are invalid or too large for this step."""
     if not 0 <= layers <= MAX_LAYERS:
         raise UserError(f"--layers is {layers}: use 0 (a line) to {MAX_LAYERS}")
     if not 1 <= width <= MAX_WIDTH:
-        raise UserError(f"--width is {width}: use 1 to {MAX_WIDTH} units a layer")
+        raise UserError(f"--width is {width}: use 1 to {MAX_WIDTH} units per layer")
 
 
 def initial(sizes: Sequence[int], rng: np.random.Generator) -> Weights:
@@ -125,9 +125,9 @@ def forward(weights: Weights, x_NF: np.ndarray) -> tuple[list[np.ndarray], np.nd
 
 
 def loss_and_gradients(weights: Weights, rows: Rows, decay: float = 0.0) -> tuple[float, Weights]:
-    """Weighted mean cross-entropy (guessing gets log 2 = 0.693), and the gradients of it plus decay / 2 * |W|^2.
+    """Weighted mean cross-entropy (guessing gets log 2 = 0.693), and the gradients of this plus decay / 2 * |W|^2.
 
-    Backpropagation: from the error of the output, layer by layer, to what each weight had to do with it.
+    Backpropagation: the error of the output is traced back, layer by layer, to each weight.
     """
     values, logits_N = forward(weights, rows.x_NF)
     total = rows.weight_N.sum()
@@ -140,7 +140,7 @@ def loss_and_gradients(weights: Weights, rows: Rows, decay: float = 0.0) -> tupl
 
 
 def cross_entropy(logits_N: np.ndarray, rows: Rows) -> float:
-    """Mean of -log(probability of the right class), each row with its weight."""
+    """Weighted mean of -log(probability of the correct class)."""
     each_N = np.logaddexp(0.0, np.where(rows.y_N > 0, -logits_N, logits_N))
     return float((rows.weight_N * each_N).sum() / rows.weight_N.sum())
 
@@ -172,11 +172,11 @@ def _pairs(flat: list[np.ndarray]) -> Weights:
 
 
 def bent(network: Network, table: Table) -> list[dict[str, Any]]:
-    """What each layer has made of the plane: [{title, mesh: [[[x, y] ...] ...], points: [[x, y] ...]}].
+    """How each layer bends the plane: [{title, mesh: [[[x, y] ...] ...], points: [[x, y] ...]}].
 
-    The first is the plane itself with a square mesh, the others the same mesh seen through the layers. Of more than two
-    dimensions two are shown: across the main direction in which the rows differ, and for the last layer, instead, the
-    distance from the network's own line, which therefore stands upright at 0.
+    The first is the plane itself with a square mesh, the others the same mesh after each layer. Spaces of more than two
+    dimensions are projected onto the first two principal components of the rows; for the last layer, the horizontal
+    axis is the distance from the network's own line, which is therefore vertical at 0.
     """
     x_range, y_range = grid.bounds(table)
     mesh = _mesh(x_range, y_range)
@@ -204,7 +204,7 @@ def _same(values: np.ndarray) -> np.ndarray:
 
 
 def _main_directions(rows: np.ndarray, num: int = 2) -> Projection:
-    """Onto the first principal components of the rows; a single unit is drawn along a line."""
+    """Projection onto the first principal components of the rows; a single unit is drawn along a line."""
     centre = rows.mean(0)
     directions = np.linalg.svd(rows - centre, full_matrices=False)[2][:num]
     pad = np.zeros((rows.shape[1], num - len(directions)))
@@ -212,7 +212,7 @@ def _main_directions(rows: np.ndarray, num: int = 2) -> Projection:
 
 
 def _beside_the_line(rows: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Projection:
-    """(distance from the last line, main direction along it): exact, so the line is at 0 in the picture too."""
+    """(distance from the last line, main direction along it): exact, so the line is at 0 in the picture."""
     length = float(np.linalg.norm(weight)) or 1.0
     across = weight[:, 0] / length
 
@@ -243,14 +243,14 @@ def report(
     table: Table, ladder: Sequence[Network], width: int = WIDTH, steps: int = STEPS, seed: int = 0,
     new: Sequence[Sequence[float]] = (), peer: bool = False, progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """The last network of a ladder and the line side by side, as plain data.
+    """The last network of a ladder compared with the line, as plain data.
 
     {features, classes, counts ..., layers, width, parameters, steps: [{layers, parameters, kept_step, curve}], new,
-    measured: {folds, majority, line, network, peer?}}; the measured networks are trained anew on parts of the rows.
+    measured: {folds, majority, line, network, peer?}}; the measured networks are trained again on parts of the rows.
     """
     say = progress or (lambda _: None)
     layers = len(ladder) - 1
-    say("training again on four fifths of the rows, five times, to measure on the rest")
+    say("cross-validating: training five times on four fifths of the rows and measuring on the rest")
     p_N = measure.cross_validated(lambda part: fit(part, layers, width, steps, seed), table)
     measured = {**measure.of_line(songs.fit, table), "network": measure.figures(p_N, table.y_N)}
     if peer:

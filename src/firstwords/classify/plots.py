@@ -1,6 +1,6 @@
-"""Pictures of the ladder. Colours that the colour-blind tell apart (Okabe & Ito), and a marker for each class.
+"""Pictures of the ladder, in colour-blind-safe colours (Okabe & Ito) and with a marker per class.
 
-Each function takes plain results and gives a figure; `save` writes it. Nothing global in matplotlib is touched.
+Each function takes plain results and returns a figure; `save` writes it. No global state of matplotlib is changed.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ COLOURS, MARKERS = (BLUE, ORANGE), ("o", "^")
 SHADES = LinearSegmentedColormap.from_list("probability", ["#9cc7e3", "#ffffff", "#f2bd95"])
 LEVELS = np.linspace(0, 1, 21)
 GRID_SIZE = 160
-FEW, MANY = 60, 1000  # rows: below, each is large; above, only so many are drawn, small
+FEW, MANY = 60, 1000  # rows: markers are large below FEW; at most MANY are drawn, small
 DPI = 110
-QUIET = 0.25  # a word with less than this share of the loudest word's weight is drawn grey
+QUIET = 0.25  # a word with less than this share of the largest weight is drawn grey
 LINE_STYLES = (":", "--", "-.", "-")
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, with the folders that it needs."""
+    """Write a figure as PNG, creating missing folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure).print_png(str(path))
     return path
 
 
 def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence[Sequence[float]] = ()) -> Figure:
-    """The rows, the line, the probability as shading, and new rows as stars."""
+    """The rows, the line, shading by probability, and new rows as stars."""
     figure = Figure(figsize=(7.6, 5.2), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     new_NF = np.array(new, dtype=float).reshape(-1, 2)
@@ -62,7 +62,7 @@ def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence
 
 
 def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str, Any]], title: str) -> Figure:
-    """Above: the boundary as layers are added. Below: the training curves, and how the last network bent the plane."""
+    """Above: the boundary as layers are added. Below: the training curves, and how the last network bends the plane."""
     num = len(ladder)
     figure = Figure(figsize=(max(3.2 * num, 6.4), 6.6), dpi=DPI, layout="constrained")
     places = figure.subplots(2, num, squeeze=False)
@@ -72,7 +72,7 @@ def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str
         draw_rows(axes, table)
         right = np.mean((network.probability(table.x_NF) > 0.5) == table.y_N)
         name = "no hidden layer: a line" if number == 0 else f"{number} hidden layer{'s'[: number > 1]}"
-        axes.set_title(f"{name}\n{right:.0%} of these rows right", loc="left", fontsize=9)
+        axes.set_title(f"{name}\n{right:.0%} of these rows correct", loc="left", fontsize=9)
         _bare(axes)
     draw_curves(places[1, 0], [network.curve for network in ladder])
     for axes, view in zip(places[1, 1:], views[1:]):  # the first view, the plane itself, is the row above
@@ -83,7 +83,8 @@ def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str
 
 
 def draw_plane(axes: Axes, table: Table, classifier: Classifier, more: np.ndarray | None = None) -> Any:
-    """Shade the probability of the second class and draw where it is one half; returns what a colour bar needs."""
+    """Shade the probability of the second class and draw where it is one half; returns the mappable for a colour
+    bar."""
     plane = grid.boundary_grid(classifier, *grid.bounds(table, more), GRID_SIZE)
     shading = axes.contourf(plane["x"], plane["y"], plane["p"], levels=LEVELS, cmap=SHADES)
     p = np.array(plane["p"])
@@ -93,7 +94,7 @@ def draw_plane(axes: Axes, table: Table, classifier: Classifier, more: np.ndarra
 
 
 def draw_rows(axes: Axes, table: Table, points: np.ndarray | None = None) -> None:
-    """Each row as a marker of its class, at its two numbers or at `points`; of very many, an even part."""
+    """Each row as a marker of its class, at its two numbers or at `points`; thinned evenly if there are many."""
     points = table.x_NF if points is None else points
     chosen = np.linspace(0, len(points) - 1, min(MANY, len(points))).astype(int)
     size, edge = (58, 0.9) if len(points) <= FEW else (16, 0.4) if len(points) < MANY else (7, 0.0)
@@ -105,7 +106,7 @@ def draw_rows(axes: Axes, table: Table, points: np.ndarray | None = None) -> Non
 
 
 def draw_curves(axes: Axes, curves: Sequence[Sequence[dict[str, float]]]) -> None:
-    """The loss of each network as it learned; the thin line, where there is one, is of rows held out."""
+    """The loss of each network during training; a thin line, if present, is for held-out rows."""
     for number, curve in enumerate(curves):
         steps, style = [row["step"] for row in curve], LINE_STYLES[min(number, len(LINE_STYLES) - 1)]
         colour = shade_of_depth(number / max(1, len(curves) - 1))
@@ -113,7 +114,7 @@ def draw_curves(axes: Axes, curves: Sequence[Sequence[dict[str, float]]]) -> Non
         axes.plot(steps, [row["loss"] for row in curve], style, color=colour, label=name)
         if "held_out" in curve[0]:
             axes.plot(steps, [row["held_out"] for row in curve], style, color=colour, linewidth=0.7, alpha=0.8)
-    axes.set_title("training: loss by step" + ("\n(thin: rows held out)" if "held_out" in curves[0][0] else ""),
+    axes.set_title("training: loss by step" + ("\n(thin: held-out rows)" if "held_out" in curves[0][0] else ""),
                    loc="left", fontsize=9)  # fmt: skip
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
@@ -122,31 +123,31 @@ def draw_curves(axes: Axes, curves: Sequence[Sequence[dict[str, float]]]) -> Non
 
 
 def shade_of_depth(share: float) -> tuple[float, float, float]:
-    """From grey to ink: the deeper, the darker."""
+    """From grey to ink: deeper layers are darker."""
     return (0.62 - 0.5 * share,) * 3
 
 
 def draw_bent(axes: Axes, table: Table, view: dict[str, Any]) -> None:
-    """The mesh of the plane and the rows after a layer; the line of the last layer stands upright at 0."""
+    """The mesh of the plane and the rows after a layer; the line of the last layer is vertical at 0."""
     mesh = np.array(view["mesh"])
     axes.add_collection(LineCollection(list(mesh), colors=GREY, linewidths=0.5, alpha=0.55))
     draw_rows(axes, table, np.array(view["points"]))
     if view["is_last"]:
         axes.axvline(0, color=INK, linewidth=1.6)
     axes.autoscale_view()
-    remark = "and the straight line in it" if view["is_last"] else "the squares of the plane are bent"
+    remark = "separated by a straight line" if view["is_last"] else "the square mesh is bent"
     axes.set_title(f"{view['title']}\n{remark}", loc="left", fontsize=9)
     _bare(axes)
 
 
 def words_figure(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]], classes: tuple[str, str]) -> Figure:
-    """A plane of words {word, x, y, weight} for each (title, words), marked by the class they speak for."""
+    """A plane of words {word, x, y, weight} for each (title, words), marked by the class they point to."""
     figure = Figure(figsize=(6.4 * len(panels), 6.2), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     places = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, words) in zip(places, panels, strict=True):
         for kind in (None, 0, 1):
-            name = "hardly speaks" if kind is None else f"speaks for {classes[kind]}"
+            name = "neutral" if kind is None else f"points to {classes[kind]}"
             marker, colour = ("s", GREY) if kind is None else (MARKERS[kind], COLOURS[kind])
             mine = [w for w in words if _speaks(w, words) == kind]
             axes.scatter([w["x"] for w in mine], [w["y"] for w in mine], marker=marker, color=colour,
@@ -156,20 +157,21 @@ def words_figure(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]], classes
         _bare(axes)
     handles = places[0].get_legend_handles_labels()
     figure.legend(*handles, frameon=False, loc="outside lower left", ncols=3)
-    canvas.draw()  # settles the layout, so that words can be measured
+    canvas.draw()  # computes the layout, so that words can be measured
     for axes, (_, words) in zip(places, panels, strict=True):
         _write_words(axes, words, canvas.get_renderer())
     return figure
 
 
 def _speaks(word: dict[str, Any], words: Sequence[dict[str, Any]]) -> int | None:
-    """0 or 1: the class that a word speaks for; None if hardly, beside the loudest."""
+    """0 or 1: the class that a word points to; None if its weight is small compared with the largest."""
     loudest = max(abs(w["weight"]) for w in words)
     return None if abs(word["weight"]) < QUIET * loudest else int(word["weight"] > 0)
 
 
 def _write_words(axes: Axes, words: Sequence[dict[str, Any]], renderer: Any) -> None:
-    """Write the loudest words first; a word that would cover another, or leave the plane, stays a bare marker."""
+    """Label the words with the largest weights first; a label that would overlap another or leave the plane is
+    omitted."""
     taken: list[Any] = []
     inside = axes.get_window_extent(renderer)
     for word in sorted(words, key=lambda w: -abs(w["weight"])):
@@ -191,4 +193,4 @@ def _bare(axes: Axes) -> None:
 
 
 def _axis_name(feature: str) -> str:
-    return {"tempo": "tempo (beats a minute)", "energy": "energy (0 calm, 1 loud and fast)"}.get(feature, feature)
+    return {"tempo": "tempo (beats per minute)", "energy": "energy (0 calm, 1 loud and fast)"}.get(feature, feature)

@@ -1,6 +1,6 @@
-"""Sentences with one of two feelings: from files of people, or of the built-in world.
+"""Sentences labelled with one of two feelings, from the user's files or the built-in world.
 
-    train, test = read_files(["sst2-train.jsonl.gz"]).split()         a fifth is kept to measure on
+    train, test = read_files(["sst2-train.jsonl.gz"]).split()         a fifth is held out
     train, test = world()
 
 Files: .jsonl .json .parquet .csv and .tsv (also compressed), with a column `text` or `sentence` and a column `label`.
@@ -25,18 +25,18 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.world import feelings
 
 TEXT_COLUMNS, LABEL_COLUMNS = ("text", "sentence"), ("label", "sentiment", "feeling", "class")
-NUMBERED = {"0": "negative", "1": "positive"}  # what SST-2 and most others mean by their numbers
-GLAD = ("positive", "pos", "happy", "good", "glad", "1")  # of two labels, this one comes second
+NUMBERED = {"0": "negative", "1": "positive"}  # the meaning of the numbers in SST-2 and most other datasets
+GLAD = ("positive", "pos", "happy", "good", "glad", "1")  # these labels become the second class
 HELD_OUT = 0.2
 MAX_NOTES = 5
 MIN_OF_A_CLASS = 2
 WORLD_SENTENCES = 4000
-WORLD_DOCUMENTS = 600  # from which words are learned beside the sentences
+WORLD_DOCUMENTS = 600  # from which words are learned in addition to the sentences
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """Texts and y_N, 0 or 1 (the place in `classes`); `notes` name the first rows that were left out."""
+    """Texts and y_N, 0 or 1 (the index in `classes`); `notes` name the first rows that were left out."""
 
     texts: tuple[str, ...]
     y_N: np.ndarray
@@ -56,7 +56,7 @@ class Sentences:
         return Sentences(texts, self.y_N[is_chosen_N], self.classes, source)
 
     def split(self) -> tuple[Sentences, Sentences]:
-        """(training, held out): which is which depends on a sentence alone, so copies stay together."""
+        """(training, held out): the split depends only on the sentence itself, so copies stay together."""
         is_held_N = np.array([_number(text) < HELD_OUT for text in self.texts])
         train, test = self.where(~is_held_N, self.source), self.where(is_held_N, f"a fifth of {self.source}, held out")
         check(train)
@@ -65,15 +65,15 @@ class Sentences:
 
 
 def check(sentences: Sentences) -> None:
-    """Raise UserError unless there is something of both classes."""
+    """Raise UserError unless both classes occur often enough."""
     for name, count in sentences.counts.items():
         if count < MIN_OF_A_CLASS:
-            raise UserError(f"{sentences.source} has {count} sentences that are {name}; "
+            raise UserError(f"{sentences.source} has {count} sentences labelled {name}; "
                             f"each class needs at least {MIN_OF_A_CLASS}")  # fmt: skip
 
 
 def world(num: int = WORLD_SENTENCES) -> tuple[Sentences, Sentences]:
-    """(training, test) of the built-in world; the test's sentences are built in ways that training never shows."""
+    """(training, test) of the built-in world; the test sentences use constructions that do not occur in training."""
     sets = (list(islice(feelings.sentences(0), num)), feelings.held_out())
     sources = ("the built-in world", "other phrasings of the built-in world")
     classes = (feelings.SAD, feelings.HAPPY)
@@ -85,16 +85,16 @@ def world(num: int = WORLD_SENTENCES) -> tuple[Sentences, Sentences]:
 
 
 def world_texts() -> list[str]:
-    """Texts of the built-in world without labels, from which words can be learned beside its sentences."""
+    """Texts of the built-in world without labels, from which words can be learned in addition to its sentences."""
     from firstwords.world.texts.documents import documents
 
     return list(islice(documents(0), WORLD_DOCUMENTS))
 
 
 def read_files(paths: Sequence[str | Path], classes: tuple[str, str] | None = None) -> Sentences:
-    """All sentences of the files; `classes`: those of the training, for a test that must have the same.
+    """All sentences of the files; `classes`: the classes of the training set, which a test set must share.
 
-    Raises UserError for a missing file, columns that are not there, mostly broken rows, or other than two labels.
+    Raises UserError for a missing file, missing columns, mostly broken rows, or a number of labels other than two.
     """
     texts: list[str] = []
     labels: list[str] = []
@@ -112,8 +112,8 @@ def read_files(paths: Sequence[str | Path], classes: tuple[str, str] | None = No
             if len(notes) < MAX_NOTES:
                 notes.append(f"{where}: there is no {'label' if text else 'text'}")
     if not texts or bad > len(texts):
-        raise UserError(f"{notes[0]}, and so on: {bad} of {bad + len(texts)} rows cannot be used" if notes
-                        else f"{source} holds no rows")  # fmt: skip
+        raise UserError(f"{notes[0]}; in all, {bad} of {bad + len(texts)} rows are unusable" if notes
+                        else f"{source} contains no rows")  # fmt: skip
     names = _two_classes(labels, source, classes)
     y_N = np.array([names.index(label) for label in labels])
     found = Sentences(tuple(texts), y_N, names, source, bad, tuple(notes))
@@ -126,13 +126,13 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
     if not path.is_file():
         raise UserError(f"{path} does not exist: check the spelling")
     if not plain_name(path).endswith(readers.TABLE_SUFFIXES):
-        raise UserError(f"{path} is of a kind that is not known here: use {' '.join(readers.TABLE_SUFFIXES)}")
+        raise UserError(f"{path} has an unsupported type: use {' '.join(readers.TABLE_SUFFIXES)}")
     for where, row in readers.file_rows(path, SourceStats()):
         yield where.replace(str(path), path.name, 1), row
 
 
 def _taken(where: str, row: Any) -> tuple[str, str]:
-    """(text, label) of a row, "" for what it lacks; UserError where a column is missing altogether."""
+    """(text, label) of a row, "" for an empty cell; UserError if a column is missing altogether."""
     if not isinstance(row, dict):
         raise UserError(f"{where}: a row must have a text and a label, as in {{\"text\": ..., \"label\": 1}}")
     found = []
@@ -150,10 +150,10 @@ def _two_classes(labels: Sequence[str], source: str, wanted: tuple[str, str] | N
     present = Counter(labels)
     if wanted:
         if other := next((label for label in present if label not in wanted), None):
-            raise UserError(f"{source} has the label {other}, but the training has {wanted[0]} and {wanted[1]}")
+            raise UserError(f"{source} has the label {other}, but the training data have {wanted[0]} and {wanted[1]}")
         return wanted
     if len(present) == 1:
-        raise UserError(f"every sentence of {source} is {labels[0]}; two classes are needed to tell them apart")
+        raise UserError(f"every sentence of {source} is labelled {labels[0]}; two classes are needed")
     if len(present) > 2:
         some = ", ".join(name for name, _ in present.most_common(3))
         raise UserError(f"{source} has {len(present)} labels ({some} ...); exactly two are needed")

@@ -1,12 +1,12 @@
-"""The second step: words become numbers, and a line between those tells one feeling from the other.
+"""The second step: words become numbers, and a line between them separates the two feelings.
 
     train, test = sentences.world()
-    words = learn_words(train, more_texts)             skip-gram, then moved a little by the labels
+    words = learn_words(train, more_texts)             skip-gram, then fine-tuned on the labels
     model = fit(train, words)                          mean of the words -> logistic regression
     explain(model, "What a lovely day!")               {"probability": 0.97, "words": [{"word": "what", "push": 0.1} ...
 
-A sentence is the mean of its words, so its log-odds are a sum: each word's push is exactly its part of the answer.
-Axes: N sentences, T words of one, V words of the vocabulary, D dimensions.
+A sentence is the mean of its words, so its log-odds are a sum: each word's push is exactly its contribution to the
+answer. Axes: N sentences, T words of one, V words of the vocabulary, D dimensions.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from firstwords.classify.words import Vocabulary
 from firstwords.config import UserError
 
 TUNE_EPOCHS, TUNE_BATCH, TUNE_RATE = 12, 128, 2e-3
-TUNE_MIN_STEPS = 200  # a few dozen sentences need more epochs to move anything
-TUNE_DROPPED = 0.5  # share of the words hidden from each sentence while tuning, so that no word is relied on alone
-TUNE_HELD_OUT = 0.1  # of the training sentences choose the epoch that is kept
-MIN_HELD_OUT = 200  # sentences in all, below which nothing is held out and the last epoch is kept
-TUNED_FREEDOM = 5.0  # C of the line times the number of sentences; labels moved the words, so a free line is too sure
+TUNE_MIN_STEPS = 200  # a few dozen sentences need more epochs to have an effect
+TUNE_DROPPED = 0.5  # share of words hidden per sentence while tuning, so that the model relies on no single word
+TUNE_HELD_OUT = 0.1  # share of the training sentences used to choose the epoch
+MIN_HELD_OUT = 200  # with fewer sentences, nothing is held out and the last epoch is kept
+TUNED_FREEDOM = 5.0  # C of the line times the number of sentences; larger values are overconfident on tuned vectors
 MLP_WIDTH, MLP_STEPS = 32, 150
 MAP_WORDS = 140
-MIN_MAP_COUNT = 4  # a word seen less often has a vector made of chance
+MIN_MAP_COUNT = 4  # the vector of a rarer word is mostly noise
 
 
 class Embedder(Protocol):
-    """Anything that makes vectors of the pieces of a text: word vectors, or a language model's hidden states."""
+    """Anything that gives vectors for the pieces of a text: word vectors, or a language model's hidden states."""
 
     name: str
 
     def pieces(self, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
-        """For each text its words and their vectors (T, D); no words where none is known."""
+        """For each text, its words and their vectors (T, D); no words if none is known."""
 
 
 @dataclass(frozen=True)
 class WordVectors:
-    """One vector a word, whatever stands around it."""
+    """One vector per word, whatever its context."""
 
     vocabulary: Vocabulary
     vectors_VD: np.ndarray
@@ -63,7 +63,7 @@ class WordVectors:
 
 
 def sentence_vectors(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
-    """Mean of the pieces of each text, (N, D) in float64; zeros where nothing is known."""
+    """Mean of the pieces of each text, (N, D) in float64; zeros if no piece is known."""
     pieces = embedder.pieces(texts)
     width = max((vectors.shape[1] for _, vectors in pieces if vectors.ndim == 2), default=0)
     x_ND = np.zeros((len(texts), width))
@@ -74,7 +74,7 @@ def sentence_vectors(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
 
 
 def as_table(embedder: Embedder, sentences: Sentences) -> Table:
-    """The sentences as rows of numbers, which the line and the network of the other steps can learn from."""
+    """The sentences as rows of numbers, from which the line and the network of the other steps can learn."""
     x_ND = sentence_vectors(embedder, sentences.texts)
     features = tuple(f"dimension {i}" for i in range(x_ND.shape[1]))
     return Table(features, sentences.classes, x_ND, sentences.y_N)
@@ -84,17 +84,17 @@ def as_table(embedder: Embedder, sentences: Sentences) -> Table:
 
 
 def learn_words(train: Sentences, more_texts: Sequence[str] = (), seed: int = 0) -> WordVectors:
-    """Skip-gram vectors from the training sentences and from other texts, without looking at any label."""
+    """Skip-gram vectors from the training sentences and from other texts, without using labels."""
     texts = [*train.texts, *more_texts]
     vocabulary = Vocabulary.of(texts)
     return WordVectors(vocabulary, words.skipgram(texts, vocabulary, seed=seed))
 
 
 def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
-    """Move the vectors so that a line tells the labels apart: stage two to skip-gram's stage one.
+    """Fine-tune the vectors so that a line separates the labels: stage two, where skip-gram is stage one.
 
-    Mean, line and vectors learn together (Adam); half of the words are hidden at each look. The epoch that is best on
-    a tenth of the sentences, held out, is kept.
+    Line and vectors are trained together (Adam); half of the words are hidden at each step. The epoch that is best on a
+    held-out tenth of the sentences is kept.
     """
     rng = np.random.default_rng(seed)
     is_held_N = rng.random(len(train.y_N)) < (TUNE_HELD_OUT if len(train.y_N) >= MIN_HELD_OUT else 0.0)
@@ -121,7 +121,7 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
 
 
 def bag_of_words(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
-    """Sparse (N, V): each row holds 1/T at the words of a text, so that bag @ vectors is the mean of its vectors."""
+    """Sparse (N, V): each row has 1/T at the words of a text, so that bag @ vectors is the mean of its vectors."""
     from scipy.sparse import csr_matrix
 
     rows = [vocabulary.encode(text) for text in texts]
@@ -134,7 +134,7 @@ def bag_of_words(vocabulary: Vocabulary, texts: Sequence[str]) -> Any:
 def bag_loss_and_gradients(
     vectors_VD: np.ndarray, weights_D: np.ndarray, bias_1: np.ndarray, bags_NV: Any, y_N: np.ndarray
 ) -> tuple[float, list[np.ndarray]]:
-    """Mean cross-entropy of the line through the means, and its gradients for vectors, weights and bias."""
+    """Mean cross-entropy of the line on the means, and its gradients for vectors, weights and bias."""
     means_ND = bags_NV @ vectors_VD
     logits_N = means_ND @ weights_D + bias_1
     loss = float(np.logaddexp(0, np.where(y_N > 0, -logits_N, logits_N)).mean())
@@ -153,7 +153,7 @@ class Model:
     bias: float
 
     def loudness(self, vectors_ND: np.ndarray) -> np.ndarray:
-        """How far each vector alone would move the log-odds, (N,); above zero towards the second class."""
+        """How far each vector alone would move the log-odds, (N,); positive towards the second class."""
         return (vectors_ND - self.centre_D) @ self.weights_D
 
     def probability(self, texts: Sequence[str]) -> np.ndarray:
@@ -162,7 +162,7 @@ class Model:
 
 
 def fit(train: Sentences, embedder: Embedder, freedom: float = 1.0) -> Model:
-    """The same line as between songs (songs.fit), through the means of the words."""
+    """The same line as for songs (songs.fit), fitted to the means of the words."""
     table = as_table(embedder, train)
     with threadpool_limits(1, user_api="blas"):
         line = songs.fit(table, freedom)
@@ -170,7 +170,7 @@ def fit(train: Sentences, embedder: Embedder, freedom: float = 1.0) -> Model:
     return Model(embedder, train.classes, line.weights_F, centre_D, float(line.bias + centre_D @ line.weights_F))
 
 
-# ---- what it says, and why -------------------------------------------------------------------------------------------
+# ---- answers and explanations ----------------------------------------------------------------------------------------
 
 
 def explain(model: Model, text: str) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def explain(model: Model, text: str) -> dict[str, Any]:
     known, vectors_TD = model.embedder.pieces([text])[0]
     all_words = words.split(text)
     if not known:
-        raise UserError(f'no word of "{text}" occurs in the text it was trained on; use other words')
+        raise UserError(f'no word of "{text}" occurs in the training text; use other words')
     pushes_T = model.loudness(vectors_TD) / len(known)
     p = float(sigmoid(np.array(pushes_T.sum() + model.bias)))
     unknown = []
@@ -195,18 +195,18 @@ def explain(model: Model, text: str) -> dict[str, Any]:
 
 
 def vectors_of_words(embedder: Embedder, chosen: Sequence[str]) -> np.ndarray:
-    """One vector for each word as it stands alone, (N, D)."""
+    """One vector for each word on its own, (N, D)."""
     return sentence_vectors(embedder, chosen)
 
 
 def neighbours(embedder: Embedder, vocabulary: Vocabulary, word: str, num: int = 8) -> list[tuple[str, float]]:
-    """The words most like a word, with their cosine; UserError for one that is not in the vocabulary."""
+    """The words most like a word, with their cosine; UserError for a word that is not in the vocabulary."""
     chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V) if n >= MIN_MAP_COUNT or w == word]
     return words.nearest(vectors_of_words(embedder, chosen), chosen, word, num)
 
 
 def telling_words(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) -> list[dict[str, Any]]:
-    """The words that speak loudest and the most frequent ones, half each: [{word, weight}], the loudest first."""
+    """The words with the largest weights and the most frequent ones, half each: [{word, weight}], largest first."""
     chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V) if n >= MIN_MAP_COUNT and w.isalpha()]
     weights = model.loudness(vectors_of_words(model.embedder, chosen))
     loud = np.argsort(-np.abs(weights))[: num // 2].tolist()
@@ -216,12 +216,12 @@ def telling_words(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) ->
 
 
 def word_map(embedder: Embedder, told: Sequence[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
-    """Words on a plane in which those of like vectors stand together: [{word, weight, x, y}]."""
+    """Words on a plane, with similar vectors close together: [{word, weight, x, y}]."""
     places = words.plane_map(vectors_of_words(embedder, [entry["word"] for entry in told]), seed)
     return [{**entry, "x": float(x), "y": float(y)} for entry, (x, y) in zip(told, places, strict=True)]
 
 
-# ---- how good is it? -------------------------------------------------------------------------------------------------
+# ---- evaluation ------------------------------------------------------------------------------------------------------
 
 
 def figures_of(p_N: np.ndarray, test: Sentences) -> dict[str, Any]:
@@ -242,12 +242,12 @@ def mlp_probability(embedder: Embedder, train: Sentences, test: Sentences, seed:
     return learned.probability(sentence_vectors(embedder, test.texts))
 
 
-# ---- all of it at once -----------------------------------------------------------------------------------------------
+# ---- the whole lesson ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What was learned from which sentences. `frozen`: the word vectors before the labels moved them."""
+    """What was learned from which sentences. `frozen`: the word vectors before fine-tuning."""
 
     train: Sentences
     test: Sentences
@@ -260,13 +260,13 @@ def learn(
     train: Sentences, test: Sentences, more_texts: Sequence[str] = (), embedder: Embedder | None = None, seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Lesson:  # fmt: skip
-    """Learn words from the sentences and `more_texts` (or take `embedder`'s), and the line through their means."""
+    """Learn words from the sentences and `more_texts` (or take `embedder`'s), and fit the line to their means."""
     say = progress or (lambda _: None)
     if embedder is not None:
         return Lesson(train, test, Vocabulary.of(train.texts), fit(train, embedder), None)
-    say("learning words from the company they keep")
+    say("learning word vectors from their contexts (skip-gram)")
     frozen = learn_words(train, more_texts, seed)
-    say("moving the words by the labels, and drawing the line")
+    say("fine-tuning the vectors on the labels, and fitting the line")
     model = fit(train, tune(frozen, train, seed), TUNED_FREEDOM / len(train.y_N))
     return Lesson(train, test, frozen.vocabulary, model, frozen)
 
@@ -305,10 +305,10 @@ def report(lesson: Lesson, texts: Sequence[str] = (), near: Sequence[str] = ()) 
 
 
 def maps(lesson: Lesson) -> list[tuple[str, list[dict[str, Any]]]]:
-    """(title, words on a plane) before and after the labels moved the words; one map where they did not."""
+    """(title, words on a plane) before and after fine-tuning on the labels; one map if there was none."""
     told = telling_words(lesson.model, lesson.vocabulary)
     now = word_map(lesson.model.embedder, told)
     if lesson.frozen is None:
         return [(f"words as {lesson.model.embedder.name} sees them", now)]
     before = word_map(lesson.frozen, told)
-    return [("by the company they keep (skip-gram)", before), ("after the labels moved them", now)]
+    return [("by context (skip-gram)", before), ("after fine-tuning on the labels", now)]

@@ -13,7 +13,7 @@ TURNS = 1.5  # of each arm of the spiral
 
 
 def moons(num: int = NUM_POINTS, noise: float = 0.12, seed: int = 0) -> Table:
-    """Two half circles that reach into one another; noise is the standard deviation of each coordinate."""
+    """Two interleaved half circles; noise is the standard deviation of each coordinate."""
     rng = np.random.default_rng(seed)
     y_N = np.arange(num) % 2
     angle_N = rng.uniform(0, np.pi, num)
@@ -24,10 +24,10 @@ def moons(num: int = NUM_POINTS, noise: float = 0.12, seed: int = 0) -> Table:
 
 
 def spiral(num: int = NUM_POINTS, noise: float = 0.02, seed: int = 0) -> Table:
-    """Two arms wound around one another; the second is the first turned by half a circle."""
+    """Two intertwined spiral arms; the second is the first rotated by half a turn."""
     rng = np.random.default_rng(seed)
     y_N = np.arange(num) % 2
-    way_N = np.sqrt(rng.uniform(0.01, 1, num))  # even along the arm, which is longer farther out
+    way_N = np.sqrt(rng.uniform(0.01, 1, num))  # uniform along the arm, which is longer farther out
     angle_N = 2 * np.pi * TURNS * way_N + np.pi * y_N
     x_N2 = way_N[:, None] * np.stack([np.cos(angle_N), np.sin(angle_N)], 1) + rng.normal(0, noise, (num, 2))
     return Table(("across", "up"), ("arm one", "arm two"), x_N2, y_N)

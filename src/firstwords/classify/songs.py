@@ -1,12 +1,12 @@
-"""The first step: a straight line that tells reggaeton from R&B by tempo and energy. Axes: N songs, F features.
+"""The first step: a straight line that separates reggaeton from R&B by tempo and energy. Axes: N songs, F features.
 
     table = songs()                                    twenty well-known songs, or read_csv(FILE)
     line = fit(table)
     line.equation(table)                               "0.0644 x tempo + 8.1 x energy > 11 means reggaeton"
     line.probability(np.array([[95, 0.8]]))            array([0.84])
 
-Logistic regression (scikit-learn): a weighted sum of the numbers, squeezed into a probability, which is one half on the
-line, where the sum is zero. Both classes count as if they were equally common.
+Logistic regression (scikit-learn): a weighted sum of the numbers, mapped to a probability, which is one half on the
+line, where the sum is zero. Both classes are weighted as if equally common.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from firstwords.classify.descent import sigmoid
 from firstwords.classify.table import Table
 from firstwords.config import UserError
 
-# Tempo in beats a minute as one would tap it (detectors often count a slow beat twice); energy from 0 to 1 as streaming
-# services measure it: loud, fast and noisy is near 1.
+# Tempo in beats per minute as a listener would tap it (detectors often double a slow beat); energy from 0 to 1 as
+# streaming services measure it: loud, fast and noisy is near 1.
 SONGS = (
     ("Gasolina", "Daddy Yankee", 96, 0.80, "reggaeton"),
     ("Lo que pasó, pasó", "Daddy Yankee", 97, 0.75, "reggaeton"),
@@ -50,7 +50,7 @@ SONGS = (
 
 
 def songs() -> Table:
-    """The twenty songs of the package as a table; the second class is reggaeton."""
+    """The package's twenty songs as a table; the second class is reggaeton."""
     classes = ("r&b", "reggaeton")
     return Table(
         features=("tempo", "energy"),
@@ -63,7 +63,7 @@ def songs() -> Table:
 
 @dataclass(frozen=True)
 class Line:
-    """weights_F . x + bias = 0 is the line, in the units of the table; above zero is the second class."""
+    """weights_F . x + bias = 0 is the line, in the units of the table; a positive sum means the second class."""
 
     weights_F: np.ndarray
     bias: float
@@ -82,7 +82,7 @@ class Line:
         return f"{' + '.join(terms).replace('+ -', '- ')} > {-self.bias:.3g} means {table.classes[1]}"
 
     def height(self, table: Table) -> str:
-        """The line as the second feature by the first: "energy = 1.35 - 0.00796 x tempo"; "" where it is upright."""
+        """The line as a function of the first feature: "energy = 1.35 - 0.00796 x tempo"; "" if it is vertical."""
         first, second = self.weights_F
         if abs(second) < 1e-12:
             return ""
@@ -94,15 +94,15 @@ class Line:
 def fit(table: Table, freedom: float = 1.0) -> Line:
     """Learn the line: scikit-learn's logistic regression on standardised numbers, classes weighted equally.
 
-    `freedom` is its C: the smaller, the smaller the weights. 1, its default, keeps them finite where a line separates
+    `freedom` is its C: smaller values give smaller weights. The default, 1, keeps them finite where a line separates
     the rows completely.
     """
     from sklearn.linear_model import LogisticRegression
 
     mean_F, std_F = table.x_NF.mean(0), table.x_NF.std(0)
-    std_F = np.where(std_F > 0, std_F, 1.0)  # a column that never changes says nothing
+    std_F = np.where(std_F > 0, std_F, 1.0)  # a constant column carries no information
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a flat optimum is reached to six digits or not; both draw the same line
+        warnings.simplefilter("ignore")  # at a flat optimum the last digits may not converge; the line is the same
         model = LogisticRegression(C=freedom, class_weight="balanced", max_iter=1000)
         model.fit((table.x_NF - mean_F) / std_F, table.y_N)
     weights_F = model.coef_[0] / std_F
@@ -148,11 +148,11 @@ def verdicts(classifier: Any, table: Table, new: Sequence[Sequence[float]]) -> l
 
 
 def parse_new(text: str, features: Sequence[str]) -> tuple[float, ...]:
-    """ "95,0.8" as numbers; raises UserError for anything but one finite number a feature."""
+    """ "95,0.8" as numbers; raises UserError for anything but one finite number per feature."""
     try:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
     if len(values) != len(features) or not np.isfinite(values).all():
-        raise UserError(f'--new {text}: write a number for {" and ".join(features)} each, as in --new "95,0.8"')
+        raise UserError(f'--new {text}: give one number each for {" and ".join(features)}, as in --new "95,0.8"')
     return values

@@ -1,9 +1,9 @@
-"""Rows of numbers with one of two classes, and how they are read from a CSV file. Axes: N rows, F features.
+"""Rows of numbers in two classes, read from a CSV file. Axes: N rows, F features.
 
     table = read_csv("songs.csv", columns=("tempo", "energy"), label="genre")
     table = read_csv("songs.csv", classes=("playlist_genre=r&b", "playlist_subgenre=reggaeton"))
 
-Unusable rows are left out, counted and named with file and line; what cannot be right is a UserError.
+Unusable rows are left out, counted and reported with file and line; mistakes raise UserError.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from firstwords.config import UserError, nearest
 from firstwords.data.readers import read_text
 
 COLUMNS = ("tempo", "energy")
-LABELS = ("genre", "label", "class")  # names under which the label is looked for
-NAMES = ("title", "name", "track_name")  # names under which a row's name is looked for
-MAX_NOTES = 5  # so many bad rows are shown word for word
-MIN_OF_A_CLASS = 2  # cross-validation trains on one and tests on another
+LABELS = ("genre", "label", "class")  # column names tried for the label
+NAMES = ("title", "name", "track_name")  # column names tried for a row's name
+MAX_NOTES = 5  # maximum number of bad rows reported in full
+MIN_OF_A_CLASS = 2  # cross-validation trains on one and tests on the other
 
 
 class Classifier(Protocol):
-    """What every step of the ladder can do, a line and a network alike."""
+    """The interface of every step of the ladder, whether line or network."""
 
     def probability(self, x_NF: np.ndarray) -> np.ndarray:
         """Probability of the second class for each row, (N,)."""
@@ -38,7 +38,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """x_NF numbers, y_N 0 or 1 (the place in `classes`); `names` is empty or says what each row is."""
+    """x_NF numbers, y_N 0 or 1 (the index in `classes`); `names` is empty or names each row."""
 
     features: tuple[str, ...]
     classes: tuple[str, str]
@@ -46,9 +46,9 @@ class Table:
     y_N: np.ndarray
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # the first bad rows, with file and line
-    bad: int = 0  # rows left out because something in them was wrong
+    bad: int = 0  # invalid rows that were left out
     other: int = 0  # rows of neither class
-    repeated: int = 0  # rows equal to one before them
+    repeated: int = 0  # rows equal to an earlier one
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,7 +61,7 @@ class Table:
         return replace(self, x_NF=self.x_NF[indices], y_N=self.y_N[indices], names=names)
 
     def distinct(self) -> Table:
-        """Each combination of name, numbers and class once: a song that is in ten playlists is still one song."""
+        """Each combination of name, numbers and class once: a song in ten playlists is still one song."""
         seen: dict[tuple, int] = {}
         for i, (x, y) in enumerate(zip(self.x_NF.tolist(), self.y_N.tolist(), strict=True)):
             seen.setdefault((self.names[i] if self.names else "", *x, y), i)
@@ -70,7 +70,7 @@ class Table:
 
 
 def check_two_classes(table: Table, source: str) -> None:
-    """Raise UserError unless both classes have rows enough to learn from and to test on."""
+    """Raise UserError unless both classes have enough rows for training and testing."""
     for name, count in table.counts.items():
         if count < MIN_OF_A_CLASS:
             raise UserError(f"{source} has {count} usable {'row' if count == 1 else 'rows'} of {name}; "
@@ -82,8 +82,8 @@ def read_csv(
 ) -> Table:
     """Read two numeric columns and a label from a .csv or .csv.gz file.
 
-    columns: the two numbers (default: tempo and energy, or the two columns beside the label in a file of three).
-    classes: the two classes, each a value of the label's column or COLUMN=VALUE; needed where there are more than two.
+    columns: the two numbers (default: tempo and energy, or the two other columns in a file of three).
+    classes: the two classes, each a value of the label's column or COLUMN=VALUE; required if there are more than two.
     Raises UserError for a missing file or column, text in a numeric column, and anything but two classes.
     """
     reader = _Reader(Path(path).expanduser())
@@ -121,7 +121,7 @@ class _Reader:
             raise UserError(f"{path} has the columns {', '.join(self.header)}; two numbers and a label are needed")
 
     def rows(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """(file:line, row) of every row; a row with too few or too many cells keeps what it has."""
+        """(file:line, row) of every row; a row with too few or too many cells is kept as is."""
         try:
             for row in self._reader:
                 yield f"{self.path.name}:{self._reader.line_num}", row
@@ -129,7 +129,7 @@ class _Reader:
             raise UserError(f"{self.path}:{self._reader.line_num}: {error}: repair the quotes") from None
 
     def check(self, column: str) -> str:
-        """The column's name, if there is such a one."""
+        """The column's name, if it exists."""
         if column not in self.header:
             close = nearest(column, self.header)
             hint = f"did you mean {close}?" if close else f"it has {', '.join(self.header)}"
@@ -142,12 +142,12 @@ def _choose_columns(
 ) -> tuple[tuple[str, ...], str]:
     header = reader.header
     if len(columns) not in (0, 2):
-        raise UserError(f"--columns names {len(columns)} columns; two are needed, as in --columns tempo energy")
+        raise UserError(f"--columns has {len(columns)} columns; two are needed, as in --columns tempo energy")
     by_conditions = len(classes) == 2 and all("=" in kind for kind in classes)
     if not label and not by_conditions:
         label = next((name for name in LABELS if name in header), header[-1] if len(header) == 3 else "")
         if not label:
-            raise UserError(f"which column of {reader.path} holds the label? Name it with --label, one of "
+            raise UserError(f"which column of {reader.path} contains the label? Choose it with --label, one of "
                             f"{', '.join(header)}")  # fmt: skip
     if label:
         reader.check(label)
@@ -158,9 +158,9 @@ def _choose_columns(
 
 
 def _conditions(reader: _Reader, classes: Sequence[str], label: str) -> dict[str, tuple[str, str]]:
-    """{name of the class: (column, value)}; empty where the label's two values are the classes."""
+    """{name of the class: (column, value)}; empty if the label's two values are the classes."""
     if len(classes) not in (0, 2):
-        raise UserError(f"--classes names {len(classes)}; two are needed, as in --classes r&b reggaeton")
+        raise UserError(f"--classes has {len(classes)} values; two are needed, as in --classes r&b reggaeton")
     kinds = {}
     for kind in classes:
         column, equals, value = kind.rpartition("=")
@@ -172,7 +172,7 @@ def _conditions(reader: _Reader, classes: Sequence[str], label: str) -> dict[str
 
 @dataclass
 class _Found:
-    """What was read so far."""
+    """The rows read so far."""
 
     numbers: list[list[float]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -184,7 +184,7 @@ class _Found:
     def take(
         self, where: str, row: dict[str, str], columns: Sequence[str], label: str, kinds: dict[str, tuple[str, str]]
     ) -> None:
-        """Read one row; what is wrong with it becomes a note."""
+        """Read one row; a problem becomes a note."""
         try:
             kind = _kind_of(row, label, kinds)
             if kind is None:
@@ -200,17 +200,17 @@ class _Found:
         self.names.append(next((row[name] for name in NAMES if row.get(name)), ""))
 
     def check(self, path: Path, columns: Sequence[str]) -> None:
-        """Raise UserError where so much is wrong that another column or file was meant."""
+        """Raise UserError if so many rows are invalid that the column or file must be wrong."""
         total = self.bad + len(self.numbers)
         if not total:
-            raise UserError(f"{path} holds no rows" + (" of these two classes" if self.other else ""))
+            raise UserError(f"{path} contains no rows" + (" of these two classes" if self.other else ""))
         if self.bad > total / 2:
-            raise UserError(f"{self.notes[0]}, and so on: {self.bad} of {total} rows cannot be used; "
+            raise UserError(f"{self.notes[0]}; in all, {self.bad} of {total} rows are unusable; "
                             f"choose other --columns than {' '.join(columns)}, or repair the file")  # fmt: skip
 
 
 def _kind_of(row: dict[str, str], label: str, kinds: dict[str, tuple[str, str]]) -> str | None:
-    """The class of a row, None if it is of neither; ValueError where it has none or both."""
+    """The class of a row, None if it is of neither; ValueError if it has none or both."""
     if not kinds:
         if not (value := (row[label] or "").strip()):
             raise ValueError(f"there is no {label}")
@@ -235,7 +235,7 @@ def _number(row: dict[str, str], column: str) -> float:
 def _two_names(found: _Found, kinds: Iterable[str], path: Path, label: str) -> tuple[str, str]:
     names = list(kinds) or sorted(set(found.kinds))
     if len(names) == 1:
-        raise UserError(f"every row of {path} is {names[0]}; a line needs two classes to stand between")
+        raise UserError(f"every row of {path} is {names[0]}; two classes are needed")
     if len(names) > 2:
         common = [name for name, _ in Counter(found.kinds).most_common(3)]
         raise UserError(f"{label} of {path} has {len(names)} values ({', '.join(common)} ...); "

@@ -1,11 +1,11 @@
 """Words become numbers: skip-gram with negative sampling (Mikolov et al. 2013), in NumPy.
 
     vocabulary = Vocabulary.of(texts)
-    vectors_VD = skipgram(texts, vocabulary)           words in like company get like vectors
+    vectors_VD = skipgram(texts, vocabulary)           words in similar contexts get similar vectors
     nearest(vectors_VD, vocabulary, "soup")            [("stew", 0.83), ...]
 
-The game is a small sister of a language model's: from a word, tell its neighbours from words drawn at random.
-Axes: V words of the vocabulary, D dimensions, P pairs of a batch, K words drawn at random.
+The objective is a simpler form of a language model's: given a word, tell its neighbours from random words. Axes: V
+words of the vocabulary, D dimensions, P pairs per batch, K random words.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from firstwords.config import UserError
 from firstwords.config import nearest as nearest_name
 
 DIMENSIONS = 64
-WINDOW = 5  # words to the left and right that count as neighbours; each word looks 1 to 5 far, near ones more often
-NEGATIVES = 5.0  # weight of the words drawn at random against one true neighbour, as in the paper
-DRAWN = 48  # words drawn for a whole batch: one product in place of many small ones
+WINDOW = 5  # words to the left and right that count as neighbours; the window is 1 to 5, so near words count more often
+NEGATIVES = 5.0  # weight of the random words against one true neighbour, as in the paper
+DRAWN = 48  # random words shared by a batch: one product instead of many small ones
 BATCH = 2048  # pairs
 EPOCHS = 6
-RATE = 0.1  # Adagrad's, one step size a word: rare words learn as fast as common ones
-OFTEN = 1e-3  # a word more frequent than this is left out now and then (the paper's subsampling)
-MAX_PAIRS = 3_000_000  # in all; a longer text gets fewer epochs, so that it stays a matter of seconds
+RATE = 0.1  # Adagrad's, one step size per word: rare words learn as fast as common ones
+OFTEN = 1e-3  # a word more frequent than this is randomly left out (the paper's subsampling)
+MAX_PAIRS = 3_000_000  # in total; a longer text gets fewer epochs, so that training takes seconds
 _WORD = re.compile(r"n't\b|'\w+|\w+|[!?]")
 _NOT = re.compile(r"(?<=\w)n't\b")
 
 
 def split(text: str) -> list[str]:
-    """The words of a text, in small letters: "It isn't bad!" -> ["it", "is", "n't", "bad", "!"]."""
+    """The words of a text, in lower case: "It isn't bad!" -> ["it", "is", "n't", "bad", "!"]."""
     return _WORD.findall(_NOT.sub(" n't", text.lower().replace("’", "'")))
 
 
@@ -50,7 +50,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
-        """The words that occur at least `min_count` times; UserError where there are none."""
+        """The words that occur at least `min_count` times; UserError if there are none."""
         counts = Counter(word for text in texts for word in split(text))
         kept = [(word, n) for word, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if n >= min_count]
         if not kept:
@@ -59,11 +59,11 @@ class Vocabulary:
 
     @cached_property
     def ids(self) -> dict[str, int]:
-        """{word: place}."""
+        """{word: index}."""
         return {word: i for i, word in enumerate(self.words)}
 
     def encode(self, text: str) -> list[int]:
-        """Places of the known words of a text; unknown ones are left out."""
+        """Indices of the known words of a text; unknown ones are left out."""
         return [self.ids[word] for word in split(text) if word in self.ids]
 
 
@@ -78,7 +78,7 @@ def skipgram(
     seen = [np.full((size, 1), 1e-6, np.float32) for _ in range(2)]  # Adagrad's sums of squares
     chance_V = np.cumsum(vocabulary.counts_V**0.75)  # the paper's exponent for drawing words
     ids, sentence = _concatenate(texts, vocabulary)
-    with threadpool_limits(1, user_api="blas"):  # threads that wait for one another make small products slower
+    with threadpool_limits(1, user_api="blas"):  # synchronising threads makes small products slower
         done = 0
         for _ in range(epochs):
             for centres_P, others_P in _batches(ids, sentence, vocabulary.counts_V, rng):
@@ -99,8 +99,8 @@ def loss_and_gradients(
 ) -> tuple[float, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Equation 4 of the paper, summed over pairs: -log s(c.o) - weight * sum over drawn words of log s(-c.d).
 
-    s is the sigmoid: true neighbours shall point the same way, words drawn at random another. Returns the loss and its
-    gradients for the three arguments.
+    s is the sigmoid: true neighbours should point in the same direction, random words should not. Returns the loss and
+    its gradients for the three arguments.
     """
     true_P = np.einsum("pd,pd->p", centres_PD, others_PD)
     false_PK = centres_PD @ drawn_KD.T
@@ -111,7 +111,7 @@ def loss_and_gradients(
 
 
 def _step(table_VD: np.ndarray, seen_V1: np.ndarray, rows_P: np.ndarray, gradient_PD: np.ndarray) -> None:
-    """Adagrad on the rows that a batch touched; gradients of a word that occurs twice are added up first."""
+    """Adagrad on the rows that a batch touched; gradients of a word that occurs twice are summed first."""
     from scipy.sparse import csr_matrix
 
     rows, place_P = np.unique(rows_P, return_inverse=True)
@@ -124,7 +124,7 @@ def _step(table_VD: np.ndarray, seen_V1: np.ndarray, rows_P: np.ndarray, gradien
 
 
 def _concatenate(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
-    """(ids of all words in a row, number of the text that each stands in)."""
+    """(ids of all words, index of the text that contains each)."""
     encoded = [vocabulary.encode(text) for text in texts]
     lengths = [len(ids) for ids in encoded]
     ids = np.array([i for row in encoded for i in row], dtype=np.int64)
@@ -158,7 +158,7 @@ def _batches(
 def nearest(
     vectors_VD: np.ndarray, words: Sequence[str], word: str, num: int = 8
 ) -> list[tuple[str, float]]:
-    """The words that point most nearly the same way, with their cosine; UserError for a word that is not there."""
+    """The words with the most similar vectors and their cosine; UserError for an unknown word."""
     place = {w: i for i, w in enumerate(words)}
     if word not in place:
         close = nearest_name(word, words)
@@ -172,7 +172,7 @@ def nearest(
 
 
 def plane_map(vectors_ND: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Two coordinates a word, (N, 2), in which neighbours stay neighbours (t-SNE, van der Maaten & Hinton 2008)."""
+    """Two coordinates per word, (N, 2), that preserve neighbourhoods (t-SNE, van der Maaten & Hinton 2008)."""
     from sklearn.manifold import TSNE
 
     perplexity = max(1.0, min(15.0, (len(vectors_ND) - 1) / 3))

@@ -1,1 +1,1 @@
-"""Files and hub -> documents and conversations -> token shards -> batches. No torch here."""
+"""Files and the hub -> documents and conversations -> token shards -> batches. No torch here."""

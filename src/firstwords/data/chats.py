@@ -1,21 +1,21 @@
-"""Conversations from the forms in which people share them, as lists of messages for `tokenizer.chat.render`.
+"""Conversations from common chat formats, as lists of messages for `tokenizer.chat.render`.
 
-    {"messages": [{"role": "user", "content": ...}, ...]}         OpenAI; also a bare list of such messages
-    {"conversations": [{"from": "human", "value": ...}, ...]}     ShareGPT; also texts or pairs that take turns
+    {"messages": [{"role": "user", "content": ...}, ...]}         OpenAI; also a plain list of such messages
+    {"conversations": [{"from": "human", "value": ...}, ...]}     ShareGPT; also alternating texts or pairs
     {"instruction": ..., "input": ..., "output": ...}             Alpaca, with system and history
     {"instruction": ..., "context": ..., "response": ...}         Dolly
     {"prompt": ..., "response": ...}                              pairs; also completion, question/answer
     {"title": ..., "mapping": {...}}                              ChatGPT's export; trees of OpenAssistant
     31/12/2023, 22:15 - Anna: Are you there?                      WhatsApp's export, as FILE:NAME (`whatsapp.py`)
 
-`messages.py` says how a message is read, and `row_kinds.py` which rows are no chats (preferences, text): those are
+`messages.py` defines how a message is read, and `row_kinds.py` which rows are not chats (preferences, text): those are
 refused.
 
-What comes out always has the order [system] user assistant ... assistant: neighbours with the same role become one
-message, a greeting by the assistant before anybody spoke goes (nobody asked for it, so it would teach a model to speak
-first), and what comes after the last answer that is learned goes. `SourceStats.trimmed_turns` counts the messages
-that went or were joined (`merged_turns`), `context_turns` those that are read and not learned: calls of tools, what
-tools answered, answers of weight 0. A row without an answer, or with a message without text, is skipped and counted.
+The result always has the order [system] user assistant ... assistant: consecutive messages of one role are merged, a
+greeting by the assistant before the user's first message is dropped (it would teach a model to speak first), and so is
+everything after the last learned answer. `SourceStats.trimmed_turns` counts the messages that were dropped or merged
+(`merged_turns`), `context_turns` those that are read but not learned: tool calls, tool results, answers of weight 0. A
+row without an answer, or with a message without text, is skipped and counted.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None)
     """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
     `world` (endless).
 
-    Raises UserError for what cannot be read and for a source none of whose rows is a usable chat.
+    Raises UserError for an unreadable source and for one without any usable chat.
     """
     stats = stats if stats is not None else SourceStats()
-    for name in spec_names(specs, 'no chats were named: give files, folders, hf:NAME or "world"'):
+    for name in spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"'):
         for chat in _of_spec(name, stats):
             stats.documents += 1
             stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
@@ -103,8 +103,7 @@ def _joined(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 def parse_row(row: Any, stats: SourceStats | None = None) -> list[Message]:
-    """One row, whatever its form, as messages; raises UnusableRowError, which says why, if it has no usable
-    conversation."""
+    """One row in any format as messages. Raises UnusableRowError with the reason if it has no usable conversation."""
     if isinstance(row, list):
         return _clean(read_messages(row, take_texts=False), stats)
     if not isinstance(row, Mapping):
@@ -143,7 +142,7 @@ def _from_pair(columns: Mapping[str, Any], ask: str, answer: str) -> list[Messag
 
 
 def _clean(messages: list[Message], stats: SourceStats | None) -> list[Message]:
-    """Neighbours merged, the assistant never first, a learned answer always last."""
+    """Messages with neighbours merged, the assistant never first and a learned answer always last."""
     chat: list[Message] = []
     num_merged = 0
     for message in messages:
@@ -171,5 +170,5 @@ def _why_empty(messages: list[Message]) -> str:
     if not answers:
         return "the chat has no assistant turn"
     if not any(map(is_learned, answers)):
-        return "the chat has no assistant turn to learn: all have weight 0 or are function calls"
+        return "the chat has no assistant turn to learn from: all have weight 0 or are function calls"
     return "the chat has no user turn before its answer"

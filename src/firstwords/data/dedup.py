@@ -1,8 +1,7 @@
-"""Leaving out documents that were seen before: equal ones, and nearly equal ones by MinHash.
+"""Removes duplicate documents: exact ones, and near-duplicates by MinHash.
 
-MinHash (Broder 1997): the share of equal minima under many random hash functions estimates the Jaccard
-similarity of two sets of five-word runs. Banding (locality-sensitive hashing) finds the candidates without
-comparing every pair.
+MinHash (Broder 1997): the share of equal minima under many random hash functions estimates the Jaccard similarity of
+two sets of five-word shingles. Banding (locality-sensitive hashing) finds candidates without comparing every pair.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
 SHINGLE_WORDS = 5
-NUM_BANDS, BAND_ROWS = 16, 8  # candidates from a similarity of about (1/16)^(1/8) = 0.7 on
-NEAR = 0.8  # estimated similarity from which on two documents count as the same
+NUM_BANDS, BAND_ROWS = 16, 8  # candidates have a similarity of about (1/16)^(1/8) = 0.7 or more
+NEAR = 0.8  # estimated similarity at which two documents count as the same
 _START_CHARS = 64  # of `copy_start`
-_BLOCK = 4096  # shingles hashed at a time, so that a long document needs little memory
+_BLOCK = 4096  # shingles hashed at a time, to bound the memory of a long document
 
 
 def copy_key(text: str) -> int:
-    """Equal for copies: texts of the same words, whatever their case and the white space between them."""
+    """Equal for copies: texts with the same words, ignoring case and white space."""
     words = " ".join(text.split()).casefold()
     return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
 def copy_start(text: str) -> str:
-    """Equal for copies, as `copy_key` is, and for some texts that are none; a hundred times as fast for long ones."""
+    """Equal for copies, like `copy_key`, but also for some other texts; a hundred times as fast for long ones."""
     start = "".join(text[:1000].split()).casefold()
     if len(start) < _START_CHARS < len(text):
         start = "".join(text.split()).casefold()
@@ -64,7 +63,7 @@ def _deduplicate(texts: Iterator[str], stats: SourceStats, near: NearIndex | Non
 
 
 class NearIndex:
-    """Remembers documents by 128 minima each (512 bytes) and recognises near copies."""
+    """Stores 128 minima (512 bytes) per document and recognises near-duplicates."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -76,7 +75,7 @@ class NearIndex:
         self._bands: list[dict[bytes, int]] = [{} for _ in range(NUM_BANDS)]
 
     def seen(self, words: list[str]) -> bool:
-        """Whether a document like this one was here before; if not, it is remembered."""
+        """Whether a near-duplicate was seen before; if not, the document is added."""
         signature_H = self.signature(words)
         keys = [band.tobytes() for band in signature_H.reshape(NUM_BANDS, BAND_ROWS)]
         candidates = {band[key] for band, key in zip(self._bands, keys, strict=True) if key in band}
@@ -88,7 +87,7 @@ class NearIndex:
         return False
 
     def signature(self, words: list[str]) -> np.ndarray:
-        """128 minima over the hashed five-word runs (case does not count), uint32."""
+        """128 minima over the hashed five-word shingles (case-insensitive), uint32."""
         hashes = np.array(
             [zlib.crc32(word.lower().encode("utf-8", "replace")) for word in words], dtype=np.uint64
         )

@@ -1,7 +1,7 @@
-"""Chats as apps export them: WhatsApp's text file, and the zip archives of WhatsApp and ChatGPT.
+"""Chats exported by apps: WhatsApp's text file, and the zip archives of WhatsApp and ChatGPT.
 
-An archive is unpacked into a temporary folder: of ChatGPT's, `conversations.json` (or its numbered parts), of
-WhatsApp's, the text. Places in what is reported are `archive.zip/member:line`.
+From an archive, only the chats are unpacked into a temporary folder: ChatGPT's `conversations.json` (or its numbered
+parts) or WhatsApp's text. Messages name positions as `archive.zip/member:line`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Rows = Iterator[tuple[str, Any]]
 
 
 def rows_of(path: Path, name: str | None, stats: SourceStats) -> Rows:
-    """The conversations of one exported file as (where, row); `name`: the person whom the model speaks as.
+    """The conversations of one exported file as (where, row); `name`: the person the model speaks as.
 
-    Raises UserError for another kind of text or archive.
+    Raises UserError for other texts and archives.
     """
     if path.name.lower().endswith(".zip"):
         yield from _zip_rows(path, name, stats)
@@ -44,7 +44,7 @@ def _zip_rows(path: Path, name: str | None, stats: SourceStats) -> Rows:
                     shutil.copyfileobj(packed, unpacked)
                 yield from _renamed(copy, f"{path}/{member}", name, stats)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # RuntimeError: a password is needed
-        raise UserError(f"{path} cannot be unpacked ({error}): unpack it yourself and give the files in it") from error
+        raise UserError(f"{path} cannot be unpacked ({error}): unpack it yourself and give its files") from error
 
 
 def _chats_in(names: list[str], path: Path) -> list[str]:
@@ -52,14 +52,14 @@ def _chats_in(names: list[str], path: Path) -> list[str]:
     texts = [n for n in names if n.lower().endswith(".txt")]
     if not exported and not texts:
         raise UserError(
-            f"{path} holds no export of ChatGPT (conversations.json) or WhatsApp (a .txt file): "
-            "unpack it and give the files in it"
+            f"{path} contains no export of ChatGPT (conversations.json) or WhatsApp (a .txt file): "
+            "unpack it and give the extracted files"
         )
     return sorted(exported or texts)
 
 
 def _renamed(copy: Path, place: str, name: str | None, stats: SourceStats) -> Rows:
-    """The rows of an unpacked member, under the name that it has for its owner."""
+    """The rows of an unpacked member, with positions that name the archive and the member."""
     read: Callable[[], Rows] = (
         (lambda: readers.file_rows(copy, stats))
         if copy.suffix.lower() == ".json"

@@ -1,4 +1,4 @@
-"""Which files of a path are read: the one that was named, or those of a folder, each once."""
+"""Selects the files of a path: the named file, or those of a folder, each once."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def from_path(
     read: Callable[[Path], Iterator[T]],
     any_text: bool = False,
 ) -> Iterator[T]:
-    """Everything that `read` finds in a file or in the files of a folder (recursively, in the order of their names).
+    """Everything that `read` yields for a file or for the files of a folder (recursively, sorted by name).
 
-    A file that was named must be right. In a folder, files of other kinds, unreadable ones, pipes and devices are
-    counted and passed over, and what links lead to is read once. `any_text`: files without an ending are read too if
-    they are text, and so is a file of an unknown kind that was named.
+    A named file must be usable. In a folder, files of other types, unreadable files, pipes and devices are counted and
+    skipped, and link targets are read once. `any_text`: files without an extension are read too if they are text, and
+    so is a named file of an unknown type.
     """
     try:
         mode = path.stat().st_mode
@@ -39,7 +39,7 @@ def from_path(
         raise UserError(f"{path} does not exist: check the spelling") from None
     except OSError as error:
         reason = f"{error.strerror}): check its permissions"
-        reason = f"{error.strerror}): it leads to itself, name what it is a link to" if error.errno == ELOOP else reason
+        reason = f"{error.strerror}): the link leads to itself; give its target" if error.errno == ELOOP else reason
         raise UserError(f"{path} cannot be opened ({reason}") from error
     suffixes = tuple(suffixes)
     if stat.S_ISREG(mode):
@@ -52,7 +52,7 @@ def from_path(
     elif stat.S_ISDIR(mode):
         yield from _from_folder(path, suffixes, stats, read, any_text)
     else:
-        instead = "send what comes out of it to stdin and name -" if any_text else "save what comes out of it as a file"
+        instead = "pipe its output to stdin and give -" if any_text else "save its output as a file"
         raise UserError(f"{path} is {_special(mode)}, not a file: {instead}")
 
 
@@ -75,13 +75,13 @@ def _from_folder(
         stats.skip_file(kind, problem)
         problems.append(problem)
     if not num_read:
-        others = f"; {len(problems) - 1:,} more cannot be read either" if len(problems) > 1 else ""
+        others = f"; {len(problems) - 1:,} more could not be read" if len(problems) > 1 else ""
         reason = f" ({problems[0]}{others})" if problems else ""
-        raise UserError(f"{folder} holds no file that can be read{reason}: use {' '.join(suffixes[: kinds.SHOWN])}")
+        raise UserError(f"{folder} contains no readable file{reason}: use {' '.join(suffixes[: kinds.SHOWN])}")
 
 
 def _passed_over(file: Path, suffixes: tuple[str, ...], any_text: bool) -> tuple[str, str]:
-    """(kind, sentence) of a file in a folder that is not to be read; ("", "") for one that is."""
+    """(kind, sentence) of a file in a folder that is to be skipped; ("", "") for one to be read."""
     try:
         mode = file.stat().st_mode
     except OSError as error:
@@ -94,7 +94,7 @@ def _passed_over(file: Path, suffixes: tuple[str, ...], any_text: bool) -> tuple
         return ending, f"{file} {kinds.why_not(file, suffixes)}"
     if any_text and looks_like_text(file):
         return "", ""
-    return "without an ending", f"{file} has no ending that says what it is" + (" and is no text" if any_text else "")
+    return "without an extension", f"{file} has no file extension" + (" and is not text" if any_text else "")
 
 
 def _is_known(path: Path, suffixes: tuple[str, ...]) -> bool:
@@ -102,17 +102,17 @@ def _is_known(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _is_unlisted_text(path: Path) -> bool:
-    """Whether a file that was named is text all the same, and of no kind that there is a reason against."""
+    """Whether a named file of an unknown type is text, and not of a type that is refused with a reason."""
     return kinds.suffix(path) not in kinds.REASONS and (path.stat().st_size == 0 or looks_like_text(path))
 
 
 def _special(mode: int) -> str:
     kinds_of = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
-    return next((name for is_kind, name in kinds_of.items() if is_kind(mode)), "something special")
+    return next((name for is_kind, name in kinds_of.items() if is_kind(mode)), "a special file")
 
 
 def _files_below(folder: Path, stats: SourceStats) -> Iterator[Path]:
-    """All files below a folder that are not hidden, each once, whatever links lead to it."""
+    """All files below a folder that are not hidden, each once, however many links lead to it."""
     seen = {folder.resolve()}
 
     def refuse(error: OSError) -> None:
@@ -128,10 +128,10 @@ def _files_below(folder: Path, stats: SourceStats) -> Iterator[Path]:
 
 
 def _is_new(path: Path, seen: set[Path]) -> bool:
-    """Whether a file or folder was not there before, under this name or another."""
+    """Whether a file or folder is new, that is, was not seen under this or another name."""
     try:
         real = path.resolve(strict=True)
-    except (OSError, RuntimeError):  # a link that leads nowhere or to itself: noted when it is opened
+    except (OSError, RuntimeError):  # a broken or circular link: reported when it is opened
         return True
     if real in seen:
         return False

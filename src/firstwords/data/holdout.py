@@ -1,12 +1,12 @@
-"""Text that training never sees, kept to measure the model on.
+"""Held-out text, which training never sees, to measure the model on.
 
-Shares are of *different* documents: copies, equal up to white space and case, count as one and are never on both sides.
-Which documents are held out depends on their content only (a hash), not on their order or number, so that a longer
-collection of the same texts holds out the same ones. One or a few long documents give a passage from the middle
-instead: the end of a text is often unlike the rest (an index, a licence, the play that has just begun), and whoever
-wants the text continued wants the end learned.
+Shares refer to *different* documents: copies, equal up to white space and case, count as one and are never split. Which
+documents are held out depends only on a hash of their content, not on their order or number, so that a longer
+collection of the same texts holds out the same ones. From one or a few long documents, a passage in the middle is held
+out instead: the end of a text is often unlike the rest (an index, a licence, a new play), and a model that is to
+continue the text must learn the end.
 
-Memory is bounded: LOOK_AHEAD characters of documents, and in a longer stream the hashes of what is held out.
+Memory is bounded: LOOK_AHEAD characters of documents, plus, for a longer stream, the hashes of the held-out ones.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from itertools import chain
 from firstwords.data.dedup import copy_key, copy_start
 
 SHARE = 0.01  # of the text
-MAX_CHARS = 200_000  # more than this measures hardly better and only costs time
-SMALL_CHARS, SMALL_SHARE = 20_000, 0.1  # of a small text so much, but no larger a share of it
-FEW_DOCUMENTS = 50  # fewer than these: hold out a passage
-LONG_CHARS = 20_000  # in a long stream, a document longer than this gives its tail
-LOOK_AHEAD = 16_000_000  # characters read before deciding which of these it is
+MAX_CHARS = 200_000  # more hardly improves the measurement and only costs time
+SMALL_CHARS, SMALL_SHARE = 20_000, 0.1  # minimum for a small text, but at most this share of it
+FEW_DOCUMENTS = 50  # with fewer documents, hold out a passage
+LONG_CHARS = 20_000  # in a long stream, only the tail of a longer document is held out
+LOOK_AHEAD = 16_000_000  # characters read before choosing the method
 
 
 def split_holdout(
     documents: Iterable[str], share: float = SHARE, max_chars: int = MAX_CHARS, look_ahead: int = LOOK_AHEAD
 ) -> tuple[Iterator[str], list[str]]:
-    """(training documents, held-out documents). The list fills while the iterator is read; it is complete at
-    its end.
+    """(training documents, held-out documents). The list fills while the iterator is read; it is complete when the
+    iterator ends.
 
     A copy of a held-out document is left out of training too, and held out once. Sizes are in characters.
 
@@ -64,15 +64,15 @@ def _split(
 
 
 def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars: int) -> Iterator[str]:
-    """A long stream, until there are `max_chars`: documents whose key is in the lowest `share` of all keys, and the
-    tails of long documents, of which there may be too few for chance.
+    """Hold out from a long stream, up to `max_chars`: documents whose key is in the lowest `share` of all keys, and the
+    tails of long documents, which may be too few for random selection.
 
-    From the first one on that does not fit nothing more is held out: a shorter copy of it would be on both sides.
+    After the first one that does not fit, nothing more is held out: a shorter copy of it would be on both sides.
     """
     left = max_chars
     chosen: set[int] = set()
     tails: dict[int, str] = {}  # of long documents
-    starts: set[str] = set()  # of what is held out, so that not every document's key must be computed
+    starts: set[str] = set()  # of held-out documents, so that not every document's key must be computed
     is_full = False
     for text in texts:
         start = copy_start(text)
@@ -103,16 +103,16 @@ def _by_hash(texts: Iterable[str], held_out: list[str], share: float, max_chars:
 
 
 def _without(tail: str, text: str, size: int) -> str:
-    """A long document without the tail that is held out of it; a copy whose end has other white space or case loses
-    twice the size, to be sure."""
+    """A long document without its held-out tail; a copy whose end differs in white space or case loses twice the size,
+    to be safe."""
     return text[: len(text) - (len(tail) if text.endswith(tail) else 2 * size)]
 
 
 def _smallest_hashes(
     texts: list[str], keys: list[int], lengths: dict[int, int], held_out: list[str], wanted: float
 ) -> Iterator[str]:
-    """All documents are there: those with the smallest keys (none larger than what is wanted), until the wanted size or
-    a tenth of the different documents is reached; at least one, if need be the shortest."""
+    """Hold out from a complete list: the documents with the smallest keys (none longer than `wanted`), until the wanted
+    size or a tenth of the different documents is reached; at least one, if necessary the shortest."""
     chosen: set[int] = set()
     size = 0
     for key, length in sorted(lengths.items()):
@@ -132,10 +132,10 @@ def _smallest_hashes(
 
 
 def _passage(texts: list[str], keys: list[int], held_out: list[str], wanted: int) -> Iterator[str]:
-    """`wanted` characters or somewhat fewer from the middle of all different documents, from line to line if there are
-    lines, else from space to space. What was before and behind them in one document are two documents for training.
+    """Hold out `wanted` characters or slightly fewer from the middle of all different documents, cut at line ends if
+    there are any, else at spaces. The text before and after them in one document becomes two training documents.
 
-    Copies of a document that gives some of it are left out.
+    Copies of a document that contributes to the passage are left out.
     """
     different = dict(zip(reversed(keys), reversed(texts), strict=True))
     begin = (sum(map(len, different.values())) - wanted) // 2
@@ -159,15 +159,14 @@ def _passage(texts: list[str], keys: list[int], held_out: list[str], wanted: int
 
 
 def _line_end(text: str, at: int) -> int:
-    """The first line end after `at`, or else space, in the nearer half of the rest; `at` itself if there is
-    none."""
+    """The first line end (or else space) after `at`, in the first half of the rest; `at` itself if there is none."""
     near = at + (len(text) - at) // 2 + 1
     ends = [text.find(mark, at, near) + 1 for mark in ("\n", " ")]
     return next((end for end in ends if end), at)
 
 
 def _last_line_end(text: str, start: int) -> int:
-    """The last line end, or else space, in the farther half of what comes after `start`; the text's end if there is
+    """The last line end (or else space) in the second half of the text after `start`; the text's end if there is
     none."""
     half = start + (len(text) - start) // 2
     ends = [text.rfind(mark, half) + 1 for mark in ("\n", " ")]

@@ -1,15 +1,15 @@
-"""The one reader of messages: what chats, preferences and the API understand by role, content and weight.
+"""Reads messages: how chats, preferences and the API interpret role, content and weight.
 
     read_messages([{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}])
     -> [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]
 
-A conversation may be a list of messages, of `[question, answer]` pairs, of `{"input", "output"}` objects, or of plain
-texts that take turns; the JSON text of any of these; or a transcript ("Human: ... Assistant: ...").
+A conversation may be a list of messages, of `[question, answer]` pairs, of `{"input", "output"}` objects, or of
+alternating plain texts; the JSON text of any of these; or a transcript ("Human: ... Assistant: ...").
 
-In a message, null and empty mean absent, so that the next name is tried: {"content": null, "value": "Hi"} says "Hi".
-A user's or assistant's message without any text cannot be used (UnusableRowError); a system message or a tool's result
-without text is left out. `weight` 0 marks an answer that the model reads and does not learn; every weight above 0
-counts as 1. Function calls and what tools answered are read and never learned.
+In a message, null and empty count as absent, so that the next name is tried: {"content": null, "value": "Hi"} says
+"Hi". A user's or assistant's message without text is unusable (UnusableRowError); a system message or tool result
+without text is left out. `weight` 0 marks an answer that the model reads but does not learn; every weight above 0
+counts as 1. Function calls and tool results are read and never learned.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _ROLES = {
     "function response": "tool", "tool_result": "tool", "ipython": "tool",
     "function_call": _CALL, "tool_call": _CALL, "functioncall": _CALL,
 }  # fmt: skip
-_TEXT_PARTS = ("text", "input_text", "output_text", "refusal", None)  # None: a part that names no type
+_TEXT_PARTS = ("text", "input_text", "output_text", "refusal", None)  # None: a part without a type
 _PART_TEXTS = ("text", "value", "content", "parts", "refusal", "full_text")
-_SILENT_PARTS = ("thinking", "redacted_thinking", "reasoning")  # what a model thought is not what it said
+_SILENT_PARTS = ("thinking", "redacted_thinking", "reasoning")  # reasoning is not part of the answer
 _PAIRS = (("input", "output"), ("user", "assistant"), ("human", "assistant"), ("question", "answer"),
           ("instruction", "output"), ("prompt", "response"), ("query", "response"))  # fmt: skip
-_TRANSCRIPTS = (  # (how a turn begins, which also tells that a text is a transcript)
+_TRANSCRIPTS = (  # (how a turn begins, which also identifies a transcript)
     re.compile(r"\n\n(Human|Assistant): ?"),  # hh-rlhf
     re.compile(r"(?:^|\n)\s*(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?"),  # glaive, vicuna
     re.compile(r"\s*###\s*(System|Human|User|Assistant): ?"),  # guanaco
@@ -57,9 +57,9 @@ _GLAIVE_CALL = "<functioncall>"
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text, a number, nothing (""), or parts that hold text.
+    """The text of a message's content, which may be a text, a number, absent ("") or a list of text parts.
 
-    Raises UnusableRowError where it holds something else, say a picture.
+    Raises UnusableRowError for anything else, say an image.
     """
     return clean_text(_raw_text(content))
 
@@ -77,19 +77,19 @@ def _raw_text(content: Any) -> str:
             for name in _PART_TEXTS:
                 if content.get(name) is not None:
                     return _raw_text(content[name])
-        raise UnusableRowError(f"a message holds something else than text ({kind or ', '.join(map(str, content))})")
+        raise UnusableRowError(f"a message contains something other than text ({kind or ', '.join(map(str, content))})")
     if isinstance(content, list):
         return "".join(map(_raw_text, content))
-    raise UnusableRowError(f"a message holds something else than text ({type(content).__name__})")
+    raise UnusableRowError(f"a message contains something other than text ({type(content).__name__})")
 
 
 # ---- one message -----------------------------------------------------------------------------------------------------
 
 
 def read_message(turn: Any, place: int = 0) -> Message | None:
-    """One message; None for a system message or a tool's result without text. `place` (1, 2, ...) is for the reason.
+    """One message; None for a system message or tool result without text. `place` (1, 2, ...) is for error messages.
 
-    Raises UnusableRowError for a role that is not known, for content that is no text, and for no text at all.
+    Raises UnusableRowError for an unknown role, for content that is not text, and for missing text.
     """
     if not isinstance(turn, Mapping):
         raise UnusableRowError("a message must be an object with role and content")
@@ -118,12 +118,12 @@ def role_of(name: Any) -> str:
         name = name.get("role")
     role = _ROLES.get(str(name).strip().lower())
     if role is None:
-        raise UnusableRowError(f"a message has the role {name!r}; known are system, user, assistant and tool")
+        raise UnusableRowError(f"a message has the unknown role {name!r}; use system, user, assistant or tool")
     return role
 
 
 def content_of(turn: Mapping[str, Any]) -> str:
-    """The first of CONTENT_NAMES that holds text, or "". Raises UnusableRowError where only something else is there."""
+    """The first of CONTENT_NAMES that holds text, or "". Raises UnusableRowError where there is only other content."""
     problem = None
     for name in CONTENT_NAMES:
         try:
@@ -139,7 +139,7 @@ def content_of(turn: Mapping[str, Any]) -> str:
 
 
 def call_text(turn: Mapping[str, Any]) -> str:
-    """OpenAI's `tool_calls` or `function_call` as text: one JSON object of name and arguments a line."""
+    """OpenAI's `tool_calls` or `function_call` as text: one JSON object with name and arguments per line."""
     calls = turn.get("tool_calls")
     calls = list(calls) if isinstance(calls, list) else []
     if isinstance(turn.get("function_call"), Mapping):
@@ -148,7 +148,7 @@ def call_text(turn: Mapping[str, Any]) -> str:
     for call in calls:
         function = call.get("function", call) if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping) or not function.get("name"):
-            raise UnusableRowError("a message's tool_calls must hold functions with a name")
+            raise UnusableRowError("a message's tool_calls must contain functions with a name")
         arguments = function.get("arguments", {})
         arguments = from_json(arguments) if isinstance(arguments, str) else arguments
         lines.append(json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False))
@@ -172,9 +172,9 @@ def _is_learned(turn: Mapping[str, Any]) -> bool:
 
 
 def read_messages(turns: Any, take_texts: bool = True) -> list[Message]:
-    """A conversation in any of the forms above, as messages in order; nothing is merged or moved.
+    """A conversation in any of the formats above, as messages in order; nothing is merged or moved.
 
-    take_texts: whether a list of plain texts is one whose speakers take turns, the user first.
+    take_texts: whether a list of plain texts is read as alternating turns, the user first.
     """
     if isinstance(turns, str):
         parsed = from_json(turns)
@@ -210,9 +210,9 @@ def _pair(turn: Any) -> list[dict[str, Any]]:
 
 
 def read_transcript(text: str) -> list[Message]:
-    """The messages of "Human: ... Assistant: ..." in one of the four known forms; [] for a text that is none.
+    """The messages of "Human: ... Assistant: ..." in one of the four known formats; [] for any other text.
 
-    A last turn that is only opened ("Assistant:" and nothing behind it) is left out.
+    An empty last turn ("Assistant:" with no text after it) is left out.
     """
     for mark in _TRANSCRIPTS:
         if not mark.match(text):
@@ -229,7 +229,7 @@ def read_transcript(text: str) -> list[Message]:
 
 
 def as_messages(value: Any, role: str) -> list[Message]:
-    """A cell that is either a conversation or the plain text of one message with that role."""
+    """A cell as messages: a conversation, or the plain text of one message with that role."""
     if isinstance(value, str):
         parsed = from_json(value)
         if not _is_conversation(parsed):
@@ -256,7 +256,7 @@ def is_message(value: Mapping[str, Any]) -> bool:
 
 
 def from_json(text: str) -> Any:
-    """What a JSON text holds, or one that Python printed, as pandas writes lists to CSV; the text itself if neither."""
+    """The value of a JSON text, or of a Python literal (as pandas writes lists to CSV); otherwise the text itself."""
     stripped = text.strip()
     if not stripped or stripped[0] not in "[{" or stripped[-1] not in "]}":
         return text
@@ -269,7 +269,7 @@ def from_json(text: str) -> Any:
 
 
 def add_context(columns: Mapping[str, Any], messages: Sequence[Message]) -> None:
-    """Put what an instruction is about, the column `input` or `context` of a row, behind its last message."""
+    """Append a row's `input` or `context` column, which an instruction refers to, to its last message."""
     for name in CONTEXT_COLUMNS:
         extra = columns.get(name)
         if messages and isinstance(extra, str) and extra.strip():
@@ -278,7 +278,7 @@ def add_context(columns: Mapping[str, Any], messages: Sequence[Message]) -> None
 
 
 def with_context(columns: Mapping[str, Any], messages: Sequence[Message]) -> list[Message]:
-    """The messages of a row behind what its columns `history` (earlier turns) and `system` put before them."""
+    """The messages of a row, preceded by those of its columns `system` and `history` (earlier turns)."""
     found = list(messages)
     history = columns.get("history")
     if history not in (None, "", [], "[]"):

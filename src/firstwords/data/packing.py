@@ -1,9 +1,8 @@
-"""Rows of one length for training: windows over a corpus (stage one), and chats packed side by side (stage
-two).
+"""Training rows of equal length: windows over a corpus (stage one), and packed chats (stage two).
 
-Which sample comes when is a pure function of (seed, step, row), so that a run resumes and reshards exactly.
+The order of samples is a pure function of (seed, step, row), so that a run resumes and reshards exactly.
 
-Legend: B rows of a batch, R rows in all, T tokens of a row (the context).
+Legend: B rows per batch, R rows in total, T tokens per row (the context).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ IGNORED = -100  # the target that carries no loss: padding, and everything that 
 
 
 class EpochOrder:
-    """Row numbers in an order that is new in every epoch and depends on (seed, epoch) only."""
+    """Row numbers, shuffled differently in every epoch; the order depends only on (seed, epoch)."""
 
     def __init__(self, num_rows: int, seed: int) -> None:
         self._num_rows, self._seed = num_rows, seed
@@ -38,7 +37,7 @@ class EpochOrder:
 
     def _order(self, epoch: int) -> np.ndarray:
         if epoch not in self._cache:
-            if len(self._cache) > 1:  # a batch needs this epoch and perhaps the next one
+            if len(self._cache) > 1:  # a batch needs this epoch and possibly the next one
                 self._cache.clear()
             self._cache[epoch] = np.random.default_rng((self._seed, epoch)).permutation(self._num_rows)
         return self._cache[epoch]
@@ -47,15 +46,15 @@ class EpochOrder:
 class PretrainRows:
     """Windows of `context` + 1 ids over the corpus, for next-token prediction.
 
-    The corpus is a ring: it begins and ends with the same `<|endoftext|>`. Every epoch cuts the ring at a
-    random place and goes once around in steps of `context`, in random order; less than `context` targets stay
-    over at the cut (`skipped_per_epoch`), elsewhere in each epoch, so that no part of the text is left out
-    for good. Raises UserError if the corpus is shorter than one window.
+    The corpus is a ring: it begins and ends with the same `<|endoftext|>`. Every epoch cuts the ring at a random place
+    and reads it once in steps of `context`, in random order. Fewer than `context` targets are skipped at the cut
+    (`skipped_per_epoch`), at a different place in each epoch, so that no text is skipped permanently. Raises UserError
+    if the corpus is shorter than one window.
     """
 
     def __init__(self, shards: TokenShards, context: int, seed: int) -> None:
         self._shards, self.context, self._seed = shards, context, seed
-        self._ring = shards.num_tokens - 1  # the last id is the first one again
+        self._ring = shards.num_tokens - 1  # the last id equals the first
         self.rows_per_epoch = self._ring // context
         if self.rows_per_epoch < 1:
             raise UserError(
@@ -66,8 +65,8 @@ class PretrainRows:
         self._order = EpochOrder(self.rows_per_epoch, seed)
 
     def batch(self, step: int, batch_rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """(inputs_BT, targets_BT) of a step, int64; targets are the inputs one further. A pure function of
-        (seed, step)."""
+        """(inputs_BT, targets_BT) of a step, int64; targets are the inputs shifted by one. A pure function of (seed,
+        step)."""
         positions_B = np.arange(step * batch_rows, (step + 1) * batch_rows, dtype=np.int64)
         epochs_B, rows_B = self._order.at(positions_B)
         cuts_B = np.array([self._cut(int(epoch)) for epoch in epochs_B], dtype=np.int64)
@@ -78,8 +77,8 @@ class PretrainRows:
         return int(np.random.default_rng((self._seed, epoch, 1)).integers(self._ring))
 
     def _around(self, starts_B: np.ndarray, length: int) -> np.ndarray:
-        """Windows on the ring. The ids' end equals its begin, so that a window over the seam is end + begin
-        without one."""
+        """Windows on the ring. The last id equals the first, so that a window across the seam is end + start, with one
+        of the two removed."""
         fits_B = starts_B + length <= self._ring + 1
         out_BT = np.empty((len(starts_B), length), dtype=np.int64)
         out_BT[fits_B] = self._shards.gather(starts_B[fits_B], length)
@@ -88,7 +87,7 @@ class PretrainRows:
             filled = 0
             while (
                 filled < length
-            ):  # more than once around only if the corpus is hardly longer than the window
+            ):  # more than one lap only if the corpus is hardly longer than the window
                 size = min(length - filled, self._ring - place)
                 out_BT[row, filled : filled + size] = self._shards.gather(np.array([place]), size)[0]
                 filled, place = filled + size, 0
@@ -97,15 +96,15 @@ class PretrainRows:
 
 @dataclass(frozen=True)
 class PackStats:
-    """What became of the chats."""
+    """How the chats were packed."""
 
     chats: int  # packed
     cut: int  # of these, shortened at the end of an assistant turn because they were longer than the context
-    dropped: int  # left out: not even the first answer fits, or no assistant turn
+    dropped: int  # left out: the first answer does not fit, or there is no assistant turn
     rows: int
     supervised_tokens: int
     cut_tokens: int  # supervised tokens lost by cutting and dropping
-    fill: float  # share of the rows' places that hold a token
+    fill: float  # share of the rows' positions that hold a token
 
 
 @dataclass(frozen=True)
@@ -113,20 +112,19 @@ class PackedChats:
     """Rows of whole chats, int32 [R, T]. Padding: input 0, target -100, position 0, segment 0."""
 
     inputs: np.ndarray
-    targets: np.ndarray  # the id that follows where it is supervised, else -100
+    targets: np.ndarray  # the next id where it is supervised, else -100
     positions: np.ndarray  # 0, 1, 2, ... within each chat
-    segments: np.ndarray  # 1, 2, 3, ... for the chats of a row: attention stays within one number
+    segments: np.ndarray  # 1, 2, 3, ... for the chats of a row: attention stays within one segment
     stats: PackStats
 
 
 def pack_chats(rendered: Sequence[tuple[Sequence[int], Sequence[int]]], context: int) -> PackedChats:
-    """Pack rendered chats (ids, mask; see `tokenizer.chat.render`) into rows of `context` tokens, none over a
-    row's border.
+    """Pack rendered chats (ids, mask; see `tokenizer.chat.render`) into rows of `context` tokens; no chat crosses a row
+    boundary.
 
-    Best fit, longest chat first: each goes into the row with the least room that still takes it. A chat that
-    is longer than a row keeps its whole turns from the start up to the last assistant turn that fits, stop
-    token included; if the first answer does not fit, the chat is dropped. Both are counted. Raises UserError
-    if nothing is left.
+    Best fit, longest chat first: each goes into the fullest row that still has room for it. A chat that is longer than
+    a row keeps its turns from the start up to the last assistant turn that fits, stop token included; if the first
+    answer does not fit, the chat is dropped. Both are counted. Raises UserError if nothing remains.
     """
     kept: list[tuple[np.ndarray, np.ndarray]] = []
     cut = dropped = lost = 0
@@ -142,7 +140,7 @@ def pack_chats(rendered: Sequence[tuple[Sequence[int], Sequence[int]]], context:
         kept.append((ids_T[:end], mask_T[:end]))
     if not kept:
         raise UserError(
-            f"none of the {len(rendered)} chats can be used: no answer fits into {context} tokens; "
+            f"none of the {len(rendered)} chats is usable: no answer fits into {context} tokens; "
             "give shorter chats or a longer context"
         )
     rows = _best_fit([len(ids_T) - 1 for ids_T, _ in kept], context)
@@ -158,9 +156,9 @@ def _last_fitting_answer(mask_T: np.ndarray, limit: int) -> int:
 
 
 def _best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Best-fit decreasing: indices of `lengths`, row by row. Bit r of `rooms` says that some row has r places
-    left, so that the tightest row is the lowest bit from `length` on; every item is placed in one step, and
-    nothing can stall."""
+    """Best-fit decreasing: indices of `lengths`, row by row. Bit r of `rooms` is set when some row has r positions
+    left, so that the tightest row is the lowest bit at or above `length`; every item is placed in one step, and packing
+    cannot stall."""
     rows: list[list[int]] = []
     with_room: list[list[int]] = [[] for _ in range(capacity + 1)]
     rooms = 0
@@ -218,7 +216,7 @@ class ChatBatch(NamedTuple):
 
 
 class ChatRows:
-    """Batches of packed chats, in a new order every epoch."""
+    """Batches of packed chats, reshuffled every epoch."""
 
     def __init__(self, packed: PackedChats, seed: int) -> None:
         self._packed = packed

@@ -1,11 +1,11 @@
-"""The documents of one file, whatever its kind; each kind streams where its format allows.
+"""The documents of one file of any type, streamed where the format allows.
 
     formats/encoding.py    bytes -> text
     formats/markup.py      Markdown, LaTeX, subtitles, HTML, notebooks
     formats/office.py      PDF, Word, OpenDocument, EPUB
     formats/json_rows.py, csv_rows.py, tables.py    rows, for text, chats and preferences
     formats/columns.py     rows -> text
-    formats/hub.py         data sets of the hub
+    formats/hub.py         datasets of the hub
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CUT_CHARS = 250_000  # a longer one is cut into documents of about this size, at
 
 
 def file_texts(path: Path, column: str | None, stats: SourceStats) -> Iterator[str]:
-    """The documents of one file, by the ending of its name; without a known one, as plain text."""
+    """The documents of one file, read by its extension; as plain text if the extension is unknown."""
     kind = kinds.reader(path)
     if kind == "table" or (not kind and str(path) != STDIN and holds_rows(next(read_text(path), ""))):
         yield from column_texts(file_rows(path, stats), column, stats, str(path))
@@ -64,34 +64,33 @@ def file_texts(path: Path, column: str | None, stats: SourceStats) -> Iterator[s
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A text in chunks, so that cutting documents off a long one does not copy all of it each time."""
+    """A text in chunks, so that splitting a long one does not copy all of it for each document."""
     return (text[start : start + CUT_CHARS] for start in range(0, len(text), CUT_CHARS))
 
 
 def _not_blank(path: Path, text: str) -> str:
     if not text or text.isspace():
-        raise UserError(f"{path} holds no text: leave it out")
+        raise UserError(f"{path} contains no text: leave it out")
     return text
 
 
 def holds_rows(beginning: str) -> bool:
-    """Whether a text begins as JSON rows do; Reddit's dumps have no ending that says so."""
+    """Whether a text begins like JSON rows; Reddit's dumps have no extension that says so."""
     return re.match(r"\s*\[?\s*\{\s*\"", beginning) is not None
 
 
 def _refuse_rows(chunks: Iterator[str]) -> Iterator[str]:
-    """Stdin is plain text; rows of a table would be learned as such, braces and all."""
+    """Refuse JSON rows on stdin, which is plain text: they would be learned literally, braces included."""
     for number, chunk in enumerate(chunks):
         if number == 0 and holds_rows(chunk):
-            raise UserError("stdin holds JSON rows, but - is for plain text: save them as a .jsonl file and name that")
+            raise UserError("stdin contains JSON rows, but - is for plain text: save them as .jsonl and give that file")
         yield chunk
 
 
 def split_documents(chunks: Iterator[str]) -> Iterator[str]:
-    """Cut a stream of text into documents: at `<|endoftext|>`; what is longer than WHOLE_CHARS, at blank
-    lines."""
+    """Split a stream of text into documents: at `<|endoftext|>`, and where longer than WHOLE_CHARS, at blank lines."""
     buffer = ""
-    is_long = False  # the present document was already cut
+    is_long = False  # the current document was already cut
     for chunk in chunks:
         buffer += chunk
         *parts, buffer = buffer.split(SEPARATOR)
@@ -113,8 +112,8 @@ def split_documents(chunks: Iterator[str]) -> Iterator[str]:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """Cut at about CUT_CHARS: at a blank line if one is in the later half, else a line end, else a space,
-    else anywhere."""
+    """Cut at about CUT_CHARS: at a blank line if the second half has one, else a line end, else a space, else
+    anywhere."""
     for mark in ("\n\n", "\n", " "):
         at = text.rfind(mark, CUT_CHARS // 2, CUT_CHARS)
         if at >= 0:

@@ -1,7 +1,7 @@
-"""What a row of a table is by its columns: a chat, a preference, or text. Each kind has a flag of its own, and a row
-that comes under another's is refused by `refusal`, so that a rejected answer is never learned as a good one.
+"""Classifies a row of a table by its columns: a chat, a preference, or text. Each kind has its own flag, and a row
+given to the wrong flag is refused by `refusal`, so that a rejected answer is never learned as a good one.
 
-Names of columns are compared in lower case; null and empty cells count as absent.
+Column names are case-insensitive; null and empty cells count as absent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Columns = Mapping[str, Any]
 
 CHAT_COLUMNS = ("messages", "conversations", "conversation", "chat_messages", "dialogue", "dialog", "turns", "chat",
                 "data")  # fmt: skip
-QUESTION_ANSWER = (  # the first pair whose cells both hold something
+QUESTION_ANSWER = (  # the first pair whose cells are both filled
     ("instruction", "output"), ("instruction", "response"), ("instruction", "completion"), ("instruction", "answer"),
     ("prompt", "response"), ("prompt", "completion"), ("prompt", "output"), ("prompt", "answer"),
     ("question", "answer"), ("question", "response"), ("query", "response"), ("query", "answer"),
@@ -47,17 +47,17 @@ _FLAGS = {"chat": "--chats", "preference": "--preferences", "text": "--text"}
 
 
 def columns_of(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The cells of a row by the names of their columns in lower case."""
+    """The cells of a row by their column names in lower case."""
     return {str(name).strip().lower(): value for name, value in row.items()}
 
 
 def is_filled(value: Any) -> bool:
-    """Whether a cell holds something: null, blank text and empty lists do not."""
+    """Whether a cell has a value: null, blank text and empty lists do not count."""
     return value is not None and value != [] and value != {} and not (isinstance(value, str) and not value.strip())
 
 
 def filled(columns: Columns, *names: str) -> str | None:
-    """The first of these columns that holds something."""
+    """The first of these columns that is filled."""
     return next((name for name in names if is_filled(columns.get(name))), None)
 
 
@@ -109,7 +109,7 @@ def rated_list(columns: Columns) -> tuple[str, str | None] | None:
 
 
 def score_of_answer(columns: Columns) -> float | None:
-    """What is known of the one answer of a row: 1 or 0 for a label, a number for helpfulness; None where nothing is."""
+    """The score of a row's single answer: 1 or 0 for a label, a number for helpfulness; None if it has no score."""
     if not question_answer(columns) and not chat_column(columns):
         return None
     for name in LABELS:
@@ -126,7 +126,7 @@ def score_of_answer(columns: Columns) -> float | None:
 
 
 def kind_of(row: Any) -> tuple[str, str]:
-    """("chat" | "preference" | "text" | "", the columns that show it). Preferences are looked for first: many of them
+    """("chat" | "preference" | "text" | "", the columns that identify it). Preferences are checked first: many of them
     would pass for chats."""
     if isinstance(row, str):
         return "text", ""
@@ -154,7 +154,7 @@ def kind_of(row: Any) -> tuple[str, str]:
 
 
 def refusal(row: Any, wanted: str) -> str:
-    """Why a row is no `wanted` ("chat" or "preference"): the flag where it belongs, and the columns that would do."""
+    """Why a row is not a `wanted` ("chat" or "preference"): the right flag, and the columns that are accepted."""
     forms = CHAT_FORMS if wanted == "chat" else PREFERENCE_FORMS
     kind, _ = kind_of(row)
     flag = _FLAGS.get(kind) if kind != wanted else None
@@ -163,14 +163,14 @@ def refusal(row: Any, wanted: str) -> str:
     names = ", ".join(map(str, row)) or "(none)"
     if flag:
         return (
-            f"no {wanted} in the columns {names}: they hold {_NAMES[kind]}, so give the file to {flag} "
+            f"no {wanted} in the columns {names}: they contain {_NAMES[kind]}, so give the file to {flag} "
             f"({wanted}s have {forms})"
         )
-    return f"no {wanted} in the columns {names}; known are {forms}"
+    return f"no {wanted} in the columns {names}; use {forms}"
 
 
 def each_row(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Rows, and in place of a row that is a list of rows, each of these."""
+    """All rows; a row that is a list of rows is expanded."""
     for where, row in rows:
         if isinstance(row, list) and row and all(isinstance(one, Mapping) and not is_message(one) for one in row):
             yield from ((f"{where}, row {number}", one) for number, one in enumerate(row, 1))

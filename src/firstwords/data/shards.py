@@ -1,9 +1,9 @@
-"""Token ids on disk: memory-mapped shards, so that a corpus may be larger than memory.
+"""Token ids on disk: memory-mapped shards, so that a corpus can be larger than memory.
 
-A directory of `shard-00000.bin`, ...; each file is a 128-byte header (see `_HEADER`) and then the ids, uint16
-when the vocabulary fits and uint32 otherwise, little-endian. Every document is written as `<|endoftext|>` +
-its tokens, and one last `<|endoftext|>` closes the corpus, so that a model sees the separator before the
-first token and after the last one.
+A directory of `shard-00000.bin`, ...; each file is a 128-byte header (see `_HEADER`) followed by the ids, uint16 if the
+vocabulary fits and uint32 otherwise, little-endian. Every document is written as `<|endoftext|>` + its tokens, and a
+final `<|endoftext|>` closes the corpus, so that a model sees the separator before the first token and after the last
+one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAGIC = b"1STWORDS"
 VERSION = 1
 SHARD_TOKENS = 2**27  # 256 MB of uint16
 BATCH_CHARS = 1_000_000  # text encoded at a time
-# magic, version, bytes per token, index of this shard, number of shards, vocabulary, tokens here, text bytes
-# in the whole corpus, tokenizer hash, padding, CRC-32 of all before it
+# magic, version, bytes per token, index of this shard, number of shards, vocabulary, tokens in this shard, text bytes
+# in the whole corpus, tokenizer hash, padding, CRC-32 of everything before it
 _HEADER = struct.Struct("<8sIIIIIQQ64s16xI")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -54,11 +54,10 @@ def write_shards(
     max_tokens: int | None = None,
     shard_tokens: int = SHARD_TOKENS,
 ) -> ShardStats:
-    """Encode documents into shards in `directory`, replacing what was there only when all is written.
+    """Encode documents into shards in `directory`, replacing its contents only when everything is written.
 
-    Stops after the document that reaches `max_tokens`. Works in a `.partial` directory beside the target;
-    after any error that is removed and the target is as before. Raises UserError when the disk is full or may
-    not be written.
+    Stops after the document that reaches `max_tokens`. Works in a `.partial` directory next to the target; after an
+    error it is removed and the target is unchanged. Raises UserError when the disk is full or not writable.
     """
     directory = Path(directory)
     partial = directory.with_name(directory.name + ".partial")
@@ -79,7 +78,7 @@ def write_shards(
                 f"the disk is full: {directory} could not be written; make room and try again"
             ) from error
         raise UserError(
-            f"{directory} cannot be written ({error.strerror or error}): check the path and its rights"
+            f"{directory} cannot be written ({error.strerror or error}): check the path and its permissions"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -122,7 +121,7 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 
 class _Writer:
-    """Writes ids into one shard file after another; the headers come last, when the totals are known."""
+    """Writes ids into one shard file after another; the headers are written last, when the totals are known."""
 
     def __init__(self, directory: Path, tokenizer: Tokenizer, shard_tokens: int) -> None:
         self.dtype = np.dtype("<u2" if tokenizer.vocab_size < 2**16 else "<u4")
@@ -153,7 +152,7 @@ class _Writer:
         self._counts.append(0)
 
     def finish(self, num_bytes: int) -> int:
-        """Write all headers and bring everything to the disk; gives the number of shards."""
+        """Write all headers and flush everything to disk; returns the number of shards."""
         self.close()
         total = len(self._counts)
         for index, count in enumerate(self._counts):
@@ -187,7 +186,7 @@ def _shard_name(index: int) -> str:
 
 
 def _replace_directory(new: Path, target: Path) -> None:
-    """Put `new` in the place of `target`, which survives until then."""
+    """Replace `target` by `new`; `target` is kept until then."""
     old = target.with_name(target.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
@@ -197,17 +196,17 @@ def _replace_directory(new: Path, target: Path) -> None:
 
 
 class TokenShards:
-    """All shards of a directory as one long sequence of ids, read through memory maps.
+    """All shards of a directory as one sequence of ids, read through memory maps.
 
-    `tokenizer` (optional) must be the one that wrote them. Raises UserError for a missing, truncated, damaged
-    or foreign directory.
+    `tokenizer` (optional) must be the one that wrote them. Raises UserError for a missing, truncated or damaged
+    directory, or one of another corpus.
     """
 
     def __init__(self, directory: Path | str, tokenizer: Tokenizer | None = None) -> None:
         self.directory = Path(directory)
         paths = sorted(self.directory.glob("shard-*.bin"))
         if not paths:
-            raise UserError(f"{directory} holds no token shards: prepare the text again")
+            raise UserError(f"{directory} contains no token shards: prepare the text again")
         self.tokenizer_hash = ""
         self.num_bytes = 0
         self.vocab_size = 0
@@ -239,27 +238,26 @@ class TokenShards:
                 f"{path} was written by another version of firstwords (format {version}): {again}"
             )
         if (number, count) != (index, total):
-            raise UserError(f"{path} is shard {number + 1} of {count}, but {total} are there: {again}")
+            raise UserError(f"{path} is shard {number + 1} of {count}, but the directory has {total}: {again}")
         if size != _HEADER.size + tokens * item:
             raise UserError(f"{path} is truncated ({size} of {_HEADER.size + tokens * item} bytes): {again}")
         hash_text = digest.decode()
         if index and (hash_text, num_bytes) != (self.tokenizer_hash, self.num_bytes):
-            raise UserError(f"{path} belongs to another corpus than the shards beside it: {again}")
+            raise UserError(f"{path} belongs to a different corpus than the other shards: {again}")
         self.tokenizer_hash, self.num_bytes, self.vocab_size = hash_text, num_bytes, vocab
         return np.memmap(
             path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,)
         )
 
     def gather(self, starts: np.ndarray, length: int) -> np.ndarray:
-        """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts),
-        length].
+        """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts), length].
 
-        A window may run over the border of two shards. Raises IndexError for windows outside the corpus.
+        A window may span two shards. Raises IndexError for windows outside the corpus.
         """
         starts_R = np.asarray(starts, dtype=np.int64)
         if len(starts_R) and (starts_R.min() < 0 or starts_R.max() + length > self.num_tokens):
             raise IndexError(
-                f"a window of {length} tokens reaches outside the {self.num_tokens} of the corpus"
+                f"a window of {length} tokens exceeds the corpus of {self.num_tokens}"
             )
         out_RT = np.empty((len(starts_R), length), dtype=np.int64)
         shard_R = np.searchsorted(self._starts, starts_R, side="right") - 1

@@ -1,4 +1,4 @@
-"""What was read of a source and what was left out: counts, notes on skipped rows, and one line for people."""
+"""What was read from a source and what was left out: counts, notes on skipped rows, and a one-line summary."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from firstwords.config import UserError
 
 T = TypeVar("T")
-MAX_NOTES = 5  # so many skipped rows are shown word for word,
-MAX_REMARKS = 3  # so many remarks on one subject,
-MAX_KINDS = 6  # and so many kinds of files that were left out
-UNREADABLE = "unreadable"  # of a kind that is known, but damaged, empty or of an unknown encoding
+MAX_NOTES = 5  # maximum number of skipped rows that are reported in full,
+MAX_REMARKS = 3  # of remarks per subject,
+MAX_KINDS = 6  # and of types of files that were left out
+UNREADABLE = "unreadable"  # of a known type, but damaged, empty or in an unknown encoding
 
 
 @dataclass
@@ -21,43 +21,43 @@ class SourceStats:
     """What was read and what was left out; filled while the stream is consumed."""
 
     files: int = 0
-    documents: int = 0  # documents or conversations handed on
+    documents: int = 0  # documents or conversations passed on
     bytes: int = 0  # their UTF-8 bytes
-    rows: int = 0  # rows of tables looked at
+    rows: int = 0  # rows of tables read
     skipped_rows: int = 0  # broken, empty or unusable rows
-    skipped_files: int = 0  # files inside a folder that are of no known kind or cannot be read
-    skipped_kinds: Counter[str] = field(default_factory=Counter)  # how many of these are what: {".png": 12, "empty": 1}
+    skipped_files: int = 0  # files in a folder that are of an unknown type or unreadable
+    skipped_kinds: Counter[str] = field(default_factory=Counter)  # these by type: {".png": 12, "empty": 1}
     duplicates: int = 0  # exact
     near_duplicates: int = 0
     trimmed_turns: int = 0  # turns cut from chats, see data.chats
-    merged_turns: int = 0  # of these, turns that were joined to the one before
-    context_turns: int = 0  # turns of chats that are read and not learned
-    ties: int = 0  # answers of preferences that are as good as the best one
-    unpaired: int = 0  # answers with a verdict of their own that found no partner
+    merged_turns: int = 0  # of these, turns that were merged into the previous one
+    context_turns: int = 0  # turns of chats that are read but not learned
+    ties: int = 0  # answers in preferences that are as good as the best one
+    unpaired: int = 0  # individually rated answers without a matching partner
     front_matter: int = 0  # Markdown files whose front matter was left out
-    notes: list[str] = field(default_factory=list)  # the first few skips, each with file and line
+    notes: list[str] = field(default_factory=list)  # the first few skipped rows, each with file and line
     remarks: dict[str, list[str]] = field(default_factory=dict)  # how files were read, by subject
 
     def note(self, text: str) -> None:
-        """Keep one of the first few skips for showing."""
+        """Keep a note on a skipped row, if it is among the first few."""
         if len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
     def remark(self, subject: str, text: str) -> None:
-        """Keep a sentence on how a file was read (its encoding, its column), once."""
+        """Keep a remark on how a file was read (its encoding, its column), once."""
         about = self.remarks.setdefault(subject, [])
         if text not in about:
             about.append(text)
 
     def skip_file(self, kind: str, note: str) -> None:
-        """Count a file that is passed over; of each kind the first is noted, and all that should have been readable."""
+        """Count a skipped file; the first of each type is noted, and every file that should have been readable."""
         self.skipped_files += 1
         self.skipped_kinds[kind] += 1
         if self.skipped_kinds[kind] == 1 or kind == UNREADABLE:
             self.note(note)
 
     def lines(self) -> list[str]:
-        """What a person should hear about the reading besides the summary, few lines however many files there were."""
+        """What to tell the user in addition to the summary: a few lines, however many files there were."""
         found: list[str] = []
         for subject, about in self.remarks.items():
             found += about[:MAX_REMARKS]
@@ -70,7 +70,7 @@ class SourceStats:
         return found + ([f"... and {num_others:,} more skipped"] if self.notes and num_others > 0 else [])
 
     def summary(self) -> str:
-        """One line for people: `627 documents, 8.6 MB; left out: 3 rows, 14 files (12 .png, 2 .zip)`."""
+        """One line for the user: `627 documents, 8.6 MB; left out: 3 rows, 14 files (12 .png, 2 .zip)`."""
         kinds = [f"{count:,} {kind}" for kind, count in self.skipped_kinds.most_common(MAX_KINDS)]
         kinds += ["..."] * (len(self.skipped_kinds) > MAX_KINDS)
         counts = (
@@ -89,13 +89,13 @@ def _counted(count: int, name: str) -> str:
 
 
 class UnusableRowError(Exception):
-    """Why a row of a table is passed over."""
+    """Why a row of a table is skipped."""
 
 
 def usable(
     rows: Iterator[tuple[str, Any]], parse: Callable[[Any], T], stats: SourceStats, source: str
 ) -> Iterator[T]:
-    """What `parse` makes of (place, row) pairs; rows it calls unusable are counted and the first few noted.
+    """`parse` applied to (place, row) pairs; unusable rows are counted and the first few noted.
 
     Raises UserError when no row of the source is usable, with the first reason.
     """
@@ -111,4 +111,4 @@ def usable(
             found += 1
             yield parsed
     if not found:
-        raise UserError(first_problem + ", and so with every row" if first_problem else f"{source} holds no rows")
+        raise UserError(first_problem + "; no row is usable" if first_problem else f"{source} contains no rows")

@@ -1,13 +1,11 @@
-"""Where text comes from: files, folders, data sets of the hub and the built-in world, all as a stream of
-documents.
+"""Sources of text: files, folders, hub datasets and the built-in world, all as a stream of documents.
 
     stats = SourceStats()
     for text in documents(["books/", "notes.pdf", "rows.jsonl.gz:story", "hf:roneneldan/TinyStories"], stats):
     ...
 
-A *spec* is a path (file or folder), `FILE:COLUMN` for tables, `hf:NAME[:SPLIT][:COLUMN]`, or `world`
-(endless). Readers of the single formats are in `readers.py`. Whatever is skipped is counted in `SourceStats`;
-what cannot be right is a UserError.
+A *spec* is a path (file or folder), `FILE:COLUMN` for tables, `hf:NAME[:SPLIT][:COLUMN]`, or `world` (endless). Readers
+of the individual formats are in `readers.py`. Everything skipped is counted in `SourceStats`; mistakes raise UserError.
 """
 
 from __future__ import annotations
@@ -32,12 +30,12 @@ def documents(
 ) -> Iterator[str]:
     """Stream the documents of all specs, in order, in bounded memory.
 
-    `dedup`: "none", "exact" (equal up to white space) or "near" (also those that share most of their
-    five-word runs). Raises UserError for missing, empty, binary or wrongly encoded files, unknown kinds, and
-    too many broken rows.
+    `dedup`: "none", "exact" (equal up to white space) or "near" (also those that share most of their five-word
+    shingles). Raises UserError for missing, empty, binary or wrongly encoded files, unknown file types, and too many
+    broken rows.
     """
     stats = stats if stats is not None else SourceStats()
-    names = spec_names(specs, 'no text was named: give files, folders, hf:NAME or "world"')
+    names = spec_names(specs, 'no text was given: give files, folders, hf:NAME or "world"')
     texts: Iterator[str] = chain.from_iterable(_of_spec(name, stats) for name in names)
     texts = deduplicate(map(clean_text, texts), stats, dedup)
     found = False
@@ -48,16 +46,16 @@ def documents(
             stats.bytes += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
             yield text
     if not found:
-        raise UserError(f"{', '.join(names)}: there is no text in it; choose other files")
+        raise UserError(f"{', '.join(names)}: there is no text; choose other files")
 
 
 def spec_names(specs: Iterable[str | Path], if_none: str) -> list[str]:
-    """The specs as texts. Raises UserError for none, and for an empty one, which a path would take for this folder."""
+    """The specs as texts. Raises UserError for none, and for an empty one, which a path would read as this folder."""
     names = [str(spec) for spec in specs]
     if not names:
         raise UserError(if_none)
     if any(not name.strip() for name in names):
-        raise UserError('one of the names is empty (""): name a file or a folder, or . for the folder you are in')
+        raise UserError('one of the names is empty (""): give a file or a folder, or . for the current folder')
     return names
 
 
@@ -73,16 +71,16 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[str]:
         return readers.file_texts(Path(STDIN), None, stats)
     path, column = split_column(spec)
     if column and path.is_file() and kinds.reader(path) != "table":
-        raise UserError(f"{path} has no columns: name it without :{column}")
+        raise UserError(f"{path} has no columns: leave out :{column}")
     return from_path(
         path, readers.TEXT_SUFFIXES, stats, lambda file: readers.file_texts(file, column, stats), any_text=True
     )
 
 
 def split_column(spec: str) -> tuple[Path, str | None]:
-    """`rows.jsonl:story` -> (rows.jsonl, "story"); a file whose own name holds the colon wins.
+    """`rows.jsonl:story` -> (rows.jsonl, "story"); a file whose own name contains the colon takes precedence.
 
-    With a folder before the colon the column is that of all tables in it.
+    For a folder, the column applies to all tables in it.
     """
     path = Path(spec).expanduser()
     if os.path.lexists(path) or ":" not in spec:

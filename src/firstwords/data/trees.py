@@ -1,10 +1,11 @@
-"""Conversations that branch: ChatGPT's export and OpenAssistant's trees.
+"""Branching conversations: ChatGPT's export and OpenAssistant's trees.
 
 ChatGPT's `conversations.json` holds {"title", "mapping": {id: {"message", "parent", "children"}}, "current_node"}; what
-its owner saw last is the way from the current node up to the root.
+its owner saw last is the path from the current node up to the root.
 
-OpenAssistant's rows are messages (message_id, parent_id, message_tree_id, role, text, rank), which `joined_trees` puts
-together, or whole trees ({"prompt": {..., "replies": [...]}}). People ranked the replies to one message, 0 the best.
+OpenAssistant's rows are messages (message_id, parent_id, message_tree_id, role, text, rank), which `joined_trees`
+assembles, or whole trees ({"prompt": {..., "replies": [...]}}). The replies to a message are ranked by people, 0 the
+best.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _TREE_ROW = ("message_id", "parent_id", "text", "role")
 
 
 def exported_messages(row: Mapping[str, Any]) -> list[Message]:
-    """The current branch of an exported conversation. Hidden messages and what the model thought are left out; calls
-    of tools and their results are context."""
+    """The current branch of an exported conversation. Hidden messages and reasoning are left out; tool calls and their
+    results are context."""
     mapping = row["mapping"]
     if not isinstance(mapping, Mapping):
         raise UnusableRowError("the column mapping must be an object of nodes")
@@ -39,7 +40,7 @@ def exported_messages(row: Mapping[str, Any]) -> list[Message]:
 
 
 def _branch(mapping: Mapping[str, Any], current: Any) -> list[Mapping[str, Any]]:
-    """The nodes from the root to the current one, or where that is not there, to the newest leaf."""
+    """The nodes from the root to the current one or, if that is missing, to the newest leaf."""
     place = current if current in mapping else None
     if place is None:
         place = next((key for key, node in mapping.items() if not node.get("parent")), None)
@@ -73,7 +74,7 @@ def _exported_turn(message: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def joined_trees(rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Rows in which consecutive messages of one OpenAssistant tree have become one row; all other rows as they are."""
+    """Rows with consecutive messages of one OpenAssistant tree joined into one row; all other rows unchanged."""
     tree: list[dict[str, Any]] = []
     where = ""
     for place, row in rows:
@@ -112,7 +113,7 @@ def is_tree(row: Any) -> bool:
 
 
 def best_path(row: Mapping[str, Any]) -> list[Message]:
-    """The conversation of a tree that people liked best: at each message the best ranked reply."""
+    """The best conversation of a tree: the best-ranked reply at each message."""
     node, messages = row["prompt"], []
     while node is not None:
         messages += [message] if (message := _node_message(node, len(messages) + 1)) else []
@@ -122,7 +123,7 @@ def best_path(row: Mapping[str, Any]) -> list[Message]:
 
 
 def ranked_replies(row: Mapping[str, Any]) -> Iterator[tuple[list[Message], list[tuple[str, float]]]]:
-    """(prompt, [(reply, rating)]) of each message of a tree with two ranked replies of the assistant or more."""
+    """(prompt, [(reply, rating)]) of each message of a tree with at least two ranked replies by the assistant."""
     waiting: list[tuple[Mapping[str, Any], list[Message]]] = [(row["prompt"], [])]
     while waiting:
         node, before = waiting.pop(0)

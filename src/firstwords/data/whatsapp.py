@@ -1,12 +1,12 @@
-"""WhatsApp's export of a chat as conversations: one for each day, and one more after every long silence.
+"""A chat exported by WhatsApp as conversations: a new one each day and after every long silence.
 
     31/12/2023, 22:15 - Anna: Are you there?          Android
     [31.12.23, 22:15:30] Ben: Yes!                    iPhone
-    12/31/23, 10:15 PM - Anna: Good.                  and every locale's date and time
+    12/31/23, 10:15 PM - Anna: Good.                  and the date and time formats of other locales
 
-The model learns to speak as one of the people, whom `FILE:NAME` names; all others are the user. What belongs to no
-message is left out and counted: notes of WhatsApp itself ("Anna joined"), and pictures, voice notes and files, of which
-an export has only the place ("<Media omitted>").
+The model learns to speak as one person, whom `FILE:NAME` names; all others are the user. Lines that are not messages
+are left out and counted: WhatsApp's own notices ("Anna joined"), and placeholders for pictures, voice messages and
+files ("<Media omitted>").
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.tokenizer.chat import Message
 
 SILENCE_HOURS = 3.0  # a longer silence ends a conversation
-FIRST_LINES = 20  # a text without a date and time at the head of one of these is no export
+FIRST_LINES = 20  # a text is not an export if none of these starts with a date and time
 _DATE = r"\d{1,4}\s?[./\-年년]\s?\d{1,2}\s?[./\-月월]\s?\d{1,4}[日일]?\.?"
 _HALF = r"(?:[ap]\.?\s?m\.?|AM|PM|上午|下午|오전|오후|午前|午後|[صم])"
 _TIME = rf"(?:{_HALF}\s?)?\d{{1,2}}[:.]\d{{2}}(?:[:.]\d{{2}})?(?:\s?{_HALF})?(?:\s?Uhr)?"
@@ -33,7 +33,7 @@ _CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})")
 _LATE = re.compile(r"p\.?\s?m|下午|오후|午後|م", re.IGNORECASE)
 _HALVES = re.compile(_HALF, re.IGNORECASE)
 _SPEAKER = re.compile(r"(?:~\s?)?(?P<name>[^:]{1,60}): ?(?P<text>.*)", re.DOTALL)
-_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u2068\u2069\ufeff"))  # directions of writing
+_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u2068\u2069\ufeff"))  # text direction marks
 _SPACES = dict.fromkeys(map(ord, "\u202f\u00a0\u2009"), " ")
 _PLACEHOLDER = re.compile(
     r"<[^<>\n]{4,60}>"  # <Media omitted>, <Medien ausgeschlossen>, <attached: 0012-PHOTO.jpg>
@@ -44,13 +44,13 @@ _PLACEHOLDER = re.compile(
     r"|Ce message a été supprimé|Missed (?:voice|video) call|Waiting for this message[^\n]*|null)\.?",
     re.IGNORECASE,
 )
-_NOTE = re.compile(r":\s?\u200e")  # how an iPhone marks what stands for a picture or is WhatsApp's own
+_NOTE = re.compile(r":\s?\u200e")  # how an iPhone marks placeholders and WhatsApp's own notices
 _EDITED = re.compile(r"\s*<[^<>\n]*\b(?:edited|bearbeitet|editó|modifié|editada)\b[^<>\n]*>\s*$", re.IGNORECASE)
 
 
 @dataclass
 class Said:
-    """One message: the number of its line, its day as written, minutes after midnight, who, and what."""
+    """One message: its line number, the day as written, minutes after midnight, the name and the text."""
 
     line: int
     day: str
@@ -62,13 +62,13 @@ class Said:
 def conversations(
     lines: Iterable[str], path: str, assistant: str | None, stats: SourceStats
 ) -> Iterator[tuple[str, list[Message]]]:
-    """(file:line, messages) of each conversation of an export, as they come.
+    """(file:line, messages) of each conversation of an export, in order.
 
-    Raises UserError for a text that is no export, and where `assistant` names nobody in it.
+    Raises UserError for a text that is not an export, and if `assistant` is not one of its people.
     """
     said, num_left_out = read_lines(lines, path)
     if num_left_out:
-        stats.note(f"{path}: {num_left_out:,} lines that are notes of WhatsApp or stand for pictures and files")
+        stats.note(f"{path}: {num_left_out:,} lines that are notices by WhatsApp or placeholders for media")
     counts = Counter(each.name for each in said)
     name = _assistant(assistant, counts, path)
     for part in _conversations(said):
@@ -77,7 +77,7 @@ def conversations(
 
 
 def read_lines(lines: Iterable[str], path: str) -> tuple[list[Said], int]:
-    """(messages in order, how many lines were no person's words). Raises UserError for a text that is no export."""
+    """(messages in order, number of lines that are not messages). Raises UserError for a text that is not an export."""
     said: list[Said] = []
     num_stamped, current = 0, None
     for number, line in enumerate(lines, 1):
@@ -97,7 +97,7 @@ def read_lines(lines: Iterable[str], path: str) -> tuple[list[Said], int]:
             said.append(current)
     if not num_stamped:
         raise UserError(
-            f"{path} is not a WhatsApp export, the only kind of text file that holds chats: give plain text to --text, "
+            f"{path} is not a WhatsApp export, the only supported text file of chats: give plain text to --text, "
             "or write the chats as JSON lines with messages"
         )
     for each in said:
@@ -115,20 +115,20 @@ def _minutes(clock: str) -> int:
 
 
 def _assistant(wanted: str | None, counts: Counter[str], path: str) -> str:
-    """The name, as the export writes it, of the person whom the model speaks as."""
+    """The name, as the export writes it, of the person the model speaks as."""
     people = " and ".join(f"{name} ({count:,})" for name, count in counts.most_common(12))
     if not counts:
-        raise UserError(f"{path} holds nobody's words, only notes of WhatsApp and places of pictures: leave it out")
+        raise UserError(f"{path} contains no messages, only notices by WhatsApp and placeholders: leave it out")
     example = f"{path}:{counts.most_common(1)[0][0]}"
     if not wanted:
         raise UserError(
-            f"{path} is a WhatsApp chat between {people}: say whom the model speaks as, e.g. --chats '{example}'"
+            f"{path} is a WhatsApp chat between {people}: say who the model should speak as, e.g. --chats '{example}'"
         )
     found = [name for name in counts if _same(name) == _same(wanted)]
     found = found or [name for name in counts if _same(name).split()[:1] == [_same(wanted)]]  # by the first name
     if len(found) != 1:
         raise UserError(
-            f"{path} has no one person called {wanted!r}: its messages are by {people}; write e.g. --chats '{example}'"
+            f"{path} has no single person called {wanted!r}: its messages are by {people}; use e.g. --chats '{example}'"
         )
     return found[0]
 
@@ -149,7 +149,7 @@ def _conversations(said: list[Said]) -> Iterator[list[Said]]:
 
 
 def _as_messages(part: list[Said], assistant: str, with_names: bool) -> list[Message]:
-    """Messages of which neighbours with one role have become one; in a group the others are told apart by name."""
+    """Messages with neighbours of one role merged; in a group, the user's messages carry the speaker's name."""
     messages: list[Message] = []
     for each in part:
         role = "assistant" if each.name == assistant else "user"

@@ -1,3 +1,2 @@
-"""One engine for chat, server, evaluation and rollouts: many prompts in, tokens with true log-probabilities
-out.
+"""One engine for chat, server, evaluation and rollouts: many prompts in, tokens with exact log-probabilities out.
 """

@@ -1,11 +1,11 @@
-"""Answers of a given shape: before every draw, the tokens that would leave a grammar are ruled out, and where the
-tokens that are left get scarce, what is open is closed.
+"""Constrained answers: before every draw, tokens that would violate the grammar are masked, and when few tokens remain,
+open structures are closed.
 
     Constraint.json_schema({"type": "object", ...})    Constraint.regex(r"[0-9]{4}")    Constraint.choice(["yes", "no"])
 
-`llguidance` walks the grammar byte by byte, so that any vocabulary can follow it; `grammar.closing` knows how little
-would finish the answer. Only what may be drawn changes: log-probabilities stay those of the model. JSON comes without
-white space between its parts, because a small model that may write blanks there writes them until its context is full.
+`llguidance` follows the grammar byte by byte, so it works with any vocabulary; `grammar.closing` computes the shortest
+completion. Only the sampled tokens are restricted: log-probabilities remain those of the model. JSON has no optional
+white space, because a small model that may write spaces there fills its context with them.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ if TYPE_CHECKING:
     from firstwords.engine.grammar.shape import Shape
     from firstwords.tokenizer.fast import Tokenizer
 
-MAX_CHARS = 32_768  # of a schema or expression; such a one compiles in some tenths of a second
+MAX_CHARS = 32_768  # of a schema or expression; one of this size compiles in a few tenths of a second
 MAX_REMEMBERED = 32  # compiled grammars
-# A quarter of llguidance's own limits: at most some 5 ms a token, because other answers wait for it.
+# A quarter of llguidance's own limits: at most about 5 ms per token, because other answers wait for it.
 LIMITS = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_items": 12_500}
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A wish; it is read when an answer begins. `source`: the schema or the options as JSON, or the text given.
+    """A requested constraint, compiled when an answer begins. `source`: the schema or the options as JSON, or the text
+    given.
 
-    The makers raise ValueError for what is too long; `Constraints.matcher` for what cannot be followed.
+    The constructors raise ValueError for a source that is too long; `Constraints.matcher` for an unsupported one.
     """
 
-    name: str  # what messages call it: schema, expression, choice, grammar
+    name: str  # its name in messages: schema, expression, choice, grammar
     source: str
-    origin: str = field(default="constraint", compare=False)  # the parameter that asked for it, for whoever asks
+    origin: str = field(default="constraint", compare=False)  # the parameter that requested it, for error messages
 
     def __post_init__(self) -> None:
         if len(self.source) > MAX_CHARS:
@@ -62,7 +63,7 @@ class Constraint:
 
     @classmethod
     def regex(cls, pattern: str) -> Constraint:
-        """Text that a regular expression (no look-around, no back references) matches as a whole."""
+        """Text that a regular expression (no look-around, no back references) matches completely."""
         return cls("expression", pattern)
 
     @classmethod
@@ -76,13 +77,13 @@ class Constraint:
     def lark(cls, grammar: str) -> Constraint:
         """Text of a context-free grammar: in llguidance's variant of Lark, or in GBNF as llama.cpp has it.
 
-        Such an answer may be cut off where its tokens run out.
+        Such an answer may be cut off when its tokens run out.
         """
         return cls("grammar", grammar)
 
 
 class Constraints:
-    """Compiles grammars for one tokenizer. May be used from any thread."""
+    """Compiles grammars for one tokenizer. Thread-safe."""
 
     def __init__(self, tokenizer: Tokenizer, vocab_size: int, end_ids: Sequence[int]) -> None:
         from llguidance import LLParserLimits, LLTokenizer, TokenizerWrapper
@@ -96,7 +97,7 @@ class Constraints:
         self._compiled: OrderedDict[Constraint, tuple[llguidance.LLMatcher, Follower | None]] = OrderedDict()
 
     def matcher(self, constraint: Constraint, end_ids: frozenset[int]) -> Matcher:
-        """Where an answer stands in the grammar: at its beginning. Raises ValueError for a faulty grammar."""
+        """A matcher at the beginning of the grammar. Raises ValueError for an invalid grammar."""
         compiled = self._compiled.get(constraint)
         if compiled is None:
             compiled = self._compiled[constraint] = self._compile(constraint)
@@ -121,8 +122,8 @@ class Constraints:
             raise ValueError(f"the {constraint.name} is not supported: {error}") from None
 
 
-# Each returns the grammar in llguidance's form, and what is known of its texts: an answer of a known shape is closed
-# before its tokens run out.
+# Each returns the grammar in llguidance's form and, if known, the shape of its texts: an answer of a known shape is
+# closed before its tokens run out.
 def _schema(source: str) -> tuple[str, Shape | None]:
     from firstwords.engine.grammar.schema import shape_of
 
@@ -147,7 +148,7 @@ def _expression(source: str) -> tuple[str, Shape | None]:
     shape = Shape(Text((tree,)))
     try:
         is_possible = shape.shortest is not None
-    except ValueError:  # too large to know the way to its end from everywhere
+    except ValueError:  # too large to compute the shortest completion from every state
         return LLMatcher.grammar_from_regex(regular.to_rust(tree)), None
     if not is_possible:
         raise ValueError("no text matches it")
@@ -178,9 +179,9 @@ _READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
 
 
 class Matcher:
-    """One answer's way through a grammar. For every token: `allowed`, then `settle` what was drawn, then `advance`.
+    """One answer's path through a grammar. For every token: `allowed`, then `settle` the drawn one, then `advance`.
 
-    min_tokens: of the shortest answer; 0 where it is not known.
+    min_tokens: of the shortest answer; 0 if unknown.
     """
 
     def __init__(
@@ -190,16 +191,16 @@ class Matcher:
         self._matcher, self._vocab_size, self._end_ids = matcher, vocab_size, sorted(end_ids)
         self._place, self._vocabulary = place, vocabulary
         self._next: Place | None = None  # after the token that was settled
-        self._way: list[int] | None = None  # tokens that would finish the answer from here, where they were needed
-        self._growing: Growing | None = None  # the text that is being said, where others need room as well
-        self._least_room = 0  # which it leaves to them
+        self._way: list[int] | None = None  # tokens that would finish the answer from here, once they were needed
+        self._growing: Growing | None = None  # the text being generated, if later ones need room as well
+        self._least_room = 0  # that it leaves to them
         self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
-        self.has_failed = False  # the grammar has become too complex, or no token can go on
-        self.has_ended = False  # the settled token would only go beyond the end, and is not part of the answer
+        self.has_failed = False  # the grammar has become too complex, or no token can continue
+        self.has_ended = False  # the settled token is past the end and not part of the answer
 
     def allowed(self) -> np.ndarray:
-        """Which tokens may come next, (V,) bool: those that the grammar goes on with, and where it may end, the
-        request's end tokens. All of them when `has_failed`.
+        """The tokens that may come next, (V,) bool: those that continue the grammar and, where it may end, the
+        request's end tokens. All tokens if `has_failed`.
         """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         allowed_V = np.unpackbits(bits, bitorder="little")[: self._vocab_size].astype(bool)
@@ -211,11 +212,12 @@ class Matcher:
         return allowed_V
 
     def settle(self, token: int, room: int) -> int:
-        """The token to take instead of one that was drawn, where `room` tokens are left, this one among them.
+        """The token to use for a drawn one, given that `room` tokens remain, including this one.
 
-        It is the same one if what it opens can be closed with the others, else the next token of the shortest way to
-        the end. That way always fits: it did at the beginning (`min_tokens`), and every token that is taken keeps one.
-        A string that others follow is ended when it has had half of the room, for a model may never end it.
+        It is the drawn token if what it opens can be closed with the remaining ones, else the next token of the
+        shortest completion. A completion always fits: it did at the beginning (`min_tokens`), and every accepted token
+        preserves this. A string followed by other values ends when it has used half of the room, because a model may
+        never end it.
         """
         if self._place is None or self.has_failed or token in self._end_ids:
             return token
@@ -243,7 +245,7 @@ class Matcher:
         return after if after is not None and after.length < math.inf else None
 
     def _is_too_long(self, after: Place, room: int) -> bool:
-        """Whether a text that has had half of the room goes on, while others that may be long come after it."""
+        """Whether a text that has used half of the room continues although other long values follow it."""
         growing = after.growing
         if growing is None or self._growing is None or any(a is not b for a, b in zip(growing, self._growing)):
             self._growing = growing
@@ -252,7 +254,7 @@ class Matcher:
         return room <= self._least_room
 
     def advance(self, token: int) -> None:
-        """The answer has got a token that `allowed` allowed and that does not end it."""
+        """Record a token that was allowed and does not end the answer."""
         if not self._matcher.consume_token(token):
             self.has_failed = True
         if self._place is not None and not self.has_failed:
@@ -261,17 +263,17 @@ class Matcher:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the grammar lets nothing follow."""
+        """Whether the grammar allows no continuation."""
         return self._matcher.is_stopped() and not self.has_failed
 
     @property
     def may_end(self) -> bool:
-        """Whether the answer is whole as it is."""
+        """Whether the answer is already complete."""
         return self._matcher.is_accepting() and not self.has_failed
 
 
 class _Vocabulary:
-    """A tokenizer as llguidance wants to see it."""
+    """A tokenizer with llguidance's interface."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._encode: Callable[[str], list[int]] = tokenizer.encode
@@ -286,8 +288,8 @@ class _Vocabulary:
         return self._encode(text if isinstance(text, str) else text.decode("utf-8", "replace"))
 
     def spelled(self, data: bytes) -> list[int] | None:
-        """The fewest tokens that spell some bytes; None where the vocabulary lacks one of them."""
-        fewest: list[tuple[int, int, int] | None] = [None] * len(data)  # tokens to the end, first of them, its size
+        """The fewest tokens that encode some bytes; None if the vocabulary lacks one of them."""
+        fewest: list[tuple[int, int, int] | None] = [None] * len(data)  # tokens to the end, the first one, its size
         for start in range(len(data) - 1, -1, -1):
             for size in range(1, min(self._longest, len(data) - start) + 1):
                 token = self._ids.get(data[start : start + size])
@@ -305,7 +307,7 @@ class _Vocabulary:
 
 
 def _first_line(message: str) -> str:
-    """The part of llguidance's report that says what is wrong: its `error:` line, else the first."""
+    """The relevant part of llguidance's report: its `error:` line, else the first line."""
     lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no reason is known"]
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (told or lines)[0][:200]

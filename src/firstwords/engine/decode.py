@@ -1,14 +1,11 @@
-"""One token for every row, as fast as two CPU cores allow: the model's function again, with very few
-operations.
+"""Decodes one token per row as fast as two CPU cores allow: the model reimplemented with very few operations.
 
-At a million parameters the arithmetic of a token takes 30 microseconds and starting an operation in PyTorch
-takes 2 to 10, so this path is written in NumPy (0.4 a call), and algebra moves work out of the loop: norm
-gains and constant factors live in the matrices that follow, the gains of query and key norms and 1/sqrt(N) in
-the rotary tables, signs in the gate. Equal to `Transformer.forward` up to fp32 rounding, which tests assert
-for every family.
+With a million parameters, the arithmetic for a token takes 30 microseconds and a PyTorch call 2 to 10, so this path
+uses NumPy (0.4 per call), and algebra moves work out of the loop: norm gains and constant factors are folded into the
+following matrices, the gains of query and key norms and 1/sqrt(N) into the rotary tables, signs into the gate. Equal to
+`Transformer.forward` up to fp32 rounding, which tests assert for every family.
 
-Axes: B rows (neighbouring slots), D hidden, F feed-forward, H query heads, K key-value heads, G = H / K, N
-head size,
+Axes: B rows (adjacent slots), D hidden, F feed-forward, H query heads, K key-value heads, G = H / K, N head size,
       L tokens held by the longest row, V vocabulary.
 """
 
@@ -25,29 +22,28 @@ from firstwords.model.transformer import Transformer
 
 SMALL_GEMM = 1_000_000  # below this rows * inner * columns OpenBLAS multiplies without packing, twice as fast
 TILE_ROWS = 16  # rows of one such product
-MIN_COLUMNS = 128  # a narrower piece would waste more than it gains
-LEAN_MAX_PARAMS = 30_000_000  # beyond, weights are read from memory and starting operations no longer matters
-SAFE_EXPONENT = 80.0  # exp of +-80, summed over any context, neither overflows nor vanishes in fp32
+MIN_COLUMNS = 128  # narrower pieces cost more than they gain
+LEAN_MAX_PARAMS = 30_000_000  # beyond, memory bandwidth dominates and call overhead no longer matters
+SAFE_EXPONENT = 80.0  # exp of +-80, summed over any context, neither overflows nor underflows in fp32
 
 
 class TorchDecoder:
-    """The plain way, for GPUs, half precision and large models: the model's own forward with T = 1."""
+    """The plain decoder, for GPUs, half precision and large models: the model's own forward with T = 1."""
 
     def __init__(self, model: Transformer, cache: KVCache) -> None:
         self.model, self.cache = model, cache
 
     def step(self, ids_B: np.ndarray, first: int, active: np.ndarray | None) -> Tensor:
-        """Feed one token to each of the slots first..first+B-1; returns logits_BV. Does not advance the
-        cache.
+        """Feed one token to each of the slots first..first+B-1; returns logits_BV. Does not advance the cache.
 
-        active: rows whose key and value count (None: all); the others are computed and mean nothing.
+        active: rows whose keys and values count (None: all); the others are computed but meaningless.
         """
         cache, B = self.cache, len(ids_B)
         cache.select(first, first + B)
         ids_BT = torch.from_numpy(ids_B).to(cache.device)[:, None]
         if active is None:
             return self.model(ids_BT, cache=cache)[:, 0]
-        # an idle row writes behind its last token, which harms nothing; a full one gives its last token up
+        # an idle row writes after its last token, which is harmless; a full one overwrites its last token
         lengths = cache.lengths[first : first + B]
         idle = np.ones(B, dtype=bool)
         idle[active] = False
@@ -60,15 +56,14 @@ class TorchDecoder:
         self.model.hidden(torch.tensor([ids], device=self.cache.device), cache=self.cache)
 
     def refresh(self) -> None:
-        """Nothing is kept of the weights."""
+        """No copies of the weights are kept."""
 
 
 class _Matrix:
-    """x_BI @ weight_IO (+ bias), in tiles of rows and pieces of columns below the small-matrix limit of
-    OpenBLAS.
+    """x_BI @ weight_IO (+ bias), in tiles of rows and columns below OpenBLAS's small-matrix limit.
 
-    Tiles also keep OpenBLAS from starting threads, which at these sizes wait for one another longer than they
-    work. A matrix too deep for tiles is multiplied whole.
+    Tiles also keep OpenBLAS from starting threads, which at these sizes wait longer than they work. A matrix too deep
+    for tiles is multiplied as a whole.
     """
 
     def __init__(self, weight_OI: np.ndarray, bias_O: np.ndarray | None) -> None:
@@ -84,8 +79,7 @@ class _Matrix:
         self.bias_O = None if bias_O is None else np.ascontiguousarray(bias_O, dtype=np.float32)
 
     def views(self, source: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows,
-        size).
+        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows, size).
         """
         num_rows, pieces = len(source), len(self.pieces_PIO)
         whole = np.zeros((num_rows, pieces * self.columns), dtype=np.float32)
@@ -125,8 +119,7 @@ def _fused(linears, norm=None, scale: float = 1.0, bias_scale: float = 1.0) -> _
 
 
 class NumpyDecoder:
-    """The lean way, for fp32 models on a CPU. Build it again (`refresh`) whenever the weights have
-    changed.
+    """The lean decoder, for fp32 models on a CPU. Call `refresh` whenever the weights have changed.
     """
 
     @staticmethod
@@ -159,8 +152,7 @@ class NumpyDecoder:
         self._version = -1
 
     def _gains(self, attention: torch.nn.Module) -> np.ndarray:
-        """What multiplies each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm,
-        1/sqrt(N).
+        """The factors of each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm, 1/sqrt(N).
         """
         H, K, N = self.config.num_attention_heads, self.config.num_key_value_heads, self.config.head_dim
         gains = np.ones((H + K, N), dtype=np.float32)
@@ -171,8 +163,7 @@ class NumpyDecoder:
         return gains
 
     def _scores_are_bounded(self, gains_LXN: np.ndarray) -> bool:
-        """With norms on queries and keys |q.k| <= max|gain_q| * max|gain_k|, so softmax may skip its
-        maximum.
+        """With norms on queries and keys |q.k| <= max|gain_q| * max|gain_k|, so softmax need not subtract the maximum.
         """
         H = self.config.num_attention_heads
         if not self.config.qk_norm:
@@ -229,13 +220,13 @@ class NumpyDecoder:
                 store = self._stores[index][:, slot]
                 store[:, :, start:end] = buffers.kv.transpose(1, 2, 0, 3)
                 if index == len(self._layers) - 1:
-                    break  # nobody reads what comes after the last keys and values of a prompt
+                    break  # nothing after the last layer's keys and values of a prompt is used
                 self._attend_prompt(store[:, :, :end], bias, buffers)
                 self._transform(layer, buffers)
 
     def _reserve(self, length: int) -> None:
         self.cache.reserve(length)
-        if self._version != self.cache.version:  # the storage has moved: fetch the views of it again
+        if self._version != self.cache.version:  # the storage was reallocated: renew the views
             self._stores = [layer.numpy() for layer in self.cache.storage]
             self._version = self.cache.version
 
@@ -263,7 +254,7 @@ class NumpyDecoder:
             np.divide(b.qk, b.head_squares_1, out=b.qk)
 
     def _attend(self, store: np.ndarray, step: _Step) -> None:
-        """Every row stores its key and value and looks at its own slot."""
+        """Every row stores its key and value and attends to its own slot."""
         b = step.buffers
         if step.single is not None:
             store[:, step.first, :, step.single] = b.kv[0]
@@ -276,7 +267,7 @@ class NumpyDecoder:
         np.divide(b.mixed, total, out=b.mixed)
 
     def _attend_prompt(self, held: np.ndarray, bias: np.ndarray, b: _Buffers) -> None:
-        """All rows look at one slot, each at what stands before it and at itself."""
+        """All rows attend to one slot, each to itself and the tokens before it."""
         T, K, G, N = b.q.shape
         for start in range(0, T, TILE_ROWS):
             rows = slice(start, min(start + TILE_ROWS, T))
@@ -287,8 +278,7 @@ class NumpyDecoder:
             b.mixed[rows] = mixed.reshape(K, -1, G, N).transpose(1, 0, 2, 3)
 
     def _exponentials(self, scores: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        """Turns scores into unnormalised attention weights in place; returns their sums over the last
-        axis.
+        """Turns scores into unnormalised attention weights in place; returns their sums over the last axis.
         """
         if bias is not None:
             np.add(scores, bias, out=scores)
@@ -320,7 +310,7 @@ def _add_product(operand, matrix: _Matrix, written: np.ndarray, read: np.ndarray
 
 
 class _Step:
-    """What all layers of one step share."""
+    """State shared by all layers of one step."""
 
     __slots__ = ("buffers", "first", "last", "longest", "bias", "active", "slots", "places", "single")
 
@@ -331,7 +321,7 @@ class _Step:
 
 
 class _Buffers:
-    """Working memory for B rows with all the views of it that a step needs, made once."""
+    """Working memory for B rows and all views of it that a step needs, created once."""
 
     def __init__(self, decoder: NumpyDecoder, B: int, has_head: bool = True) -> None:
         config, layer = decoder.config, decoder._layers[0]

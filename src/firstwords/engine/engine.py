@@ -32,11 +32,11 @@ from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 
-PREFILL_CHUNK = 256  # prompt tokens a step: some ten decode steps' worth, so streams keep flowing
+PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
 
 class Engine:
-    """Generates with one model. num_slots rows at most are decoded together; further requests wait in line.
+    """Generates with one model. At most num_slots rows are decoded together; further requests are queued.
 
     tokenizer may be None when only ids matter (rollouts). Call `refresh()` after the model's weights have
     changed.
@@ -78,12 +78,11 @@ class Engine:
         params: SamplingParams | Sequence[SamplingParams],
         num_processes: int | None = None,
     ) -> list[Completion]:
-        """Continue every prompt; results in the order of the prompts. One set of parameters, or one for each
-        prompt.
+        """Continue every prompt; results in the order of the prompts. One set of parameters, or one per prompt.
 
-        A seed in a single set of parameters is counted up from prompt to prompt, so that equal prompts
-        differ. num_processes: None lets many prompts on a CPU be shared out over its cores (see
-        `parallel`), 1 does not. Raises ValueError for an empty prompt or one that fills the model's context.
+        A seed in a single set of parameters is incremented for each prompt, so that equal prompts differ.
+        num_processes: None distributes many prompts over a CPU's cores (see `parallel`), 1 does not. Raises ValueError
+        for an empty prompt or one that fills the model's context.
         """
         if isinstance(params, SamplingParams):
             every, seeds = [params] * len(prompts), range(len(prompts))
@@ -124,7 +123,7 @@ class Engine:
     def stream(self, prompt_ids: Sequence[int], params: SamplingParams) -> Iterator[Token]:
         """Yield the tokens of one answer as they are sampled. Closing the iterator cancels the request.
 
-        It drives the engine itself; for several streams at a time use add, step and cancel.
+        It drives the engine itself; for several concurrent streams use add, step and cancel.
         """
         request = self.add(prompt_ids, params)
         try:
@@ -141,8 +140,7 @@ class Engine:
         params: SamplingParams,
         wants_tokens: bool = True,
     ) -> Request:
-        """Put a prompt in line. wants_tokens: `step` reports each token. Raises ValueError as `generate`
-        does.
+        """Queue a prompt. wants_tokens: `step` reports each token. Raises ValueError like `generate`.
         """
         self._check_prompt(prompt_ids)
         params = params if params.seed is not None else self._seeded(params, 0)
@@ -168,7 +166,7 @@ class Engine:
         return request
 
     def cancel(self, request: Request) -> None:
-        """Stop a request and free its slot; nothing happens if it is finished."""
+        """Stop a request and free its slot; no effect if it is finished."""
         if not request.is_finished:
             self._finish(request, "cancelled")
 
@@ -178,8 +176,8 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[Token]:
-        """Prefill some, decode every running row once; returns the new tokens of the requests that want
-        them.
+        """Prefill some prompt tokens, decode every running row once; returns the new tokens of requests with
+        wants_tokens.
         """
         self._prefill()
         if self._batch is None:
@@ -187,8 +185,7 @@ class Engine:
         return self._decode(self._batch) if self._batch is not None else []
 
     def refresh(self) -> None:
-        """The weights have changed: forget all keys and values, and fused matrices. Refused while requests
-        run.
+        """The weights have changed: discard all keys and values, and fused matrices. Refused while requests run.
         """
         if self.has_work:
             raise ValueError("the weights changed while requests were running: finish or cancel them first")
@@ -197,7 +194,7 @@ class Engine:
         self.forget()
 
     def forget(self) -> None:
-        """Drop the keys and values of finished requests, so that the next prompts start cold."""
+        """Drop the keys and values of finished requests, so that the next prompts are computed from scratch."""
         for slot in self.scheduler.free_slots:
             self.cache.truncate(slot, 0)
             self._tokens[slot] = []
@@ -212,13 +209,12 @@ class Engine:
         return torch.log_softmax(self.model.logits(hidden_BTD[:, -1:])[0, 0], -1).cpu()
 
     def score(self, ids_list: Sequence[Sequence[int]]) -> list[Tensor]:
-        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,),
-        ...].
+        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,), ...].
         """
         return [scores.logprobs_T for scores in score(self.model, ids_list)]
 
     def score_top(self, ids_list: Sequence[Sequence[int]], top: int) -> list[TokenScores]:
-        """As `score`, with the `top` likeliest tokens at each place."""
+        """Like `score`, with the `top` likeliest tokens at each position."""
         return score(self.model, ids_list, top)
 
     # -- inside --------------------------------------------------------------------------------------------
@@ -231,7 +227,7 @@ class Engine:
         return matcher
 
     def check_room(self, params: SamplingParams, min_tokens: int, num_prompt: int) -> None:
-        """Raise ValueError where not even the shortest answer of a constraint fits behind a prompt."""
+        """Raise ValueError if even the shortest answer of a constraint does not fit after a prompt."""
         room, name = self.max_length - num_prompt, params.constraint.name if params.constraint else ""
         if min_tokens <= min(room, params.max_tokens):
             return
@@ -278,7 +274,7 @@ class Engine:
             self._computed(request, last)
 
     def _start(self, request: Request) -> None:
-        """Take over what any slot already knows of the prompt."""
+        """Reuse any slot that already holds a prefix of the prompt."""
         slot = request.slot
         source, shared = self._prefixes.longest(request.prompt_ids)
         if shared:
@@ -351,7 +347,7 @@ class Engine:
 
     @staticmethod
     def _take(request: Request, token: int) -> tuple[str, str | None]:
-        """The text that a new token shows, and why the answer ends with it, if it does."""
+        """The text that a new token completes, and the finish reason if the answer ends with it."""
         matcher = request.matcher
         if matcher is not None and matcher.has_failed:
             return "", "failed"
@@ -380,8 +376,7 @@ class Engine:
                 request.top.append(list(zip(ids[:count], values[:count], strict=True)))
 
     def _finish(self, request: Request, reason: str) -> str:
-        """Free the slot (its keys and values stay for others to reuse); returns the text that was held
-        back.
+        """Free the slot (its keys and values stay for reuse); returns the text that was held back.
         """
         if request.state in (PREFILL, DECODE):
             self._batch = None

@@ -1,8 +1,8 @@
-"""Many prompts on a CPU: each core generates its share in a process of its own.
+"""Many prompts on a CPU: each core generates its share in a separate process.
 
-A small model's step is a chain of short NumPy calls that one core walks alone, so two cores answer sixteen
-prompts nearly twice as fast as one. A forked process shares weights and known prefixes with its parent
-without copying, and what a row says depends on its prompt and seed only, so the answers are the same ones.
+A small model's step is a chain of short NumPy calls on a single core, so two cores answer sixteen prompts nearly twice
+as fast as one. A forked process shares weights and cached prefixes with its parent without copying, and a row's answer
+depends only on its prompt and seed, so the answers are the same.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     Generate = Callable[[Sequence[Sequence[int]], Sequence[SamplingParams]], list[Completion]]
 
-MIN_PROMPTS = 4  # prompts a process: fewer leave it with steps that are hardly cheaper
-MIN_TOKENS = 1024  # tokens asked for in all; below, forking (some 20 ms) costs more than it gains
+MIN_PROMPTS = 4  # prompts per process: with fewer, steps are hardly cheaper
+MIN_TOKENS = 1024  # total tokens requested; below, forking (about 20 ms) costs more than it gains
 
 
 def worthwhile(params: Sequence[SamplingParams]) -> int:
-    """How many processes an idle engine with the lean decoder should use: 1 where this process has other threads."""
+    """How many processes an idle engine with the lean decoder should use: 1 if this process has other threads."""
     if sys.platform != "linux" or threading.active_count() > 1 or multiprocessing.current_process().daemon:
         return 1
     if torch.cuda.is_initialized() or sum(p.max_tokens for p in params) < MIN_TOKENS:
@@ -43,15 +43,15 @@ def generate(
     params: Sequence[SamplingParams],
     num_processes: int,
 ) -> list[Completion]:
-    """As `Engine.generate`, every num_processes-th prompt going to the same process; this one takes a share too.
+    """Like `Engine.generate`, with every num_processes-th prompt assigned to the same process, including this one.
 
-    generate_here: answers prompts in the process that calls it.
+    generate_here: answers prompts in the calling process.
     """
     context = multiprocessing.get_context("fork")
     children = []
     num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cores are taken; a forked process must not start OpenMP threads either
-    blas = threadpool_limits(1, user_api="blas")  # NumPy's too: threads that wait for a core made it ten times slower
+    torch.set_num_threads(1)  # the cores are in use; a forked process must not start OpenMP threads either
+    blas = threadpool_limits(1, user_api="blas")  # NumPy's too: threads waiting for a core made it ten times slower
     results: list[Completion | None] = [None] * len(prompts)
     try:
         for share in range(1, num_processes):
@@ -79,8 +79,8 @@ def generate(
 
 
 def _work(generate_here: Generate, prompts, params, sender) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle, which then ends us
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the parent does when it is asked to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and then ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the parent's handler
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
     sender.send(generate_here(prompts, params))

@@ -1,7 +1,7 @@
-"""Which slot already holds the beginning of a prompt. Plain Python: tokens in, slot numbers out.
+"""Finds the slot that already holds a prefix of a prompt. Plain Python: tokens in, slot numbers out.
 
-A slot that has become free keeps its keys and values until somebody else needs the room, so the next turn of
-a chat, a second answer to the same question or a shared system prompt costs only the tokens that are new.
+A free slot keeps its keys and values until another request needs it, so the next turn of a chat, a second answer to the
+same question or a shared system prompt costs only the new tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many leading tokens two sequences share: common_prefix([5, 6, 7], [5, 6, 9]) -> 2."""
+    """Number of leading tokens that two sequences share: common_prefix([5, 6, 7], [5, 6, 9]) -> 2."""
     length = min(len(one), len(other))
     if one[:length] == other[:length]:
         return length
@@ -25,9 +25,9 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 class PrefixIndex:
-    """The tokens that each slot holds, least recently used first in line for reuse.
+    """The tokens that each slot holds; the least recently used slot is reused first.
 
-    held(slot) -> tokens computed in that slot right now (the engine knows, also for requests that still run).
+    held(slot) -> tokens currently computed in that slot (from the engine, also for running requests).
     """
 
     def __init__(self, num_slots: int, held: Callable[[int], list[int]]) -> None:
@@ -44,8 +44,7 @@ class PrefixIndex:
         self._used[one], self._used[other] = self._used[other], self._used[one]
 
     def longest(self, prompt_ids: list[int]) -> tuple[int, int]:
-        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if
-        none.
+        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if there is none.
         """
         wanted = prompt_ids[:-1]
         best_slot, best = -1, 0
@@ -56,8 +55,7 @@ class PrefixIndex:
         return best_slot, best
 
     def choose(self, prompt_ids: list[int], free_slots: list[int]) -> int:
-        """The free slot to give to a prompt: one that the prompt continues, else an empty one, else the
-        oldest.
+        """The free slot for a prompt: one that the prompt continues, else an empty one, else the oldest.
 
         A slot that holds more than the shared prefix (another branch of a chat) is copied from, not
         overwritten.

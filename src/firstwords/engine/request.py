@@ -1,5 +1,4 @@
-"""What goes through the engine: a request, the tokens it streams, its completion, and the batch of decoding
-rows.
+"""The engine's data: a request, the tokens it streams, its completion, and the batch of decoding rows.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from firstwords.engine.text import TextStream
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop
-    token).
+    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop token).
     """
 
     request_id: int
@@ -28,7 +26,7 @@ class Token:
     logprob: float | None
     top: list[tuple[int, float]]
     finish_reason: str | None
-    rank: int | None = None  # 1 = the likeliest; with the entropy (bits) only where SamplingParams.uncertainty asked
+    rank: int | None = None  # 1 = the likeliest; set, with the entropy (bits), only if SamplingParams.uncertainty is
     entropy: float | None = None
 
 
@@ -38,7 +36,7 @@ class Completion:
 
     finish_reason: "stop" (stop token or stop text), "length" (max_tokens or the end of the context),
     "cancelled", "failed" (the constraint became too complex to follow). logprobs and top (per token,
-    [(id, logprob)]) are empty unless SamplingParams.logprobs asked for them.
+    [(id, logprob)]) are empty unless SamplingParams.logprobs is set.
     """
 
     ids: list[int]
@@ -53,7 +51,7 @@ class Completion:
 
 @dataclass(eq=False)
 class Request(Slotted):
-    """A prompt on its way through the engine. Made by `Engine.add`; `completion()` once it `is_finished`."""
+    """A prompt being processed by the engine. Created by `Engine.add`; `completion()` once it `is_finished`."""
 
     params: SamplingParams = SamplingParams()
     seed: int = 0
@@ -65,7 +63,7 @@ class Request(Slotted):
     all_ids: list[int] = field(default_factory=list)  # prompt and answer
     logprobs: list[float] = field(default_factory=list)
     top: list[list[tuple[int, float]]] = field(default_factory=list)
-    rank: int | None = None  # of the token sampled last
+    rank: int | None = None  # of the last sampled token
     entropy: float | None = None
     has_started: bool = False
     num_cached: int = 0
@@ -95,8 +93,7 @@ class Request(Slotted):
 
 
 class Batch:
-    """The decoding rows, kept while nobody joins or leaves: neighbouring slots first..last-1, some perhaps
-    idle.
+    """The decoding rows, kept until a request joins or leaves: adjacent slots first..last-1, possibly with idle ones.
     """
 
     def __init__(self, requests: list[Request], vocab_size: int, device: torch.device) -> None:
@@ -122,7 +119,7 @@ class Batch:
 
 
 def token_event(request: Request, token: int, text: str) -> Token:
-    """What a stream reports of the token that `request` has just got."""
+    """A stream's report of the newest token of `request`."""
     has_logprobs = request.params.logprobs is not None
     return Token(
         request.request_id,

@@ -1,8 +1,7 @@
-"""From logits to tokens: filters, a draw per row, and true log-probabilities. Pure functions on tensors.
+"""From logits to tokens: filters, a draw per row, and exact log-probabilities. Pure functions on tensors.
 
-A row's draw depends on its own logits, seed and step only (a counter-based generator, as in Salmon et al.
-2011, "Parallel random numbers: as easy as 1, 2, 3"), so neighbours in a batch, slots and order of arrival
-change nothing.
+A row's draw depends only on its own logits, seed and step (a counter-based generator, as in Salmon et al. 2011,
+"Parallel random numbers: as easy as 1, 2, 3"), so the rest of the batch, slots and order of arrival have no effect.
 
 Axes: B rows, V vocabulary.
 """
@@ -20,16 +19,16 @@ from torch import Tensor
 from firstwords.engine.constraints import Constraint
 
 MAX_SEED = 2**64
-GREEDY_BELOW = 1e-5  # a temperature by which logits cannot be divided in fp32; the likeliest token has it all by then
-NUCLEUS_PROBE = 128  # likeliest tokens looked at first for top-p; a nucleus is nearly always smaller
+GREEDY_BELOW = 1e-5  # below this, dividing logits in fp32 fails; the likeliest token has all probability by then
+NUCLEUS_PROBE = 128  # likeliest tokens tried first for top-p; a nucleus is nearly always smaller
 
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to continue a prompt. Raises ValueError, in one sentence, for values that mean nothing."""
+    """How to continue a prompt. Raises ValueError, in one sentence, for invalid values."""
 
     max_tokens: int = 256
-    """Most tokens to generate; the end of the model's context also ends it."""
+    """Maximum tokens to generate; the end of the model's context also ends the answer."""
     temperature: float = 1.0
     """0 takes the likeliest token; 1 samples from the model's own distribution."""
     top_k: int = 0
@@ -41,21 +40,20 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     """Above 1: make tokens of prompt and answer less likely (Keskar et al. 2019, equation 1)."""
     stop: tuple[str, ...] = ()
-    """Texts that end the answer; they are not part of it."""
+    """Stop texts, which end the answer and are not part of it."""
     stop_token_ids: tuple[int, ...] | None = None
     """Tokens that end the answer; None: the tokenizer's <|im_end|> and <|endoftext|>."""
     seed: int | None = None
     """The same seed gives the same answer; None draws a new one."""
     logprobs: int | None = None
-    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full
-    vocabulary.
+    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full vocabulary.
     """
     uncertainty: bool = False
-    """Also of each sampled token its rank and the entropy of the whole distribution that it came from."""
+    """Also report each sampled token's rank and the entropy of the full distribution."""
     ignore_eos: bool = False
-    """Go on after a stop token."""
+    """Continue after a stop token."""
     constraint: Constraint | None = None
-    """A shape that the answer must have; it ends where the shape lets nothing follow."""
+    """A constraint on the answer, which ends where the constraint allows no continuation."""
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):
@@ -82,7 +80,7 @@ class SamplingParams:
         )
         _require(
             self.logprobs is None or self.logprobs >= 0,
-            f"logprobs is {self.logprobs}: use a count of alternatives, or 0 for the sampled token's alone",
+            f"logprobs is {self.logprobs}: use a number of alternatives, or 0 for only the sampled token",
         )
 
 
@@ -92,10 +90,9 @@ def _require(holds: bool, sentence: str) -> None:
 
 
 def uniforms(seeds_B: np.ndarray, counters_B: np.ndarray) -> np.ndarray:
-    """One float64 in [0, 1) for each (seed, counter), both uint64: splitmix64 (Steele et al. 2014), 48 bits
-    kept.
+    """One float64 in [0, 1) for each (seed, counter), both uint64: splitmix64 (Steele et al. 2014), 48 bits kept.
 
-    The seed is scrambled before the counter is added, so that neighbouring seeds share no stretch of numbers.
+    The seed is scrambled before the counter is added, so that adjacent seeds share no subsequence.
     """
     with np.errstate(over="ignore"):
         return (_mix(_mix(seeds_B) + counters_B) >> np.uint64(16)) * 2.0**-48
@@ -127,10 +124,10 @@ class BatchParams:
         warm = any(temperature != 1 for temperature in temperatures)
         self.temperature_B1 = column(temperatures, torch.float32) if warm else None
         self.max_k = max(p.top_k for p in params)
-        self.all_k = all(p.top_k for p in params)  # else some row's nucleus may hold any number of tokens
+        self.all_k = all(p.top_k for p in params)  # else some row's nucleus may have any number of tokens
         self.top_k_B1 = column([p.top_k for p in params], torch.int64)
         nucleus = any(p.top_p < 1 for p in params)
-        # a row with top_p = 1 keeps everything, also what rounding would cut, and never causes a full sort
+        # a row with top_p = 1 keeps everything, even what rounding would cut, and never causes a full sort
         shares = [p.top_p if p.top_p < 1 else 0.0 for p in params]
         self.top_p_B1 = column(shares, torch.float64) if nucleus else None
         self.has_top_p_B1 = column([p.top_p < 1 for p in params], torch.bool)
@@ -149,7 +146,7 @@ def penalise(logits_BV: Tensor, penalty_B1: Tensor, seen_BV: Tensor) -> Tensor:
 
 
 def filter_logits(logits_BV: Tensor, batch: BatchParams) -> Tensor:
-    """Temperature, then top-k, top-p and min-p in this order; what is cut becomes -inf.
+    """Temperature, then top-k, top-p and min-p in this order; removed tokens become -inf.
 
     Every filter keeps the tokens at or above a threshold, so ties are kept together.
     """
@@ -161,7 +158,7 @@ def filter_logits(logits_BV: Tensor, batch: BatchParams) -> Tensor:
 
 
 def probabilities(logits_BV: Tensor, batch: BatchParams) -> Tensor:
-    """What `sample` draws from, (B, V): 0 for what the filters cut; all on the likeliest token of a greedy row."""
+    """The distribution that `sample` draws from, (B, V): 0 for filtered tokens; one-hot for a greedy row."""
     probabilities_BV = filter_logits(logits_BV, batch).softmax(-1)
     if batch.any_greedy:
         greedy_BV = torch.zeros_like(probabilities_BV).scatter_(1, argmax(logits_BV)[:, None], 1.0)
@@ -170,7 +167,7 @@ def probabilities(logits_BV: Tensor, batch: BatchParams) -> Tensor:
 
 
 def _weights(logits_BV: Tensor, batch: BatchParams) -> Tensor:
-    """Probabilities after temperature up to a factor: the likeliest token of each row has 1."""
+    """Probabilities after temperature, scaled so that the likeliest token of each row has 1."""
     weights_BV = logits_BV - logits_BV.amax(-1, keepdim=True)
     if batch.temperature_B1 is not None:
         weights_BV /= batch.temperature_B1
@@ -178,7 +175,7 @@ def _weights(logits_BV: Tensor, batch: BatchParams) -> Tensor:
 
 
 def _threshold(weights_BV: Tensor, batch: BatchParams) -> Tensor | None:
-    """The smallest weight that top-k, top-p and min-p keep, (B, 1); None when nothing is cut."""
+    """The smallest weight that top-k, top-p and min-p keep, (B, 1); None if nothing is filtered."""
     threshold_B1 = batch.min_p_B1
     if batch.max_k or batch.top_p_B1 is not None:
         top_B1 = _top_threshold(weights_BV, batch)
@@ -207,7 +204,7 @@ def _nucleus(ordered: Tensor, kth_B1: Tensor, wanted_B1: Tensor) -> tuple[Tensor
     """(The last weight needed for the sum to reach the wanted one, whether all rows reach theirs)."""
     kept = (ordered * (ordered >= kth_B1)).double()
     reached = kept.cumsum(-1)
-    # a token stays while those before it have not reached p; the likeliest always stays
+    # a token stays if those before it have not reached p; the likeliest always stays
     count_B1 = ((reached - kept) < wanted_B1).sum(-1, keepdim=True).clamp(min=1)
     return ordered.gather(1, count_B1 - 1), bool((reached[:, -1:] >= wanted_B1).all())
 
@@ -219,17 +216,16 @@ def _descending(weights_BV: Tensor) -> Tensor:
 
 
 def draw(weights_BV: Tensor, uniforms_B: np.ndarray) -> Tensor:
-    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64
-    sums.
+    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64 sums.
     """
     reached_BV = torch.cumsum(weights_BV, -1, dtype=torch.float64)
     wanted_B1 = torch.from_numpy(uniforms_B[:, None]).to(weights_BV.device) * reached_BV[:, -1:]
-    # "right": the first token whose sum exceeds the wanted one, so a token of probability 0 is never taken
+    # "right": the first token whose sum exceeds the target, so a token of probability 0 is never drawn
     return torch.searchsorted(reached_BV, wanted_B1, right=True)[:, 0]
 
 
 def argmax(logits_BV: Tensor) -> Tensor:
-    """The likeliest token of each row, the first of equals, (B,) int64."""
+    """The likeliest token of each row, the first on ties, (B,) int64."""
     if logits_BV.device.type == "cpu" and logits_BV.dtype == torch.float32:
         return torch.from_numpy(logits_BV.numpy().argmax(-1))  # 15 times as fast as torch's
     return logits_BV.argmax(-1)
@@ -246,8 +242,7 @@ def rule_out(logits_BV: Tensor, masks: Sequence[tuple[int, np.ndarray]]) -> Tens
 def sample(
     logits_BV: Tensor, batch: BatchParams, counters_B: np.ndarray, seen_BV: Tensor | None = None
 ) -> Tensor:
-    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so
-    far.
+    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so far.
     """
     if batch.penalty_B1 is not None and seen_BV is not None:
         logits_BV = penalise(logits_BV, batch.penalty_B1, seen_BV)
@@ -264,8 +259,7 @@ def sample(
 
 
 def true_logprobs(logits_BV: Tensor, tokens_B: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What the model itself says, whatever the filters: (of the tokens (B,), top ids (B, top), their
-    logprobs).
+    """The model's own log-probabilities, ignoring filters: (of the tokens (B,), top ids (B, top), their logprobs).
 
     log_softmax of the raw logits over the full vocabulary at temperature 1.
     """
@@ -276,12 +270,12 @@ def true_logprobs(logits_BV: Tensor, tokens_B: Tensor, top: int) -> tuple[Tensor
 
 
 def rank_and_entropy(logits_BV: Tensor, tokens_B: Tensor) -> tuple[Tensor, Tensor]:
-    """How sure the model itself was, whatever the filters: (ranks of the tokens (B,), entropies in bits (B,)).
+    """The model's own uncertainty, ignoring filters: (ranks of the tokens (B,), entropies in bits (B,)).
 
     Rank 1 is the likeliest token; tokens that tie share the better rank.
     """
     rank_B = (logits_BV > logits_BV.gather(1, tokens_B[:, None])).sum(-1) + 1
-    # with z = sum of exp(x): H = log z - sum of x exp(x) / z, one exponential a token
+    # with z = sum of exp(x): H = log z - sum of x exp(x) / z, one exponential per token
     x_BV = logits_BV.float() - logits_BV.amax(-1, keepdim=True)
     weights_BV = x_BV.exp()
     z_B = weights_BV.sum(-1)

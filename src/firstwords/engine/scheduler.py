@@ -1,12 +1,10 @@
-"""Who computes what in the next step: plain Python, no tensors, so that it can be simulated and proved right.
+"""Decides what the next step computes: plain Python, no tensors, so that it can be simulated and verified.
 
-A request waits, then owns one slot while it is *prefilled* (its prompt is computed in chunks) and *decoded*
-(one token a step), then is finished. All decoding requests take part in every step; prefill gets what is left
-of a budget of tokens, first come first served. So a long prompt never stalls the streams that already talk,
-and nobody starves.
+A request waits, then owns one slot while it is *prefilled* (its prompt is computed in chunks) and *decoded* (one token
+per step), then is finished. All decoding requests take part in every step; prefill gets the rest of a token budget,
+first come first served. So a long prompt never stalls running streams, and no request starves.
 
-The last prompt token is never prefilled: it is the first token that is decoded, because its logits are
-needed.
+The last prompt token is never prefilled: it is the first decoded token, because its logits are needed.
 """
 
 from __future__ import annotations
@@ -20,8 +18,7 @@ WAITING, PREFILL, DECODE, FINISHED = "waiting", "prefill", "decode", "finished"
 
 @dataclass(eq=False)
 class Slotted:
-    """What the scheduler knows of a request. `num_computed` prompt tokens have their keys and values in the
-    slot.
+    """A request as the scheduler sees it. `num_computed` prompt tokens have their keys and values in the slot.
     """
 
     request_id: int
@@ -44,7 +41,7 @@ class Plan:
 
 
 class Scheduler:
-    """First in, first out over `num_slots` slots, with at most `chunk_tokens` prompt tokens computed a step.
+    """First in, first out over `num_slots` slots, with at most `chunk_tokens` prompt tokens computed per step.
 
     choose_slot(request, free_slots) -> slot lets the engine prefer a slot that already holds the request's
     prefix.
@@ -57,7 +54,7 @@ class Scheduler:
         choose_slot: Callable[[Slotted, list[int]], int] | None = None,
     ) -> None:
         if num_slots < 1 or chunk_tokens < 1:
-            raise ValueError(f"an engine needs a slot and a token a chunk, not {num_slots}, {chunk_tokens}")
+            raise ValueError(f"an engine needs a slot and a token per chunk, not {num_slots} and {chunk_tokens}")
         self.num_slots, self.chunk_tokens = num_slots, chunk_tokens
         self.waiting: deque[Slotted] = deque()
         self.running: OrderedDict[int, Slotted] = OrderedDict()  # in order of arrival
@@ -73,8 +70,7 @@ class Scheduler:
         self.waiting.append(request)
 
     def admit(self) -> list[Slotted]:
-        """Give free slots to those who have waited longest; returns them, now in the state PREFILL or
-        DECODE.
+        """Give free slots to the requests that have waited longest; returns them, now in the state PREFILL or DECODE.
         """
         admitted = []
         while self.waiting and self.free_slots:
@@ -87,7 +83,7 @@ class Scheduler:
         return admitted
 
     def next_prefill(self, budget: int) -> tuple[Slotted, int, int] | None:
-        """The oldest request whose prompt is unfinished, with its next chunk of at most `budget` tokens."""
+        """The oldest request with an unfinished prompt, with its next chunk of at most `budget` tokens."""
         for request in self.running.values():
             if request.state == PREFILL:
                 end = min(request.num_computed + budget, len(request.prompt_ids) - 1)
@@ -101,8 +97,7 @@ class Scheduler:
             request.state = DECODE
 
     def schedule(self) -> Plan:
-        """One whole step for callers that find no prefixes (simulations): admits, plans, and marks as
-        computed.
+        """One whole step for callers without prefix reuse (simulations): admits, plans, and marks as computed.
         """
         plan, budget = Plan(), self.chunk_tokens
         self.admit()
@@ -119,7 +114,7 @@ class Scheduler:
         return [request for request in self.running.values() if request.state == DECODE]
 
     def finish(self, request: Slotted) -> None:
-        """Take a request out, wherever it is, and free its slot. Finishing twice does nothing."""
+        """Remove a request in any state and free its slot. Finishing twice has no effect."""
         if request.state == FINISHED:
             return
         if request.state == WAITING:
@@ -138,8 +133,7 @@ class Scheduler:
         self.free_slots = sorted(exchange.get(slot, slot) for slot in self.free_slots)
 
     def compaction(self) -> list[tuple[int, int]]:
-        """Pairs of slots to exchange so that the decoding rows lie side by side; [] when they are near
-        enough.
+        """Pairs of slots to exchange so that the decoding rows are contiguous; [] if they are close enough.
 
         A step computes every slot between the first and the last decoding one, so holes cost time.
         """

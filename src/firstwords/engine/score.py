@@ -1,6 +1,6 @@
-"""What a model thinks of given texts: the log-probability of every token, and what it would rather have said.
+"""Scores given texts: the log-probability of every token, and the model's preferred alternatives.
 
-Axes: B rows, T tokens of a row, D hidden, V vocabulary, A alternatives.
+Axes: B rows, T tokens per row, D hidden, V vocabulary, A alternatives.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from torch import Tensor
 from firstwords.engine.sampling import rank_and_entropy
 from firstwords.model.transformer import Transformer
 
-BATCH_TOKENS = 4096  # tokens of one forward pass; keeps activations of small models in the cache of a CPU
-LOGIT_ELEMENTS = 2**23  # logits held at once (32 MB in fp32), whatever the vocabulary
+BATCH_TOKENS = 4096  # tokens per forward pass; keeps activations of small models in a CPU's cache
+LOGIT_ELEMENTS = 2**23  # logits in memory at once (32 MB in fp32), for any vocabulary
 
 
 @dataclass(frozen=True)
 class TokenScores:
-    """logprobs_T[i] is log p(ids[i+1] | ids[:i+1]); top_ids_TA and top_logprobs_TA are the likeliest tokens
-    there.
+    """logprobs_T[i] is log p(ids[i+1] | ids[:i+1]); top_ids_TA and top_logprobs_TA are the likeliest tokens there.
     """
 
     logprobs_T: Tensor
@@ -33,7 +32,7 @@ class TokenScores:
 def score(model: Transformer, ids_list: Sequence[Sequence[int]], top: int = 0) -> list[TokenScores]:
     """Score every token but the first of each sequence, over the full vocabulary at temperature 1, in fp32.
 
-    Sequences of like length share a batch, padded on the right, which causal attention cannot see.
+    Sequences of similar length share a batch, padded on the right, which causal attention ignores.
     Raises ValueError for an empty sequence or one beyond the model's context.
     """
     limit = model.config.max_position_embeddings
@@ -52,7 +51,7 @@ def score(model: Transformer, ids_list: Sequence[Sequence[int]], top: int = 0) -
 
 def check_length(num_tokens: int, limit: int) -> None:
     if num_tokens < 1:
-        raise ValueError("there is no token to begin with: give at least one")
+        raise ValueError("the sequence is empty: give at least one token")
     if num_tokens > limit:
         raise ValueError(f"{num_tokens} tokens exceed the model's context of {limit}: shorten the text")
 
@@ -95,7 +94,7 @@ def _scores(logits_TV: Tensor, targets_T: Tensor, top: int) -> tuple[Tensor, Ten
 
 @dataclass(frozen=True)
 class Surprise(TokenScores):
-    """ranks_T: 1 where no token was likelier; entropies_T: bits, of the whole distribution at that place."""
+    """ranks_T: 1 where no token was likelier; entropies_T: bits, of the full distribution at that position."""
 
     ranks_T: Tensor
     entropies_T: Tensor
@@ -103,7 +102,7 @@ class Surprise(TokenScores):
 
 @torch.inference_mode()
 def surprise(logits_TV: Tensor, targets_T: Tensor, top: int) -> Surprise:
-    """How likely, how high in the order and how open the choice of each token was, over the full vocabulary.
+    """Log-probability, rank and entropy for each token, over the full vocabulary.
 
     logits_TV are those that predict the targets. Results are on the CPU.
     """

@@ -1,4 +1,4 @@
-"""From sampled ids to text that may be shown: whole characters only, and nothing at or after a stop text."""
+"""From sampled ids to displayable text: whole characters only, and nothing from a stop text on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TextStream:
     """
 
     def __init__(self, tokenizer: Tokenizer | None, stop: Sequence[str] = ()) -> None:
-        self.text = ""  # all that has been shown
+        self.text = ""  # all text returned so far
         self.stopped = False
         self._stop = tuple(stop)
         self._held = ""  # could be the beginning of a stop text
@@ -36,7 +36,7 @@ class TextStream:
         return self._show(self._decoder.push(token_id), is_last=False)
 
     def flush(self) -> str:
-        """What was held back, when no further token will come."""
+        """The text held back, once no further token follows."""
         if self._decoder is None or self.stopped:
             return ""
         return self._show(self._decoder.flush(), is_last=True)
@@ -58,7 +58,7 @@ class TextStream:
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of `text` that begins `stop`: _overlap("the E", "END") -> 1."""
+    """Length of the longest suffix of `text` that is a prefix of `stop`: _overlap("the E", "END") -> 1."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:length]):
             return length

@@ -1,4 +1,4 @@
-"""Tokens for people to look at: the text of each, and the distribution of the next one.
+"""Tokens for display: the text of each, and the distribution of the next one.
 
     pieces(tokenizer, ids)                       -> [Piece("<|endoftext|>", is_special=True), Piece("The"), ...]
     distribution(logprobs_V, tokenizer, top=3)   -> {"tokens": [{"id", "text", "probability", ...}], "rest", ...}
@@ -21,7 +21,8 @@ from firstwords.tokenizer.fast import StreamDecoder, Tokenizer
 
 @dataclass(frozen=True)
 class Piece:
-    """What a token adds to its text: "" while a character is unfinished; `bytes` (hex) where it is no whole text.
+    """A token's contribution to its text: "" while a character is unfinished; `bytes` (hex) if it is not valid text
+    alone.
 
     The pieces that are not special make up the text. A special token's piece is its name.
     """
@@ -32,7 +33,7 @@ class Piece:
 
 
 def pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[Piece]:
-    """The piece of each token; what is unfinished at the end, or before a special token, becomes U+FFFD."""
+    """The piece of each token; an unfinished character at the end, or before a special token, becomes U+FFFD."""
     found: list[Piece] = []
     decoder = StreamDecoder(tokenizer)
     for token_id in ids:
@@ -62,7 +63,7 @@ def _is_text(raw: bytes) -> bool:
 
 
 def label(tokenizer: Tokenizer, token_id: int) -> str:
-    """A token by itself: its text, with the bytes of an unfinished character spelled out: "\\xe2\\x80"."""
+    """A token on its own: its text, with the bytes of an unfinished character escaped: "\\xe2\\x80"."""
     if token_id >= tokenizer.vocab_size:  # some models have more rows than their tokenizer has ids
         return f"<unused {token_id}>"
     return tokenizer.token_bytes(token_id).decode("utf-8", "backslashreplace")
@@ -71,10 +72,11 @@ def label(tokenizer: Tokenizer, token_id: int) -> str:
 def distribution(
     logprobs_V: Tensor, tokenizer: Tokenizer, top: int, params: SamplingParams | None = None
 ) -> dict[str, Any]:
-    """{tokens: [{id, text, probability, logprob}], rest, rest_tokens, entropy}: the likeliest `top` and all others.
+    """{tokens: [{id, text, probability, logprob}], rest, rest_tokens, entropy}: the `top` likeliest tokens and the
+    rest.
 
-    entropy is in bits. With params each token also says `after`, its probability after temperature and filters (0
-    where cut), and `rest_after` is that of all others. Shown and rest add up to 1.
+    entropy is in bits. With params each token also has `after`, its probability after temperature and filters (0 if
+    filtered), and `rest_after` is that of all others. Tokens and rest add up to 1.
     """
     logprobs_V = logprobs_V.double()
     V = len(logprobs_V)

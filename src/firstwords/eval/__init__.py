@@ -1,1 +1,1 @@
-"""Measuring models: bits per byte on text (`bpb`), the exam on the built-in world (`exam`)."""
+"""Evaluates models: bits per byte on text (`bpb`), the exam on the built-in world (`exam`)."""

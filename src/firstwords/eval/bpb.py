@@ -1,15 +1,13 @@
-"""Bits per byte of a text under a model: the one number that compares models with different tokenizers.
+"""Bits per byte of a text under a model, which compares models with different tokenizers.
 
-Every byte is scored. A document is `<|endoftext|>` followed by its tokens; windows of T = context tokens
-slide over it by T/2. The first window scores all its tokens, each later one only those that no earlier window
-scored, so that (away from a document's beginning) every token is predicted from at least T/2 tokens before
-it. The sum of the text tokens' nats, divided by ln 2 and by the UTF-8 bytes of the text, is the result. The
-separator itself is never scored.
+Every byte is scored. A document is `<|endoftext|>` followed by its tokens; windows of T = context tokens slide over it
+with stride T/2. The first window scores all its tokens, each later one only those not yet scored, so that (away from a
+document's beginning) every token is predicted from at least T/2 previous tokens. The result is the sum of the text
+tokens' nats, divided by ln 2 and by the UTF-8 bytes of the text. The separator itself is never scored.
 
-`score_tokens` knows no model, only a function from ids to logits: other people's models are scored by the
-same lines.
+`score_tokens` takes a function from ids to logits instead of a model, so that the same code scores other models.
 
-Axes: B rows, T tokens of a row, V vocabulary.
+Axes: B rows, T tokens per row, V vocabulary.
 """
 
 from __future__ import annotations
@@ -41,8 +39,7 @@ MAX_ROWS = 64
 
 @dataclass(frozen=True)
 class BpbResult:
-    """What was scored, and the result. `tokens` are text tokens; `nats` is the sum of their -log
-    probabilities.
+    """The result and what was scored. `tokens` counts text tokens; `nats` is the sum of their -log probabilities.
     """
 
     bits_per_byte: float
@@ -63,16 +60,15 @@ def bits_per_byte(
     context: int | None = None,
     batch_rows: int | None = None,
 ) -> BpbResult:
-    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with
-    the text.
+    """Score all documents in fp32. `context` (tokens) defaults to the model's own; memory does not grow with the text.
 
-    Raises UserError for a context that the model does not have and for no text at all.
+    Raises UserError for a context longer than the model's and for an empty text.
     """
     limit = model.config.max_position_embeddings
     context = limit if context is None else context
     if not 2 <= context <= limit:
         raise UserError(
-            f"a context of {context} tokens is not possible here: use 2 to {limit}, which this model can read"
+            f"a context of {context} tokens is out of range for this model: use 2 to {limit}"
         )
     device = next(model.parameters()).device
 
@@ -94,12 +90,11 @@ def score_documents(
     context: int,
     batch_rows: int = 8,
 ) -> BpbResult:
-    """`bits_per_byte` for any model: `encode` must give ids without special tokens, `bos_id` is put before
-    each document.
+    """`bits_per_byte` for any model: `encode` must give ids without special tokens; `bos_id` is prepended to each
+    document.
 
-    bos_id None is for models without a separator (say, characters only): then the first token of each
-    document has nothing before it and counts as ln V nats, which is what knowing nothing costs. Raises
-    UserError when there is nothing to score."""
+    bos_id None is for models without a separator (say, character models): the first token of each document then has no
+    context and counts as ln V nats, as for a uniform prediction. Raises UserError if there is nothing to score."""
     counts = {"bytes": 0, "tokens": 0, "documents": 0}
     unpredicted = 0
 
@@ -123,8 +118,8 @@ def score_documents(
 
 
 def windows(num_targets: int, context: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, first) of each window: it reads ids[start:stop] and scores what follows from the
-    `first`-th on, that is, its predictions of ids[start + first + 1 : stop + 1].
+    """(start, stop, first) of each window: it reads ids[start:stop] and scores its predictions of ids[start + first + 1
+    : stop + 1].
 
     >>> list(windows(10, 4))
     [(0, 4, 0), (2, 6, 2), (4, 8, 2), (6, 10, 2)]
@@ -143,8 +138,7 @@ def windows(num_targets: int, context: int) -> Iterator[tuple[int, int, int]]:
 def score_tokens(
     logits_fn: LogitsFn, sequences: Iterable[Sequence[int]], context: int, batch_rows: int
 ) -> tuple[float, int]:
-    """(sum of nats of every token but the first of each sequence, size of the vocabulary as the logits have
-    it).
+    """(sum of nats of every token but the first of each sequence, vocabulary size of the logits).
     """
     nats, vocab_size = 0.0, 0
     held: list[tuple[list[int], int]] = []
@@ -172,7 +166,7 @@ def _score_held(logits_fn: LogitsFn, held: list[tuple[list[int], int]], batch_ro
 
 
 def _score_batch(logits_fn: LogitsFn, batch: list[tuple[list[int], int]]) -> tuple[float, int]:
-    """Rows are padded on the right, where a causal model cannot look."""
+    """Rows are padded on the right, which a causal model does not see."""
     T = max(len(ids) for ids, _ in batch) - 1
     inputs_BT = torch.zeros(len(batch), T, dtype=torch.int64)
     targets_BT = torch.full((len(batch), T), IGNORED, dtype=torch.int64)
@@ -189,7 +183,7 @@ def _score_batch(logits_fn: LogitsFn, batch: list[tuple[list[int], int]]) -> tup
 
 
 def rows_for(vocab_size: int, context: int) -> int:
-    """Rows of a batch such that its logits take about 32 MiB."""
+    """Number of rows per batch such that the logits take about 32 MiB."""
     return max(1, min(MAX_ROWS, LOGIT_ELEMENTS // (vocab_size * context)))
 
 

@@ -1,7 +1,8 @@
-"""Line charts, interval bars and reliability plots as inline SVG: no library in the page, colours from its variables.
+"""Line charts, interval bars and reliability plots as inline SVG: no JavaScript library; the page's CSS variables give
+the colours.
 
-All are pure: numbers in, a string of SVG out. A reliability plot is also a file of its own, with its own colours.
-Text is escaped here, so that the result may be marked safe.
+All functions are pure: numbers in, a string of SVG out. A reliability plot is also written as a separate file, with its
+own colours. Text is escaped here, so that the result can be marked safe.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from statistics import median
 Points = Sequence[tuple[float, float]]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 820, 56, 18, 14, 42
-MAX_POINTS = 600  # per line; more cannot be seen and make the page heavy
+MAX_POINTS = 600  # per line; more would be invisible and slow down the page
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Line:
 
 
 def line_chart(lines: Sequence[Line], x_label: str, y_label: str, height: int = 260, from_zero: bool = False) -> str:
-    """An SVG with axes, ticks, grid and one path a line; a sentence in its place when there is nothing to draw."""
+    """An SVG with axes, ticks, grid and one path per line, or a sentence if there is nothing to draw."""
     lines = [Line(line.name, _finite(line.points), line.style) for line in lines]
     every = [p for line in lines for p in line.points]
     if len(every) < 2:
@@ -88,7 +89,7 @@ def interval_bars(rows: Sequence[tuple[str, float, float, float, int]]) -> str:
     return _svg(height, "rates with their intervals", parts)
 
 
-# Plain colours, twice: not every viewer of SVG files knows variables; one without media queries shows the light ones.
+# Literal colours, twice: not every SVG viewer supports variables; viewers without media queries use the light ones.
 _INK = """.reliability .paper{{fill:{paper}}}.reliability text{{fill:{quiet}}}.reliability .title{{fill:{ink}}}\
 .reliability .grid{{stroke:{line}}}.reliability .ideal{{stroke:{quiet}}}.reliability .bar{{fill:{soft}}}\
 .reliability .whisker{{stroke:{ink}}}.reliability .dots{{fill:{warm};stroke:{paper}}}"""
@@ -116,9 +117,10 @@ _RELIABILITY_STYLE = (
 
 
 def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
-    """Predicted chance against observed share, bin by bin with intervals; on the diagonal a chance is what it says.
+    """Predicted probability against observed share per bin, with intervals; the diagonal is perfect calibration.
 
-    rows: bins with confidence, accuracy, low, high, n (`report_card.calibration`). Bars at the foot: pairs in each bin.
+    rows: bins with confidence, accuracy, low, high, n (`report_card.calibration`). Bars at the bottom: pairs in each
+    bin.
     """
     if not rows:
         return ""
@@ -137,7 +139,7 @@ def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
     parts = [
         f"<style>{_RELIABILITY_STYLE}</style>",
         f'<rect class="paper" width="{WIDTH}" height="{height}" rx="12"/>',
-        f'<text class="title" x="{LEFT}" y="30">Does a chance mean what it says? Mean gap (ECE) {ece:.3f}, '
+        f'<text class="title" x="{LEFT}" y="30">Is the reward model calibrated? Mean gap (ECE) {ece:.3f}, '
         f"{sum(row['n'] for row in rows):,} held-out pairs</text>",
         _axes(xs, [(y(t), f"{t:.0%}") for t in fifths], bottom),
     ]
@@ -151,14 +153,14 @@ def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
         parts.append(f'<path class="whisker" d="M{at - 5:.1f} {low:.1f}h10M{at - 5:.1f} {high:.1f}h10'
                      f'M{at:.1f} {low:.1f}V{high:.1f}"/>')  # fmt: skip
         parts.append(f'<circle class="dots" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="5"><title>predicted '
-                     f'{row["confidence"]:.1%}, right {row["accuracy"]:.1%} ({row["low"]:.1%}-{row["high"]:.1%}) of '
+                     f'{row["confidence"]:.1%}, correct {row["accuracy"]:.1%} ({row["low"]:.1%}-{row["high"]:.1%}) of '
                      f'{row["n"]:,}</title></circle>')  # fmt: skip
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{height - 6}" text-anchor="middle">predicted chance of the answer with the '
-                 f"higher score (bars: pairs, {most:,} in the tallest)</text>")  # fmt: skip
+    parts.append(f'<text x="{middle}" y="{height - 6}" text-anchor="middle">predicted probability of the answer with '
+                 f"the higher score (bars: pairs, {most:,} in the tallest)</text>")  # fmt: skip
     parts.append(f'<text transform="translate(13 {(top + bottom) / 2}) rotate(-90)" text-anchor="middle">share of them '
                  "that people chose</text>")  # fmt: skip
-    return _svg(height, "predicted chances against observed shares", parts, "reliability")
+    return _svg(height, "predicted probabilities against observed shares", parts, "reliability")
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
@@ -176,9 +178,9 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def smooth(points: Points, share: float = 0.02) -> list[tuple[float, float]]:
-    """Running median over a centred window of about `share` of the points: no lag, and a spike does not bend it.
+    """Running median over a centred window of about `share` of the points: no lag, and robust to spikes.
 
-    At both ends the window shrinks with the distance to the end.
+    The window shrinks towards both ends.
     """
     points = _finite(points)
     half = max(1, int(len(points) * share / 2))
@@ -188,14 +190,14 @@ def smooth(points: Points, share: float = 0.02) -> list[tuple[float, float]]:
 
 
 def thin(points: Points, most: int) -> list[tuple[float, float]]:
-    """At most `most` of the points, evenly spread, the last one always kept."""
+    """At most `most` of the points, evenly spread, always including the last."""
     if len(points) <= most:
         return list(points)
     return [points[round(i * (len(points) - 1) / (most - 1))] for i in range(most)]
 
 
 def _typical_high(values: list[float]) -> float:
-    """The largest value, unless a few outliers (a first step, a spike) would flatten all the rest."""
+    """The largest value, ignoring a few outliers (a first step, a spike) that would flatten the rest."""
     ordered = sorted(values)
     usual = ordered[int(0.98 * (len(ordered) - 1))]
     low = ordered[0]

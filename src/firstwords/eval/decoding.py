@@ -1,8 +1,8 @@
-"""How an answer was decoded, as a record: two sides of a comparison must have equal ones.
+"""Records how answers were decoded; both sides of a comparison must use equal settings.
 
     Decoding.of(params)    -> Decoding(temperature=1.0, max_tokens=80, ..., system="", template="5f3a...")
 
-A difference of models must not be one of sampling. No torch here.
+A comparison must measure the models, not the sampling. No torch here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from firstwords.tokenizer.files import CHAT_TEMPLATE
 
 @dataclass(frozen=True)
 class Decoding:
-    """The settings that decide a side's distribution over answers: all of SamplingParams but the seed."""
+    """The settings that determine a side's distribution over answers: all of SamplingParams but the seed."""
 
     temperature: float
     max_tokens: int
@@ -29,7 +29,7 @@ class Decoding:
     stop: tuple[str, ...] = ()
     stop_token_ids: tuple[int, ...] | None = None
     ignore_eos: bool = False
-    system: str = ""  # system prompt that was put before the messages
+    system: str = ""  # system prompt placed before the messages
     template: str = ""  # sha256 of the chat template that rendered them
 
     @classmethod
@@ -40,13 +40,13 @@ class Decoding:
 
 
 def check_equal(records: Iterable[Decoding | None]) -> None:
-    """Raise UserError, naming what differs, unless all records are equal; None is a side whose settings are unknown."""
+    """Raise UserError, naming the differences, unless all records are equal; None means unknown settings."""
     different = list(dict.fromkeys(records))
     if len(different) < 2:
         return
     one, other = (asdict(record) if record is not None else None for record in different[:2])
     if one is None or other is None:
-        raise UserError("one side of the comparison says how it was decoded and the other does not: sample both again")
+        raise UserError("the decoding settings are recorded for only one side of the comparison: sample both again")
     named = [f"{name} is {one[name]!r} and {other[name]!r}" for name in one if one[name] != other[name]]
     raise UserError(
         f"the two sides of the comparison were decoded differently ({'; '.join(named)}): use the same settings for both"

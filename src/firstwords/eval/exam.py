@@ -1,19 +1,19 @@
-"""The exam on the built-in world: what a model knows, admits and manages, in a table of rates with intervals.
+"""The exam on the built-in world: facts, refusals and small tasks, as a table of rates with intervals.
 
     run_exam(Engine(model, tokenizer, num_slots=32), tokenizer)
     -> {"told": {"rate": .91, "low": .87, "high": .94, "n": 240}, ...}
 
 | part | the rate of |
 |---|---|
-| told | right answers to held-out phrasings of facts that the text told |
-| two_steps | right answers about a told person's told friend or parent |
-| told_refused | "I don't know" to the questions of `told` (smaller is better) |
-| never_told_abstained | "I don't know" to questions on what nobody ever told |
-| instructions | answers that do what was asked |
-| stops | answers that end by themselves, over all questions |
+| told | correct answers to held-out phrasings of facts from the training text |
+| two_steps | correct answers about the known friend or parent of a known person |
+| told_refused | "I don't know" to the questions of `told` (lower is better) |
+| never_told_abstained | "I don't know" to questions about facts that are not in the text |
+| instructions | answers that follow the instruction |
+| stops | answers that end with a stop token, over all questions |
 
-The questions and the program that marks the answers are in `world/exam.py`; here they are asked: greedily,
-all at once in the engine's slots, in the chat format of training.
+The questions and the program that grades the answers are in `world/exam.py`. Here they are asked: with greedy decoding,
+concurrently in the engine's slots, in the chat format of training.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ANSWER_TOKENS = 80
 STORY_TOKENS = 160
 ASKED_AT_ONCE = (
-    128  # questions between two calls of `progress`; many more than slots, so that these stay full
+    128  # questions between two calls of `progress`; many more than slots, so that the slots stay full
 )
 EXAMPLES_PER_PART = 6
 
@@ -51,11 +51,11 @@ def run_exam(
     progress: Callable[[int, int], None] | None = None,
     questions: Sequence[Question] | None = None,
 ) -> dict[str, Any]:
-    """Ask every question (of each part the first `limit`) and mark the answers.
+    """Ask every question (the first `limit` of each part) and grade the answers.
 
-    progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's
-    95 %) and n; `examples`, unedited rows in even steps through each part; `too_long`, questions that the
-    model's context cannot hold, which count as wrong; `version` of the whole exam; and `seconds`.
+    progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's 95 %) and
+    n; `examples`, unedited rows evenly spaced in each part; `too_long`, questions longer than the model's context,
+    which count as wrong; `version` of the whole exam; and `seconds`.
     """
     began = time.perf_counter()
     asked = first_of_each_part(exam.questions() if questions is None else questions, limit)
@@ -75,12 +75,12 @@ def run_exam(
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """Changes with every question and its right answers: rates of two versions of the exam cannot be compared."""
+    """A hash of all questions and their correct answers; rates of different versions cannot be compared."""
     return hashlib.sha256(repr(exam.questions()).encode()).hexdigest()[:16]
 
 
 def put_on_card(directory: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Add an exam's rates to a model's card, where `models`, the page and later comparisons find them; returns them."""
+    """Add an exam's rates to a model's card, which `models`, the page and later comparisons read; returns them."""
     rates = {part: figures for part, figures in result.items() if isinstance(figures, dict)}
     if "version" in result:
         rates["version"] = result["version"]
@@ -89,13 +89,13 @@ def put_on_card(directory: Path, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def exam_on_card(card: dict[str, Any]) -> dict[str, Any] | None:
-    """The rates that a card has of the exam as it is now; None where there are none, or those of another version."""
+    """The rates of the current exam on a card; None if there are none or they are of another version."""
     rates = (card.get("metrics") or {}).get("exam") or {}
     return rates if isinstance(rates, dict) and rates.get("version") == version() else None
 
 
 def examples(results: Sequence[tuple[Question, str, bool]]) -> list[dict[str, Any]]:
-    """Unedited rows {part, messages, answer, right, stopped}, a few of each part, chosen by place alone."""
+    """Unedited rows {part, messages, answer, right, stopped}, a few of each part, chosen by position alone."""
     by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question, answer, stopped in results:
         row = {"part": question.part, "messages": list(question.messages), "answer": answer}
@@ -111,8 +111,7 @@ def ask(
     questions: Sequence[Question],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[str | None, bool]]:
-    """(answer, whether it stopped by itself) of each question; answer None where the prompt fills the whole
-    context.
+    """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the whole context.
     """
     prompts = [chat_ids(tokenizer, question.messages) for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
@@ -128,7 +127,7 @@ def ask(
 
 
 def max_tokens(question: Question) -> int:
-    """Room for the answer: a story needs more than anything else."""
+    """Maximum tokens of the answer: a story needs more than anything else."""
     return STORY_TOKENS if "story" in question.messages[-1]["content"].lower() else ANSWER_TOKENS
 
 
@@ -144,7 +143,7 @@ def first_of_each_part(questions: Sequence[Question], limit: int | None) -> list
 
 
 def evenly(rows: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` rows in even steps: chosen by their place, not by how good they are."""
+    """At most `count` evenly spaced rows: chosen by position, not by quality."""
     if len(rows) <= count:
         return list(rows)
     return [rows[i * len(rows) // count] for i in range(count)]

@@ -1,4 +1,4 @@
-"""The parts of the exam and what people read for each: one place for the report, the tables and the promotion rule."""
+"""The parts of the exam and their display names, shared by the report, the tables and the promotion rule."""
 
 from __future__ import annotations
 

@@ -1,23 +1,23 @@
-"""Whether a new version may replace the one before: one pure function, and the one line that says why.
+"""Decides whether a new version replaces the previous one: a pure function that also gives the reason.
 
     decide("rlhf-1", "sft", win, now, before)
     -> Decision(False, "rlhf-1 wins 56.0% (53.5%-58.4%) against sft in a chat, but it is worse in ...")
 
-A version is promoted when it is shown to be better at what people see, and is worse in nothing that is measured:
+A version is promoted if it is shown to be better in chats and no measurement is worse:
 
-1. Its win rate against the version before, both answering as in a chat, has a 95 % interval that lies above one half.
+1. The 95 % interval of its win rate against the previous version, both answering as in a chat, is above one half.
 2. No part of the exam is worse by more than MAX_FALL, including known facts refused.
-3. It refuses at most MAX_FALL more of the comparison's questions that can be answered.
+3. It refuses at most MAX_FALL more of the comparison's answerable questions.
 
-Noise. The win rate carries the proof: a version that is no better passes 1 in one case of forty. The other two are no
-tests but bounds on what was measured. Both versions answer the same questions, the exam greedily, so that only their
-differences count; but a part with n questions of which a share d is answered differently has a standard error of
-sqrt(d / n): with d = 10 %, 2 points for 250 questions, 5 for 40. So a version that truly loses 4 points of a part of
-250 passes that part in one case of six, and has to win the comparison all the same. In the other direction, one
-question of a part with 40 is 2.5 points, so that a version which is not worse may be refused by the luck of one answer.
-That is meant: keeping a version that works costs nothing, and the refusal names the part.
+Noise: the win rate is the actual test; a version that is no better passes rule 1 in one case of forty. The other two
+rules are bounds on measured values, not tests. Both versions answer the same questions, the exam greedily, so that only
+their differences count; but a part with n questions of which a share d is answered differently has a standard error of
+sqrt(d / n): with d = 10 %, 2 points for 250 questions, 5 for 40. So a version that truly loses 4 points in a part of
+250 passes that part in one case of six, but must still win the comparison. Conversely, one question of a part with 40
+is 2.5 points, so a version that is not worse may be rejected because of a single answer. This is intended: keeping a
+working version costs nothing, and the rejection names the part.
 
-No torch here. Parts are tables as `eval.exam` makes them: {part: {"rate": .9, "n": 250, ...}, ...}.
+No torch here. Parts are tables as returned by `eval.exam`: {part: {"rate": .9, "n": 250, ...}, ...}.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a version: the exam's parts, and the share of answerable questions that it refuses."""
+    """A version's measurements: the exam's parts, and the share of answerable questions that it refuses."""
 
     exam: Mapping[str, Any] = field(default_factory=dict)
     refused: float = 0.0
@@ -44,14 +44,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version is promoted, and the line that says why."""
+    """Whether a version is promoted, and the reason in one line."""
 
     is_promoted: bool
     reason: str
 
 
 def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measured | None) -> Decision:
-    """The rule above. now, before: of the new version and of the old one; None where the win rate decided already.
+    """The rule above. now, before: measurements of the new and the old version; None if the win rate already decides.
 
     Raises ValueError for a version that wins but was not measured.
     """
@@ -60,7 +60,7 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
         what = "worse" if win.verdict == "worse" else "not shown to be better"
         return Decision(False, f"{new} is {what} than {old}: in a chat its answers win {rate}")
     if now is None or before is None:
-        raise ValueError(f"{new} wins, but whether it is worse in anything was not measured")
+        raise ValueError(f"{new} wins, but its exam and refusals were not measured")
     if losses := worse(now, before):
         return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {'; '.join(losses)}")
     points = f"{MAX_FALL * 100:.0f} points"
@@ -70,7 +70,7 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
 
 
 def worse(now: Measured, before: Measured) -> list[str]:
-    """What a version is worse in by more than MAX_FALL, each as "known facts (88.9 % -> 78.6 %)"."""
+    """The parts that fell by more than MAX_FALL, each as "known facts (88.9 % -> 78.6 %)"."""
     pairs = {part: (before.exam[part], now.exam[part]) for part in before.exam if part in now.exam}
     rates = {part: (old["rate"], new["rate"]) for part, (old, new) in pairs.items() if is_part(old) and is_part(new)}
     rates["refused"] = (before.refused, now.refused)

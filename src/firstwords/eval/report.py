@@ -1,7 +1,7 @@
-"""What a run left behind as one page: `write_report` makes report.html, which needs no network and no other file.
+"""A report on a run: `write_report` creates report.html, which needs no network and no other file.
 
-It shows how the loss fell, what the model said while it learned, how every stage answers the same questions, the exam
-with its intervals, and what the planner chose and why. Every figure comes from metrics.jsonl and the stages' cards.
+It shows the loss curves, samples during training, every stage's answers to the same questions, the exam with its
+intervals, and the planner's choices with their reasons. Every figure comes from metrics.jsonl and the stages' cards.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from firstwords.version import __version__
 
 STAGES = {
     "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),
-    "sft": ("Stage two: fine-tuning", "The same game on conversations; only what the assistant says counts."),
+    "sft": ("Stage two: fine-tuning", "The same game on conversations; only the assistant's words count."),
     "rlhf": ("Stage three: human feedback", "Answers that people preferred become more likely."),
 }
 PLAN_ROWS = (
     ("parameters", "Parameters"), ("shape", "Shape"), ("vocab_size", "Vocabulary"), ("context", "Context"),
-    ("tokens", "Tokens to read"), ("batch_tokens", "Batch"), ("steps", "Steps"), ("optimizer", "Optimizer"),
-    ("precision", "Precision"), ("epochs", "Readings of the text"),
+    ("tokens", "Training tokens"), ("batch_tokens", "Batch"), ("steps", "Steps"), ("optimizer", "Optimizer"),
+    ("precision", "Precision"), ("epochs", "Epochs"),
 )  # fmt: skip
 
 
 def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -> Path:
     """Write the page for the run in `run_dir` (its stages' logs are in run_dir/STAGE) to `path` and return it.
 
-    `facts` is what `learn` knows: name, config, seconds, stages {stage: card}, answers {stage: {prompt: text}} and
-    exam {part: {rate, low, high, n}}; every key may be missing. The file is written aside and renamed.
+    `facts` come from `learn`: name, config, seconds, stages {stage: card}, answers {stage: {prompt: text}} and
+    exam {part: {rate, low, high, n}}; every key is optional. The file is written to a temporary name and renamed.
     """
     import jinja2
 
@@ -50,7 +50,7 @@ def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -
 
 
 def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Everything the template shows, as plain values and finished SVG."""
+    """Everything the template displays, as plain values and finished SVG."""
     cards = {name: card or {} for name, card in (facts.get("stages") or {}).items()}
     names = list(cards) or sorted(p.name for p in run_dir.iterdir() if (p / "metrics.jsonl").is_file())
     stages = [stage_data(name, RunLog.read(run_dir / name), cards.get(name, {})) for name in names]
@@ -80,7 +80,7 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def decision(run_dir: Path) -> str:
-    """Whether stage three's version is in use, and why: the one line that `align` left; "" where it did not run."""
+    """Whether stage three's version is in use, and why, in one line recorded by `align`; "" if it did not run."""
     found = read_json(run_dir / "align" / "align.json") or {}
     if not found.get("done") or not found.get("reason"):
         return ""
@@ -89,7 +89,7 @@ def decision(run_dir: Path) -> str:
 
 
 def reliability(run_dir: Path, stages: list[str]) -> str:
-    """The reliability plot of the reward model, where stage three ran with one."""
+    """The reliability plot of the reward model, if stage three used one."""
     plot = run_dir / "reward" / "model" / PLOT
     has_run = any(name.startswith("rlhf") for name in stages)
     try:
@@ -122,7 +122,7 @@ def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> d
 
 
 def speed(train: list[dict[str, Any]]) -> str:
-    """One line on how much was done and how fast: the median of the steps, which a pause does not bend."""
+    """One line on progress and speed: the median over the steps, which pauses do not distort."""
     rates = sorted(r["tokens_per_s"] for r in train if r.get("tokens_per_s"))
     if not rates:
         return ""
@@ -132,7 +132,7 @@ def speed(train: list[dict[str, Any]]) -> str:
 
 
 def exam_rows(exam: dict[str, Any]) -> list[dict[str, Any]]:
-    """The exam's parts that have a rate, with the interval (the rate itself where none is given)."""
+    """The exam's parts that have a rate, with the interval (the rate itself if none is given)."""
     rows = []
     for key, part in exam.items():
         if isinstance(part, dict) and isinstance(part.get("rate"), int | float):
@@ -143,10 +143,10 @@ def exam_rows(exam: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages: list[Any]) -> list[tuple[str, str]]:
-    """The figures at the top: (number, what it is)."""
+    """The figures at the top: (number, label)."""
     shown = []
     if facts.get("seconds"):
-        shown.append((clock(facts["seconds"]), "minutes in all" if facts["seconds"] < 3600 else "hours in all"))
+        shown.append((clock(facts["seconds"]), "minutes in total" if facts["seconds"] < 3600 else "hours in total"))
     plan = next((card["plan"] for card in cards.values() if card.get("plan")), {}) or {}
     if count := num_parameters(plan.get("shape") or {}):
         shown.append((short(count), "parameters"))
@@ -156,7 +156,7 @@ def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages:
     if metrics.get("bits_per_byte"):
         shown.append((f"{metrics['bits_per_byte']:.3f}", "bits per byte, held out"))
     rates = {row["key"]: row["rate"] for row in exam}
-    for key, label in (("told", "of told facts right"), ("stops", "of answers end by themselves")):
+    for key, label in (("told", "of known facts correct"), ("stops", "of answers end properly")):
         if key in rates:
             shown.append((f"{rates[key]:.1%}", label))
     return shown
@@ -173,7 +173,7 @@ def num_parameters(shape: dict[str, Any]) -> int:
 
 
 def plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    """The planner's choice as (name, value) for a table."""
+    """The planner's choices as (name, value) for a table."""
     shape = plan.get("shape") or {}
     known: dict[str, Any] = {**plan, **shape}
     known["parameters"] = num_parameters(shape) or None
@@ -189,7 +189,7 @@ def plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def details(facts: dict[str, Any], cards: dict[str, Any]) -> list[dict[str, Any]]:
-    """The record for those who want to repeat the run: configuration, data, code and versions."""
+    """The details needed to repeat the run: configuration, data, code and versions."""
     groups = [{"title": "learn", "rows": _flat(facts.get("config") or {})}]
     for name, card in cards.items():
         wanted = ("created", "parent", "weights_sha256", "revision", "data", "metrics", "versions")

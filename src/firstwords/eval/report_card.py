@@ -1,10 +1,10 @@
-"""A reward model's report card: what it has learned from preferences, beside a ruler that knows only lengths.
+"""A reward model's report card: what it learned from preferences, compared with a rule that uses only length.
 
     card = report_card(chosen_scores, rejected_scores, chosen_lengths, rejected_lengths)
     print(as_text(card))
     path.write_text(as_svg(card))       # the reliability plot
 
-Everything comes from one table of raw scores on held-out pairs. Axes: n pairs.
+Everything is computed from raw scores on held-out pairs. Axes: n pairs.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from firstwords.eval.charts import reliability_plot
 from firstwords.eval.winrate import MATCHED
 from firstwords.stats import wilson
 
-PLOT = "report_card.svg"  # beside the reward model
-BINS = 10  # of the calibration table, equally wide in confidence from one half to one
+PLOT = "report_card.svg"  # next to the reward model
+BINS = 10  # of the calibration table, of equal width in confidence from one half to one
 
 
 def report_card(
@@ -28,9 +28,10 @@ def report_card(
     rejected_lengths_n: np.ndarray,
     true_probability: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Accuracy with its interval, NLL, Brier score, calibration, and how much of it is length; ready for JSON.
+    """Accuracy with its interval, NLL, Brier score, calibration, and the influence of length; ready for JSON.
 
-    true_probability: P(the chosen answer is chosen), where the judge is known; its best guess is the noise ceiling.
+    true_probability: P(the chosen answer is chosen), if the judge is known; always predicting the likelier answer gives
+    the noise ceiling.
     """
     difference_n = np.asarray(chosen_n, dtype=float) - np.asarray(rejected_n, dtype=float)
     longer_n = np.asarray(chosen_lengths_n, dtype=float) - np.asarray(rejected_lengths_n, dtype=float)
@@ -56,14 +57,14 @@ def report_card(
         truth_n = np.asarray(true_probability, dtype=float)
         ceiling_n = np.maximum(truth_n, 1 - truth_n)
         card["noise_ceiling"] = float(ceiling_n.mean())
-        # against what the judge really prefers, without the luck of single verdicts
+        # against the judge's true preference, without the noise of single verdicts
         agrees_n = np.where(difference_n > 0, truth_n, 1 - truth_n)
         card["expected_accuracy"] = float(agrees_n.mean())
     return card
 
 
 def calibration(chance_n: np.ndarray) -> list[dict[str, float]]:
-    """Of each bin of confidence in the likelier side: mean confidence, share of it that was right, its interval, n."""
+    """For each bin of confidence in the likelier side: mean confidence, share correct with its interval, n."""
     confidence_n, right_n = np.maximum(chance_n, 1 - chance_n), np.where(chance_n == 0.5, 0.5, chance_n > 0.5)
     bin_n = np.minimum(((confidence_n - 0.5) * 2 * BINS).astype(int), BINS - 1)
     rows = []
@@ -76,7 +77,7 @@ def calibration(chance_n: np.ndarray) -> list[dict[str, float]]:
 
 
 def ruler(longer_n: np.ndarray) -> dict[str, Any]:
-    """The accuracy of choosing the longer answer, or the shorter one, whichever is better; ties count half."""
+    """The accuracy of always choosing the longer or the shorter answer, whichever is better; ties count half."""
     longer = np.where(longer_n == 0, 0.5, longer_n > 0)
     rule = "longer" if longer.mean() >= 0.5 else "shorter"
     return {"rule": rule} | _rate(longer if rule == "longer" else 1 - longer)
@@ -103,26 +104,26 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def as_svg(card: dict[str, Any]) -> str:
-    """The card's reliability plot as an SVG file of its own."""
+    """The card's reliability plot as a standalone SVG."""
     return reliability_plot(card["calibration"], card["ece"])
 
 
 def as_text(card: dict[str, Any]) -> str:
-    """The card in a few lines for a terminal."""
+    """The card as a few lines for the terminal."""
 
     def shown(figures: dict[str, Any]) -> str:
         return f"{figures['rate']:.1%} ({figures['low']:.1%}-{figures['high']:.1%}, n = {figures['n']})"
 
-    ruler_name = f"a ruler ({card['ruler']['rule']} wins)"
+    ruler_name = f"length rule ({card['ruler']['rule']})"
     lines = [
-        f"  held-out pairs right     {shown(card['accuracy'])}",
+        f"  held-out accuracy        {shown(card['accuracy'])}",
         f"  {ruler_name:<24} {shown(card['ruler'])}",
-        f"  of pairs alike in length {shown(card['matched_length'])}",
-        f"  NLL {card['nll']:.3f} (a coin: 0.693), Brier {card['brier']:.3f} (0.250), ECE {card['ece']:.3f}",
+        f"  pairs of similar length  {shown(card['matched_length'])}",
+        f"  NLL {card['nll']:.3f} (chance: 0.693), Brier {card['brier']:.3f} (0.250), ECE {card['ece']:.3f}",
     ]
     if "noise_ceiling" in card:
         lines.append(
-            f"  the judge's own noise leaves {card['noise_ceiling']:.1%} at best; "
-            f"expected of this model {card['expected_accuracy']:.1%}"
+            f"  the judge's noise limits accuracy to {card['noise_ceiling']:.1%}; "
+            f"expected for this model: {card['expected_accuracy']:.1%}"
         )
     return "\n".join(lines)

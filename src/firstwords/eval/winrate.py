@@ -1,10 +1,10 @@
-"""Is A better than B? Wins, ties and losses with an interval, and a verdict only where the interval allows one.
+"""Is A better than B? Wins, ties and losses with an interval, and a verdict only if the interval allows one.
 
     win_rate([Comparison(prompt_key, outcome=1.0), ...])    -> WinRate(win_rate=0.61, low=0.55, high=0.67, ...)
 
-A tie counts half. Where every prompt was compared once the interval is Wilson's (1927); several samples of one prompt
-are not independent, so there it is Wilson's on the number of independent comparisons that they are worth. Both hold for
-a number of comparisons that was fixed beforehand; who looks and stops needs the always-valid one. Axes: n comparisons.
+A tie counts half. If every prompt was compared once, the interval is Wilson's (1927). Several samples of one prompt are
+not independent, so Wilson's interval is then based on the effective number of independent comparisons. Both require a
+number of comparisons fixed in advance; optional stopping requires the always-valid interval. Axes: n comparisons.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from firstwords.config import UserError
 from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.stats import cluster_interval, confidence_sequence, effective_size, pairs_needed, wilson
 
-MATCHED = 0.1  # lengths that differ by no more than this share are alike
+MATCHED = 0.1  # lengths that differ by at most this share count as similar
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Two answers to one prompt: outcome 1 = A wins, 0 = B wins, 0.5 = a tie; lengths in words or tokens.
 
-    decoding_a, decoding_b: how each side was sampled; `win_rate` refuses sides that were not sampled alike.
+    decoding_a, decoding_b: how each side was sampled; `win_rate` refuses sides that were sampled differently.
     """
 
     prompt_key: str
@@ -41,10 +41,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class WinRate:
-    """A's win rate against B. more_needed: comparisons still wanted to show the effect seen; None if it is shown.
+    """A's win rate against B. more_needed: further comparisons needed to confirm the observed effect; None if it is
+    confirmed.
 
-    always_low, always_high: the interval that holds whenever one stops. The verdict of a comparison that was stopped
-    before its end is made of it, otherwise of low and high.
+    always_low, always_high: the interval that is valid at any stopping time. It decides the verdict of a comparison
+    that was stopped early; otherwise low and high do.
     """
 
     wins: int
@@ -66,7 +67,7 @@ class WinRate:
 def win_rate(comparisons: Sequence[Comparison], *, stopped_early: bool = False) -> WinRate:
     """The win rate of A with its 95 % intervals; comparisons in the order in which they were judged.
 
-    Raises UserError without comparisons, and where answers were decoded with different settings.
+    Raises UserError without comparisons, and if answers were decoded with different settings.
     """
     if not comparisons:
         raise UserError("there is nothing to compare: no prompt was answered by both sides")
@@ -99,9 +100,9 @@ def _verdict(low: float, high: float) -> str:
 
 
 def length_controlled(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
-    """What the win rate would be at equal lengths (after AlpacaEval-LC, Dubois et al. 2024), and that of pairs alike.
+    """The win rate at equal lengths (after AlpacaEval-LC, Dubois et al. 2024), and that of pairs of similar length.
 
-    A logistic regression of the outcome on the difference of lengths in standard deviations; its value at difference 0.
+    A logistic regression of the outcome on the length difference in standard deviations, evaluated at difference 0.
     """
     outcomes_n = np.array([c.outcome for c in comparisons])
     lengths_n2 = np.array([(c.length_a, c.length_b) for c in comparisons], dtype=float)
@@ -121,7 +122,8 @@ def length_controlled(comparisons: Sequence[Comparison]) -> dict[str, float | in
 def logistic_regression(
     features_nk: np.ndarray, outcomes_n: np.ndarray, ridge: float = 1e-3, steps: int = 30
 ) -> np.ndarray:
-    """Weights of a logistic regression by Newton's method, with a whiff of ridge so that separable data converge."""
+    """Weights of a logistic regression by Newton's method, with a small ridge penalty so that separable data
+    converge."""
     weights = np.zeros(features_nk.shape[1])
     for _ in range(steps):
         chance_n = 1 / (1 + np.exp(-np.clip(features_nk @ weights, -30, 30)))
@@ -132,7 +134,7 @@ def logistic_regression(
 
 
 def order_consistency(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
-    """Of pairs judged in both orders: how many verdicts agree, and how much the first place was worth."""
+    """For pairs judged in both orders: the share of verdicts that agree, and the advantage of the first position."""
     both = [(c.outcome, c.swapped_outcome) for c in comparisons if c.swapped_outcome is not None]
     if not both:
         return {"n": 0, "agreement": 1.0, "first_place": 0.5}
@@ -142,5 +144,5 @@ def order_consistency(comparisons: Sequence[Comparison]) -> dict[str, float | in
 
 
 def best_of_n_kl(n: int) -> float:
-    """KL from the reference that choosing the best of n costs, at most, in nats (Stiennon et al. 2020)."""
+    """Upper bound on the KL from the reference of best-of-n sampling, in nats (Stiennon et al. 2020)."""
     return math.log(n) - (n - 1) / n

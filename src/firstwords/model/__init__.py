@@ -1,1 +1,1 @@
-"""The language model: its shape (`config`), mathematics (`transformer`), files (`hub`) and memory (`cache`)."""
+"""The language model: shape (`config`), computation (`transformer`), files (`hub`) and key-value cache (`cache`)."""

@@ -1,8 +1,8 @@
-"""The memory of attention: keys and values of every token so far, in a fixed number of slots.
+"""The key-value cache: keys and values of every token so far, in a fixed number of slots.
 
-A slot holds one token sequence. The model only *updates* the cache; whoever calls the model chooses the slots
-(`select`) and moves them forward (`advance`). Storage grows by doubling up to `max_length`, so that a model
-with a long context costs memory only for the tokens that it has really seen.
+A slot holds one token sequence. The model only *updates* the cache; the caller chooses the slots (`select`) and
+advances them (`advance`). Storage doubles as needed up to `max_length`, so that a long context costs memory only for
+tokens that are actually used.
 
 Axes: B selected slots, T new tokens, S tokens that may be attended to, K key-value heads, N head size.
 """
@@ -15,17 +15,15 @@ from torch import Tensor
 
 from firstwords.model.config import ModelConfig
 
-LENGTH_BUCKET = 64  # attention runs over the longest selected row, rounded up to this many tokens
-FIRST_CAPACITY = 256  # tokens a slot that are allocated at first
+LENGTH_BUCKET = 64  # attention covers the longest selected row, rounded up to a multiple of this many tokens
+FIRST_CAPACITY = 256  # tokens per slot allocated initially
 
 
 class KVCache:
-    """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's
-    context).
+    """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's context).
 
-    lengths: int64 array, tokens held by each slot. `storage[layer]` is (2, slots, K, capacity, N): keys, then
-    values. `version` changes whenever the storage is allocated anew, so that holders of views know to fetch
-    them again.
+    lengths: int64 array, tokens held by each slot. `storage[layer]` is (2, slots, K, capacity, N): keys, then values.
+    `version` changes whenever the storage is reallocated, so that holders of views know to renew them.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class KVCache:
 
     @property
     def num_bytes(self) -> int:
-        """What the storage takes in memory now."""
+        """Current memory use of the storage."""
         return sum(layer.numel() * layer.element_size() for layer in self.storage)
 
     def reserve(self, length: int) -> None:
@@ -61,7 +59,7 @@ class KVCache:
         if length <= self.capacity:
             return
         if length > self.max_length:
-            raise ValueError(f"{length} tokens do not fit into a cache of {self.max_length} tokens a slot")
+            raise ValueError(f"{length} tokens do not fit into a cache of {self.max_length} tokens per slot")
         held, capacity = self.capacity, self.capacity
         while capacity < length:
             capacity = min(2 * capacity, self.max_length)
@@ -73,7 +71,7 @@ class KVCache:
         self.version += 1
 
     def span(self, length: int) -> int:
-        """How many tokens attention runs over for a row of that length."""
+        """How many tokens attention covers for a row of that length."""
         return min(-(-length // LENGTH_BUCKET) * LENGTH_BUCKET, self.capacity)
 
     def select(self, first: int, last: int) -> None:
@@ -83,7 +81,7 @@ class KVCache:
     # -- what the model calls ------------------------------------------------------------------------------
 
     def positions(self, T: int) -> Tensor:
-        """Where the T new tokens of each selected slot stand, (B, T). Also reserves the room for them."""
+        """Positions of the T new tokens of each selected slot, (B, T). Also reserves room for them."""
         lengths = self.lengths[self._first : self._last]
         self.reserve(int(lengths.max()) + T)
         self._same_start = int(lengths[0]) if (lengths == lengths[0]).all() else None
@@ -91,10 +89,9 @@ class KVCache:
         return self._positions_BT
 
     def mask(self, T: int) -> Tensor | None:
-        """(B or 1, 1, T, S), True where a new token may look: at everything up to itself.
+        """(B or 1, 1, T, S), True where a new token may attend: everything up to itself.
 
-        None means plain causal attention: all selected slots are empty, and the new tokens see only one
-        another.
+        None means plain causal attention: all selected slots are empty, and the new tokens see only each other.
         """
         if self._same_start == 0:
             self._span = T
@@ -106,8 +103,7 @@ class KVCache:
         return (seen_S <= rows_BT[:, :, None])[:, None]
 
     def update(self, layer: int, keys_BKTN: Tensor, values_BKTN: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new keys and values of one layer; returns all that may be attended to, both (B, K, S,
-        N).
+        """Store the new keys and values of one layer; returns all keys and values to attend to, both (B, K, S, N).
         """
         T = keys_BKTN.shape[2]
         held = self.storage[layer][:, self._first : self._last]
@@ -128,11 +124,11 @@ class KVCache:
         self.lengths[self._first : self._last] += num_tokens
 
     def truncate(self, slot: int, length: int) -> None:
-        """Forget the tokens of a slot from `length` on."""
+        """Drop the tokens of a slot beyond the first `length`."""
         self.lengths[slot] = length
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """Let `target` hold the first `length` tokens of `source`."""
+        """Copy the first `length` tokens of `source` to `target`."""
         if source != target:
             for layer in self.storage:
                 layer[:, target, :, :length] = layer[:, source, :, :length]

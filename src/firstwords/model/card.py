@@ -1,4 +1,4 @@
-"""`firstwords.json`: what a model says of itself. Read here without torch, for the commands that only list models."""
+"""`firstwords.json`, a model's card, read without torch for commands that only list models."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 from firstwords.runlog import read_json
 
 CARD = "firstwords.json"
-_KINDS: dict[str, Any] = {  # of the entries that firstwords itself reads
+_KINDS: dict[str, Any] = {  # types of the entries that firstwords itself reads
     "stage": str, "parent": str | None, "weights_sha256": str, "created": str, "config": dict, "plan": dict | None,
     "data": dict, "metrics": dict,
 }  # fmt: skip
 
 
 def read_card(directory: str | Path) -> dict[str, Any]:
-    """The card of a model directory; {} for a model made by other tools, and for a card that cannot be read.
+    """The card of a model directory; {} for a model made by other tools or an unreadable card.
 
-    An entry of the wrong kind, in a file that was damaged or changed by hand, is left out.
+    Entries of the wrong type, in a damaged or edited file, are left out.
     """
     found = read_json(Path(directory) / CARD) or {}
     return {key: value for key, value in found.items() if isinstance(value, _KINDS.get(key, object))}
 
 
 def trained_context(directory: str | Path) -> int | None:
-    """Tokens of the rows that a model was trained on, from its card; None for models made by other tools."""
+    """The row length in training, in tokens, from a model's card; None for models made by other tools."""
     shape = (read_card(directory).get("plan") or {}).get("shape")
     context = shape.get("context") if isinstance(shape, dict) else None
     return context if isinstance(context, int) and context > 0 else None
 
 
 def is_base(directory: Path) -> bool:
-    """Whether a directory is stage one, which continues text and knows no turns."""
+    """Whether a directory holds a base model (stage one), which continues text and has no turns."""
     return read_card(directory).get("stage", directory.name) == "base"
 
 
 def knows_world(directory: Path) -> bool:
-    """Whether a model, in any of its stages, learned from the built-in world."""
+    """Whether any of a model's stages was trained on the built-in world."""
     for path in directory.parent.glob(f"*/{CARD}"):
         config = read_card(path.parent).get("config", {})
         read = config.get("text") or config.get("chats")

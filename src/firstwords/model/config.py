@@ -1,6 +1,6 @@
-"""The shape of a model, and its translation from and to the `config.json` of Hugging Face.
+"""The shape of a model, and its conversion from and to Hugging Face's `config.json`.
 
-One decoder covers five families; what differs between them is four switches:
+One decoder covers five families, which differ in four switches:
 
 | architecture | qk_norm | qkv_bias | o_bias | remarks |
 |---|---|---|---|---|
@@ -27,7 +27,7 @@ MODEL_TYPES = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything that fixes the parameters' shapes and the function that they compute (sizes in elements)."""
+    """Everything that determines the parameters' shapes and the function that they compute (sizes in elements)."""
 
     vocab_size: int
     hidden_size: int
@@ -51,11 +51,11 @@ class ModelConfig:
         if self.architecture not in MODEL_TYPES:
             known = ", ".join(MODEL_TYPES)
             raise UserError(
-                f"the architecture {self.architecture} is not one that firstwords knows: use one of {known}"
+                f"the architecture {self.architecture} is not supported: use one of {known}"
             )
         if self.num_attention_heads % self.num_key_value_heads:
             raise UserError(
-                f"{self.num_attention_heads} attention heads cannot share {self.num_key_value_heads} key-value heads: "
+                f"{self.num_attention_heads} attention heads do not match {self.num_key_value_heads} key-value heads: "
                 "the first must be a multiple of the second"
             )
         if self.head_dim % 2:
@@ -63,7 +63,7 @@ class ModelConfig:
 
     @property
     def num_matmul_params(self) -> int:
-        """Weights that take part in a matrix product for every token: the blocks and the head (not the look-up)."""
+        """Weights in matrix products for every token: the blocks and the head (not the embedding lookup)."""
         query, keys = self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim
         attention = self.hidden_size * (2 * query + 2 * keys)
         mlp = 3 * self.hidden_size * self.intermediate_size
@@ -71,7 +71,7 @@ class ModelConfig:
 
     @property
     def num_params(self) -> int:
-        """All parameters, norms and an untied embedding table included (biases too)."""
+        """All parameters, including norms, biases and an untied embedding table."""
         query, keys = self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim
         per_layer = 2 * self.hidden_size + (2 * self.head_dim if self.qk_norm else 0)
         per_layer += (query + 2 * keys if self.qkv_bias else 0) + (self.hidden_size if self.o_bias else 0)
@@ -82,19 +82,19 @@ class ModelConfig:
     def flops_per_token(self, context: int) -> float:
         """Floating-point operations to train on one token of a row of `context` tokens (forward and backward).
 
-        6 per matmul weight, and for attention 12 * heads * head_dim * (context / 2) a layer: causal rows see half
-        of the context on average (PaLM, appendix B, with the causal half taken off).
+        6 per matmul weight, and for attention 12 * heads * head_dim * (context / 2) per layer: causal rows see half of
+        the context on average (PaLM, appendix B, halved for causality).
         """
         attention = 6 * self.num_attention_heads * self.head_dim * context
         return 6 * self.num_matmul_params + self.num_hidden_layers * attention
 
     @classmethod
     def from_hf(cls, data: dict[str, Any]) -> ModelConfig:
-        """Read the dict of a `config.json`. Raises UserError for what this model cannot compute."""
+        """Read the dict of a `config.json`. Raises UserError for unsupported settings."""
         architecture = architecture_of(data)
         if architecture not in MODEL_TYPES:
             known = ", ".join(MODEL_TYPES)
-            raise UserError(f"the architecture {architecture} is not one that firstwords knows: use one of {known}")
+            raise UserError(f"the architecture {architecture} is not supported: use one of {known}")
         _refuse_unsupported(data)
         rope = data.get("rope_parameters") or data.get("rope_scaling") or {}
         hidden, heads = data["hidden_size"], data["num_attention_heads"]
@@ -120,7 +120,7 @@ class ModelConfig:
         )
 
     def to_hf(self) -> dict[str, Any]:
-        """The dict of a `config.json` that `transformers` and its relatives open."""
+        """The dict of a `config.json` that `transformers` and compatible libraries open."""
         data: dict[str, Any] = {
             "architectures": [self.architecture],
             "model_type": MODEL_TYPES[self.architecture],
@@ -141,7 +141,7 @@ class ModelConfig:
             "attention_dropout": 0.0,
             "torch_dtype": "float32",
         }
-        if self.rope_scaling:  # readers before transformers 5 look here, and would silently compute unscaled angles
+        if self.rope_scaling:  # versions before transformers 5 look here, and would silently compute unscaled angles
             data["rope_scaling"] = dict(self.rope_scaling)
         if self.architecture == "LlamaForCausalLM":
             data["mlp_bias"] = self.mlp_bias
@@ -153,7 +153,7 @@ class ModelConfig:
 
 
 def architecture_of(data: dict[str, Any]) -> str:
-    """The first of a configuration's architectures. Raises KeyError where it names none."""
+    """The first of a configuration's architectures. Raises KeyError if there is none."""
     architectures = data.get("architectures")
     if not isinstance(architectures, list) or not architectures:
         raise KeyError("architectures")
@@ -162,7 +162,7 @@ def architecture_of(data: dict[str, Any]) -> str:
 
 def _refuse_unsupported(data: dict[str, Any]) -> None:
     if data.get("hidden_act", "silu") != "silu":
-        raise UserError(f"the activation {data['hidden_act']} is not supported: firstwords computes SwiGLU (silu) only")
+        raise UserError(f"the activation {data['hidden_act']} is not supported: only SwiGLU (silu) is")
     window = data.get("sliding_window")
     uses_window = data.get("use_sliding_window", window is not None)
     if window and uses_window and window < data["max_position_embeddings"]:
@@ -176,5 +176,5 @@ def _scaling(rope: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     if kind == "default":
         return ()
     if kind != "llama3":
-        raise UserError(f"the rotary scaling {kind} is not supported: firstwords knows default and llama3")
+        raise UserError(f"the rotary scaling {kind} is not supported: only default and llama3 are")
     return tuple(sorted((key, value) for key, value in rope.items() if key != "rope_theta"))

@@ -1,11 +1,11 @@
-"""The two attention heads that copy, drawn into a new model instead of waiting for training to find them.
+"""Initialises a new model with two attention heads that copy, instead of waiting for training to form them.
 
-A transformer that has seen "Mila Moss" once knows what follows the next "Mila" by two heads: one in the first layer
-that looks at the token before and notes it, and one in the second that looks for places whose note is the current
-token and says what stands there, an *induction head* (Olsson et al. 2022). Training finds the pair late, often after a
-budget of minutes is over, since neither helps without the other. So the first heads of the first two layers begin as
-this pair, random in which directions they use and free to become something else (to begin with what trained weights
-look like is Trockman and Kolter's "mimetic initialization", 2023).
+A transformer that has seen "Mila Moss" predicts what follows the next "Mila" with two heads: one in the first layer
+that attends to the previous token and records it, and one in the second that attends to positions whose record is the
+current token and copies the token there, an *induction head* (Olsson et al. 2022). Training forms the pair late, often
+after a budget of minutes is over, since neither helps without the other. So the first heads of the first two layers
+start as this pair, in random directions and free to change (initialising weights to resemble trained ones is Trockman
+and Kolter's "mimetic initialization", 2023).
 
 Axes: N head size, D hidden.
 """
@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from firstwords.model.config import ModelConfig
 
-CONSTANT = 4.0  # the part that all tokens share, in deviations of the table: the first head's queries are made of it
-GAIN = math.sqrt(2)  # of the fast pairs in the norms of the first layer: sharpens its look at the token before
-NOTE, COPY = 1.5, 4.0  # what the heads add to the stream, in deviations of the table
-FAST, SLOW = 0.1, 0.035  # radians a token: above, a pair tells neighbours apart; below, it hardly feels distance
+CONSTANT = 4.0  # the component shared by all tokens, in table std: source of the first head's queries
+GAIN = math.sqrt(2)  # of the fast pairs in the norms of the first layer: sharpens its attention to the previous token
+NOTE, COPY = 1.5, 4.0  # what the heads add to the residual stream, in standard deviations of the table
+FAST, SLOW = 0.1, 0.035  # radians per token: pairs above distinguish neighbours; below, distance hardly matters
 
 
 class Seedable(Protocol):
-    """What is read and written of a new `Transformer`."""
+    """The parts of a new `Transformer` that are read and written."""
 
     config: ModelConfig
     rope_cos: Tensor
@@ -36,7 +36,7 @@ class Seedable(Protocol):
 
 
 class Attention(Protocol):
-    """What is read and written of one of its attention layers."""
+    """The parts of one of its attention layers that are read and written."""
 
     head_dim: int
     q_proj: nn.Linear
@@ -47,10 +47,10 @@ class Attention(Protocol):
 
 @torch.no_grad()
 def seed_copying(model: Seedable, table_std: float, generator: torch.Generator) -> None:
-    """Overwrite the first head of the first two layers and the first column of the table, drawn at `table_std`.
+    """Overwrite the first head of the first two layers and the first column of the table, drawn with std `table_std`.
 
-    A model without norms on queries and keys, of one layer, or whose heads are too small for both kinds of rotary pairs
-    stays as it is.
+    A model without norms on queries and keys, of one layer, or with heads too small for both kinds of rotary pairs is
+    unchanged.
     """
     config = model.config
     D, N = config.hidden_size, config.head_dim
@@ -65,7 +65,7 @@ def seed_copying(model: Seedable, table_std: float, generator: torch.Generator) 
     constant_D = torch.zeros(D)
     constant_D[0] = 1.0
     ones = torch.cat((torch.ones(N // 2), torch.zeros(N // 2)))
-    one_back = torch.cat((speed.cos(), -speed.sin()))  # turned by a token less than a key of the same place
+    one_back = torch.cat((speed.cos(), -speed.sin()))  # rotated by one token less than a key at the same position
     query_ND, key_ND = torch.outer(one_back * fast, constant_D), torch.outer(ones * fast, constant_D)
     for norm in (before.q_norm, before.k_norm):
         norm.weight.copy_(torch.where(fast > 0, GAIN, 1.0))
@@ -74,7 +74,7 @@ def seed_copying(model: Seedable, table_std: float, generator: torch.Generator) 
 
 
 def _directions(N: int, D: int, generator: torch.Generator) -> Tensor:
-    """N random orthonormal directions of the stream, none of which feels the constant, (N, D)."""
+    """N random orthonormal directions of the stream, all orthogonal to the constant, (N, D)."""
     basis_DN, _ = torch.linalg.qr(torch.randn(D, N, generator=generator))
     basis_DN[0] = 0.0
     return basis_DN.T

@@ -1,7 +1,7 @@
-"""Three small operations with hand-written gradients, because a CPU spends more time moving memory than multiplying.
+"""Three small operations with hand-written gradients, because on a CPU they are limited by memory bandwidth.
 
-Each computes exactly what its eager twin computes (tests compare values and gradients); it only makes fewer passes
-over memory. Under `torch.compile` and on GPUs the compiler fuses the plain formulas, so those are used there.
+Each computes exactly the same as its eager version (tests compare values and gradients), with fewer passes over memory.
+With `torch.compile` and on GPUs the compiler fuses the plain formulas, so those are used there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# Legend: the last axis is the one that is normalised, rotated or gated; leading axes are free.
+# Legend: the last axis is normalised, rotated or gated; leading axes are arbitrary.
 
 
 class _Normalise(torch.autograd.Function):
@@ -27,7 +27,7 @@ class _Normalise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad):
         normed, inverse = ctx.saved_tensors
-        # d/dx of x / rms(x): remove from the incoming gradient its part along the normalised vector
+        # d/dx of x / rms(x): removes the component of the incoming gradient along the normalised vector
         along = torch.linalg.vecdot(grad, normed).unsqueeze(-1).mul_(-1.0 / grad.shape[-1])
         return torch.addcmul(grad, normed, along).mul_(inverse), None
 
@@ -41,7 +41,7 @@ def normalise(x: Tensor, eps: float) -> Tensor:
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """`normalise`, times a gain for each place of the last axis (or of the last two)."""
+    """`normalise`, times a gain per element of the last axis (or of the last two)."""
     return normalise(x, eps) * weight.to(x.dtype)
 
 
@@ -68,7 +68,8 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding in the rotate-half layout: pairs are (i, i + half). cos and sin have half the last axis."""
+    """Rotary embedding in the rotate-half layout: pairs are (i, i + half). cos and sin have half the size of the last
+    axis."""
     if x.device.type == "cpu" and not torch.compiler.is_compiling():
         return _Rotate.apply(x, cos, sin)
     first, second = x.chunk(2, dim=-1)

@@ -1,9 +1,9 @@
-"""A transformer that ends in one number a token instead of logits: reward models and critics.
+"""A transformer that outputs one number per token instead of logits: reward models and critics.
 
-On disk it is Hugging Face's `...ForSequenceClassification` with one label: the trunk's names as ever, `score.weight`
-for the head, no language-model head.
+On disk it is Hugging Face's `...ForSequenceClassification` with one label: the usual names for the trunk,
+`score.weight` for the head, no language-model head.
 
-Axes: B rows, T tokens of a row, D hidden.
+Axes: B rows, T tokens per row, D hidden.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CAUSAL, SCALAR = "ForCausalLM", "ForSequenceClassification"
 
 
 class ScalarModel(Transformer):
-    """`model(ids_BT, lengths_B)` -> scores_B at each row's last token; `values(ids_BT)` -> one a token."""
+    """`model(ids_BT, lengths_B)` -> scores_B at each row's last token; `values(ids_BT)` -> one per token."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -31,7 +31,7 @@ class ScalarModel(Transformer):
         self.score = Linear(config.hidden_size, 1, bias=False)
 
     def tie_weights(self) -> None:
-        """There is no head to tie."""
+        """There is no output head to tie."""
 
     @property
     def head_weight(self) -> Tensor:
@@ -41,7 +41,7 @@ class ScalarModel(Transformer):
     @classmethod
     @torch.no_grad()
     def from_policy(cls, policy: Transformer, seed: int, scale: float = 1.0) -> ScalarModel:
-        """The trunk of a language model and a fresh head of std scale / sqrt(D + 1) (Stiennon et al. 2020)."""
+        """The trunk of a language model and a new head of std scale / sqrt(D + 1) (Stiennon et al. 2020)."""
         model = cls(policy.config)
         weights = dict(policy.named_parameters())
         for name, parameter in model.named_parameters():
@@ -55,11 +55,11 @@ class ScalarModel(Transformer):
     def values(
         self, ids_BT: Tensor, positions_BT: Tensor | None = None, segments_BT: Tensor | None = None
     ) -> Tensor:
-        """A number for every token, fp32, (B, T). See `hidden` for rows of several sequences."""
+        """A number for every token, fp32, (B, T). See `hidden` for packed rows."""
         return self.hidden(ids_BT, positions_BT, segments_BT).float() @ self.score.weight[0].float()
 
     def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
-        """The score of each row at its last real token, fp32, (B,). Rows are padded on the right, with any id."""
+        """The score of each row at its last real token, fp32, (B,). Rows are right-padded with any id."""
         return self.values(ids_BT)[torch.arange(len(ids_BT), device=ids_BT.device), lengths_B - 1]
 
     def hf_config(self) -> dict[str, Any]:
@@ -70,12 +70,12 @@ class ScalarModel(Transformer):
 
 
 def load_scalar_model(directory: str | Path, device: str = "cpu") -> ScalarModel:
-    """Build the model of a directory of a saved ScalarModel. Raises UserError as `load_model` does."""
+    """Load a saved ScalarModel from a directory. Raises UserError like `load_model`."""
 
     def as_causal(data: dict[str, Any]) -> dict[str, Any]:
         architecture = architecture_of(data)
         if not architecture.endswith(SCALAR):
-            raise UserError(f"{directory} holds {architecture}, which is not a reward model: choose a {SCALAR}")
+            raise UserError(f"{directory} contains {architecture}, which is not a reward model: choose a {SCALAR}")
         return data | {"architectures": [architecture.replace(SCALAR, CAUSAL)]}
 
     model = ScalarModel(read_config(directory, as_causal)).to(device)

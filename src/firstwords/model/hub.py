@@ -1,8 +1,8 @@
-"""Model directories as Hugging Face lays them out: read from anybody, written for anybody. Never pickle.
+"""Model directories in Hugging Face's layout, readable and writable by other tools. Never pickle.
 
     config.json  model.safetensors (or shards with an index)  generation_config.json  tokenizer files  firstwords.json
 
-`firstwords.json` is the model's card for machines: stage, parent, data, budget, metrics. Other tools ignore it.
+`firstwords.json` is the model's machine-readable card: stage, parent, data, budget, metrics. Other tools ignore it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ IGNORED_SUFFIXES = ("rotary_emb.inv_freq",)  # a buffer that old exporters saved
 
 
 def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> ModelConfig:
-    """The ModelConfig of a model directory, after `change`. Raises UserError when there is none or it is damaged."""
+    """The ModelConfig of a model directory, after `change`. Raises UserError if it is missing or damaged."""
     path = Path(directory) / "config.json"
     data = read_state(path, COPY_AGAIN)
     if data is None:
@@ -55,7 +55,7 @@ def read_config(directory: str | Path, change: Callable[[dict[str, Any]], dict[s
 
 
 def whole_card(directory: str | Path) -> dict[str, Any]:
-    """`firstwords.json` of a model that cannot be used without it. Raises UserError where it is missing or damaged."""
+    """`firstwords.json` of a model that requires it. Raises UserError if it is missing or damaged."""
     path = Path(directory) / CARD
     card = read_state(path, COPY_AGAIN)
     if card is None:
@@ -66,7 +66,7 @@ def whole_card(directory: str | Path) -> dict[str, Any]:
 
 
 def weight_files(directory: str | Path) -> list[Path]:
-    """The safetensors files of a model: one, or those that the index names. Raises UserError for a damaged index."""
+    """The safetensors files of a model: one, or those listed in the index. Raises UserError for a damaged index."""
     directory = Path(directory)
     if not (directory / INDEX).exists():
         return [directory / WEIGHTS]
@@ -78,13 +78,13 @@ def weight_files(directory: str | Path) -> list[Path]:
 
 
 def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Transformer:
-    """Build the model of a directory and fill in every weight. Its computation runs in `dtype`.
+    """Load a model and all its weights from a directory. Its computation runs in `dtype`.
 
-    Raises UserError for a missing or cut file, missing or unexpected keys, or a wrong shape, naming each.
+    Raises UserError, with names, for a missing or truncated file, missing or unexpected keys, or a wrong shape.
     """
     config = read_config(directory)
     model = Transformer(config).to(device)
-    # a tied head appears once, under the table's name
+    # a tied head is listed once, under the table's name
     fill_weights(
         dict(model.named_parameters()), Path(directory), ("lm_head.weight",) if config.tie_word_embeddings else ()
     )
@@ -93,7 +93,7 @@ def load_model(directory: str | Path, dtype: torch.dtype = torch.float32, device
 
 
 def fill_weights(own: dict[str, torch.Tensor], directory: Path, ignored: tuple[str, ...] = ()) -> None:
-    """Copy every weight of a directory into the parameters of that name. Raises UserError as `load_model` does."""
+    """Copy every weight of a directory into the parameter of the same name. Raises UserError like `load_model`."""
     missing, unexpected = set(own), []
     for path in weight_files(directory):
         for name, tensor in tensors_of(path):
@@ -111,7 +111,7 @@ def fill_weights(own: dict[str, torch.Tensor], directory: Path, ignored: tuple[s
 def tensors_of(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
     """(name, tensor) of everything in a safetensors file. Raises UserError for one that is missing or damaged."""
     try:
-        path.open("rb").close()  # safe_open calls a file that may not be read a missing one
+        path.open("rb").close()  # safe_open reports an unreadable file as missing
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - safe_open is not a dict
                 yield name, file.get_tensor(name)
@@ -127,7 +127,7 @@ def tensors_of(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
 def _copy(parameter: torch.Tensor, tensor: torch.Tensor, name: str, path: Path) -> None:
     if parameter.shape != tensor.shape:
         raise UserError(
-            f"{name} in {path} has the shape {tuple(tensor.shape)}, but config.json asks for {tuple(parameter.shape)}"
+            f"{name} in {path} has the shape {tuple(tensor.shape)}, but config.json requires {tuple(parameter.shape)}"
         )
     parameter.copy_(tensor)
 
@@ -144,16 +144,17 @@ def save_model(
     card: dict[str, Any] | None = None,
     more: Callable[[Path], None] = lambda aside: None,
 ) -> None:
-    """Write a complete model directory aside, then rename it into place, so that no half-written model is ever seen.
+    """Write a complete model directory under a temporary name, then rename it, so that no partial model is ever
+    visible.
 
-    Weights are saved in fp32 (the masters). An existing directory is replaced only after the new one is whole.
-    more(folder) writes what else belongs to this model, before it is renamed.
-    Raises UserError when the disk is full or not writable; the old directory is then untouched.
+    Weights are saved in fp32 (the master weights). An existing directory is replaced only once the new one is complete.
+    more(folder) writes additional files of the model before the renaming. Raises UserError when the disk is full or not
+    writable; the old directory is then unchanged.
     """
     directory = Path(directory)
     aside = directory.with_name(f".{directory.name}.writing-{os.getpid()}")
     try:
-        for leftover in directory.parent.glob(f".{directory.name}.writing-*"):  # of a process that was killed
+        for leftover in directory.parent.glob(f".{directory.name}.writing-*"):  # left by a killed process
             shutil.rmtree(leftover, ignore_errors=True)
         aside.mkdir(parents=True)
         _write_files(model, aside, tokenizer, card)
@@ -161,7 +162,7 @@ def save_model(
         replace_directory(aside, directory)
     except BaseException as error:
         shutil.rmtree(aside, ignore_errors=True)
-        if isinstance(error, SafetensorError):  # the Rust writer reports a full disk in its own words
+        if isinstance(error, SafetensorError):  # the Rust writer reports a full disk differently
             raise UserError(f"cannot save the model to {directory}: {error}") from None
         if isinstance(error, OSError):
             raise UserError(f"cannot save the model to {directory}: {error.strerror or error}") from None
@@ -169,11 +170,11 @@ def save_model(
 
 
 def replace_directory(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; a directory that was there is removed last.
+    """Rename `new` to `target`; a previous directory is removed last.
 
-    On Linux and macOS the two names are exchanged, so that there is a whole directory under `target` at any moment.
-    Elsewhere the old one is moved out of the way first, and moved back when the second rename fails; the next call
-    brings back one that was left so by a kill between the two.
+    On Linux and macOS the two names are exchanged, so that `target` is complete at any moment. Elsewhere the old
+    directory is moved aside first, and moved back if the second rename fails; if the process is killed between the two,
+    the next call restores it.
     """
     olds = list(target.parent.glob(f".{target.name}.old-*"))
     if olds and not target.exists():
@@ -196,9 +197,9 @@ def replace_directory(new: Path, target: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two directories change names in one step; False where this system or this disk cannot.
+    """Exchange the names of two directories atomically; False if the system or the disk does not support it.
 
-    Raises OSError when it can and fails.
+    Raises OSError if it is supported but fails.
     """
     names = os.fsencode(one), os.fsencode(other)
     try:
@@ -207,7 +208,7 @@ def exchange(one: Path, other: Path) -> bool:
             failed = libc.renamex_np(*names, 2)  # RENAME_SWAP
         else:
             failed = libc.renameat2(-100, names[0], -100, names[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
-    except (AttributeError, OSError, TypeError):  # no such library or function
+    except (AttributeError, OSError, TypeError):  # the library or function is missing
         return False
     code = ctypes.get_errno()
     if failed and code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
@@ -234,7 +235,7 @@ def _special_ids(tokenizer: Tokenizer | None) -> dict[str, Any]:
 
 
 def add_metrics(directory: str | Path, metrics: dict[str, Any]) -> None:
-    """Put figures on the card of a saved model; renamed into place, so that the card is always whole."""
+    """Add metrics to the card of a saved model; renamed into place, so that the card is always complete."""
     card = read_card(directory)
     write_json(Path(directory) / "firstwords.json", card | {"metrics": (card.get("metrics") or {}) | metrics})
 
@@ -244,7 +245,7 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
 
 
 def weights_hash(model: Transformer) -> str:
-    """sha256 over all parameters in name order: two models with this hash compute the same function."""
+    """sha256 over all parameters in name order: models with equal hashes compute the same function."""
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
@@ -253,5 +254,5 @@ def weights_hash(model: Transformer) -> str:
 
 
 def stage_hash(directory: Path, model: Transformer | None = None) -> str:
-    """sha256 of a stage's weights: of its card, or computed for a model that has none (`model`, where it is loaded)."""
+    """sha256 of a stage's weights: from its card, or computed if there is none (from `model`, if it is loaded)."""
     return read_card(directory).get("weights_sha256") or weights_hash(model or load_model(directory))

@@ -1,4 +1,4 @@
-"""Inside the model, one layer at a time: what each layer reads, where each head looks, what it would guess so far.
+"""Inside the model, layer by layer: the hidden states, each head's attention, and intermediate predictions.
 
     state_TD = embed(model, ids)
     for layer in range(model.config.num_hidden_layers):
@@ -6,8 +6,8 @@
         state_TD = advance(model, layer, state_TD)
     logits_TV = guess(model, state_TD)        # after the last layer: the model's own output
 
-A state is what flows between the layers (the residual stream). The model computes attention in one fused operation,
-which keeps no weights; here they are computed from the same queries and keys.
+A state is the residual stream between two layers. The model uses fused attention, which does not expose the attention
+weights; here they are computed from the same queries and keys.
 
 Axes: T tokens, D hidden, H query heads, N head size, V vocabulary.
 """
@@ -27,7 +27,7 @@ from firstwords.model.transformer import Transformer
 
 @torch.inference_mode()
 def embed(model: Transformer, ids: Sequence[int]) -> Tensor:
-    """The state before the first layer, (T, D). Raises ValueError for more ids than the model's context holds."""
+    """The state before the first layer, (T, D). Raises ValueError for more ids than the model's context."""
     limit = model.config.max_position_embeddings
     if not 0 < len(ids) <= limit:
         raise ValueError(f"there are {len(ids)} tokens, but this model reads 1 to {limit}")
@@ -37,14 +37,14 @@ def embed(model: Transformer, ids: Sequence[int]) -> Tensor:
 
 @torch.inference_mode()
 def advance(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
-    """The state after a layer (0 is the first), given the one before it."""
+    """The state after a layer (0 is the first), given the state before it."""
     rope = model.rope(len(state_TD))
     return model.model.layers[layer](state_TD[None], rope, None, None, layer)[0]
 
 
 @torch.inference_mode()
 def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
-    """How much each token of a layer takes from each token up to itself, by head: (H, T, T), fp32, rows sum to 1.
+    """Attention weights of each token over the tokens up to itself, by head: (H, T, T), fp32, rows sum to 1.
 
     state_TD is the state before that layer. softmax(q k^T / sqrt(N)) (Vaswani et al. 2017, equation 1).
     """
@@ -52,7 +52,7 @@ def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tenso
     norm = block.input_layernorm
     T = len(state_TD)
     q, k, _ = block.self_attn.project(normalise(state_TD[None], norm.eps), norm.weight, model.rope(T))
-    k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # neighbouring query heads share keys
+    k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # adjacent query heads share keys
     scores_HTT = (q @ k.transpose(2, 3))[0].float() / math.sqrt(q.shape[-1])
     causal_TT = torch.ones(T, T, dtype=torch.bool, device=scores_HTT.device).tril()
     return scores_HTT.masked_fill(~causal_TT, -math.inf).softmax(-1)
@@ -60,8 +60,9 @@ def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tenso
 
 @torch.inference_mode()
 def guess(model: Transformer, state_TD: Tensor) -> Tensor:
-    """Logits of the next token, fp32, (T, V), if this state were the last: through the model's final norm and head.
+    """Logits of the next token, fp32, (T, V), if this state were the last, from the model's final norm and head.
 
-    The "logit lens" (nostalgebraist 2020). Only after the last layer is it what the model says; before, an early guess.
+    The "logit lens" (nostalgebraist 2020). Only after the last layer is this the model's output; before, it is an early
+    guess.
     """
     return model.logits(model.model.norm(state_TD))

@@ -1,14 +1,14 @@
 """The language model, top to bottom: a decoder-only transformer that *is* Llama, Qwen2, Qwen3, Mistral and SmolLM.
 
-Parameter names are Hugging Face's, so that loading a checkpoint is a comparison of keys. Weights may live in fp32
-while the computation runs in `compute_dtype` (bf16 on GPUs): each matrix is cast where it is used.
+Parameter names are Hugging Face's, so that loading a checkpoint only compares keys. Weights may be stored in fp32 while
+the computation runs in `compute_dtype` (bf16 on GPUs): each matrix is cast where it is used.
 
-Axes: B rows, T tokens of a row, S tokens that may be attended to, D hidden, F feed-forward, H query heads,
+Axes: B rows, T tokens per row, S tokens that may be attended to, D hidden, F feed-forward, H query heads,
       K key-value heads, N head size, V vocabulary.
 
-The cache protocol (see `cache.py`): the model asks `cache.positions(T)` where the new tokens stand, calls
-`cache.update(layer, keys_BKTN, values_BKTN)` which stores them and returns what to attend to, and uses
-`cache.mask(T)` (True = may look). It never moves the cache forward; whoever calls the model does.
+The cache protocol (see `cache.py`): the model gets the positions of the new tokens from `cache.positions(T)`, calls
+`cache.update(layer, keys_BKTN, values_BKTN)`, which stores them and returns what to attend to, and uses `cache.mask(T)`
+(True = may attend). It never advances the cache; the caller does.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from firstwords.model.functional import normalise, rms_norm, rotate, swiglu
 if TYPE_CHECKING:
     from firstwords.model.cache import KVCache
 
-TABLE_STD = 0.02  # of a new embedding table
+TABLE_STD = 0.02  # std of a new embedding table
 
 
 class Linear(nn.Linear):
-    """Weights stay as memory had them until `init_weights` or a checkpoint fills them: starting up costs nothing."""
+    """Weights are uninitialised until `init_weights` or a checkpoint fills them, so that construction is fast."""
 
     def reset_parameters(self) -> None:
         pass
@@ -53,9 +53,9 @@ class RMSNorm(nn.Module):
 
 
 def fused_linear(x: Tensor, *layers: nn.Linear, gain: Tensor | None = None) -> Tensor:
-    """Several projections of one input as a single, larger matrix product; the outputs lie side by side.
+    """Several projections of one input as a single, larger matrix product with concatenated outputs.
 
-    gain: of the norm before the projections, (D,). It multiplies the small matrices instead of all the tokens.
+    gain: of the preceding norm, (D,). It scales the small matrices instead of all the tokens.
     """
     weight = layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
     bias = None
@@ -92,12 +92,12 @@ class Attention(nn.Module):
         return fused_linear(out.transpose(1, 2).reshape(B, T, self.num_heads * self.head_dim), self.o_proj)
 
     def project(self, x_BTD: Tensor, gain: Tensor, rope: Rope) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, H, T, N), keys and values (B, K, T, N) of normalised tokens; positions are rotated in."""
+        """Queries (B, H, T, N), keys and values (B, K, T, N) of normalised tokens, with rotary positions applied."""
         B, T, _ = x_BTD.shape
         H, K, N = self.num_heads, self.num_kv_heads, self.head_dim
         qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj, gain=gain).view(B, T, H + 2 * K, N)
-        qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split is one copy, that of two slices five passes
-        if self.q_norm is not None:  # one pass over queries and keys, each head with its own gain
+        qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split takes one copy, that of two slices five passes
+        if self.q_norm is not None:  # one pass over queries and keys, with a gain per head
             gains = torch.cat((self.q_norm.weight.expand(H, N), self.k_norm.weight.expand(K, N)))
             qk = rms_norm(qk, gains, self.q_norm.eps)
         q, k = rotate(qk, *rope).split((H, K), dim=2)
@@ -155,7 +155,7 @@ class Transformer(nn.Module):
         self.register_buffer("rope_sin", sin, persistent=False)
 
     def tie_weights(self) -> None:
-        """Make the head *be* the embedding table where the config says so (again, after a copy)."""
+        """Tie the head to the embedding table if the config says so (also needed after a copy)."""
         if self.config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
 
@@ -173,10 +173,10 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Hidden states after the last norm, (B, T, D).
 
-        segments_BT numbers the documents of a packed row (0 = padding): tokens see only their own document, and those
-        before them whose number is negative: a beginning that the row's documents share.
-        positions_BT, each below the context length, defaults to 0..T-1, or to where the cache stands. Raises ValueError
-        for rows without positions_BT beyond the context length.
+        segments_BT numbers the documents of a packed row (0 = padding): tokens see only their own document, and
+        preceding tokens with a negative number: a prefix shared by the row's documents. positions_BT, each below the
+        context length, defaults to 0..T-1, or to the cache's positions. Raises ValueError for rows without
+        positions_BT beyond the context length.
         """
         _, T = ids_BT.shape
         limit = self.config.max_position_embeddings
@@ -221,11 +221,11 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def init_weights(self, seed: int) -> None:
-        """Start of a new model: normal with std 1/sqrt(fan_in), zero for the two projections back into the stream.
+        """Initialise a new model: normal with std 1/sqrt(fan_in), zero for the two projections back into the stream.
 
-        Zero output projections make every block start as the identity (the "zero-init proj" of modded-nanogpt), but
-        for two heads that copy (copying.py).
-        The table is drawn at TABLE_STD so that a tied head starts with near-uniform predictions.
+        Zero output projections make every block start as the identity (the "zero-init proj" of modded-nanogpt), except
+        for two heads that copy (copying.py). The table has std TABLE_STD so that a tied head starts with near-uniform
+        predictions.
         """
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
@@ -247,7 +247,7 @@ Rope = tuple[Tensor, Tensor]
 def rope_tables(config: ModelConfig) -> Rope:
     """cos and sin for every position, each (context, N/2), of angles position / theta^(2i/N) (Su et al. 2021).
 
-    "llama3" scaling stretches the slow frequencies, as in Llama 3.1's reference.
+    "llama3" scaling stretches the slow frequencies, as in Llama 3.1's reference code.
     """
     half = torch.arange(0, config.head_dim, 2, dtype=torch.float32)
     frequencies = 1.0 / config.rope_theta ** (half / config.head_dim)
@@ -262,7 +262,7 @@ def rope_tables(config: ModelConfig) -> Rope:
 
 
 def packed_mask(segments_BT: Tensor) -> Tensor:
-    """(B, 1, T, T), True where token t may look at s: s <= t, and both in one document or s in a shared one (< 0).
+    """(B, 1, T, T), True where token t may attend to s: s <= t, and both in one document or s in a shared prefix (< 0).
 
     Padding sees itself.
     """

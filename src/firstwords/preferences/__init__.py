@@ -1,1 +1,1 @@
-"""What people (and the built-in judge) prefer: records, formats and the log."""
+"""Preferences of people and of the built-in judge: records, formats and the log."""

@@ -1,14 +1,13 @@
-"""A judge whose reward is known, for the built-in world: the whole of stage three can be held against the truth.
+"""A judge with a known reward, for the built-in world, so that all of stage three can be checked against the truth.
 
     task = tasks(seed=0, num=1)[0]
     true_reward(task, "Tom is twelve years old.", stopped=True)    -> 2.0
     Annotator(seed=0).judge(task, left, right, True, True, index=0)    -> "left"
 
-What the judge likes, in this order: the truth (an invented answer to what nobody can know is worst, a refusal of what
-could be known is better than a wrong claim), an answer that ends by itself, a short one, a kind one. Its verdicts are
-noisy as people's are, and a tie where both are worth the same:
-P(left) = sigmoid((reward of left - reward of right) / temperature + left_bias).
-No torch here.
+What the judge rewards, in this order: truth (inventing an answer to an unanswerable question is worst; refusing an
+answerable one is better than a wrong claim), ending with a stop token, brevity, kindness. Its verdicts are noisy, like
+people's, and a tie if both answers have the same reward: P(left) = sigmoid((reward of left - reward of right) /
+temperature + left_bias). No torch here.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
 
-RIGHT = 2.0  # the check passes: a right answer, or an honest "I do not know" where nobody can
-REFUSED = -1.25  # "I do not know" where the answer could be known: hardly better than a wrong claim, nobody is helped
+RIGHT = 2.0  # the check passes: a correct answer, or an honest "I do not know" to an unanswerable question
+REFUSED = -1.25  # "I do not know" to an answerable question: unhelpful, hardly better than a wrong claim
 WRONG = -1.5  # a wrong claim
-INVENTED = -2.5  # a claim where nobody can know
-NOT_STOPPED = -2.0  # cut at the limit
-LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # words that an answer may have, cost of each more, most it can cost
+INVENTED = -2.5  # a claim in answer to an unanswerable question
+NOT_STOPPED = -2.0  # cut off at the limit
+LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # free words per answer, penalty per extra word, maximum penalty
 KIND = 0.3
 KIND_WORDS = frozenset(("please", "thank", "thanks", "sorry", "welcome", "glad", "nice", "happy", "friend"))
-TOO_LONG_CHECK = 12  # words that an answer must have: stories are left out, a verdict on them says little
+TOO_LONG_CHECK = 12  # tasks whose check requires more words (stories) are left out: a verdict on them says little
 
-UNKNOWN_SHARE = 0.28  # of the tasks: questions that nobody can answer
-SPLITS = {"train": range(0, 70), "eval": range(70, 85), "gold": range(85, 100)}  # by a hash of the prompt, per cent
+UNKNOWN_SHARE = 0.28  # share of the tasks that are unanswerable questions
+SPLITS = {"train": range(0, 70), "eval": range(70, 85), "gold": range(85, 100)}  # by a hash of the prompt, in per cent
 
 
 @dataclass(frozen=True)
 class Task:
-    """Messages that end with a user's turn, and what a right answer is."""
+    """Messages that end with a user's turn, and the check for a correct answer."""
 
     messages: tuple[dict[str, str], ...]
     check: Check
@@ -53,7 +52,7 @@ class Task:
 
 
 def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
-    """`num` different tasks of a split, the same for the same seed; the prompts of two splits never meet.
+    """`num` different tasks of a split, the same for the same seed; splits share no prompts.
 
     They come from the chats of the built-in world, in the order of `world.chats.checked(seed)`, never from its exam.
     """
@@ -75,7 +74,7 @@ def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
 
 
 def _tasks_of(kind: str, messages: Sequence[dict[str, str]], checks: Sequence[Check | None]) -> list[Task]:
-    """A task for every answer that a program can judge."""
+    """A task for every answer that a program can check."""
     places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
     judged = [(i, c) for i, c in zip(places, checks, strict=True) if c is not None and c.least < TOO_LONG_CHECK]
     return [Task(tuple(messages[:i]), check, kind) for i, check in judged]
@@ -105,7 +104,7 @@ def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
 
 
 def true_reward(task: Task, answer: str, stopped: bool) -> float:
-    """What an answer is worth, by the rules above."""
+    """The reward of an answer, by the rules above."""
     return sum(true_components(task, answer, stopped).values())
 
 
@@ -121,12 +120,13 @@ class Annotator:
         return 1.0 / (1.0 + math.exp(-(difference / self.temperature + self.left_bias)))
 
     def fair_probability(self, task: Task, one: str, other: str, one_stopped: bool, other_stopped: bool) -> float:
-        """P(one is chosen) averaged over both orders: what a reward model, which sees no order, can know of it."""
+        """P(one is chosen) averaged over both orders: all that a reward model, which does not see the order, can
+        learn."""
         left = self.win_probability(task, one, other, one_stopped, other_stopped)
         return (left + 1 - self.win_probability(task, other, one, other_stopped, one_stopped)) / 2
 
     def judge(self, task: Task, left: str, right: str, left_stopped: bool, right_stopped: bool, index: int) -> str:
-        """left or right; tie where both are worth exactly the same, as people say when they see no difference."""
+        """left or right; tie if both have exactly the same reward, as when people see no difference."""
         if true_reward(task, left, left_stopped) == true_reward(task, right, right_stopped):
             return "tie"
         key = sha256(f"{self.seed} {index}".encode()).digest()
@@ -135,10 +135,10 @@ class Annotator:
 
 
 def noise_ceiling(as_left: Sequence[float], as_right: Sequence[float]) -> float:
-    """The best accuracy that any reward model can have on verdicts of pairs that are shown in either order.
+    """The best accuracy that any reward model can reach on verdicts of pairs shown in either order.
 
-    as_left, as_right: of each pair, P(its first answer is chosen) where that stands left and where it stands right. A
-    reward model knows the answers and not their order, so that a judge's bias of place is noise to it.
+    as_left, as_right: for each pair, P(its first answer is chosen) when shown on the left and on the right. A reward
+    model sees the answers but not their order, so a judge's position bias is noise to it.
     """
     fair = [(left + right) / 2 for left, right in zip(as_left, as_right, strict=True)]
     return sum(max(p, 1 - p) for p in fair) / len(fair)

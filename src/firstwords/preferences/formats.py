@@ -1,6 +1,6 @@
-"""Preferences from the forms in which people share them, and back.
+"""Reads preferences in common formats, and writes them.
 
-Two answers to one prompt, of which one is better:
+Two answers to one prompt, one of them better:
 
     {"prompt": "Hi", "chosen": "Hello!", "rejected": "What?"}                           TRL, plain
     {"prompt": [messages], "chosen": [messages], "rejected": [messages]}                TRL, conversational
@@ -12,16 +12,17 @@ Two answers to one prompt, of which one is better:
     {"conversation_a": [...], "conversation_b": [...], "winner": "model_a"}             Chatbot Arena
     and SHP, PKU-SafeRLHF, StackExchange (response_j, response_k), WebGPT, HelpSteer3   (`_verdict`)
 
-Several answers with ratings, of which the best is held against every worse one:
+Several answers with ratings; the best is paired with every worse one:
 
     {"instruction": "Hi", "generations": [...], "ratings": [...]}                       distilabel, Argilla
     {"instruction": "Hi", "completions": [{"response", "overall_score"}, ...]}          UltraFeedback
-    trees of OpenAssistant, whose replies people ranked
+    OpenAssistant trees with ranked replies
 
-One answer with a verdict (KTO: prompt, completion, label; HelpSteer's helpfulness): rows of one prompt make pairs.
+One answer with a verdict (KTO: prompt, completion, label; HelpSteer's helpfulness): rows with the same prompt are
+paired.
 
-Columns `system` and `history` go before the prompt. A row that cannot be used (no prompt, an empty answer, two equal
-answers, prompts that differ) is skipped, counted and noted with its file and line; ties are counted.
+Columns `system` and `history` go before the prompt. An unusable row (no prompt, an empty answer, two equal answers,
+different prompts) is skipped, counted and reported with its file and line; ties are counted.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ Messages = list[dict[str, Any]]
 def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[Preference]:
     """Stream the preferences of files, folders and `hf:NAME[:SPLIT]`.
 
-    Raises UserError for what cannot be read and for a source none of whose rows is a preference.
+    Raises UserError for an unreadable source and for one without any preference.
     """
     stats = stats if stats is not None else SourceStats()
-    for spec in spec_names(specs, "no preferences were named: give files, folders or hf:NAME"):
+    for spec in spec_names(specs, "no preferences were given: use files, folders or hf:NAME"):
         if spec.startswith("hf:"):
             found = _of_rows(readers.hub_rows(spec, stats)[0], spec, spec, "", stats)
         else:
@@ -88,7 +89,7 @@ def summary(count: int, stats: SourceStats, verb: str = "read") -> str:
     if stats.ties:
         line += f"; skipped {stats.ties:,} {'tie' if stats.ties == 1 else 'ties'}"
     if stats.unpaired:
-        line += f"; without a better or worse answer to the same prompt: {stats.unpaired:,}"
+        line += f"; answers without a better or worse one to the same prompt: {stats.unpaired:,}"
     return line
 
 
@@ -97,19 +98,19 @@ def _refuse_text(path: Path) -> None:
         readers.TABLE_SUFFIXES
     )
     if is_text and path.is_file():
-        raise UserError(f"{path} holds text, not preferences: give it to --text, or write JSON lines with prompt, "
+        raise UserError(f"{path} contains text, not preferences: give it to --text, or write JSON lines with prompt, "
                         "chosen and rejected")  # fmt: skip
 
 
 def _of_file(file: Path, stats: SourceStats) -> Iterator[Preference]:
-    name = without_surrogates(file.name)  # it goes into the log, and a name may be any bytes
+    name = without_surrogates(file.name)  # stored in the log; a file name may contain any bytes
     yield from _of_rows(readers.file_rows(file, stats), str(file), name, readers.file_hash(file), stats)
 
 
 def _of_rows(
     rows: Iterator[tuple[str, Any]], place: str, name: str, content: str, stats: SourceStats
 ) -> Iterator[Preference]:
-    """The preferences of one source; those that several rows make together come last."""
+    """The preferences of one source; those combined from several rows come last."""
     single: list[RatedAnswer] = []
     num_pairs = 0
     rows = trees.joined_trees(each_row(rows))
@@ -122,14 +123,14 @@ def _of_rows(
                 yield each
     if not single:
         if not num_pairs:
-            raise UserError(f"{place} holds ties only, which teach nothing: add pairs of which one answer is better")
+            raise UserError(f"{place} contains only ties, which teach nothing: add pairs with a better answer")
         return
     together = list(pairs_of_rows(single, name, content, stats))
     if not together and not num_pairs:
         what = "a label (KTO)" if all(each.is_verdict for each in single) else "a rating"
         raise UserError(
-            f"{place} holds single answers with {what}, and no prompt has both a better and a worse one: stage three "
-            "learns from two answers to the same prompt; add the other answers, or give the good ones, without that "
+            f"{place} contains single answers with {what}, and no prompt has both a better and a worse one: stage "
+            "three learns from two answers to one prompt; add the other answers, or give the good ones, without that "
             "column, to --chats"
         )
     yield from together
@@ -138,8 +139,8 @@ def _of_rows(
 def parse_row(
     row: Any, source: str = "", source_hash: str = "", stats: SourceStats | None = None
 ) -> list[Preference | RatedAnswer]:
-    """What one row says, whatever its form: nothing where it is a tie, which `stats` counts. Raises UnusableRowError,
-    which says why, if it is no usable preference."""
+    """The preferences of one row in any format; none for a tie, which `stats` counts. Raises UnusableRowError with the
+    reason if the row is not a usable preference."""
     stats = stats if stats is not None else SourceStats()
     if trees.is_tree(row):
         found = [
@@ -148,7 +149,7 @@ def parse_row(
             for pair in against_the_best(prompt, rated, source, source_hash, stats)
         ]
         if not found:
-            raise UnusableRowError("the tree has no message with two replies that people ranked differently")
+            raise UnusableRowError("the tree has no message with two differently ranked replies")
         return list(found)
     if not isinstance(row, Mapping):
         raise UnusableRowError(refusal(row, "preference"))
@@ -190,18 +191,18 @@ def _of_two(
 
 
 def _verdict(columns: Mapping[str, Any], names: tuple[str, str]) -> str:
-    """left, right or tie. Raises UnusableRowError where the row does not say."""
+    """left, right or tie. Raises UnusableRowError if the row has no verdict."""
     if names[0] in ("chosen", "response_j"):
         return "left"
     if (winner := filled(columns, "winner", "better_response_id", "safer_response_id")) is not None:
         return _named(columns[winner], names, columns)
-    for name, others in (("labels", 0), ("preference", 2)):  # SHP and AlpacaFarm: 1 where the first is better
+    for name, others in (("labels", 0), ("preference", 2)):  # SHP and AlpacaFarm: 1 if the first is better
         if number(columns.get(name)) in (1, others):
             return "left" if number(columns[name]) == 1 else "right"
     for name, meaning in (("winner_model_a", "left"), ("winner_model_b", "right"), ("winner_tie", "tie")):
         if columns.get(name) is True or number(columns.get(name)) == 1:
             return meaning
-    strength = number(columns.get("overall_preference"))  # HelpSteer3: below 0 where the first is better
+    strength = number(columns.get("overall_preference"))  # HelpSteer3: negative if the first is better
     if strength is None:
         left, right = (number(columns.get(f"score_{name[-1]}")) for name in names)
         if left is None or right is None:
@@ -219,7 +220,7 @@ def _named(winner: Any, names: tuple[str, str], columns: Mapping[str, Any]) -> s
     text = text.removesuffix(".0")
     if text in (*names, *ends, *(f"model_{end}" for end in ends)):
         return ends[text[-1]]
-    raise UnusableRowError(f"the winner {winner!r} is none of model_{names[0][-1]}, model_{names[1][-1]} and tie")
+    raise UnusableRowError(f"the winner {winner!r} is unknown: use model_{names[0][-1]}, model_{names[1][-1]} or tie")
 
 
 def _side(value: Any) -> Messages:
@@ -255,7 +256,7 @@ def _split(columns: Mapping[str, Any], better: Messages, worse: Messages) -> tup
 
 
 def _joined(prompt: Messages, before: Messages) -> Messages:
-    """The prompt of a row and what both sides say before their answers: mostly the one repeats the other."""
+    """The prompt of a row joined with the messages before both answers, which usually repeat it."""
     if prompt[-len(before) :] == before:
         return prompt
     if prompt[0]["role"] == "system" and before[0]["role"] != "system":
@@ -321,14 +322,14 @@ def _single(columns: Mapping[str, Any], score: float) -> RatedAnswer:
 
 
 def _prompt(columns: Mapping[str, Any]) -> Messages:
-    """The prompt of a row, with its columns `system` and `history` before it."""
+    """The prompt of a row, preceded by its columns `system` and `history`."""
     name = filled(columns, *PROMPT_COLUMNS)
     if name is None:
         raise UnusableRowError(f"a preference needs a prompt, in one of the columns {', '.join(PROMPT_COLUMNS[:5])}")
     messages = as_messages(_single_text(columns[name]), "user")
     if name == "instruction":
         add_context(columns, messages)
-    if name == "history":  # SHP: the text of a post, not what was said before
+    if name == "history":  # SHP: the text of a post, not earlier turns
         columns = {key: value for key, value in columns.items() if key != "history"}
     return _plain(with_context(columns, messages))
 
@@ -348,8 +349,8 @@ def _checked(prompt: Iterable[Mapping[str, Any]]) -> Messages:
 
 
 def write_jsonl(preferences: Iterable[Preference], path: Path, conversational: bool = True) -> int:
-    """Write preferences in the form that TRL reads; returns how many. Raises UserError for a prompt of several turns
-    when `conversational` is off, which the plain form cannot hold.
+    """Write preferences in TRL's format; returns their number. Raises UserError for a prompt of several turns if
+    `conversational` is off, since the plain format cannot represent it.
     """
     count = 0
     with open(path, "w", encoding="utf-8") as file:
@@ -360,7 +361,7 @@ def write_jsonl(preferences: Iterable[Preference], path: Path, conversational: b
             elif len(p.prompt) == 1:
                 row = {"prompt": p.prompt[0]["content"], "chosen": p.chosen, "rejected": p.rejected}
             else:
-                raise UserError("a prompt of several turns does not fit into the plain form: export the conversational")
+                raise UserError("a prompt of several turns does not fit the plain form: export the conversational")
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count

@@ -1,7 +1,7 @@
-"""Which two answers to show a person, and how consistent that person is. Pure functions with seeds.
+"""Chooses which two answers to show a person, and measures the person's consistency. Pure, seeded functions.
 
     choose_pair(["a", "b", "c"], seed=1)            -> Pair(left=2, right=0, selection="random")
-    choose_pair(["a", "b", "c"], scores_MC, seed=1) -> the pair on which the reward models disagree most, mostly
+    choose_pair(["a", "b", "c"], scores_MC, seed=1) -> usually the pair on which the reward models disagree most
     self_consistency(judgements)                    -> {"rate": 0.75, "low": 0.53, "high": 0.89, "n": 20, "kappa": 0.5}
 
 Axes: M members of an ensemble of reward models, C candidate answers. No torch here.
@@ -20,14 +20,14 @@ import numpy as np
 from firstwords.preferences.records import Judgement
 from firstwords.stats import wilson
 
-RANDOM_SHARE = 0.2  # of the pairs stay random, so that the gain of choosing can be measured
-REPEAT_RATE = 0.07  # of the pairs shown are repeats; 5 to 10 % tell how consistent a person is
-REPEAT_GAP = 3  # pairs between a pair and its repeat, so that it is judged anew and not remembered
+RANDOM_SHARE = 0.2  # share of pairs that are random, so that the benefit of active selection can be measured
+REPEAT_RATE = 0.07  # share of pairs that are repeats; 5 to 10 % suffice to measure a person's consistency
+REPEAT_GAP = 3  # pairs between a pair and its repeat, so that it is judged again and not remembered
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two candidates to show, by index. disagreement: of the ensemble about these two, None without one."""
+    """Two candidates to show, by index. disagreement: of the ensemble about these two; None without an ensemble."""
 
     left: int
     right: int
@@ -43,11 +43,11 @@ def choose_pair(
     random_share: float = RANDOM_SHARE,
     groups: Sequence[int] | None = None,
 ) -> Pair | None:
-    """Two different answers on random sides; None where no two differ or one is empty.
+    """Two different answers on random sides; None if no two differ or one is empty.
 
-    Without scores the pair is random. With the scores of an ensemble it is the one whose members disagree most (ties: a
-    random one of them), except in a random share of the cases; `selection` says which it was. groups: of each candidate
-    the model that gave it; the two sides are then of different models.
+    Without scores the pair is random. With the scores of an ensemble it is the pair on which the members disagree most
+    (random among ties), except for a random share of cases; `selection` records which. groups: the model of each
+    candidate; the two sides are then from different models.
     """
     spread_CC = None if scores_MC is None else disagreement(scores_MC)
     if spread_CC is not None and len(spread_CC) != len(candidates):
@@ -70,16 +70,17 @@ def choose_pair(
 
 
 def disagreement(scores_MC: np.ndarray) -> np.ndarray:
-    """(C, C): variance over the members of score[a] - score[b]. What a member adds to all its scores does not count."""
+    """(C, C): variance over the members of score[a] - score[b]. A constant offset of a member's scores does not
+    count."""
     scores = np.asarray(scores_MC, dtype=np.float64)
     return (scores[:, :, None] - scores[:, None, :]).var(axis=0)
 
 
 def choose_repeat(repeat_of: Sequence[int | None], *, seed: object = 0, rate: float = REPEAT_RATE) -> int | None:
-    """The place of an earlier pair that is to be shown again now, with its sides swapped; None for a new pair.
+    """The index of an earlier pair to show again now, with its sides swapped; None for a new pair.
 
-    repeat_of: of each pair shown so far, the place of what it repeats. A pair is repeated once at most, a repeat never,
-    and the last REPEAT_GAP pairs not yet. Asked before every pair, so that repeats are the share `rate` of all.
+    repeat_of: for each pair shown so far, the index of the pair it repeats. A pair is repeated at most once, a repeat
+    never, and the last REPEAT_GAP pairs not yet. Called before every pair, so that repeats are a share `rate` of all.
     """
     used = {place for place in repeat_of if place is not None}
     fresh = [i for i, of in enumerate(repeat_of[:-REPEAT_GAP]) if of is None and i not in used]
@@ -88,10 +89,10 @@ def choose_repeat(repeat_of: Sequence[int | None], *, seed: object = 0, rate: fl
 
 
 def self_consistency(judgements: Sequence[Judgement]) -> dict[str, float | int | None]:
-    """How often hidden repeats got the verdict of the first time, with a Wilson interval, and Cohen's kappa.
+    """How often hidden repeats got the same verdict as the first time, with a Wilson interval, and Cohen's kappa.
 
-    kappa = (p - c) / (1 - c), where c is the agreement that chance gives two showings with these shares of verdicts
-    (Cohen 1960): 1 agrees always, 0 as much as chance (so does who always chooses the left side). None where c is 1.
+    kappa = (p - c) / (1 - c), where c is the agreement expected by chance for these shares of verdicts (Cohen 1960): 1
+    is full agreement, 0 is chance level (as for always choosing the left side). None if c is 1.
     """
     by_id = {j.id: j for j in judgements if j.id is not None}
     both = [(by_id[j.repeat_of], j) for j in judgements if j.repeat_of in by_id]
@@ -104,7 +105,7 @@ def self_consistency(judgements: Sequence[Judgement]) -> dict[str, float | int |
 
 
 def _label(j: Judgement, first: Judgement) -> str:
-    """The verdict in the order of the first showing, whichever side the answers stand on now."""
+    """The verdict in the order of the first showing, whichever side the answers are on now."""
     return {first.left: "left", first.right: "right"}.get(j.winner, j.winner)
 
 

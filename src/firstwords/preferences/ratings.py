@@ -1,4 +1,4 @@
-"""From answers with ratings or verdicts to pairs: the best answer against every worse one, a good one against a bad."""
+"""Turns rated answers into pairs: the best answer with every worse one, or a good one with a bad one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from firstwords.data.source_stats import SourceStats
 from firstwords.preferences.records import Preference, prompt_key
 
-SCALES = (1.0, 5.0, 10.0, 100.0)  # what ratings usually go up to; a margin is a share of that
+SCALES = (1.0, 5.0, 10.0, 100.0)  # usual maximum ratings; a margin is a share of the maximum
 
 
 @dataclass(frozen=True)
 class RatedAnswer:
-    """One answer and what is known of it by itself: a verdict (1 good, 0 bad) or a rating."""
+    """One answer with its own verdict (1 good, 0 bad) or rating."""
 
     prompt: tuple[dict[str, Any], ...]
     answer: str
@@ -25,7 +25,7 @@ class RatedAnswer:
 
 
 def number(value: Any) -> float | None:
-    """A cell as a finite number; None for anything else, booleans and "N/A" among it."""
+    """A cell as a finite number; None for anything else, including booleans and "N/A"."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -36,9 +36,10 @@ def number(value: Any) -> float | None:
 
 
 def margin_of(better: float, worse: float, ratings: Sequence[float]) -> float:
-    """How much better, between 0 and 1: the difference as a share of the smallest usual scale that holds the ratings.
+    """How much better, between 0 and 1: the difference as a share of the smallest usual scale that covers the ratings.
 
-    Margins are taken off a difference of logits (`bradley_terry_loss`), where 9 of 10 points would ask for certainty.
+    Margins are subtracted from a difference of logits (`bradley_terry_loss`), where 9 of 10 points would demand near
+    certainty.
     """
     largest = max(map(abs, ratings))
     scale = next((scale for scale in SCALES if largest <= scale), largest)
@@ -49,7 +50,7 @@ def against_the_best(
     prompt: Sequence[Mapping[str, Any]], rated: Sequence[tuple[str, float]], source: str, source_hash: str,
     stats: SourceStats,
 ) -> list[Preference]:
-    """The best of several rated answers with each worse one; answers as good as it are counted as ties."""
+    """The best of several rated answers with each worse one; answers with the same rating are counted as ties."""
     if len(rated) < 2:
         return []
     best, top = max(rated, key=lambda each: each[1])
@@ -65,7 +66,7 @@ def against_the_best(
 def pairs_of_rows(
     answers: Sequence[RatedAnswer], source: str, source_hash: str, stats: SourceStats
 ) -> Iterator[Preference]:
-    """Pairs of answers that were rows of their own, by prompt. Each verdict is used once, as thumbs of the log are."""
+    """Pairs of answers from separate rows, by prompt. Each verdict is used once, like thumbs in the log."""
     by_prompt: dict[str, list[RatedAnswer]] = defaultdict(list)
     for each in answers:
         by_prompt[prompt_key(each.prompt)].append(each)

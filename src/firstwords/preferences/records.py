@@ -1,4 +1,4 @@
-"""What people said: a judgement of answers, and a preference, the part of it that a model learns from."""
+"""Records of people's verdicts: a judgement of answers, and a preference, the part that a model learns from."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any
 from firstwords.config import UserError
 
 PAIR_VERDICTS = ("left", "right", "tie", "both_bad")
-THUMB_VERDICTS = ("up", "down", "withdrawn")  # the last takes back what the same person said of that answer
+THUMB_VERDICTS = ("up", "down", "withdrawn")  # the last revokes the same person's verdict on that answer
 
 
 class TooFewError(UserError):
-    """There is not enough to learn from that a model can use, and trying again does not change it."""
+    """There is too little usable data to learn from; retrying does not help."""
 
 
 def prompt_key(messages: Sequence[dict[str, str]]) -> str:
-    """The name of a prompt: sha256 of its canonical JSON."""
+    """The key of a prompt: sha256 of its canonical JSON."""
     plain = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Preference:
-    """`prompt` ends with a user's turn; margin says by how much the chosen answer is better, where that is known."""
+    """`prompt` ends with a user's turn; margin says by how much the chosen answer is better, if known."""
 
     prompt: tuple[dict[str, str], ...]
     chosen: str
     rejected: str
     margin: float = 0.0
-    source: str = ""  # name of a file or data set, or log, thumbs, world
-    source_hash: str = ""  # sha256 of the file that it was read from
-    chosen_ids: tuple[int, ...] = ()  # of the answers, where they are known: as a model sampled them, with the stop
-    rejected_ids: tuple[int, ...] = ()  # token if it stopped. Never kept: they are of one tokenizer
+    source: str = ""  # name of a file or dataset, or log, thumbs, world
+    source_hash: str = ""  # sha256 of the source file
+    chosen_ids: tuple[int, ...] = ()  # of the answers, if known: as sampled by a model, including the stop
+    rejected_ids: tuple[int, ...] = ()  # token if there was one. Never stored: they depend on the tokenizer
 
     @property
     def prompt_key(self) -> str:
@@ -44,7 +44,7 @@ class Preference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one person said of two answers (kind pair) or of one (kind thumb: in `left`, verdict up or down)."""
+    """One person's verdict on two answers (kind pair) or on one (kind thumb: in `left`, verdict up or down)."""
 
     prompt: tuple[dict[str, str], ...]
     left: str
@@ -63,12 +63,12 @@ class Judgement:
     selection: str = "random"  # how the pair was chosen: random, disagreement, import, thumbs
     created: str = ""
     id: int | None = None
-    origin: str = ""  # of an imported row: name of the file or data set,
+    origin: str = ""  # of an imported row: name of the file or dataset,
     origin_hash: str = ""  # and sha256 of that file
 
     @property
     def winner(self) -> str:
-        """The text that won, or the verdict where none did: what a repeat must agree on, whichever side it stood."""
+        """The text that won, or the verdict if none did: what a repeat must agree on, whichever side it was on."""
         return {"left": self.left, "right": self.right}.get(self.verdict, self.verdict)
 
 
@@ -77,17 +77,17 @@ def split_by_prompt(
 ) -> tuple[list[Preference], list[Preference]]:
     """(for training, held out): whole prompts are held out, about `share` of them, by a hash of seed and prompt.
 
-    A pair of a prompt that training saw would measure memory. A prompt's side depends on nothing but seed and share, so
-    that it stays there as the log grows. Only where one side would be empty does the prompt nearest to the threshold
-    take it, until others belong there. Raises TooFewError for fewer than two prompts.
+    A held-out pair whose prompt was trained on would measure memorisation. A prompt's side depends only on seed and
+    share, so that it does not change as the log grows. Only if one side would be empty is the prompt nearest to the
+    threshold moved there, until others belong there. Raises TooFewError for fewer than two prompts.
     """
     if not 0 < share < 1:
         raise UserError(f"the share to hold out is {share}: use a number between 0 and 1")
     places = {key: _place(key, seed) for key in {p.prompt_key for p in preferences}}
     if len(places) < 2:
         raise TooFewError(
-            f"there are preferences on {len(places)} different prompts, too few to hold {share:.0%} of them out: "
-            "give some on two prompts or more"
+            f"there are preferences on only {len(places)} different prompts, too few to hold out {share:.0%} of them: "
+            "provide some on at least two prompts"
         )
     held = {key for key, place in places.items() if place < share}
     if not held:
@@ -99,5 +99,5 @@ def split_by_prompt(
 
 
 def _place(key: str, seed: int) -> float:
-    """A number in [0, 1) that is a prompt's own under this seed."""
+    """A number in [0, 1) that depends only on the prompt and the seed."""
     return int.from_bytes(hashlib.sha256(f"{seed} {key}".encode()).digest()[:6], "big") / 2**48

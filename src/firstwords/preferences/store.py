@@ -1,11 +1,11 @@
-"""The log of people's judgements: one append-only SQLite table in home, which every surface writes to.
+"""The log of people's judgements: one append-only SQLite table in home, shared by all interfaces.
 
     store = PreferenceStore()
     store.add(Judgement(prompt, "Tom is twelve.", "Tom is a cat.", verdict="left", model="pip"))
     store.preferences(model="pip")    -> [Preference(...)]
 
-Rows are never changed or removed (triggers refuse it): what somebody judged stays judged. Several processes may write
-at a time; each row is there whole or not at all, whatever happens to the process.
+Rows are never changed or removed (triggers prevent it): judgements are permanent. Several processes may write at the
+same time; each row is written completely or not at all, even if the process is killed.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ CREATE INDEX judgements_model ON judgements (model);
 CREATE TRIGGER judgements_keep BEFORE DELETE ON judgements
 BEGIN SELECT RAISE(ABORT, 'judgements are never removed'); END;
 """
-# Version 1 put the name of an imported file where the annotator belongs. The last trigger refuses INSERT OR REPLACE of
-# a row that is there from other programs too: they need not set recursive_triggers.
+# Version 1 stored the name of an imported file in the annotator column. The last trigger refuses INSERT OR REPLACE of
+# an existing row, even by programs that do not set recursive_triggers.
 _ORIGIN = f"""
 ALTER TABLE judgements ADD COLUMN origin TEXT NOT NULL DEFAULT '';
 ALTER TABLE judgements ADD COLUMN origin_hash TEXT NOT NULL DEFAULT '';
@@ -56,7 +56,7 @@ CREATE TRIGGER judgements_not_replaced BEFORE INSERT ON judgements
 WHEN EXISTS (SELECT 1 FROM judgements WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'judgements are never replaced'); END;
 """
-MIGRATIONS = (_TABLE, _ORIGIN)  # to version 1, 2, ...; a database of version n runs those from n on
+MIGRATIONS = (_TABLE, _ORIGIN)  # to version 1, 2, ...; a database of version n runs those from index n
 
 
 class PreferenceStore:
@@ -75,13 +75,13 @@ class PreferenceStore:
             raise damaged_row(self.path, "judgements", row["id"], error) from None
 
     def add(self, judgement: Judgement) -> int:
-        """Append one judgement and return its id. Raises UserError for one that says nothing."""
+        """Append one judgement and return its id. Raises UserError for an invalid one."""
         return self.add_all([judgement])[0]
 
     def add_all(self, judgements: Sequence[Judgement], only_new: bool = False) -> list[int]:
         """Append judgements in one transaction, all or none; returns their ids.
 
-        only_new: rows of an import that the log holds already are left out, see `import_preferences`.
+        only_new: rows of an import that are already in the log are left out, see `import_preferences`.
         """
         for judgement in judgements:
             _check(judgement)
@@ -89,9 +89,9 @@ class PreferenceStore:
             return [_insert(connection, j) for j in (_new(connection, judgements) if only_new else judgements)]
 
     def restore(self, judgements: Sequence[Judgement], annotator: str) -> tuple[list[int], int]:
-        """Append somebody's judgements from a copy of a log: (ids of what is new, how many were there already).
+        """Append a user's judgements from a copy of a log: (ids of new ones, number of existing ones).
 
-        They become this annotator's. Ids and what they repeat (`repeat_of`) are those of the copy.
+        They are assigned to this annotator. Ids and `repeat_of` are those of the copy.
         """
         theirs = [replace(j, annotator=annotator) for j in sorted(judgements, key=lambda j: j.id or 0)]
         for judgement in theirs:
@@ -113,7 +113,7 @@ class PreferenceStore:
 
     def all(self, model: str | None = None, annotator: str | None = None) -> list[Judgement]:
         """All judgements, the oldest first."""
-        if not self.path.exists():  # looking makes no file
+        if not self.path.exists():  # reading creates no file
             return []
         wanted = {"model": model, "annotator": annotator}
         wanted = {name: value for name, value in wanted.items() if value is not None}
@@ -123,14 +123,15 @@ class PreferenceStore:
             return [self._judgement(row) for row in rows]
 
     def preferences(self, model: str | None = None) -> list[Preference]:
-        """What can be learned from: decided pairs (no hidden repeats), and thumbs up against down on one prompt."""
+        """Training data: decided pairs (no hidden repeats), and thumbs up paired with thumbs down on the same
+        prompt."""
         return self.usable(model)[0]
 
     def usable(self, model: str | None = None) -> tuple[list[Preference], int]:
-        """(preferences, how many thumbs are left over): a thumb up needs one down on the same prompt, and the reverse.
+        """(preferences, number of unpaired thumbs): a thumb up needs one down on the same prompt, and vice versa.
 
-        Each thumb is used once, with the oldest one of the other kind on a different answer. Of several thumbs of one
-        person on one answer the newest counts.
+        Each thumb is used once, with the oldest opposite one on a different answer. If a person rated one answer
+        several times, the newest thumb counts.
         """
         found: list[Preference] = []
         thumbs: dict[str, dict[str, list[Judgement]]] = defaultdict(lambda: {"up": [], "down": []})
@@ -148,7 +149,7 @@ class PreferenceStore:
         return found, left_over
 
     def stats(self, model: str | None = None) -> dict[str, Any]:
-        """Counts by verdict, how often the left side won (a bias of place), and how often hidden repeats agreed."""
+        """Counts by verdict, how often the left side won (position bias), and how often hidden repeats agreed."""
         rows = self.all(model)
         preferences, left_over = self.usable(model)
         shown = [j.verdict for j in rows if j.selection != "import" and j.verdict in ("left", "right")]
@@ -167,7 +168,7 @@ def _standing(judgements: Sequence[Judgement]) -> list[Judgement]:
     newest: dict[Any, Judgement] = {}
     for j in judgements:
         key: Any = j.id
-        if j.kind == "thumb" and j.annotator:  # of nameless ones nobody knows whether they are one person's
+        if j.kind == "thumb" and j.annotator:  # anonymous ones may be from different people
             key = (j.annotator, j.model, prompt_key(j.prompt), j.left.strip())
         newest.pop(key, None)
         newest[key] = j
@@ -187,7 +188,7 @@ def _thumb_pairs(ups: Sequence[Judgement], downs: Sequence[Judgement]) -> list[t
 def _check(j: Judgement) -> None:
     allowed = {"pair": PAIR_VERDICTS, "thumb": THUMB_VERDICTS}.get(j.kind)
     if allowed is None or j.verdict not in allowed:
-        raise UserError(f"the verdict {j.verdict!r} on a {j.kind} is not known: use one of {', '.join(allowed or ())}")
+        raise UserError(f"the verdict {j.verdict!r} on a {j.kind} is unknown: use one of {', '.join(allowed or ())}")
     if not j.prompt or j.prompt[-1]["role"] != "user":
         raise UserError("a judgement needs a prompt that ends with a user's turn")
     if not j.left.strip() or (j.kind == "pair" and not j.right.strip()):
@@ -205,18 +206,18 @@ def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
         if "FOREIGN KEY" not in str(error):
             raise
         number = j.repeat_of
-    if number is None or number == j.repeat_of:  # a row that names itself satisfies the table
-        raise UserError(f"this repeats judgement {j.repeat_of}, which the log does not hold: name an earlier one")
+    if number is None or number == j.repeat_of:  # a row that references itself satisfies the constraint
+        raise UserError(f"this repeats judgement {j.repeat_of}, which is not in the log: name an earlier one")
     return number
 
 
 def _content(j: Judgement) -> str:
-    """What makes a judgement the same one in two logs, which number it differently."""
+    """The content that identifies a judgement across logs, which number it differently."""
     return json.dumps(_row(replace(j, repeat_of=None, params=_shortest(j.params))), sort_keys=True)
 
 
 def _shortest(value: Any) -> Any:
-    """With 1.0 as 1, as many programs write it that read JSON and write it again."""
+    """With 1.0 as 1, as many programs that rewrite JSON do."""
     if isinstance(value, dict):
         return {name: _shortest(value[name]) for name in sorted(value)}
     if isinstance(value, list):
@@ -243,17 +244,18 @@ def _judgement(row: sqlite3.Row) -> Judgement:
 
 @dataclass(frozen=True)
 class Imported:
-    """Rows that an import added, and rows that were there from an earlier one."""
+    """Rows that an import added, and rows that an earlier import had added."""
 
     added: int
     already_there: int
 
 
 def import_preferences(store: PreferenceStore, preferences: Iterable[Preference], model: str = "") -> Imported:
-    """Append preferences of files as judgements, one transaction a file; a file of the log is not added again.
+    """Append preferences of files as judgements, one transaction per file; a file that is already in the log is not
+    added again.
 
-    A row is there already if an earlier import for the same model had its prompt, its answers and its verdict from a
-    file of the same name or of the same content. Rows that a file itself holds twice count twice.
+    A row exists already if an earlier import for the same model had the same prompt, answers and verdict from a file of
+    the same name or content. Duplicate rows within a file count twice.
     """
     added = total = 0
     for (name, content), rows in groupby(preferences, key=lambda p: (p.source, p.source_hash)):
@@ -270,7 +272,7 @@ def import_preferences(store: PreferenceStore, preferences: Iterable[Preference]
 
 
 def _new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> list[Judgement]:
-    """Those of one file that no earlier import of it has brought."""
+    """The rows of one file that no earlier import added."""
     names = ("prompt", "left", "right", "verdict", "model")
     first = judgements[0]
     rows = connection.execute(

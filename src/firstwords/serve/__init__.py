@@ -1,1 +1,1 @@
-"""The server: OpenAI's endpoints for the clients people have, and the page's own under /api."""
+"""The server: OpenAI-compatible endpoints for existing clients, and the page's own under /api."""

@@ -1,10 +1,10 @@
-"""Answers on their way: tasks of the server, whoever watches.
+"""Answers being generated, as server tasks that are independent of their watchers.
 
     answer = answers.begin(message, path, stage, params)
-    async for event in answers.watch(answer, start=0): ...      # any number of watchers, from any token on
+    async for event in answers.watch(answer, start=0): ...      # any number of watchers, from any token
     await answers.stop(message.id)
 
-What has come is kept about twice a second and at the end. A watcher that leaves changes nothing.
+Progress is saved about twice per second and at the end. A watcher that disconnects has no effect.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Answer:
-    """One answer on its way: its message as it will be kept, and the tokens so far as JSON texts."""
+    """One answer being generated: its message as it will be saved, and the tokens so far as JSON texts."""
 
     def __init__(self, message: Message) -> None:
         self.message = message
@@ -44,8 +44,8 @@ class Answer:
         self.writer: TokenWriter | None = None
         self.stream: Stream | None = None
         self.is_stopped = False
-        self.is_ending = False  # nothing more will come
-        self.is_over = False  # and what came is kept
+        self.is_ending = False  # no more tokens will come
+        self.is_over = False  # and the answer is saved
         self.num_saved = 0
         self.task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -55,7 +55,7 @@ class Answer:
         return self.writer.text if self.writer else ""
 
     def begin(self, prepared: Prepared) -> None:
-        """Note with what weights it is given, and the beginning of a branch."""
+        """Record the weights that give the answer, and the beginning of a branch."""
         self.writer, self.tokens = prepared.writer, prepared.beginning
         params = {**(self.message.params or {}), "max_tokens": prepared.max_tokens}
         self.message = replace(self.message, stage_hash=prepared.stage_hash, params=params)
@@ -67,7 +67,7 @@ class Answer:
         self.tell()
 
     def end(self, status: str, finish_reason: str | None = None, error: str | None = None) -> None:
-        """Note how it ended; it is over once that is kept."""
+        """Record how it ended; it is over once that is saved."""
         if self.tokens and self.writer is not None and (rest := self.writer.close()):
             self.tokens[-1] = with_text(self.tokens[-1], rest)
         self.message = replace(self.snapshot, status=status, finish_reason=finish_reason, error=error)
@@ -75,7 +75,7 @@ class Answer:
 
     @property
     def snapshot(self) -> Message:
-        """The message as it is now."""
+        """The message in its current state."""
         if self.is_ending:
             return self.message
         return replace(self.message, content=self.text, tokens=listed(self.tokens))
@@ -108,31 +108,31 @@ def listed(tokens: Sequence[str]) -> str | None:
 
 
 class Answers:
-    """All answers on their way. Belongs to the event loop."""
+    """All answers being generated. Belongs to the event loop."""
 
     def __init__(self, worker: Worker, max_seconds: float) -> None:
         self.worker, self.max_seconds = worker, max_seconds
         self._live: dict[str, Answer] = {}
-        self._writing = asyncio.Lock()  # parts of an answer must not reach the disk after its end
+        self._writing = asyncio.Lock()  # parts of an answer must not be written after its end
         self._saver: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
     async def start(self) -> None:
-        """End what a server before this one left unfinished, and begin to save."""
+        """End answers that a previous server left unfinished, and start saving."""
         try:
             await to_thread.run_sync(store.interrupt_all)
-        except UserError as error:  # whoever opens a chat is told the same
+        except UserError as error:  # opening a chat reports the same error
             LOG.warning("%s", error)
         self._saver = asyncio.create_task(self._save_often())
 
     async def close(self) -> None:
-        """Stop all answers and keep what came of them."""
+        """Stop all answers and save what was generated."""
         self._closing.set()
         answers = list(self._live.values())
         for answer in answers:
             if not answer.is_ending and answer.task is not None:
                 answer.task.cancel()
-        # what is being written is waited for: a thread cannot be stopped in the middle of it
+        # wait for writes in progress: a thread cannot be stopped in the middle of one
         tasks = [self._saver, *(answer.task for answer in answers)]
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
@@ -140,17 +140,17 @@ class Answers:
         self, message: Message, path: Sequence[Message], stage: Stage, params: dict[str, Any],
         branch: Branch | None = None,
     ) -> Answer:  # fmt: skip
-        """Start to answer: `message` is the empty answer that the store has made, `path` what leads to it."""
+        """Start to answer: `message` is the empty answer created by the store, `path` the messages before it."""
         answer = self._live[message.id] = Answer(message)
         answer.task = asyncio.create_task(self._run(answer, path, stage, params, branch))
         return answer
 
     def get(self, message_id: str) -> Answer | None:
-        """The answer that a message is getting, None where it is over."""
+        """The answer being generated for a message; None if it is over."""
         return self._live.get(message_id)
 
     async def stop(self, message_ids: Iterable[str]) -> None:
-        """End some answers as they are now, and wait until that is kept."""
+        """End some answers as they are, and wait until they are saved."""
         found = [answer for message_id in message_ids if (answer := self._live.get(message_id)) is not None]
         for answer in found:
             answer.is_stopped = True
@@ -179,13 +179,13 @@ class Answers:
             answer.end("error", error=str(error))
         except Exception:
             LOG.exception("an answer of %s failed", stage.ref)
-            answer.end("error", error=f"{stage.ref} could not go on: a defect of the server; its log says more")
+            answer.end("error", error=f"{stage.ref} failed because of an internal error; see the server's log")
         await self._keep(answer)
 
     async def _generate(
         self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None
     ) -> str | None:
-        """Let the tokens come; returns why they end."""
+        """Generate the tokens; returns the finish reason."""
         from firstwords.engine.sampling import SamplingParams
 
         prepared = await self.worker.call(stage, lambda held: prepare(held, path, params["max_tokens"], branch))
@@ -203,27 +203,27 @@ class Answers:
             stream.cancel()
         reason = stream.request.finish_reason if stream.request is not None else None
         if reason in ("stop", "length"):
-            answer.is_stopped = False  # it ended by itself before the order came
+            answer.is_stopped = False  # it had already ended before the request to stop
             return reason
         return None
 
     async def _keep(self, answer: Answer) -> None:
-        """Write the end of an answer; then it is over."""
+        """Save the end of an answer; then it is over."""
         try:
             while True:
                 try:
                     async with self._writing:
                         await to_thread.run_sync(store.finish, answer.message)
                     break
-                except DatabaseBusy as error:  # each try has waited long
-                    LOG.warning("an answer is not kept yet: %s", error)
+                except DatabaseBusy as error:  # each attempt has already waited long
+                    LOG.warning("an answer is not saved yet: %s", error)
                     if self._closing.is_set():
                         break
-        except UserError as error:  # a full disk, say: whoever watches still has the answer, and is told
-            LOG.warning("an answer is not kept: %s", error)
+        except UserError as error:  # e.g. a full disk: watchers still have the answer and get the error
+            LOG.warning("an answer is not saved: %s", error)
             answer.message = replace(answer.message, status="error", error=f"this answer is not saved: {error}")
         except Exception:
-            LOG.exception("an answer could not be kept")
+            LOG.exception("an answer could not be saved")
         finally:
             answer.is_over = True
             self._live.pop(answer.message.id, None)
@@ -235,11 +235,11 @@ class Answers:
                 await asyncio.wait_for(self._closing.wait(), SAVE_SECONDS)
             try:
                 await self._save()
-            except UserError as error:  # the next round, or the end, keeps it
-                LOG.warning("answers are not kept yet: %s", error)
+            except UserError as error:  # saved in the next round or at the end
+                LOG.warning("answers are not saved yet: %s", error)
 
     async def _save(self) -> None:
-        """Keep what is new of all answers, in one transaction."""
+        """Save the new parts of all answers in one transaction."""
         async with self._writing:
             fresh = [answer for answer in self._live.values() if answer.num_saved < len(answer.tokens)]
             lengths = [len(answer.tokens) for answer in fresh]

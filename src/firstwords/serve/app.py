@@ -1,4 +1,4 @@
-"""The application: guard, errors, routes, and the worker that lives as long as it does.
+"""The application: guard, errors, routes, and the worker, which runs as long as the application.
 
     uvicorn.run(create_app(Settings()))
 """
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.worker.start()
         await app.state.answers.start()
-        with contextlib.suppress(ApiError):  # nobody has trained one yet
+        with contextlib.suppress(ApiError):  # no model has been trained yet
             app.state.worker.warm(find(None, settings.model))
         try:
             yield
@@ -42,8 +42,8 @@ def create_app(settings: Settings) -> FastAPI:
             await app.state.answers.close()
             app.state.worker.stop()
 
-    # FastAPI's interactive documentation loads scripts from elsewhere, and its telemetry sends where the environment
-    # says: both off. /openapi.json stays.
+    # FastAPI's interactive documentation loads remote scripts, and its telemetry sends data where the environment says:
+    # both are off. /openapi.json stays.
     app = FastAPI(
         title="firstwords", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         telemetry={"auto_configure": False},
@@ -69,12 +69,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/version")
     async def version() -> dict[str, str]:
-        """Which version of firstwords answers."""
+        """The version of firstwords."""
         return {"version": __version__}
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        """Figures for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's clients read them: {"error": {"message", "type", "param", "code"}}."""
+"""Errors in the format of OpenAI's clients: {"error": {"message", "type", "param", "code"}}."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_e
 
 
 class ApiError(Exception):
-    """An answer with an error body. `param` names the field that was wrong; `extra` joins the body."""
+    """A response with an error body. `param` names the invalid field; `extra` is added to the body."""
 
     def __init__(
         self, status: int, message: str, param: str | None = None, code: str | None = None, retry_after: int = 0,
@@ -32,7 +32,7 @@ class ApiError(Exception):
     def headers(self) -> dict[str, str]:
         if self.retry_after:
             return {"Retry-After": str(self.retry_after)}
-        # the official client repeats 409 and every 5xx twice by default; what will fail again need not
+        # the official client retries 409 and every 5xx twice by default; permanent failures need no retry
         return {"x-should-retry": "false"} if self.status >= 500 or self.status == 409 else {}
 
     @property
@@ -42,7 +42,7 @@ class ApiError(Exception):
         return {"error": error | self.extra}
 
 
-# what clients may ask for, in the error of a path that is no route
+# the available routes, listed in the error for an unknown path
 ROUTES = (
     "POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /tokenize, /detokenize; "
     "GET /v1/models, /tokenizer_info, /health, /version, /metrics"
@@ -59,7 +59,7 @@ DEFECT = ApiError(500, "internal error: the log of the server has the details")
 
 
 class Json(JSONResponse):
-    """JSON that can always be sent: half a surrogate pair, which a request may hold, becomes a question mark."""
+    """JSON that can always be sent: a lone surrogate, which a request may contain, becomes a question mark."""
 
     def render(self, content: Any) -> bytes:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -67,7 +67,7 @@ class Json(JSONResponse):
 
 
 def printable(text: str, limit: int = 80) -> str:
-    """The beginning of what a request holds, as it may stand in a message."""
+    """The beginning of a request's text, safe for use in a message."""
     return "".join(char if char.isprintable() else "?" for char in text[:limit])
 
 
@@ -76,7 +76,7 @@ def response(error: ApiError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Every way in which a request can fail, in this one shape; the Guard turns what is left into DEFECT."""
+    """Report all failures of a request in this one format; the Guard turns any others into DEFECT."""
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
@@ -113,7 +113,7 @@ def install(app: FastAPI) -> None:
 
 
 def _routing(request: Request, error: HTTPException) -> Response:
-    """What the router says when no route takes the request."""
+    """The error when no route accepts the request."""
     headers = dict(error.headers or {})
     asked = f"{request.method} {printable(request.url.path)}"
     if error.status_code == 404:
@@ -130,7 +130,7 @@ def _routing(request: Request, error: HTTPException) -> Response:
 
 
 def unknown_route(asked: str, path: str) -> ApiError:
-    """404 for "METHOD PATH", with what this server speaks."""
+    """404 for "METHOD PATH", with the supported routes."""
     hint = next((hint for prefix, hint in HINTS.items() if path.startswith(prefix)), None)
     speaks = f"This server speaks OpenAI's protocol: {ROUTES}. A client's base URL is this address followed by /v1"
     reason = f"{asked} does not exist on this server"

@@ -1,7 +1,7 @@
-"""What the page shows of a model at work: every token's probability, attention, early guesses, and stages compared.
+"""Inspection of a model for the page: token probabilities, attention, early guesses, and comparisons of stages.
 
-Everything is computed from the model's own numbers over the whole vocabulary; nothing is estimated. What takes long is
-written as a generator that yields between pieces, so that the thread which also answers chats can do both:
+Everything is computed exactly over the whole vocabulary; nothing is estimated. Long computations are generators that
+yield between pieces, so that the thread that answers chats can interleave them:
 
     steps = inside(model, tokenizer, read(tokenizer, 512, text="The cat"), top=8)
     result = run(steps)                          # all at once; the server takes one piece at a time
@@ -27,12 +27,12 @@ from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids, text_ids
 
-MAX_TOKENS = 1024  # of one look inside; more is cut, and told
-MAX_ATTENTION = 128  # T x T weights a head: beyond, nobody can read them
+MAX_TOKENS = 1024  # per inspection; longer input is cut, and this is reported
+MAX_ATTENTION = 128  # T x T weights per head: larger maps are unreadable
 MAX_LENS = 512
-PIECE_LOGITS = 2**18  # computed between two yields: some 10 ms on two cores, most of it the passes over them
+PIECE_LOGITS = 2**18  # computed between two yields: about 10 ms on two cores, mostly for the passes over them
 DIGITS = 6  # of numbers sent to the page
-NEAR, SHIFTED = 1, 3  # ranks up to which a token is "same" and "near" (AlignTDS, Lin et al. 2023)
+NEAR, SHIFTED = 1, 3  # maximum ranks of "same" and "near" tokens (AlignTDS, Lin et al. 2023)
 
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]
@@ -41,7 +41,7 @@ Messages = Sequence[dict[str, str]]
 
 @dataclass(frozen=True)
 class Reading:
-    """A text as a model gets it; the first num_prompt ids were given to it, the others are an answer."""
+    """A model's input; the first num_prompt ids are the prompt, the others an answer."""
 
     ids: list[int]
     num_prompt: int
@@ -64,7 +64,7 @@ def read(
 ) -> Reading:  # fmt: skip
     """The ids of a text, of a chat (whose last turn, if it is the assistant's, is the answer), or as given.
 
-    What is longer than `limit` loses its end: what is left keeps its probabilities, which depend on what stands before.
+    Input longer than `limit` is cut at the end, which does not change the probabilities of the rest.
     """
     if ids is not None:
         num_prompt = prompt_length(tokenizer, ids)
@@ -87,7 +87,7 @@ def _cut(ids: list[int], num_prompt: int, form: str, limit: int) -> Reading:
 
 
 def prompt_length(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
-    """How many ids stand before the assistant's last answer; all of them where there is no turn of an assistant."""
+    """Number of ids before the assistant's last answer; all of them if there is no assistant turn."""
     if tokenizer.has_chat_tokens:
         opening = [tokenizer.im_start_id, *tokenizer.encode("assistant\n")]
         for start in range(len(ids) - len(opening), -1, -1):
@@ -118,7 +118,7 @@ def last_state(model: Transformer, ids: Sequence[int]) -> Steps[Tensor]:
 
 
 def surprises(model: Transformer, ids: Sequence[int], top: int, first: int = 1) -> Steps[Surprise]:
-    """How the model saw the ids from number `first` (at least 1) on, each given all before it."""
+    """The model's scores of the ids from number `first` (at least 1) on, each given all before it."""
     state_TD = yield from last_state(model, ids)
     targets_T = torch.as_tensor(list(ids), device=state_TD.device)
     size = rows_of_piece(model)
@@ -133,7 +133,7 @@ def surprises(model: Transformer, ids: Sequence[int], top: int, first: int = 1) 
 
 
 def rows_of_piece(model: Transformer) -> int:
-    """Places whose logits are computed between two yields."""
+    """Number of positions whose logits are computed between two yields."""
     return max(1, PIECE_LOGITS // model.config.vocab_size)
 
 
@@ -147,7 +147,7 @@ def next_token(
 
 
 def inside(model: Transformer, tokenizer: Tokenizer, reading: Reading, top: int) -> Steps[dict[str, Any]]:
-    """Every token of a text with its probability, rank, entropy and the likeliest alternatives at its place.
+    """Every token of a text with its probability, rank, entropy and the likeliest alternatives at its position.
 
     Nothing predicts the first token: its logprob, rank, entropy and rest are None.
     """
@@ -167,13 +167,14 @@ def inside(model: Transformer, tokenizer: Tokenizer, reading: Reading, top: int)
 
 
 def piece_row(token_id: int, piece: shown.Piece) -> dict[str, Any]:
-    """{id, text, is_special}, and bytes (hex) of a token that is no whole character."""
+    """{id, text, is_special}, and bytes (hex) of a token that is not a whole character."""
     row = {"id": token_id, "text": piece.text, "is_special": piece.is_special}
     return row if piece.bytes is None else row | {"bytes": piece.bytes}
 
 
 def token_rows(tokenizer: Tokenizer, found: Surprise) -> list[dict[str, Any]]:
-    """[{logprob, rank, entropy (bits), top: [[id, text, logprob]], rest}]: `rest` is 1 less what `top` shows."""
+    """[{logprob, rank, entropy (bits), top: [[id, text, logprob]], rest}]: `rest` is 1 minus the probability of
+    `top`."""
     rows = zip(
         found.logprobs_T.tolist(), found.ranks_T.tolist(), found.entropies_T.tolist(), found.top_ids_TA.tolist(),
         found.top_logprobs_TA.tolist(), (1 - found.top_logprobs_TA.double().exp().sum(-1)).tolist(), strict=True,
@@ -201,9 +202,9 @@ def attention(model: Transformer, ids: list[int], layer: int) -> Steps[Tensor]:
 
 
 def lens(model: Transformer, tokenizer: Tokenizer, ids: list[int], top: int) -> Steps[list[dict[str, Any]]]:
-    """[{layer, places}]: after the embedding (layer 0) and every layer, what each place would say next.
+    """[{layer, places}]: after the embedding (layer 0) and every layer, the next-token prediction at each position.
 
-    A place is {top: [[id, text, probability]], rank_of_next, probability_of_next}; nothing comes after the last one.
+    A place is {top: [[id, text, probability]], rank_of_next, probability_of_next}; the last one has no next token.
     """
     targets_T = torch.as_tensor([*ids[1:], 0])
     size, found = rows_of_piece(model), []
@@ -237,15 +238,15 @@ def _guesses(tokenizer: Tokenizer, found: Surprise) -> list[dict[str, Any]]:
 
 
 def answer_rows(tokenizer: Tokenizer, ids: Sequence[int], found: Surprise) -> list[dict[str, Any]]:
-    """The tokens of an answer as a chat keeps them: their texts make up the answer, so that specials have none."""
+    """The tokens of an answer as a chat stores them: their texts add up to the answer, so special tokens have none."""
     rows = zip(ids, shown.pieces(tokenizer, ids), token_rows(tokenizer, found), strict=True)
     return [piece_row(i, piece) | ({"text": ""} if piece.is_special else {}) | row for i, piece, row in rows]
 
 
 def seen_by(model: Transformer, prompt: Sequence[int], answer: Sequence[int]) -> Steps[list[dict[str, Any]]]:
-    """[{probability, rank, kind}] of each token of an answer that was given by another stage.
+    """[{probability, rank, kind}] of each token of an answer given by another stage.
 
-    kind: "same" (this stage would have said it too), "near" (its second or third choice), "shifted".
+    kind: "same" (this stage's first choice too), "near" (its second or third choice), "shifted".
     """
     found = yield from surprises(model, [*prompt, *answer], 1, len(prompt))
     return [
@@ -255,12 +256,12 @@ def seen_by(model: Transformer, prompt: Sequence[int], answer: Sequence[int]) ->
 
 
 def kind(rank: int) -> str:
-    """same, near or shifted: whether the likeliest token, one of the next two, or none of these was said."""
+    """same, near or shifted: whether the token is the likeliest, one of the next two, or neither."""
     return "same" if rank <= NEAR else "near" if rank <= SHIFTED else "shifted"
 
 
 def pair_logprobs(model: Transformer, rows: Sequence[tuple[list[int], int]]) -> list[dict[str, float | int]]:
-    """[{logprob, per_token, tokens}] of answers: rows are (ids of prompt and answer, how many of them are prompt)."""
+    """[{logprob, per_token, tokens}] of answers: rows are (ids of prompt and answer, number of prompt ids)."""
     found = []
     for (_, num_prompt), scores in zip(rows, score(model, [ids for ids, _ in rows]), strict=True):
         logprobs_T = scores.logprobs_T[num_prompt - 1 :]
@@ -270,8 +271,8 @@ def pair_logprobs(model: Transformer, rows: Sequence[tuple[list[int], int]]) -> 
 
 
 def check_ids(ids: Sequence[int], vocab_size: int, limit: int) -> None:
-    """Raise UserError for ids that this model does not have, or more than it reads."""
+    """Raise UserError for unknown ids, or more than the limit."""
     if wrong := next((i for i in ids if not 0 <= i < vocab_size), None):
         raise UserError(f"token {wrong} is not one of this model's {vocab_size:,} tokens")
     if len(ids) > limit:
-        raise UserError(f"there are {len(ids):,} tokens, but at most {limit:,} can be looked at here")
+        raise UserError(f"there are {len(ids):,} tokens, but at most {limit:,} can be inspected")

@@ -1,9 +1,8 @@
-"""Training from the page: `learn`, `align` and `compare` as processes of their own.
+"""Training from the page: `learn`, `align` and `compare` as separate processes.
 
-A process and the server share nothing but the run's folder: the process writes there what it does (`process.py`,
-`runlog.py`), and the server reads it. So each goes on when the other dies, a server that comes back finds what still
-runs, and what somebody started in a terminal can be watched and stopped too. Runs, like models, are common to all users
-of a server.
+A process and the server share only the run's folder: the process writes its progress there (`process.py`, `runlog.py`),
+and the server reads it. So each survives the other, a restarted server finds running processes, and runs started in a
+terminal can be watched and stopped too. Runs, like models, are shared by all users of a server.
 """
 
 from __future__ import annotations
@@ -28,39 +27,39 @@ from firstwords.runlog import read_json
 from firstwords.serve import tail
 from firstwords.serve.errors import ApiError
 
-STOPPED = (130, -signal.SIGINT, 143, -signal.SIGTERM)  # exit codes of a process that was asked to end
-BEGUN = {  # what a command leaves in the run's folder that it can go on from
+STOPPED = (130, -signal.SIGINT, 143, -signal.SIGTERM)  # exit codes of a process that was asked to stop
+BEGUN = {  # what a command leaves in the run's folder to resume from
     "pretrain": "base/plan.json", "finetune": "sft/plan.json", "reward": "reward/config.json",
     "align": "align/align.json",
 }  # fmt: skip
-MADE = {"pretrain": "base", "finetune": "sft"}  # stages that are there only when the command is done with them
+MADE = {"pretrain": "base", "finetune": "sft"}  # stages that exist only once the command is done with them
 
 
 @dataclass
 class Child:
-    """A process that this server has started."""
+    """A process started by this server."""
 
     process: subprocess.Popen[bytes]
-    job: Job  # stands in for the record until the process has written its own
+    job: Job  # used until the process has written its own record
     is_settled: bool = False
 
 
 @dataclass
 class Jobs:
-    """Starts, stops and describes runs. Its methods wait for the disk: call them beside the event loop."""
+    """Starts, stops and describes runs. Its methods wait for the disk: don't call them on the event loop."""
 
     _children: dict[str, Child] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     num_watchers: int = 0
 
-    # -- what there is -------------------------------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------------------------------
 
     def names(self) -> list[str]:
-        """Names of all runs, the one that did something last at first."""
+        """Names of all runs, most recently active first."""
         folder = home.home() / "runs"
         found = []
         for path in folder.iterdir() if folder.is_dir() else ():
-            with suppress(UserError, OSError):  # another name, or removed in the meantime
+            with suppress(UserError, OSError):  # an invalid name, or removed in the meantime
                 if path.is_dir() and home.run_dir(path.name) == path:
                     marks = [path / process.FILE, path / ERRORS, path / "learn.json", *path.glob(f"*/{tail.LOG}")]
                     times = [mark.stat().st_mtime for mark in marks if mark.is_file()]
@@ -68,7 +67,7 @@ class Jobs:
         return [name for _, name in sorted(found)]
 
     def job(self, name: str) -> Job | None:
-        """The process that works on a run, or the last one that did."""
+        """The process of a run, or its last one."""
         child = self._children.get(name)
         is_over = child is None or child.process.poll() is not None
         if child is not None and is_over:
@@ -76,30 +75,31 @@ class Jobs:
         recorded = process.read(home.run_dir(name))
         if child is not None and not is_over and (recorded is None or recorded.pid != child.job.pid):
             if child.job.is_alive:
-                return child.job  # it has not come so far as to write its record
+                return child.job  # it has not yet written its record
             child.process.wait()  # it has just ended
             return self.job(name)
         return recorded
 
     def busy(self) -> str | None:
-        """The name of a model that somebody's process works on right now."""
+        """The name of a model that a process is currently working on."""
         at_work = (name for name in self.names() if (job := self.job(name)) and job.is_alive)
         return next(at_work, None) or next(iter(locks.holders()), None)
 
     def run(self, name: str) -> dict[str, Any]:
-        """What is known of a run. Raises ApiError 404."""
+        """The description of a run. Raises ApiError 404."""
         if name not in self.names():
-            raise ApiError(404, f"there is no run of {name}", "name", "run_not_found")
+            raise ApiError(404, f"{name} has no run", "name", "run_not_found")
         return describe(name, self.job(name))
 
-    # -- what one can do -----------------------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------------------
 
     def start(self, name: str, words: list[str], folder: str = "") -> None:
-        """Run `firstwords WORDS`. Raises ApiError 409 while another process trains: both would miss their plans."""
+        """Run `firstwords WORDS`. Raises ApiError 409 while another process trains: both would take longer than
+        planned."""
         with self._lock:
             if (busy := self.busy()) is not None:
                 at_work = locks.at_work(busy, locks.holder(busy) or self.job(busy))
-                raise ApiError(409, f"{busy} is being trained: {at_work}; wait for its end, or stop it", code="busy")
+                raise ApiError(409, f"{busy} is being trained: {at_work}; wait for it to end, or stop it", code="busy")
             run_dir = home.run_dir(name)
             run_dir.mkdir(parents=True, exist_ok=True)
             with open(run_dir / OUTPUT, "wb") as output, open(run_dir / ERRORS, "wb") as errors:
@@ -114,19 +114,19 @@ class Jobs:
         threading.Thread(target=self._wait, args=(name, self._children[name]), daemon=True).start()
 
     def stop(self, name: str) -> None:
-        """Ask the process to save and end. Raises ApiError 409 when none is at work."""
+        """Ask the process to save and stop. Raises ApiError 409 if none is running."""
         job = self.job(name)
         if job is None or not job.is_alive:
-            raise ApiError(409, f"nothing is at work on {name}", code="not_running")
+            raise ApiError(409, f"no process is running for {name}", code="not_running")
         with suppress(ProcessLookupError):  # it ended in the meantime
             os.kill(job.pid, signal.SIGINT)
 
     def resume(self, name: str) -> None:
-        """Let an interrupted run go on. Raises ApiError 409 for one that cannot."""
+        """Resume an interrupted run. Raises ApiError 409 if it cannot be resumed."""
         job = self.job(name)
         words = resume_words(name, job)
         if words is None:
-            raise ApiError(409, f"there is nothing to resume of {name}", code="not_resumable")
+            raise ApiError(409, f"{name} has no run to resume", code="not_resumable")
         folder = job.folder if job is not None and Path(job.folder).is_dir() else ""
         self.start(name, words, folder)
 
@@ -135,7 +135,7 @@ class Jobs:
         self._settle(name, child)
 
     def _settle(self, name: str, child: Child) -> None:
-        """Write the record of a process that ended before it came so far; once."""
+        """Write the record of a process that ended before writing its own; once."""
         code, run_dir = child.process.returncode, home.run_dir(name)
         with self._lock:
             if child.is_settled:
@@ -147,16 +147,16 @@ class Jobs:
             if code in STOPPED:
                 child.job.close(run_dir, "stopped")
             elif code > 0:
-                child.job.close(run_dir, "failed", said(run_dir) or f"it ended with the exit code {code}")
+                child.job.close(run_dir, "failed", said(run_dir) or f"it ended with exit code {code}")
             else:
-                child.job.write(run_dir)  # killed: a record without an end says so
+                child.job.write(run_dir)  # killed: shown by a record without an end
 
 
 # ---- command lines ---------------------------------------------------------------------------------------------------
 
 
 def flags(values: dict[str, Any]) -> list[str]:
-    """{"minutes": 2, "text": ["world"]} as words of a command line; what is None, empty or False is left out."""
+    """{"minutes": 2, "text": ["world"]} as command-line arguments; None, empty and False values are left out."""
     words: list[str] = []
     for name, value in values.items():
         flag = "--" + name.replace("_", "-")
@@ -170,7 +170,7 @@ def flags(values: dict[str, Any]) -> list[str]:
 
 
 def resume_words(name: str, job: Job | None) -> list[str] | None:
-    """The command line with which a run goes on; None where there is nothing to go on from, or somebody works on it."""
+    """The command line that resumes a run; None if there is nothing to resume, or the run is active."""
     if job is not None and job.is_alive:
         return None
     run_dir = home.run_dir(name)
@@ -179,7 +179,7 @@ def resume_words(name: str, job: Job | None) -> list[str] | None:
     is_made = job is not None and MADE.get(job.command) in home.stages(name)
     if job is not None and saved is not None and not saved.get("done") and not is_made:
         named = ["--name", name] if job.command == "pretrain" else [name]
-        # the others, and align since it writes "config", remember their flags themselves
+        # the others, and align since it writes "config", store their flags themselves
         kept = job.options if job.command == "align" and "config" not in saved else {}
         return [job.command, *named, "--resume", *flags({k: v for k, v in kept.items() if k not in ("name", "resume")})]
     learned = learned_of(run_dir)
@@ -188,11 +188,11 @@ def resume_words(name: str, job: Job | None) -> list[str] | None:
     return None
 
 
-# ---- what is known of a run ------------------------------------------------------------------------------------------
+# ---- descriptions of runs --------------------------------------------------------------------------------------------
 
 
 def describe(name: str, job: Job | None) -> dict[str, Any]:
-    """Everything about a run but its rows, read from its folder."""
+    """Everything about a run except its rows, read from its folder."""
     run_dir = home.run_dir(name)
     learned = learned_of(run_dir)
     is_running = job is not None and job.is_alive
@@ -215,7 +215,7 @@ def describe(name: str, job: Job | None) -> dict[str, Any]:
 
 
 def learned_of(run_dir: Path) -> dict[str, Any] | None:
-    """What `learn` remembers of its stages; None where there is nothing that can be read."""
+    """What `learn` recorded about its stages; None if there is nothing readable."""
     found = read_json(run_dir / "learn.json") or {}
     stages, seconds = found.get("stages"), found.get("seconds", {})
     is_whole = isinstance(stages, list) and isinstance(found.get("done"), bool) and isinstance(seconds, dict)
@@ -224,7 +224,7 @@ def learned_of(run_dir: Path) -> dict[str, Any] | None:
 
 
 def _state(name: str, job: Job | None, learned: dict[str, Any] | None) -> str:
-    """done, stopped, failed or interrupted, of a run that nobody works on."""
+    """done, stopped, failed or interrupted, for a run without a process."""
     if job is not None:
         return job.state or "interrupted"
     is_done = bool(learned.get("done")) if learned else bool(home.stages(name))
@@ -245,7 +245,7 @@ def _error(run_dir: Path, job: Job | None, state: str) -> str | None:
 
 
 def said(run_dir: Path) -> str:
-    """The last line that a process said, without the program's name."""
+    """The last line printed by a process, without the program's name."""
     lines = tail.last_lines(run_dir / ERRORS).splitlines()
     return lines[-1].removeprefix("firstwords: ") if lines else ""
 
@@ -276,9 +276,9 @@ def progress(
 
 
 def result(run_dir: Path, command: str) -> dict[str, Any] | None:
-    """What a comparison of two versions came to: that of `compare`, or the one at the end of `align`.
+    """The result of a comparison of two versions: of `compare`, or at the end of `align`.
 
-    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; of align also stage ("" where no version was made),
+    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; for align also stage ("" if no version was made),
     before, promoted, reason, and in honesty and honesty_before the shares invented and refused.
     """
     if command == "compare":
@@ -289,11 +289,11 @@ def result(run_dir: Path, command: str) -> dict[str, Any] | None:
     told = {"stage": aligned["made"], "before": aligned.get("before", ""), "promoted": aligned.get("promoted", False)}
     compared = (read_json(run_dir / aligned["made"] / "compare.json") or {}) if aligned["made"] else {}
     reason = aligned.get("reason", "")
-    if command := aligned.get("command"):  # for a terminal; the page has a button for it
+    if command := aligned.get("command"):  # meant for a terminal; the page has a button for it
         reason = reason.removesuffix(f": {command}")
     return {"command": "align", "reason": reason} | compared | told
 
 
 def iso(seconds: float) -> str:
-    """A time as the page reads it."""
+    """A time in the page's format."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,6 +1,6 @@
-"""The steps below a language model as plain data for the page, and the lesson in words that the server learns once.
+"""The steps before a language model as plain data for the page, and the word lesson, which the server learns once.
 
-What is computed here is computed by `firstwords.classify` for the request; nothing is kept but the lesson.
+Everything is computed by `firstwords.classify` per request; only the lesson is kept.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-GRID_SIZE = 56  # points of the shading each way; more cannot be told apart at the size of the picture
+GRID_SIZE = 56  # points of the shading per axis; more are indistinguishable at the size of the picture
 DIGITS = 4
-MAX_WAIT = 20.0  # seconds that a request waits for those before it
-FRAME = ((55.0, 120.0), (0.0, 1.0))  # tempo and energy: wide enough for the twenty songs, so that nothing jumps
+MAX_WAIT = 20.0  # seconds that a request waits for earlier ones
+FRAME = ((55.0, 120.0), (0.0, 1.0))  # tempo and energy: wide enough for the twenty songs, so that the view stays fixed
 log = logging.getLogger(__name__)
 
 
 class Desk:
-    """One computation of the ladder at a time, beside the event loop: more at once would slow running answers down."""
+    """One ladder computation at a time, in a thread: concurrent ones would slow down running answers."""
 
     def __init__(self) -> None:
         self._taken = asyncio.Lock()
 
     async def compute(self, request: Request, function: Callable[..., Result], *args: Any) -> Result:
-        """function(*args) in a thread. Raises ApiError 503 after MAX_WAIT; who has gone meanwhile gets nothing."""
+        """function(*args) in a thread. Raises ApiError 503 after MAX_WAIT; skipped if the client has disconnected."""
         try:
             with anyio.fail_after(MAX_WAIT):
                 await self._taken.acquire()
         except TimeoutError:
             raise ApiError(503, "many songs and networks are being computed: try again", retry_after=2) from None
         try:
-            if await request.is_disconnected():  # a song that was dragged on sends one request after the other
-                raise ApiError(503, "the request was given up")
+            if await request.is_disconnected():  # dragging a song sends many requests
+                raise ApiError(503, "the request was abandoned")
             return await to_thread.run_sync(alone, function, *args)
         finally:
             self._taken.release()
 
 
 def alone(function: Callable[..., Result], *args: Any) -> Result:
-    """function(*args) on one core: on twenty songs, threads that wait for one another take four times as long."""
+    """function(*args) on one core: with twenty songs, synchronising threads takes four times as long."""
     with threadpool_limits(1, user_api="blas"):
         return function(*args)
 
@@ -77,7 +77,7 @@ def song_table(rows: Sequence[tuple[float, float, str]]) -> Table:
 
 
 def table_of(kind: str, rows: Sequence[tuple[float, float, str]]) -> Table:
-    """The songs as they are given, or one of the sets that no line separates."""
+    """The given songs, or one of the sets that no line separates."""
     return song_table(rows) if kind == "songs" else SHAPES[kind]()
 
 
@@ -96,7 +96,7 @@ def plane(classifier: Classifier, table: Table, kind: str, more: np.ndarray | No
 
 
 def frame(table: Table, more: np.ndarray | None) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The same for all songs that fit, so that the picture stays where it is while one of them is moved."""
+    """Fixed as long as all songs fit, so that the picture does not move while a song is dragged."""
     x_NF = table.x_NF if more is None else np.concatenate([table.x_NF, more])
     low, high = x_NF.min(0).tolist(), x_NF.max(0).tolist()
     (left, right), (bottom, top) = FRAME
@@ -104,7 +104,7 @@ def frame(table: Table, more: np.ndarray | None) -> tuple[tuple[float, float], t
 
 
 def layered(kind: str, rows: Sequence[tuple[float, float, str]], layers: int, width: int) -> dict[str, Any]:
-    """A network trained on a set, as a picture needs it.
+    """A network trained on a set, as data for a picture.
 
     {classes, features, points: [[x, y]], labels, layers, width, parameters, right (share of the rows it was trained
     on), curve, frame, grid, bent: {mesh, points} of its last hidden layer, or None}
@@ -122,14 +122,14 @@ def layered(kind: str, rows: Sequence[tuple[float, float, str]], layers: int, wi
 
 
 def unseen(kind: str, rows: Sequence[tuple[float, float, str]], layers: int, width: int) -> dict[str, Any]:
-    """Right on rows left out of the training, in turn: {folds, majority, line, network}."""
+    """Accuracy in cross-validation: {folds, majority, line, network}."""
     table = table_of(kind, rows)
     p_N = measure.cross_validated(lambda part: network.fit(part, layers, width), table)
     return measure.of_line(songs.fit, table) | {"network": measure.figures(p_N, table.y_N)}
 
 
 def rounded(values: Any) -> list[Any]:
-    """Nested numbers with as many digits as a picture shows."""
+    """Nested numbers, rounded for a picture."""
     return np.round(np.asarray(values, dtype=float), DIGITS).tolist()
 
 
@@ -138,7 +138,7 @@ def rounded(values: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the lesson stands, and since when (seconds of the monotonic clock)."""
+    """The lesson's progress, and its start (seconds of the monotonic clock)."""
 
     state: Literal["new", "learning", "ready", "failed"]
     says: str = ""
@@ -146,7 +146,7 @@ class Progress:
 
 
 class WordLesson:
-    """sentiment.Lesson of the built-in world, learned in a thread when somebody first asks; then it stays."""
+    """sentiment.Lesson of the built-in world, learned in a thread on the first request and then kept."""
 
     def __init__(self) -> None:
         self.progress = Progress("new")
@@ -155,8 +155,8 @@ class WordLesson:
         self._starting = threading.Lock()
 
     def state(self) -> dict[str, Any]:
-        """{state, says, seconds}, and what `shown` tells once it is learned. The first call begins the lesson."""
-        told = self.progress  # one that failed is told, and begun again by the next who asks
+        """{state, says, seconds}, and the result of `shown` once it is learned. The first call starts the lesson."""
+        told = self.progress  # a failure is reported, and the next request starts again
         with self._starting:
             if self.progress.state in ("new", "failed"):
                 self._say("making sentences", time.monotonic())
@@ -168,7 +168,7 @@ class WordLesson:
     def lesson(self) -> Lesson:
         """The lesson. Raises ApiError 409 before it is learned."""
         if self._lesson is None:
-            raise ApiError(409, "the words are still being learned: wait some seconds", code="learning")
+            raise ApiError(409, "the words are still being learned: wait a few seconds", code="learning")
         return self._lesson
 
     def _say(self, says: str, since: float) -> None:
@@ -185,7 +185,7 @@ class WordLesson:
             self._say("drawing the map of words", since)
             self._shown = shown(lesson)
         except Exception as error:
-            log.exception("the lesson in words failed")
+            log.exception("the word lesson failed")
             self.progress = Progress("failed", f"the words could not be learned: {error}")
             return
         self._lesson = lesson
@@ -209,7 +209,8 @@ def shown(lesson: Lesson) -> dict[str, Any]:
 
 
 def neighbours(lesson: Lesson, word: str) -> dict[str, Any]:
-    """{word, weight, now, before: [{word, cosine}]}: the words most like one, after and before the labels moved them.
+    """{word, weight, now, before: [{word, cosine}]}: the most similar words, after and before fine-tuning on the
+    labels.
 
     Raises UserError for a word that is not in the vocabulary.
     """

@@ -1,6 +1,6 @@
-"""Teaching through the server: blind pairs for each user, kept here until they are judged.
+"""Teaching through the server: blind pairs per user, kept here until they are judged.
 
-Pairs come from `preferences.teaching.PairSource`, which runs beside the event loop and lets the worker answer.
+Pairs come from `preferences.teaching.PairSource`, which runs in a thread and uses the worker for answers.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ if TYPE_CHECKING:
     from firstwords.serve.worker import Worker
 
 PARAMS = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 80}  # as `firstwords teach` samples
-AS_IN_CHAT = PARAMS | {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P}  # two versions, as people see them
-MAX_LESSONS, MAX_PAIRS = 64, 512  # kept over all users; the oldest go
+AS_IN_CHAT = PARAMS | {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P}  # for comparing two versions, as in a chat
+MAX_LESSONS, MAX_PAIRS = 64, 512  # kept for all users together; the oldest are dropped
 NUM_PROMPTS = 300
 
 
 @dataclass
 class Lesson:
-    """The pairs that one user gets of one model, or of two of its stages."""
+    """One user's pairs from one model, or from two of its stages."""
 
     source: PairSource
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock)  # pairs come one after the other
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)  # one pair at a time
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A pair that somebody sees and has not judged yet."""
+    """A pair that is shown and not yet judged."""
 
     user: str
     lesson: Lesson
@@ -76,7 +76,7 @@ class Lessons:
         self._pending: OrderedDict[str, Pending] = OrderedDict()
 
     async def progress(self, user: str, name: str) -> dict[str, Any]:
-        """How far somebody is, and what is known of this model in all."""
+        """A user's progress, and the totals for this model."""
         stage = models.find(name)
         log = PreferenceStore()
         everybody = await to_thread.run_sync(partial(log.all, name))
@@ -90,14 +90,14 @@ class Lessons:
         }  # fmt: skip
 
     async def next(self, user: str, name: str, against: str | None, prompt: Prompt | None) -> tuple[str, Shown]:
-        """(Id of a pair, the pair), for this user only. Raises UserError when no two different answers come."""
+        """(Id of a pair, the pair), for this user only. Raises UserError if no two different answers are found."""
         stages = _stages(name, against)
         lesson = await self._lesson(user, name, stages)
         async with lesson.asking:
-            if prompt is None and not lesson.source.has_prompts:  # perhaps there are some by now
+            if prompt is None and not lesson.source.has_prompts:  # there may be some by now
                 lesson.source.ask(await to_thread.run_sync(partial(_prompts, user, name, stages[0])))
                 if not lesson.source.has_prompts:
-                    raise UserError(f"there is no question for {name} yet: chat with it first, or write one here")
+                    raise UserError(f"there are no questions for {name} yet: chat with it first, or write one here")
             shown = await to_thread.run_sync(partial(lesson.source.next, prompt))
         if shown is None:
             about = "this prompt" if prompt else "many questions in a row"
@@ -109,11 +109,11 @@ class Lessons:
         return pair_id, shown
 
     async def judge(self, user: str, pair_id: str, verdict: str, reasons: Sequence[str]) -> dict[str, Any]:
-        """Save a verdict, and only then say which stage gave which answer."""
+        """Save a verdict, and only then reveal which stage gave which answer."""
         pending = self._pending.get(pair_id)
         if pending is None or pending.user != user:
-            raise ApiError(404, "there is no such pair, or it was judged already: ask for the next one")
-        del self._pending[pair_id]  # a second verdict on it, by an impatient finger, finds nothing
+            raise ApiError(404, "there is no such pair, or it was already judged: request the next one")
+        del self._pending[pair_id]  # a second verdict (a double click) is ignored
         pair, source, log = pending.shown.pair, pending.lesson.source, PreferenceStore()
         if verdict != "skip":
             said = replace(pair, verdict=verdict, reasons=tuple(reasons))
@@ -128,16 +128,16 @@ class Lessons:
         return {
             "saved": saved, "decided": decided(judgements, [side.hash for side in source.sides]),
             "needed": pairs_needed(TARGET_RATE),
-            # a pair that was skipped stays blind: its sides would tell how this stage answers
+            # a skipped pair stays blind: its sides would reveal how this stage answers
             "sides": {side: pair.params[side] for side in ("left", "right")} if saved else None,
         }  # fmt: skip
 
     async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
-        """What somebody's choices between two stages come to: how often `against` won over the one that answers.
+        """The result of a user's choices between two stages: how often `against` won over the promoted one.
 
-        Pairs that are known to be sampled otherwise than in a chat do not count: what suits teaching, temperature 1, is
-        not what people get to see.
-        low, high: the interval of win_rate (a tie is half a win) that holds however often one looks, as one does here.
+        Pairs known to be sampled with other settings than a chat's do not count: teaching uses temperature 1, which
+        users do not see in chats. low, high: the always-valid interval of win_rate (a tie is half a win), since users
+        check it repeatedly.
         """
         old, new = [await self._side(stage) for stage in _stages(name, against)]
         mine = await to_thread.run_sync(partial(PreferenceStore().all, name, user))
@@ -166,10 +166,10 @@ class Lessons:
     async def _side(self, stage: Stage, params: dict[str, Any] = PARAMS) -> Side:
         def look(held: Held) -> str:
             if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
-                raise UserError(f"{stage.ref} continues text and never learned to answer: choose another stage")
+                raise UserError(f"{stage.ref} is a base model, which cannot answer: choose another stage")
             return held.loaded.hash
 
-        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:  # on a thread beside the loop
+        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:  # in a thread
             return from_thread.run(self._generate, stage, params, prompt, seeds)
 
         return Side(stage.ref, await self.worker.call(stage, look), answer)
@@ -206,12 +206,12 @@ def _stages(name: str, against: str | None) -> list[Stage]:
     if against:
         stages.append(models.find(f"{name}/{against.removeprefix(name + '/')}"))
         if stages[0].ref == stages[1].ref:
-            raise ApiError(400, f"{stages[1].ref} is the stage that answers already: choose another one", "against")
+            raise ApiError(400, f"{stages[1].ref} is already the promoted stage: choose another one", "against")
     return stages
 
 
 def _prompts(user: str, name: str, stage: Stage) -> list[Prompt]:
-    """What to ask, in any order: tasks of the built-in world where the model knows it, else what was asked before."""
+    """Prompts, in any order: tasks of the built-in world if the model was trained on it, else earlier questions."""
     prompts = list(_world_prompts()) if knows_world(stage.directory) else _asked(user, name)
     Random().shuffle(prompts)
     return prompts
@@ -223,7 +223,7 @@ def _world_prompts() -> tuple[Prompt, ...]:
 
 
 def _asked(user: str, name: str) -> list[Prompt]:
-    """What was judged and what this user asked; of others nobody sees anything."""
+    """Judged prompts and this user's own questions, never those of other users."""
     log = PreferenceStore()
     judged = [j.prompt for who in (user, "") for j in log.all(name, annotator=who)]
     return list({prompt_key(prompt): prompt for prompt in [*judged, *store.prompts(user, NUM_PROMPTS)]}.values())

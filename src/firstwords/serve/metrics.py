@@ -1,4 +1,4 @@
-"""What the server counts, in the form that Prometheus reads at /metrics. Nothing of what people write is in it."""
+"""The server's metrics in Prometheus format, at /metrics. They contain no user text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKEN_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1
 
 
 class Metrics:
-    """The figures of one server, in a registry of its own, so that several may live in one process."""
+    """One server's metrics, in a separate registry, so that several servers can share a process."""
 
     def __init__(self, worker: Worker) -> None:
         self._registry = registry = CollectorRegistry()
@@ -34,8 +34,8 @@ class Metrics:
             "firstwords_time_per_output_token_seconds", "Mean time between the tokens of an answer.",
             buckets=TOKEN_SECONDS, registry=registry,
         )  # fmt: skip
-        self._read("firstwords_requests_running", "Answers that have a slot now.", lambda: worker.num_running)
-        self._read("firstwords_requests_waiting", "Answers that wait for a slot now.", lambda: worker.num_waiting)
+        self._read("firstwords_requests_running", "Answers that have a slot.", lambda: worker.num_running)
+        self._read("firstwords_requests_waiting", "Answers that wait for a slot.", lambda: worker.num_waiting)
         registry.register(_Generated(worker))
         worker.on_end = self._answered
 
@@ -43,9 +43,9 @@ class Metrics:
         Gauge(name, help_text, registry=self._registry).set_function(function)
 
     def count_request(self, scope: Scope, status: int) -> None:
-        """A response has begun. Paths that are no route are counted together: anybody can make them up."""
+        """Count a response. Unknown paths are counted together, since clients can invent them."""
         path = getattr(scope.get("route"), "path", "none")
-        # FastAPI keeps a router's own paths, or puts the prefix in front, depending on its version
+        # depending on its version, FastAPI prefixes a router's paths or not
         self._requests.labels(path.removeprefix("/v1"), str(status)).inc()
 
     def _answered(self, stream: Stream) -> None:
@@ -56,12 +56,12 @@ class Metrics:
             self._per_token.observe((stream.ended_at - stream.first_at) / (stream.num_tokens - 1))
 
     def text(self) -> bytes:
-        """Everything, as Prometheus wants it."""
+        """All metrics in Prometheus format."""
         return generate_latest(self._registry)
 
 
 class _Generated:
-    """The worker counts tokens anyway: its count is read when somebody asks."""
+    """The worker counts tokens anyway; its count is read on request."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

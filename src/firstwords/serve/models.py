@@ -1,4 +1,4 @@
-"""Which models a server offers (the stages in home, never a path from a request), and those it holds in memory."""
+"""The models that a server offers (stages in home, never a path from a request), and those in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage on disk. `identity` changes when somebody trains it anew."""
+    """A stage on disk. `identity` changes when it is trained again."""
 
     ref: str  # NAME/STAGE
     directory: Path
@@ -39,7 +39,7 @@ class _Model:
 
 
 def catalogue() -> dict[str, _Model]:
-    """What is in home, the newest model first. Read anew only when something there has changed: every request asks."""
+    """The models in home, newest first. Re-read only when something there has changed, since every request needs it."""
     return _read(str(home.models_dir()), _traces(home.models_dir()))
 
 
@@ -49,8 +49,8 @@ def _read(folder: str, traces: tuple[tuple[str, int, int], ...]) -> dict[str, _M
 
 
 def _traces(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """(path, inode, time) of the models' folders and of all that is directly in them: a file that is replaced has
-    another inode, and a folder in which a file appears another time.
+    """(path, inode, time) of the models' folders and their direct contents: a replaced file has another inode, and a
+    folder with a new file another time.
     """
     found = []
     waiting = [(os.fspath(folder), 2)]
@@ -58,7 +58,7 @@ def _traces(folder: Path) -> tuple[tuple[str, int, int], ...]:
         path, depth = waiting.pop()
         try:
             entries = list(os.scandir(path))
-        except OSError:  # no folder, or gone meanwhile
+        except OSError:  # no folder, or removed in the meantime
             continue
         for entry in entries:
             with contextlib.suppress(OSError):
@@ -70,14 +70,14 @@ def _traces(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def refs() -> list[str]:
-    """Every NAME/STAGE there is, the newest model first."""
+    """Every existing NAME/STAGE, newest model first."""
     return [f"{name}/{stage}" for name, model in catalogue().items() for stage in model.stages]
 
 
 def find(ref: str | None, default: str | None = None) -> Stage:
     """The stage that a request means: NAME, NAME/STAGE, or nothing for the default. Raises ApiError 404.
 
-    Looked up among what is there, never joined to a path.
+    Looked up among existing models, never joined to a path.
     """
     wanted = ref or default
     models = catalogue()
@@ -112,26 +112,26 @@ class Held:
 
     @functools.cached_property
     def is_small(self) -> bool:
-        """Whether a step takes about a millisecond, so that threads would cost more than they bring."""
+        """Whether a step takes about a millisecond, so that threads would cost more than they gain."""
         from firstwords.engine.decode import LEAN_MAX_PARAMS
 
         return self.loaded.model.config.num_params <= LEAN_MAX_PARAMS
 
     @functools.cached_property
     def is_base(self) -> bool:
-        """Whether it continues text and knows no turns."""
+        """Whether it is a base model, which continues text and has no turns."""
         return is_base(self.stage.directory)
 
 
 class Memory:
-    """The stages in memory, the one used last at the end. Belongs to the worker's thread."""
+    """The stages in memory, most recently used last. Belongs to the worker's thread."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.held: OrderedDict[str, Held] = OrderedDict()
 
     def get(self, stage: Stage) -> Held:
-        """The stage, loaded when it is not there or was trained anew. Raises UserError for one that cannot be read."""
+        """The stage, loaded if it is not in memory or was trained again. Raises UserError for an unreadable one."""
         found = self.peek(stage)
         if found is not None:
             self.held.move_to_end(stage.ref)
@@ -144,13 +144,13 @@ class Memory:
         return held
 
     def peek(self, stage: Stage) -> Held | None:
-        """The stage if it is there and up to date, or still at work; this one may be called from any thread."""
+        """The stage if it is in memory and up to date or still in use; may be called from any thread."""
         found = self.held.get(stage.ref)
         is_current = found is not None and (found.stage.identity == stage.identity or found.engine.has_work)
         return found if is_current else None
 
     def forget(self, held: Held) -> None:
-        """Load this stage anew when it is wanted next."""
+        """Reload this stage when it is next needed."""
         if self.held.get(held.stage.ref) is held:
             del self.held[held.stage.ref]
 
@@ -159,7 +159,7 @@ class Memory:
         return sum(held.num_bytes for held in self.held.values())
 
     def _make_room(self) -> None:
-        """Let idle stages go, the one used longest ago first, until the rest fits; the newest always stays."""
+        """Unload idle stages, least recently used first, until the rest fits; the newest always stays."""
         for ref in list(self.held)[:-1]:
             if self.num_bytes <= self.settings.memory_bytes:
                 return

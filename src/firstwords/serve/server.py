@@ -1,4 +1,4 @@
-"""uvicorn with this server's options, which ends the running answers before it waits for their connections.
+"""uvicorn with this server's options; on shutdown it ends running answers before waiting for connections.
 
     Server(create_app(settings)).run(sockets=[listener])
 """
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from firstwords.serve.guard.protocol import Protocol
 
-GRACE_SECONDS = 3  # for connections to end by themselves
+GRACE_SECONDS = 3  # for connections to close
 KEEP_ALIVE_SECONDS = 30  # of silence between the requests of a connection
 
 
@@ -27,6 +27,6 @@ class Server(uvicorn.Server):
         ))  # fmt: skip
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell every stream that this is the end, then close."""
+        """End all streams, then close."""
         self._app.state.worker.close()
         await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""What a server is started with: addresses, keys and limits. `commands/serve.py` fills it from flags."""
+"""A server's settings: addresses, keys and limits. `commands/serve.py` fills it from flags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from firstwords.config import UserError
 
-OWNER = "owner"  # whose chats they are where no keys are given
+OWNER = "owner"  # the user of all chats if no keys are given
 
 
 @dataclass(frozen=True)
@@ -16,21 +16,21 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    model: str | None = None  # what requests get that name no model; None: the newest
+    model: str | None = None  # for requests that name no model; None: the newest
     keys: dict[str, str] = field(default_factory=dict)  # key -> user
-    allowed_hosts: tuple[str, ...] = ()  # further names under which the server may be reached
+    allowed_hosts: tuple[str, ...] = ()  # additional host names for the server
     allowed_origins: tuple[str, ...] = ()  # other sites whose pages may use the API; `origins.parse_origins`
     num_slots: int = 32  # rows decoded together for one model
-    max_waiting: int = 256  # requests in line over all models; beyond: 503 with Retry-After
-    memory_bytes: int = 4 * 2**30  # of weights and caches; the model used longest ago leaves first
+    max_waiting: int = 256  # queued requests over all models; beyond: 503 with Retry-After
+    memory_bytes: int = 4 * 2**30  # for weights and caches; the least recently used model is unloaded first
     max_body: int = 2**20  # bytes of a request
-    max_import: int = 256 * 2**20  # bytes of a body that holds files: an export, or text to train on
-    max_seconds: float = 600.0  # that one answer may take
+    max_import: int = 256 * 2**20  # bytes of a body with files: an export, or text to train on
+    max_seconds: float = 600.0  # per answer
 
     def __post_init__(self) -> None:
         if not self.is_loopback and not self.keys:
             raise UserError(
-                f"--host {self.host} can be reached from other machines: give --key, or stay with 127.0.0.1"
+                f"--host {self.host} can be reached from other machines: give --key, or use 127.0.0.1"
             )
 
     @property
@@ -49,7 +49,8 @@ class Settings:
 
 
 def parse_keys(words: list[str]) -> dict[str, str]:
-    """`--key SECRET` (the owner's) or `--key NAME:SECRET`, as {secret: name}. Raises UserError for a short one."""
+    """`--key SECRET` (the owner's) or `--key NAME:SECRET`, as {secret: name}. Raises UserError for a secret that is too
+    short."""
     keys: dict[str, str] = {}
     for word in words:
         name, colon, secret = word.partition(":")

@@ -1,4 +1,4 @@
-"""The page as files: index.html at /, everything else under /assets/, as Vite built it into serve/static."""
+"""Serves the page's files: index.html at /, everything else under /assets/, as built by Vite into serve/static."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from firstwords.serve.errors import ApiError
 
 STATIC = Path(__file__).parent / "static"
-FOREVER = "public, max-age=31536000, immutable"  # a name with a hash in it never gets another content
+FOREVER = "public, max-age=31536000, immutable"  # a name with a hash never changes its content
 NOT_BUILT = (
     "The page is not built. In a source checkout: `make web` (or `npm ci && npm run build` in the folder web), "
-    "then load this address again. The API answers as it is.\n"
+    "then reload this page. The API works without it.\n"
 )
-# Not left to the machine's own table: a wrong type on some Windows machines keeps a browser from running scripts.
+# Not from the system's table: some Windows machines have a wrong type, which keeps browsers from running scripts.
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 
 router = APIRouter(include_in_schema=False)
 
 
 def assets(folder: Path) -> dict[str, Path]:
-    """Relative names and files of a folder, none of which leads out of it; {} where it is missing."""
+    """Relative names and files of a folder, none outside of it; {} if it is missing."""
     root = folder.resolve()
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {name: path for name, path in found.items() if path.resolve().is_relative_to(root)}
@@ -33,7 +33,7 @@ def assets(folder: Path) -> dict[str, Path]:
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request) -> Response:
-    """The page, or how to build it."""
+    """The page, or instructions to build it."""
     path = STATIC / "index.html"
     if not path.is_file():
         return PlainTextResponse(NOT_BUILT, 503)
@@ -43,24 +43,24 @@ async def index(request: Request) -> Response:
 
 @router.api_route("/favicon.ico", methods=["GET", "HEAD"])
 async def favicon(request: Request) -> Response:
-    """The picture of the tab, for browsers that ask for it by this name."""
+    """The tab icon, for browsers that request it by this name."""
     return await asset(request, "favicon.svg")
 
 
 @router.api_route("/assets/{name:path}", methods=["GET", "HEAD"])
 async def asset(request: Request, name: str) -> Response:
-    """A file of the page. Looked up among what is there, never joined to a path."""
+    """A file of the page. Looked up among existing files, never joined to a path."""
     path = assets(STATIC / "assets").get(name)
     if path is None:
         raise ApiError(404, "this file does not exist")
     kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    if "-" not in path.stem:  # of the folder public: no hash in the name
+    if "-" not in path.stem:  # from the folder public: no hash in the name
         return _conditional(request, path.read_bytes(), kind, {"Cache-Control": "no-cache"})
     return FileResponse(path, media_type=kind, headers={"Cache-Control": FOREVER})
 
 
 def _conditional(request: Request, body: bytes, kind: str, headers: dict[str, Any]) -> Response:
-    """The body, or 304 for a browser that has it."""
+    """The body, or 304 if the browser has it cached."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {**headers, "ETag": etag}
     if etag in request.headers.get("if-none-match", ""):

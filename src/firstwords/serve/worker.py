@@ -2,12 +2,12 @@
 
     worker = Worker(settings); worker.start()
     stream = await worker.submit(stage, ids, SamplingParams(max_tokens=20))
-    async for tokens in stream: ...             # lists: all tokens that came since the last look
+    async for tokens in stream: ...             # lists: all tokens since the last iteration
     found = await worker.call(stage, lambda held: held.engine.score([ids]))
 
-A stream's first tokens and its last cross threads at once, the others in lists, twelve to fifty times a second: both
-threads share one interpreter, and a message for each token would take a third of the engine's time. A consumer that is
-slow gets its tokens in larger lists; it never slows the others.
+A stream's first and last tokens cross threads at once, the others in lists, twelve to fifty times per second: both
+threads share one interpreter, and a message per token would take a third of the engine's time. A slow consumer gets
+larger lists; it never slows down others.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
     from firstwords.serve.settings import Settings
 
 Result = TypeVar("Result")
-RETRY_SECONDS = 2  # what a client is told to wait when the line is full
-FLUSH_SECONDS = 0.02  # a screen shows 60 pictures a second: nobody sees tokens come in pairs
-MESSAGES_PER_SECOND = 200  # over all streams: each costs the engine a tenth of a millisecond
-JOB_SECONDS = 0.01  # of other work between two steps while answers run
-SEND_SECONDS = 0.001  # for the event loop to send the first token of an answer that runs alone
-CLOSING = "the server is going down"
+RETRY_SECONDS = 2  # Retry-After when the queue is full
+FLUSH_SECONDS = 0.02  # screens refresh 60 times per second, so tokens in pairs are not noticeable
+MESSAGES_PER_SECOND = 200  # for all streams together: each costs the engine a tenth of a millisecond
+JOB_SECONDS = 0.01  # for other work between two steps while answers run
+SEND_SECONDS = 0.001  # for the event loop to send the first token of a single answer
+CLOSING = "the server is shutting down"
 log = logging.getLogger("firstwords.serve")
 
 
 class Stream:
-    """The tokens of one request, for one consumer on the event loop. Leave it with `cancel()` in a finally block."""
+    """The tokens of one request, for one consumer on the event loop. Call `cancel()` in a finally block."""
 
     def __init__(self, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
         self._worker, self.loop = worker, loop
@@ -52,10 +52,10 @@ class Stream:
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
         self.is_over = False
-        self.request: Request | None = None  # the worker's; read it when the stream is over
+        self.request: Request | None = None  # owned by the worker; read it once the stream is over
         self.num_tokens = 0
         self.started = time.monotonic()
-        self.first_at: float | None = None  # when the first tokens came
+        self.first_at: float | None = None  # time of the first tokens
         self.ended_at: float | None = None
         self.held: Held | None = None  # of the worker's thread
         self.unsent: list[Token] = []  # of the worker's thread
@@ -82,12 +82,12 @@ class Stream:
         return self.request.completion()
 
     def cancel(self) -> None:
-        """Free the slot with the next step; nothing happens when the stream is over."""
+        """Free the slot at the next step; no effect if the stream is over."""
         if not self.is_over:
             self._worker.post(lambda: self._worker.drop(self))
 
     def feed(self, tokens: list[Token], is_over: bool, error: BaseException | None) -> None:
-        """The worker's side, called on the event loop."""
+        """Called for the worker, on the event loop."""
         if tokens and self.first_at is None:
             self.first_at = time.monotonic()
         self._tokens += tokens
@@ -107,21 +107,21 @@ class _Parcel(NamedTuple):
 class Worker:
     """Runs everything that touches a model, one thing at a time.
 
-    on_end, if set, gets every stream that is over, on the event loop.
+    on_end, if set, is called with every finished stream, on the event loop.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.memory = Memory(settings)
         self.on_end: Callable[[Stream], None] | None = None
-        self.num_open = 0  # requests that were submitted and are not over; changed on the event loop only
-        self.num_running = 0  # of those, the ones that have a slot
+        self.num_open = 0  # unfinished requests; changed only on the event loop
+        self.num_running = 0  # of these, the ones with a slot
         self.num_tokens = 0  # generated since the start
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._room_wanted: deque[asyncio.Future[None]] = deque()
         self._is_closed = False
-        # of the worker's thread: each engine's streams by request id, and those with tokens that nobody has yet
+        # of the worker's thread: each engine's streams by request id, and those with unsent tokens
         self._running: dict[Held, dict[int, Stream]] = {}
         self._unsent: dict[Stream, None] = {}
         self._flushed = 0.0
@@ -129,14 +129,14 @@ class Worker:
 
     @property
     def num_waiting(self) -> int:
-        """Requests that have no slot yet."""
+        """Requests without a slot."""
         return max(0, self.num_open - self.num_running)
 
     def start(self) -> None:
         self._thread.start()
 
     def close(self) -> None:
-        """Take nothing more and end all streams with an error. Call it on the event loop."""
+        """Refuse new requests and end all streams with an error. Call it on the event loop."""
         if not self._is_closed:
             self._is_closed = True
             for waiting in self._room_wanted:
@@ -155,9 +155,9 @@ class Worker:
     async def submit(
         self, stage: Stage, ids: Sequence[int], params: SamplingParams, is_patient: bool = False
     ) -> Stream:
-        """Put a prompt in line. Raises ApiError 503 when the line is full (is_patient: waits for room instead).
+        """Queue a prompt. Raises ApiError 503 if the queue is full (is_patient: waits for room instead).
 
-        Reading the stream raises ApiError 400 for a prompt that cannot run, UserError for a stage that cannot be read.
+        Reading the stream raises ApiError 400 for an invalid prompt, UserError for an unreadable stage.
         """
         room = self.settings.num_slots + self.settings.max_waiting
         while self.num_open >= room:
@@ -173,20 +173,20 @@ class Worker:
         return stream
 
     async def call(self, stage: Stage, function: Callable[[Held], Result]) -> Result:
-        """Run a function of a loaded stage between two steps, and wait for what it returns or raises."""
+        """Call a function with a loaded stage between two steps, and wait for its result or exception."""
         return await self._ask(lambda: function(self._get(stage)))
 
     async def held(self, stage: Stage) -> Held:
-        """The loaded stage: for reading its tokenizer and sizes, not for running its model or engine."""
+        """The loaded stage, for its tokenizer and sizes only, not to run its model or engine."""
         return self.memory.peek(stage) or await self.call(stage, lambda held: held)
 
     def warm(self, stage: Stage) -> None:
-        """Load a stage before somebody asks for it."""
+        """Load a stage before its first request."""
 
         def load() -> None:
             try:
                 self._get(stage)
-            except Exception as error:  # who asks for it is told so
+            except Exception as error:  # reported on its first request
                 log.warning("%s cannot be loaded: %s", stage.ref, error)
 
         self.post(load)
@@ -202,7 +202,7 @@ class Worker:
             await waiting
         except asyncio.CancelledError:
             if waiting.done() and not waiting.cancelled():
-                self._offer_room()  # it was offered to one who no longer wants it
+                self._offer_room()  # it was offered to a cancelled request
             raise
         finally:
             self._room_wanted.remove(waiting)
@@ -273,7 +273,7 @@ class Worker:
         self.num_running = 0
 
     def _do_jobs(self) -> bool:
-        """Do what was asked for, all of it while no answer runs, else for a while. False when the thread is to end."""
+        """Run queued jobs: all while no answer runs, else for a limited time. False when the thread should end."""
         until = time.monotonic() + JOB_SECONDS
         while not self._running or (not self._jobs.empty() and time.monotonic() < until):
             self.num_running = sum(len(held.engine.scheduler.running) for held in self._running)
@@ -282,7 +282,7 @@ class Worker:
                 return False
             try:
                 job()
-            except Exception:  # the thread must outlive any mistake
+            except Exception:  # the thread must survive any error
                 log.exception("a job of the engine's thread failed")
         return True
 
@@ -294,7 +294,7 @@ class Worker:
                 self.num_tokens += len(tokens)
                 self._hand_out(held, tokens)
             except Exception:
-                log.exception("the engine failed; %s is loaded anew", held.stage.ref)
+                log.exception("the engine failed; %s will be reloaded", held.stage.ref)
                 self._fail(ApiError(DEFECT.status, DEFECT.message), held)
                 self.memory.forget(held)
         self.num_running = sum(len(held.engine.scheduler.running) for held in self._running)
@@ -315,7 +315,7 @@ class Worker:
                     self._forget(stream)
         self._deliver(urgent)
         if len(tokens) == 1 and tokens[0].index == 0:
-            time.sleep(SEND_SECONDS)  # leaves the interpreter to the event loop
+            time.sleep(SEND_SECONDS)  # yields the interpreter to the event loop
 
     def _parcel(self, stream: Stream, is_over: bool = False) -> _Parcel:
         tokens, stream.unsent = stream.unsent, []
@@ -337,7 +337,7 @@ class Worker:
             if held is None or owner is held:
                 del self._running[owner]
                 for stream in streams.values():
-                    with contextlib.suppress(Exception):  # of an engine that has failed, nothing can be expected
+                    with contextlib.suppress(Exception):  # a failed engine may raise anything
                         owner.engine.cancel(stream.request)
                     parcels.append(self._parcel(stream, True)._replace(error=error))
         self._deliver(parcels)
@@ -348,10 +348,10 @@ class Worker:
 
 
 class _Cores:
-    """How many threads the arithmetic uses: one for a small model, all for a large one.
+    """Sets the number of compute threads: one for a small model, all for a large one.
 
-    A small model's operations are so short that threads wait for one another longer than they work, and for far longer
-    where something else (the event loop, a browser, a training run) has their core.
+    A small model's operations are so short that threads wait longer than they work, and far longer if another program
+    (the event loop, a browser, a training run) uses their core.
     """
 
     def __init__(self) -> None:
@@ -360,7 +360,7 @@ class _Cores:
         self._all: int | None = None
 
     def suit(self, held: Held) -> None:
-        """Set it for a model; costs nothing while the same kind is used."""
+        """Adjust it for a model; free of cost while the size class is unchanged."""
         if held.is_small == self._are_limited:
             return
         import torch
@@ -374,8 +374,8 @@ class _Cores:
 
 
 def _settle_memory() -> None:
-    """Load the libraries, and let the garbage collector never look at them again: with torch it stops all threads for
-    a tenth of a second each time.
+    """Load the libraries and exclude them from garbage collection: with torch, a collection stops all threads for a
+    tenth of a second.
     """
     import firstwords.engine.engine  # noqa: F401
 
@@ -384,7 +384,7 @@ def _settle_memory() -> None:
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    with contextlib.suppress(RuntimeError):  # the loop is closed: no one is waiting
         loop.call_soon_threadsafe(function, *arguments)
 
 

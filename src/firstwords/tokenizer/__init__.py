@@ -1,2 +1,1 @@
-"""Text to ids and back: `fast` (Rust speed), `bpe` (its readable twin) and `chat` (messages to ids and loss
-mask)."""
+"""Text to ids and back: `fast` (Rust speed), `bpe` (its readable twin) and `chat` (messages to ids and loss mask)."""

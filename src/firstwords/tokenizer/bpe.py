@@ -1,12 +1,11 @@
-"""Byte-pair encoding to read: the same tokenizer as `fast.py`, in plain Python.
+"""A readable byte-pair encoder: the same tokenizer as `fast.py`, in plain Python.
 
     bpe = BPE.train(["low lower lowest"], vocab_size=270)
     bpe.encode("low low")   -> [262, 263]      bpe.decode([262, 263])   -> "low low"
 
-Sennrich et al. 2016, on bytes as in GPT-2. To learn: cut the text into words, start from single bytes, and
-again and again join the pair of neighbours that is most frequent. To encode a word: join in the order in
-which the joins were learned. Tests hold it to the merges and the ids of the `tokenizers` library, ties and
-corner cases included."""
+Sennrich et al. 2016, on bytes as in GPT-2. To learn: split the text into words, start from single bytes, and repeatedly
+merge the most frequent pair of neighbours. To encode a word: apply the merges in the order in which they were learned.
+Tests check that merges and ids equal those of the `tokenizers` library, ties and corner cases included."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ Pair = tuple[int, int]
 
 
 class BPE:
-    """`tokens[i]` is the bytes of id i; `merges` maps a pair of ids to the id of both joined, in the order
+    """`tokens[i]` is the bytes of id i; `merges` maps a pair of ids to the id of the merged token, in the order
     learned."""
 
     def __init__(self, tokens: dict[int, bytes], merges: dict[Pair, int], pattern: str = PATTERN) -> None:
@@ -37,8 +36,8 @@ class BPE:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, min_frequency: int = 2) -> BPE:
-        """Learn merges until there are `vocab_size` ids (specials and bytes included) or no pair occurs often
-        enough; none makes a token longer than 16 letters of these texts."""
+        """Learn merges until there are `vocab_size` ids (specials and bytes included) or no pair occurs often enough;
+        no token is longer than 16 letters of these texts."""
         texts = list(texts)
         # Ids: specials first, then the bytes in the order of the characters that stand for them, then merges.
         tokens = {i: name.encode() for i, name in enumerate(SPECIAL_TOKENS)}
@@ -51,7 +50,7 @@ class BPE:
         merges: dict[Pair, int] = {}
         counts, longest = list(frequency.values()), longest_token(texts)
         for pair, joined in _learn(words, counts, tokens, id_of, vocab_size, min_frequency, longest):
-            merges.pop(pair, None)  # learned twice (rare): the later place counts, as in the library
+            merges.pop(pair, None)  # learned twice (rare): the later position counts, as in the library
             merges[pair] = joined
         return cls(tokens, merges)
 
@@ -80,7 +79,7 @@ class BPE:
         ids = [self._byte_ids[b] for b in word.encode()]
         while len(ids) > 1:
             ranks = [self._rank.get(pair, len(self._rank)) for pair in zip(ids, ids[1:], strict=False)]
-            first = min(range(len(ranks)), key=ranks.__getitem__)  # earliest learned; of equals the leftmost
+            first = min(range(len(ranks)), key=ranks.__getitem__)  # earliest learned; leftmost on ties
             if ranks[first] == len(self._rank):
                 break
             ids[first : first + 2] = [self.merges[ids[first], ids[first + 1]]]
@@ -100,11 +99,11 @@ def _learn(
     min_frequency: int,
     longest: int,
 ) -> Iterator[tuple[Pair, int]]:
-    """Yield merges, the most frequent pair first, of equals the one with the smaller ids; extends `tokens`
-    and `id_of`. Neighbours that together have more than `longest` bytes are no pair.
+    """Yield merges, the most frequent pair first and the smaller ids on ties; extends `tokens` and `id_of`. Pairs that
+    together exceed `longest` bytes are not merged.
 
     Counts are kept up to date word by word instead of recounted: a heap holds (-count, pair), whose counts
-    may be out of date; a pair that comes up with an old count goes back in with the present one."""
+    may be out of date; a pair popped with a stale count is pushed back with the current one."""
     count: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
     for w, word in enumerate(words):
@@ -121,7 +120,7 @@ def _learn(
         if -negative < max(min_frequency, 1):
             return
         text = tokens[pair[0]] + tokens[pair[1]]
-        joined = id_of.setdefault(text, len(tokens))  # the same bytes may be reached by two ways: one id
+        joined = id_of.setdefault(text, len(tokens))  # two merges may produce the same bytes: one id
         tokens[joined] = text
         yield pair, joined
         grown: set[Pair] = set()
@@ -140,8 +139,7 @@ def _learn(
 
 
 def _join(word: list[int], pair: Pair, joined: int) -> tuple[list[int], list[tuple[Pair, int]]]:
-    """Join every `pair` in a word, left to right; also the neighbourhoods that this ends (-1) and begins
-    (+1)."""
+    """Merge every `pair` in a word, left to right; also returns the neighbour pairs this removes (-1) and adds (+1)."""
     out: list[int] = []
     changes: list[tuple[Pair, int]] = []
     at = 0

@@ -3,12 +3,11 @@
     ids, mask = render([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}],
     tokenizer)
 
-The mask is 1 on what the model must learn to say: the assistant's content *and the stop token after it*
-(without the stop token a model never learns to end its answer). An answer of weight 0 is read and not learned, as is
-what a tool answered (role `tool`). Ids equal `transformers`'
-`apply_chat_template` with CHAT_TEMPLATE token by token, with one intended difference: where somebody's text
-contains a special token's name, say "<|im_end|>", a template sees the special token, which would let a text
-forge turns; here it stays ordinary characters.
+The mask is 1 on what the model must learn to say: the assistant's content *and the stop token after it* (without the
+stop token a model never learns to end its answer). Answers of weight 0 and tool results (role `tool`) are read but not
+learned. Ids equal `transformers`' `apply_chat_template` with CHAT_TEMPLATE token by token, with one intended
+difference: where a text contains a special token's name, say "<|im_end|>", a template sees the special token, which
+would let a text forge turns; here it stays ordinary characters.
 """
 
 from __future__ import annotations
@@ -59,8 +58,7 @@ def render(
         role = message["role"]
         if role not in ROLES:
             raise UserError(f"a chat message has the role {role!r}: use one of {', '.join(ROLES)}")
-        # Header and content are encoded apart: stripped content never joins a token with the line end before
-        # it.
+        # Header and content are encoded separately: stripped content never shares a token with the preceding line end.
         add([start, *tokenizer.encode(role + "\n")])
         add([*tokenizer.encode(message["content"].strip()), end], supervised=is_learned(message))
         add(newline)
@@ -72,16 +70,16 @@ def render(
 def fit(
     messages: Sequence[Message], tokenizer: Tokenizer, room: int, add_generation_prompt: bool = True
 ) -> tuple[list[int], int]:
-    """(Ids of a chat of at most `room` tokens where that can be, how many of its oldest turns were left out).
+    """(Ids of a chat of at most `room` tokens where possible, how many of its oldest turns were left out).
 
-    System messages stay; what is left begins with a user's turn, and the newest of those is never left out, so that
-    the ids of a chat whose last question alone is too long are longer than `room`.
+    System messages stay. The rest begins with a user's turn, and the newest user turn is never left out: if it alone is
+    too long, the ids exceed `room`.
     """
     turns = [message for message in messages if message["role"] != "system"]
     ids = render([message for message in messages if message["role"] == "system"], tokenizer)[0]
     opened = render([], tokenizer, add_generation_prompt)[0]
     total = len(ids) + len(opened)
-    # each turn is encoded once, from the newest on, and those that cannot fit never are
+    # each turn is encoded at most once, newest first; turns that cannot fit are never encoded
     kept: list[list[int]] = []
     first = len(turns)
     for place in range(len(turns) - 1, -1, -1):

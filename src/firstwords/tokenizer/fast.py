@@ -1,13 +1,12 @@
-"""The tokenizer that everything uses: byte-level BPE from the `tokenizers` library, with three special
-tokens.
+"""The tokenizer used everywhere: byte-level BPE from the `tokenizers` library, with three special tokens.
 
     tokenizer = Tokenizer.train(["Once upon a time ..."], vocab_size=1024)
     tokenizer.encode("Once upon")      -> [300, 412]
     tokenizer.decode([300, 412])       -> "Once upon"
 
-Ids 0, 1, 2 are `<|endoftext|>`, `<|im_start|>`, `<|im_end|>`; ids 3-258 are the 256 bytes; merges follow.
-`encode` never produces a special token, whatever the text holds: specials are put in by id (`chat.render`,
-`data.shards`). `bpe.py` does the same in plain Python, for reading and as the test's second opinion.
+Ids 0, 1, 2 are `<|endoftext|>`, `<|im_start|>`, `<|im_end|>`; ids 3-258 are the 256 bytes; merges follow. `encode`
+never produces a special token, whatever the text holds: specials are inserted by id (`chat.render`, `data.shards`).
+`bpe.py` does the same in plain Python, as a readable reference and for tests.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ ENDOFTEXT, IM_START, IM_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL_TOKENS = (ENDOFTEXT, IM_START, IM_END)
 MIN_VOCAB_SIZE = len(SPECIAL_TOKENS) + 256
 
-# Text is cut into "words" by this pattern before any merge, so that no token crosses a word: English
-# contractions; letters (with their combining marks) after at most one other character, usually the space; one
-# digit at a time, so that numbers are always spelled the same way; runs of punctuation; line ends; other
-# white space, leaving the last blank to the next word.
+# This pattern splits text into "words" before any merge, so that no token crosses a word boundary: English
+# contractions; letters (with their combining marks) after at most one other character, usually a space; single digits,
+# so that numbers are always tokenized the same way; runs of punctuation; line ends; other white space, leaving the last
+# space to the next word.
 PATTERN = (
     r"'(?:[sdmtSDMT]|ll|ve|re|LL|VE|RE)"
     r"|[^\r\n\p{L}\p{M}\p{N}]?[\p{L}\p{M}]+"
@@ -47,21 +46,20 @@ PATTERN = (
     r"|\s+(?!\S)"
     r"|\s+"
 )
-# Code points on whose class (letter, mark, number) the Rust and the Python regex engines agree for certain;
-# the engines carry different Unicode versions, and text with anything else takes the Rust path. A test walks
-# through every one of them.
+# Code points whose class (letter, mark, number) is the same in the Rust and the Python regex engine, which have
+# different Unicode versions. Text with any other code point takes the Rust path. A test checks every one of them.
 _AGREED = (
     r"[\0-\u0557\u1e00-\u208e\u2190-\u23ff\u2500-\u2bff\u3000-\u9ffc\uac00-\ud7a3\ufe0f\uff00-\uffef"
     r"\U0001f300-\U0001faff]*+"
 )
 
-SAMPLE_BYTES = 20_000_000  # BPE on more text than this changes hardly a merge, and time counts
-_CACHE_WORDS = 500_000  # distinct words remembered before the cache starts anew (some 100 MB)
-_RUST_CORES = 6  # from this many cores on, Rust's threads beat the word cache
+SAMPLE_BYTES = 20_000_000  # more text than this hardly changes a merge and only takes longer
+_CACHE_WORDS = 500_000  # distinct words cached before the cache is cleared (about 100 MB)
+_RUST_CORES = 6  # with this many cores or more, Rust's threads beat the word cache
 
 
 class Tokenizer:
-    """Byte-level BPE. Make one with `train`, `load` or `from_gpt2`."""
+    """Byte-level BPE. Create one with `train`, `load` or `from_gpt2`."""
 
     def __init__(self, backend: tokenizers.Tokenizer, config: dict[str, Any] | None = None) -> None:
         self._backend = backend
@@ -82,13 +80,12 @@ class Tokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, sample_bytes: int = SAMPLE_BYTES) -> Tokenizer:
-        """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread
-        sample of `texts`. No token is longer than 16 letters (see `sample.longest_token`).
+        """Learn a vocabulary of `vocab_size` ids (3 specials + 256 bytes + merges) from an evenly spread sample of
+        `texts`. No token is longer than 16 letters (see `sample.longest_token`).
 
-        The iterator is read to its end (cut an endless one first); at most about twice `sample_bytes` stay in
-        memory. The same texts give the same tokenizer. Little text can give fewer ids than asked for: a merge
-        must occur twice. Raises UserError for a vocabulary too small to hold the bytes and for no text at
-        all.
+        The iterator is read to its end (truncate an endless one first); at most about twice `sample_bytes` stay in
+        memory. The same texts give the same tokenizer. A short text can give fewer ids than requested: a pair must
+        occur twice. Raises UserError for a vocabulary too small for the bytes and for an empty text.
         """
         from tokenizers import trainers
         from tokenizers.pre_tokenizers import ByteLevel
@@ -107,14 +104,14 @@ class Tokenizer:
             min_frequency=2,
             special_tokens=list(SPECIAL_TOKENS),
             initial_alphabet=ByteLevel.alphabet(),
-            max_token_length=longest_token(sample) + 1,  # the library's limit is the first length that is too long
+            max_token_length=longest_token(sample) + 1,  # the library's limit is exclusive
             show_progress=False,
         )
         _learn(backend, sample, trainer)
         return cls(backend)
 
     def first(self, vocab_size: int) -> Tokenizer:
-        """The tokenizer of this one's first ids: what `train` gives for a smaller vocabulary and the same text."""
+        """A tokenizer with only this one's first ids: what `train` gives for a smaller vocabulary and the same text."""
         from tokenizers import Tokenizer as Backend
 
         state = json.loads(self._backend.to_str())
@@ -143,8 +140,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, directory: Path | str) -> Tokenizer:
-        """Read `tokenizer.json` of a model directory (ours or any Hugging Face one). UserError if missing or
-        broken."""
+        """Read `tokenizer.json` of a model directory (ours or any Hugging Face one). UserError if missing or broken."""
         from tokenizers import Tokenizer as Backend
 
         path = Path(directory) / "tokenizer.json"
@@ -158,17 +154,17 @@ class Tokenizer:
             raise UserError(f"cannot read {path}: {error.strerror or error}") from None
         except Exception as error:  # the Rust library raises bare Exception
             raise UserError(
-                f"{path} cannot be read as a tokenizer ({error}): put back a copy of it, or copy the whole folder again"
+                f"{path} is not a valid tokenizer file ({error}): restore it, or copy the whole folder again"
             ) from error
         return cls(backend, read_config(path.with_name("tokenizer_config.json")))
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
-        """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the
-        result. What is ours says there how a text begins (`files.py`); an imported tokenizer keeps its rule."""
+        """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the result. Our own
+        tokenizers record how a text begins (`files.py`); an imported one keeps its rule."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         config = dict(self._config) if self._config is not None else self._default_config()
-        if self.has_chat_tokens:  # the template must be the one that `chat.render` follows
+        if self.has_chat_tokens:  # the template must match `chat.render`
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
@@ -226,8 +222,7 @@ class Tokenizer:
 
     @functools.cached_property
     def hash(self) -> str:
-        """64 hex digits that change with the vocabulary, the merges or the splitting, and with nothing
-        else."""
+        """64 hex digits that depend on the vocabulary, the merges and the splitting, and on nothing else."""
         state = json.loads(self._backend.to_str(pretty=False))
         parts = {key: state.get(key) for key in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -235,7 +230,7 @@ class Tokenizer:
     # ---- text <-> ids --------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text; special tokens are off, so that no text can produce one. Lone surrogates become
+        """Ids of a text; no text can produce a special token. Lone surrogates become
         "?"."""
         if not text.isascii():
             text = text.encode("utf-8", "replace").decode()
@@ -244,7 +239,7 @@ class Tokenizer:
         return self._backend.encode(text, add_special_tokens=False).ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """`[encode(t) for t in texts]`, by Rust's threads where there are many cores."""
+        """`[encode(t) for t in texts]`, on Rust's threads where there are many cores."""
         if self._words is not None and (os.cpu_count() or 1) < _RUST_CORES:
             return [self.encode(text) for text in texts]
         clean = [t if t.isascii() else t.encode("utf-8", "replace").decode() for t in texts]
@@ -256,7 +251,7 @@ class Tokenizer:
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=skip_special)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes one id stands for, e.g. b" the"; a special token gives its name."""
+        """The bytes one id stands for, e.g. b" the"; for a special token, its name."""
         return self._bytes[token_id]
 
     @functools.cached_property
@@ -276,7 +271,7 @@ class Tokenizer:
                 table[i] = text.encode()
             elif byte_level:
                 table[i] = bytes(from_char[c] for c in text)
-            elif len(text) == 6 and text.startswith("<0x"):  # SentencePiece spells single bytes <0x0A>
+            elif len(text) == 6 and text.startswith("<0x"):  # SentencePiece writes single bytes as <0x0A>
                 table[i] = bytes([int(text[3:5], 16)])
             else:
                 table[i] = text.replace("\u2581", " ").encode()
@@ -284,8 +279,8 @@ class Tokenizer:
 
 
 class StreamDecoder:
-    """Turns ids into text one by one, holding back the bytes of an unfinished character. Special tokens give
-    nothing."""
+    """Turns ids into text one by one, holding back the bytes of an unfinished character. Special tokens give no
+    text."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -298,12 +293,12 @@ class StreamDecoder:
         return self._utf8.decode(self._tokenizer.token_bytes(token_id))
 
     def flush(self) -> str:
-        """What is left at the end: "" or U+FFFD for an unfinished character."""
+        """The remaining text: "" or U+FFFD for an unfinished character."""
         return self._utf8.decode(b"", final=True)
 
 
 class _WordCache(dict[str, tuple[int, ...]]):
-    """word -> ids. Text repeats its words, so that a dictionary outruns BPE on a machine with few cores."""
+    """word -> ids. Words repeat, so a dictionary is faster than BPE on a machine with few cores."""
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         import regex
@@ -330,9 +325,8 @@ class _WordCache(dict[str, tuple[int, ...]]):
 
 @functools.cache
 def char_of_byte() -> dict[int, str]:
-    """Byte-level BPE writes every byte as one printable character: Latin-1's printable ones as themselves,
-    the other 68 as U+0100 and up, in order (the mapping of GPT-2's tokenizer, so that its files and
-    everybody's readers fit)."""
+    """Byte-level BPE writes every byte as one printable character: Latin-1's printable ones as themselves, the other 68
+    as U+0100 and up, in order (GPT-2's mapping, so that its files and other libraries work)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [b for b in range(256) if b not in set(printable)]
     return {**{b: chr(b) for b in printable}, **{b: chr(0x100 + n) for n, b in enumerate(others)}}
@@ -340,7 +334,7 @@ def char_of_byte() -> dict[int, str]:
 
 @functools.cache
 def byte_of_char() -> dict[str, int]:
-    """The reverse of `char_of_byte`."""
+    """The inverse of `char_of_byte`."""
     return {c: b for b, c in char_of_byte().items()}
 
 
@@ -360,14 +354,14 @@ def _new_backend() -> tokenizers.Tokenizer:
 
 
 def _learn(backend: tokenizers.Tokenizer, sample: list[str], trainer: tokenizers.trainers.Trainer) -> None:
-    """Train in a thread, since Rust does not hear signals: this one waits for it, and for Ctrl-C."""
+    """Train in a thread, since the Rust code ignores signals: the main thread waits for it, and for Ctrl-C."""
     failures: list[BaseException] = []
     is_done = threading.Event()
 
     def work() -> None:
         try:
             backend.train_from_iterator(sample, trainer)
-        except BaseException as error:  # handed on to whoever waits
+        except BaseException as error:  # raised again in the waiting thread
             failures.append(error)
         is_done.set()
 
@@ -379,7 +373,7 @@ def _learn(backend: tokenizers.Tokenizer, sample: list[str], trainer: tokenizers
 
 
 def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
-    """Whether this is one of our own tokenizers, whose words `_WordCache` finds."""
+    """Whether this is one of our own tokenizers, which split text as `_WordCache` does."""
     theirs, ours = (json.loads(b.to_str()) for b in (backend, _new_backend()))
     names = [token["content"] for token in theirs["added_tokens"]]
     return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(

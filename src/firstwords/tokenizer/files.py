@@ -1,7 +1,7 @@
-"""Files of a tokenizer: its configuration is read, and what is written is written whole or not at all.
+"""A tokenizer's files: read the configuration, and write each file completely or not at all.
 
-Pre-training begins every text with `<|endoftext|>`, and so does `firstwords complete`. A saved tokenizer does it too
-where special tokens are asked for: `tok(text)` of transformers, vLLM's and llama.cpp's completions. Chat templates are
+Pre-training begins every text with `<|endoftext|>`, and so does `firstwords complete`. A saved tokenizer does so too
+when special tokens are enabled: `tok(text)` in transformers, completions in vLLM and llama.cpp. Chat templates are
 encoded without them, so that a chat begins with its first `<|im_start|>`.
 """
 
@@ -38,7 +38,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file aside and rename it, so that a full disk leaves the old one."""
+    """Write to a temporary file and rename it, so that a full disk leaves the old file intact."""
     part = path.with_name(path.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def with_beginning(backend: tokenizers.Tokenizer, token: str, token_id: int) -> str:
-    """The JSON of `backend` with a post-processor that puts `token` before every text; `backend` stays as it is."""
+    """The JSON of `backend` with a post-processor that puts `token` before every text; `backend` is unchanged."""
     from tokenizers import Tokenizer as Backend
     from tokenizers.processors import TemplateProcessing
 

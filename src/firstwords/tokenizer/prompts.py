@@ -1,4 +1,4 @@
-"""From text and chats to the ids that a model continues: the one place where a prompt is made.
+"""Turns text and chats into the ids that a model continues: the one place where prompts are built.
 
     text_ids(tokenizer, "Once upon")       -> [0, 300, 412]    as a document begins in training
     chat_ids(tokenizer, [{"role": "user", "content": "Hi"}])   with an open turn for the assistant
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def text_ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Ids of a text as a document begins in training: after the separator, and with training's line ends."""
+    """Ids of a text as at the start of a training document: after the separator, with training's line ends."""
     return [tokenizer.endoftext_id, *tokenizer.encode(clean_text(text))]
 
 
 def cleaned(messages: Iterable[Any]) -> list[Any]:
-    """Messages whose contents follow the rule for line ends that training text follows (`plain_text.py`)."""
+    """Messages with their line ends normalised as in training text (`plain_text.py`)."""
     return [{**message, "content": clean_text(message["content"])} for message in messages]
 
 
@@ -33,7 +33,8 @@ def chat_ids(tokenizer: Tokenizer, messages: Sequence[Any]) -> list[int]:
 
 
 def opening(tokenizer: Tokenizer, is_base: bool, text: str) -> tuple[str, list[int]]:
-    """How a stage gets a prompt: ("text", ids to continue) for a base model, ("chat", ids to answer) for the others."""
+    """A prompt as this stage reads it: ("text", ids to continue) for a base model, ("chat", ids to answer)
+    otherwise."""
     if is_base:
         return "text", text_ids(tokenizer, text)
     return "chat", chat_ids(tokenizer, [{"role": "user", "content": text}])

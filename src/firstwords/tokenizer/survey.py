@@ -1,9 +1,9 @@
-"""What a text asks of a vocabulary, measured on a sample before anything is planned.
+"""What vocabulary a text needs, measured on a sample before anything is planned.
 
-English prose has one byte per letter, and how much of it a token holds is known for every size of vocabulary
+English prose has one byte per letter, and its bytes per token are known for every vocabulary size
 (`plan.budget.BYTES_PER_TOKEN`). Cyrillic and Arabic letters take two bytes, those of India and East Asia three, and
-some scripts have thousands of characters, each of which is worth a token. For such text the planner uses a curve of
-its own.
+some scripts have thousands of characters, each of which deserves a token. For such text the planner measures a separate
+curve.
 
     measured = survey(texts)
     measured.bytes_per_letter, measured.num_characters      -> (2.97, 2731)
@@ -18,34 +18,34 @@ from dataclasses import dataclass, field
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.sample import bytes_per_letter, sample_of
 
-WIDE = 1.25  # bytes per letter from which a text is not measured by English prose; German has 1.03, Vietnamese 1.4
-SURVEY_CHARS = 2_000_000  # of text to look at, in parts of which PARTS_FOR_WIDTH tell the letters' width
+WIDE = 1.25  # bytes per letter from which English figures no longer apply; German has 1.03, Vietnamese 1.4
+SURVEY_CHARS = 2_000_000  # of text sampled; PARTS_FOR_WIDTH of its parts give the bytes per letter
 PARTS_FOR_WIDTH = 20
-CURVE_CHARS = 200_000  # of text for the curve, half to learn from: where words are not set apart, learning is slow
-SIZES = (512, 1024, 2048, 3072, 4096)  # vocabularies that are tried
-GROWTH = {8192: 1.05, 16384: 1.10, 32768: 1.15}  # bytes per token beyond the last size tried, as English prose grows
+CURVE_CHARS = 200_000  # of text for the curve, half to learn from; learning is slow for scripts without spaces
+SIZES = (512, 1024, 2048, 3072, 4096)  # vocabulary sizes that are measured
+GROWTH = {8192: 1.05, 16384: 1.10, 32768: 1.15}  # bytes per token beyond the last measured size, as for English prose
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a sample of a text showed. curve: bytes per token by vocabulary size; None: as in English prose."""
+    """Measurements on a sample. curve: bytes per token by vocabulary size; None: as in English prose."""
 
     bytes_per_letter: float = 1.0
     num_characters: int = 0
     curve: Mapping[int, float] | None = field(default=None)
 
     def sentence(self) -> str:
-        """A line for people; "" where there is nothing to tell."""
+        """One line for the user; "" where there is nothing to report."""
         if self.curve is None:
             return ""
         return (
-            f"the text has {self.num_characters:,} different characters of {self.bytes_per_letter:.1f} bytes per "
-            "letter: vocabulary and context are chosen for it"
+            f"the text has {self.num_characters:,} different characters and {self.bytes_per_letter:.1f} bytes per "
+            "letter: vocabulary and context are chosen accordingly"
         )
 
 
 def survey(texts: Iterable[str]) -> Survey:
-    """Measure an evenly spread sample of the texts, which are read to their end."""
+    """Measure an evenly spread sample of the texts, which are read to the end."""
     sample = sample_of(texts, SURVEY_CHARS)
     width = bytes_per_letter(sample[:: max(1, len(sample) // PARTS_FOR_WIDTH)])
     characters = len(set().union(*sample)) if sample else 0
@@ -55,7 +55,8 @@ def survey(texts: Iterable[str]) -> Survey:
 def measured_curve(sample: Sequence[str]) -> dict[int, float]:
     """Bytes per token by vocabulary size: learned on every other part of the sample, measured on the rest.
 
-    Vocabularies nest, since merges are learned one after the other: one is learned, and its beginnings are measured.
+    Vocabularies are nested, since merges are learned one after another: only the largest is learned, and its prefixes
+    are measured.
     """
     sample = sample_of(sample, CURVE_CHARS)
     learned, measured = sample[::2], sample[1::2] or sample
@@ -63,5 +64,5 @@ def measured_curve(sample: Sequence[str]) -> dict[int, float]:
     largest = Tokenizer.train(learned, SIZES[-1])
     curve = {
         each: size / max(1, sum(map(len, largest.first(each).encode_batch(measured)))) for each in SIZES
-    }  # equal from where the text gave no more merges
+    }  # constant once the text yields no more merges
     return curve | {each: curve[SIZES[-1]] * growth for each, growth in GROWTH.items()}

@@ -1,5 +1,5 @@
-"""The built-in world: one small town, from which text, chats and an exam are made without limit.
+"""The built-in world: one small town, from which unlimited text and chats and an exam are generated.
 
-Pure Python, no files read, everything deterministic from a seed. The town itself never changes (`town()`);
-seeds only choose which documents are made about it.
+Pure Python, no files, everything deterministic given a seed. The town itself never changes (`town()`); seeds only
+choose the documents about it.
 """

@@ -1,11 +1,9 @@
-"""The exam of the built-in world: fixed questions in phrasings that no chat contains, judged by program.
+"""The exam of the built-in world: fixed questions in phrasings that no chat contains, graded by a program.
 
-Parts: "told" (facts that the texts tell), "two_steps" (facts of a told friend or parent),
-"never_told_abstained"
-(what nobody can know), "instructions". `report` adds "told_refused" (told facts the model claimed not to
-know) and
-"stops" (answers that ended by themselves).
-Example: score(Question("told", [...], Check("number", ("12",))), "Tom is 12 years old.", True) is True.
+Parts: "told" (facts from the texts), "two_steps" (facts about a known friend or parent), "never_told_abstained"
+(unanswerable questions), "instructions". `report` adds "told_refused" (known facts that the model claimed not to know)
+and "stops" (answers that ended with a stop token). Example: score(Question("told", [...], Check("number", ("12",))),
+"Tom is 12 years old.", True) is True.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,9 +26,9 @@ from firstwords.world.town.facts import Fact
 from firstwords.world.town.plumwick import town
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
-_SEED = "exam 1"  # changing it makes another exam: figures are then not comparable with older ones
+_SEED = "exam 1"  # changing it makes a different exam, whose figures are not comparable with earlier ones
 
-# held-out phrasings of the instructions; those of the facts stand beside the chats' ones in chats/phrases.py
+# held-out phrasings of the instructions; those of the facts are next to the chats' in chats/phrases.py
 TASKS = {
     "plus": ("What do you get when you put {a} and {b} together?", "Could you work out {a} plus {b}?",
              "I have {a} and get {b} more. How many is that?",
@@ -76,7 +74,7 @@ _STRANGER = ("Could you tell me who {n} is?", "I forgot: who is {n}?", "Do you r
 
 @dataclass(frozen=True)
 class Question:
-    """One question: `messages` end with the user's turn, `check` says what a right answer is."""
+    """One question: `messages` end with the user's turn, `check` defines a correct answer."""
 
     part: str
     messages: tuple[dict[str, str], ...]
@@ -122,7 +120,7 @@ def _two_steps(rng: Random) -> list[Question]:
     return found
 
 
-# a held-back value must not be guessed beside "I do not know"
+# a held-back value must not be guessed in addition to "I do not know"
 _GUARD = {"colour": "colour", "food": "food", "birthday": "month", "hobby": "hobby"}
 
 
@@ -304,12 +302,12 @@ def questions() -> list[Question]:
 
 
 def score(question: Question, answer: str, stopped: bool) -> bool:
-    """Whether an answer is right: its check passes and it ended by itself."""
+    """Whether an answer is correct: its check passes and it ended with a stop token."""
     return stopped and passes(question.check, answer)
 
 
 def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str, float]]:
-    """Rate, interval and count of every part from (question, answer, stopped by itself).
+    """Rate, interval and count of every part from (question, answer, whether it stopped).
 
     Example: report(...)["told"] == {"rate": 0.84, "low": 0.79, "high": 0.88, "n": 232}.
     """

@@ -1,8 +1,8 @@
-"""Sentences about good and bad days in town, each with its feeling: what `firstwords classify sentiment` learns from.
+"""Sentences about good and bad days in town, labelled with a feeling: the data of `firstwords classify sentiment`.
 
-`sentences(seed)` is endless and deterministic. `held_out()` uses the same words in frames that `sentences` never uses, so
-that a score on it is not one of frames learned by heart. A few of its frames turn a word round with "not", which nobody can
-get right who does not look at the order of the words.
+`sentences(seed)` is endless and deterministic. `held_out()` uses the same words in frames that `sentences` never uses,
+so that its score does not measure memorised frames. A few of its frames negate a word with "not", which no model can
+get right without using word order.
 """
 
 from collections.abc import Iterator

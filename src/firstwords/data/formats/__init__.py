@@ -1,1 +1,1 @@
-"""One reader for each kind of file: bytes to text, and rows of tables to Python objects."""
+"""One reader per file type: bytes to text, and rows of tables to Python objects."""

@@ -1,9 +1,9 @@
-"""Which column of a table holds the text, and the text of every row.
+"""Finds the column that holds the text, and yields the text of every row.
 
-    FILE             the column with a usual name (text, content, story ...), or else the one whose texts are longest
-    FILE:COLUMN      that column; `a.b` is b within a, and lists on the way give all they hold
+    FILE             the column with a common name (text, content, story ...), or else the one with the longest texts
+    FILE:COLUMN      that column; `a.b` is b within a, and lists along the path contribute all their items
 
-Two columns make one document only where they are two halves of one: a post's title and its text (selftext).
+Two columns make one document only if they are two parts of it: a post's title and its text (selftext).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 JOINED = {"selftext": "title"}  # the text of a post without its title lacks its beginning
 CHATS = ("instruction", "prompt", "question")
-WITHDRAWN = ("[deleted]", "[removed]")  # what Reddit and others put in the place of a text
-SAMPLE_ROWS = 100  # looked at before a column is chosen
+WITHDRAWN = ("[deleted]", "[removed]")  # what Reddit and others write in place of a deleted text
+SAMPLE_ROWS = 100  # read before a column is chosen
 LONGER = 2.0  # a column is chosen by length if its texts are this many times as long as those of the next,
 MIN_CHARS = 20  # and at least this long, on average
 
@@ -33,7 +33,7 @@ MIN_CHARS = 20  # and at least this long, on average
 def column_texts(
     rows: Iterator[tuple[str, Any]], column: str | None, stats: SourceStats, source: str
 ) -> Iterator[str]:
-    """The text of every row; rows without one are counted and the first few noted.
+    """The text of every row; rows without text are counted and the first few noted.
 
     Raises UserError where no column can be chosen, or no row has text.
     """
@@ -57,8 +57,8 @@ def column_texts(
             first_problem = first_problem or problem
     if not num_found:
         if names and column:
-            raise UserError(f"{source}: column {column!r} holds no text{names}: name one as {source}:COLUMN")
-        raise UserError(f"{first_problem}, and so with every row" if first_problem else f"{source} holds no rows")
+            raise UserError(f"{source}: column {column!r} contains no text{names}: give one as {source}:COLUMN")
+        raise UserError(f"{first_problem}; no row is usable" if first_problem else f"{source} contains no rows")
 
 
 def _row_text(row: dict[str, Any], column: str) -> str:
@@ -70,7 +70,7 @@ def _row_text(row: dict[str, Any], column: str) -> str:
 
 
 def _leaves(value: Any, column: str) -> Iterator[str]:
-    """All texts at a column or a path `a.b` of columns, in order; lists on the way are walked through."""
+    """All texts at a column or a path `a.b` of columns, in order; lists along the path are traversed."""
     if isinstance(value, list):
         for item in value:
             yield from _leaves(item, column)
@@ -85,7 +85,7 @@ def _leaves(value: Any, column: str) -> Iterator[str]:
 
 
 def _value(row: dict[str, Any], name: str) -> Any:
-    """The cell under a name; capitals count only where both spellings are there."""
+    """The cell of a column; case matters only if the name occurs in both spellings."""
     if name in row or not name:
         return row.get(name)
     return next((cell for key, cell in row.items() if str(key).lower() == name.lower()), None)
@@ -108,7 +108,7 @@ def _choose(sample: list[tuple[str, Any]], stats: SourceStats, source: str) -> s
             stats.remark("columns", f"{source}: the text is in column {path}")
             return path
     if unfilled := next((name for name in TEXT_COLUMNS if any(name in row for row in rows)), ""):
-        return unfilled  # in the rows so far; numbers under such a name are refused when no row has text
+        return unfilled  # in the rows so far; numbers in such a column are refused when no row has text
     return _longest(rows, where, stats, source)
 
 
@@ -122,7 +122,7 @@ def _refuse_other_kinds(rows: list[dict[str, Any]], where: str) -> None:
         kind, flag = "chats", "--chats"
     else:
         return
-    raise UserError(f"{where}: these rows are {kind}: give the file to {flag}, or name a column as FILE:COLUMN")
+    raise UserError(f"{where}: these rows are {kind}: give the file to {flag}, or choose a column with FILE:COLUMN")
 
 
 def _longest(rows: list[dict[str, Any]], where: str, stats: SourceStats, source: str) -> str:
@@ -134,7 +134,7 @@ def _longest(rows: list[dict[str, Any]], where: str, stats: SourceStats, source:
     is_clear = len(ranked) == 1 or (len(ranked) > 1 and ranked[0][1] >= max(MIN_CHARS, LONGER * ranked[1][1]))
     if not is_clear:
         columns = ", ".join(chars) or "none"
-        raise UserError(f"{where}: which column holds the text? Name it as FILE:COLUMN, one of {columns}")
-    why = ", whose texts are the longest" if len(ranked) > 1 else ""
-    stats.remark("columns", f"{source}: the text is in column {ranked[0][0]}{why}; name another as FILE:COLUMN")
+        raise UserError(f"{where}: which column contains the text? Choose it with FILE:COLUMN, one of {columns}")
+    why = ", which has the longest texts" if len(ranked) > 1 else ""
+    stats.remark("columns", f"{source}: the text is in column {ranked[0][0]}{why}; choose another with FILE:COLUMN")
     return ranked[0][0]

@@ -1,7 +1,7 @@
-"""Rows of .csv and .tsv files: which character separates the cells, how they are quoted, and whether there is a header.
+"""Rows of .csv and .tsv files; detects the delimiter, the quoting, and whether there is a header.
 
-Every way is tried on the beginning of the file, by the csv module in its strict mode; the one by which most rows have
-as many cells as the first one is the file's. Rows with another number of cells are counted and passed over.
+Every dialect is tried on the beginning of the file with the csv module's strict mode; the one in which most rows have
+as many cells as the first is used. Rows with a different number of cells are counted and skipped.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 SAMPLE_LINES, SAMPLE_CHARS = 200, 1_000_000
 MIN_SHARE = 0.5  # of rows that must have as many cells as the first one
-LONGER_THAN_NAME = 2.0  # a column of texts that much longer, on average, has a name above it
+LONGER_THAN_NAME = 2.0  # if a column's texts are this much longer on average than its first cell, that cell is a name
 MAX_NAME = 40  # characters of a column's name
-OTHER_NAMES = {  # names that only a header has
+OTHER_NAMES = {  # names that only occur in a header
     "id", "label", "title", "prompt", "response", "chosen", "rejected", "completion", "question", "answer",
     "instruction", "output", "url", "date", "sentiment", "category", "author", "system", "input", "rating",
     "score", "target", "user",
@@ -51,7 +51,7 @@ class _Form:
 def csv_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
     """(file:line, {column: cell}) of every row; the columns of a file without a header are called 1, 2, 3 ...
 
-    Raises UserError for a file most of whose rows do not fit its first one.
+    Raises UserError if most rows do not match the first one.
     """
     csv.field_size_limit(2**31 - 1)
     stream = (line + "\n" for line in lines(read_text(path, stats)))
@@ -83,7 +83,7 @@ def _head(stream: Iterator[str]) -> list[str]:
 def _fitting(
     path: Path, stats: SourceStats, form: _Form, text_lines: Iterable[str], names: list[str], has_header: bool
 ) -> Iterator[tuple[str, Any]]:
-    """The rows with as many cells as there are names; the others are counted."""
+    """The rows with one cell per name; the others are counted."""
     reader = form.reader(text_lines)
     bad = number = 0
     try:
@@ -95,7 +95,7 @@ def _fitting(
                 continue
             stats.rows += 1
             where = f"{path}:{reader.line_num}"
-            if len(names) == 1:  # the texts themselves hold the character that would separate cells
+            if len(names) == 1:  # the texts themselves contain the delimiter
                 cells = [form.delimiter.join(cells)]
             if len(cells) == len(names):
                 yield where, {name: clean_text(cell) for name, cell in zip(names, cells)}
@@ -105,13 +105,13 @@ def _fitting(
             problem = f"{where}: the row has {len(cells)} cells instead of {len(names)}"
             stats.note(problem)
             if bad > max(BAD_ROWS, BAD_SHARE * number):
-                raise UserError(f"{problem}, and {bad - 1} more such rows before it: repair the file")
+                raise UserError(f"{problem}, as do {bad - 1} rows before it: repair the file")
     except csv.Error as error:
         raise UserError(f"{path}:{reader.line_num}: {error}: repair the file") from error
 
 
 def _form(head: list[str], usual: str, is_cut: bool) -> _Form:
-    """How the cells are separated and quoted. `usual`: the delimiter that the file's name promises."""
+    """How the cells are separated and quoted. `usual`: the delimiter that the file's extension suggests."""
     text = "".join(head)
     forms: list[_Form] = []
     for delimiter in dict.fromkeys((usual, ",", ";", "\t", "|")):
@@ -122,17 +122,17 @@ def _form(head: list[str], usual: str, is_cut: bool) -> _Form:
             forms.append(_Form(delimiter, escapechar="\\"))
         forms.append(_Form(delimiter, csv.QUOTE_NONE))
     fits = {form: _fit(_parsed(head, form, True, is_cut), form.delimiter) for form in forms}
-    best = max(forms, key=lambda form: fits[form])  # the first of equals
+    best = max(forms, key=lambda form: fits[form])  # the first on ties
     if fits[best][0] >= MIN_SHARE:
         return best
     return next((form for form in forms if _parsed(head, form, True, is_cut)), _Form(usual, csv.QUOTE_NONE))
 
 
 def _fit(sample: list[list[str]], delimiter: str) -> tuple[float, int]:
-    """(share of the rows with as many cells as the first one, 0 if that has only one; number of rows between tabs).
+    """(share of rows with as many cells as the first, 0 if that has only one; number of rows if tab-separated).
 
-    Of tweets between tabs the more rows are right: two stray quotes make one cell of two rows, and the number of cells
-    is what it should be. Between commas quotes are hardly ever stray.
+    For tab-separated tweets, more rows are better: two stray quotes merge two rows into one cell, and the number of
+    cells still matches. In comma-separated files, quotes are hardly ever stray.
     """
     rows = [row for row in sample if any(row)]
     if not rows or len(rows[0]) < 2:
@@ -142,7 +142,7 @@ def _fit(sample: list[list[str]], delimiter: str) -> tuple[float, int]:
 
 
 def _parsed(head: list[str], form: _Form, strict: bool = False, is_cut: bool = True) -> list[list[str]]:
-    """The sample's rows; strict: none where the quotes do not fit, save that a cut sample may end within a cell."""
+    """The sample's rows; strict: none if the quotes do not match, except that a cut sample may end within a cell."""
     reader = form.reader(head, strict)
     rows: list[list[str]] = []
     try:
@@ -153,7 +153,7 @@ def _parsed(head: list[str], form: _Form, strict: bool = False, is_cut: bool = T
 
 
 def _header(sample: list[list[str]]) -> list[str]:
-    """The names in the first row, [] if it is a row like the others."""
+    """The names in the first row, [] if it is an ordinary row."""
     if not sample:
         return []
     first, *rows = ([cell.strip() for cell in row] for row in sample)

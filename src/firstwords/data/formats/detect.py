@@ -1,12 +1,12 @@
-"""Which encoding is this text in, when neither the file says so nor UTF-8 fits?
+"""Detects the encoding of a text that does not declare one and is not UTF-8.
 
     detect("Цапля ждёт".encode("koi8_r"))       -> Detected("koi8_r", ("koi8_r",))
     detect(b"caf\\xe9")                          -> Detected(None, ("cp1252", ...)): too little to go by
 
-charset-normalizer says how much each decoding looks like text (its "mess"), and that is the first part of a decoding's
-cost. It is blind to what languages do with letters: to it the French "prés" and the Czech "prčs" look alike, and Hebrew
-read as Cyrillic is a text. So letters cost too that no alphabet has, or that are rare where they should be common. The
-encoding is certain when every other plausible decoding gives the same text or costs clearly more.
+charset-normalizer rates how unlike text each decoding looks (its "mess"); that is the first part of a decoding's cost.
+It ignores how languages use letters: it cannot tell the French "prés" from the Czech "prčs", and it accepts Hebrew read
+as Cyrillic. So letters that no single alphabet has, or that are rare where they should be common, add to the cost. The
+encoding is certain if every other plausible decoding gives the same text or costs clearly more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import regex
 
-# in the order in which they are preferred where two give the same text
+# in order of preference where two give the same text
 CANDIDATES = (
     "cp1252", "cp1251", "koi8_r", "cp932", "gb18030", "big5", "cp949", "euc_jp", "iso8859_2", "cp1250", "cp1254",
     "cp1257", "cp1253", "cp1255", "cp1256", "cp874", "cp866", "iso8859_5", "mac_roman",
@@ -40,13 +40,13 @@ COMMON_HAN = set(
 )
 WESTERN = {"cp1252", "mac_roman"}
 LATIN = {*WESTERN, "iso8859_2", "cp1250", "cp1254", "cp1257"}
-UNLIKELY = 0.1  # added to the cost of an encoding that something speaks against,
-OTHER_SCRIPT = 0.3  # and of one whose script would be there in more than a word here and there
+UNLIKELY = 0.1  # added to the cost of an unlikely encoding,
+OTHER_SCRIPT = 0.3  # and of one whose script would appear in more than a few words
 TOO_MESSY = 0.2  # charset-normalizer's own limit
-MARGIN = 0.08  # by which the runner-up must be worse
-MIN_BYTES, SMALL = 3, 500  # fewer bytes beyond ASCII than this say too little, unless the text is longer than SMALL
+MARGIN = 0.08  # minimum lead over the runner-up
+MIN_BYTES, SMALL = 3, 500  # minimum number of bytes beyond ASCII, unless the text is longer than SMALL
 FEW_ACCENTS = 0.05  # of the letters: more than French and German have, fewer than Polish, Czech, Hungarian or Turkish
-FEW_OTHERS = 0.2  # of the letters in lines that hold any: fewer than a text in another script has
+FEW_OTHERS = 0.2  # of the letters in lines that contain any: fewer than in a text in another script
 _SAMPLE_BYTES = 8192
 _WORD = regex.compile(r"[\p{L}\p{M}]{2,}")
 _SYMBOL_IN_WORD = regex.compile(r"\p{L}[^\w\s'’‘´`.,:;\-–—­·/&()\[\]\"”“«»]+(?=\p{L})")
@@ -54,14 +54,14 @@ _SYMBOL_IN_WORD = regex.compile(r"\p{L}[^\w\s'’‘´`.,:;\-–—­·/&()\[\]\
 
 @dataclass(frozen=True)
 class Detected:
-    """`encoding` is a Python codec, None where it is not certain; `likely` are up to three codecs, best first."""
+    """`encoding` is a Python codec, None if uncertain; `likely` are up to three codecs, best first."""
 
     encoding: str | None
     likely: tuple[str, ...]
 
 
 def detect(data: bytes) -> Detected:
-    """The encoding of bytes that are not UTF-8, from those of its lines that hold more than ASCII."""
+    """The encoding of bytes that are not UTF-8, judged by the lines that contain more than ASCII."""
     sample = _telling_lines(data)
     surcharges = _surcharges(data, sample)
     costs: list[tuple[float, int, str, str]] = []
@@ -83,8 +83,8 @@ def detect(data: bytes) -> Detected:
 
 
 def _surcharges(data: bytes, sample: bytes) -> dict[str, float]:
-    """What an encoding costs because of the line ends, or of how little of the text is beyond ASCII."""
-    is_mac = b"\r" in data and b"\n" not in data  # a Mac of that time ended lines with CR
+    """Extra cost of encodings because of the line ends, or of how little of the text is beyond ASCII."""
+    is_mac = b"\r" in data and b"\n" not in data  # Macs of that time ended lines with CR
     found = {} if is_mac else {"mac_roman": UNLIKELY}
     if _share_beyond(data, 0xC0) < FEW_ACCENTS:
         found |= dict.fromkeys(LATIN - WESTERN, UNLIKELY)
@@ -94,19 +94,19 @@ def _surcharges(data: bytes, sample: bytes) -> dict[str, float]:
 
 
 def _share_beyond(data: bytes, first: int) -> float:
-    """Share of the bytes from `first` on among letters; from 0xC0 on are most letters of the Latin code pages."""
+    """Share of bytes at or above `first` among letters; most letters of the Latin code pages are 0xC0 or above."""
     beyond = sum(byte >= first for byte in data)
     return beyond / max(1, beyond + sum(65 <= byte & 0xDF <= 90 for byte in data if byte < 128))
 
 
 def iana(encoding: str) -> str:
-    """The name that iconv and people know: iana("cp1251") == "WINDOWS-1251"."""
+    """The name that iconv uses: iana("cp1251") == "WINDOWS-1251"."""
     windows = encoding.removeprefix("cp")
     return NAMES.get(encoding) or (f"WINDOWS-{windows}" if windows.startswith("12") else encoding.upper())
 
 
 def _telling_lines(data: bytes) -> bytes:
-    """Lines with bytes beyond ASCII, some 8 kB of them, whole where they are not too long."""
+    """Lines with bytes beyond ASCII, about 8 kB of them, whole where they are not too long."""
     found: list[bytes] = []
     size = 0
     for line in regex.split(rb"[\r\n]+", data):
@@ -119,7 +119,7 @@ def _telling_lines(data: bytes) -> bytes:
 
 
 def _cost(sample: bytes, encoding: str) -> tuple[float, str] | None:
-    """(how unlike text the sample looks in this encoding, the decoded text); None where it cannot be decoded."""
+    """(how unlike text the sample looks in this encoding, the decoded text); None if it cannot be decoded."""
     import charset_normalizer
 
     logging.getLogger("charset_normalizer").setLevel(logging.ERROR)
@@ -133,12 +133,12 @@ def _cost(sample: bytes, encoding: str) -> tuple[float, str] | None:
 
 
 def _oddness(text: str) -> float:
-    """Share of the characters beyond ASCII that do not belong where they are."""
+    """Share of the characters beyond ASCII that are out of place."""
     others = [char for char in text if char > "\x7f"]
     if not others:
         return 0.0
     odd = sum(not char.isprintable() and char != "\xa0" for char in others)
-    odd += sum("\uff61" <= char <= "\uff9f" for char in others)  # half-width katakana: what others' bytes look like
+    odd += sum("\uff61" <= char <= "\uff9f" for char in others)  # half-width katakana: typical of other encodings
     odd += len(_SYMBOL_IN_WORD.findall(text))
     odd += sum(_is_mixed(word) for word in _WORD.findall(text) if not word.isascii())
     accented = [char for char in "".join(others).lower() if char.isalpha() and _script(char) == "LATIN"]
@@ -148,7 +148,7 @@ def _oddness(text: str) -> float:
 
 
 def _rarity(text: str, encoding: str) -> float:
-    """How far the letters are from the common ones of their script; below zero where they are just these."""
+    """How far the letters are from the common ones of their script; negative if they are mostly these."""
     letters = [char for char in unicodedata.normalize("NFD", text.lower()) if char > "\x7f" and char.isalpha()]
     if not letters:
         return 0.0
@@ -162,7 +162,7 @@ def _rarity(text: str, encoding: str) -> float:
     kana, hangul = (counts["HIRAGANA"] + counts["KATAKANA"]) / len(letters), counts["HANGUL"] / len(letters)
     if encoding in ("cp932", "euc_jp"):
         return -0.1 if kana > 0.2 else 0.1
-    if encoding == "cp949":  # which holds rare syllables too, and other bytes are mostly these
+    if encoding == "cp949":  # which includes rare syllables, to which bytes of other encodings mostly decode
         syllables = [char for char in text if "\uac00" <= char <= "\ud7a3"]
         num_usual = sum(len(syllable.encode("euc_kr")) == 2 for syllable in syllables)  # the rare ones take 8 bytes
         return -0.1 if num_usual > 0.9 * max(1, len(syllables)) and hangul > 0.8 else 0.1
@@ -173,7 +173,7 @@ def _rarity(text: str, encoding: str) -> float:
 
 
 def _is_mixed(word: str) -> bool:
-    """Whether a word has letters of two scripts, or a capital beyond ASCII behind a small letter."""
+    """Whether a word has letters of two scripts, or a capital beyond ASCII after a lower-case letter."""
     scripts = {_script(char) for char in word}
     is_cjk = scripts <= {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "LATIN", "FULLWIDTH"}
     has_late_capital = any(a.islower() and b.isupper() and b > "\x7f" for a, b in zip(word, word[1:]))

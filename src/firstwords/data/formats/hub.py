@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, and local folders of one, by streaming."""
+"""Streams datasets of the Hugging Face hub and local dataset folders."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def hub_texts(spec: str, stats: SourceStats) -> Iterator[str]:
 
 
 def hub_rows(spec: str, stats: SourceStats) -> tuple[Iterator[tuple[str, Any]], str | None]:
-    """Stream a data set of the Hugging Face hub, or a local directory of one: (rows, wanted column)."""
+    """Stream a dataset of the Hugging Face hub or a local directory: (rows, requested column)."""
     name, _, rest = spec.removeprefix("hf:").partition(":")
     split, _, column = rest.partition(":")
     if not name:
-        raise UserError(f"{spec} names no data set: write hf:NAME[:SPLIT][:COLUMN]")
+        raise UserError(f"{spec} names no dataset: use hf:NAME[:SPLIT][:COLUMN]")
     try:
         import datasets
     except ImportError as error:
@@ -41,7 +41,7 @@ def hub_rows(spec: str, stats: SourceStats) -> tuple[Iterator[tuple[str, Any]], 
         else:
             path = str(directory) if directory.is_dir() else name
             data = datasets.load_dataset(path, split=split or "train", streaming=True)
-    except Exception as error:  # everything from a spelling mistake to a network that is down
+    except Exception as error:  # anything from a misspelled name to a network failure
         raise _hub_error(spec, error) from error
     stats.files += 1
     return _hub_rows(spec, data, stats), column or None

@@ -1,13 +1,13 @@
-r"""Rows of JSON, whatever the file is called and however it is laid out.
+r"""Rows of JSON, whatever the file's name and layout.
 
-    one row a line                                   {"text": "one"}\n{"text": "two"}
+    one row per line                                 {"text": "one"}\n{"text": "two"}
     an array, on one line or pretty-printed          [{"text": "one"}, {"text": "two"}]
     rows under a key of an object                    {"version": 1, "data": {"train": [{"text": "one"}]}}
     columns of an object (pandas, datasets)          {"text": ["one", "two"]}, {"text": {"0": "one", "1": "two"}}
-    values behind one another (what jq writes)       {\n "text": "one"\n}\n{\n "text": "two"\n}
+    consecutive values (what jq writes)              {\n "text": "one"\n}\n{\n "text": "two"\n}
 
-Lines stream, one at a time. A document of up to WHOLE_CHARS is parsed as a whole; of a longer one the rows of its array
-stream too (ijson), so that memory holds one row at a time.
+Lines are streamed. A document of up to WHOLE_CHARS is parsed as a whole; a longer one is streamed by the rows of its
+array (ijson).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
 WHOLE_CHARS = 32_000_000
-BAD_ROWS = 100  # so many broken rows are forgiven,
+BAD_ROWS = 100  # this many broken rows are tolerated,
 BAD_SHARE = 0.01  # or this share of the rows, whichever is more
 ROW_KEYS = ("data", "rows", "train", "examples", "items", "records", "instances", "documents", "conversations")
-TEXT_KEYS = ("texts", "text", "sentences", "lines", "paragraphs", "stories")  # of lists of plain texts
+TEXT_KEYS = ("texts", "text", "sentences", "lines", "paragraphs", "stories")  # keys of lists of plain texts
 ROLES = ("system", "developer", "user", "human", "assistant", "gpt", "model", "bot", "tool", "function")
-MAX_DEPTH = 3  # of the keys that lead to the rows
-_PEEK_CHARS = 1_000_000  # of a first line
+MAX_DEPTH = 3  # of the path of keys to the rows
+_PEEK_CHARS = 1_000_000  # of the first line
 
 Keys = tuple[str, ...]
 
 
 def json_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
-    """(place, row) of every row. Raises UserError for broken JSON, but forgives some broken lines among good ones."""
+    """(place, row) of every row. Raises UserError for broken JSON, but tolerates a few broken lines."""
     for where, row in _line_rows(path, stats) if _is_lines(path) else _document_rows(path, stats):
         stats.rows += 1
         if isinstance(row, dict) and isinstance(row.get("row"), dict) and "row_idx" in row:
-            row = row["row"]  # as the hub's viewer hands rows out
+            row = row["row"]  # as the hub's dataset viewer returns rows
         yield where, clean_row(row)
 
 
@@ -62,7 +62,7 @@ def _is_lines(path: Path) -> bool:
     except RecursionError:
         return not is_named_json
     except json.JSONDecodeError as error:
-        ends_early = error.pos >= len(first.rstrip()) and has_more  # a document laid out over several lines
+        ends_early = error.pos >= len(first.rstrip()) and has_more  # a document that spans several lines
         is_document = first.startswith(("[", "{")) and (ends_early or error.msg == "Extra data")
         return not is_document and not is_named_json
     return has_more or (not is_named_json and _is_plain_row(value))
@@ -101,16 +101,16 @@ def _line_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
             stats.note(message)
             first_problem = first_problem or message
             if bad > max(BAD_ROWS, BAD_SHARE * number):
-                raise UserError(f"{message}, and {bad - 1} more broken rows before it: repair the file") from error
+                raise UserError(f"{message}, after {bad - 1} other broken rows: repair the file") from error
             continue
         good += 1
         yield f"{path}:{number}", row
     if bad and not good:
-        raise UserError(f"{first_problem}, and no other row can be read either: write one JSON row a line")
+        raise UserError(f"{first_problem}, and no other row is readable: write one JSON row per line")
 
 
 def lines(chunks: Iterator[str]) -> Iterator[str]:
-    """A stream of text cut at `\\n`, without the line ends."""
+    """A stream of text split at `\\n`, without the line ends."""
     pending: list[str] = []  # of a line longer than a chunk
     for chunk in chunks:
         first, *others = chunk.split("\n")
@@ -143,7 +143,7 @@ def _document_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
 
 
 def _values(path: Path, text: str) -> list[Any]:
-    """The JSON values of a text, of which there is mostly one."""
+    """The JSON values of a text, usually one."""
     decoder, values, place = json.JSONDecoder(), [], 0
     text = text.strip()
     try:
@@ -165,13 +165,13 @@ def _rows_of(values: list[Any], path: Path, stats: SourceStats) -> list[Any]:
     if isinstance(value, list):
         return [value] if _is_chat(value) else value
     if not isinstance(value, dict):
-        raise UserError(f"{path}: the file must hold a list of rows")
+        raise UserError(f"{path}: the file must contain a list of rows")
     if _is_row(value):
         return [value]
     if columns := _columns(value):
         return columns
     keys = _choose(_lists(value), path, stats)
-    if not keys:  # rows by their names, or one row
+    if not keys:  # named rows, or a single row
         named = list(value.values())
         return named if len(named) > 1 and all(isinstance(row, dict) for row in named) else [value]
     return _at(value, keys)
@@ -195,7 +195,8 @@ def _is_row(value: dict[str, Any]) -> bool:
 
 
 def _is_plain_row(value: Any) -> bool:
-    """Whether a value that is the only line of a file is a row: rows are objects under a usual name, or columns."""
+    """Whether the value on a file's only line is a row; otherwise its rows are under a common key, or it holds
+    columns."""
     if not isinstance(value, dict):
         return not isinstance(value, list)
     holds_rows = any(keys[-1].lower() in ROW_KEYS and isinstance(_at(value, keys)[0], dict) for keys in _lists(value))
@@ -224,7 +225,7 @@ def _columns(value: dict[str, Any]) -> list[Any]:
 
 
 def _lists(value: dict[str, Any], above: Keys = ()) -> Counter[Keys]:
-    """How many rows each list in an object would give, by the keys that lead to it."""
+    """The number of rows that each list in an object would give, by its path of keys."""
     found: Counter[Keys] = Counter()
     for key, item in value.items():
         if isinstance(item, list) and item and _can_be_rows(key, isinstance(item[0], dict), isinstance(item[0], str)):
@@ -235,13 +236,13 @@ def _lists(value: dict[str, Any], above: Keys = ()) -> Counter[Keys]:
 
 
 def _can_be_rows(key: str, are_objects: bool, are_texts: bool) -> bool:
-    """Objects are rows whatever the key; lists, and texts still more often, are something else."""
+    """Objects are rows under any key; lists, and even more so texts, often are not."""
     key = key.lower()
     return are_objects or key in ROW_KEYS or (are_texts and key in TEXT_KEYS)
 
 
 def _choose(counts: Counter[Keys], path: Path, stats: SourceStats) -> Keys:
-    """The list with the most rows, of those under a usual name if there is one; says so where there is a choice."""
+    """The list with the most rows, preferably under a common key; adds a remark if there is a choice."""
     if not counts:
         return ()
     usual = [keys for keys in counts if keys[-1].lower() in ROW_KEYS]
@@ -253,7 +254,7 @@ def _choose(counts: Counter[Keys], path: Path, stats: SourceStats) -> Keys:
 
 
 class _Utf8:
-    """A file opened for ijson: its text as UTF-8, whatever the encoding."""
+    """A file opened for ijson: its text as UTF-8, whatever its encoding."""
 
     def __init__(self, path: Path, stats: SourceStats) -> None:
         self._chunks = read_text(path, stats)
@@ -270,7 +271,7 @@ def _streamed(path: Path, stats: SourceStats, is_array: bool) -> Iterator[Any]:
     try:
         keys = () if is_array else _choose(_streamed_lists(path, stats), path, stats)
         if not is_array and not keys:
-            raise UserError(f"{path}: the file must hold a list of rows")
+            raise UserError(f"{path}: the file must contain a list of rows")
         for row in ijson.items(_Utf8(path, stats), ".".join((*keys, "item")), use_float=True):
             count += 1
             yield row
@@ -280,7 +281,7 @@ def _streamed(path: Path, stats: SourceStats, is_array: bool) -> Iterator[Any]:
 
 
 def _streamed_lists(path: Path, stats: SourceStats) -> Counter[Keys]:
-    """`_lists` of a document that is too long to hold."""
+    """`_lists` of a document that is too long for memory."""
     import ijson
 
     found: Counter[Keys] = Counter()

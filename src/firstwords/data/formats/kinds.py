@@ -1,4 +1,4 @@
-"""Kinds of files by the endings of their names: which reader takes them, and why the others are passed over."""
+"""File types by extension: which reader handles them, and why others are skipped."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ CODE_SUFFIXES = (
     ".asm", ".vb", ".nim", ".zig", ".sh", ".bash", ".zsh", ".ps1", ".bat", ".sql", ".vue", ".svelte", ".css", ".scss",
     ".proto", ".cmake",
 )  # fmt: skip
-SHOWN = 12  # endings named in an error message
+SHOWN = 12  # extensions listed in an error message
 _REASONS = {
     "an archive: unpack it first": ".zip .tar .tgz .7z .rar",
     "e-mail: export the messages as .txt or as rows of a .csv": ".eml .mbox .msg .pst",
-    "XML, whose text is among data of all kinds: convert it to .txt or .jsonl first (of Wikipedia's dumps there are "
-    "converted ones: hf:wikimedia/wikipedia)": ".xml .rss .tmx .osm",
+    "XML, which mixes text with other data: convert it to .txt or .jsonl first (for Wikipedia there are "
+    "converted dumps: hf:wikimedia/wikipedia)": ".xml .rss .tmx .osm",
     "an old Word or RTF file: save it as .docx": ".doc .rtf .dot",
     "a spreadsheet: save it as .csv": ".xls .xlsx .xlsm .ods .numbers",
     "a presentation: save it as .pdf": ".ppt .pptx .odp .key",
-    "an e-book of another kind: convert it to .epub": ".mobi .azw .azw3 .fb2 .lit .djvu",
+    "an e-book in another format: convert it to .epub": ".mobi .azw .azw3 .fb2 .lit .djvu",
     "a picture: run it through text recognition first": ".png .jpg .jpeg .gif .webp .svg .tif .tiff .bmp .heic .ico",
-    "sound or film: have it written down first": ".mp3 .wav .flac .ogg .m4a .mp4 .mkv .avi .mov .webm",
-    "a data set in Arrow's own format: give its folder as hf:FOLDER": ".arrow .feather",
+    "audio or video: transcribe it first": ".mp3 .wav .flac .ogg .m4a .mp4 .mkv .avi .mov .webm",
+    "a dataset in Arrow's own format: give its folder as hf:FOLDER": ".arrow .feather",
     "a database: export the table as .csv": ".db .sqlite .sqlite3",
-    "weights of a model": ".safetensors .gguf .pt .pth .onnx .ckpt .npy .npz .h5",
+    "model weights": ".safetensors .gguf .pt .pth .onnx .ckpt .npy .npz .h5",
     "a pickle, which could run code: save the data as .jsonl": ".pkl .pickle",
 }
 REASONS = {suffix: reason for reason, suffixes in _REASONS.items() for suffix in suffixes.split()}
 
 
 def suffix(path: Path) -> str:
-    """The last ending of a name, in small letters and without that of a compression; "" if there is none.
+    """The extension of a name in lower case, ignoring a compression suffix; "" if there is none.
 
     suffix(Path("Rows.JSONL.zst")) == ".jsonl"
     """
@@ -50,14 +50,14 @@ def suffix(path: Path) -> str:
 
 
 def reader(path: Path) -> str:
-    """The kind of reader for a file, "" for an ending that is not known."""
+    """The reader for a file, "" for an unknown extension."""
     ending = suffix(path)
     return READERS.get(ending) or ("code" if ending in CODE_SUFFIXES else "")
 
 
 def why_not(path: Path, suffixes: tuple[str, ...]) -> str:
-    """Why a file is of no use, as the end of the sentence "FILE ..."."""
+    """Why a file cannot be used, as the end of the sentence "FILE ..."."""
     if suffix(path) in REASONS:
         return f"is {REASONS[suffix(path)]}"
     more = " ..." if len(suffixes) > SHOWN else ""
-    return f"is of a kind that is not known here: use {' '.join(suffixes[:SHOWN])}{more}"
+    return f"has an unsupported type: use {' '.join(suffixes[:SHOWN])}{more}"

@@ -1,4 +1,4 @@
-"""Text out of marked-up text: Markdown without front matter, LaTeX, subtitles, HTML, notebooks."""
+"""Extracts text from markup: Markdown without front matter, LaTeX, subtitles, HTML, notebooks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CUE_TAG = re.compile(r"</?[a-zA-Z][^>]*>|<\d[\d:.]*>|\{\\[^}]*\}")
 
 
 def without_front_matter(chunks: Iterator[str], stats: SourceStats) -> Iterator[str]:
-    """Markdown without the block of YAML or TOML at its beginning, which is about the text and not of it."""
+    """Markdown without the YAML or TOML block at its beginning, which is metadata."""
     head = ""
     for chunk in chunks:
         head += chunk
@@ -42,7 +42,7 @@ def without_front_matter(chunks: Iterator[str], stats: SourceStats) -> Iterator[
 
 
 def tex_text(chunks: Iterator[str]) -> Iterator[str]:
-    """LaTeX as it is written, without comments and preamble, and without what follows the document."""
+    """LaTeX source without comments, preamble, and text after the document."""
     is_inside = True
     for line in lines(chunks):
         bare = _TEX_COMMENT.sub(r"\1", line)
@@ -61,7 +61,7 @@ def tex_text(chunks: Iterator[str]) -> Iterator[str]:
 
 
 def subtitle_text(chunks: Iterator[str]) -> Iterator[str]:
-    """What is said in .srt and .vtt: without numbers, times, styles and notes, and without a line said twice."""
+    """The spoken text of .srt and .vtt: without numbers, times, styles, notes and repeated lines."""
     block: list[str] = []
     last = ""
     is_vtt = False
@@ -71,7 +71,7 @@ def subtitle_text(chunks: Iterator[str]) -> Iterator[str]:
             block.append(line)
             continue
         for said in _said(block, is_vtt):
-            if said != last:  # captions made by machine repeat the line before
+            if said != last:  # automatic captions repeat the previous line
                 yield said + "\n"
             last = said
         block = []
@@ -92,24 +92,24 @@ def html_text(path: Path, html: str) -> str:
     """The main text of a page. Raises UserError where there is none."""
     import trafilatura
 
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read is reported below
-    html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # its encoding is no longer that of the text
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # unreadable pages are reported below
+    html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # the declared encoding no longer applies
     if "<body" not in html.lower():
         html = f"<html><body>{html}</body></html>"
     text = trafilatura.extract(html, include_comments=False) or trafilatura.html2txt(html)
     if not text or text.isspace():
-        raise UserError(f"{path} holds no readable text: leave it out")
+        raise UserError(f"{path} contains no readable text: leave it out")
     return text
 
 
 def notebook_text(path: Path, text: str) -> str:
-    """The cells of a Jupyter notebook, words and code, without what the code printed."""
+    """The text and code cells of a Jupyter notebook, without outputs."""
     try:
         notebook = json.loads(text)
         sheets: Iterable[Any] = notebook.get("worksheets") or [notebook]
         cells = [cell for sheet in sheets for cell in sheet["cells"]]
         sources = [cell.get("source", cell.get("input", "")) for cell in cells if cell.get("cell_type") != "raw"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problem = f"{path} cannot be read as a notebook ({first_line(error)})"
+        problem = f"{path} is not a valid notebook ({first_line(error)})"
         raise UserError(f"{problem}: save it again or leave it out") from error
     return "\n\n".join(filter(str.strip, ("".join(source) for source in sources)))

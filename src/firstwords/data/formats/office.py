@@ -1,4 +1,4 @@
-"""Text out of documents that programs write: PDF, Word, OpenDocument, EPUB."""
+"""Extracts text from documents: PDF, Word, OpenDocument, EPUB."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIGATURES = str.maketrans({
     "\u00ad": None,  # a soft hyphen: where a word might have been divided
 })  # fmt: skip
 _DIVIDED = re.compile(r"(\w+)[-\u2010]\n(\w+)([^\s\w]*)[ \n]?")
-_OLE = b"\xd0\xcf\x11\xe0"  # what old Word files begin with, and .docx files with a password
+_OLE = b"\xd0\xcf\x11\xe0"  # the first bytes of old Word files and of .docx files with a password
 _NS = {
     "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
     "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
@@ -38,9 +38,9 @@ _BLOCKS = {"p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquo
 
 
 def pdf_text(path: Path, stats: SourceStats) -> str:
-    """The text of all pages, with ligatures taken apart and words at line ends put together.
+    """The text of all pages, with ligatures split and hyphenated words joined.
 
-    Raises UserError for a file that is damaged, protected by a password, or made of pictures.
+    Raises UserError for a file that is damaged, password-protected, or made of images.
     """
     import pypdf
     from pypdf.errors import DependencyError, FileNotDecryptedError
@@ -60,17 +60,17 @@ def pdf_text(path: Path, stats: SourceStats) -> str:
     num_empty = sum(not page.strip() for page in pages)
     if num_empty == len(pages):
         raise UserError(
-            f"{path} holds no text, perhaps only pictures of pages: run it through text recognition first"
+            f"{path} contains no text, perhaps only scanned pages: run it through text recognition first"
         )
     if num_empty:
-        stats.remark("PDF", f"{path}: {num_empty} of {len(pages)} pages hold no text, perhaps only pictures")
+        stats.remark("PDF", f"{path}: {num_empty} of {len(pages)} pages contain no text, perhaps only images")
     return tidy_pdf("\n\n".join(pages))
 
 
 def tidy_pdf(text: str) -> str:
-    """Ligatures taken apart, words that were divided at a line's end put together: "of-\\nfice" -> "office".
+    """Splits ligatures and joins words hyphenated at a line end: "of-\\nfice" -> "office".
 
-    A hyphen stays in front of a capital or digit, and where the same word has it in the middle of a line.
+    A hyphen stays before a capital or digit, and if the same word has one in the middle of a line.
     """
     text = text.translate(_LIGATURES)
     hyphenated = set(re.findall(r"\w+-\w+", text))
@@ -104,7 +104,7 @@ def docx_text(path: Path) -> str:
     for item in content:
         if isinstance(item, Table):
             for row in item.rows:
-                cells = {id(cell._tc): cell.text.strip() for cell in row.cells}  # a merged cell is there several times
+                cells = {id(cell._tc): cell.text.strip() for cell in row.cells}  # a merged cell appears several times
                 parts.append("\t".join(cells.values()))
         else:
             parts.append(item.text)
@@ -118,9 +118,9 @@ def odt_text(path: Path) -> str:
             raise UserError(f"{path} is protected by a password: save it without one, or leave it out")
         body = _xml(archive.read("content.xml")).find(".//office:text", _NS)
     if body is None:
-        raise UserError(f"{path} holds no text: leave it out")
+        raise UserError(f"{path} contains no text: leave it out")
     tags = (f"{{{_NS['text']}}}p", f"{{{_NS['text']}}}h")
-    aside = (f"{{{_NS['office']}}}annotation", f"{{{_NS['text']}}}tracked-changes")  # remarks, and what was deleted
+    aside = (f"{{{_NS['office']}}}annotation", f"{{{_NS['text']}}}tracked-changes")  # comments and deleted text
     written = (element for element in body.iter(*tags) if next(element.iterancestors(*aside), None) is None)
     paragraphs = ("".join(_odt_words(element)) for element in written)
     return "\n\n".join(filter(str.strip, paragraphs))
@@ -134,7 +134,7 @@ def _odt_words(element: Any) -> Iterator[str]:
             yield " " * int(child.get(f"{{{_NS['text']}}}c", 1))
         elif name in ("tab", "line-break"):
             yield "\t" if name == "tab" else "\n"
-        elif name not in ("annotation", "comment", "note", "p", "h"):  # paragraphs within come by themselves
+        elif name not in ("annotation", "comment", "note", "p", "h"):  # nested paragraphs are visited separately
             yield from _odt_words(child)
         yield child.tail or ""
 
@@ -157,7 +157,7 @@ def epub_text(path: Path) -> str:
             if "nav" not in (item.get("properties") or "").split() and "html" in (item.get("media-type") or "html")
         ]
         if _is_locked(archive, names):
-            raise UserError(f"{path} is protected against copying (DRM): only the reader it was sold for can open it")
+            raise UserError(f"{path} is copy-protected (DRM): only the reader app it was sold for can open it")
         chapters = [_chapter_text(archive.read(name)) for name in names]
     return "\n\n".join(filter(None, chapters))
 
@@ -168,11 +168,11 @@ def _is_locked(archive: zipfile.ZipFile, names: list[str]) -> bool:
     except KeyError:
         return False
     uris = {unquote(found.get("URI", "")) for found in encrypted.iterfind(".//enc:CipherReference", _NS)}
-    return bool(uris & set(names))  # fonts may be encrypted in books that everyone can read
+    return bool(uris & set(names))  # fonts may be encrypted in unprotected books
 
 
 def _chapter_text(data: bytes) -> str:
-    """All text of an XHTML page, a blank line between its blocks."""
+    """All text of an XHTML page, with a blank line between blocks."""
     import lxml.html
 
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", data.decode("utf-8-sig", "replace"))
@@ -193,7 +193,7 @@ def _chapter_text(data: bytes) -> str:
 
 
 class _Zip:
-    """An opened ZIP file whose damages are UserErrors."""
+    """An open ZIP file that raises UserError where it is damaged."""
 
     def __init__(self, path: Path, file: IO[bytes], kind: str) -> None:
         self._path, self._file, self._kind = path, file, kind
@@ -214,11 +214,11 @@ class _Zip:
 
 
 def _broken(path: Path, kind: str, error: BaseException) -> UserError:
-    return UserError(f"{path} cannot be read as {kind} ({first_line(error)}): save it again or leave it out")
+    return UserError(f"{path} is not a valid {kind} file ({first_line(error)}): save it again or leave it out")
 
 
 def _xml(data: bytes) -> Any:
-    """An XML document, whose parser fetches nothing and expands no entities."""
+    """A parsed XML document; nothing is fetched and no entities are expanded."""
     from lxml import etree
 
     return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))

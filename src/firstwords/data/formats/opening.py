@@ -1,6 +1,6 @@
-"""The bytes of a file, uncompressed, with everything that can go wrong in one sentence.
+"""The uncompressed bytes of a file, with one-sentence errors for everything that can go wrong.
 
-.gz, .zst, .bz2 and .xz are recognised by their first bytes, whatever the file is called.
+.gz, .zst, .bz2 and .xz are recognised by their first bytes, whatever the file's name.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _MAX_WINDOW = 2**31  # bytes; collections packed with `zstd --long=31` need it
 
 
 def shown(path: Path) -> str:
-    """What to call a path in a sentence."""
+    """A path's name in messages."""
     return "stdin" if str(path) == STDIN else str(path)
 
 
 def plain_name(path: Path) -> str:
-    """The name in small letters without the ending of a compression: plain_name(Path("A.TXT.gz")) == "a.txt"."""
+    """The name in lower case without a compression suffix: plain_name(Path("A.TXT.gz")) == "a.txt"."""
     name = path.name.lower()
     return next((name.removesuffix(ending) for ending in COMPRESSIONS if name.endswith(ending)), name)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The uncompressed bytes of a file, or of stdin for the path `-`. Raises UserError for what cannot be read."""
+    """The uncompressed bytes of a file, or of stdin for the path `-`. Raises UserError for an unreadable file."""
     kind = ""
     try:
         if str(path) == STDIN:
@@ -59,14 +59,14 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def seekable(path: Path, file: IO[bytes]) -> IO[bytes]:
-    """The same bytes in memory, unless the file lies uncompressed on the disk: PDF, ZIP and Parquet are read from their
+    """The same bytes in memory, unless the file is uncompressed on disk: PDF, ZIP and Parquet are read from their
     end."""
     is_plain = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO) and str(path) != STDIN
     return file if is_plain else io.BytesIO(file.read())
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of a library says, short enough to stand within a sentence."""
+    """The message of a library's exception, short enough for use in a sentence."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
@@ -80,7 +80,7 @@ def file_hash(path: Path) -> str:
 
 
 def _compression(path: Path, file: IO[bytes]) -> str:
-    """By the file's first bytes, or else by its name, so that a damaged .gz is called one."""
+    """The compression by the file's first bytes, or else by its name, so that a damaged .gz is reported as such."""
     head = file.read(6)
     file.seek(0)
     by_magic = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
@@ -102,7 +102,7 @@ def _incomplete(path: Path, kind: str, error: Exception) -> UserError:
 
 
 class _Zstd(io.RawIOBase):
-    """The frames of a .zst file one after the other. The package's own reader takes a cut file for a whole one."""
+    """Reads the frames of a .zst file one after another. The package's own reader accepts a truncated file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         import zstandard

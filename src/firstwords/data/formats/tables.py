@@ -1,4 +1,4 @@
-"""The rows of one table: JSON in its forms, CSV, Parquet."""
+"""The rows of one table: JSON in several layouts, CSV, Parquet."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TABLE_SUFFIXES = (*JSON_SUFFIXES, ".csv", ".tsv", ".parquet")
 def file_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
     """The rows of a table as (where, row); where is `file:line` or `file:row N`.
 
-    Every text in a row follows the one rule for line ends (`plain_text.py`). Raises UserError for a file that cannot be
-    read or most of whose rows cannot.
+    Line ends in all texts are normalised (`plain_text.py`). Raises UserError for a file that is unreadable or has too
+    many broken rows.
     """
     name = plain_name(path)
     if name.endswith(".parquet"):
@@ -46,4 +46,4 @@ def _parquet_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:  # of the disk
                 raise
-            raise UserError(f"{path} cannot be read as Parquet ({first_line(error)}): download it again") from error
+            raise UserError(f"{path} is not a valid Parquet file ({first_line(error)}): download it again") from error

@@ -1,7 +1,7 @@
-"""What an answer of a given shape may look like, and how little would finish it.
+"""Constrained answers: what an answer of a given shape may contain, and its shortest completion.
 
-`regular.py` regular expressions as trees, which `pattern.py` reads; `automaton.py` walks them and knows the shortest
-way to an end; `strings.py` and `numbers.py` the texts of JSON's strings and numbers; `shape.py` puts such texts
-together; `schema.py` makes a shape of a JSON schema, whose keywords `merging.py` brings together; `closing.py` follows
-an answer through its shape.
+`regular.py` regular expressions as trees, parsed by `pattern.py`; `automaton.py` matches them and computes the shortest
+path to an end; `strings.py` and `numbers.py` the texts of JSON strings and numbers; `shape.py` combines such texts;
+`schema.py` converts a JSON schema to a shape, and `merging.py` merges its keywords; `closing.py` follows an answer
+through its shape.
 """

@@ -1,11 +1,11 @@
-"""Walks a text through regular expressions and knows the shortest way from every place to an end.
+"""Matches a text against regular expressions and computes the shortest path from every state to an end.
 
     automaton = build([parse("[0-9]{4}"), parse(".*7")])       # texts that match both
-    state = automaton.move(automaton.start, "1")               # None where no match begins so
+    state = automaton.move(automaton.start, "1")               # None if no match begins like this
     automaton.shortest(state)                                  "007"
 
-A nondeterministic automaton, whose sets of states are made as they are met. Lengths are counted in bytes of UTF-8,
-because a token may hold a part of a character.
+A nondeterministic automaton whose sets of states are created lazily. Lengths are in bytes of UTF-8, because a token may
+contain part of a character.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Collection, Iterator, Sequence
 from firstwords.engine.grammar.regular import LAST, Chars, Concat, Either, Expression, Ranges, Times, common
 
 MAX_STATES = 30_000  # built in a tenth of a second
-MAX_MEMBERS = 300_000  # of all sets that are remembered: some 20 MB
+MAX_MEMBERS = 300_000  # of all cached sets: about 20 MB
 Edges = list[list[tuple[Ranges, int]]]
 
 
 class State:
-    """A place in an automaton. `length`: bytes of the shortest way to an end; infinite where nothing matches."""
+    """A state of an automaton. `length`: bytes of the shortest path to an end; infinite if nothing matches."""
 
     __slots__ = ("length", "members", "moves")
 
@@ -32,12 +32,12 @@ class State:
 
     @property
     def is_end(self) -> bool:
-        """Whether what led here matches as it is."""
+        """Whether the text so far is a complete match."""
         return not self.length
 
 
 class Automaton:
-    """`start` is where every text begins."""
+    """`start` is the initial state."""
 
     def __init__(self, edges: Edges, starts: Collection[int], ends: Collection[int]) -> None:
         self.edges, self.starts, self.ends = edges, frozenset(starts), frozenset(ends)
@@ -47,7 +47,7 @@ class Automaton:
         self.start = self._state(frozenset(s for s in self.starts if self._distances[s] < math.inf))
 
     def move(self, state: State, char: str) -> State | None:
-        """The state after a character; None where nothing that matches goes on with it."""
+        """The state after a character; None if no match continues with it."""
         if char not in state.moves:
             code = ord(char)
             members = frozenset(
@@ -60,7 +60,7 @@ class Automaton:
         return state.moves[char]
 
     def shortest(self, state: State) -> str:
-        """The shortest text that leads from a state to an end, of letters or digits where there is a choice."""
+        """The shortest text that leads from a state to an end, preferring letters and digits."""
         source = min(state.members, key=lambda s: (self._distances[s], s))
         text = ""
         while source not in self.ends:
@@ -76,7 +76,7 @@ class Automaton:
                     yield ranges
 
     def through(self, state: State, low: int, high: int) -> tuple[float, str] | None:
-        """(Bytes, text) of the shortest way to an end whose first character lies between two code points."""
+        """(Bytes, text) of the shortest path to an end whose first character is between two code points."""
         options = [self._best_edge(source, ((low, high),)) for source in state.members]
         length, code, target = min(options, default=(math.inf, 0, 0))
         if length == math.inf:
@@ -103,14 +103,14 @@ class Automaton:
         return state
 
     def _forget(self) -> None:
-        """Let go of the states met so far: an expression may have more of them than there is memory."""
+        """Drop the cached states: an expression may have more of them than fit in memory."""
         for state in list(self._known.values()):
             state.moves = {}
         self._known, self._num_members = {}, 0
 
 
 def build(trees: Sequence[Expression], *others: Automaton) -> Automaton:
-    """What matches all of the expressions and automata. Raises ValueError where that takes too many states."""
+    """The intersection of all expressions and automata. Raises ValueError if it takes too many states."""
     found, *rest = [*(_of(tree) for tree in trees), *others]
     for other in rest:
         found = _both(found, other)
@@ -118,7 +118,7 @@ def build(trees: Sequence[Expression], *others: Automaton) -> Automaton:
 
 
 def none_of(texts: Collection[str]) -> Automaton:
-    """All texts but some."""
+    """All texts except some."""
     free = 0
     edges: Edges = [[(((0, LAST),), free)]]
     nodes: dict[str, int] = {"": 1}
@@ -144,7 +144,7 @@ def none_of(texts: Collection[str]) -> Automaton:
 
 
 def remainders(divisor: int) -> Automaton:
-    """Whole numbers in decimal that a divisor divides, with a sign or none."""
+    """Decimal integers divisible by a divisor, with an optional sign."""
     sign = divisor
     edges: Edges = [
         [(((48 + digit, 48 + digit),), (10 * rest + digit) % divisor) for digit in range(10)] for rest in range(divisor)
@@ -165,7 +165,7 @@ def _of(tree: Expression) -> Automaton:
 
 
 class _Builder:
-    """Thompson's construction: for each part of an expression some states, joined by silent steps."""
+    """Thompson's construction: states for each part of an expression, joined by empty transitions."""
 
     def __init__(self) -> None:
         self.edges: Edges = []
@@ -179,7 +179,7 @@ class _Builder:
         return len(self.edges) - 1
 
     def add(self, tree: Expression, source: int, target: int) -> int:
-        """Add a way for an expression from one state to another; returns the other."""
+        """Add a path for an expression from one state to another; returns the latter."""
         if isinstance(tree, Chars):
             self.edges[source].append((tree.ranges, target))
         elif isinstance(tree, Concat):
@@ -199,7 +199,7 @@ class _Builder:
         return target
 
     def _repeat(self, tree: Times, source: int, target: int) -> None:
-        # a state of its own to begin with: what leads back to it must not lead back to what comes before
+        # begins with a separate state: the loop must not lead back to what comes before
         begin = self.state()
         self.silent[source].append(begin)
         source = begin
@@ -290,7 +290,7 @@ def _holds(ranges: Ranges, code: int) -> bool:
 
 
 def _pick(ranges: Ranges) -> int:
-    """A character of a set, as short as any: a letter or a digit where there is one."""
+    """A character of a set with the fewest bytes, preferring a letter or digit."""
     return next((code for code in b"a01" if _holds(ranges, code)), ranges[0][0])
 
 

@@ -1,11 +1,11 @@
-"""Follows an answer through its shape and knows how little would finish it.
+"""Follows an answer through its shape and computes its shortest completion.
 
     place = Follower(shape).start()
-    place = place.after(b'{"name":"Pi')      None where no text of the shape goes on so
+    place = place.after(b'{"name":"Pi')      None if no text of the shape continues like this
     place.length, place.rest                 2, b'"}'
 
-A pushdown automaton that is in several states at once where the text does not tell yet what it will be. A step costs a
-few microseconds per character, and the length of the way to the end is known at every one.
+A pushdown automaton that is in several states at once while the text is ambiguous. A step costs a few microseconds per
+character, and the length of the shortest completion is known at each.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from firstwords.engine.grammar.regular import LAST, Ranges, lengths
 from firstwords.engine.grammar.shape import Choice, Node, Reference, Repeat, Sequence, Shape, Text, shortest
 from firstwords.engine.grammar.unique import MAX_STEPS_AT_START, Items, closing_of
 
-MAX_NESTING = 64  # levels; readers of JSON give up at some hundreds
-MAX_STATES = 500  # what a text can be at the same time; the nearest to an end are kept
-LONG = 64  # characters: more than a number, a date or a name in an enum has
+MAX_NESTING = 64  # levels; JSON parsers fail at a few hundred
+MAX_STATES = 500  # simultaneous readings of a text; those nearest to an end are kept
+LONG = 64  # characters: longer than numbers, dates and enum names
 
 
 @dataclass(eq=False)
 class _Todo:
-    """What comes after a piece of text: a node, then `rest`. None is the end of everything."""
+    """What follows a piece of text: a node, then `rest`. None is the end of the answer."""
 
     node: Node
     rest: _Todo | None
-    length: float  # bytes of the shortest text of it all
+    length: float  # bytes of the shortest text of all of it
     nesting: int
     can_grow: bool  # it may be long: a string without a bound, say, or a list
     unique: frozenset[int] = frozenset()  # levels of the open brackets whose items or keys must differ
@@ -40,7 +40,7 @@ class _Todo:
 
 @dataclass(frozen=True, eq=False)
 class _Inside:
-    """Inside a piece of text: which one, how far, and what comes after it."""
+    """A position within a piece of text, and what follows the piece."""
 
     text: Text
     place: State
@@ -51,12 +51,12 @@ class _Inside:
         return self.place.length + (self.rest.length if self.rest else 0)
 
 
-Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same place
+Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same position
 
 
 @dataclass(eq=False)
 class Follower:
-    """A compiled shape, of which many answers may be followed. Raises ValueError for a shape that no text has."""
+    """A compiled shape, which can follow many answers. Raises ValueError for an unsatisfiable shape."""
 
     shape: Shape
     _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
@@ -106,11 +106,11 @@ class Follower:
 
     def can_grow(self, node: Node) -> bool:
         """Whether a text of a node may be longer than LONG."""
-        if isinstance(node, Repeat):  # these are made on the way, and are not kept
+        if isinstance(node, Repeat):  # these are created on the fly and not stored
             return node.high != 0 and (node.high is None or node.high > LONG or self.can_grow(node.part))
         known = self._growing.get(id(node))
         if known is None:
-            self._growing[id(node)] = (node, False)  # for what refers to itself
+            self._growing[id(node)] = (node, False)  # for recursive nodes
             if isinstance(node, Text):
                 longest = min((high for _, high in map(lengths, node.expressions) if high is not None), default=None)
                 found = longest is None or longest > LONG
@@ -123,14 +123,14 @@ class Follower:
         return known[1]
 
     def starts(self, todo: _Todo | None) -> list[_Inside]:
-        """The pieces of text with which this may go on."""
+        """The pieces of text with which this may continue."""
         if todo is None:
             return []
         if todo.starts is None:
             found: list[_Inside] = []
             seen: set[tuple[int, int]] = set()
             waiting: list[_Todo | None] = [todo]
-            alive = []  # ids are compared: what they are of must not go
+            alive = []  # compared by id: the objects must stay alive
             while waiting:
                 item = waiting.pop()
                 if item is None or item.length == math.inf or item.nesting > MAX_NESTING:
@@ -148,7 +148,7 @@ class Follower:
         return todo.starts
 
     def _unfolded(self, item: _Todo) -> list[_Todo | None]:
-        """What an item that is no text may be, each with what comes after it."""
+        """The alternatives of an item that is not a text, each with what follows it."""
         node, rest = item.node, item.rest
         if isinstance(node, Reference):
             return [self.todo(self.shape.rules[node.name], rest)]
@@ -182,7 +182,7 @@ class Place:
     items: Items | None = None
 
     def after(self, data: bytes) -> Place | None:
-        """The place after some more bytes; None where no text of the shape goes on with them."""
+        """The place after some more bytes; None if no text of the shape continues with them."""
         data = self.begun + data
         size = len(data) if data.isascii() else _whole_size(data)
         try:
@@ -241,7 +241,7 @@ class Place:
 
     @property
     def growing(self) -> Growing | None:
-        """The text that is being said, where it may be long and what comes after it too; else None."""
+        """The text being generated, if it and what follows may both be long; else None."""
         best = min(self.states, key=lambda state: state.length, default=None)
         if best is None or best.rest is None or not best.rest.can_grow or not self.follower.can_grow(best.text):
             return None
@@ -249,7 +249,7 @@ class Place:
 
     @property
     def end_of_text(self) -> bytes:
-        """The shortest bytes that would end the text that is being said, but not what comes after it."""
+        """The shortest bytes that end the current text, without what follows it."""
         best = min(self.states, key=lambda state: state.length)
         return b"" if self.begun else best.text.automaton.shortest(best.place).encode()
 
@@ -306,7 +306,7 @@ def _without_repeats(states: list[_Inside], items: Items, char: str) -> list[_In
 
 
 def _whole_size(data: bytes) -> int:
-    """How many bytes are whole characters; up to three at the end may have begun one."""
+    """Number of bytes in whole characters; up to three at the end may begin another."""
     for back in range(1, min(3, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:
@@ -318,7 +318,7 @@ def _whole_size(data: bytes) -> int:
 
 
 def _possible(begun: bytes) -> tuple[int, int]:
-    """The code points whose bytes begin so."""
+    """The code points whose bytes begin like this."""
     size = 2 if begun[0] < 0xE0 else 3 if begun[0] < 0xF0 else 4
     mask = {2: 0x1F, 3: 0x0F, 4: 0x07}[size]
     value = begun[0] & mask

@@ -1,4 +1,4 @@
-"""Whole numbers in schemas."""
+"""Non-negative integers in schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a JSON schema says at one place: references and allOf become one set of keywords, alternatives stay apart.
+"""Flattens a JSON schema at one place: references and allOf become one set of keywords, alternatives stay separate.
 
     flatten({"allOf": [{"type": "integer"}, {"minimum": 3}], "anyOf": [...]}, resolve)
         -> {"type": ["integer"], "minimum": 3}, [("anyOf", [...])]
@@ -35,7 +35,7 @@ Group = tuple[str, list[Any]]
 
 
 def check(schema: Any) -> None:
-    """Raise ValueError for what is no schema, or asks for what is not supported."""
+    """Raise ValueError for an invalid or unsupported schema."""
     if schema is True:
         return
     if not isinstance(schema, dict):
@@ -65,7 +65,7 @@ def constrains(schema: dict[str, Any], besides: str = "") -> bool:
 
 
 def flatten(schema: Any, resolve: Resolve) -> tuple[dict[str, Any], list[Group]]:
-    """(The keywords of a schema with all that it refers to, its groups of alternatives). Raises ValueError."""
+    """(The keywords of a schema and of everything it refers to, its groups of alternatives). Raises ValueError."""
     merged: dict[str, Any] = {}
     groups: list[Group] = []
 
@@ -93,7 +93,7 @@ def flatten(schema: Any, resolve: Resolve) -> tuple[dict[str, Any], list[Group]]
 
 
 def _normal(schema: dict[str, Any]) -> dict[str, Any]:
-    """The keywords that say something, each in one form."""
+    """The constraining keywords in normal form."""
     found = {name: schema[name] for name in SUPPORTED if name in schema}
     for name in ("$ref", "allOf", "anyOf", "oneOf"):
         found.pop(name, None)
@@ -105,7 +105,7 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"type must be one or several of {', '.join(_KINDS)}, not {str(found['type'])[:40]!r}")
         found["type"] = [kind for kind in dict.fromkeys(given) if kind != "integer" or "number" not in given]
         if "format" in found and "string" not in given:
-            del found["format"]  # such as int32 of an integer
+            del found["format"]  # e.g. int32 for an integer
     if "const" in found:
         found["enum"] = [value for value in found.get("enum", [found["const"]]) if same(value, found["const"])]
         del found["const"]
@@ -119,7 +119,7 @@ def _normal(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """What satisfies both."""
+    """The keywords that satisfy both."""
     merged = one | other
     for name in one.keys() & other.keys():
         merged[name] = _both(name, one[name], other[name])
@@ -154,7 +154,7 @@ def _both(name: str, one: Any, other: Any) -> Any:
 
 
 def _merge_properties(merged: dict[str, Any], one: dict[str, Any], other: dict[str, Any]) -> None:
-    """A property that one side names keeps to what the other side says of those that it does not name."""
+    """A property named by one side must also satisfy the other side's rules for unnamed properties."""
     names = dict.fromkeys([*one.get("properties", {}), *other.get("properties", {})])
     sides = (one, other)
     if "patternProperties" in one and "patternProperties" in other:
@@ -188,7 +188,7 @@ def _merge_prefixes(one: dict[str, Any], other: dict[str, Any]) -> list[Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 is 1.0 and not true."""
+    """Equality in JSON: 1 equals 1.0 but not true."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, list) and isinstance(other, list):
@@ -208,14 +208,14 @@ def kind_of(value: Any) -> str:
 
 
 def kinds(schema: dict[str, Any]) -> list[str] | None:
-    """The types of what keywords describe; without a type, those that the keywords are about; None for any."""
+    """The types that keywords allow; without a type, those that the keywords apply to; None for any."""
     if "type" in schema:
         return schema["type"]
     return [kind for kind, names in OF_KIND.items() if any(name in schema for name in names)] or None
 
 
 def fits(value: Any, schema: dict[str, Any]) -> bool:
-    """Whether a value of an enum satisfies the type and the bounds of numbers beside it."""
+    """Whether a value of an enum satisfies the accompanying type and numeric bounds."""
     kind = kind_of(value)
     given = schema.get("type")
     if given is not None and kind not in given and not (kind == "integer" and "number" in given):
@@ -229,13 +229,14 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
 
 
 def are_disjoint(options: list[Any], resolve: Resolve) -> bool:
-    """Whether no value can satisfy two of the options: different types, or a required property with other values."""
+    """Whether no value can satisfy two of the options: different types, or a required property with different
+    values."""
     flat = [_closed(option, resolve, 0) for option in options]
     return all(_differ(one, other) for place, one in enumerate(flat) for other in flat[:place])
 
 
 def _closed(schema: Any, resolve: Resolve, depth: int) -> dict[str, Any] | None:
-    """The keywords that tell an option from others; None where they cannot be known."""
+    """The keywords that distinguish an option from others; None if they cannot be determined."""
     base, groups = flatten(schema, resolve)
     if groups or depth > 1:
         return None

@@ -1,6 +1,6 @@
-"""JSON's numbers as regular expressions: ranges, whole and broken numbers, at most 16 + 16 digits, no exponents.
+"""JSON's numbers as regular expressions: ranges, integers and decimals, at most 16 + 16 digits, no exponents.
 
-A small model that may go on with digits never stops; 16 are what a double holds, and what llama.cpp's grammars allow.
+Without a limit, a small model never stops writing digits; 16 is the precision of a double and llama.cpp's limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from firstwords.engine.grammar.regular import DIGIT, EMPTY, Concat, Either, Expression, Times, chars, literal
 
-MAX_DIGITS = 16  # before the point, and behind it
+MAX_DIGITS = 16  # before the decimal point, and after it
 MAX_DIVISOR = 1000
 _POINT, _MINUS = literal("."), literal("-")
 _SOME = Times(DIGIT, 0, None)
@@ -21,11 +21,11 @@ _SOME = Times(DIGIT, 0, None)
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers between two bounds, which may themselves be left out."""
+    """The numbers between two bounds, each inclusive or exclusive."""
 
     low: Decimal | None = None
     high: Decimal | None = None
-    is_above: bool = False  # low itself is left out
+    is_above: bool = False  # low is exclusive
     is_below: bool = False
 
     @classmethod
@@ -42,7 +42,7 @@ class Range:
         return self.low > self.high or (self.low == self.high and (self.is_above or self.is_below))
 
     def holds(self, value: float) -> bool:
-        """Whether a number lies in it."""
+        """Whether it contains a number."""
         number = Decimal(repr(value))
         above = self.low is None or number > self.low or (number == self.low and not self.is_above)
         return above and (self.high is None or number < self.high or (number == self.high and not self.is_below))
@@ -69,7 +69,7 @@ def _decimal(schema: dict[str, Any], name: str) -> Decimal | None:
 
 
 def number(within: Range, is_whole: bool, step: Decimal | None = None) -> list[Expression]:
-    """What a number's text must match, all of it. `step`: multiples of it only (see `suffixes`)."""
+    """Expressions that a number's text must all match. `step`: only its multiples (see `suffixes`)."""
     digits = Either((literal("0"), Concat((_NOT_ZERO, Times(DIGIT, 0, _digits(within) - 1)))))
     fraction = EMPTY if is_whole else Times(Concat((_POINT, Times(DIGIT, 1, MAX_DIGITS))), 0, 1)
     found: list[Expression] = [Concat((Times(_MINUS, 0, 1), digits, fraction))]
@@ -83,7 +83,7 @@ def number(within: Range, is_whole: bool, step: Decimal | None = None) -> list[E
 
 
 def _digits(within: Range) -> int:
-    """Digits before the point: more than usual only where the range begins beyond them."""
+    """Digits before the point: more than usual only if the range requires it."""
     nearest = 0
     if within.low is not None and within.low > 0:
         nearest = int(within.low)
@@ -96,7 +96,7 @@ def _digits(within: Range) -> int:
 
 
 def _above(low: Decimal, is_strict: bool) -> Expression:
-    """Texts of numbers from `low` on."""
+    """Texts of numbers of at least `low`."""
     if low < 0:
         return Either((_POSITIVE, _ZERO, Concat((_MINUS, _at_most(-low, is_strict)))))
     if low == 0:
@@ -123,7 +123,7 @@ _POSITIVE = Either((
 
 
 def _split(value: Decimal) -> tuple[str, str]:
-    """The digits before the point and behind it, without zeros at the end."""
+    """The digits before and after the point, without trailing zeros."""
     text = format(value, "f")
     whole, _, fraction = text.partition(".")
     return whole, fraction.rstrip("0")
@@ -134,7 +134,7 @@ def _from(low: int, high: int) -> Expression:
 
 
 def _at_least(value: Decimal, is_strict: bool) -> Expression:
-    """Positive numbers from `value` > 0 on."""
+    """Positive numbers of at least `value` > 0."""
     whole, fraction = _split(value)
     size = len(whole)
     options: list[Expression] = [Concat((_NOT_ZERO, Times(DIGIT, size, None), _REST))]  # more digits before the point
@@ -144,7 +144,7 @@ def _at_least(value: Decimal, is_strict: bool) -> Expression:
     for place, char in enumerate(fraction):
         before = literal(f"{whole}.{fraction[:place]}")
         options.append(Concat((before, _from(int(char) + 1, 9), _SOME)))
-    if is_strict:  # the same digits, then something more than zeros
+    if is_strict:  # the same digits, then not only zeros
         before = literal(f"{whole}.{fraction}")
         options.append(Concat((before, Times(literal("0"), 0, None), _NOT_ZERO, _SOME)))
     else:
@@ -164,7 +164,7 @@ def _at_most(value: Decimal, is_strict: bool) -> Expression:
         first, others = int(place == 0 and size > 1), size - place - 1
         digit = _from(first, int(char) - 1)
         options.append(Concat((literal(whole[:place]), digit, Times(DIGIT, others, others), _REST)))
-    if fraction:  # the whole part alone is less
+    if fraction:  # the integer part alone is less
         options.append(Concat((literal(whole), Times(Concat((_POINT, Times(literal("0"), 1, None))), 0, 1))))
     for place, char in enumerate(fraction):
         before = literal(f"{whole}.{fraction[:place]}")
@@ -180,7 +180,7 @@ def _at_most(value: Decimal, is_strict: bool) -> Expression:
 
 
 def step_of(schema: dict[str, Any]) -> Decimal | None:
-    """What multipleOf asks for. Raises ValueError."""
+    """The value of multipleOf. Raises ValueError."""
     value = schema.get("multipleOf")
     if value is None:
         return None
@@ -190,12 +190,12 @@ def step_of(schema: dict[str, Any]) -> Decimal | None:
 
 
 def has_suffixes(step: Decimal) -> bool:
-    """Whether the last digits of a number tell if `step` divides it: 0.01, 0.25, 5, 1000, but not 3 or 0.7."""
+    """Whether a number's last digits determine if `step` divides it: 0.01, 0.25, 5, 1000, but not 3 or 0.7."""
     return _places(step) is not None
 
 
 def _places(step: Decimal) -> tuple[int, int] | None:
-    """(digits behind the point, digits before it) that tell."""
+    """(digits after the point, digits before it) that determine it."""
     fraction = max(0, -int(step.as_tuple().exponent))
     scaled = int(step.scaleb(fraction))
     if scaled == 1:
@@ -211,13 +211,13 @@ def _places(step: Decimal) -> tuple[int, int] | None:
 
 
 def _multiples(step: Decimal, is_whole: bool) -> Expression:
-    """Texts whose last digits a step divides; `step` has_suffixes."""
+    """Texts whose last digits are divisible by a step; `step` has_suffixes."""
     places = _places(step)
     assert places is not None
     behind, before = places
     sign = Times(_MINUS, 0, 1)
     scaled, options = int(step.scaleb(behind)), []
-    if scaled == 1:  # no more than so many digits behind the point
+    if scaled == 1:  # a maximum number of digits after the point
         fraction = Concat((_POINT, Times(DIGIT, 1, max(1, behind)), Times(literal("0"), 0, None)))
         return Concat((sign, DIGIT, _SOME, Times(fraction, 0, 1) if behind and not is_whole else _zeros(is_whole)))
     if scaled == 10**before:
@@ -241,7 +241,7 @@ def _zeros(is_whole: bool) -> Expression:
 
 
 def multiples_lark(within: Range, divisor: int) -> str:
-    """Whole multiples in llguidance's notation, for divisors that suffixes do not tell."""
+    """Multiples in llguidance's notation, for divisors that suffixes do not determine."""
     limit = 10 ** _digits(within) - 1
     low = -limit if within.low is None else max(-limit, math.ceil(within.low))
     high = limit if within.high is None else min(limit, math.floor(within.high))

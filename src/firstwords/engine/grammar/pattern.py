@@ -1,9 +1,9 @@
-"""Reads regular expressions in ECMAScript's and Rust's notation.
+"""Parses regular expressions in ECMAScript's and Rust's notation.
 
     parse("[a-c]+|x?") -> Either((Times(Chars("a-c"), 1, None), Times(Chars("x"), 0, 1)))
 
-Left out are look-around, back references and word boundaries, which are not regular or not known to the matcher. Where
-the dialects differ (is "٣" a \\d?), a set holds what all of them agree on.
+Look-around, back references and word boundaries are not supported: they are not regular or not implemented by the
+matcher. Where the dialects differ (is "٣" a \\d?), a set contains what all of them agree on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from firstwords.engine.grammar.regular import (
 )  # fmt: skip
 
 MAX_REPEATS = 10_000
-MAX_DEPTH = 100  # of groups in groups
+MAX_DEPTH = 100  # of nested groups
 _WORD = chars([(48, 57), (65, 90), (95, 95), (97, 122)])
 _SPACE = chars([(9, 13), (32, 32)])
 _ALL_SPACE = chars([
@@ -58,7 +58,7 @@ def _category(prefix: str) -> Chars:
 
 
 def parse(pattern: str) -> Expression:
-    """The tree of an expression. Raises ValueError in one sentence."""
+    """The tree of an expression. Raises ValueError with a one-sentence message."""
     reader = _Reader(pattern)
     tree = reader.either()
     if reader.place < len(pattern):
@@ -117,7 +117,7 @@ class _Reader:
                 self.fail(f"it asks for {low} to {high} times")
             if max(low, high or 0) > MAX_REPEATS:
                 self.fail(f"it repeats more than {MAX_REPEATS:,} times")
-            self.skips("?") or self.skips("+")  # lazy or possessive: the same texts
+            self.skips("?") or self.skips("+")  # lazy or possessive: matches the same texts
             part = Times(part, low, high)
 
     def _bounds(self) -> tuple[int, int | None] | None:
@@ -165,7 +165,7 @@ class _Reader:
                 self.ignores_case |= flag == "i"
                 self.dot_is_all |= flag == "s"
             if flag == ")":
-                return EMPTY  # (?i) holds for what follows
+                return EMPTY  # (?i) applies to what follows
             if flag != ":":
                 self.fail(f"a group cannot begin with (?{flag}")
         self._depth += 1
@@ -189,7 +189,7 @@ class _Reader:
         return self.folded(self.named(char))
 
     def named(self, char: str) -> Chars:
-        """What an escape means in a set and outside of it."""
+        """The meaning of an escape inside or outside a set."""
         classes = {"d": DIGIT, "w": _WORD, "s": _SPACE}
         if char in classes:
             return classes[char]
@@ -274,7 +274,7 @@ class _Reader:
         return chars([(ord(char), ord(char))])
 
     def folded(self, given: Chars) -> Chars:
-        """With the other case of Latin letters, where (?i) is set."""
+        """With both cases of Latin letters, if (?i) is set."""
         if not self.ignores_case:
             return given
         upper, lower = common(given.ranges, ((65, 90),)), common(given.ranges, ((97, 122),))

@@ -1,8 +1,8 @@
-"""Regular expressions as trees, and how Rust's library writes them.
+"""Regular expressions as trees, and their Rust notation.
 
     [a-c]+|x?    Either((Times(Chars("a-c"), 1, None), Times(Chars("x"), 0, 1)))
 
-    searching(parse("^a"))  -> what a text looks like as a whole that contains a match
+    searching(parse("^a"))  -> an expression for whole texts that contain a match
     to_rust(tree)           -> the same expression in the notation of Rust's regex library
 """
 
@@ -12,28 +12,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LAST = 0x10FFFF
-SURROGATES = (0xD800, 0xDFFF)  # halves of characters: no text in UTF-8 holds them
+SURROGATES = (0xD800, 0xDFFF)  # not valid in UTF-8
 
 Ranges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class Chars:
-    """One character of a set: sorted ranges of code points that do not touch."""
+    """One character of a set: sorted, non-adjacent ranges of code points."""
 
     ranges: Ranges
 
 
 @dataclass(frozen=True)
 class Concat:
-    """One part after the other; no parts are the empty text."""
+    """A sequence of parts; without parts, the empty text."""
 
     parts: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
 class Either:
-    """One of the options; without options nothing matches."""
+    """One of the options; without options, nothing matches."""
 
     options: tuple[Expression, ...]
 
@@ -123,7 +123,7 @@ def size(given: Chars) -> int:
 
 
 def whole(tree: Expression) -> Expression:
-    """The texts that an expression matches as a whole: anchors at its ends mean nothing there."""
+    """The texts that an expression matches completely: anchors at its ends have no effect."""
     return Either(tuple(body for _, body, _ in _anchored(tree)))
 
 
@@ -137,7 +137,7 @@ def searching(tree: Expression) -> Expression:
 
 
 def _anchored(tree: Expression) -> list[tuple[bool, Expression, bool]]:
-    """(Is bound to the beginning, what stands there, is bound to the end) for each of an expression's options."""
+    """(Is anchored at the beginning, the expression, is anchored at the end) for each of an expression's options."""
     if isinstance(tree, Edge):
         return [(tree.kind == "^", EMPTY, tree.kind == "$")]
     if isinstance(tree, Either):

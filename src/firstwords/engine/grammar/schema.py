@@ -1,8 +1,8 @@
-"""From a JSON schema to the shape of the JSON texts that satisfy it. What cannot be followed is refused by name.
+"""Converts a JSON schema to the shape of the JSON texts that satisfy it. Unsupported keywords are refused by name.
 
-The texts have no white space, keys come in the order of `properties`, and strings and numbers have one way to be
-written. The shape may be narrower than the schema and is never wider: `additionalProperties` that are not named are
-none, as in llama.cpp's grammars and OpenAI's strict mode, free values nest MAX_FREE_DEPTH levels deep.
+The texts have no white space, keys are in the order of `properties`, and strings and numbers have a single form. The
+shape may be narrower than the schema but never wider: without an explicit `additionalProperties` there are no others,
+as in llama.cpp's grammars and OpenAI's strict mode, and free values nest at most MAX_FREE_DEPTH levels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from firstwords.engine.grammar.counts import count
 from firstwords.engine.grammar.shape import NOTHING, Choice, Node, Reference, Repeat, Sequence, Shape, Text
 
 MAX_FREE_DEPTH = 8
-MAX_NODES = 8_000  # made in half a second
+MAX_NODES = 8_000  # built in half a second
 MAX_ITEMS = 10_000  # of an array; a larger maxItems is lowered to it
 Member = tuple[str, Node, bool]  # name, value, is required
 
 
 def shape_of(schema: Any) -> Shape:
-    """The shape of the JSON texts that satisfy a schema. Raises ValueError in one sentence."""
+    """The shape of the JSON texts that satisfy a schema. Raises ValueError with a one-sentence message."""
     builder = _Builder(schema)
     try:
         start = builder.value(schema)
@@ -36,7 +36,7 @@ def shape_of(schema: Any) -> Shape:
 
 
 class _Builder:
-    """Makes the nodes of one schema, and a rule for each value that several places share."""
+    """Builds the nodes of one schema, and a rule for each value used in several places."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -73,7 +73,7 @@ class _Builder:
     def _referred(self, pointer: Any) -> Reference:
         target = self._resolve(pointer)
         if pointer not in self._of_pointer:
-            reference = self._of_pointer[pointer] = self._rule(NOTHING)  # before its value, which may refer to it
+            reference = self._of_pointer[pointer] = self._rule(NOTHING)  # set before its value, which may refer to it
             self.rules[reference.name] = self.value(target)
         return self._of_pointer[pointer]
 
@@ -97,7 +97,7 @@ class _Builder:
         return reference
 
     def _shared(self, node: Node) -> Node:
-        """A node for several places, which then stands in the grammar once."""
+        """A node used in several places, which then appears in the grammar once."""
         return node if isinstance(node, Text | Reference) or node is NOTHING else self._rule(node)
 
     def _text(self, *expressions: regular.Expression, **more: Any) -> Text:
@@ -176,7 +176,7 @@ class _Builder:
         return Sequence((self._literal(brackets[0]), body, self._literal(brackets[1])), True, is_unique)
 
     def _any(self, depth: int) -> Reference:
-        """Any value that nests at most so deep."""
+        """Any value of at most this nesting depth."""
         if depth not in self._free:
             names = self._text(regular.any_of(("true", "false", "null")))
             scalars = self._text(strings.FREE), self._of("number", {}), names
@@ -206,7 +206,7 @@ class _Builder:
         return self._array_of(first, other, low, None if high is None else min(high, MAX_ITEMS), is_unique)
 
     def _value_of(self, schema: Any) -> Node:
-        """The node of a value inside another; of anything, one level less deep."""
+        """The node of a value inside another; for free values, one level less deep."""
         is_free = schema is True or schema == {}
         return self._any(MAX_FREE_DEPTH - 1) if is_free else self.value(schema)
 
@@ -254,7 +254,7 @@ class _Builder:
         return NOTHING if counted is None else self._members(*counted, extra, bool(extra) and not (is_free and low < 2))
 
     def _keys(self, schema: Any) -> list[regular.Expression]:
-        """What keys that are not named must match."""
+        """Expressions that unnamed keys must match."""
         if schema is None or schema is True:
             return [strings.FREE]
         base, groups = merging.flatten(schema, self._resolve)
@@ -270,7 +270,7 @@ class _Builder:
     def _extra(
         self, names: list[str], patterns: dict[str, Any], additional: Any, keys: list[regular.Expression]
     ) -> list[tuple[Text, Node]]:
-        """(Key, value) of members that are not named."""
+        """(Key, value) of unnamed members."""
         if len(patterns) > 1:
             raise ValueError("patternProperties may only have one pattern")
         excluded = tuple(strings.text_of(name) for name in names)

@@ -18,9 +18,9 @@ from firstwords.engine.grammar.regular import Expression, to_rust
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A text that all expressions match, and that is none of the excluded ones.
+    """A text that matches all expressions and is not excluded.
 
-    divisor: it is also a multiple of this whole number; `lark` says the whole in llguidance's notation then.
+    divisor: it must also be a multiple of this integer; `lark` then has the whole in llguidance's notation.
     """
 
     expressions: tuple[Expression, ...]
@@ -37,7 +37,7 @@ class Text:
         return _automaton(self.expressions, self.excluded, self.divisor)
 
     def matches(self, text: str) -> bool:
-        """Whether it is this one."""
+        """Whether it matches a text."""
         automaton = self.automaton
         state: State | None = automaton.start
         for char in text:
@@ -99,7 +99,7 @@ class Shape:
 
     @functools.cached_property
     def shortest_of_rules(self) -> dict[str, str | None]:
-        """The shortest text of each rule; None for one that no text has."""
+        """The shortest text of each rule; None if it has none."""
         found: dict[str, str | None] = dict.fromkeys(self.rules)
         has_changed = True
         while has_changed:
@@ -113,12 +113,12 @@ class Shape:
 
     @functools.cached_property
     def shortest(self) -> str | None:
-        """The shortest text of this shape; None where there is none."""
+        """The shortest text of this shape; None if there is none."""
         return shortest(self.start, self.shortest_of_rules)
 
     @functools.cached_property
     def lark(self) -> str:
-        """The shape in llguidance's notation. What no text can have is left out."""
+        """The shape in llguidance's notation, without unsatisfiable parts."""
         return _Lark(self).text()
 
 
@@ -187,4 +187,4 @@ class _Lark:
 
 @functools.lru_cache(maxsize=1024)
 def _printed(tree: Expression) -> str:
-    return to_rust(tree)  # a slash, as all that is no letter or digit, stands there by its number
+    return to_rust(tree)  # slashes, like everything except letters and digits, are escaped by number

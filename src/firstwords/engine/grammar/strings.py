@@ -1,6 +1,6 @@
 """JSON's strings as regular expressions over JSON text: bounds, patterns and formats.
 
-Every string has one text here: characters stand for themselves, and only those that must be escaped are.
+Every string has a single form: only characters that must be escaped are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from firstwords.engine.grammar.regular import (
     without,
 )  # fmt: skip
 
-MAX_LENGTH = 4096  # longest string asked for; a larger maxLength is lowered to it
+MAX_LENGTH = 4096  # a larger maxLength is lowered to this
 _QUOTE = literal('"')
 _ESCAPES = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _PLAIN = without(ANY, chars([(0, 31), (34, 34), (92, 92)]))
@@ -50,7 +50,7 @@ _IPV6 = rf"(?:{_H16}:){{7}}{_H16}|::1|::"
 _SPAN = r"(?:[1-9]\d{0,3}|0)"
 _HOURS = rf"{_SPAN}H(?:{_SPAN}M(?:{_SPAN}S)?)?"
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,256}"
-# Narrower than the standards are, and never wider: what comes out is of the format for everyone who checks it.
+# Narrower than the standards and never wider, so that every validator accepts the result.
 FORMATS = {
     "date": _DATE,
     "time": _TIME,
@@ -69,7 +69,7 @@ FORMATS = {
     "base64": r"(?:[A-Za-z0-9+/]{4}){0,64}",
     "regex": r"[A-Za-z0-9 _-]{1,64}",
 }
-# These say what a string is for; any string will do.
+# These only describe a string's purpose; any string is valid.
 FREE_FORMATS = {"binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path",
                 "path", "directory-path", "base64url"}  # fmt: skip
 _SAME = {"uri-reference": "uri", "url": "uri", "iri": "uri", "iri-reference": "uri", "idn-email": "email",
@@ -87,9 +87,9 @@ _IMPLIED = {
 
 
 def string(schema: dict[str, Any]) -> list[Expression]:
-    """What a string's JSON text must match, all of it, for minLength, maxLength, pattern and format.
+    """Expressions that a string's JSON text must all match, for minLength, maxLength, pattern and format.
 
-    Raises ValueError for what cannot be followed.
+    Raises ValueError for unsupported values.
     """
     names, patterns = _texts(schema, "format"), _texts(schema, "pattern")
     patterns = [pattern for pattern in patterns if not any(_IMPLIED.get(name) == pattern for name in names)]
@@ -115,7 +115,7 @@ def string(schema: dict[str, Any]) -> list[Expression]:
 
 
 def _lengths(trees: list[Expression]) -> tuple[int, int | None]:
-    """(Fewest, most characters) of what matches all of the expressions, as far as each of them tells alone."""
+    """Bounds (fewest, most characters) on texts that match all of the expressions."""
     found = [lengths(tree) for tree in trees]
     return max((low for low, _ in found), default=0), min((high for _, high in found if high is not None), default=None)
 

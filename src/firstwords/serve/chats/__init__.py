@@ -1,1 +1,1 @@
-"""Chats as trees of messages in the SQLite file of home: kept, searched, exported and imported, each user's apart."""
+"""Chats as trees of messages in home's SQLite file: stored, searched, exported and imported, separately per user."""

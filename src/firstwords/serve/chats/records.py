@@ -1,7 +1,7 @@
-"""What is kept of a chat: its tables, a message, and the packed form of an answer's tokens.
+"""How a chat is stored: its tables, a message, and the packed form of an answer's tokens.
 
-A message's tokens are JSON text from the moment they are sampled, and are never parsed again: a chat of 500 messages
-is megabytes of them, and only a page reads them.
+A message's tokens are JSON text from the moment they are sampled and are never parsed: a chat of 500 messages has
+megabytes of them, and only the page reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from firstwords import home
 from firstwords.database import damaged_row, opened
 
-# A text is indexed twice: by its words, and by all its runs of three characters, which find parts of words and writing
+# A text is indexed twice: by its words, and by all its character trigrams, which find parts of words and scripts
 # without spaces.
 _TABLES = """
 CREATE TABLE chats (
@@ -75,18 +75,18 @@ def _path() -> Path:
 
 
 def new_id() -> str:
-    """An id that nobody can guess: 16 hexadecimal digits."""
+    """An unguessable id: 16 hexadecimal digits."""
     return secrets.token_hex(8)
 
 
 def now() -> str:
-    """The time as every row has it: "2026-01-02T03:04:05.678Z"."""
+    """The current time as stored in rows: "2026-01-02T03:04:05.678Z"."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a tree. `tokens` is the JSON text of a list, None where there are none."""
+    """One message of a tree. `tokens` is the JSON text of a list, None if there are none."""
 
     id: str
     chat_id: str
@@ -104,7 +104,7 @@ class Message:
     tokens: str | None = None
 
     def to_json(self) -> str:
-        """The message as the page gets it."""
+        """The message as sent to the page."""
         fields = {name: value for name, value in vars(self).items() if name not in ("chat_id", "tokens")}
         if self.error is None:
             del fields["error"]
@@ -116,7 +116,7 @@ class Message:
 
 
 def dump(value: Any) -> str:
-    """Compact JSON; NaN, which JSON does not have, is refused."""
+    """Compact JSON; NaN, which is not valid JSON, is refused."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -144,7 +144,8 @@ def insert_message(connection: sqlite3.Connection, message: Message) -> None:
 
 
 def insert_tokens(connection: sqlite3.Connection, message_id: str, first: int, tokens: str) -> None:
-    """Add some tokens (the JSON text of a list) of a message, from the first-th on; nothing if the message is gone."""
+    """Add some tokens (the JSON text of a list) of a message, starting at number `first`; no effect if the message is
+    gone."""
     connection.execute(
         "INSERT OR REPLACE INTO message_tokens SELECT number, ?, ? FROM messages WHERE id = ?",
         [first, zlib.compress(tokens.encode(), 3), message_id],
@@ -157,7 +158,7 @@ def joined(lists: Iterable[str]) -> str:
 
 
 def tokens_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> dict[int, str]:
-    """{number of a message: JSON text of its tokens} of the messages that a condition names."""
+    """{number of a message: JSON text of its tokens} of the messages that match a condition."""
     rows = connection.execute(
         f"SELECT message, packed FROM message_tokens JOIN messages ON number = message WHERE {where} "
         "ORDER BY message, first",

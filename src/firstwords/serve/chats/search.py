@@ -1,7 +1,7 @@
-"""The list of somebody's chats, and what of them holds the words of a query.
+"""The list of a user's chats, and full-text search in them.
 
-A message is found by its words (stems and beginnings: "cat" finds "Cats"), or by parts of words and in writing without
-spaces; a chat also by its title. Every word of the query must be there. What a person types is never FTS5's syntax.
+A message is found by its words (stems and prefixes: "cat" finds "Cats"), or by parts of words and in scripts without
+spaces; a chat also by its title. Every word of the query must match. User input is never interpreted as FTS5 syntax.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from firstwords.serve.chats.records import database
 from firstwords.serve.chats.store import Chat
 
-MAX_TERMS = 16  # words of a query; more narrow nothing down
+MAX_TERMS = 16  # words of a query; more would not narrow the result
 ELLIPSIS = "\u2026"
-GRAM = 3  # characters of an entry of the index of parts
-SNIPPET_WORDS, SNIPPET_CHARS = 16, 50  # length of what is shown, and of the text on each side of a part of a word
+GRAM = 3  # characters per entry of the trigram index
+SNIPPET_WORDS, SNIPPET_CHARS = 16, 50  # length of a snippet, and of the text on each side of a partial match
 
 
 def chats(user: str, query: str, limit: int, offset: int) -> tuple[list[Chat], int]:
-    """(Chats of a user, the one used last first, how many there are); those that a query found carry a `snippet`."""
+    """(Chats of a user, most recently used first, their number); results of a query have a `snippet`."""
     terms = [term for term in query.replace("\0", " ").split() if term][:MAX_TERMS]
     with database() as connection:
         connection.create_function("folded", 1, folded, deterministic=True)
@@ -47,7 +47,7 @@ def folded(text: str) -> str:
 
 
 def quoted(term: str) -> str:
-    """A word as FTS5 takes it literally: in double quotes, its own ones doubled."""
+    """A word as an FTS5 literal: in double quotes, with inner quotes doubled."""
     return '"' + term.replace('"', '""') + '"'
 
 
@@ -56,14 +56,14 @@ def _title(terms: list[str]) -> str:
 
 
 def _by_words(terms: list[str]) -> str | None:
-    """The query for whole words and their beginnings; None where a term has none."""
+    """The query for whole words and prefixes; None if a term contains no word."""
     if not all(any(c.isalnum() for c in term) for term in terms):
         return None
     return " ".join(f"{quoted(term)}*" for term in terms)
 
 
 def _by_parts(terms: list[str]) -> tuple[str, list[str]]:
-    """A condition on messages, and its values; what is shorter than an entry of the index is looked for in the text."""
+    """A condition on messages, and its values; terms shorter than an index entry are searched in the text."""
     long = [quoted(term) for term in terms if len(term) >= GRAM]
     short = [term for term in terms if len(term) < GRAM]
     parts = ["number IN (SELECT rowid FROM messages_grams WHERE messages_grams MATCH ?)"] if long else []
@@ -72,14 +72,14 @@ def _by_parts(terms: list[str]) -> tuple[str, list[str]]:
 
 
 def _hits(terms: list[str]) -> list[tuple[str, list[str]]]:
-    """Conditions on messages, the best first."""
+    """Conditions on messages, best first."""
     words = _by_words(terms)
     by_words = [("number IN (SELECT rowid FROM messages_words WHERE messages_words MATCH ?)", [words])] if words else []
     return [*by_words, _by_parts(terms)]  # type: ignore[list-item]
 
 
 def _found(user: str, terms: list[str]) -> tuple[str, list[str]]:
-    """A query for the ids of chats with a message that holds all terms, and its values."""
+    """A query for the ids of chats with a message that contains all terms, and its values."""
     hits = _hits(terms)
     either = " OR ".join(f"({condition})" for condition, _ in hits)
     mine = "chat_id IN (SELECT id FROM chats WHERE user = ?)"
@@ -87,7 +87,7 @@ def _found(user: str, terms: list[str]) -> tuple[str, list[str]]:
 
 
 def _snippet(connection: sqlite3.Connection, user: str, chat_id: str, terms: list[str]) -> str:
-    """Where the newest message that holds the terms holds them; "" where only the title does."""
+    """The passage with the terms from the newest matching message; "" if only the title matches."""
     for condition, values in _hits(terms):
         row = connection.execute(
             f"SELECT number, content FROM messages WHERE chat_id = ? AND {condition} ORDER BY number DESC LIMIT 1",
@@ -107,7 +107,7 @@ def _snippet(connection: sqlite3.Connection, user: str, chat_id: str, terms: lis
 
 
 def around(text: str, term: str) -> str:
-    """A text's characters around a part of it: around("a long text", "on") with more to cut on both sides."""
+    """The text around a match, shortened on both sides: around("a long text", "on")."""
     place = max(text.casefold().find(term.casefold()), 0)
     first, last = max(place - SNIPPET_CHARS, 0), place + len(term) + SNIPPET_CHARS
     shown = " ".join(text[first:last].split())

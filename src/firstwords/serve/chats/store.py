@@ -1,11 +1,11 @@
-"""The trees: chats and messages of one user at a time. Edit, regenerate and branch are all "a new child".
+"""Stores chats and messages as trees, one user at a time. Edit, regenerate and branch all add a new child.
 
     store.create("anna", model="pip/sft")                       -> {"id": "8f0c...", "title": "", ...}
     store.add_turn("anna", chat_id, None, "Hello!", "pip/sft", {"temperature": 0.5})    -> (question, answer)
     store.path("anna", answer.id)                               -> [question, answer]
 
-What belongs to somebody else is not there: ApiError 404. Every method is one transaction and may wait for the disk or
-for another process: call them beside the event loop.
+Other users' chats are not found: ApiError 404. Every method is one transaction and may wait for the disk or another
+process: don't call them on the event loop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from firstwords.serve.chats.records import (
 from firstwords.serve.errors import ApiError
 
 Chat = dict[str, Any]
-MAX_TITLE = 60  # characters of a title made of the first words
+MAX_TITLE = 60  # characters of a title made from the first words
 _ABOVE = """
 WITH RECURSIVE above (number, parent_id, depth) AS (
     SELECT number, parent_id, 0 FROM messages WHERE id = ?
@@ -51,7 +51,7 @@ def create(user: str, title: str = "", model: str | None = None, system: str = "
 
 
 def load(user: str, chat_id: str, with_tokens: bool = True) -> tuple[Chat, list[Message]]:
-    """A chat and all its messages, the oldest first."""
+    """A chat and all its messages, oldest first."""
     with database() as connection:
         chat = _chat(connection, user, chat_id)
         tokens = tokens_of(connection, "chat_id = ?", [chat_id]) if with_tokens else {}
@@ -66,14 +66,14 @@ def chat(user: str, chat_id: str) -> Chat:
 
 
 def change(user: str, chat_id: str, title: str | None = None, active: str | None = None) -> Chat:
-    """Give a chat another title, or show another branch: the newest leaf below the message `active`."""
+    """Rename a chat, or show another branch: the newest leaf below the message `active`."""
     with database(write=True) as connection:
         _chat(connection, user, chat_id)
         if title is not None:
             connection.execute("UPDATE chats SET title = ? WHERE id = ?", [title, chat_id])
         if active is not None:
             _own(connection, user, active, chat_id)
-            leaf = _leaf(connection, chat_id, active)  # to look at a branch makes a chat no newer
+            leaf = _leaf(connection, chat_id, active)  # viewing a branch does not update the chat's time
             connection.execute("UPDATE chats SET active = ? WHERE id = ?", [leaf, chat_id])
         return _chat(connection, user, chat_id)
 
@@ -90,7 +90,7 @@ def remove(user: str, chat_id: str) -> list[str]:
 def add_turn(
     user: str, chat_id: str, parent_id: str | None, content: str, model: str, params: dict[str, Any]
 ) -> tuple[Message, Message]:
-    """(what somebody says, the answer to it, which is still to come) below a message, or at the root."""
+    """(a user's message, its empty answer) below a message, or at the root."""
     with database(write=True) as connection:
         chat = _chat(connection, user, chat_id)
         if parent_id is None:
@@ -109,7 +109,7 @@ def add_turn(
 
 
 def add_answer(user: str, message_id: str, model: str | None, params: dict[str, Any]) -> Message:
-    """Another answer, still to come: a sibling of an answer, or a child of what somebody said."""
+    """Another, still empty answer: a sibling of an answer, or a child of a user's message."""
     with database(write=True) as connection:
         message = _own(connection, user, message_id)
         model = model or message.model or _chat(connection, user, message.chat_id)["model"]
@@ -135,20 +135,20 @@ def path(user: str, message_id: str, with_tokens: bool = False) -> list[Message]
 
 
 def below(user: str, message_id: str) -> list[str]:
-    """Ids of a message and all that follows it."""
+    """Ids of a message and all its descendants."""
     with database() as connection:
         message = _own(connection, user, message_id)
         return _below(_children(connection, message.chat_id), message_id)
 
 
 def remove_branch(user: str, message_id: str) -> tuple[int, str | None]:
-    """Delete a message and all below it: (how many, the message shown then)."""
+    """Delete a message and all its descendants: (how many, the message shown afterwards)."""
     with database(write=True) as connection:
         message = _own(connection, user, message_id)
         chat = _chat(connection, user, message.chat_id)
         children = _children(connection, message.chat_id)
         gone = set(_below(children, message_id))
-        connection.execute("PRAGMA defer_foreign_keys = ON")  # until the transaction ends, children may go last
+        connection.execute("PRAGMA defer_foreign_keys = ON")  # so that children may be deleted last
         connection.executemany("DELETE FROM messages WHERE id = ?", [[id] for id in gone])
         active = chat["active"]
         if active in gone:
@@ -160,7 +160,7 @@ def remove_branch(user: str, message_id: str) -> tuple[int, str | None]:
 
 
 def fork(user: str, message_id: str) -> Chat:
-    """The path to a message as a chat of its own."""
+    """The path to a message as a new chat."""
     with database(write=True) as connection:
         above = _path(connection, user, message_id, with_tokens=True)
         if above[-1].status == "streaming":
@@ -178,7 +178,7 @@ def fork(user: str, message_id: str) -> Chat:
 
 
 def rate(user: str, message_id: str, rating: dict[str, Any] | None) -> Message:
-    """Keep what somebody thinks of an answer."""
+    """Save a user's rating of an answer."""
     with database(write=True) as connection:
         _own(connection, user, message_id)
         said = None if rating is None else dump(rating)
@@ -187,7 +187,7 @@ def rate(user: str, message_id: str, rating: dict[str, Any] | None) -> Message:
 
 
 def prompts(user: str, limit: int) -> list[tuple[dict[str, str], ...]]:
-    """What somebody asked in chats, the newest first: the turns from the root to each of the last questions."""
+    """A user's newest questions in chats, each with the turns from the root, newest first."""
     with database() as connection:
         rows = connection.execute(
             "SELECT m.id FROM messages m JOIN chats c ON c.id = m.chat_id WHERE c.user = ? AND role = 'user' "
@@ -197,11 +197,11 @@ def prompts(user: str, limit: int) -> list[tuple[dict[str, str], ...]]:
         return [tuple(m.turn for m in _path(connection, user, row["id"], False)) for row in rows]
 
 
-# -- answers on their way, of whoever they are ----------------------------------------------------------------------
+# -- answers being generated, of all users --------------------------------------------------------------------------
 
 
 def save_parts(parts: list[tuple[str, str, int, str]]) -> None:
-    """Keep what has come of some answers: (message id, whole text, number of the first new token, new tokens)."""
+    """Save the progress of some answers: (message id, whole text, number of the first new token, new tokens)."""
     with database(write=True) as connection:
         for message_id, content, first, tokens in parts:
             connection.execute("UPDATE messages SET content = ? WHERE id = ?", [content, message_id])
@@ -209,7 +209,7 @@ def save_parts(parts: list[tuple[str, str, int, str]]) -> None:
 
 
 def finish(message: Message) -> None:
-    """Keep an answer as it ended; nothing if it was deleted."""
+    """Save a finished answer; no effect if it was deleted."""
     with database(write=True) as connection:
         connection.execute(
             "UPDATE messages SET content = ?, status = ?, error = ?, model = ?, stage_hash = ?, params = ?, "
@@ -225,7 +225,7 @@ def finish(message: Message) -> None:
 
 
 def interrupt_all() -> None:
-    """Answers that a server which is no more had begun end here, with what came of them."""
+    """Mark unfinished answers of a previous server as interrupted, keeping their text."""
     with database(write=True) as connection:
         connection.execute("UPDATE messages SET status = 'interrupted' WHERE status = 'streaming'")
 
@@ -234,7 +234,7 @@ def interrupt_all() -> None:
 
 
 def first_words(text: str) -> str:
-    """A title: the beginning of what was said first, cut between words."""
+    """A title: the beginning of the first message, cut between words."""
     words = " ".join(text.split())
     if len(words) <= MAX_TITLE:
         return words
@@ -301,7 +301,7 @@ def _system(connection: sqlite3.Connection, chat_id: str) -> str | None:
 
 
 def _children(connection: sqlite3.Connection, chat_id: str) -> dict[str | None, list[str]]:
-    """{id of a message, or None: ids of what follows it, the oldest first}."""
+    """{id of a message, or None: ids of its children, oldest first}."""
     children: dict[str | None, list[str]] = {}
     for row in connection.execute("SELECT id, parent_id FROM messages WHERE chat_id = ? ORDER BY number", [chat_id]):
         children.setdefault(row["parent_id"], []).append(row["id"])

@@ -1,8 +1,8 @@
-"""Everything that somebody wrote as one JSON document, and back.
+"""Exports everything that a user wrote as one JSON document, and imports it.
 
     {"kind": "firstwords", "version": 1, "exported": ..., "chats": [{..., "messages": [...]}], "judgements": [...]}
 
-A document that is read twice adds nothing the second time. Ids stay what they were, unless somebody else has them.
+Importing a document twice adds nothing the second time. Ids are kept unless another user has them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from firstwords.serve.errors import ApiError
 KIND, VERSION = "firstwords", 1
 
 Id = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # what a column holds
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # the range of a column
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T[0-9:.]{5,15}Z$")]
 
 
@@ -45,14 +45,14 @@ class TokenIn(_Part):
 
 
 class RatingIn(_Part):
-    """What somebody thought of an answer."""
+    """A user's rating of an answer."""
 
     verdict: Literal["up", "down"]
     reasons: list[str] = []
 
 
 class MessageIn(_Part):
-    """A message; its parent stands before it."""
+    """A message; its parent comes before it."""
 
     id: Id
     parent_id: Id | None
@@ -129,7 +129,7 @@ class Document(_Part):
 
 @dataclass
 class Imported:
-    """How much an import added, and how many rows were there already."""
+    """How much an import added, and how many rows already existed."""
 
     chats: int = 0
     messages: int = 0
@@ -138,14 +138,14 @@ class Imported:
 
 
 def export(user: str) -> Iterator[str]:
-    """The document, piece by piece."""
+    """The document, in pieces."""
     yield f'{{"kind":"{KIND}","version":{VERSION},"exported":"{now()}","chats":['
     with database() as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM chats WHERE user = ? ORDER BY rowid", [user])]
     for number, chat_id in enumerate(ids):
         try:
             chat, messages = store.load(user, chat_id)
-        except ApiError:  # deleted meanwhile
+        except ApiError:  # deleted in the meantime
             continue
         listed = ",".join(message.to_json() for message in messages)
         yield f'{"," if number else ""}{dump(chat)[:-1]},"messages":[{listed}]}}'
@@ -157,7 +157,7 @@ def export(user: str) -> Iterator[str]:
 
 
 def restore(user: str, text: bytes) -> Imported:
-    """Read a document. Raises ApiError 400 that says what is wrong and where; then nothing was added."""
+    """Import a document. Raises ApiError 400 that says what is wrong and where; then nothing is added."""
     try:
         document = Document.model_validate_json(text)
     except ValidationError as error:
@@ -179,7 +179,7 @@ def restore(user: str, text: bytes) -> Imported:
 
 
 def _check_tree(chat: ChatIn, where: str) -> None:
-    """Every message hangs where the page could have put it."""
+    """Check that every message is where the page could have put it."""
     roles: dict[str | None, str | None] = {None: None}
     may_follow = {"system": (None,), "user": (None, "system", "assistant"), "assistant": ("user",)}
     for number, message in enumerate(chat.messages):
@@ -220,7 +220,7 @@ def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, impor
 
 
 def _free_id(connection: sqlite3.Connection, table: str, owner: str, value: str, wanted: str) -> tuple[str, bool]:
-    """(The id that a row gets, whether it is there): the wanted one, or one made of both where somebody else has it.
+    """(The id for a row, whether it exists): the wanted one, or one derived from both if another user has it.
 
     The same copy gets the same ids each time.
     """

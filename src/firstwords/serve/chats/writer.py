@@ -1,6 +1,6 @@
-"""From a path of messages to the ids that a model continues, and from its tokens to what a message keeps of them.
+"""Turns a path of messages into the ids that a model continues, and its tokens into their stored form.
 
-Both run beside a model: `prepare` on the worker's thread, between two steps.
+Both need the loaded model: `prepare` runs on the worker's thread, between two steps.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from firstwords.serve.models import Held
     from firstwords.tokenizer.fast import Tokenizer
 
-ALTERNATIVES = 8  # likeliest tokens that are kept of every place
-DIGITS = 6  # of log-probabilities and entropies: the shares shown still add up to 1 to five digits
+ALTERNATIVES = 8  # likeliest tokens stored at every position
+DIGITS = 6  # of log-probabilities and entropies: displayed shares still add up to 1 to five digits
 
 
 @dataclass(frozen=True)
 class Branch:
-    """The beginning that an answer must have: kept tokens of another answer, as it keeps them, then another token."""
+    """The required beginning of an answer: stored tokens of another answer, then a different token."""
 
     kept: list[dict[str, Any]]
     token_id: int
@@ -40,13 +40,13 @@ class Branch:
 
 @dataclass
 class Prepared:
-    """What the engine gets: ids (of prompt and branch), how many tokens may follow, and who writes them down."""
+    """Input for the engine: ids (of prompt and branch), the maximum number of new tokens, and the writer."""
 
     ids: list[int]
-    max_tokens: int  # of the whole answer, a branch's beginning included
+    max_tokens: int  # of the whole answer, including a branch's beginning
     stage_hash: str
     writer: TokenWriter
-    beginning: list[str]  # tokens of the branch, as a message keeps them
+    beginning: list[str]  # tokens of the branch, as stored
     finish_reason: str | None = None  # of an answer that ends with the branch
 
     @property
@@ -55,7 +55,7 @@ class Prepared:
 
 
 def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch | None) -> Prepared:
-    """Everything that needs the model before it can answer. Raises UserError where the message is too long for it."""
+    """Prepare an answer with the loaded model. Raises UserError if the message is too long for it."""
     loaded = held.loaded
     max_tokens = _answer_room(held, max_tokens)
     ids = fitted(held, path, max_tokens).ids
@@ -114,9 +114,9 @@ def _fit_text(texts: Sequence[str], tokenizer: Tokenizer, room: int) -> tuple[li
 
 
 class TokenWriter:
-    """push(token) -> the token as a message keeps it, in JSON; `text` is what the answer says so far.
+    """push(token) -> the token in its stored form, as JSON; `text` is the answer so far.
 
-    The texts of the tokens add up to the answer: a character that several tokens share stands with the last of them.
+    The texts of the tokens add up to the answer: a character shared by several tokens belongs to the last of them.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -140,16 +140,16 @@ class TokenWriter:
         return self.record(token.id, text, token.logprob, token.rank, token.entropy, token.top)
 
     def close(self) -> str:
-        """The text that was held back, when an answer ends between two tokens."""
+        """The text held back if an answer ends within a character."""
         return self._stream.flush()
 
     def resume(self, ids: Sequence[int]) -> None:
-        """Take over tokens that are written down already."""
+        """Continue after tokens that are already stored."""
         for token_id in ids:
             self._stream.push(token_id)
 
     def force(self, token_id: int, logprobs_V: Tensor) -> str:
-        """Write down a token that somebody chose instead of the sampler."""
+        """Record a token chosen by the user instead of the sampler."""
         from torch import tensor
 
         from firstwords.engine.sampling import rank_and_entropy
@@ -164,14 +164,14 @@ class TokenWriter:
         self, token_id: int, text: str, logprob: float | None, rank: int | None, entropy: float | None,
         top: Sequence[tuple[int, float]],
     ) -> str:  # fmt: skip
-        """A token as a message keeps it: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}."""
+        """A token in its stored form: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}."""
         return dump(
             {"id": token_id, "text": text, "logprob": _rounded(logprob), "rank": rank, "entropy": _rounded(entropy),
              "top": [[i, self.label(i), _rounded(value)] for i, value in top]}
         )  # fmt: skip
 
     def label(self, token_id: int) -> str:
-        """The text of a token by itself; a special token's name."""
+        """The text of a single token; a special token's name."""
         found = self._labels.get(token_id)
         if found is None:
             from firstwords.engine.tokens import label
@@ -185,7 +185,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
-    """Put the beginning of a branch behind the prompt."""
+    """Append the beginning of a branch to the prompt."""
     from firstwords.config import UserError
 
     if branch.stage_hash != prepared.stage_hash:
@@ -207,6 +207,6 @@ def _begin(held: Held, prepared: Prepared, branch: Branch) -> None:
 
 
 def with_text(token: str, more: str) -> str:
-    """A kept token with more text at its end."""
+    """A stored token with text appended."""
     fields = json.loads(token)
     return dump(fields | {"text": fields["text"] + more})

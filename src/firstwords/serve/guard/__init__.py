@@ -1,1 +1,1 @@
-"""What stands before every request: protocol limits, allowed hosts and origins, keys, security headers."""
+"""Checks before every request: protocol limits, allowed hosts and origins, keys, security headers."""

@@ -1,9 +1,9 @@
-"""Web pages of other sites that may use the API in a browser (CORS): none, unless `--allow-origin` names them.
+"""Other sites whose pages may use the API in a browser (CORS): none, unless `--allow-origin` names them.
 
     Origins(("http://localhost:3000",)).headers("http://localhost:3000", "/v1/models")
 
-An allowed page reaches the routes for clients only. The page's own routes (/api: chats, training, judgements) answer no
-other site, and cookies do not count in such a request: a server with keys wants the key in the Authorization header.
+An allowed page can use only the routes for clients. The page's own routes (/api: chats, training, judgements) refuse
+other sites, and cookies are ignored in such requests: a server with keys requires the key in the Authorization header.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from starlette.datastructures import Headers
 from firstwords.config import UserError
 
 ANY = "*"
-EXPOSED = "Retry-After, X-Request-Id"  # headers that a page's script may read beside the usual ones
-PREFLIGHT_SECONDS = "600"  # for which a browser remembers the answer
+EXPOSED = "Retry-After, X-Request-Id"  # headers that a page's script may read in addition to the standard ones
+PREFLIGHT_SECONDS = "600"  # for which a browser caches the answer
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#@*]+)")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,2000}")
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # browsers leave these out
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # browsers omit these
 
 
 def parse_origins(words: list[str]) -> tuple[str, ...]:
-    """`--allow-origin` values as browsers write them. Raises UserError for one that no browser would send."""
+    """`--allow-origin` values in the form that browsers send. Raises UserError for an invalid one."""
     return tuple(dict.fromkeys(_parsed(word) for word in words))
 
 
@@ -33,21 +33,21 @@ def _parsed(word: str) -> str:
     match = _ORIGIN.fullmatch(word.lower().removesuffix("/"))
     if match is None:
         raise UserError(
-            f"--allow-origin {word!r} is not an origin: write scheme://host or scheme://host:port, such as "
-            "http://localhost:3000 (* stands for every site)"
+            f"--allow-origin {word!r} is not an origin: use scheme://host or scheme://host:port, such as "
+            "http://localhost:3000 (* allows every site)"
         )
     scheme, host = match.groups()
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS.get(scheme, chr(0)))}"
 
 
 class Origins:
-    """The origins that a server was started with, and what their pages are answered."""
+    """A server's allowed origins, and the response headers for their pages."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self._allowed = frozenset(allowed)
 
     def allow(self, origin: str | None, path: str) -> bool:
-        """Whether a page of this origin may ask for this path."""
+        """Whether a page of this origin may request this path."""
         if not self._allowed or origin is None or is_for_the_page(path):
             return False
         return ANY in self._allowed or origin.lower() in self._allowed
@@ -64,7 +64,7 @@ class Origins:
 
     @staticmethod
     def preflight(headers: Headers) -> dict[str, str]:
-        """Headers of the answer to a browser that asks first. It may send what it asked for: routes check the rest."""
+        """Headers of a preflight response. The browser may send what it asked for: routes check the rest."""
         wanted = headers.get("access-control-request-headers", "")
         answer = {
             "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -78,10 +78,10 @@ class Origins:
 
 
 def is_preflight(method: str, headers: Headers) -> bool:
-    """Whether a browser asks if it may send a request of another site."""
+    """Whether this is a browser's preflight request."""
     return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
 def is_for_the_page(path: str) -> bool:
-    """Whether a route serves the built-in page only."""
+    """Whether a route serves only the built-in page."""
     return path == "/api" or path.startswith("/api/")

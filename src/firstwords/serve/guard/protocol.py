@@ -1,7 +1,7 @@
-"""HTTP/1.1 on one connection, as uvicorn's httptools reads it, with bounds on what comes before a body.
+"""HTTP/1.1 on one connection, parsed by uvicorn's httptools, with limits on a request's head.
 
-uvicorn waits for a request's head as long as its client likes, and keeps as much of it as comes. What follows a head
-(size and pace of a body, kind, key) is `security.Guard`'s.
+uvicorn itself limits neither the time nor the size of a head. Everything after the head (size and speed of the body,
+content type, key) is checked by `security.Guard`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_SECONDS = 30.0  # from a connection's or request's first sign to the end of its head
+HEAD_SECONDS = 30.0  # from the start of a connection or request to the end of its head
 HEAD_BYTES = 64 * 1024
 
 
 class Protocol(HttpToolsProtocol):
     """Answers 408 to a head that takes too long and 431 to one that is too large, and closes the connection."""
 
-    _clock: TimerHandle | None = None  # runs while a head is awaited
+    _clock: TimerHandle | None = None  # runs while waiting for a head
     _num_bytes = 0  # of the head so far
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -58,7 +58,7 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._stop_clock()
-        if self.headers is None:  # a spare connection, whose next request would take this answer for its own
+        if self.headers is None:  # an idle connection, whose next request would be matched with this answer
             self.transport.close()
             return
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"

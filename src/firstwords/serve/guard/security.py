@@ -1,11 +1,11 @@
-"""Who may ask what: the outermost layer of the server, before any route, static file or stream.
+"""Access control: the outermost layer of the server, before any route, static file or stream.
 
-A page of another site must not reach this server through somebody's browser. Three ways are closed: another name that
-resolves to this machine (Host is checked), requests that a browser sends across sites (Origin and Sec-Fetch-Site are
-checked, and a body must be JSON, which no form can send), and scripts in what a model says (Content-Security-Policy).
-`origins.py` knows the sites that were allowed by name.
+A page of another site must not reach this server through a user's browser. Three attacks are prevented: another name
+that resolves to this machine (Host is checked), cross-site requests (Origin and Sec-Fetch-Site are checked, and a body
+must be JSON, which no form can send), and scripts in a model's output (Content-Security-Policy). `origins.py` defines
+the explicitly allowed sites.
 
-Every layer below sees the path that was checked here, with doubled slashes folded, and HEAD as the GET it stands for.
+Every layer below sees the path that was checked here, with double slashes collapsed, and HEAD as GET.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from firstwords.serve.settings import OWNER, Settings
 
 COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
-# without a key; and /assets/*
+# these, and /assets/*, need no key
 OPEN_PATHS = ("/", "/health", "/api/session", "/api/state", "/favicon.ico", "/favicon.svg")
-LARGE_PATHS = ("/api/import", "/api/uploads")  # whose bodies hold files
-BODY_SECONDS = 60  # for a whole body to come
+LARGE_PATHS = ("/api/import", "/api/uploads")  # whose bodies contain files
+BODY_SECONDS = 60  # to receive a whole body
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; object-src 'none'; form-action 'none'; base-uri 'none'; "
@@ -54,14 +54,14 @@ log = logging.getLogger("firstwords.serve")
 
 
 class Sessions:
-    """Browsers that gave a key, by a random token in a cookie that scripts cannot read; a restart forgets them."""
+    """Browsers that gave a key, by a random token in an HttpOnly cookie; a restart ends all sessions."""
 
     def __init__(self, keys: dict[str, str]) -> None:
         self._keys = keys
         self._users: dict[str, str] = {}
 
     def user_of_key(self, key: str) -> str | None:
-        """Whose key that is; every key is compared, so that time tells nothing."""
+        """The owner of a key; every key is compared, so that timing reveals nothing."""
         found = None
         for known, user in self._keys.items():
             if hmac.compare_digest(known.encode(), key.encode()):
@@ -81,18 +81,18 @@ class Sessions:
         self._users.pop(token, None)
 
     def user_of(self, headers: Headers, with_cookie: bool = True) -> str | None:
-        """The user of a request: the owner where no keys are needed. A cookie counts for the page's own requests."""
+        """The user of a request: the owner if no keys are needed. Cookies count only for the page's own requests."""
         if not self._keys:
             return OWNER
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and key.strip():
-            # headers are read as Latin-1; a key may have any letters
+            # headers are decoded as Latin-1; a key may contain any characters
             return self.user_of_key(key.strip().encode("latin-1").decode("utf-8", "replace"))
         return self._users.get(cookie(headers)) if with_cookie else None
 
 
 def cookie(headers: Headers) -> str:
-    """The session's token in a request's cookies, or nothing."""
+    """The session's token in a request's cookies, or ""."""
     try:
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -101,7 +101,7 @@ def cookie(headers: Headers) -> str:
 
 
 class Guard:
-    """ASGI middleware around everything: Host, Origin, kind and size of a body, key; then the security headers."""
+    """ASGI middleware around everything: Host, Origin, type and size of a body, key; then the security headers."""
 
     def __init__(self, app: ASGIApp, settings: Settings, sessions: Sessions, metrics: Metrics) -> None:
         self.app, self.settings, self.sessions, self.metrics = app, settings, sessions, metrics
@@ -110,7 +110,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            if scope["type"] == "websocket":  # nothing here speaks it
+            if scope["type"] == "websocket":  # not supported
                 await send({"type": "websocket.close", "code": 1008})
                 return
             await self.app(scope, receive, send)
@@ -132,7 +132,7 @@ class Guard:
             elif not is_head:
                 await send(message)
             elif message.get("more_body"):
-                raise ClientDisconnect  # it has its answer: whatever writes the body stops
+                raise ClientDisconnect  # it has its answer: stop writing the body
 
         try:
             await self._answer(scope, receive, guarded, request_id)
@@ -156,7 +156,7 @@ class Guard:
         headers = Headers(scope=scope)
         limit = self.settings.max_import if scope["path"] in LARGE_PATHS else self.settings.max_body
         self._check_host(headers)
-        if is_preflight(scope["method"], headers):  # comes without the key that the request after it brings
+        if is_preflight(scope["method"], headers):  # sent without the key, which the actual request includes
             self._check_origin(scope, headers)
             await Response(status_code=204, headers=self._origins.preflight(headers))(scope, receive, send)
             return
@@ -164,13 +164,13 @@ class Guard:
         scope.setdefault("state", {}).update(user=user, request_id=request_id)
         if scope["method"] not in SAFE:
             receive = await read_body(receive, limit)
-            # of a crowd that comes at once, one is read and encoded between two looks at everybody else's sockets
+            # with many concurrent requests, handle one between two polls of the other sockets
             async with self._turn:
                 await asyncio.sleep(0)
         await self.app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Headers, limit: int) -> str | None:
-        """Whose request it is, None for one that needs no key. Raises ApiError for one that is refused."""
+        """The user of a request, None if it needs no key. Raises ApiError if it is refused."""
         if scope["method"] not in SAFE:
             self._check_origin(scope, headers)
             self._check_body(headers, limit)
@@ -191,7 +191,7 @@ class Guard:
             raise ApiError(400, "a request needs one Host header that names this server", code="invalid_host")
         name = printable(host_name(given[0]))
         raise ApiError(
-            400, f"this server does not answer under the name {name}: start it with --allow-host {name} if that name "
+            400, f"this server does not accept the host name {name}: start it with --allow-host {name} if the name "
             "is yours", code="invalid_host",
         )  # fmt: skip
 
@@ -204,11 +204,11 @@ class Guard:
         try:
             address = ipaddress.ip_address(name)
         except ValueError:
-            return False  # a name that somebody made resolve to this machine
+            return False  # a foreign name that resolves to this machine
         return address.is_loopback or not settings.is_loopback
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Refuse a page of another site, unless it was allowed to use this path."""
+        """Refuse a page of another site unless it is allowed to use this path."""
         origin = headers.get("origin")
         if not _is_foreign(scope, headers) or self._origins.allow(origin, scope["path"]):
             return
@@ -216,7 +216,7 @@ class Guard:
         if is_for_the_page(scope["path"]):
             message = f"{refused}: this route is for the built-in page"
         elif origin is None or origin == "null":
-            message = f"{refused}, and the page that asks does not say where it comes from"
+            message = f"{refused}, and the requesting page does not state its origin"
         else:
             message = f"{refused}: start the server with --allow-origin {printable(origin)} to allow this one"
         raise ApiError(403, message, code="cross_origin")
@@ -233,8 +233,7 @@ class Guard:
 
 
 def _plain(scope: Scope) -> Scope:
-    """The request with doubled slashes folded into one, as base addresses that end in a slash write them, and HEAD
-    asked as GET."""
+    """The request with double slashes collapsed (from base URLs that end in a slash), and HEAD as GET."""
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     path, raw = _SLASHES.sub("/", scope["path"]), scope.get("raw_path")
     folded = {"raw_path": re.sub(rb"/{2,}", b"/", raw)} if raw else {}
@@ -242,16 +241,16 @@ def _plain(scope: Scope) -> Scope:
 
 
 def _is_foreign(scope: Scope, headers: Headers) -> bool:
-    """Whether a browser says that a page of another site asks."""
+    """Whether the browser marks the request as coming from another site."""
     own = f"{scope.get('scheme', 'http')}://{headers['host'].lower()}"
     is_other = headers.get("origin", own).lower() != own
     return is_other or headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 async def read_body(receive: Receive, limit: int) -> Receive:
-    """Take a whole body, so that one that is too large or never ends is refused before anybody works on it.
+    """Read a whole body, so that one that is too large or never ends is refused before any processing.
 
-    Returns a `receive` that gives it back, and after it what else comes (that the client has gone).
+    Returns a `receive` that replays it, followed by later events (the client's disconnect).
     Raises ApiError 413 and 408, and ClientDisconnect.
     """
     chunks, size, is_complete = [], 0, False
@@ -278,7 +277,7 @@ async def read_body(receive: Receive, limit: int) -> Receive:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, in small letters, without the port: host_name("[::1]:8000") == "::1"."""
+    """The name in a Host header, in lower case, without the port: host_name("[::1]:8000") == "::1"."""
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -286,7 +285,7 @@ def host_name(host: str) -> str:
 
 
 def is_open(path: str) -> bool:
-    """Whether a path needs no key: the page itself and whether the server lives."""
+    """Whether a path needs no key: the page itself and the health check."""
     return path in OPEN_PATHS or path.startswith("/assets/")
 
 

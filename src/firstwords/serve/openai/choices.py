@@ -1,4 +1,4 @@
-"""The choices of one request, running together: as many as the engine has slots at a time, the others behind them."""
+"""The choices of one request, running together: as many at a time as the engine has slots, the others queued."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ class Choices:
         self._first: Stream | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_cancelled = False
-        self.num_cached: dict[int, int] = {}  # prompt tokens of each choice that were known already
+        self.num_cached: dict[int, int] = {}  # cached prompt tokens of each choice
 
     @property
     def has_jobs(self) -> bool:
-        """Whether anything is to be generated."""
+        """Whether there is anything to generate."""
         return bool(self._jobs)
 
     async def start(self) -> None:
-        """Put the first choice in line. Raises ApiError, also when the line is full."""
+        """Queue the first choice. Raises ApiError, also if the queue is full."""
         ids, params = self._jobs[0]
         if params.constraint is not None:
             await self._compile(params, len(ids))
         self._first = await self._worker.submit(self._stage, ids, params)
 
     async def _compile(self, params: SamplingParams, num_prompt: int) -> None:
-        """Compile the constraint on a thread of its own: a large schema takes as long as a hundred tokens.
+        """Compile the constraint in a separate thread: a large schema takes as long as a hundred tokens.
 
-        Raises ApiError 400 where that is not possible, and where not even the shortest answer fits.
+        Raises ApiError 400 if it fails, or if not even the shortest answer fits.
         """
         engine, constraint = (await self._worker.held(self._stage)).engine, params.constraint
         assert constraint is not None
@@ -81,7 +81,7 @@ class Choices:
             raise ApiError(400, str(error), "max_tokens") from None
 
     async def parts(self) -> AsyncIterator[Part]:
-        """(choice, its next tokens), as they come; ends early when cancelled. Raises ApiError."""
+        """(choice, its next tokens), as they arrive; ends early when cancelled. Raises ApiError."""
         assert self._first is not None
         try:
             if len(self._jobs) == 1:
@@ -133,7 +133,7 @@ class Choices:
             self.num_cached[index] = stream.request.num_cached
 
     def cancel(self) -> None:
-        """Free all slots; harmless when everything is over."""
+        """Free all slots; no effect once everything is over."""
         self._is_cancelled = True
         if self._first is not None:
             self._first.cancel()
@@ -143,7 +143,7 @@ class Choices:
 
 @contextlib.asynccontextmanager
 async def attended(request: Request, running: Choices, seconds: float) -> AsyncIterator[None]:
-    """Cancel the choices when the client has gone or the time is over.
+    """Cancel the choices when the client disconnects or the time limit is reached.
 
     Raises ClientDisconnect and ApiError 504 in the end.
     """

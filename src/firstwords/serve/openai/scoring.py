@@ -1,4 +1,4 @@
-"""The log-probabilities of prompts, in pieces between which other answers go on."""
+"""The log-probabilities of prompts, in pieces between which other answers continue."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from firstwords.serve.models import Stage
     from firstwords.serve.worker import Worker
 
-PIECE_TOKENS = 2048  # of one visit to the engine's thread: some 20 ms of a small model
+PIECE_TOKENS = 2048  # per piece on the engine's thread: about 20 ms for a small model
 
 
 async def score(worker: Worker, stage: Stage, ids_list: Sequence[Sequence[int]], top: int) -> list[TokenScores]:
-    """As `engine.score_top`. Texts of like length share a piece."""
+    """Like `engine.score_top`. Texts of similar length share a piece."""
     order = sorted(range(len(ids_list)), key=lambda index: len(ids_list[index]))
     results: dict[int, TokenScores] = {}
     while order:

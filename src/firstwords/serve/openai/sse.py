@@ -1,4 +1,4 @@
-"""Server-sent events: a response that watches its client, and what OpenAI's streams end with."""
+"""Server-sent events: a response that watches for the client's disconnect, and the end of OpenAI's streams."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def event(content: Any, name: str = "") -> bytes:
 
 
 class EventStream(Response):
-    """Sends events as they come, then [DONE]. What fails before the first event is an HTTP error, what fails later an
-    event. on_gone is called when the client has closed the connection; one that reads too slowly for `seconds` is left.
-    `end` is what closes a stream where that is not [DONE].
+    """Sends events as they arrive, then [DONE]. A failure before the first event is an HTTP error, a later one an
+    event. on_gone is called when the client disconnects; a client that reads too slowly for `seconds` is dropped. `end`
+    replaces [DONE] at the end of a stream.
     """
 
     def __init__(

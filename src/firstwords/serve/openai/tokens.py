@@ -1,6 +1,6 @@
-"""The tokenizer over HTTP, at the server's root and in vLLM's form, so that lm-eval need not find it elsewhere.
+"""The tokenizer over HTTP, at the server's root and in vLLM's format, so that lm-eval needs no other source.
 
-Here, and only here, the names of special tokens in a text mean the tokens: lm-eval asks for the id of the end token so.
+Only here do names of special tokens in a text mean the tokens: lm-eval requests the id of the end token this way.
 """
 
 from __future__ import annotations

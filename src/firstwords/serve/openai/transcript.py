@@ -1,5 +1,5 @@
-"""Which token said which letters. What is shown of a token may come later than the token (it could have begun a stop
-text), be cut, or be nothing; the entries of a transcript, joined, are the text that was shown, in a stream too.
+"""Maps tokens to the characters they produce. A token's text may be delayed (it might begin a stop text), cut, or
+empty; the concatenated entries of a transcript equal the returned text, in a stream too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Entry:
-    """A token, the letters that it shows, and their bytes. is_hidden: it is not part of the answer: it ended it, or all
-    of it was cut off.
+    """A token, the characters it produces, and their bytes. is_hidden: the token is not part of the answer, because it
+    ended the answer or was cut off.
 
-    Where a token ends inside a character that the next one completes, those bytes are the next one's.
+    If a token ends inside a character, those bytes belong to the token that completes it.
     """
 
     id: int
@@ -34,19 +34,19 @@ class Entry:
 
 
 class Transcript:
-    """One choice. With entries only where log-probabilities were asked for."""
+    """One choice, with entries only if log-probabilities were requested."""
 
     def __init__(self, tokenizer: Tokenizer, wants_entries: bool) -> None:
         self._tokenizer, self.wants_entries = tokenizer, wants_entries
         self._decoder = StreamDecoder(tokenizer)
         self._waiting: deque[Entry] = deque()
-        self._begun = b""  # of a character: bytes that no entry has yet
-        self._num_shown = 0  # letters shown that no entry has yet
+        self._begun = b""  # bytes of an incomplete character, not yet in an entry
+        self._num_shown = 0  # characters returned but not yet in an entry
         self.num_tokens = 0
         self.finish_reason: str | None = None
 
     def push(self, tokens: Iterable[Token]) -> tuple[str, list[Entry]]:
-        """The text that the tokens show, and the entries that are complete with it."""
+        """The text that the tokens produce, and the entries that it completes."""
         text = ""
         for token in tokens:
             self.num_tokens += 1
@@ -62,7 +62,7 @@ class Transcript:
     def _entry(self, token: Token) -> Entry:
         is_known = token.id < self._tokenizer.vocab_size
         text = self._decoder.push(token.id) if is_known else ""
-        if token.id in self._tokenizer.special_ids:  # ends the answer, or shows nothing
+        if token.id in self._tokenizer.special_ids:  # ends the answer, or has no text
             return Entry(token.id, text, token.logprob or 0.0, token.top, is_hidden=True)
         data = self._begun + piece(self._tokenizer, token.id)
         size = len(data) - _unfinished(data) if text else len(data)
@@ -70,7 +70,8 @@ class Transcript:
         return Entry(token.id, text, token.logprob or 0.0, token.top, data=data[:size])
 
     def _complete(self) -> list[Entry]:
-        """Entries whose letters are all shown. One without letters waits for the character that it belongs to."""
+        """Entries whose characters have all been returned. One without characters waits for the character it is part
+        of."""
         if self.finish_reason is not None:
             return self._rest()
         total, num_complete = 0, 0
@@ -85,10 +86,10 @@ class Transcript:
         return entries
 
     def _rest(self) -> list[Entry]:
-        """At the end: what a stop text cut off is taken away, and an unfinished character belongs to its last token."""
+        """At the end: text cut by a stop text is removed, and an unfinished character belongs to its last token."""
         entries = list(self._waiting)
         self._waiting.clear()
-        begun: list[Entry] = []  # entries of bytes only, whose character is still to come
+        begun: list[Entry] = []  # entries with bytes only, whose character is incomplete
         for entry in entries:
             size = min(len(entry.text), self._num_shown)
             if size < len(entry.text):
@@ -111,19 +112,19 @@ class Transcript:
 
 
 def _unfinished(data: bytes) -> int:
-    """How many bytes at the end begin a character and do not complete it."""
+    """Number of bytes of an incomplete character at the end."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     decoder.decode(data)
     return len(decoder.getstate()[0])
 
 
 def piece(tokenizer: Tokenizer, token: int) -> bytes:
-    """The bytes of a token; none for an id with which a model's table is padded."""
+    """The bytes of a token; none for a padding id of the model's table."""
     return tokenizer.token_bytes(token) if token < tokenizer.vocab_size else b""
 
 
 def key(tokenizer: Tokenizer, token: int) -> str:
-    """A name for a token among alternatives: its text, or where this is no text by itself, its bytes."""
+    """A name for a token among alternatives: its text, or its bytes if it is not valid text alone."""
     data = piece(tokenizer, token)
     try:
         return data.decode()
@@ -132,7 +133,7 @@ def key(tokenizer: Tokenizer, token: int) -> str:
 
 
 def chat_logprobs(tokenizer: Tokenizer, entries: Iterable[Entry]) -> dict[str, Any]:
-    """OpenAI's form for chats; tokens that are not part of the answer are left out."""
+    """OpenAI's format for chats; tokens that are not part of the answer are left out."""
     content = []
     for entry in entries:
         if entry.is_hidden:
@@ -148,13 +149,13 @@ def _alternative(tokenizer: Tokenizer, token: int, logprob: float) -> dict[str, 
 
 
 class CompletionLogprobs:
-    """OpenAI's older form, four lists side by side; every generated token has its place, also the one that ended it."""
+    """OpenAI's older format, four parallel lists, including the token that ended the answer."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._offset = tokenizer, 0
 
     def of(self, entries: Iterable[Entry], has_past: bool = True) -> dict[str, list[Any]]:
-        """The lists for the next tokens. has_past False: nothing stands before the first one, so it has no logprob."""
+        """The lists for the next tokens. has_past False: the first token has no context, so it has no logprob."""
         lists: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
         for number, entry in enumerate(entries):
             is_first = number == 0 and not has_past
@@ -167,7 +168,7 @@ class CompletionLogprobs:
 
     def _top(self, entry: Entry) -> dict[str, float]:
         """name -> logprob. lm-eval calls a token greedy when its logprob *equals* the largest one here, so both come
-        from one place unrounded, and of two tokens with one name the likelier stays.
+        unrounded from the same source, and of two tokens with the same name the likelier is kept.
         """
         found: dict[str, float] = {}
         for token, logprob in [*entry.top, (entry.id, entry.logprob)]:

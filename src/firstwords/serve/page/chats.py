@@ -1,4 +1,4 @@
-"""Chats: the list and its search, one chat with its tree, what is said in it; and all of it out and in."""
+"""Chats: the list and its search, one chat with its tree, sending messages, export and import."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Change(Body):
 
 
 class Said(Body):
-    """What somebody says, and how to answer it."""
+    """A user's message, and how to answer it."""
 
     parent_id: str | None = None
     content: str
@@ -90,14 +90,14 @@ async def chats(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> dict[str, Any]:
-    """Somebody's chats, the one used last first; with q those in which all its words are."""
+    """The user's chats, most recently used first; with q only those that contain all its words."""
     page, total = await to_thread.run_sync(partial(search.chats, user, q, limit, offset))
     return {"chats": page, "total": total}
 
 
 @router.post("/chats")
 async def create(user: User, request: Request, body: NewChat) -> dict[str, Any]:
-    """Begin a chat. Without a model it talks with the server's default."""
+    """Start a chat. Without a model it uses the server's default."""
     model = _find(request, body.model).ref if body.model is not None else None
     return await to_thread.run_sync(partial(store.create, user, body.title.strip(), model, body.system))
 
@@ -110,7 +110,7 @@ async def chat(user: User, live: Live, chat_id: str, tokens: bool = True) -> Res
         return store.load(user, chat_id, with_tokens=tokens)
 
     found, messages = await to_thread.run_sync(load)
-    # what is on its way is ahead of what is kept of it
+    # answers being generated are ahead of their stored form
     messages = [answer.snapshot if (answer := live.get(m.id)) is not None else m for m in messages]
     text = await to_thread.run_sync(lambda: f'{{"chat":{dump(found)},"messages":{listed(messages)}}}')
     return JsonText(text)
@@ -132,7 +132,7 @@ async def remove(user: User, live: Live, chat_id: str) -> dict[str, Any]:
 
 @router.post("/chats/{chat_id}/messages")
 async def say(user: User, live: Live, request: Request, chat_id: str, body: Said) -> Response:
-    """Say something; the answer comes whether or not somebody watches it."""
+    """Send a message; the answer is generated even if no one watches it."""
     if not body.content.strip():
         raise ApiError(400, "the message is empty: write something", "content")
     known = await to_thread.run_sync(partial(store.chat, user, chat_id))
@@ -160,7 +160,7 @@ _DOCUMENT = {"content": {"application/json": {"schema": {"type": "object"}}}, "r
 
 @router.post("/import", openapi_extra={"requestBody": _DOCUMENT})
 async def restore(user: User, request: Request) -> dict[str, int]:
-    """Read an export; what is there already stays as it is."""
+    """Import an export; existing chats are unchanged."""
     text = await request.body()
     return asdict(await to_thread.run_sync(partial(transfer.restore, user, text)))
 

@@ -130,7 +130,7 @@ async def inside(body: Inside, request: Request) -> Response:
 
 @router.post("/api/inside/attention")
 async def attention(body: Attention, request: Request) -> Response:
-    """The attention weights of every head of a layer. Where a head looks is no explanation of what is said."""
+    """The attention weights of every head of a layer. Attention does not explain the output."""
     stage, held = await open_stage(request, body.model)
     model = held.loaded.model
     glassbox.check_ids(body.ids, model.config.vocab_size, min(held.loaded.context, glassbox.MAX_ATTENTION))
@@ -167,10 +167,10 @@ async def stages(body: Stages, request: Request) -> Response:
 
 @router.post("/api/stages/pairs")
 async def pairs(body: Pairs, request: Request) -> Response:
-    """How likely every stage finds the answers that somebody preferred, and those that lost to them."""
+    """The log-probabilities, under every stage, of preferred answers and of those that lost to them."""
     name = models.find(body.name).name
     settings = request.app.state.settings
-    own = request.state.user if settings.keys else None  # what others asked and judged is theirs
+    own = request.state.user if settings.keys else None  # other users' prompts and judgements are private
     judged = await asyncio.to_thread(newest_pairs, name, own, body.limit)
     rows = [
         {"prompt": list(j.prompt), "chosen": chosen, "rejected": rejected, "reasons": list(j.reasons), "stages": {}}
@@ -208,7 +208,7 @@ async def read(
     held: Held, limit: int, text: str | None = None, messages: list[Turn] | None = None,
     ids: list[int] | None = None, answer: str | None = None,
 ) -> Reading:  # fmt: skip
-    """The ids of a request, found beside the event loop: a megabyte of text takes some tenths of a second."""
+    """The ids of a request, computed in a thread: a megabyte of text takes a few tenths of a second."""
     turns = None if messages is None else [turn.model_dump() for turn in messages]
     return await asyncio.to_thread(
         glassbox.read, held.loaded.tokenizer, limit, text=text, messages=turns, ids=ids, answer=answer
@@ -258,7 +258,8 @@ async def answer(request: Request, ref: str, text: str, params: Params) -> dict[
 async def shifted(request: Request, chosen: dict[str, Any], refs: list[str]) -> dict[str, Any]:
     """One stage's answer forced through all: {of, answer, ids, tokens: [{id, text, stages: {ref: ...}}], notes}.
 
-    Every stage gets the very ids that the answering stage got. A stage with another vocabulary is left out, and told.
+    Every stage gets exactly the ids that the answering stage got. A stage with another vocabulary is left out, with a
+    note.
     """
     tokenizer = (await open_stage(request, chosen["ref"]))[1].loaded.tokenizer
     ids = chosen["ids"]
@@ -270,7 +271,7 @@ async def shifted(request: Request, chosen: dict[str, Any], refs: list[str]) -> 
     for ref in refs:
         stage, held = await open_stage(request, ref)
         if held.loaded.tokenizer.hash != tokenizer.hash:
-            notes[ref] = "this stage has another vocabulary, so that the same tokens mean something else to it"
+            notes[ref] = "this stage has a different vocabulary, so the same tokens have a different meaning"
             continue
         if held.is_base and chosen["form"] == "chat":
             notes[ref] = UNTRAINED

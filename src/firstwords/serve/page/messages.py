@@ -1,4 +1,4 @@
-"""Messages: watch an answer come, stop it, give another, branch at a token, rate, delete, fork."""
+"""Messages: stream an answer, stop it, regenerate, branch at a token, rate, delete, fork."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from firstwords.serve.errors import ApiError
 from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event
 
 router = APIRouter(prefix="/api/messages/{message_id}")
-QUIET_SECONDS = 15.0  # until a stream says that it lives
+QUIET_SECONDS = 15.0  # between keep-alive comments of a stream
 Reasons = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(max_length=20)]
 
 
 class Again(Body):
-    """How to answer once more."""
+    """How to regenerate an answer."""
 
     model: str | None = None
     params: Params = Params()
@@ -45,7 +45,7 @@ class AtToken(Body):
 
 
 class Rating(Body):
-    """What somebody thinks of an answer; verdict null takes it back."""
+    """A user's rating of an answer; verdict null withdraws it."""
 
     verdict: Literal["up", "down"] | None
     reasons: Reasons = []
@@ -55,10 +55,10 @@ class Rating(Body):
 async def stream(
     user: User, live: Live, message_id: str, start: Annotated[int, Query(alias="from", ge=0, lt=2**31)] = 0
 ) -> Response:
-    """The tokens of an answer from the given one on, then those that come, and at the end the message."""
+    """The tokens of an answer from the given one on, then new ones, and finally the message."""
     message = await to_thread.run_sync(partial(store.message, user, message_id))
     answer = live.get(message_id)
-    if answer is None:  # it may have ended while we looked
+    if answer is None:  # it may have ended in the meantime
         message = await to_thread.run_sync(partial(store.message, user, message_id))
     events = _kept(message, start) if answer is None else _coming(answer, start)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -66,7 +66,7 @@ async def stream(
 
 @router.post("/stop")
 async def stop(user: User, live: Live, message_id: str) -> Response:
-    """End an answer where it is; what was said stays."""
+    """Stop an answer; its text so far is kept."""
     await to_thread.run_sync(partial(store.message, user, message_id))
     await live.stop([message_id])
     message = await to_thread.run_sync(partial(store.message, user, message_id))
@@ -75,7 +75,7 @@ async def stop(user: User, live: Live, message_id: str) -> Response:
 
 @router.post("/regenerate")
 async def regenerate(user: User, live: Live, request: Request, message_id: str, body: Again | None = None) -> Response:
-    """Another answer beside this one, or to what somebody said."""
+    """An alternative to this answer, or another answer to a user's message."""
     body = body or Again()
     message = await to_thread.run_sync(partial(store.message, user, message_id))
     chat = await to_thread.run_sync(partial(store.chat, user, message.chat_id))
@@ -85,7 +85,7 @@ async def regenerate(user: User, live: Live, request: Request, message_id: str, 
 
 @router.post("/branch")
 async def branch(user: User, live: Live, request: Request, message_id: str, body: AtToken) -> Response:
-    """Another answer: as this one up to a token, then another token, then as the model goes on."""
+    """Another answer: the same up to a token, then a different token, then the model's continuation."""
     message = _finished(await to_thread.run_sync(partial(store.message, user, message_id)))
     tokens: list[dict[str, Any]] = json.loads(message.tokens or "[]")
     if body.index >= len(tokens):
@@ -97,12 +97,12 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
 
 @router.post("/rating")
 async def rate(user: User, message_id: str, body: Rating) -> Response:
-    """Keep a thumb beside the answer, and add it to the log that the model learns from."""
+    """Save a thumb with the answer, and add it to the log that the model learns from."""
     path = await to_thread.run_sync(partial(store.path, user, message_id))
     message = _finished(path[-1])
     rating = None if body.verdict is None else {"verdict": body.verdict, "reasons": body.reasons}
     verdict = body.verdict or "withdrawn"
-    if (rating or message.rating) and not _continues(message):  # what a base model goes on with is no answer
+    if (rating or message.rating) and not _continues(message):  # a base model's continuation is not an answer
         thumb = Judgement(
             tuple(m.turn for m in path[:-1]), message.content.strip(), verdict=verdict, kind="thumb",
             left_stage=message.stage_hash or "", params={**(message.params or {}), "left": message.model},
@@ -124,7 +124,7 @@ async def remove(user: User, live: Live, message_id: str) -> dict[str, Any]:
 
 @router.post("/fork")
 async def fork(user: User, message_id: str) -> dict[str, Any]:
-    """The path to here as a chat of its own."""
+    """The path to this message as a new chat."""
     return await to_thread.run_sync(partial(store.fork, user, message_id))
 
 

@@ -1,4 +1,4 @@
-"""What the page's routes share: who asks, JSON that is text already, and the parameters of an answer."""
+"""Shared by the page's routes: the user, pre-serialised JSON, and the parameters of an answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Live = Annotated[Answers, Depends(_answers)]
 
 
 class Body(BaseModel):
-    """A request: what it does not know is refused, for it might have meant something."""
+    """A request body; unknown fields are refused, since they might matter."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -51,7 +51,7 @@ class Body(BaseModel):
 
 
 class Params(Body):
-    """How to sample; what is left out is as before, or as the page's defaults say."""
+    """Sampling parameters; missing ones are as before, or the page's defaults."""
 
     temperature: float | None = Field(None, ge=0, le=10)
     top_p: float | None = Field(None, gt=0, le=1)
@@ -62,20 +62,20 @@ class Params(Body):
     seed: int | None = Field(None, ge=0, lt=2**53)
 
     def chosen(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        """All parameters of an answer; one without a seed gets its own."""
+        """All parameters of an answer; a missing seed is drawn."""
         known = {name: value for name, value in (before or {}).items() if name in DEFAULTS}
         given = {name: value for name, value in self.model_dump().items() if value is not None}
         return DEFAULTS | known | {"seed": secrets.randbelow(SEEDS)} | given
 
 
 class JsonText(Response):
-    """JSON that was put together as text."""
+    """JSON assembled as text."""
 
     media_type = "application/json"
 
 
 def event(kind: str, data: str) -> str:
-    """One server-sent event of JSON that is text already."""
+    """One server-sent event with pre-serialised JSON."""
     return f"event: {kind}\ndata: {data}\n\n"
 
 

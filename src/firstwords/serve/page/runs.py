@@ -1,4 +1,4 @@
-"""Routes that train: start, watch, stop and resume a run. Runs are common to all users of a server, as models are."""
+"""Routes that train: start, watch, stop and resume a run. Runs, like models, are shared by all users of a server."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def _jobs(request: Request) -> Jobs:
 
 @router.get("/api/runs")
 async def list_runs(request: Request) -> dict[str, Any]:
-    """All runs, the one that did something last at first."""
+    """All runs, most recently active first."""
     every = _jobs(request)
     return {"runs": await asyncio.to_thread(lambda: [every.run(name) for name in every.names()])}
 
 
 @router.post("/api/runs")
 async def start_run(body: Start, request: Request) -> dict[str, Any]:
-    """Start a command as a process of its own; one at a time."""
+    """Start a command as a separate process; one at a time."""
     words = await asyncio.to_thread(command_line, body, request.app.state.settings)
     await asyncio.to_thread(_jobs(request).start, body.name, words)
     return await asyncio.to_thread(_jobs(request).run, body.name)
@@ -84,13 +84,13 @@ async def start_run(body: Start, request: Request) -> dict[str, Any]:
 
 @router.get("/api/runs/{name}")
 async def show_run(name: str, request: Request) -> Response:
-    """A run with its rows and samples so far, and the last lines that its process said."""
+    """A run with its rows and samples so far, and the last lines of its process's output."""
     return await asyncio.to_thread(lambda: Json(whole(_jobs(request), name)))
 
 
 @router.post("/api/runs/{name}/stop")
 async def stop_run(name: str, request: Request) -> dict[str, Any]:
-    """Ask the process to save and end; it does so after its step."""
+    """Ask the process to save and stop after its current step."""
     await asyncio.to_thread(_jobs(request).run, name)
     await asyncio.to_thread(_jobs(request).stop, name)
     return await asyncio.to_thread(_jobs(request).run, name)
@@ -98,7 +98,7 @@ async def stop_run(name: str, request: Request) -> dict[str, Any]:
 
 @router.post("/api/runs/{name}/resume")
 async def resume_run(name: str, request: Request) -> dict[str, Any]:
-    """Let a run go on that was stopped or interrupted."""
+    """Resume a stopped or interrupted run."""
     await asyncio.to_thread(_jobs(request).run, name)
     await asyncio.to_thread(_jobs(request).resume, name)
     return await asyncio.to_thread(_jobs(request).run, name)
@@ -108,7 +108,8 @@ async def resume_run(name: str, request: Request) -> dict[str, Any]:
 async def stream_run(name: str, request: Request) -> StreamingResponse:
     """Server-sent events: `rows` {stage, rows, reset}, `sample` {stage, step, prompt, text}, `state` {run}.
 
-    It begins with what there is (reset: the stage's rows so far are void) and ends when nobody works on the run.
+    It begins with the existing rows (reset: the stage's earlier rows are void) and ends when no process works on the
+    run.
     """
     every = _jobs(request)
     await asyncio.to_thread(every.run, name)
@@ -123,7 +124,7 @@ async def events(every: Jobs, name: str) -> AsyncIterator[str]:
     try:
         tailed, shown, spoke = tail.Tail(home.run_dir(name)), None, time.monotonic()
         while True:
-            # the state first: whatever was written before it ended is then in the rows
+            # the state first, so that the rows include everything written before the end
             run = await asyncio.to_thread(every.run, name)
             for part in await asyncio.to_thread(tailed.look):
                 rows = {"stage": part.stage, "rows": part.rows, "reset": part.is_new}
@@ -140,7 +141,7 @@ async def events(every: Jobs, name: str) -> AsyncIterator[str]:
                 spoke = time.monotonic()
                 yield ": still here\n\n"
             await asyncio.sleep(POLL_SECONDS)
-    except ApiError:  # somebody removed the folder
+    except ApiError:  # the folder was removed
         return
     finally:
         every.num_watchers -= 1
@@ -219,7 +220,7 @@ def compare_line(name: str, present: list[str], given: dict[str, Any]) -> list[s
 def check_source(option: str, value: str, known: tuple[str, ...], settings: Settings) -> None:
     """Raise ApiError for a source that this server does not read.
 
-    Files may be named only where nobody but the machine's own user can ask: at a loopback address without keys.
+    Files may be named only if no one but the machine's own user has access: at a loopback address without keys.
     """
     where = f"options.{option}"
     if value.startswith("-") or not value.isprintable():
@@ -230,7 +231,7 @@ def check_source(option: str, value: str, known: tuple[str, ...], settings: Sett
         raise ApiError(400, f"on a server with keys, {option} must be one of {', '.join(known)} and hf:NAME", where)
     try:
         is_there = split_column(value)[0].exists()
-    except (OSError, UserError, RuntimeError):  # too long, or the home of nobody
+    except (OSError, UserError, RuntimeError):  # too long, or an unknown user's home
         is_there = False
     if not is_there:
         raise ApiError(400, f"{value} does not exist: check the spelling", where)

@@ -1,4 +1,4 @@
-"""Who is there: the state of the server as a page finds it, and the cookie of a browser that gave a key."""
+"""Sessions: the server's state for the page, and the cookie of a browser that gave a key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ router = APIRouter(prefix="/api")
 
 
 class Key(Body):
-    """What somebody was given to come in."""
+    """The key for access to the server."""
 
     key: str
 
 
-SLOW_GFLOPS = 60.0  # at 128 wide: below this speed a minute is not enough for three stages
+SLOW_GFLOPS = 60.0  # at width 128: below this speed a minute is not enough for three stages
 
 
 def least_minutes() -> int:
@@ -39,7 +39,7 @@ def least_minutes() -> int:
 
 @router.get("/state")
 def state(request: Request) -> dict[str, Any]:
-    """What the page must know first; without a key only that one is needed."""
+    """The initial state for the page; without a valid key, only that one is needed."""
     settings, user = request.app.state.settings, request.state.user
     open_to_all = {"version": __version__, "needs_key": bool(settings.keys), "keyed_in": user is not None}
     if user is None:

@@ -1,4 +1,4 @@
-"""Teach: two answers, blindly, and what somebody thinks of them."""
+"""Teach: two anonymous answers, and the user's verdict on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Turn(Body):
 
 
 class Next(Body):
-    """What the next pair shall be about."""
+    """The prompt for the next pair."""
 
     against: str | None = None
     prompt: str | list[Turn] | None = None
@@ -72,7 +72,7 @@ async def tally(
 
 @router.post("/{name}/next")
 async def next_pair(user: User, lessons: Taught, name: str, body: Next | None = None) -> dict[str, Any]:
-    """Two answers; nothing tells whose they are."""
+    """Two answers, without their stages."""
     body = body or Next()
     pair_id, shown = await lessons.next(user, _name(name), body.against, body.turns)
     return {"pair_id": pair_id, "prompt": shown.pair.prompt, "left": shown.pair.left, "right": shown.pair.right}
@@ -80,10 +80,10 @@ async def next_pair(user: User, lessons: Taught, name: str, body: Next | None = 
 
 @router.post("/pairs/{pair_id}")
 async def judge(user: User, lessons: Taught, pair_id: str, body: Verdict) -> dict[str, Any]:
-    """Save a verdict; then the sides have names."""
+    """Save a verdict, then reveal the sides."""
     return await lessons.judge(user, pair_id, body.verdict, body.reasons)
 
 
 def _name(name: str) -> str:
-    """The name of a model there is."""
+    """The name of an existing model."""
     return models.find(name).name

@@ -1,6 +1,6 @@
-"""Files that somebody drops on the page to train on: kept in `home/uploads`, and named by where they lie.
+"""Files uploaded on the page to train on: kept in `home/uploads`, and referred to by path.
 
-A file's name comes from outside: only its ending and its harmless characters are kept, behind a hash of its content.
+A file's name comes from outside: only its extension and its safe characters are kept, after a hash of its content.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Upload(Body):
 
 
 def folder() -> Path:
-    """Where uploaded files lie."""
+    """The folder of uploaded files."""
     return home.home() / "uploads"
 
 
 @router.post("")
 def upload(user: User, body: Upload) -> dict[str, Any]:
-    """Keep a file; `path` is what a training run is told to read. The same file twice is kept once."""
+    """Save a file; `path` is the source for a training run. Duplicate files are stored once."""
     if (body.base64 is None) == (body.text is None):
         raise ApiError(400, "give the file as base64 or as text", "text")
     try:

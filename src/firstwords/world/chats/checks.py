@@ -1,8 +1,7 @@
-"""Checks: data that says when an answer is right, and the program that applies them.
+"""Checks: data that defines a correct answer, and the program that applies it.
 
-A check is made of plain strings, so that it can be stored beside a question. Answers are compared as whole
-words
-without case and punctuation; listing everything never helps, because a rival of the right value makes it
+A check consists of plain strings, so that it can be stored with a question. Answers are compared as whole words,
+ignoring case and punctuation; listing everything never helps, because a rival of the correct value makes an answer
 wrong.
 """
 
@@ -28,18 +27,14 @@ _SMALL = frozenset(_SMALL_WORDS.split())
 
 @dataclass(frozen=True)
 class Check:
-    """What a right answer is.
+    """What a correct answer is.
 
-    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the
-    accepted
-    people, no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no",
-    "abstain",
-    "number" (this number and no other), "exact" (the accepted words with at most eight others), "list"
-    (three or more
-    accepted items and nothing else of the domain), "letter" (at least three words, all beginning with it),
-    "words"
-    (all accepted words, at least `least` words in all), "polite" (the wish in polite words), "says" (one of the
-    accepted words or phrases: small talk, where many answers are right and not knowing is none).
+    kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the accepted people,
+    no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain", "number"
+    (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
+    items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words" (all accepted
+    words, at least `least` words in total), "polite" (the wish in polite words), "says" (one of the accepted words or
+    phrases: small talk, where many answers are correct and "I do not know" is not).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
@@ -51,13 +46,12 @@ class Check:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in small letters; the possessive 's is dropped: "Mila's cat!" -> ["mila",
-    "cat"]."""
+    """The words of a text in lower case; the possessive 's is dropped: "Mila's cat!" -> ["mila", "cat"]."""
     return [w[:-2] if w.endswith("'s") else w for w in _WORD.findall(text.lower())]
 
 
 def plain(text: str) -> str:
-    """The words joined by single blanks, with a blank at both ends, for whole-word search."""
+    """The words joined by single spaces, with a space at both ends, for whole-word search."""
     return f" {' '.join(words(text))} "
 
 
@@ -197,7 +191,7 @@ def _says(check: Check, answer: str) -> bool:
 
 
 def _abstain(check: Check, answer: str) -> bool:
-    """Says that it does not know, and tells nothing of the domain beside it."""
+    """Says that it does not know, without a value of the domain."""
     if not abstains(answer) or len(words(answer)) > 30:
         return False
     allow = {plain(a).strip() for a in check.allow}
@@ -215,7 +209,7 @@ _KINDS = {
 
 
 def passes(check: Check, answer: str) -> bool:
-    """Whether an answer is right by its check.
+    """Whether an answer passes its check.
 
     Example: passes(Check("number", ("12",)), "Tom is twelve.") is True.
     """

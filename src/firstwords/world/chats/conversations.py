@@ -1,11 +1,8 @@
-"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one
-town.
+"""Chats of the built-in world: endless short conversations with Pip, a small language model that knows one town.
 
 `KINDS` lists every kind of instruction with its weight; each is a function in one of the other files of this folder.
-About 45 %
-of the weight is on told facts, 15 % on what nobody can know, the rest on everything else.
-Example: next(conversations()) -> [{"role": "user", "content": "How old is Tom?"}, {"role": "assistant",
-...}].
+About 45 % of the weight is on known facts, 15 % on unanswerable questions, the rest on everything else. Example:
+next(conversations()) -> [{"role": "user", "content": "How old is Tom?"}, {"role": "assistant", ...}].
 """
 
 from collections.abc import Callable, Iterator
@@ -93,9 +90,9 @@ SYSTEM = (
     "You are Pip. If you do not know something, say so.", "Be polite and short.",
 )
 _SYSTEM_RATE = 0.1
-# how often a conversation goes on with another kind, begins with a greeting, ends with thanks or goodbye
+# how often a conversation continues with another kind, begins with a greeting, ends with thanks or goodbye
 _MORE_RATE, _HELLO_RATE, _END_RATE = 0.22, 0.04, 0.06
-# these change who "I" am or are too long to be followed by something else
+# these change who "I" is or are too long to be followed by something else
 _ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name", "passage", "passage, silent",
                     "summarise"))
 _NAMES = tuple(KINDS)

@@ -1,5 +1,4 @@
-"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with
-something."""
+"""Chats about the facts of the town: one step, two steps, yes or no, who is it, follow-ups, people with something."""
 
 from functools import lru_cache
 from random import Random
@@ -19,7 +18,7 @@ SELDOM = ("family name", "spouse", "fear", "wish", "instrument")
 
 
 class Turn(NamedTuple):
-    """One question and its answer, with a check when a program can judge it."""
+    """One question and its answer, with a check if a program can grade it."""
 
     user: str
     pip: str
@@ -27,7 +26,7 @@ class Turn(NamedTuple):
 
 
 def fill(template: str, slots: dict[str, str]) -> str:
-    """The template with its slots filled and a capital at the beginning."""
+    """The template with its slots filled, capitalised."""
     text = template.format_map(slots)
     return text[0].upper() + text[1:]
 
@@ -148,7 +147,7 @@ def _pools() -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Fact, ...]]:
 
 
 def fact(rng: Random, town: Town) -> list[Turn]:
-    """One told fact of a person, place or feast."""
+    """One known fact about a person, place or feast."""
     often, seldom, things = _pools()
     draw = rng.random()
     chosen = pick(rng, often if draw < 0.8 else things if draw < 0.95 else seldom)
@@ -157,7 +156,7 @@ def fact(rng: Random, town: Town) -> list[Turn]:
 
 
 def place_fact(rng: Random, town: Town) -> list[Turn]:
-    """One told fact of a place or a feast."""
+    """One known fact about a place or a feast."""
     chosen = pick(rng, _pools()[2])
     return [Turn(framed(rng, _asks()[chosen.subject, chosen.relation], _slots()[chosen.subject]),
                  answer(rng, chosen), fact_check(chosen))]
@@ -259,7 +258,7 @@ def _shown(fact: Fact) -> str:
 
 
 def yes_no(rng: Random, town: Town) -> list[Turn]:
-    """A told fact, right or wrong, to be confirmed or put right."""
+    """A known fact, stated correctly or incorrectly, to be confirmed or corrected."""
     while True:
         p = pick(rng, town.people)
         relation = pick(rng, tuple(_YES_NO))

@@ -1,5 +1,4 @@
-"""Little passages made for reading: questions that the text answers, questions that it does not, and
-summaries.
+"""Short reading passages: questions that the text answers, questions that it does not, and summaries.
 
 The visits in them are small events of one day, which contradict nothing that is told about the town.
 """
@@ -30,7 +29,7 @@ _DOINGS = (
 
 
 class Passage(NamedTuple):
-    """A passage and what one can ask about it: (questions, answer, check)."""
+    """A passage and possible questions about it: (questions, answer, check)."""
 
     text: str
     summary: str

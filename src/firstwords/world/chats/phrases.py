@@ -1,5 +1,4 @@
-"""How people ask for the facts of the town: phrasings for the chats and, beside them, those kept for the
-exam.
+"""Phrasings of questions about the facts of the town, for the chats and, separately, for the exam.
 
 Every relation has direct questions, embedded ones ("Can you tell me ...?") and answers for the chats; `exam`
 holds

@@ -1,5 +1,4 @@
-"""Chats about what a child learns at school: sums, opposites, French, animals, countries, colours, days,
-lists."""
+"""Chats about what a child learns at school: sums, opposites, French, animals, countries, colours, days, lists."""
 
 from functools import lru_cache
 from random import Random

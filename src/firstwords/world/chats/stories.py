@@ -1,5 +1,5 @@
-"""Chats about stories: tell one (about somebody, with a word, a mood, a length), continue one, answer
-questions on one."""
+"""Chats about stories: tell one (about somebody, with a word, a mood, a length), continue one, answer questions on
+one."""
 
 from functools import lru_cache
 from random import Random

@@ -1,5 +1,4 @@
-"""Small talk: greetings, who Pip is, feelings, advice, thanks, corrections, polite words, jokes, the
-visitor's name."""
+"""Small talk: greetings, who Pip is, feelings, advice, thanks, corrections, polite words, jokes, the visitor's name."""
 
 from random import Random
 

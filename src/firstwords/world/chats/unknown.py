@@ -1,8 +1,7 @@
-"""Chats about what nobody can know: people who do not exist, facts never told, the far world, the visitor's
-own life.
+"""Chats about unanswerable questions: people who do not exist, unknown facts, the far world, the visitor's own life.
 
-The questions use the same phrasings as the told facts, so that a model has to know what was told and what
-was not.
+The questions use the same phrasings as those about known facts, so that a model must distinguish known from unknown
+facts.
 """
 
 from functools import lru_cache
@@ -38,7 +37,7 @@ STRANGERS = (*INVENTED, *_MORE_NAMES.split())
 FAMILIES = ("Falk", "Drake", "Hobbs", "Pond", "Winter", "Summers", "King", "Baker", "Woods", "Hill", "Fox",
             "Green")
 
-# They name nobody: a model that is too small to copy a name that it never saw would say another one.
+# They contain no names: a model too small to copy an unseen name would say another one.
 _NOBODY = (
     "I do not know this person.", "I do not know this person.", "I do not know this person.",
     "I have never heard of this person.", "I have never heard of this person.",
@@ -67,7 +66,7 @@ def _ghosts() -> tuple[dict[str, str], ...]:
 
 
 def invented(rng: Random, town: Town) -> list[Turn]:
-    """A question about somebody who does not exist, in the phrasings of told facts."""
+    """A question about a person who does not exist, phrased like those about known facts."""
     slots = pick(rng, _ghosts())
     name = slots["s"]
     draw = rng.random()
@@ -99,7 +98,7 @@ def not_told(rng: Random, clause: str) -> str:
 
 
 def never_told(rng: Random, town: Town) -> list[Turn]:
-    """A thing about a real person that nothing ever tells."""
+    """A kind of fact about a real person that no text contains."""
     p = pick(rng, town.people)
     clause, ask = pick(rng, _never())
     slots = slots_of(p.name)
@@ -108,7 +107,7 @@ def never_told(rng: Random, town: Town) -> list[Turn]:
 
 @lru_cache(maxsize=1)
 def gaps() -> tuple[tuple[str, str], ...]:
-    """(name, relation) of facts that are told nowhere: the held-back ones, unknown parents and pets."""
+    """(name, relation) of facts that no text contains: the held-back ones, unknown parents and pets."""
     t = town()
     empty = [(p.name, r) for p in t.people for r in ("mother", "father",
                                                      "pet") if r not in t.facts_of[p.name]]
@@ -116,7 +115,7 @@ def gaps() -> tuple[tuple[str, str], ...]:
 
 
 def held_back(rng: Random, town: Town) -> list[Turn]:
-    """An ordinary fact of a real person that is told nowhere."""
+    """An ordinary fact about a real person that no text contains."""
     name, relation = pick(rng, gaps())
     slots = slots_of(name)
     reply = not_told(rng, PERSON[relation].embedded[0].format_map(slots))
@@ -124,7 +123,7 @@ def held_back(rng: Random, town: Town) -> list[Turn]:
 
 
 def told_then_not(rng: Random, town: Town) -> list[Turn]:
-    """First a fact that was told, then one that never was."""
+    """First a known fact, then an unknown one."""
     p = pick(rng, town.people)
     relation = pick(rng, [r for r in OFTEN if r in town.facts_of[p.name] and r not in PEOPLE])
     known = town.facts_of[p.name][relation]

@@ -1,5 +1,4 @@
-"""Chats that play with words: lists of three, words with one letter, sentiment, riddles, rhymes, odd one
-out, uses."""
+"""Chats that play with words: lists of three, words with one letter, sentiment, riddles, rhymes, odd one out, uses."""
 
 from functools import lru_cache
 from random import Random
@@ -58,7 +57,7 @@ def list_three(rng: Random, town: Town) -> list[Turn]:
 
 
 def odd_one_out(rng: Random, town: Town) -> list[Turn]:
-    """Which of four words does not belong?"""
+    """Find the one of four words that does not belong."""
     one, other = rng.sample(("fruit", "colour", "drink", "instrument", "day", "month", "piece of furniture",
                              "part of the body", "tool"), 2)
     three = rng.sample([m for m in know.GROUPS[one] if m not in know.GROUPS[other]], 3)

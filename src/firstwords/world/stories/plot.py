@@ -1,4 +1,4 @@
-"""One plot, as the parser (`plots.py`) hands it to the cast and to the telling."""
+"""One plot, as passed from the parser (`plots.py`) to the cast and the telling."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Plot:
     when_entries: tuple[dict[str, str], ...] = ()
 
     def has_in_all(self, *keys: str) -> bool:
-        """Whether some beat of every version names one of these keys in each of its phrasings."""
+        """Whether every version has a beat that uses one of these keys in each of its phrasings."""
         marks = tuple("{" + key + "}" for key in keys)
         return any(
             kind == "*" and all(any(m in text for m in marks) for text in phrasings)

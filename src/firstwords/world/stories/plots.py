@@ -1,4 +1,4 @@
-"""The little language in which plots are written, and its parser.
+"""The language in which plots are written, and its parser.
 
 A plot begins with "# name". Then header lines "key: value"; then beats. A line that begins with a space
 continues the line above. Phrasings of a beat are divided by " | ".
@@ -101,7 +101,7 @@ def _parse(text: str) -> Plot:
 
 
 def _finish(plot: Plot, keys_of: list[tuple[str, bool]]) -> None:
-    """Works out which words a reader may ask for, and who can play."""
+    """Determines which words can be requested, and the possible cast."""
     for rows, (key, is_asked) in zip(plot.slots, keys_of, strict=True):
         shown = [
             k
@@ -132,5 +132,5 @@ def _read() -> tuple[Plot, ...]:
 
 
 def all_plots() -> list[Plot]:
-    """Every plot of the files beside this one."""
+    """Every plot of this package's files."""
     return list(_read())

@@ -1,9 +1,9 @@
 """Stories on more than forty plots, about the people of the town and the animals around it.
 
 A plot (see `animals.py` and its neighbours, parsed by `plots.py`) is a list of beats; each beat has several phrasings.
-`story()` casts the plot (hero, helper, weather, things), picks one phrasing a beat and fills it. Beats
-marked "+" are told in long stories only, those marked "-" in short ones only, so that both lengths have the
-same events, cause and ending.
+`story()` casts the plot (hero, helper, weather, things), picks one phrasing per beat and fills it. Beats marked "+"
+appear only in long stories, those marked "-" only in short ones, so that both lengths have the same events, cause and
+ending.
 """
 
 import re
@@ -158,7 +158,7 @@ def story(
         hero: a first name or an animal kind ("fox"); word: one of FEATURE_WORDS, the text will contain it;
     mood: one of
     MOODS ("spooky" will do for "spooky-but-kind"); length: "short" (about 80 words) or "long" (about 140).
-    Raises KeyError where no plot fits the wishes together.
+    Raises KeyError if no plot fits all requirements.
     """
     _TOWNS.setdefault(id(town), town)
     choices = _cached_choices(id(town), hero, word, _mood(mood))

@@ -1,7 +1,7 @@
-"""The text of the built-in world: an endless, deterministic stream of documents of some thirty kinds.
+"""The text of the built-in world: an endless, deterministic stream of documents of about thirty kinds.
 
-`documents(seed)` draws a kind by weight for every document. The n-th document of a seed is always the same;
-another seed gives other documents about the same town.
+`documents(seed)` draws a kind by weight for every document. The n-th document of a seed is always the same; other seeds
+give other documents about the same town.
 """
 
 from bisect import bisect

@@ -1,7 +1,7 @@
 """How facts about a person are said and asked: many phrasings of every relation, in four voices.
 
 Voices: "name" (Mila is the baker), "he" (She is the baker), "I" (I am the baker), "you" (only for questions).
-All sentences are worked out once for the fixed town, so that a document only has to pick.
+All sentences are built once for the fixed town, so that a document only picks some.
 
 Markup of the templates: {S} {s} subject, {P} {p} possessive, {o} object, [verb] in the right person; in the
 voice "name" the first of these is the name and the later ones are pronouns. Other {words} are the person's
@@ -177,7 +177,7 @@ ASK = {
     "instrument": ("What instrument [do] {s} play?",),
     "family name": ("What is {p} last name?", "What is {p} family name?"),
 }
-# what a page about a person is mostly made of, and what comes up now and then
+# the main relations of a page about a person, and the occasional ones
 COMMON = (
     "job",
     "age",
@@ -342,7 +342,7 @@ def ask(rng: Random, p: Person, relation: str, voice: str = "name") -> str:
 
 
 def knows(p: Person, relation: str) -> bool:
-    """Whether this fact of `p` is told at all."""
+    """Whether this fact about `p` is known."""
     return (p.name, relation, "name") in _book()
 
 

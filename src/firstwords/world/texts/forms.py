@@ -1,7 +1,7 @@
 """Registration forms and questionnaires: lists of questions, with or without answers.
 
-In every list "What is your first name?" is followed by another question, never by an answer, so that a base
-model that has read them goes on asking. Answered forms use labels ("First name: Mila").
+In every list "What is your first name?" is followed by another question, never by an answer, so that a base model that
+has read them continues with questions. Answered forms use labels ("First name: Mila").
 """
 
 from random import Random
@@ -159,7 +159,7 @@ def form(rng: Random, town: Town) -> str:
 
 
 def at_the_desk(rng: Random, town: Town) -> str:
-    """Somebody behind a desk asks one question after the other before anybody can answer."""
+    """A clerk asks one question after another before the other person can answer."""
     place = pick(rng, town.places)
     keeper = town.by_name[place.keeper]
     guest = strangers(rng, town, keeper, 1)[0]

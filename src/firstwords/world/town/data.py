@@ -1,7 +1,7 @@
 """The rows of the town: households, people, places, feasts, weather. `plumwick.py` turns them into objects.
 
-One row a person, fields divided by "|"; a line that begins with "|" continues the row above. An
-empty field means that nobody ever tells it.
+One row per person, fields separated by "|"; a line that begins with "|" continues the row above. An empty field means
+that no text contains it.
 """
 
 TOWN_NAME = "Plumwick"
@@ -243,7 +243,7 @@ November|autumn|grey and foggy|drink a lot of tea
 December|winter|cold and snowy|build snowmen
 """
 
-# what nobody in the town ever tells: (relation, question about a person; "{name}" is the person)
+# relations that no text contains: (relation, question about a person; "{name}" is the person)
 NEVER_TOLD = (
     ("shoe size", "What is {name}'s shoe size?"),
     ("middle name", "What is {name}'s middle name?"),

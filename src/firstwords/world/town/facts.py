@@ -1,4 +1,4 @@
-"""Told facts about people, places and feasts, with a sentence that tells each and the ways to ask for it."""
+"""Known facts about people, places and feasts, each with a sentence and questions for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from firstwords.world.town.people import Feast, Person, Place
 
-# the relations that texts repeat again and again; the others (fear, wish, ...) come up now and then
+# the relations that texts repeat often; the others (fear, wish, ...) are occasional
 OFTEN_TOLD = frozenset(
     (
         "job",
@@ -31,7 +31,7 @@ OFTEN_TOLD = frozenset(
 
 @dataclass(frozen=True)
 class Fact:
-    """One told fact: a right answer contains `value`, `sentence` says it, `questions` ask for it.
+    """One known fact: a correct answer contains `value`, `sentence` states it, `questions` ask for it.
 
     Example: Fact("Mila", "job", "baker", "Mila is the baker.", ("What does Mila do?", ...)).
     """
@@ -132,7 +132,7 @@ _PERSON = (
 
 
 def person_facts(p: Person) -> list[Fact]:
-    """All told facts of one person; empty fields give none."""
+    """All known facts about one person; empty fields give none."""
     words = {
         "n": p.name, "his": p.his, "the_job": p.the_job, "kind": p.pet_kind,
         "works": "goes to" if p.is_child else "works at", "work": "go to school" if p.is_child else "work",

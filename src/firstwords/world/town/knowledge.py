@@ -1,4 +1,4 @@
-"""What a child knows of the real world. Plain tables; every entry is true."""
+"""A child's knowledge of the real world. Plain tables; every entry is true."""
 
 from typing import NamedTuple
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Person:
-    """One inhabitant. An empty field is one that nobody knows: texts skip it. Names are first names."""
+    """One inhabitant. An empty field is unknown: texts skip it. Names are first names."""
 
     name: str
     family: str
@@ -92,7 +92,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Feast:
-    """One feast a month: "On NAME, HAPPENS; people eat FOOD; it is at PLACE"."""
+    """One feast per month: "On NAME, HAPPENS; people eat FOOD; it is at PLACE"."""
 
     name: str
     month: str

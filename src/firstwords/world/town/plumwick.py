@@ -1,8 +1,8 @@
 """The town: sixty people, twenty places, a year of feasts and weather. It is the same for every seed.
 
-`town()` builds it once from the rows of `data.py` and keeps it. `Town.told_facts()` lists the facts that
-the texts tell again and again (and that chats and the exam may ask); `NEVER_TOLD`, `HELD_BACK` and `INVENTED`
-in `data.py` list what nobody can know.
+`town()` builds it once from the rows of `data.py` and caches it. `Town.told_facts()` lists the facts that the texts
+repeat often (and that chats and the exam may ask for); `NEVER_TOLD`, `HELD_BACK` and `INVENTED` in `data.py` list what
+is unknown.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Town:
         return tuple(found)
 
     def told_facts(self) -> tuple[Fact, ...]:
-        """The facts that the texts tell often (about 700), in fixed order; `facts` has the rarer ones too."""
+        """The facts that the texts repeat often (about 700), in fixed order; `facts` includes the rarer ones."""
         return tuple(f for f in self.facts if f.relation in OFTEN_TOLD)
 
     @cached_property

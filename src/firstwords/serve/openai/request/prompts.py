@@ -25,7 +25,7 @@ ROLES = {"system": "system", "developer": "system", "user": "user", "assistant":
 
 
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
-    """Ids of a chat with an open turn. Raises ApiError 400 for what this model cannot take."""
+    """Ids of a chat with an open turn. Raises ApiError 400 for input that this model does not support."""
     turns = turns_of(messages)
     if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
         raise ApiError(
@@ -37,10 +37,10 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Messages as the template takes them. Raises ApiError 400 for a role that it has not, and for content that is
-    missing or is no text.
+    """Messages as the template takes them. Raises ApiError 400 for an unknown role, and for content that is missing or
+    not text.
 
-    As with OpenAI, an empty text is one, and only the assistant's message with tool_calls may do without content.
+    As with OpenAI, an empty text is valid, and only an assistant's message with tool_calls may omit content.
     """
     return [_turn(message, place) for place, message in enumerate(messages)]
 
@@ -104,14 +104,14 @@ def _prompt(held: Held, prompt: Any, param: str) -> tuple[list[int], int]:
 
 
 def fitting(held: Held, ids: list[int], param: str) -> list[int]:
-    """The ids, if an answer fits behind them. Raises ApiError 400 otherwise."""
+    """The ids, if an answer fits after them. Raises ApiError 400 otherwise."""
     if len(ids) >= held.engine.max_length:
         raise _too_long(held, len(ids), param)
     return ids
 
 
 def check_bytes(held: Held, num_chars: int, param: str) -> None:
-    """Refuse a text that is too long however it is cut into tokens, before time is spent on cutting it."""
+    """Refuse a text that is too long for any tokenization, before tokenizing it."""
     fewest = num_chars // longest_token(held.loaded.tokenizer)
     if fewest >= held.engine.max_length:
         raise _too_long(held, fewest, param, "at least ")
@@ -119,7 +119,7 @@ def check_bytes(held: Held, num_chars: int, param: str) -> None:
 
 def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiError:
     limit = held.engine.max_length
-    # clients know this error by its first words, and read the number in them
+    # clients recognise this error by its first words and parse the number
     return ApiError(
         400, f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
         "tokens, and the answer must fit behind it: shorten the prompt.", param, "context_length_exceeded",
@@ -129,5 +129,5 @@ def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiErr
 
 @functools.lru_cache(maxsize=16)
 def longest_token(tokenizer: Tokenizer) -> int:
-    """Bytes of the longest token, which no text of as many characters can undercut."""
+    """Bytes of the longest token, for a lower bound on the number of tokens."""
     return max(len(tokenizer.token_bytes(token)) for token in range(tokenizer.vocab_size))

@@ -1,7 +1,7 @@
-"""Parameters that this server does not do: refused by name where they would change the answer, ignored where not.
+"""Unsupported parameters: refused by name if they would change the answer, otherwise ignored.
 
-A request may name any of them with the value that means nothing. A name that is unknown and looks like a known one is a
-slip of the pen, which would change the answer too; other unknown names are ignored.
+A neutral value is accepted for any of them. An unknown name similar to a known one is a likely typo, which would change
+the answer too; other unknown names are ignored.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],), "length_penalty": (1,), "typical_p": (1,), "tfs_z": (1,), "top_n_sigma": (-1,),
     "n_probs": (-1,),
 }  # fmt: skip
-# Settings of what is off, wishes about speed, and what is only kept or shown: none changes what is said.
+# Settings of disabled features, performance hints, and metadata: none changes the answer.
 HARMLESS = frozenset([
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "prompt_cache_options", "reasoning", "reasoning_effort", "reasoning_format", "verbosity", "chat_template_kwargs",
@@ -80,12 +80,12 @@ HARMLESS = frozenset([
     "timings_per_token", "return_progress", "return_tokens", "post_sampling_probs", "t_max_predict_ms", "mode", "name",
     "models", "provider", "route", "transforms", "plugins", "usage", "keep_alive", "penalize_nl",
 ])  # fmt: skip
-CHECKED = ("tool_choice", "function_call", "best_of", "repeat_last_n")  # below, each in its own way
-CUTOFF = 0.8  # how alike names are: max_token and max_tokens 0.95, modle and model 0.8, prompt and prompts 0.92
+CHECKED = ("tool_choice", "function_call", "best_of", "repeat_last_n")  # checked individually below
+CUTOFF = 0.8  # similarity of names: max_token and max_tokens 0.95, modle and model 0.8, prompt and prompts 0.92
 
 
 def refuse(body: BaseModel) -> None:
-    """Raise ApiError 400 for a parameter that would change the meaning and is not there."""
+    """Raise ApiError 400 for an unsupported parameter that would change the answer."""
     given = body.model_extra or {}
     _refuse_tools(given)
     for name, value in given.items():
@@ -120,7 +120,7 @@ def _wants_no_tools(given: dict[str, Any]) -> bool:
 
 
 def _refuse_tools(given: dict[str, Any]) -> None:
-    """Tools that the model may or must call; with the choice "none" it is asked to call none of them."""
+    """Refuse tools, unless tool_choice is "none"."""
     named = [name for name in ("tools", "functions") if given.get(name) and not _wants_no_tools(given)]
     named += [name for name in ("tool_choice", "function_call") if given.get(name) not in (None, "none", "auto")]
     if named:
@@ -131,7 +131,7 @@ def _refuse_tools(given: dict[str, Any]) -> None:
 
 
 def _nearest(name: str, fields: Any) -> str | None:
-    """The parameter that an unknown name was meant to be; None where it is like none."""
+    """The parameter most similar to an unknown name; None if there is none."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name[:60]).replace("-", "_").lower()
     found = difflib.get_close_matches(plain, [*fields, *REFUSED, *CHECKED], n=1, cutoff=CUTOFF)
     return found[0] if found and len(plain) > 3 else None

@@ -1,4 +1,4 @@
-"""What requests hold. Fields that have several forms are checked where they are used, for one clear sentence each."""
+"""Request schemas. Fields with several forms are checked where they are used, for clear error messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from firstwords.plain_text import in_all_texts, without_surrogates
 
 MAX_CHOICES = 128  # n
-MAX_LOGPROBS = 20  # alternatives a token
+MAX_LOGPROBS = 20  # alternatives per token
 
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 _IDS = {"type": "array", "items": {"type": "integer"}}
@@ -26,14 +26,14 @@ Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})
 
 
 def _no_boolean(value: Any) -> Any:
-    """true and false are numbers to pydantic, and a slip of the pen to everyone else."""
+    """Refuse true and false, which pydantic would accept as numbers."""
     if isinstance(value, bool):
         raise PydanticCustomError("number", "a number is needed, not true or false")
     return value
 
 
 def _no_or_count(value: Any) -> Any:
-    """`logprobs: false` asks for none."""
+    """`logprobs: false` means none."""
     return None if value is False else value
 
 
@@ -42,7 +42,7 @@ Whole = Annotated[int, BeforeValidator(_no_boolean)]
 
 
 class _Request(BaseModel):
-    # what is unknown is kept, so that `limits.refuse` sees it
+    # unknown fields are kept, so that `limits.refuse` sees them
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model: str | None = Field(None, description="NAME or NAME/STAGE; none: the server's default.")
@@ -54,7 +54,7 @@ class _Request(BaseModel):
 
 
 class StreamOptions(BaseModel):
-    """What a stream tells beside its text."""
+    """Additional content of a stream."""
 
     include_usage: bool | None = Field(False, description="One more event at the end, with the usage.")
 
