@@ -121,7 +121,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["songs", "--new", "95"], "--new 95: write a number for tempo and energy each"),
+        (["songs", "--new", "95"], "--new 95: give one number each for tempo and energy"),
         (["songs", "--columns", "a", "b"], "--columns needs a file"),
         (["songs", "--data", "/no/such.csv"], "/no/such.csv does not exist"),
         (["sentiment", ""], "the sentence is empty"),

@@ -69,7 +69,7 @@ class Automaton:
         return text
 
     def next_ranges(self, state: State) -> Iterator[Ranges]:
-        """Sets of characters with which a text may go on."""
+        """Sets of characters with which a text may continue."""
         for source in state.members:
             for ranges, target in self.edges[source]:
                 if self._distances[target] < math.inf:

@@ -267,7 +267,7 @@ class Place:
         return (_possible(self.begun),) if self.begun else ((0, LAST),)
 
     def next_ranges(self) -> Iterator[Ranges]:
-        """Sets of characters with which an answer may go on, if items might repeat."""
+        """Sets of characters with which an answer may continue, if items might repeat."""
         for state in self.states:
             starts = self.follower.starts(state.rest) if state.place.is_end else []
             for start in (state, *starts):
