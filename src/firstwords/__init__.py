@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from firstwords.api import Distribution, Model, Token, UserError, learn, load
+    from firstwords.api import Distribution, Model, Token, learn, load
+    from firstwords.config import UserError
 
 __version__ = "0.1.0"
 __all__ = ["Distribution", "Model", "Token", "UserError", "__version__", "learn", "load"]

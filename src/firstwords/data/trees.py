@@ -29,7 +29,7 @@ def exported_messages(row: Mapping[str, Any]) -> list[Message]:
     mapping = row["mapping"]
     if not isinstance(mapping, Mapping):
         raise UnusableRowError("the column mapping must be an object of nodes")
-    found = []
+    found: list[Message] = []
     for node in _branch(mapping, row.get("current_node")):
         message = node.get("message")
         if isinstance(message, Mapping) and (turn := _exported_turn(message)):
@@ -40,7 +40,7 @@ def exported_messages(row: Mapping[str, Any]) -> list[Message]:
 
 def _branch(mapping: Mapping[str, Any], current: Any) -> list[Mapping[str, Any]]:
     """The nodes from the root to the current one, or where that is not there, to the newest leaf."""
-    place = current if current in mapping else None
+    place: Any = current if current in mapping else None
     if place is None:
         place = next((key for key, node in mapping.items() if not node.get("parent")), None)
         while place in mapping and (children := [c for c in mapping[place].get("children") or [] if c in mapping]):
@@ -113,7 +113,8 @@ def is_tree(row: Any) -> bool:
 
 def best_path(row: Mapping[str, Any]) -> list[Message]:
     """The conversation of a tree that people liked best: at each message the best ranked reply."""
-    node, messages = row["prompt"], []
+    node: Any = row["prompt"]
+    messages: list[Message] = []
     while node is not None:
         messages += [message] if (message := _node_message(node, len(messages) + 1)) else []
         replies = _usable_replies(node)

@@ -34,7 +34,7 @@ def pays(device: str, seconds: float, steps: int = 0) -> bool:
 
 def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]:
     """Compile what trains. On a CPU the code goes on with another number of threads, instead of being compiled anew."""
-    options = None
+    options: dict[str, str | int | bool | Callable[..., Any]] | None = None
     if device == "cpu":
         options = {"cpp.dynamic_threads": True, "guard_filter_fn": _all_but_threads}
     return torch.compile(function, dynamic=False, options=options)
