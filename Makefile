@@ -1,7 +1,7 @@
 # make start   fresh clone -> environment, page -> a model trained for MINUTES minutes -> the page to chat with it
 # make web     build the page where it is older than its sources (Node: the machine's, or one from PyPI in the environment)
-# make test    everything CI runs
-# make check   style and layers
+# make test    everything CI runs: style, types and all tests
+# make check   what takes a minute: style, types, layers, language and the links of the docs
 # make bench   the benchmarks, side by side with their peers (long)
 # make clean   remove the environment and build leftovers; trained models stay
 
@@ -16,7 +16,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q $(PIP_FLAGS) -c constraints.txt
 
-.PHONY: start install web test check bench clean
+.PHONY: start install web test check lint bench clean
 .DELETE_ON_ERROR:
 
 start: $(VENV)/.installed
@@ -44,16 +44,19 @@ web: | $(BIN)/python
 	@$(BIN)/python hatch_build.py
 
 # Two files at a time, each on one thread: half the time of one after the other.
-test: $(VENV)/.installed-dev web
+test: lint web
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
-check: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/python -m pytest -q tests/test_layers.py
+check: lint
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_language.py tests/test_docs.py tests/cli/test_reference.py
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev
 	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:
-	rm -rf $(VENV) build dist web/node_modules tests/server/node/node_modules src/firstwords/serve/static .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist web/node_modules tests/server/node/node_modules src/firstwords/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

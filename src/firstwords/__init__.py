@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from firstwords.version import __version__
 
 if TYPE_CHECKING:
-    from firstwords.api import Distribution, Model, Token, UserError, learn, load
+    from firstwords.api import Distribution, Model, Token, learn, load
+    from firstwords.config import UserError
 
 __all__ = ["Distribution", "Model", "Token", "UserError", "__version__", "learn", "load"]
 

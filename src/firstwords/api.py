@@ -141,8 +141,8 @@ class Model:
 
         Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
         """
-        options = {"max_tokens": max_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
-        return "".join(self.stream(messages, **options)).strip()
+        parts = self.stream(messages, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+        return "".join(parts).strip()
 
     def stream(
         self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,

@@ -122,7 +122,7 @@ def options_of(cls: type, parents: tuple[str, ...] = ()) -> Iterator[Option]:
     hints = typing.get_type_hints(cls, include_extras=True)
     for field in dataclasses.fields(cls):
         hint, path = hints[field.name], (*parents, field.name)
-        if dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             yield from options_of(hint, path)
             continue
         is_positional = POSITIONAL in getattr(hint, "__metadata__", ())
@@ -215,7 +215,7 @@ def docstrings(cls: type) -> dict[str, str]:
         for field, text in zip(body, body[1:], strict=False):
             is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-                found[field.target.id] = " ".join(str(text.value.value).split())  # type: ignore[attr-defined]
+                found[field.target.id] = " ".join(str(text.value.value).split())
     return found
 
 

@@ -278,7 +278,7 @@ def _open(config: Learn, directory: Path) -> tuple[Learn, dict[str, Any]] | None
         return None
     if config.resume and earlier is None:
         raise UserError(f"there is no run of {config.name} to resume in {directory}: start without --resume")
-    if config.resume and earlier["done"]:
+    if config.resume and earlier is not None and earlier["done"]:
         say_complete(config.name, f"; its report: {directory / 'report.html'}")
         return None
     if earlier is None or earlier["done"]:
@@ -344,7 +344,8 @@ def report_prompts(config: Learn) -> list[str]:
     if config.prompt:
         return [config.prompt]
     text, chats = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
-    texts, questions = [] if "world" in config.text else text.get("beginnings") or [], []
+    texts: list[str] = [] if "world" in config.text else text.get("beginnings") or []
+    questions: list[str] = []
     if has_chats(config):
         questions = list(WORLD_QUESTIONS) if "world" in config.chats else chats.get("questions") or []
     return [*questions, *texts[: 1 if questions else None]] or list(WORLD_QUESTIONS)

@@ -147,7 +147,9 @@ class Progress:
     def __init__(self, title: str, stream: IO[str] | None = None, quiet: bool = False) -> None:
         self.title, self.stream, self.quiet = title, stream or sys.stderr, quiet
         self.started = time.monotonic()
-        self.fraction, self.numbers, self.seconds_left = 0.0, {}, None
+        self.fraction = 0.0
+        self.numbers: dict[str, float] = {}
+        self.seconds_left: float | None = None
         self._bar: Any = None
         self._last_line, self._last_text = -math.inf, ""
         self._is_terminal = bool(getattr(self.stream, "isatty", lambda: False)()) and not quiet

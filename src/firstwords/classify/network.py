@@ -184,7 +184,7 @@ def bent(network: Network, table: Table) -> list[dict[str, Any]]:
     views = []
     for number, (rows, points) in enumerate(zip(hidden_rows, hidden_mesh, strict=True)):
         if number == 0:
-            project = _same
+            project: Callable[[np.ndarray], np.ndarray] = _same
         elif number == len(hidden_rows) - 1:
             project = _beside_the_line(rows, *network.layers[-1])
         else:

@@ -46,11 +46,12 @@ def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence
     draw_rows(axes, table)
     if len(new_NF):
         p_N = classifier.probability(new_NF)
-        axes.scatter(*new_NF.T, s=230, marker="*", color=INK, edgecolor="white", linewidth=1, label="new", zorder=5)
+        axes.scatter(new_NF[:, 0], new_NF[:, 1], s=230, marker="*", color=INK, edgecolor="white", linewidth=1,
+                     label="new", zorder=5)  # fmt: skip
         for row, p in zip(new_NF, p_N, strict=True):
             box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.75}
-            axes.annotate(f"{p:.0%} {table.classes[1]}", row, (9, 7), textcoords="offset points", color=INK, bbox=box,
-                          zorder=6)  # fmt: skip
+            axes.annotate(f"{p:.0%} {table.classes[1]}", (row[0], row[1]), (9, 7), textcoords="offset points",
+                          color=INK, bbox=box, zorder=6)  # fmt: skip
     axes.set_xlabel(_axis_name(table.features[0]))
     axes.set_ylabel(_axis_name(table.features[1]))
     axes.set_title(title, loc="left", fontsize=11)
@@ -101,7 +102,7 @@ def draw_rows(axes: Axes, table: Table, points: np.ndarray | None = None) -> Non
     alpha = 1.0 if len(points) < MANY else 0.55
     for number, name in enumerate(table.classes):
         rows = points[chosen][table.y_N[chosen] == number]
-        axes.scatter(*rows.T, s=size, marker=MARKERS[number], color=COLOURS[number], edgecolor="white",
+        axes.scatter(rows[:, 0], rows[:, 1], s=size, marker=MARKERS[number], color=COLOURS[number], edgecolor="white",
                      linewidth=edge, alpha=alpha, label=name, zorder=4 - number)  # fmt: skip
 
 

@@ -39,7 +39,8 @@ MIN_MAP_COUNT = 4  # the vector of a rarer word is mostly noise
 class Embedder(Protocol):
     """Anything that gives vectors for the pieces of a text: word vectors, or a language model's hidden states."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def pieces(self, texts: Sequence[str]) -> list[tuple[list[str], np.ndarray]]:
         """For each text, its words and their vectors (T, D); no words if none is known."""
@@ -101,9 +102,9 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
     bags = bag_of_words(start.vocabulary, train.texts)
     learn, held_out = (bags[~is_held_N], train.y_N[~is_held_N]), (bags[is_held_N], train.y_N[is_held_N])
     dimensions = start.vectors_VD.shape[1]
-    parameters = [start.vectors_VD.copy(), np.zeros(dimensions, np.float32), np.zeros(1, np.float32)]
-    adam = Adam(parameters)
-    best, kept = float("inf"), parameters[0]
+    vectors_VD, weights_D, bias_1 = start.vectors_VD.copy(), np.zeros(dimensions, np.float32), np.zeros(1, np.float32)
+    adam = Adam([vectors_VD, weights_D, bias_1])
+    best, kept = float("inf"), vectors_VD
     batches = -(-len(learn[1]) // TUNE_BATCH)
     for _ in range(max(TUNE_EPOCHS, TUNE_MIN_STEPS // batches)):
         order = rng.permutation(len(learn[1]))
@@ -111,12 +112,12 @@ def tune(start: WordVectors, train: Sentences, seed: int = 0) -> WordVectors:
             chosen = order[begin : begin + TUNE_BATCH]
             shown = learn[0][chosen]
             shown.data = shown.data * (rng.random(len(shown.data)) >= TUNE_DROPPED) / np.float32(1 - TUNE_DROPPED)
-            _, gradients = bag_loss_and_gradients(*parameters, shown, learn[1][chosen])
+            _, gradients = bag_loss_and_gradients(vectors_VD, weights_D, bias_1, shown, learn[1][chosen])
             adam.step(gradients, TUNE_RATE)
         if held_out[1].size:
-            loss, _ = bag_loss_and_gradients(*parameters, *held_out)
+            loss, _ = bag_loss_and_gradients(vectors_VD, weights_D, bias_1, *held_out)
             if loss < best:
-                best, kept = loss, parameters[0].copy()
+                best, kept = loss, vectors_VD.copy()
     return WordVectors(start.vocabulary, kept, start.name)
 
 

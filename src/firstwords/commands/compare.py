@@ -103,14 +103,15 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
     """The win rate with everything needed to interpret it."""
     from firstwords.eval.winrate import length_controlled, order_consistency, win_rate
 
-    stopped_early, extra = False, {}
+    stopped_early = False
+    extra: dict[str, Any] = {}
     if config.judge == "truth":
         from firstwords.rlhf.compare import COMPARE_TASKS, compare_on_world
 
-        rows, sides = compare_on_world(
+        rows, honesty = compare_on_world(
             one, other, config.seed, "cpu", config.limit or COMPARE_TASKS, config.temperature, config.top_p
         )
-        extra = {"honesty_a": sides[0], "honesty_b": sides[1]}
+        extra = {"honesty_a": honesty[0], "honesty_b": honesty[1]}
     elif config.judge == "human":
         sides = [api.load(str(path)) for path in (one, other)]
         prompts, left_out = _fitting(_questions(config), sides)
@@ -118,10 +119,12 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         rows, stopped_early = ask_person(config, prompts, sides)
     else:
         rows, extra = ask_reward_model(config, one, other)
+    decoding = rows[0].decoding_a
+    assert decoding is not None  # every judge says how the answers were sampled
     result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
     result |= {"length_controlled": length_controlled(rows), "order_consistency": order_consistency(rows)}
     result |= {"a": api.label(one), "b": api.label(other), "judge": config.judge, "seed": config.seed,
-               "temperature": config.temperature, "decoding": asdict(rows[0].decoding_a)}  # fmt: skip
+               "temperature": config.temperature, "decoding": asdict(decoding)}  # fmt: skip
     return result
 
 
@@ -174,7 +177,8 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
     (as_, a_record), (bs, b_record) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
     check_equal((a_record, b_record))
     hashes = [side.hash for side in sides]
-    order, rows, log = random.Random(config.seed), [], PreferenceStore()
+    order, log = random.Random(config.seed), PreferenceStore()
+    rows: list[Comparison] = []
     for number, (messages, *pair) in enumerate(zip(prompts, as_, bs, strict=True), start=1):
         a, b = (answer.text.strip() for answer in pair)
         if a == b or not a or not b:
@@ -205,7 +209,7 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
 def _questions(config: Compare) -> list[Messages]:
     limit = config.limit or (20 if config.judge == "human" else 400)
     if config.prompts:
-        return judging.file_prompts(config.prompts)[:limit]
+        return [*judging.file_prompts(config.prompts)[:limit]]
     from firstwords.preferences.annotator import tasks
 
     return [task.messages for task in tasks(config.seed, limit, "eval")]

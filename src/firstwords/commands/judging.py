@@ -6,22 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.data.formats.encoding import read_text
 from firstwords.plain_text import clean_text
 from firstwords.runlog import say
-
-if TYPE_CHECKING:
-    pass
+from firstwords.tokenizer.chat import Message
 
 VERDICTS = {"l": "left", "r": "right", "t": "tie", "b": "both_bad", "s": "skip"}
 _WORDS = {**VERDICTS, **{verdict: verdict for verdict in VERDICTS.values()}}
 QUESTION = "  which is better? l(eft) r(ight) t(ie) b(oth bad) s(kip) q(uit); a reason may follow: l kinder"
 
-Messages = Sequence[dict[str, str]]
+Messages = Sequence[Message]
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def _indented(answer: str) -> str:
     return answer.replace("\n", "\n         ")
 
 
-def file_prompts(path: str) -> list[tuple[dict[str, str], ...]]:
+def file_prompts(path: str) -> list[tuple[Message, ...]]:
     """The prompts of a text file, one per line. Raises UserError for a file that cannot be read or holds none."""
     text = clean_text("".join(read_text(Path(path).expanduser())))
     texts = [line.strip() for line in text.split("\n") if line.strip()]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ def show_trash(as_json: bool) -> None:
                    f"{trash.size() / 1e6:.1f} MB")  # fmt: skip
 
 
-def _table(rows: list[tuple[str, ...]], titles: tuple[str, ...]) -> None:
+def _table(rows: Sequence[tuple[str, ...]], titles: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 

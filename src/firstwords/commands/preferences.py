@@ -7,6 +7,7 @@ firstwords preferences import their.jsonl --model mine
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
 from firstwords.runlog import say
+from firstwords.tokenizer.chat import Message
 
 
 @dataclass
@@ -81,7 +83,7 @@ class PreferencesStats:
 
 def main(config: Any) -> None:
     """Run the subcommand."""
-    actions = {
+    actions: dict[type, Callable[[Any], None]] = {
         PreferencesAdd: add, PreferencesList: show, PreferencesExport: export, PreferencesImport: bring_in,
         PreferencesStats: stats,
     }  # fmt: skip
@@ -90,7 +92,7 @@ def main(config: Any) -> None:
 
 def add(config: PreferencesAdd) -> None:
     """Append one judgement."""
-    prompt = ({"role": "user", "content": config.prompt.strip()},)
+    prompt: tuple[Message] = ({"role": "user", "content": config.prompt.strip()},)
     if not config.prompt.strip():
         raise UserError("--prompt is empty: give the question")
     judgement = Judgement(

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from firstwords.config import UserError
 from firstwords.data import exports, readers, trees
@@ -77,7 +77,7 @@ def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
     if spec == "world":
         from firstwords.world.chats.conversations import conversations as world_conversations
 
-        yield from world_conversations()
+        yield from cast("Iterator[list[Message]]", world_conversations())  # the world's own type is a plain dict
     elif spec.startswith("hf:"):
         yield from usable(_joined(readers.hub_rows(spec, stats)[0]), parse, stats, spec)
     else:
@@ -153,7 +153,7 @@ def _clean(messages: list[Message], stats: SourceStats | None) -> list[Message]:
             chat[-1]["content"] += "\n\n" + content
             num_merged += 1
         else:
-            chat.append(message | {"content": content})  # type: ignore[arg-type]
+            chat.append(message | {"content": content})
     while chat and not is_learned(chat[-1]):
         chat.pop()
     if not chat:

@@ -30,7 +30,7 @@ def exported_messages(row: Mapping[str, Any]) -> list[Message]:
     mapping = row["mapping"]
     if not isinstance(mapping, Mapping):
         raise UnusableRowError("the column mapping must be an object of nodes")
-    found = []
+    found: list[Message] = []
     for node in _branch(mapping, row.get("current_node")):
         message = node.get("message")
         if isinstance(message, Mapping) and (turn := _exported_turn(message)):
@@ -41,7 +41,7 @@ def exported_messages(row: Mapping[str, Any]) -> list[Message]:
 
 def _branch(mapping: Mapping[str, Any], current: Any) -> list[Mapping[str, Any]]:
     """The nodes from the root to the current one or, if that is missing, to the newest leaf."""
-    place = current if current in mapping else None
+    place: Any = current if current in mapping else None
     if place is None:
         place = next((key for key, node in mapping.items() if not node.get("parent")), None)
         while place in mapping and (children := [c for c in mapping[place].get("children") or [] if c in mapping]):
@@ -114,7 +114,8 @@ def is_tree(row: Any) -> bool:
 
 def best_path(row: Mapping[str, Any]) -> list[Message]:
     """The best conversation of a tree: the best-ranked reply at each message."""
-    node, messages = row["prompt"], []
+    node: Any = row["prompt"]
+    messages: list[Message] = []
     while node is not None:
         messages += [message] if (message := _node_message(node, len(messages) + 1)) else []
         replies = _usable_replies(node)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_CHARS = 32_768  # of a schema or expression; one of this size compiles in a few tenths of a second
 MAX_REMEMBERED = 32  # compiled grammars
 # A quarter of llguidance's own limits: at most about 5 ms per token, because other answers wait for it.
-LIMITS = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_items": 12_500}
+LIMITS: dict[str, Any] = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_items": 12_500}
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,8 @@ class _Vocabulary:
             for size in range(1, min(self._longest, len(data) - start) + 1):
                 token = self._ids.get(data[start : start + size])
                 rest = (0, 0, 0) if start + size == len(data) else fewest[start + size]
-                if token is not None and rest is not None and (fewest[start] is None or rest[0] + 1 < fewest[start][0]):
+                best = fewest[start]
+                if token is not None and rest is not None and (best is None or rest[0] + 1 < best[0]):
                     fewest[start] = (rest[0] + 1, token, size)
         ids, start = [], 0
         while start < len(data):

@@ -12,13 +12,14 @@ Axes: B rows (adjacent slots), D hidden, F feed-forward, H query heads, K key-va
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from firstwords.model.cache import KVCache
-from firstwords.model.transformer import Transformer
+from firstwords.model.transformer import Attention, Block, RMSNorm, Transformer
 
 SMALL_GEMM = 1_000_000  # below this rows * inner * columns OpenBLAS multiplies without packing, twice as fast
 TILE_ROWS = 16  # rows of one such product
@@ -42,13 +43,17 @@ class TorchDecoder:
         cache.select(first, first + B)
         ids_BT = torch.from_numpy(ids_B).to(cache.device)[:, None]
         if active is None:
-            return self.model(ids_BT, cache=cache)[:, 0]
+            return self._next_logits(ids_BT)
         # an idle row writes after its last token, which is harmless; a full one overwrites its last token
         lengths = cache.lengths[first : first + B]
         idle = np.ones(B, dtype=bool)
         idle[active] = False
         lengths[idle & (lengths >= cache.max_length)] -= 1
-        return self.model(ids_BT, cache=cache)[:, 0]
+        return self._next_logits(ids_BT)
+
+    def _next_logits(self, ids_BT: Tensor) -> Tensor:
+        logits_BTV: Tensor = self.model(ids_BT, cache=self.cache)
+        return logits_BTV[:, 0]
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -96,7 +101,7 @@ class _Matrix:
 class _Layer:
     """The fused matrices of one block."""
 
-    def __init__(self, block: torch.nn.Module) -> None:
+    def __init__(self, block: Block) -> None:
         attention, mlp = block.self_attn, block.mlp
         scale = math.sqrt(attention.q_proj.in_features)  # x / rms(x) = x * sqrt(D) / |x|
         projections = (attention.q_proj, attention.k_proj, attention.v_proj)
@@ -108,7 +113,9 @@ class _Layer:
         self.down = _fused((mlp.down_proj,))
 
 
-def _fused(linears, norm=None, scale: float = 1.0, bias_scale: float = 1.0) -> _Matrix:
+def _fused(
+    linears: Sequence[torch.nn.Linear], norm: RMSNorm | None = None, scale: float = 1.0, bias_scale: float = 1.0
+) -> _Matrix:
     weight = torch.cat([linear.weight.detach().float() for linear in linears])
     if norm is not None:
         weight = weight * (norm.weight.detach().float() * scale)
@@ -138,12 +145,12 @@ class NumpyDecoder:
         model, config = self.model, self.config
         D = config.hidden_size
         self._table_VD = model.model.embed_tokens.weight.detach().float().numpy().copy()
-        self._layers = [_Layer(block) for block in model.model.layers]
+        self._layers = [_Layer(block) for block in model.model.blocks]
         self._head = _fused((model.lm_head,), model.model.norm, math.sqrt(D))
         cos, sin = model.rope_cos.float().numpy(), model.rope_sin.float().numpy()
         self._cos_TN = np.concatenate([cos, cos], axis=1)
         self._sin_TN = np.concatenate([-sin, sin], axis=1)
-        gains_LXN = np.stack([self._gains(block.self_attn) for block in model.model.layers])
+        gains_LXN = np.stack([self._gains(block.self_attn) for block in model.model.blocks])
         half = config.head_dim // 2
         swapped_LXN = np.concatenate([gains_LXN[..., half:], gains_LXN[..., :half]], axis=-1)
         self._gain_cos, self._gain_sin = gains_LXN[:, None], swapped_LXN[:, None]  # axes: layer, row, head, N
@@ -151,12 +158,12 @@ class NumpyDecoder:
         self._buffers: dict[int, _Buffers] = {}
         self._version = -1
 
-    def _gains(self, attention: torch.nn.Module) -> np.ndarray:
+    def _gains(self, attention: Attention) -> np.ndarray:
         """The factors of each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm, 1/sqrt(N).
         """
         H, K, N = self.config.num_attention_heads, self.config.num_key_value_heads, self.config.head_dim
         gains = np.ones((H + K, N), dtype=np.float32)
-        if attention.q_norm is not None:
+        if attention.q_norm is not None and attention.k_norm is not None:
             gains[:H] = attention.q_norm.weight.detach().float().numpy() * math.sqrt(N)
             gains[H:] = attention.k_norm.weight.detach().float().numpy() * math.sqrt(N)
         gains[:H] /= math.sqrt(N)
@@ -301,7 +308,9 @@ class NumpyDecoder:
         _add_product(b.down_in, layer.down, b.down_out, b.down, b.x)
 
 
-def _add_product(operand, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray) -> None:
+def _add_product(
+    operand: np.ndarray, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray
+) -> None:
     """x += operand @ matrix + bias; `written` and `read` are the two views of the matrix's output buffer."""
     np.matmul(operand, matrix.operand, out=written)
     if matrix.bias_O is not None:
@@ -314,7 +323,10 @@ class _Step:
 
     __slots__ = ("buffers", "first", "last", "longest", "bias", "active", "slots", "places", "single")
 
-    def __init__(self, buffers, first, last, longest, bias, active, slots, places) -> None:
+    def __init__(
+        self, buffers: _Buffers, first: int, last: int, longest: int, bias: np.ndarray | None,
+        active: np.ndarray | None, slots: np.ndarray, places: np.ndarray,
+    ) -> None:  # fmt: skip
         self.buffers, self.first, self.last, self.longest = buffers, first, last, longest
         self.bias, self.active, self.slots, self.places = bias, active, slots, places
         self.single = int(places[0]) if last - first == 1 else None

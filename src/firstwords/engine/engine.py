@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class Engine:
         # the sequence in each slot, whose first cache.lengths[slot] tokens are computed
         self._tokens: list[list[int]] = [[] for _ in range(num_slots)]
         self._prefixes = PrefixIndex(num_slots, self._held)
-        self.scheduler = Scheduler(
+        self.scheduler: Scheduler[Request] = Scheduler(
             num_slots, chunk_tokens, lambda request, free: self._prefixes.choose(request.prompt_ids, free)
         )
         self._decoder: NumpyDecoder | TorchDecoder | None = None
@@ -85,7 +85,7 @@ class Engine:
         for an empty prompt or one that fills the model's context.
         """
         if isinstance(params, SamplingParams):
-            every, seeds = [params] * len(prompts), range(len(prompts))
+            every, seeds = [params] * len(prompts), list(range(len(prompts)))
         else:
             every, seeds = list(params), [0] * len(prompts)
         if len(every) != len(prompts):
@@ -120,7 +120,7 @@ class Engine:
         seed = secrets.randbits(63) if params.seed is None else (params.seed + offset) % MAX_SEED
         return dataclasses.replace(params, seed=seed)
 
-    def stream(self, prompt_ids: Sequence[int], params: SamplingParams) -> Iterator[Token]:
+    def stream(self, prompt_ids: Sequence[int], params: SamplingParams) -> Generator[Token, None, None]:
         """Yield the tokens of one answer as they are sampled. Closing the iterator cancels the request.
 
         It drives the engine itself; for several concurrent streams use add, step and cancel.
@@ -144,6 +144,7 @@ class Engine:
         """
         self._check_prompt(prompt_ids)
         params = params if params.seed is not None else self._seeded(params, 0)
+        assert params.seed is not None
         prompt = [int(token) for token in prompt_ids]
         chosen = params.stop_token_ids
         end_ids = self._end_ids if chosen is None else frozenset(chosen)
@@ -367,6 +368,7 @@ class Engine:
         return text, "stop" if matcher is not None and matcher.may_end else "length"
 
     def _keep_logprobs(self, batch: Batch, logits_BV: Tensor, tokens_B: Tensor) -> None:
+        assert batch.top is not None  # a row asked for them
         sampled_B, ids_BA, values_BA = true_logprobs(logits_BV, tokens_B, batch.top)
         rows = zip(batch.requests, sampled_B.tolist(), ids_BA.tolist(), values_BA.tolist(), strict=True)
         for request, logprob, ids, values in rows:

@@ -19,6 +19,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from firstwords.engine.request import Completion
     from firstwords.engine.sampling import SamplingParams
 
@@ -78,7 +80,9 @@ def generate(
     return results  # type: ignore[return-value]
 
 
-def _work(generate_here: Generate, prompts, params, sender) -> None:
+def _work(
+    generate_here: Generate, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams], sender: Connection
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and then ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not the parent's handler
     torch.set_num_threads(1)
@@ -87,8 +91,9 @@ def _work(generate_here: Generate, prompts, params, sender) -> None:
     sender.close()
 
 
-def _receive(receiver) -> list[Completion] | None:
+def _receive(receiver: Connection) -> list[Completion] | None:
     try:
-        return receiver.recv()
+        answers: list[Completion] = receiver.recv()
+        return answers
     except EOFError:
         return None

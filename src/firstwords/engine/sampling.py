@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,8 @@ def _mix(z: np.ndarray) -> np.ndarray:
     z = z + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 class BatchParams:
@@ -116,7 +118,7 @@ class BatchParams:
         greedy = [p.temperature < GREEDY_BELOW for p in params]
         self.is_greedy, self.any_greedy = all(greedy), any(greedy)
 
-        def column(values: list, dtype: torch.dtype) -> Tensor:
+        def column(values: list[Any], dtype: torch.dtype) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)[:, None]
 
         self.greedy_B = column(greedy, torch.bool)[:, 0]

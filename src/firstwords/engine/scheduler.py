@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 WAITING, PREFILL, DECODE, FINISHED = "waiting", "prefill", "decode", "finished"
 
@@ -32,15 +33,18 @@ class Slotted:
         return len(self.prompt_ids) - 1 - self.num_computed
 
 
+R = TypeVar("R", bound=Slotted)
+
+
 @dataclass
-class Plan:
+class Plan(Generic[R]):
     """One step: chunks (request, first token, one past the last token) to prefill, then rows to decode."""
 
-    prefill: list[tuple[Slotted, int, int]] = field(default_factory=list)
-    decode: list[Slotted] = field(default_factory=list)
+    prefill: list[tuple[R, int, int]] = field(default_factory=list)
+    decode: list[R] = field(default_factory=list)
 
 
-class Scheduler:
+class Scheduler(Generic[R]):
     """First in, first out over `num_slots` slots, with at most `chunk_tokens` prompt tokens computed per step.
 
     choose_slot(request, free_slots) -> slot lets the engine prefer a slot that already holds the request's
@@ -51,13 +55,13 @@ class Scheduler:
         self,
         num_slots: int,
         chunk_tokens: int = 256,
-        choose_slot: Callable[[Slotted, list[int]], int] | None = None,
+        choose_slot: Callable[[R, list[int]], int] | None = None,
     ) -> None:
         if num_slots < 1 or chunk_tokens < 1:
             raise ValueError(f"an engine needs a slot and a token per chunk, not {num_slots} and {chunk_tokens}")
         self.num_slots, self.chunk_tokens = num_slots, chunk_tokens
-        self.waiting: deque[Slotted] = deque()
-        self.running: OrderedDict[int, Slotted] = OrderedDict()  # in order of arrival
+        self.waiting: deque[R] = deque()
+        self.running: OrderedDict[int, R] = OrderedDict()  # in order of arrival
         self.free_slots: list[int] = list(range(num_slots))
         self._choose_slot = choose_slot or (lambda request, free: free[0])
 
@@ -65,11 +69,11 @@ class Scheduler:
     def has_work(self) -> bool:
         return bool(self.waiting or self.running)
 
-    def add(self, request: Slotted) -> None:
+    def add(self, request: R) -> None:
         request.state = WAITING
         self.waiting.append(request)
 
-    def admit(self) -> list[Slotted]:
+    def admit(self) -> list[R]:
         """Give free slots to the requests that have waited longest; returns them, now in the state PREFILL or DECODE.
         """
         admitted = []
@@ -82,7 +86,7 @@ class Scheduler:
             admitted.append(request)
         return admitted
 
-    def next_prefill(self, budget: int) -> tuple[Slotted, int, int] | None:
+    def next_prefill(self, budget: int) -> tuple[R, int, int] | None:
         """The oldest request with an unfinished prompt, with its next chunk of at most `budget` tokens."""
         for request in self.running.values():
             if request.state == PREFILL:
@@ -90,16 +94,16 @@ class Scheduler:
                 return request, request.num_computed, end
         return None
 
-    def prefilled(self, request: Slotted, num_computed: int) -> None:
+    def prefilled(self, request: R, num_computed: int) -> None:
         """The slot of `request` now holds `num_computed` prompt tokens."""
         request.num_computed = num_computed
         if request.num_to_prefill <= 0:
             request.state = DECODE
 
-    def schedule(self) -> Plan:
+    def schedule(self) -> Plan[R]:
         """One whole step for callers without prefix reuse (simulations): admits, plans, and marks as computed.
         """
-        plan, budget = Plan(), self.chunk_tokens
+        plan, budget = Plan[R](), self.chunk_tokens
         self.admit()
         while budget > 0 and (chunk := self.next_prefill(budget)) is not None:
             request, first, last = chunk
@@ -110,10 +114,10 @@ class Scheduler:
         plan.decode = self.decoding()
         return plan
 
-    def decoding(self) -> list[Slotted]:
+    def decoding(self) -> list[R]:
         return [request for request in self.running.values() if request.state == DECODE]
 
-    def finish(self, request: Slotted) -> None:
+    def finish(self, request: R) -> None:
         """Remove a request in any state and free its slot. Finishing twice has no effect."""
         if request.state == FINISHED:
             return

@@ -71,6 +71,7 @@ def _score_batch(model: Transformer, batch: list[Sequence[int]], top: int) -> li
             none = torch.empty(0, top)
             scored.append(TokenScores(torch.empty(0), none.long(), none))
             continue
+        assert hidden_BTD is not None  # this row has more than a token
         scored.append(_score_row(model, hidden_BTD[row, :length], ids_BT[row, 1 : length + 1], top))
     return scored
 

@@ -147,7 +147,7 @@ def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages:
     shown = []
     if facts.get("seconds"):
         shown.append((clock(facts["seconds"]), "minutes in total" if facts["seconds"] < 3600 else "hours in total"))
-    plan = next((card["plan"] for card in cards.values() if card.get("plan")), {}) or {}
+    plan: dict[str, Any] = next((card["plan"] for card in cards.values() if card.get("plan")), {}) or {}
     if count := num_parameters(plan.get("shape") or {}):
         shown.append((short(count), "parameters"))
     metrics = (cards.get("base") or {}).get("metrics") or {}

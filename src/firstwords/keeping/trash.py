@@ -148,6 +148,8 @@ def entries() -> list[Entry]:
     found = []
     for path in _children(home.trash_dir()):
         saved = None if path.name.startswith(".") else read_json(path / ENTRY)
+        if saved is None:  # not ours, or being moved
+            continue
         try:
             found.append(Entry(**(saved | {"id": path.name, "stages": tuple(saved["stages"])})))
         except (TypeError, KeyError):  # not ours, or being moved

@@ -32,7 +32,7 @@ def trained_context(directory: str | Path) -> int | None:
 
 def is_base(directory: Path) -> bool:
     """Whether a directory holds a base model (stage one), which continues text and has no turns."""
-    return read_card(directory).get("stage", directory.name) == "base"
+    return bool(read_card(directory).get("stage", directory.name) == "base")
 
 
 def knows_world(directory: Path) -> bool:

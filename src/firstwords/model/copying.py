@@ -77,7 +77,8 @@ def _directions(N: int, D: int, generator: torch.Generator) -> Tensor:
     """N random orthonormal directions of the stream, all orthogonal to the constant, (N, D)."""
     basis_DN, _ = torch.linalg.qr(torch.randn(D, N, generator=generator))
     basis_DN[0] = 0.0
-    return basis_DN.T
+    directions_ND: Tensor = basis_DN.T
+    return directions_ND
 
 
 def _set_head(attention: Attention, query_ND: Tensor, key_ND: Tensor, value_ND: Tensor, out_DN: Tensor) -> None:

@@ -6,6 +6,8 @@ With `torch.compile` and on GPUs the compiler fuses the plain formulas, so those
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,16 +18,16 @@ from torch.autograd.function import once_differentiable
 
 class _Normalise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, eps):
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
         inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         inverse = inverse.square_().mul_(1.0 / x.shape[-1]).add_(eps).rsqrt_()
-        normed = x * inverse
+        normed: Tensor = x * inverse
         ctx.save_for_backward(normed, inverse)
         return normed
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         normed, inverse = ctx.saved_tensors
         # d/dx of x / rms(x): removes the component of the incoming gradient along the normalised vector
         along = torch.linalg.vecdot(grad, normed).unsqueeze(-1).mul_(-1.0 / grad.shape[-1])
@@ -35,7 +37,8 @@ class _Normalise(torch.autograd.Function):
 def normalise(x: Tensor, eps: float) -> Tensor:
     """x / sqrt(mean(x^2) + eps) over the last axis (Zhang & Sennrich 2019). fp32 inside for half precision."""
     if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling():
-        return _Normalise.apply(x, eps)
+        normed: Tensor = _Normalise.apply(x, eps)  # type: ignore[no-untyped-call]
+        return normed
     x32 = x.float()
     return (x32 * torch.rsqrt(x32.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
 
@@ -47,13 +50,13 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 
 class _Rotate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, cos, sin):
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         ctx.save_for_backward(cos, sin)
         return _rotated(x, cos, sin)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _rotated(grad, cos, -sin), None, None
 
@@ -71,21 +74,22 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary embedding in the rotate-half layout: pairs are (i, i + half). cos and sin have half the size of the last
     axis."""
     if x.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _Rotate.apply(x, cos, sin)
+        rotated: Tensor = _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call]
+        return rotated
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
 class _SwiGLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, gate, up):
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
         activated = F.silu(gate)
         ctx.save_for_backward(gate, up, activated)
         return activated * up
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         gate, up, activated = ctx.saved_tensors
         return torch.ops.aten.silu_backward(grad * up, gate), grad * activated
 
@@ -93,5 +97,6 @@ class _SwiGLU(torch.autograd.Function):
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) * up (Shazeer 2020). On CPUs both should be contiguous: silu of a slice is ten times slower."""
     if gate.device.type == "cpu" and not torch.compiler.is_compiling():
-        return _SwiGLU.apply(gate, up)
+        gated: Tensor = _SwiGLU.apply(gate, up)  # type: ignore[no-untyped-call]
+        return gated
     return F.silu(gate) * up

@@ -58,7 +58,9 @@ class ScalarModel(Transformer):
         """A number for every token, fp32, (B, T). See `hidden` for packed rows."""
         return self.hidden(ids_BT, positions_BT, segments_BT).float() @ self.score.weight[0].float()
 
-    def forward(self, ids_BT: Tensor, lengths_B: Tensor) -> Tensor:
+    def forward(  # type: ignore[override]  # one score per row instead of logits: it needs the rows' lengths
+        self, ids_BT: Tensor, lengths_B: Tensor
+    ) -> Tensor:
         """The score of each row at its last real token, fp32, (B,). Rows are right-padded with any id."""
         return self.values(ids_BT)[torch.arange(len(ids_BT), device=ids_BT.device), lengths_B - 1]
 

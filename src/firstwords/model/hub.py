@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +132,7 @@ def _copy(parameter: torch.Tensor, tensor: torch.Tensor, name: str, path: Path) 
     parameter.copy_(tensor)
 
 
-def _listed(names, limit: int = 5) -> str:
+def _listed(names: Iterable[str], limit: int = 5) -> str:
     names = sorted(names)
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 

@@ -39,7 +39,8 @@ def embed(model: Transformer, ids: Sequence[int]) -> Tensor:
 def advance(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
     """The state after a layer (0 is the first), given the state before it."""
     rope = model.rope(len(state_TD))
-    return model.model.layers[layer](state_TD[None], rope, None, None, layer)[0]
+    after_BTD: Tensor = model.model.blocks[layer](state_TD[None], rope, None, None, layer)
+    return after_BTD[0]
 
 
 @torch.inference_mode()
@@ -48,14 +49,15 @@ def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tenso
 
     state_TD is the state before that layer. softmax(q k^T / sqrt(N)) (Vaswani et al. 2017, equation 1).
     """
-    block = model.model.layers[layer]
+    block = model.model.blocks[layer]
     norm = block.input_layernorm
     T = len(state_TD)
     q, k, _ = block.self_attn.project(normalise(state_TD[None], norm.eps), norm.weight, model.rope(T))
     k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # adjacent query heads share keys
     scores_HTT = (q @ k.transpose(2, 3))[0].float() / math.sqrt(q.shape[-1])
     causal_TT = torch.ones(T, T, dtype=torch.bool, device=scores_HTT.device).tril()
-    return scores_HTT.masked_fill(~causal_TT, -math.inf).softmax(-1)
+    weights_HTT: Tensor = scores_HTT.masked_fill(~causal_TT, -math.inf).softmax(-1)
+    return weights_HTT
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ The cache protocol (see `cache.py`): the model gets the positions of the new tok
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +97,7 @@ class Attention(nn.Module):
         H, K, N = self.num_heads, self.num_kv_heads, self.head_dim
         qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj, gain=gain).view(B, T, H + 2 * K, N)
         qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split takes one copy, that of two slices five passes
-        if self.q_norm is not None:  # one pass over queries and keys, with a gain per head
+        if self.q_norm is not None and self.k_norm is not None:  # one pass over queries and keys, with a gain per head
             gains = torch.cat((self.q_norm.weight.expand(H, N), self.k_norm.weight.expand(K, N)))
             qk = rms_norm(qk, gains, self.q_norm.eps)
         q, k = rotate(qk, *rope).split((H, K), dim=2)
@@ -129,7 +129,8 @@ class Block(nn.Module):
         norm = self.input_layernorm
         x_BTD = x_BTD + self.self_attn(normalise(x_BTD, norm.eps), norm.weight, rope, mask, cache, layer)
         norm = self.post_attention_layernorm
-        return x_BTD + self.mlp(normalise(x_BTD, norm.eps), norm.weight)
+        added_BTD: Tensor = self.mlp(normalise(x_BTD, norm.eps), norm.weight)
+        return x_BTD + added_BTD
 
 
 class Decoder(nn.Module):
@@ -139,9 +140,17 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
+    @property
+    def blocks(self) -> list[Block]:
+        """`layers`, with the type that PyTorch's list of modules does not keep."""
+        return cast("list[Block]", list(self.layers))
+
 
 class Transformer(nn.Module):
     """`model(ids_BT)` -> logits_BTV. See `hidden` and `logits` for its two halves."""
+
+    rope_cos: Tensor
+    rope_sin: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -192,7 +201,8 @@ class Transformer(nn.Module):
         x_BTD = F.embedding(ids_BT, self.model.embed_tokens.weight).to(self.compute_dtype)
         for layer, block in enumerate(self.model.layers):
             x_BTD = block(x_BTD, rope, mask, cache, layer)
-        return self.model.norm(x_BTD)
+        normed_BTD: Tensor = self.model.norm(x_BTD)
+        return normed_BTD
 
     def logits(self, x_BTD: Tensor) -> Tensor:
         """Unnormalised log-probabilities of the next token, fp32, (B, T, V)."""

@@ -70,7 +70,9 @@ class Clock:
             if elapsed < self.seconds * (1 - self.cooldown_share):
                 return None
             return Decision(step, lr_fraction(step, self.warmup_steps, []), steps_left)
-        planned = total_steps(decisions) - step
+        total = total_steps(decisions)
+        assert total is not None  # there is a decision
+        planned = total - step
         due = step - decisions[-1].step >= max(5, decisions[-1].steps_left // 10)
         # correct only what matters: more than 2 % off, and not in the very last steps
         if not due or planned < 10 or abs(steps_left - planned) <= 0.02 * planned:

@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from random import Random
+from typing import TYPE_CHECKING, cast
 
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.chat import Message
 
 RIGHT = 2.0  # the check passes: a correct answer, or an honest "I do not know" to an unanswerable question
 REFUSED = -1.25  # "I do not know" to an answerable question: unhelpful, hardly better than a wrong claim
@@ -42,7 +46,7 @@ SPLITS = {"train": range(0, 70), "eval": range(70, 85), "gold": range(85, 100)} 
 class Task:
     """Messages that end with a user's turn, and the check for a correct answer."""
 
-    messages: tuple[dict[str, str], ...]
+    messages: tuple[Message, ...]
     check: Check
     kind: str
 
@@ -61,7 +65,7 @@ def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
     found: list[Task] = []
     seen: set[str] = set()
     for kind, messages, checks in chats.checked(seed + 7_000_003):
-        for task in _tasks_of(kind, messages, checks):
+        for task in _tasks_of(kind, cast("list[Message]", messages), checks):  # the world's are plain dicts
             key = prompt_key(task.messages)
             if room[task.is_unanswerable] and key not in seen and int(key[:8], 16) % 100 in SPLITS[split]:
                 seen.add(key)
@@ -73,7 +77,7 @@ def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
     return found
 
 
-def _tasks_of(kind: str, messages: Sequence[dict[str, str]], checks: Sequence[Check | None]) -> list[Task]:
+def _tasks_of(kind: str, messages: Sequence[Message], checks: Sequence[Check | None]) -> list[Task]:
     """A task for every answer that a program can check."""
     places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
     judged = [(i, c) for i, c in zip(places, checks, strict=True) if c is not None and c.least < TOO_LONG_CHECK]

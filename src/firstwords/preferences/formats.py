@@ -55,6 +55,7 @@ from firstwords.data.sources import spec_names
 from firstwords.plain_text import without_surrogates
 from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference
+from firstwords.tokenizer.chat import Message
 
 PROMPT_COLUMNS = ("prompt", "instruction", "question", "query", "input", "history", "context", "post", "conversations",
                   "messages", "conversation")  # fmt: skip
@@ -62,7 +63,7 @@ _ANSWER_TEXTS = ("response", "text", "generation", "completion", "answer", "cont
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"),
                   ("chosen_rating", "rejected_rating"), ("chosen-rating", "rejected-rating"))  # fmt: skip
 
-Messages = list[dict[str, Any]]
+Messages = list[Message]
 
 
 def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[Preference]:

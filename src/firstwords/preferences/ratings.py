@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstwords.data.source_stats import SourceStats
 from firstwords.preferences.records import Preference, prompt_key
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.chat import Message
 
 SCALES = (1.0, 5.0, 10.0, 100.0)  # usual maximum ratings; a margin is a share of the maximum
 
@@ -18,7 +21,7 @@ SCALES = (1.0, 5.0, 10.0, 100.0)  # usual maximum ratings; a margin is a share o
 class RatedAnswer:
     """One answer with its own verdict (1 good, 0 bad) or rating."""
 
-    prompt: tuple[dict[str, Any], ...]
+    prompt: tuple[Message, ...]
     answer: str
     rating: float
     is_verdict: bool = True
@@ -47,7 +50,7 @@ def margin_of(better: float, worse: float, ratings: Sequence[float]) -> float:
 
 
 def against_the_best(
-    prompt: Sequence[Mapping[str, Any]], rated: Sequence[tuple[str, float]], source: str, source_hash: str,
+    prompt: Sequence[Message], rated: Sequence[tuple[str, float]], source: str, source_hash: str,
     stats: SourceStats,
 ) -> list[Preference]:
     """The best of several rated answers with each worse one; answers with the same rating are counted as ties."""
@@ -57,7 +60,7 @@ def against_the_best(
     stats.ties += sum(rating == top for _, rating in rated) - 1
     values = [rating for _, rating in rated]
     return [
-        Preference(tuple(dict(m) for m in prompt), best, answer, margin_of(top, rating, values), source, source_hash)
+        Preference(tuple(m.copy() for m in prompt), best, answer, margin_of(top, rating, values), source, source_hash)
         for answer, rating in rated
         if rating < top and answer != best
     ]  # fmt: skip

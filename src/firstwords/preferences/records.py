@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.chat import Message
 
 PAIR_VERDICTS = ("left", "right", "tie", "both_bad")
 THUMB_VERDICTS = ("up", "down", "withdrawn")  # the last revokes the same person's verdict on that answer
@@ -18,7 +21,7 @@ class TooFewError(UserError):
     """There is too little usable data to learn from; retrying does not help."""
 
 
-def prompt_key(messages: Sequence[dict[str, str]]) -> str:
+def prompt_key(messages: Sequence[Message]) -> str:
     """The key of a prompt: sha256 of its canonical JSON."""
     plain = [{"role": m["role"], "content": m["content"].strip()} for m in messages]
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
@@ -28,7 +31,7 @@ def prompt_key(messages: Sequence[dict[str, str]]) -> str:
 class Preference:
     """`prompt` ends with a user's turn; margin says by how much the chosen answer is better, if known."""
 
-    prompt: tuple[dict[str, str], ...]
+    prompt: tuple[Message, ...]
     chosen: str
     rejected: str
     margin: float = 0.0
@@ -46,7 +49,7 @@ class Preference:
 class Judgement:
     """One person's verdict on two answers (kind pair) or on one (kind thumb: in `left`, verdict up or down)."""
 
-    prompt: tuple[dict[str, str], ...]
+    prompt: tuple[Message, ...]
     left: str
     right: str = ""
     verdict: str = "tie"

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +48,9 @@ from firstwords.train.machine import usable_device
 from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
 from firstwords.train.run import check_flags
 
-BY_REWARD = {"rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo)}
+BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
+    "rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo),
+}  # fmt: skip
 OPTIONS = {"rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
@@ -183,6 +186,7 @@ def examined(path: Path, device: str) -> dict[str, Any]:
     if (known := exam_on_card(read_card(path))) is not None:
         return known
     engine = open_engine(path, device)
+    assert engine.tokenizer is not None  # `open_engine` read it
     return put_on_card(path, run_exam(engine, engine.tokenizer))
 
 

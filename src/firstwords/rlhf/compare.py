@@ -49,7 +49,8 @@ def compare_on_world(
     comparisons of one question are not independent, which `win_rate` takes into account.
     """
     asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
-    rows, answers = [], ([], [])
+    rows: list[Comparison] = []
+    answers: tuple[list[Worth], list[Worth]] = ([], [])
     for number in range(samples):
         seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
         sides = [worths(engine, asked, own, temperature, top_p) for own, engine in zip(seeds, engines, strict=True)]
@@ -150,6 +151,7 @@ def worths(
 ) -> list[Worth]:
     """One answer to each question; clears the cache first, because the last bits depend on it."""
     engine.refresh()
+    assert engine.tokenizer is not None  # `open_engine` read it
     answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
     return [
         Worth(

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from firstwords.eval.winrate import Comparison
 from firstwords.preferences.pairs import RANDOM_SHARE, choose_pair, choose_repeat
 from firstwords.preferences.records import Judgement, prompt_key
+from firstwords.tokenizer.chat import Message
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
 
-Prompt = tuple[dict[str, str], ...]
+Prompt = tuple[Message, ...]
 
 TARGET_RATE = 0.6  # smallest win rate worth detecting; progress counts towards the verdicts needed for that
 CANDIDATES = 4  # answers from which an ensemble chooses two

@@ -81,7 +81,7 @@ class PairRows:
         for start in range(0, len(self.pairs), self.micro_pairs):
             yield range(start, min(start + self.micro_pairs, len(self.pairs)))
 
-    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+    def take(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is
         one of the answer; margins (P,).
         """

@@ -43,10 +43,12 @@ class SharedRows:
     positions_RW: np.ndarray | None = None  # both None if nothing is shared: plain rows
     segments_RW: np.ndarray | None = None
 
-    def inputs(self, device: torch.device | str) -> tuple[Tensor, ...]:
+    def inputs(self, device: torch.device | str) -> tuple[Tensor] | tuple[Tensor, Tensor, Tensor]:
         """The arguments of `Transformer.hidden`."""
-        arrays = (self.ids_RW, self.positions_RW, self.segments_RW)
-        return tuple(torch.from_numpy(array).to(device) for array in arrays if array is not None)
+        ids = torch.from_numpy(self.ids_RW).to(device)
+        if self.positions_RW is None or self.segments_RW is None:
+            return (ids,)
+        return ids, torch.from_numpy(self.positions_RW).to(device), torch.from_numpy(self.segments_RW).to(device)
 
 
 def groups_of(sequences: Sequence[np.ndarray]) -> list[Group]:

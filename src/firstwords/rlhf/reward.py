@@ -160,7 +160,8 @@ def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
     """Fit the weight of the sft model's confidence on the pairs, and subtract what it explains from their margins."""
     starts = [pair[2] for pair in rows.pairs]
-    chosen_P, rejected_P = (reward.confidence([pair[side] for pair in rows.pairs], starts) for side in (0, 1))
+    chosen_P = reward.confidence([pair[0] for pair in rows.pairs], starts)
+    rejected_P = reward.confidence([pair[1] for pair in rows.pairs], starts)
     difference_P = (chosen_P - rejected_P).astype(np.float64)
     weight = float(logistic_regression(difference_P[:, None], np.ones(len(difference_P)))[0])
     rows.shift_margins(-weight * difference_P)
@@ -206,6 +207,7 @@ def _finish(
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
 
     def more(folder: Path) -> None:  # all or nothing: a resumed run takes an existing folder as finished
+        assert reward.reference is not None  # it has been trained with one
         save_model(reward.reference, folder / REFERENCE, reward.tokenizer, read_card(sft))
         Seen.of(judged.preferences).write(folder)
         if report:

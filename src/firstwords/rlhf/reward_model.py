@@ -171,14 +171,16 @@ class RewardModel:
         the answer is the last turn of a sequence, which is wrong for a policy's samples: they may open a turn.
         """
         opening, found = len(chat_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
-        device = self.reference.head_weight.device
+        reference = self.reference
+        assert reference is not None, "a reward model without a reference weighs no confidence"
+        device = reference.head_weight.device
         for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
-            hidden_MD = self.reference.hidden(*part.inputs(device)).flatten(0, 1)
+            hidden_MD = reference.hidden(*part.inputs(device)).flatten(0, 1)
             for row, places in zip(part.rows, part.places, strict=True):
                 ids = torch.tensor(sequences[row])
                 last_turn = int((ids == self.tokenizer.im_start_id).nonzero()[-1])
                 start = last_turn + opening if starts is None else int(starts[row])
-                logits_NV = self.reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
+                logits_NV = reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
                 chosen_N = logits_NV.gather(1, ids[start:, None].to(device))[:, 0]
                 if len(chosen_N):
                     found[row] = float((chosen_N - logits_NV.amax(1)).mean())

@@ -122,12 +122,12 @@ def _layouts(ids_BT: np.ndarray, mask_BT: np.ndarray, tokens: int) -> Iterator[t
         rows = slice(part.rows[0], part.rows[-1] + 1)
         places = [where[own[: len(where)]] for where, own in zip(part.places, mask_BT[rows], strict=True)]
         piece = {"inputs": part.ids_RW, "places": np.concatenate(places)}
-        if part.segments_RW is not None:
+        if part.positions_RW is not None and part.segments_RW is not None:
             piece |= {"positions": part.positions_RW, "segments": part.segments_RW}
         yield rows, piece
 
 
-def rows_of(piece: dict[str, Tensor]) -> tuple[Tensor, ...]:
+def rows_of(piece: dict[str, Tensor]) -> tuple[Tensor] | tuple[Tensor, Tensor, Tensor]:
     """The arguments of `Transformer.hidden` for a piece."""
     return (piece["inputs"], piece["positions"], piece["segments"]) if "segments" in piece else (piece["inputs"],)
 

@@ -25,7 +25,7 @@ from firstwords.train.watch import card
 
 BEST, PARENT = "best.safetensors", "parent"  # files of a run folder
 
-C = TypeVar("C")
+C = TypeVar("C", bound="StageFlags")
 
 
 @dataclass

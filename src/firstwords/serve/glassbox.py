@@ -151,7 +151,7 @@ def inside(model: Transformer, tokenizer: Tokenizer, reading: Reading, top: int)
 
     Nothing predicts the first token: its logprob, rank, entropy and rest are None.
     """
-    tokens = [{"logprob": None, "rank": None, "entropy": None, "top": [], "rest": None}]
+    tokens: list[dict[str, Any]] = [{"logprob": None, "rank": None, "entropy": None, "top": [], "rest": None}]
     if len(reading.ids) > 1:
         tokens += token_rows(tokenizer, (yield from surprises(model, reading.ids, top)))
     pieces = shown.pieces(tokenizer, reading.ids)

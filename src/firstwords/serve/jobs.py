@@ -200,7 +200,8 @@ def describe(name: str, job: Job | None) -> dict[str, Any]:
     written = tail.stages(run_dir)
     stage = written[-1] if written else ""
     last = tail.last_row(run_dir, stage) if stage else None
-    if is_running and last is not None and last.get("time", 0.0) < job.started and not job.options.get("resume"):
+    began = job.started if job is not None and is_running and not job.options.get("resume") else 0.0
+    if last is not None and last.get("time", 0.0) < began:
         stage, last = "", None  # of an earlier run
     command = job.command if job is not None else "learn"
     started = job.started if job is not None else None
@@ -219,7 +220,7 @@ def learned_of(run_dir: Path) -> dict[str, Any] | None:
     found = read_json(run_dir / "learn.json") or {}
     stages, seconds = found.get("stages"), found.get("seconds", {})
     is_whole = isinstance(stages, list) and isinstance(found.get("done"), bool) and isinstance(seconds, dict)
-    is_timed = is_whole and set(stages) | {"base", "sft", "rlhf"} <= set(seconds) and sum(seconds.values()) > 0
+    is_timed = is_whole and set(stages or ()) | {"base", "sft", "rlhf"} <= set(seconds) and sum(seconds.values()) > 0
     return found | {"seconds": seconds if is_timed else None} if is_whole else None
 
 
@@ -289,8 +290,8 @@ def result(run_dir: Path, command: str) -> dict[str, Any] | None:
     told = {"stage": aligned["made"], "before": aligned.get("before", ""), "promoted": aligned.get("promoted", False)}
     compared = (read_json(run_dir / aligned["made"] / "compare.json") or {}) if aligned["made"] else {}
     reason = aligned.get("reason", "")
-    if command := aligned.get("command"):  # meant for a terminal; the page has a button for it
-        reason = reason.removesuffix(f": {command}")
+    if typed := aligned.get("command"):  # meant for a terminal; the page has a button for it
+        reason = reason.removesuffix(f": {typed}")
     return {"command": "align", "reason": reason} | compared | told
 
 

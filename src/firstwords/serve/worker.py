@@ -178,7 +178,8 @@ class Worker:
 
     async def held(self, stage: Stage) -> Held:
         """The loaded stage, for its tokenizer and sizes only, not to run its model or engine."""
-        return self.memory.peek(stage) or await self.call(stage, lambda held: held)
+        loaded = self.memory.peek(stage)
+        return loaded if loaded is not None else await self.call(stage, lambda held: held)
 
     def warm(self, stage: Stage) -> None:
         """Load a stage before its first request."""
@@ -324,11 +325,12 @@ class Worker:
 
     def _forget(self, stream: Stream) -> None:
         self._unsent.pop(stream, None)
-        streams = self._running.get(stream.held) if stream.held is not None else None
-        if streams is not None and stream.request is not None:
+        held = stream.held
+        streams = self._running.get(held) if held is not None else None
+        if held is not None and streams is not None and stream.request is not None:
             streams.pop(stream.request.request_id, None)
             if not streams:
-                del self._running[stream.held]
+                del self._running[held]
 
     def _fail(self, error: ApiError, held: Held | None = None) -> None:
         """End the streams of one engine, or all, with an error."""
@@ -338,7 +340,8 @@ class Worker:
                 del self._running[owner]
                 for stream in streams.values():
                     with contextlib.suppress(Exception):  # a failed engine may raise anything
-                        owner.engine.cancel(stream.request)
+                        if stream.request is not None:
+                            owner.engine.cancel(stream.request)
                     parcels.append(self._parcel(stream, True)._replace(error=error))
         self._deliver(parcels)
 

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint import CheckpointException
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from firstwords.config import UserError
 from firstwords.model.hub import replace_directory
@@ -110,6 +111,7 @@ def _load(path: Path, learner: Learner) -> dict[str, Any]:
     for key, entry in dcp.FileSystemReader(str(path)).read_metadata().state_dict_metadata.items():
         if key.startswith("optimizers."):
             name, what = key.removeprefix("optimizers.").rsplit(".", 1)
+            assert isinstance(entry, TensorStorageMetadata)  # `Learner.state_dict` holds tensors only
             tensor = torch.empty(entry.size, dtype=entry.properties.dtype, device=parameters[name].device)
             state["optimizers"].setdefault(name, {})[what] = tensor
     with _quiet():
@@ -132,7 +134,7 @@ def _progress(path: Path) -> dict[str, Any]:
     return progress
 
 
-def _os_error(error: BaseException) -> OSError | None:
+def _os_error(error: BaseException | None) -> OSError | None:
     seen = 0
     while error is not None and seen < 10:
         if isinstance(error, OSError):

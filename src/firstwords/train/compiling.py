@@ -34,7 +34,7 @@ def pays(device: str, seconds: float, steps: int = 0) -> bool:
 
 def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]:
     """Compile a training function. On a CPU, a change of the number of threads does not recompile it."""
-    options = None
+    options: dict[str, str | int | bool | Callable[..., Any]] | None = None
     if device == "cpu":
         options = {"cpp.dynamic_threads": True, "guard_filter_fn": _all_but_threads}
     return torch.compile(function, dynamic=False, options=options)

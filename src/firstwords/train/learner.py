@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from firstwords.plan.threads import ALL, ThreadWatch, fitting
 from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.optim import Muon, split_parameters
 
-LossFn = Callable[[Transformer, dict[str, Tensor]], Tensor]
+M = TypeVar("M", bound=Transformer)
+LossFn = Callable[[M, dict[str, Tensor]], Tensor]
 MAX_SKIPPED_IN_A_ROW = 8  # non-finite steps before a run stops: one is bad luck, eight mean a wrong learning rate
 
 
@@ -79,10 +80,10 @@ def adamw_config(rate: float) -> OptimConfig:
     return OptimConfig(optimizer="adamw", matrix_lr=rate, table_lr=rate, vector_lr=rate)
 
 
-class Learner:
+class Learner(Generic[M]):
     """A model, its optimizers and the number of steps skipped because of non-finite values."""
 
-    def __init__(self, model: Transformer, optim: OptimConfig, device: str = "cpu") -> None:
+    def __init__(self, model: M, optim: OptimConfig, device: str | torch.device = "cpu") -> None:
         self.model, self.optim, self.device = model, optim, torch.device(device)
         self.optimizers = build_optimizers(model, optim)
         self.clipped = [
@@ -99,7 +100,7 @@ class Learner:
         self._finite = True
 
     def forward_backward(
-        self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn, divisor: int | None = None
+        self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn[M], divisor: int | None = None
     ) -> dict[str, float]:
         """Add the gradient of the summed loss of all micro-batches, divided by `divisor`.
 
@@ -109,18 +110,18 @@ class Learner:
         and segments. Returns loss (the mean), tokens (the divisor) and processed (all positions computed). Raises
         StepAbandonedError if `should_stop`.
         """
-        batches = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
+        tensors = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
         if divisor is None:
-            divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
+            divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in tensors)
         total = 0.0
-        for batch in batches:
+        for batch in tensors:
             self.check_stop()
             batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
             loss = loss_fn(self.model, batch) / max(1, divisor)
             loss.backward()
             total += float(loss.detach())
         self._finite = self._finite and math.isfinite(total)
-        processed = sum(batch["inputs"].numel() for batch in batches)
+        processed = sum(batch["inputs"].numel() for batch in tensors)
         return {"loss": total, "tokens": divisor, "processed": processed}
 
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
@@ -174,7 +175,7 @@ class Learner:
 
     def _optimizer_state(self) -> dict[str, dict[str, Tensor]]:
         """Optimizer tensors by parameter name, so that a checkpoint does not depend on their order."""
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        names: dict[Tensor, str] = {parameter: name for name, parameter in self.model.named_parameters()}
         return {
             names[parameter]: dict(state)
             for optimizer in self.optimizers
@@ -229,7 +230,7 @@ def place(
     torch.compiler.set_stance("force_eager" if compile == "no" else "default")
     if compile == "yes" or (compile == "auto" and pays(device, seconds, steps) and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
-        model.hidden = compile_for(model.hidden, device)
+        model.hidden = compile_for(model.hidden, device)  # type: ignore[method-assign]  # of this one model
     return model
 
 
@@ -241,7 +242,7 @@ def uncompiled(model: Transformer) -> Iterator[None]:
         yield
     finally:
         if compiled is not None:
-            model.hidden = compiled
+            model.hidden = compiled  # type: ignore[method-assign]
 
 
 def unplace(model: Transformer) -> Transformer:

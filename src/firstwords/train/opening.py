@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from firstwords import home, process
 from firstwords.config import UserError, flag_of, flat, given, mark_given
@@ -25,7 +25,16 @@ from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
 
-C = TypeVar("C")
+
+class Flags(Protocol):
+    """The flags of a run: a dataclass with the name of a model and whether to resume."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    name: str
+    resume: bool
+
+
+C = TypeVar("C", bound=Flags)
 DEFAULT_NAME = "mine"  # for a new model without --name; the next ones are mine-2, mine-3 ...
 MAKES_A_MODEL = ("learn", "pretrain")
 HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that may change on --resume

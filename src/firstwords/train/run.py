@@ -184,6 +184,7 @@ class Run:
         else:
             found = checkpoint.steps(self.checkpoints)
             message = f"stopped in step {self.step + 1}; --resume continues from step {max(found, default=0)}"
+        assert self._signal is not None  # a step is abandoned for a signal only
         raise Interrupted(self._signal, message) from None
 
     # -- what the loop asks ----------------------------------------------------------------------------------
@@ -197,8 +198,8 @@ class Run:
         total = self.pace.total_steps()
         if total is not None and self.step >= total:
             return True
-        by_clock = self.pace.steps is None and self.pace.seconds is not None
-        return by_clock and self.step > 0 and self.elapsed > self.pace.seconds * OVERTIME
+        seconds = self.pace.seconds if self.pace.steps is None else None
+        return seconds is not None and self.step > 0 and self.elapsed > seconds * OVERTIME
 
     @property
     def lr_fraction(self) -> float:

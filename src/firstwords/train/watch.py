@@ -82,8 +82,8 @@ class Watcher:
         """Continue the fixed prompt and show the result. Skipped while samples take too large a share of the run."""
         began = time.perf_counter()
         pace = self.run.pace
-        by_clock = pace.steps is None and pace.seconds  # a run with --steps has no time limit
-        if self.sample_seconds > MAX_SAMPLE_SHARE * (pace.seconds if by_clock else float("inf")):
+        seconds = pace.seconds if pace.steps is None else None  # a run with --steps has no time limit
+        if self.sample_seconds > MAX_SAMPLE_SHARE * (seconds or float("inf")):
             self.sample_seconds /= 2  # try again later
             return
         engine = Engine(self.run.learner.model, self.tokenizer, num_slots=1)

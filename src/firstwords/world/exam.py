@@ -95,14 +95,17 @@ def _told(rng: Random) -> list[Question]:
     found = []
     for facts in by_relation.values():
         for i, fact in enumerate(rng.sample(facts, min(len(facts), 16))):
-            exam = ask_of(fact).exam
+            ask = ask_of(fact)
+            assert ask is not None  # as above
+            exam = ask.exam
             found.append(_ask("told", exam[i % len(exam)].format_map(slots_of(fact.subject)),
                               fact_check(fact)))
     return found
 
 
 def _two_steps(rng: Random) -> list[Question]:
-    t, found = town(), []
+    t = town()
+    found: list[Question] = []
     while len(found) < 40:
         p = rng.choice(t.people)
         link = rng.choice(("friend", "mother", "father", "spouse"))

@@ -62,7 +62,8 @@ def sentences(seed: int = 0) -> Iterator[tuple[str, str]]:
 
 def held_out(num: int = 400) -> list[tuple[str, str]]:
     """`num` different sentences in frames that `sentences` never uses, the same every time."""
-    rng, home, found = Random("feelings held out"), town(), {}
+    rng, home = Random("feelings held out"), town()
+    found: dict[str, str] = {}
     while len(found) < num:
         frames = _TURNED if rng.random() < _TURNED_RATE else _HELD_OUT
         text, feeling = _sentence(rng, home, frames)

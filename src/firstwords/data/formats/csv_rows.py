@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from firstwords.config import UserError
 from firstwords.data.formats.columns import TEXT_COLUMNS
@@ -38,7 +38,7 @@ OTHER_NAMES = {  # names that only occur in a header
 @dataclass(frozen=True)
 class _Form:
     delimiter: str
-    quoting: int = csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1, 2, 3] = csv.QUOTE_MINIMAL
     escapechar: str | None = None  # a quote within quotes is \\" rather than ""
 
     def reader(self, text_lines: Iterable[str], strict: bool = False) -> Any:

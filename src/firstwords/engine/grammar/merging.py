@@ -195,7 +195,7 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return one == other
+    return bool(one == other)
 
 
 def kind_of(value: Any) -> str:
@@ -204,13 +204,15 @@ def kind_of(value: Any) -> str:
         return "null" if value is None else "boolean"
     if isinstance(value, int | float):
         return "integer" if math.isfinite(value) and value == int(value) else "number"
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    names: dict[type, str] = {str: "string", list: "array", dict: "object"}
+    return names[type(value)]
 
 
 def kinds(schema: dict[str, Any]) -> list[str] | None:
     """The types that keywords allow; without a type, those that the keywords apply to; None for any."""
     if "type" in schema:
-        return schema["type"]
+        types: list[str] = schema["type"]
+        return types
     return [kind for kind, names in OF_KIND.items() if any(name in schema for name in names)] or None
 
 

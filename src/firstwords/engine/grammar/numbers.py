@@ -224,12 +224,12 @@ def _multiples(step: Decimal, is_whole: bool) -> Expression:
         return Concat((sign, Either((literal("0"), Concat((_SOME, literal("0" * before))))), _zeros(is_whole)))
     for value in range(0, 10 ** (before + behind), scaled):
         text = str(value).zfill(before + behind)
-        whole, fraction = text[:before], text[before:].rstrip("0")
-        if is_whole and fraction:
+        whole, decimals = text[:before], text[before:].rstrip("0")
+        if is_whole and decimals:
             continue
         tail: Expression = EMPTY if is_whole else _zeros(False)
-        if fraction:
-            tail = Concat((literal("." + fraction), Times(literal("0"), 0, None)))
+        if decimals:
+            tail = Concat((literal("." + decimals), Times(literal("0"), 0, None)))
         short = literal(whole.lstrip("0") or "0")
         heads: list[Expression] = [Concat((_SOME, literal(whole)))] if whole else [Concat((DIGIT, _SOME))]
         options += [Concat((head, tail)) for head in (short, *heads)]

@@ -160,6 +160,7 @@ class _Builder:
     def _exactly(self, value: Any) -> Node:
         """One value, in small parts: equal beginnings of several values must be the same text."""
         self._num_nodes += 1
+        parts: list[tuple[Node, ...]]
         if isinstance(value, dict):
             colon = self._literal(":")
             parts = [(self._literal(strings.text_of(key)), colon, self._exactly(value[key])) for key in value]

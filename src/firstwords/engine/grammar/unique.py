@@ -162,8 +162,9 @@ def _some(ranges: Ranges, size: int) -> Iterator[str]:
 
 def closing_of(place: Place, max_steps: int = MAX_STEPS) -> tuple[float, bytes]:
     """(Bytes, way) to the end without a repeated item; infinite where none was found."""
-    way: bytes | None = place.plain_rest
-    there = place.after(way)
+    rest = place.plain_rest
+    way: bytes | None = rest
+    there = place.after(rest)
     if there is None or there.bound:
         try:
             way = short_way(place, max_steps)

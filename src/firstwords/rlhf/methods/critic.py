@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from firstwords.model.heads import ScalarModel
+from firstwords.model.transformer import Transformer
 from firstwords.rlhf.losses import value_loss
 from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import rows_of
@@ -22,13 +23,13 @@ from firstwords.train.learner import Learner, OptimConfig
 PREFIX = "critic."  # of the names of the critic's tensors in a checkpoint
 
 
-class ActorCritic(Learner):
+class ActorCritic(Learner[Transformer]):
     """The actor's `Learner`, with the critic's own in `critic`. `state_dict` holds both."""
 
     def __init__(self, actor: Learner, reward: RewardModel, critic_optim: OptimConfig) -> None:
         super().__init__(actor.model, actor.optim, actor.device)
         model = copy.deepcopy(reward.model).requires_grad_(True)
-        self.critic = Learner(model, critic_optim, actor.device)
+        self.critic: Learner[ScalarModel] = Learner(model, critic_optim, actor.device)
         self.mean, self.std = reward.mean, reward.std
         self.critic.should_stop = lambda: self.should_stop()
 
@@ -44,8 +45,10 @@ class ActorCritic(Learner):
 
         def loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
             values_N = self.normalised(model, *rows_of(batch)).flatten()[batch["places"]]
-            terms = (x[None] for x in (values_N, batch["old_values"], batch["returns"], torch.ones_like(values_N)))
-            return value_loss(*terms, clip) * len(values_N)
+            values_1N, old_1N, returns_1N, mask_1N = (
+                x[None] for x in (values_N, batch["old_values"], batch["returns"], torch.ones_like(values_N))
+            )
+            return value_loss(values_1N, old_1N, returns_1N, mask_1N, clip) * len(values_N)
 
         names = ("inputs", "positions", "segments", "places", "old_values", "returns")
         batches = [{name: piece[name] for name in names if name in piece} for piece in pieces]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -118,9 +118,9 @@ def main(config: Dpo) -> Path | None:
     with run:
         keep_best(run, unseen, loss)
         while not run.done:
-            metrics = learner.forward_backward(rows.batches(run.step), loss.summed, divisor=rows.batch_pairs)
-            metrics |= learner.optim_step(run.lr_fraction)
-            run.finish_step(metrics)
+            step = learner.forward_backward(rows.batches(run.step), loss.summed, divisor=rows.batch_pairs)
+            step |= learner.optim_step(run.lr_fraction)
+            run.finish_step(step)
             if run.step % max(1, steps // EVALUATIONS) == 0:
                 keep_best(run, unseen, loss)
         keep_best(run, unseen, loss)
@@ -132,7 +132,7 @@ def main(config: Dpo) -> Path | None:
         return None
     restore_weights(run)
     data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
-    metrics = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
+    metrics: dict[str, Any] = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
     say(
         f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
         f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
@@ -153,7 +153,7 @@ class DpoRows(PairRows):
                 logprobs = answer_logprobs(reference, on_device(reference, super().take(indices)))
                 self.ref_logprobs[indices] = logprobs.view(2, -1).T.cpu().numpy()
 
-    def take(self, indices: Sequence[int]) -> dict[str, np.ndarray]:
+    def take(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """A batch of these pairs; see `PairRows.take`."""
         ref = self.ref_logprobs[indices]
         return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]])}
@@ -182,8 +182,9 @@ class PairLoss:
     def __call__(self, logprobs_2P: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Loss of each pair, (P,), from the answers' log-probabilities, chosen ones first."""
         lengths = batch["mask"].sum(1).chunk(2)
+        (chosen_P, rejected_P), (ref_chosen_P, ref_rejected_P) = logprobs_2P.chunk(2), batch["ref"].chunk(2)
         loss_P, _, _ = dpo_loss(
-            *logprobs_2P.chunk(2), *batch["ref"].chunk(2), self.beta, self.variant,
+            chosen_P, rejected_P, ref_chosen_P, ref_rejected_P, self.beta, self.variant,
             chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=self.variant == "ipo",
         )  # fmt: skip
         return loss_P

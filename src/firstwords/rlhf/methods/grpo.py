@@ -98,8 +98,8 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     config, beta, G = policy.config, policy.kl.beta, rollouts.num_samples
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
-    counted_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)
-    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, counted_BT, rollouts.mask_BT))
+    estimate_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)
+    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, estimate_BT, rollouts.mask_BT))
     if config.std:
         scores_B = group_advantages(scores_B.view(-1, G), normalise_std=True).flatten()
     totals_PG = (scores_B - beta * counted_BT.sum(1)).view(-1, G)

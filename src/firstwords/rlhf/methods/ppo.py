@@ -128,6 +128,7 @@ def update(
 ) -> dict[str, float]:
     """All updates of the critic and, if it `moves`, the policy with these answers; returns the metrics to log."""
     config, learner = policy.config, policy.learner
+    assert isinstance(learner, ActorCritic)  # see `with_critic`
     batch, ref_logits_NV, kl_weight, metrics = batch_of(policy, rollouts, rewards_B)
     found, stopped = [], False
     for number, rows in enumerate(minibatches(len(rewards_B), config, step)):
@@ -171,11 +172,12 @@ def batch_of(
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     is_exact = config.kl == "exact"
-    counted_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
-    scores_B = np.where(rollouts.stopped_B, rewards_B, -config.stop_penalty) if config.bootstrap else rewards_B
-    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (scores_B, counted_BT, rollouts.mask_BT))
+    estimate_BT = kl_BT if is_exact else k1_of(rollouts, ref_logits_NV)
+    ends_B = np.where(rollouts.stopped_B, rewards_B, -config.stop_penalty) if config.bootstrap else rewards_B
+    scores_B, counted_BT, mask_BT = (torch.from_numpy(a) for a in (ends_B, estimate_BT, rollouts.mask_BT))
     rewards_BT = (exact_kl_rewards if is_exact else shaped_rewards)(scores_B, counted_BT, mask_BT, beta)
 
+    assert isinstance(policy.learner, ActorCritic)  # see `with_critic`
     values_BT, after_B = values_of(policy.learner, rollouts, min(MICRO_TOKENS, policy.micro_tokens))
     bootstrap_B = after_B * ~torch.from_numpy(rollouts.stopped_B) if config.bootstrap else None
     advantages_BT, returns_BT = gae(rewards_BT, values_BT, mask_BT, GAMMA, config.lam, bootstrap_B)

@@ -87,6 +87,8 @@ def policy_loss(model: Transformer, batch: dict[str, Tensor], beta: float) -> Te
     """Summed over answers: - sum_t A_t log pi(y_t) + beta * sum_t KL_t, whose gradient is that of -J."""
     logprobs_N, kl_N, _ = token_terms(piece_logits(model, batch), batch["ref_logits"], batch["chosen"])
     # put the chosen tokens of all answers in one row: only their sum is needed, so positions do not matter
-    row = (each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N)))
-    return exact_kl_policy_loss(*row, beta=beta, num_sequences=1)
+    logprobs_1N, advantages_1N, kl_1N, mask_1N = (
+        each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N))
+    )
+    return exact_kl_policy_loss(logprobs_1N, advantages_1N, kl_1N, mask_1N, beta=beta, num_sequences=1)
 

@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstwords import home
 from firstwords.database import damaged_row, opened
+
+if TYPE_CHECKING:
+    from firstwords.tokenizer.chat import Message as Turn
 
 # A text is indexed twice: by its words, and by all its character trigrams, which find parts of words and scripts
 # without spaces.
@@ -111,7 +114,7 @@ class Message:
         return f'{dump(fields)[:-1]},"tokens":{self.tokens or "null"}}}'
 
     @property
-    def turn(self) -> dict[str, str]:
+    def turn(self) -> Turn:
         return {"role": self.role, "content": self.content}
 
 

@@ -75,7 +75,7 @@ def _hits(terms: list[str]) -> list[tuple[str, list[str]]]:
     """Conditions on messages, best first."""
     words = _by_words(terms)
     by_words = [("number IN (SELECT rowid FROM messages_words WHERE messages_words MATCH ?)", [words])] if words else []
-    return [*by_words, _by_parts(terms)]  # type: ignore[list-item]
+    return [*by_words, _by_parts(terms)]
 
 
 def _found(user: str, terms: list[str]) -> tuple[str, list[str]]:

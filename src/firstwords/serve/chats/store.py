@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firstwords.serve.chats.records import (
     Message,
@@ -27,6 +27,9 @@ from firstwords.serve.chats.records import (
 )  # fmt: skip
 from firstwords.serve.errors import ApiError
 
+if TYPE_CHECKING:
+    from firstwords.tokenizer.chat import Message as Turn
+
 Chat = dict[str, Any]
 MAX_TITLE = 60  # characters of a title made from the first words
 _ABOVE = """
@@ -39,7 +42,7 @@ WITH RECURSIVE above (number, parent_id, depth) AS (
 
 def create(user: str, title: str = "", model: str | None = None, system: str = "") -> Chat:
     """A new chat, with a system message at its root if one is given."""
-    chat = {"id": new_id(), "title": title, "model": model, "active": None, "created": now()}
+    chat: Chat = {"id": new_id(), "title": title, "model": model, "active": None, "created": now()}
     chat["updated"] = chat["created"]
     with database(write=True) as connection:
         _insert_chat(connection, user, chat)
@@ -186,7 +189,7 @@ def rate(user: str, message_id: str, rating: dict[str, Any] | None) -> Message:
         return _own(connection, user, message_id)
 
 
-def prompts(user: str, limit: int) -> list[tuple[dict[str, str], ...]]:
+def prompts(user: str, limit: int) -> list[tuple[Turn, ...]]:
     """A user's newest questions in chats, each with the turns from the root, newest first."""
     with database() as connection:
         rows = connection.execute(

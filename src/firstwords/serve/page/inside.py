@@ -172,7 +172,7 @@ async def pairs(body: Pairs, request: Request) -> Response:
     settings = request.app.state.settings
     own = request.state.user if settings.keys else None  # other users' prompts and judgements are private
     judged = await asyncio.to_thread(newest_pairs, name, own, body.limit)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"prompt": list(j.prompt), "chosen": chosen, "rejected": rejected, "reasons": list(j.reasons), "stages": {}}
         for j, chosen, rejected in judged
     ]

@@ -14,7 +14,7 @@ from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-DEFAULTS = {  # as in `firstwords chat`
+DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`
     "temperature": CHAT_TEMPERATURE,
     "top_p": CHAT_TOP_P,
     "top_k": 0,

@@ -12,6 +12,7 @@ from firstwords.serve.errors import ApiError
 from firstwords.serve.lessons import Lessons
 from firstwords.serve.page.messages import Reasons
 from firstwords.serve.page.parts import Body, User
+from firstwords.tokenizer.chat import Message
 
 router = APIRouter(prefix="/api/teach")
 
@@ -38,12 +39,14 @@ class Next(Body):
     prompt: str | list[Turn] | None = None
 
     @property
-    def turns(self) -> tuple[dict[str, str], ...] | None:
+    def turns(self) -> tuple[Message, ...] | None:
         if self.prompt is None:
             return None
-        turns = tuple(turn.model_dump() for turn in self.prompt if isinstance(turn, Turn))
+        turns: tuple[Message, ...]
         if isinstance(self.prompt, str):
             turns = ({"role": "user", "content": self.prompt},)
+        else:
+            turns = tuple({"role": turn.role, "content": turn.content} for turn in self.prompt)
         if not turns or turns[-1]["role"] != "user" or not turns[-1]["content"].strip():
             raise ApiError(400, "a prompt must end with a user's message", "prompt")
         return turns

@@ -110,7 +110,8 @@ def _asks() -> dict[tuple[str, str], Ask]:
 def _slots() -> dict[str, dict[str, str]]:
     t = town()
     table = {p.name: person_slots(p.name, p) for p in t.people}
-    table.update({x.name: thing_slots(x) for x in (*t.places, *t.feasts)})
+    things: list[Place | Feast] = [*t.places, *t.feasts]
+    table.update({x.name: thing_slots(x) for x in things})
     return table
 
 

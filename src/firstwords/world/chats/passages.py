@@ -62,7 +62,7 @@ def passage(rng: Random, town: Town) -> Passage:
     gave = "" if rng.random() < 0.5 else f"{n} gave {m} the {plural(thing)}."
     together = pick(rng, ("Together they {d}.", "The two of them {d}.",
                           "They {d} and laughed.")).format(d=did)
-    asks = [
+    asks: list[tuple[tuple[str, ...], str, Check]] = [
         (("Where did {n} go?", "To which place did {n} go?", "Where was {n} on {d}?"),
          f"{n} went to {place}.", Check("one_of", (place,), "place")),
         (("On which day did {n} go there?", "When did {n} go to {l}?", "Which day was it?"),

@@ -40,7 +40,7 @@ def _slot_rows(keys: list[str], rows: str) -> tuple[dict[str, str], ...]:
         values = [v.strip() for v in row.split(",")]
         if len(values) != len(keys):
             raise ValueError(f"row {row!r} does not fit the keys {keys}")
-        env = {}
+        env: dict[str, str] = {}
         for key, value in zip(keys, values, strict=True):
             env |= {key: value, cap(key): cap(value), f"a_{key}": a_an(value), f"t_{key}": title_case(value)}
             env[f"A_{key}"] = cap(env[f"a_{key}"])

@@ -7,6 +7,7 @@ is unknown.
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from firstwords.world.town import data
 from firstwords.world.town.facts import OFTEN_TOLD, Fact, feast_facts, person_facts, place_facts
@@ -87,10 +88,10 @@ def _rows(text: str) -> list[list[str]]:
     return [line.split("|") for line in text.strip().replace("\n|", "|").splitlines()]
 
 
-def _family_ties() -> dict[str, dict[str, object]]:
-    ties: dict[str, dict[str, object]] = {}
+def _family_ties() -> dict[str, dict[str, Any]]:
+    ties: dict[str, dict[str, Any]] = {}
 
-    def of(name: str) -> dict[str, object]:
+    def of(name: str) -> dict[str, Any]:
         return ties.setdefault(
             name, {"mother": "", "father": "", "siblings": (), "spouse": "", "children": ()}
         )

@@ -69,7 +69,7 @@ class ResponsesRequest(Sampling):
     metadata: Object = Field(None, description="Returned with the response.")
     reasoning: Object = Field(None, description="Ignored: these models do not reason.")
     truncation: str | None = Field(None, description="Ignored: an input that does not fit is an error.")
-    stream_options: Object = Field(None, description="Ignored.")  # type: ignore[assignment]
+    stream_options: Object = Field(None, description="Ignored.")
     max_tool_calls: Any = Field(None, description="Ignored, like the fields after it.")
     parallel_tool_calls: Any = None
     prompt_cache_key: Any = None
@@ -193,7 +193,8 @@ def _text(content: Any) -> str:
     texts = []
     for part in content if isinstance(content, list) else [None]:
         kind = part.get("type") if isinstance(part, dict) else None
-        text = part.get("refusal" if kind == "refusal" else "text") if kind in _TEXT_PARTS else None
+        name = "refusal" if kind == "refusal" else "text"
+        text = part.get(name) if isinstance(part, dict) and kind in _TEXT_PARTS else None
         if not isinstance(text, str):
             form = '{"type": "input_text", "text": ...}'
             raise ApiError(400, f"the content of a message must be text, or a list of {form}", "input")
