@@ -18,7 +18,7 @@ from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.preferences.annotator import Task
 from firstwords.preferences.records import Preference
-from firstwords.rlhf import align, policy, reward
+from firstwords.rlhf import align, policy, policy_data, reward
 from firstwords.rlhf import judgements as judged
 from firstwords.rlhf.align import Align
 from firstwords.rlhf.judgements import Answer
@@ -88,7 +88,7 @@ def world(monkeypatch: pytest.MonkeyPatch):
             return (known[:20] if split == "train" else known[20:])[:num]
 
         monkeypatch.setattr(judged, "ANSWER_TOKENS", context)
-        for module in (policy, judged):
+        for module in (policy_data, judged):
             monkeypatch.setattr(module, "tasks", tasks)
 
     return build
