@@ -122,9 +122,9 @@ def ours(shape: Any, tokens: int, device: str, tie: bool, seconds: float) -> Cal
     import numpy as np
 
     from firstwords.model.transformer import Transformer
+    from firstwords.plan.new_model import model_config
     from firstwords.train.learner import Learner, OptimConfig, place
     from firstwords.train.losses import next_token_loss
-    from firstwords.train.machine import model_config
 
     model = Transformer(model_config(shape, tie))
     model.init_weights(0)

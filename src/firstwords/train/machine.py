@@ -20,9 +20,9 @@ import torch
 
 from firstwords.config import UserError
 from firstwords.home import home
-from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Shape
+from firstwords.plan.new_model import model_config
 from firstwords.runlog import read_json, write_json
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
@@ -174,27 +174,6 @@ def gemm_gflops(device: str, dtype: torch.dtype, size: int = 2048, seconds: floa
             product[0, 0].item()
         best = min(best, time.perf_counter() - begin)
     return 2 * size**3 / best / 1e9
-
-
-def usual_positions(context: int) -> int:
-    """Positions of a new model: twice the context if that is short, to leave room for longer chats."""
-    return context * (2 if context <= 512 else 1)
-
-
-def model_config(shape: Shape, tie_word_embeddings: bool = True, positions: int = 0) -> ModelConfig:
-    """A Qwen3-shaped model with heads of size 64. positions: tokens it can read (0: the usual number)."""
-    heads = shape.hidden_size // 64
-    return ModelConfig(
-        vocab_size=shape.vocab_size,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_hidden_layers,
-        num_attention_heads=heads,
-        num_key_value_heads=heads,
-        head_dim=64,
-        max_position_embeddings=positions or usual_positions(shape.context),
-        tie_word_embeddings=tie_word_embeddings,
-    )
 
 
 def _processor(device: str) -> str:

@@ -41,6 +41,7 @@ from firstwords.plan.budget import (
     with_batch,
 )
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, step_seconds
+from firstwords.plan.new_model import model_config, usual_positions
 from firstwords.promotions import can_chat
 from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
@@ -48,7 +49,7 @@ from firstwords.train.chat_sizes import chat_sizes, positions_for
 from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import learn_speed, machine, model_config, usual_positions
+from firstwords.train.machine import learn_speed, machine
 from firstwords.train.opening import (
     added_seconds,
     begin,

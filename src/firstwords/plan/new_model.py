@@ -1,0 +1,27 @@
+"""The configuration of a new model of a planned shape."""
+
+from __future__ import annotations
+
+from firstwords.model.config import ModelConfig
+from firstwords.plan.budget import Shape
+
+
+def usual_positions(context: int) -> int:
+    """Positions of a new model: twice the context if that is short, to leave room for longer chats."""
+    return context * (2 if context <= 512 else 1)
+
+
+def model_config(shape: Shape, tie_word_embeddings: bool = True, positions: int = 0) -> ModelConfig:
+    """A Qwen3-shaped model with heads of size 64. positions: tokens it can read (0: the usual number)."""
+    heads = shape.hidden_size // 64
+    return ModelConfig(
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=64,
+        max_position_embeddings=positions or usual_positions(shape.context),
+        tie_word_embeddings=tie_word_embeddings,
+    )
