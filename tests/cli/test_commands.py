@@ -101,7 +101,7 @@ def test_a_damaged_model_is_one_sentence(firstwords, pip_home: Path, tmp_path: P
         code, out, err = firstwords(*words)
         assert code == 2 and out == "" and err.count("\n") == 1 and str(weights) in err
     weights.unlink()
-    assert "model.safetensors is missing" in firstwords("next", "x", "--model", broken)[2]
+    assert "it lacks model.safetensors" in firstwords("next", "x", "--model", broken)[2]
 
 
 # ---- complete ------------------------------------------------------------------------------------------------------

@@ -252,11 +252,11 @@ def test_bootstrapping_puts_the_critic_where_the_score_would_be():
 
 def test_advantages_are_whitened_once_over_all_answers():
     policy, rollouts, rewards_B = ragged("ppo")
-    batch, _, _, metrics = ppo.batch_of(policy, rollouts, rewards_B)
+    batch, _, kl_weight, metrics = ppo.batch_of(policy, rollouts, rewards_B)
     chosen = batch["advantages"][rollouts.mask_BT]
     assert abs(chosen.mean()) < 1e-5 and chosen.std(ddof=1) == pytest.approx(1, abs=1e-5)
     returns = torch.from_numpy(batch["returns"])[torch.from_numpy(rollouts.mask_BT)]
-    assert batch["price"][0] == pytest.approx(metrics["beta"] / returns.std().item(), rel=1e-4)  # values are 0
+    assert kl_weight == pytest.approx(metrics["beta"] / returns.std().item(), rel=1e-4)  # values are 0
 
 
 def test_actor_and_critic_are_clipped_separately():

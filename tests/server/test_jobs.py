@@ -206,7 +206,7 @@ def test_states_of_a_recorded_run(own_home: Path) -> None:
     assert Jobs().run("pip")["resumable"]
     with pytest.raises(ApiError, match="no process is running for pip"):
         Jobs().stop("pip")
-    with pytest.raises(ApiError, match="no run of pop"):
+    with pytest.raises(ApiError, match="pop has no run"):
         Jobs().run("pop")
 
 
