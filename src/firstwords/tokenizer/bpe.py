@@ -11,6 +11,7 @@ corner cases included."""
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +80,7 @@ class BPE:
     def _encode_word(self, word: str) -> list[int]:
         ids = [self._byte_ids[b] for b in word.encode()]
         while len(ids) > 1:
-            ranks = [self._rank.get(pair, len(self._rank)) for pair in zip(ids, ids[1:], strict=False)]
+            ranks = [self._rank.get(pair, len(self._rank)) for pair in itertools.pairwise(ids)]
             first = min(range(len(ranks)), key=ranks.__getitem__)  # earliest learned; of equals the leftmost
             if ranks[first] == len(self._rank):
                 break
@@ -108,7 +109,7 @@ def _learn(
     count: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
     for w, word in enumerate(words):
-        for pair in zip(word, word[1:], strict=False):
+        for pair in itertools.pairwise(word):
             count[pair] += frequency[w]
             where[pair].add(w)
     heap = [(-n, pair) for pair, n in count.items()]

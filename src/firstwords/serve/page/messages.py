@@ -48,7 +48,7 @@ class Rating(Body):
     """What somebody thinks of an answer; verdict null takes it back."""
 
     verdict: Literal["up", "down"] | None
-    reasons: Reasons = []
+    reasons: Reasons = Field(default_factory=list)
 
 
 @router.get("/stream")
