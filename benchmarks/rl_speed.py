@@ -83,7 +83,8 @@ def ours(method: str, directory: Path, steps: int) -> dict:
     engine, prompts = Engine(model, tokenizer, num_slots=64), tokenizer.encode_batch(prompts_of())
 
     class Run:  # the part of a run that `Policy.sample` needs
-        state: dict = {}
+        def __init__(self) -> None:
+            self.state: dict = {}
 
     policy = Policy(
         config=config, parent=directory, model=model, reference=reference, tokenizer=tokenizer, reward=None,
@@ -151,7 +152,7 @@ def theirs(method: str, directory: Path, steps: int) -> dict:
         model, reward_funcs=rewards, args=args, train_dataset=data, processing_class=tokenizer, callbacks=[Times()]
     )
     trainer.train()
-    seconds = [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    seconds = [after - before for before, after in itertools.pairwise(marks)]
     return {"seconds": seconds[WARMUP_STEPS:], "answer": sum(counts[-steps:])}
 
 

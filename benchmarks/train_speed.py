@@ -82,7 +82,7 @@ def gemm_peak(shapes: dict[Any, int], device: str) -> dict[str, float]:
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     sizes = [(n, n, n) for n in SQUARES[device]]
     for shape, tokens in shapes.items():
-        count, rows = pieces(tokens, shape.context, device)
+        _, rows = pieces(tokens, shape.context, device)
         D, hidden = shape.hidden_size, shape.intermediate_size
         sizes += [(rows * shape.context, D, 2 * hidden), (rows * shape.context, hidden, D)]
     speeds = {}

@@ -191,7 +191,8 @@ class Model:
         ids = self.text_ids(text)
         with self._lock:
             logprobs_T = self._engine.score([ids])[0].tolist()
-        return [Token(token.id, token.text, logprob) for token, logprob in zip(self._pieces(ids[1:]), logprobs_T)]
+        rows = zip(self._pieces(ids[1:]), logprobs_T, strict=True)
+        return [Token(token.id, token.text, logprob) for token, logprob in rows]
 
     def tokens(self, text: str) -> list[Token]:
         """The tokens of a text; their texts, joined, are the text.
@@ -290,7 +291,7 @@ class Model:
     def _pieces(self, ids: Sequence[int]) -> list[Token]:
         from firstwords.engine import tokens
 
-        return [Token(token, piece.text) for token, piece in zip(ids, tokens.pieces(self.tokenizer, ids))]
+        return [Token(token, piece.text) for token, piece in zip(ids, tokens.pieces(self.tokenizer, ids), strict=True)]
 
 
 def _messages(messages: Chat) -> list[Mapping[str, Any]]:

@@ -63,7 +63,7 @@ def test_network_beside_the_line(firstwords, empty_home: Path) -> None:
 
 def test_sentiment_from_a_file(firstwords, empty_home: Path, reviews: Path) -> None:
     words = ("classify", "sentiment", "a lovely zebra", "--train", reviews, "--near", "lovely", "--json")
-    code, out, err = firstwords(*words)
+    code, out, _ = firstwords(*words)
     result = json.loads(out)
     assert code == 0 and result["classes"] == ["negative", "positive"]
     answer = result["answers"][0]
@@ -79,7 +79,7 @@ def test_sentiment_shows_words_and_bars(firstwords, empty_home: Path, reviews: P
 
 
 def test_a_models_hidden_states_and_its_own_answer(firstwords, own_home: Path, reviews: Path) -> None:
-    code, out, err = firstwords(
+    code, out, _ = firstwords(
         "classify", "sentiment", "the film was dull", "--train", reviews, "--embeddings", "pip/base", "--zero-shot",
         "pip/sft", "--json",
     )  # fmt: skip
@@ -102,7 +102,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     loaded = api.load("pip/base")
     texts = ["The cat is on the mat.", "is it blue?", "", "The dog " * 300]
     found = classify_model.HiddenStates(loaded).pieces(texts)
-    for text, (names, vectors) in zip(texts[:2], found):
+    for text, (names, vectors) in zip(texts[:2], found, strict=False):
         ids = text_ids(loaded.tokenizer, " " + text)
         with torch.no_grad():
             states = loaded.model.hidden(torch.tensor([ids]))[0, 1:].numpy()
@@ -112,7 +112,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
     assert found[2][0] == [] and 0 < len(found[3][0]) < 300, "cut to the context"
     rows = [loaded.tokenizer.encode(text) for text in texts[:2]]
     sums = classify_model.reply_logprobs(loaded.model, rows, [3, 2])
-    for row, start, total in zip(rows, (3, 2), sums):
+    for row, start, total in zip(rows, (3, 2), sums, strict=True):
         with torch.no_grad():
             logprobs = torch.log_softmax(loaded.model(torch.tensor([row]))[0], -1)
         assert total == pytest.approx(sum(float(logprobs[t - 1, row[t]]) for t in range(start, len(row))), abs=1e-4)

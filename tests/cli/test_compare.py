@@ -88,12 +88,12 @@ def test_the_higher_score_wins_and_equal_answers_tie(own: Path) -> None:
     sides = [[whole(text, judge.tokenizer) for text in texts] for texts in (a, b)]
     record, own_ids = Decoding.of(SamplingParams()), [judge.tokenizer.hash] * 2
     rows, shortened = compare_by_reward(prompts, sides, own_ids, (record, record), judge)
-    scores = judge.score(list(zip(prompts, a))), judge.score(list(zip(prompts, b)))
-    for row, one, other, said_a, said_b in zip(rows, *scores, a, b):
+    scores = judge.score(list(zip(prompts, a, strict=True))), judge.score(list(zip(prompts, b, strict=True)))
+    for row, one, other, said_a, said_b in zip(rows, *scores, a, b, strict=True):
         assert row.outcome == (0.5 if said_a == said_b else float(one > other))
     mirrored, _ = compare_by_reward(prompts, sides[::-1], own_ids, (record, record), judge)
     assert [row.outcome for row in mirrored] == [1 - row.outcome for row in rows] and shortened == 0
-    with pytest.raises(UserError, match="temperature is 1.0 and 0.5"):
+    with pytest.raises(UserError, match=r"temperature is 1\.0 and 0\.5"):
         compare_by_reward(prompts, sides, own_ids, (record, Decoding.of(SamplingParams(temperature=0.5))), judge)
 
 

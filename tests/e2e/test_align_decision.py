@@ -154,7 +154,7 @@ def test_nothing_begins_with_a_base_model(pip: Path) -> None:
     save_model(load_model(home.stage_dir("pip", "sft")), home.stage_dir("pip", "base"), tokenizer, {"stage": "base"})
     home.set_promoted("pip", "base")
     for main in (lambda: align.main(Align("pip", preferences=[str(pip)])), lambda: dpo.main(Dpo("pip"))):
-        with pytest.raises(UserError, match="pip uses base, which continues text.*`firstwords promote pip sft`"):
+        with pytest.raises(UserError, match=r"pip uses base, which continues text.*`firstwords promote pip sft`"):
             main()
     assert not home.run_dir("pip", "reward").exists() and not home.run_dir("pip", "rlhf-1").exists()
 

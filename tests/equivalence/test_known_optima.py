@@ -5,6 +5,7 @@ A method that stops anywhere else is wrong however well its curves look. The pro
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -205,7 +206,7 @@ def test_only_the_right_placements_pull_back_to_the_reference(placement):
     elif placement in ("k1 in the loss", "exact in the reward alone"):
         assert kl[-1] == pytest.approx(kl[0], rel=1e-9)  # no force at all
     else:
-        assert all(later < earlier for earlier, later in zip(kl, kl[1:])) and kl[-1] < 0.1 * kl[0]
+        assert all(later < earlier for earlier, later in itertools.pairwise(kl)) and kl[-1] < 0.1 * kl[0]
 
 
 @pytest.mark.parametrize("placement", kl_placement.SEQUENCES)

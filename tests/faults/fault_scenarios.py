@@ -289,7 +289,7 @@ def write_inputs(folder: Path) -> Path:
     (folder / "questions.txt").write_text("Say the.\nSay cat.\n", encoding="utf-8")
     chats = [
         {"messages": [{"role": "user", "content": f"Say {a} {b}."}, {"role": "assistant", "content": f"{a} {b}"}]}
-        for a, b in zip(WORDS * 5, WORDS[3:] * 5)
+        for a, b in zip(WORDS * 5, WORDS[3:] * 5, strict=False)
     ]
     _write_lines(folder / "chats.jsonl", chats)
     for name, first in (("preferences", 0), ("more", 40)):

@@ -109,7 +109,7 @@ def test_training_goes_as_on_a_processor(packed: bool) -> None:
 def test_the_engine_says_what_it_says_on_a_processor() -> None:
     here, there = model_of().requires_grad_(False), model_of().to(DEVICE).requires_grad_(False)
     prompts = [torch.randint(3, V, (n,), generator=torch.Generator().manual_seed(n)).tolist() for n in (1, 9, 40, 90)]
-    prompts += [prompts[2][:30] + [7, 8, 9]]  # a beginning that is in the cache already
+    prompts += [[*prompts[2][:30], 7, 8, 9]]  # a beginning that is in the cache already
     greedy, drawn = SamplingParams(max_tokens=40, temperature=0.0), SamplingParams(max_tokens=40, seed=5, top_p=0.9)
     for params in (greedy, drawn):
         expected = [one.ids for one in Engine(here, num_slots=3).generate(prompts, params)]

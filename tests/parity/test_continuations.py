@@ -33,7 +33,7 @@ def home(tmp_path_factory, tiny_policy) -> Path:
     """models/pip/{base,sft} that know their sentences by heart, so that no greedy choice is close."""
     home = tmp_path_factory.mktemp("continuations") / "home"
     tokenizer = Tokenizer.train([*SENTENCES, *(text for pair in CHATS for text in pair)], 300)
-    texts = [text_ids(tokenizer, text) + [tokenizer.endoftext_id] for text in SENTENCES]
+    texts = [[*text_ids(tokenizer, text), tokenizer.endoftext_id] for text in SENTENCES]
     turns = [
         [{"role": "user", "content": question}, {"role": "assistant", "content": answer}] for question, answer in CHATS
     ]

@@ -187,7 +187,7 @@ def completion_logprobs(model, inputs) -> torch.Tensor:
 
 def scores_of(tokenizer, inputs) -> torch.Tensor:
     texts = [tokenizer.decode(ids[mask == 1], skip_special_tokens=True)
-             for ids, mask in zip(inputs["completion_ids"], inputs["completion_mask"])]  # fmt: skip
+             for ids, mask in zip(inputs["completion_ids"], inputs["completion_mask"], strict=True)]  # fmt: skip
     return torch.tensor(score(texts))
 
 
@@ -286,7 +286,7 @@ def test_ppo_reward_slot_differs_as_documented():
 
 
 def test_ppo_losses():
-    lp, old, advantages, values, old_values, returns, mask, lengths = ppo_example()
+    lp, old, advantages, values, old_values, returns, mask, _ = ppo_example()
     lp = old + 0.3 * lp
     ratio = (lp - old).exp()
     policy = torch.max(-advantages * ratio, -advantages * ratio.clamp(0.8, 1.2))[mask].mean()

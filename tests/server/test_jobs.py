@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -157,7 +158,7 @@ def test_thinning_keeps_ends_and_other_rows() -> None:
     thin = tail.thinned(rows)
     training = [row["step"] for row in thin if row["kind"] == "train"]
     assert len(training) == tail.MAX_ROWS and training[0] == 0 and training[-1] == 10_000
-    assert max(b - a for a, b in zip(training, training[1:], strict=False)) <= 6
+    assert max(b - a for a, b in itertools.pairwise(training)) <= 6
     assert sum(row["kind"] == "sample" for row in thin) == 1 and tail.thinned(rows[:50]) == rows[:50]
 
 
@@ -312,7 +313,7 @@ def line(command: str, name: str = "pip", settings: Settings | None = None, **op
 
 def test_nothing_is_aligned_that_cannot_chat(own_home: Path) -> None:
     home.set_promoted("pip", "base")
-    with pytest.raises(ApiError, match="pip uses base, which continues text.*first promote a stage that ans") as said:
+    with pytest.raises(ApiError, match=r"pip uses base, which continues text.*first promote a stage that ans") as said:
         line("align", preferences=["log"])
     assert said.value.status == 400
     home.set_promoted("pip", "sft")

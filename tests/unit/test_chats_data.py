@@ -2,6 +2,7 @@
 named."""
 
 import gzip
+import itertools
 import json
 import os
 from pathlib import Path
@@ -180,13 +181,13 @@ def test_bad_files(tmp_path):
     found, stats = read(tmp_path / "a.jsonl")
     assert len(found) == 1 and "a.jsonl:2: broken JSON" in stats.notes[0]
     (tmp_path / "b.txt").write_text("text")
-    with pytest.raises(UserError, match="b.txt is not a WhatsApp export.*--text"):
+    with pytest.raises(UserError, match=r"b\.txt is not a WhatsApp export.*--text"):
         read(tmp_path / "b.txt")
     (tmp_path / "b.pdf").write_text("text")
     with pytest.raises(UserError, match="an unsupported type"):
         read(tmp_path / "b.pdf")
     (tmp_path / "c.jsonl").write_text("\n\n")
-    with pytest.raises(UserError, match="c.jsonl contains no rows"):
+    with pytest.raises(UserError, match=r"c\.jsonl contains no rows"):
         read(tmp_path / "c.jsonl")
     with pytest.raises(UserError, match="no chats were given"):
         read()
@@ -210,5 +211,5 @@ def test_real_chats(name, rows):
     for messages in found[:100]:
         roles = [m["role"] for m in messages if m["role"] != "system"]
         assert roles[0] == "user" and roles[-1] == "assistant"
-        assert all(a != b for a, b in zip(roles, roles[1:], strict=False))
+        assert all(a != b for a, b in itertools.pairwise(roles))
         assert sum(render(messages, tokenizer)[1])

@@ -21,7 +21,7 @@ def test_backpropagation_is_autograds(layers: int) -> None:
     loss, gradients = network.loss_and_gradients(weights, rows, decay=0.3)
     parts = [torch.tensor(p, requires_grad=True) for pair in weights for p in pair]
     x = torch.tensor(rows.x_NF)
-    for w, b in zip(parts[:-2:2], parts[1:-2:2]):
+    for w, b in zip(parts[:-2:2], parts[1:-2:2], strict=True):
         x = torch.tanh(x @ w + b)
     logits = (x @ parts[-2] + parts[-1])[:, 0]
     each = torch.nn.functional.binary_cross_entropy_with_logits(

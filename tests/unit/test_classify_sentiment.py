@@ -82,7 +82,7 @@ def test_pairs_stay_in_their_text_and_window(monkeypatch: pytest.MonkeyPatch) ->
     seen = Counter()
     for _ in range(200):
         for centres, others in words._batches(ids, texts, np.ones(20), rng):
-            seen.update(zip(centres.tolist(), others.tolist()))
+            seen.update(zip(centres.tolist(), others.tolist(), strict=True))
     assert seen and all(texts[a] == texts[b] and 1 <= abs(a - b) <= words.WINDOW for a, b in seen)
     assert seen[12, 13] > 3 * seen[12, 17] > 0, "near neighbours more often"
 
@@ -116,7 +116,8 @@ def test_formats_give_the_same_sentences(tmp_path: Path) -> None:
         file.write(lines)
     tsv = write(tmp_path, "b.tsv", "sentence\tlabel\n" + "".join(f"{t}\t{y}\n" for t, y in rows))
     quoted = (t.replace('"', '""') for t, _ in rows)
-    csv = write(tmp_path, "c.csv", "text,sentiment\n" + "".join(f'"{t}",{y}\n' for t, (_, y) in zip(quoted, rows)))
+    cells = (f'"{t}",{y}\n' for t, (_, y) in zip(quoted, rows, strict=True))
+    csv = write(tmp_path, "c.csv", "text,sentiment\n" + "".join(cells))
     for path in (tmp_path / "a.jsonl.gz", tsv, csv):
         found = sentences.read_files([path])
         assert found.texts == tuple(t for t, _ in rows) and found.y_N.tolist() == [1, 0, 1, 0], path.name
@@ -170,7 +171,7 @@ def toy() -> Sentences:
     rng = np.random.default_rng(0)
     y_N = np.arange(400) % 2
     fill = rng.choice(["the", "day", "was", "here", "tom"], (400, 4))
-    texts = tuple(" ".join([*row, "sun" if y else "rain"]) for row, y in zip(fill, y_N))
+    texts = tuple(" ".join([*row, "sun" if y else "rain"]) for row, y in zip(fill, y_N, strict=True))
     return Sentences(texts, y_N, ("sad", "happy"), "toy")
 
 

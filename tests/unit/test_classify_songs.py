@@ -110,7 +110,7 @@ def test_cross_validation_never_tests_on_training_rows() -> None:
 
     class Heart:
         def __init__(self, part: Table) -> None:
-            self.seen = {tuple(x): y for x, y in zip(part.x_NF.tolist(), part.y_N)}
+            self.seen = {tuple(x): y for x, y in zip(part.x_NF.tolist(), part.y_N, strict=True)}
 
         def probability(self, x_NF: np.ndarray) -> np.ndarray:
             assert not any(tuple(x) in self.seen for x in x_NF.tolist())

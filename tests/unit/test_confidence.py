@@ -105,7 +105,7 @@ def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypat
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, others[name], rtol=1e-3, atol=1e-5)
     monkeypatch.setattr(pairs, "free_bytes", lambda device: 10**8)
-    with pytest.raises(UserError, match="even for one row of .*: use shorter answers or a smaller model"):
+    with pytest.raises(UserError, match=r"even for one row of .*: use shorter answers or a smaller model"):
         PairRows(preferences, reward.tokenizer, 128, 0, need)
 
 

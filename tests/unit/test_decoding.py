@@ -37,7 +37,7 @@ def test_rows_with_unequal_settings_have_no_win_rate() -> None:
     for row in (Comparison("q", 1.0, decoding_a=RECORD, decoding_b=hot), replace(alike, decoding_b=None)):
         with pytest.raises(UserError, match="side"):
             win_rate([alike, row])
-    with pytest.raises(UserError, match="temperature is 1.0 and 1.5"):  # rows of two comparisons in one
+    with pytest.raises(UserError, match=r"temperature is 1\.0 and 1\.5"):  # rows of two comparisons in one
         win_rate([alike, Comparison("q", 1.0, decoding_a=hot, decoding_b=hot)])
 
 

@@ -112,17 +112,17 @@ def test_mistakes_with_exports(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no single person called 'Zoe': its messages are by .*chat.txt:"):
         read(f"{path}:Zoe")
     (tmp_path / "novel.txt").write_text("It was a dark night.\n" * 100, encoding="utf-8")
-    with pytest.raises(UserError, match="novel.txt is not a WhatsApp export.*--text"):
+    with pytest.raises(UserError, match=r"novel\.txt is not a WhatsApp export.*--text"):
         read(tmp_path / "novel.txt")
     (tmp_path / "a.jsonl").write_text('{"prompt": "Hi", "response": "Ho"}\n', encoding="utf-8")
     with pytest.raises(UserError, match="only a WhatsApp export"):
         read(f"{tmp_path / 'a.jsonl'}:Ben")
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no zip")
-    with pytest.raises(UserError, match="broken.zip cannot be unpacked"):
+    with pytest.raises(UserError, match=r"broken\.zip cannot be unpacked"):
         read(tmp_path / "broken.zip")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.png", b"x")
-    with pytest.raises(UserError, match="other.zip contains no export.*unpack it"):
+    with pytest.raises(UserError, match=r"other\.zip contains no export.*unpack it"):
         read(tmp_path / "other.zip")
 
 

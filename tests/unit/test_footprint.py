@@ -57,7 +57,7 @@ def test_the_time_of_a_step_holds_the_update() -> None:
     assert long > 1.5 * short and short > 10  # Muon's products alone take longer than 256 tokens
     assert step_seconds(SMOL, 256, 256, laptop, "adamw") < short / 3
     check_first_step(9.0, 10.0, 256, "a smaller model")
-    with pytest.raises(UserError, match="about 11 s .* only 10 s are left .*: give more --minutes, or a smaller model"):
+    with pytest.raises(UserError, match=r"about 11 s .* only 10 s are left .*: give more --minutes, or a smaller mod"):
         check_first_step(11.0, 10.0, 256, "a smaller model")
 
 
@@ -101,7 +101,7 @@ def test_a_long_context_is_computed_row_by_row_or_refused(monkeypatch) -> None:
 
 
 def test_a_first_step_longer_than_the_minutes_is_refused(monkeypatch) -> None:
-    with pytest.raises(UserError, match="one step of .* tokens would take about .*more --minutes, or a smaller --hid"):
+    with pytest.raises(UserError, match=r"one step of .* tokens would take about .*more --minutes, or a smaller --hid"):
         planned(monkeypatch, seconds=20.0, hidden_size=2048, layers=24, vocab_size=32768)
     assert planned(monkeypatch, 99e9, 20.0, hidden_size=2048, layers=24, vocab_size=32768, steps=1).steps == 1
 

@@ -103,4 +103,4 @@ def test_kappa_of_a_table() -> None:
 def test_a_coin_has_kappa_zero() -> None:
     rng = np.random.default_rng(0)
     said = [("left", "right")[i] for i in rng.integers(2, size=4000)]
-    assert abs(self_consistency(judged(*zip(said[::2], said[1::2])))["kappa"]) < 0.07
+    assert abs(self_consistency(judged(*zip(said[::2], said[1::2], strict=True)))["kappa"]) < 0.07

@@ -216,7 +216,7 @@ def test_normalisers():  # G4
     lp, advantages, mask = random(B, T), random(B, T, seed=1), ragged()
     loss = [-(advantages[b, :n]).sum() for b, n in enumerate((6, 3, 1, 5))]
     expected = {"sequences": sum(loss) / 4, "tokens": sum(loss) / 15, 24.0: sum(loss) / 24,
-                "sequence_means": sum(x / n for x, n in zip(loss, (6, 3, 1, 5))) / 4}  # fmt: skip
+                "sequence_means": sum(x / n for x, n in zip(loss, (6, 3, 1, 5), strict=True)) / 4}  # fmt: skip
     for normaliser, value in expected.items():
         close(pl.clipped_policy_loss(lp, lp, advantages, mask, normaliser=normaliser), value)
     with pytest.raises(ValueError, match="sequence_means"):
@@ -258,7 +258,7 @@ def test_exact_kl_policy_loss_has_the_gradient_of_the_objective():
     returns = pl.exact_kl_returns(rewards, kl, mask, 0.7)
     loss = pl.exact_kl_policy_loss(lp, weight * returns, weight * kl, mask, 0.7)
     for ours, theirs in zip(torch.autograd.grad(loss, (first, second), retain_graph=True),
-                            torch.autograd.grad(J, (first, second))):  # fmt: skip
+                            torch.autograd.grad(J, (first, second)), strict=True):  # fmt: skip
         close(ours, -theirs)
 
 

@@ -54,7 +54,7 @@ def test_rollback_undoes_the_last_promotion_and_not_the_stage_before_in_the_list
     promote("pip", "sft")
     assert rollback_stage("pip") == "rlhf-1" == rollback("pip") == home.promoted("pip")
     assert rollback("pip") == "sft"  # what align promoted is undone too
-    with pytest.raises(UserError, match="no earlier promotion to go back to: it uses sft.*promote pip STAGE"):
+    with pytest.raises(UserError, match=r"no earlier promotion to go back to: it uses sft.*promote pip STAGE"):
         rollback("pip")  # never the base model
     assert home.promoted("pip") == "sft" and rollback_stage("pip") is None
 
@@ -179,7 +179,7 @@ def test_a_full_disk_changes_nothing(small_disk: Path, monkeypatch: pytest.Monke
     rest = os.statvfs(small_disk)
     with suppress(OSError):
         (small_disk / "ballast").write_bytes(b"x" * rest.f_bavail * rest.f_frsize)
-    with pytest.raises(UserError, match="promotions.jsonl: No space left"):
+    with pytest.raises(UserError, match=r"promotions\.jsonl: No space left"):
         promote("pip", "rlhf-2")
     (small_disk / "ballast").unlink()
     assert home.promoted("pip") == "rlhf-1"

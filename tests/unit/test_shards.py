@@ -100,7 +100,7 @@ def _damage(path, kind):
 def test_damage_is_named(tmp_path, kind):
     write_shards(DOCS, TOKENIZER, tmp_path / "s", shard_tokens=50)
     _damage(tmp_path / "s" / "shard-00001.bin", kind)
-    with pytest.raises(UserError, match="shard-00001.bin"):
+    with pytest.raises(UserError, match=r"shard-00001\.bin"):
         TokenShards(tmp_path / "s")
 
 

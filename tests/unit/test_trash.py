@@ -200,7 +200,7 @@ def test_a_failed_rename_puts_everything_back(empty_home: Path, monkeypatch: pyt
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", failing)
-    with pytest.raises(UserError, match="cannot move .*: Invalid cross-device link"):
+    with pytest.raises(UserError, match=r"cannot move .*: Invalid cross-device link"):
         operations.delete("pip")
     assert everything() == before and trash.entries() == [] and not any(home.work_dir("moves").iterdir())
 
@@ -243,7 +243,7 @@ def test_names_and_stages_that_are_taken(empty_home: Path) -> None:
     make("pip")
     operations.delete("pip")
     make("pip", mark="new")
-    with pytest.raises(UserError, match="pip already exists: .*models delete pip.*--as NEW"):
+    with pytest.raises(UserError, match=r"pip already exists: .*models delete pip.*--as NEW"):
         operations.restore("pip")
     with pytest.raises(UserError, match="there is no tom in the trash; it holds pip"):
         operations.restore("tom")

@@ -146,10 +146,11 @@ def test_a_policy_against_itself_is_not_better() -> None:
 
 def test_a_judge_of_lengths_is_seen_through() -> None:
     random = np.random.default_rng(4)
-    lengths = random.integers(5, 40, size=(2000, 2)) + [8, 0]  # A talks more
+    lengths = random.integers(5, 40, size=(2000, 2)) + np.array([8, 0])  # A talks more
     chance = 1 / (1 + np.exp(-0.3 * (lengths[:, 0] - lengths[:, 1])))
     outcomes = (random.random(2000) < chance).astype(float)
-    comparisons = [Comparison(str(i), float(o), int(a), int(b)) for i, (o, (a, b)) in enumerate(zip(outcomes, lengths))]
+    rows = enumerate(zip(outcomes, lengths, strict=True))
+    comparisons = [Comparison(str(i), float(o), int(a), int(b)) for i, (o, (a, b)) in rows]
     assert win_rate(comparisons).low > 0.6
     controlled = length_controlled(comparisons)
     assert controlled["win_rate"] == pytest.approx(0.5, abs=0.05) and controlled["slope"] > 1
@@ -244,7 +245,7 @@ def test_the_reliability_plot_stands_where_the_numbers_are() -> None:
     ideal = svg.find(f"{space}path[@class='ideal']").get("d")
     (x0, y0), (x1, y1) = (map(float, point.split()) for point in ideal.removeprefix("M").split("L"))
     assert len(dots) == len(whiskers) == len(card["calibration"])
-    for dot, whisker, row in zip(dots, whiskers, card["calibration"]):
+    for dot, whisker, row in zip(dots, whiskers, card["calibration"], strict=True):
         share = (float(dot.get("cx")) - x0) / (x1 - x0)
         assert 0.5 + share / 2 == pytest.approx(row["confidence"], abs=1e-3)
         ends = whisker.get("d").rsplit(" ", 1)[1].split("V")

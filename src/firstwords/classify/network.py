@@ -10,6 +10,7 @@ the layers create. With layers=0, only that line remains.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,7 @@ def initial(sizes: Sequence[int], rng: np.random.Generator) -> Weights:
     """Weights with the variance of Glorot & Bengio (2010), biases zero; sizes from the input to the output."""
     return [
         (rng.normal(0, (2 / (fan_in + fan_out)) ** 0.5, (fan_in, fan_out)), np.zeros(fan_out))
-        for fan_in, fan_out in zip(sizes, sizes[1:])
+        for fan_in, fan_out in itertools.pairwise(sizes)
     ]
 
 
@@ -133,7 +134,7 @@ def loss_and_gradients(weights: Weights, rows: Rows, decay: float = 0.0) -> tupl
     total = rows.weight_N.sum()
     error_NH = (rows.weight_N * (sigmoid(logits_N) - rows.y_N) / total)[:, None]
     gradients = []
-    for value_NH, (weight, _) in zip(reversed(values), reversed(weights)):
+    for value_NH, (weight, _) in zip(reversed(values), reversed(weights), strict=True):
         gradients.append((value_NH.T @ error_NH + decay * weight, error_NH.sum(0)))
         error_NH = (error_NH @ weight.T) * (1 - value_NH**2)  # the derivative of tanh; not used for the rows themselves
     return cross_entropy(logits_N, rows), gradients[::-1]
@@ -168,7 +169,7 @@ def _train(
 
 
 def _pairs(flat: list[np.ndarray]) -> Weights:
-    return list(zip(flat[::2], flat[1::2]))
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def bent(network: Network, table: Table) -> list[dict[str, Any]]:

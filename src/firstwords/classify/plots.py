@@ -76,7 +76,7 @@ def network_figure(table: Table, ladder: Sequence[Any], views: Sequence[dict[str
         axes.set_title(f"{name}\n{right:.0%} of these rows correct", loc="left", fontsize=9)
         _bare(axes)
     draw_curves(places[1, 0], [network.curve for network in ladder])
-    for axes, view in zip(places[1, 1:], views[1:]):  # the first view, the plane itself, is the row above
+    for axes, view in zip(places[1, 1:], views[1:], strict=False):  # the first view, the plane itself, is the row above
         draw_bent(axes, table, view)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     figure.legend(*places[0, 0].get_legend_handles_labels(), frameon=False, loc="outside upper right", ncols=2)

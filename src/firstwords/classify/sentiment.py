@@ -191,7 +191,7 @@ def explain(model: Model, text: str) -> dict[str, Any]:
     if isinstance(model.embedder, WordVectors):
         unknown = [word for word in all_words if word not in model.embedder.vocabulary.ids]
     return {"text": text, "probability": p, "class": model.classes[int(p > 0.5)], "start": model.bias,
-            "words": [{"word": w, "push": float(push)} for w, push in zip(known, pushes_T)],
+            "words": [{"word": w, "push": float(push)} for w, push in zip(known, pushes_T, strict=True)],
             "unknown": unknown}  # fmt: skip
 
 
@@ -202,13 +202,14 @@ def vectors_of_words(embedder: Embedder, chosen: Sequence[str]) -> np.ndarray:
 
 def neighbours(embedder: Embedder, vocabulary: Vocabulary, word: str, num: int = 8) -> list[tuple[str, float]]:
     """The words most like a word, with their cosine; UserError for a word that is not in the vocabulary."""
-    chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V) if n >= MIN_MAP_COUNT or w == word]
+    chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V, strict=True) if n >= MIN_MAP_COUNT or w == word]
     return words.nearest(vectors_of_words(embedder, chosen), chosen, word, num)
 
 
 def telling_words(model: Model, vocabulary: Vocabulary, num: int = MAP_WORDS) -> list[dict[str, Any]]:
     """The words with the largest weights and the most frequent ones, half each: [{word, weight}], largest first."""
-    chosen = [w for w, n in zip(vocabulary.words, vocabulary.counts_V) if n >= MIN_MAP_COUNT and w.isalpha()]
+    counted = zip(vocabulary.words, vocabulary.counts_V, strict=True)
+    chosen = [w for w, n in counted if n >= MIN_MAP_COUNT and w.isalpha()]
     weights = model.loudness(vectors_of_words(model.embedder, chosen))
     loud = np.argsort(-np.abs(weights))[: num // 2].tolist()
     frequent = [i for i in range(len(chosen)) if i not in set(loud) and len(chosen[i]) > 2][: num - len(loud)]

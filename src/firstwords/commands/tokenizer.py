@@ -82,14 +82,14 @@ def show(config: TokenizerShow) -> None:
     pieces = [tokenizer.token_bytes(i).decode("utf-8", "replace") for i in ids]
     num_bytes = len(config.text.encode("utf-8", "surrogatepass"))
     if config.json:
-        tokens = [{"id": i, "text": piece} for i, piece in zip(ids, pieces)]
+        tokens = [{"id": i, "text": piece} for i, piece in zip(ids, pieces, strict=True)]
         shared.emit({"model": api.label(directory), "text": config.text, "tokens": tokens, "bytes": num_bytes})
         return
     if sys.stdout.isatty():
         coloured = (f"\033[30;{COLOURS[n % len(COLOURS)]}m{p}\033[0m" for n, p in enumerate(pieces))
         print("".join(coloured) + "\n")
     width = max((len(str(i)) for i in ids), default=1)
-    for i, piece in zip(ids, pieces):
+    for i, piece in zip(ids, pieces, strict=True):
         print(f"{i:>{width}}  {shared.shown(piece)}")
     if ids:
         print(f"{len(ids)} tokens for {num_bytes} bytes ({num_bytes / len(ids):.1f} bytes per token)")

@@ -218,7 +218,7 @@ def read_transcript(text: str) -> list[Message]:
         if not mark.match(text):
             continue
         pieces = mark.split(text.replace("<|endoftext|>", "\n"))
-        turns = [{"role": who, "content": said.strip()} for who, said in zip(pieces[1::2], pieces[2::2])]
+        turns = [{"role": who, "content": said.strip()} for who, said in zip(pieces[1::2], pieces[2::2], strict=True)]
         while turns and not turns[-1]["content"]:
             turns.pop()
         for turn in turns:

@@ -247,7 +247,8 @@ class Matcher:
     def _is_too_long(self, after: Place, room: int) -> bool:
         """Whether a text that has used half of the room continues although other long values follow it."""
         growing = after.growing
-        if growing is None or self._growing is None or any(a is not b for a, b in zip(growing, self._growing)):
+        before = self._growing
+        if growing is None or before is None or any(a is not b for a, b in zip(growing, before, strict=False)):
             self._growing = growing
             self._least_room = room - int(room - after.length) // 2 if growing is not None else 0
             return False

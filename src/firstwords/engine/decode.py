@@ -321,7 +321,7 @@ def _add_product(
 class _Step:
     """State shared by all layers of one step."""
 
-    __slots__ = ("buffers", "first", "last", "longest", "bias", "active", "slots", "places", "single")
+    __slots__ = ("active", "bias", "buffers", "first", "last", "longest", "places", "single", "slots")
 
     def __init__(
         self, buffers: _Buffers, first: int, last: int, longest: int, bias: np.ndarray | None,

@@ -186,7 +186,7 @@ def smooth(points: Points, share: float = 0.02) -> list[tuple[float, float]]:
     half = max(1, int(len(points) * share / 2))
     values = [b for _, b in points]
     reach = [min(half, i, len(points) - 1 - i) for i in range(len(points))]
-    return [(a, median(values[i - r : i + r + 1])) for i, ((a, _), r) in enumerate(zip(points, reach))]
+    return [(a, median(values[i - r : i + r + 1])) for i, ((a, _), r) in enumerate(zip(points, reach, strict=True))]
 
 
 def thin(points: Points, most: int) -> list[tuple[float, float]]:

@@ -14,6 +14,7 @@ The rules and their sources:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -116,7 +117,7 @@ class Machine:
         points = sorted(self.training_gflops.items())
         if hidden_size <= points[0][0]:
             return points[0][1]
-        for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+        for (low, at_low), (high, at_high) in itertools.pairwise(points):
             if hidden_size <= high:
                 share = math.log(hidden_size / low) / math.log(high / low)
                 return at_low + share * (at_high - at_low)
@@ -315,7 +316,7 @@ def bytes_per_token(vocab_size: int, curve: Mapping[int, float] | None = None) -
     points = sorted((curve or BYTES_PER_TOKEN).items())
     if vocab_size <= points[0][0]:
         return points[0][1]
-    for (low, at_low), (high, at_high) in zip(points, points[1:], strict=False):
+    for (low, at_low), (high, at_high) in itertools.pairwise(points):
         if vocab_size <= high:
             return at_low + (at_high - at_low) * math.log(vocab_size / low) / math.log(high / low)
     return points[-1][1]

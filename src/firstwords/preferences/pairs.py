@@ -98,7 +98,7 @@ def self_consistency(judgements: Sequence[Judgement]) -> dict[str, float | int |
     both = [(by_id[j.repeat_of], j) for j in judgements if j.repeat_of in by_id]
     labels = [(_label(first, first), _label(again, first)) for first, again in both]
     n, agreed = len(labels), sum(one == other for one, other in labels)
-    shares = [Counter(side) for side in zip(*labels)] if labels else [Counter(), Counter()]
+    shares = [Counter(side) for side in zip(*labels, strict=True)] if labels else [Counter(), Counter()]
     chance = sum(shares[0][label] * shares[1][label] for label in shares[0]) / max(n, 1) ** 2
     kappa = (agreed / n - chance) / (1 - chance) if n and chance < 1 else None
     return rate_of(agreed, n) | {"kappa": kappa}

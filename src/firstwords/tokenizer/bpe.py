@@ -10,6 +10,7 @@ Tests check that merges and ids equal those of the `tokenizers` library, ties an
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,7 +79,7 @@ class BPE:
     def _encode_word(self, word: str) -> list[int]:
         ids = [self._byte_ids[b] for b in word.encode()]
         while len(ids) > 1:
-            ranks = [self._rank.get(pair, len(self._rank)) for pair in zip(ids, ids[1:], strict=False)]
+            ranks = [self._rank.get(pair, len(self._rank)) for pair in itertools.pairwise(ids)]
             first = min(range(len(ranks)), key=ranks.__getitem__)  # earliest learned; leftmost on ties
             if ranks[first] == len(self._rank):
                 break
@@ -107,7 +108,7 @@ def _learn(
     count: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
     for w, word in enumerate(words):
-        for pair in zip(word, word[1:], strict=False):
+        for pair in itertools.pairwise(word):
             count[pair] += frequency[w]
             where[pair].add(w)
     heap = [(-n, pair) for pair, n in count.items()]

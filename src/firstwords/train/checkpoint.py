@@ -140,10 +140,7 @@ def _os_error(error: BaseException | None) -> OSError | None:
         if isinstance(error, OSError):
             return error
         failures = getattr(error, "failures", None)  # CheckpointException: {rank: (exception, traceback)}
-        if failures:
-            error = next(iter(failures.values()))[0]
-        else:
-            error = error.__cause__ or error.__context__
+        error = next(iter(failures.values()))[0] if failures else error.__cause__ or error.__context__
         seen += 1
     return None
 

@@ -58,8 +58,8 @@ class HiddenStates:
         pieces = [self.loaded.tokenizer.token_bytes(i) for i in ids]
         starts = [t for t, piece in enumerate(pieces) if t == 0 or piece[:1].isspace()]
         ends = [*starts[1:], len(pieces)]
-        names = [b"".join(pieces[a:b]).decode("utf-8", "replace").strip() for a, b in zip(starts, ends)]
-        vectors = np.stack([states_TD[a:b].mean(0) for a, b in zip(starts, ends)])
+        names = [b"".join(pieces[a:b]).decode("utf-8", "replace").strip() for a, b in zip(starts, ends, strict=True)]
+        vectors = np.stack([states_TD[a:b].mean(0) for a, b in zip(starts, ends, strict=True)])
         return names, vectors
 
 

@@ -280,7 +280,7 @@ def measure_zero_shot(
     num = len(lesson.test.texts)
     right_N = np.array([
         config.answers[y].lower() in reply.lower() and config.answers[1 - y].lower() not in reply.lower()
-        for reply, y in zip(said, lesson.test.y_N)
+        for reply, y in zip(said, lesson.test.y_N, strict=False)
     ])  # fmt: skip
     own = [{"text": text, "probability": float(p), "reply": reply}
            for text, p, reply in zip(texts, p_N[num:], said[num:], strict=True)]  # fmt: skip

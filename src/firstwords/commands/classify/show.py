@@ -16,8 +16,7 @@ PUSH_WIDTH = 18  # characters of the longest bar
 
 def show_songs(result: dict[str, Any]) -> None:
     """The line between songs."""
-    first, second = result["classes"]
-    print(f"{_counts(result)}, separated by {' and '.join(result['features'])}")
+    print(f"{_counts(result)}, told apart by {' and '.join(result['features'])}")
     _left_out(result)
     print(f"\n  {result['line']['equation']}")
     if result["line"]["height"]:

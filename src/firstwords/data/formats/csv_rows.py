@@ -98,7 +98,7 @@ def _fitting(
             if len(names) == 1:  # the texts themselves contain the delimiter
                 cells = [form.delimiter.join(cells)]
             if len(cells) == len(names):
-                yield where, {name: clean_text(cell) for name, cell in zip(names, cells)}
+                yield where, {name: clean_text(cell) for name, cell in zip(names, cells, strict=True)}
                 continue
             bad += 1
             stats.skipped_rows += 1

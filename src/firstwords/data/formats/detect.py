@@ -11,6 +11,7 @@ encoding is certain if every other plausible decoding gives the same text or cos
 
 from __future__ import annotations
 
+import itertools
 import logging
 import unicodedata
 from collections import Counter
@@ -176,7 +177,7 @@ def _is_mixed(word: str) -> bool:
     """Whether a word has letters of two scripts, or a capital beyond ASCII after a lower-case letter."""
     scripts = {_script(char) for char in word}
     is_cjk = scripts <= {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "LATIN", "FULLWIDTH"}
-    has_late_capital = any(a.islower() and b.isupper() and b > "\x7f" for a, b in zip(word, word[1:]))
+    has_late_capital = any(a.islower() and b.isupper() and b > "\x7f" for a, b in itertools.pairwise(word))
     return has_late_capital or (len(scripts) > 1 and not is_cjk)
 
 

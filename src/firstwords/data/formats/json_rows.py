@@ -221,7 +221,7 @@ def _columns(value: dict[str, Any]) -> list[Any]:
         return []
     if not all(str(name).isdigit() for name in columns[0]):
         return []
-    return [{name: column[row] for name, column in zip(value, columns)} for row in columns[0]]
+    return [{name: column[row] for name, column in zip(value, columns, strict=True)} for row in columns[0]]
 
 
 def _lists(value: dict[str, Any], above: Keys = ()) -> Counter[Keys]:

@@ -156,7 +156,7 @@ class TokenWriter:
 
         values, ids = logprobs_V.topk(min(ALTERNATIVES, len(logprobs_V)))
         rank, entropy = (float(x) for x in rank_and_entropy(logprobs_V[None], tensor([token_id])))
-        top = list(zip(ids.tolist(), values.tolist()))
+        top = list(zip(ids.tolist(), values.tolist(), strict=True))
         text = "" if token_id in self.end_ids else self._stream.push(token_id)
         return self.record(token_id, text, float(logprobs_V[token_id]), int(rank), entropy, top)
 

@@ -44,7 +44,7 @@ class Line(Body):
 
 class Network(Body):
     set: Literal["songs", "moons", "spiral"] = "songs"
-    rows: Rows = []
+    rows: Rows = Field(default_factory=list)
     layers: int = Field(2, ge=0, le=MAX_LAYERS)
     width: int = Field(8, ge=1, le=MAX_WIDTH)
 

@@ -48,7 +48,7 @@ class Rating(Body):
     """A user's rating of an answer; verdict null withdraws it."""
 
     verdict: Literal["up", "down"] | None
-    reasons: Reasons = []
+    reasons: Reasons = Field(default_factory=list)
 
 
 @router.get("/stream")

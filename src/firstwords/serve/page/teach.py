@@ -56,7 +56,7 @@ class Verdict(Body):
     """Which answer is better."""
 
     verdict: Literal["left", "right", "tie", "both_bad", "skip"]
-    reasons: Reasons = []
+    reasons: Reasons = Field(default_factory=list)
 
 
 @router.get("/{name}")

@@ -48,7 +48,7 @@ def passage(rng: Random, town: Town) -> Passage:
     place, day, when = pick(rng, town.places).name, pick(rng, know.DAYS), pick(rng, _TIMES)
     carried, colour = pick(rng, _CARRIED), pick(rng, _COLOURS)
     number, thing = rng.randint(2, 12), pick(rng, _THINGS)
-    did, do = pick(rng, _DOINGS)
+    did, _ = pick(rng, _DOINGS)
     things = f"{number_word(number)} {plural(thing)}"
     n, m = p.name, q.name
     start = pick(rng, ("On {d} {w}, {n} went to {l}.", "{n} went to {l} on {d} {w}.",

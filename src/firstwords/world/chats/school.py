@@ -135,7 +135,7 @@ def _french() -> tuple[tuple[str, str, str], ...]:
 
 def to_french(rng: Random, town: Town) -> list[Turn]:
     """A word from English to French."""
-    word, shown, french = pick(rng, _french())
+    word, _, french = pick(rng, _french())
     question = pick(rng, ('What is "{w}" in French?', "How do you say {w} in French?",
                           'Translate "{w}" into French.',
                           "Translate {w} to French.", "What is the French word for {w}?",

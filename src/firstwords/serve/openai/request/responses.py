@@ -111,7 +111,8 @@ def as_chat(body: ResponsesRequest, messages: list[ChatMessage]) -> ChatRequest:
     except ValidationError as error:
         found = error.errors(include_url=False)
         places = [(RENAMED.get(str(one["loc"][0]), one["loc"][0]), *one["loc"][1:]) for one in found]
-        raise RequestValidationError([one | {"loc": ("body", *place)} for one, place in zip(found, places)]) from None
+        renamed = [one | {"loc": ("body", *place)} for one, place in zip(found, places, strict=True)]
+        raise RequestValidationError(renamed) from None
 
 
 @contextmanager
