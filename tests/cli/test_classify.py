@@ -129,7 +129,7 @@ def test_hidden_states_and_reply_logprobs_are_the_models(own_home: Path) -> None
         (["sentiment", "x", "--train", "/no/such.csv"], "/no/such.csv does not exist"),
         (["sentiment", "x", "--embeddings", "pop"], "did you mean pip?"),
         (["sentiment", "x", "--zero-shot", "pip/base"], "answers no questions"),
-        (["sentiment", "x", "--zero-shot", "pip", "--question", "Well?"], "has no {text} in it"),
+        (["sentiment", "x", "--zero-shot", "pip", "--question", "Well?"], "lacks {text}"),
         (["sentiment", "x", "--zero-shot", "pip", "--answers", "yes"], "--answers has 1 words"),
         (["network", "--layers", "99"], "--layers is 99"),
         (["network", "--width", "0"], "--width is 0"),

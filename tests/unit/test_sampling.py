@@ -157,7 +157,7 @@ def test_logprobs_ignore_every_filter():
         ({"top_p": 1.5}, "top_p is 1.5"),
         ({"min_p": 1.5}, "min_p is 1.5"),
         ({"repetition_penalty": 0.0}, "repetition_penalty is 0.0"),
-        ({"stop": ("",)}, "stop text is empty"),
+        ({"stop": ("",)}, "stop contains an empty string"),
         ({"seed": -1}, "seed is -1"),
         ({"logprobs": -2}, "logprobs is -2"),
     ],
