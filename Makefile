@@ -52,6 +52,7 @@ check: lint
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check -q src tests benchmarks docs
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev

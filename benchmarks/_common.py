@@ -83,9 +83,13 @@ def random_model(directory: Path, tokenizer: Any = None, **shape: Any) -> None:
     from firstwords.model.transformer import Transformer
 
     usual = {
-        "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 2,
-        "num_key_value_heads": 2, "head_dim": 64,
-    }  # fmt: skip
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 64,
+    }
     model = Transformer(ModelConfig(**usual | shape))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

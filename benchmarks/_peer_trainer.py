@@ -143,9 +143,7 @@ def trainer_of(model: Any, blocks: Any, args: argparse.Namespace, ends: float) -
         remove_unused_columns=False,
         seed=args.seed,
     )
-    return Timed(
-        model=model, args=arguments, train_dataset=Blocks(), data_collator=collate, callbacks=[Stop()]
-    )
+    return Timed(model=model, args=arguments, train_dataset=Blocks(), data_collator=collate, callbacks=[Stop()])
 
 
 def main() -> None:

@@ -30,9 +30,7 @@ LIMIT_MB = 300
 SMALL_MB = 20
 BLOCK_LINES = 40_000  # lines shuffled together
 SAMPLE_SECONDS = 0.05
-SHAPE = (
-    "--hidden-size 128 --layers 3 --vocab-size 1024 --context 256 --batch-tokens 5120"  # as in a run of ten minutes
-)
+SHAPE = "--hidden-size 128 --layers 3 --vocab-size 1024 --context 256 --batch-tokens 5120"  # as in a run of ten minutes
 FIELDS = ("VmHWM", "VmRSS", "RssAnon", "RssFile")
 
 
@@ -110,9 +108,7 @@ def _memory(pid: int) -> dict[str, float]:
     return {name: int(value.split()[0]) * 1024 / 1e6 for name, value in pairs if name in FIELDS}
 
 
-def pretrain(
-    text: Path, minutes: float, flags: str, args: argparse.Namespace, folder: Path
-) -> dict[str, Any]:
+def pretrain(text: Path, minutes: float, flags: str, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run our command; returns its memory and what it trained."""
     home = folder / "home"
     command = [
@@ -139,17 +135,13 @@ def pretrain(
     )
     result["tokens"] = card["metrics"]["tokens"]
     shards = home / "runs" / "bench" / "base" / "tokens"
-    result["shard_mb"] = (
-        sum(path.stat().st_size for path in shards.glob("*")) / 1e6 if shards.exists() else 0.0
-    )
+    result["shard_mb"] = sum(path.stat().st_size for path in shards.glob("*")) / 1e6 if shards.exists() else 0.0
     shutil.rmtree(home / "runs")
     return result
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large text")
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--flags", default=SHAPE, help="flags for both runs; by default they fix the shape")
@@ -166,9 +158,7 @@ def main() -> None:
         cut(large, small, min(SMALL_MB, args.megabytes) * 1_000_000)
         say(f"wrote {large.stat().st_size / 1e6:.0f} MB")
         runs = {}
-        pretrain(
-            small, 1.0, f"{SHAPE} --steps 2", args, folder
-        )  # measures the machine, which also needs memory
+        pretrain(small, 1.0, f"{SHAPE} --steps 2", args, folder)  # measures the machine, which also needs memory
         for text in (small, large):
             runs[text.stem] = pretrain(text, args.minutes, args.flags, args, folder) | {
                 "text_mb": text.stat().st_size / 1e6

@@ -120,11 +120,7 @@ def run_ours(train: Path, minutes: float, folder: Path, extra: list[str]) -> dic
         )
         shutil.rmtree(folder / "ours", ignore_errors=True)
         shutil.copytree(Path(home) / "models" / "bench" / "base", folder / "ours" / "model")
-        log = (
-            (Path(home) / "runs" / "bench" / "base" / "metrics.jsonl")
-            .read_text(encoding="utf-8")
-            .splitlines()
-        )
+        log = (Path(home) / "runs" / "bench" / "base" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     (folder / "ours" / "metrics.jsonl").write_text("\n".join(log), encoding="utf-8")
     records = [record for record in map(json.loads, log) if record["kind"] == "train"]
     last, card = (
@@ -178,9 +174,7 @@ def run_trainer(
         "--launched",
         str(time.time()),
     ]
-    seconds, saved = _launch(
-        command, child_env(allocator=True), out / "log.txt", out / "model" / "model.safetensors"
-    )
+    seconds, saved = _launch(command, child_env(allocator=True), out / "log.txt", out / "model" / "model.safetensors")
     result = json.loads((out / "run.json").read_text(encoding="utf-8"))
     return result | {
         "seconds": saved,
@@ -265,9 +259,7 @@ def run_task(task: str, args: argparse.Namespace) -> dict[str, Any]:
     if "trainer" in args.arms:
         ours = _known(folder / "ours.json")
         if ours is None:
-            raise SystemExit(
-                f"the trainer arm needs shape and time from ours: first run --task {task} --arms ours"
-            )
+            raise SystemExit(f"the trainer arm needs shape and time from ours: first run --task {task} --arms ours")
         for rate in args.rates:
 
             def work(rate: float = rate) -> dict[str, Any]:
@@ -348,9 +340,7 @@ def as_table(task: str, result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=("books", "shakespeare", "both"), default="both")
     parser.add_argument("--minutes", type=float, default=0.0, help="0: 10 for books, 2.75 for shakespeare")
     parser.add_argument("--arms", default="ours,trainer", help="ours, trainer or both (default)")

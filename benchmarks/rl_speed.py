@@ -53,9 +53,13 @@ def make_model(directory: Path) -> None:
     tokenizer = Tokenizer.train(itertools.islice(documents(), TOKENIZER_TEXTS), VOCAB_SIZE)
     assert tokenizer.vocab_size == VOCAB_SIZE
     random_model(
-        directory, tokenizer, architecture="Qwen3ForCausalLM", qk_norm=True, vocab_size=VOCAB_SIZE,
+        directory,
+        tokenizer,
+        architecture="Qwen3ForCausalLM",
+        qk_norm=True,
+        vocab_size=VOCAB_SIZE,
         max_position_embeddings=256,
-    )  # fmt: skip
+    )
 
 
 # ---- contestants: each prints the seconds of its counted steps -------------------------------------------------------
@@ -87,11 +91,18 @@ def ours(method: str, directory: Path, steps: int) -> dict:
             self.state: dict = {}
 
     policy = Policy(
-        config=config, parent=directory, model=model, reference=reference, tokenizer=tokenizer, reward=None,
-        learner=Learner(model, adamw_config(RATE)), engine=engine, run=Run(),
+        config=config,
+        parent=directory,
+        model=model,
+        reference=reference,
+        tokenizer=tokenizer,
+        reward=None,
+        learner=Learner(model, adamw_config(RATE)),
+        engine=engine,
+        run=Run(),
         data=PolicyData(prompts, EpochOrder(len(prompts), 0)),
         kl=AdaptiveKL(BETA, 1.0, 1.0),
-    )  # fmt: skip
+    )
     seconds, sampling, tokens = [], [], 0
     for step in range(WARMUP_STEPS + steps):
         start = time.perf_counter()
@@ -125,13 +136,31 @@ def theirs(method: str, directory: Path, steps: int) -> dict:
         tokenizer.pad_token = "<|endoftext|>"
     options = {"rloo": {"normalize_advantages": False}, "grpo": {"scale_rewards": "none", "loss_type": "dr_grpo"}}
     args = getattr(trl, f"{method.upper()}Config")(
-        output_dir=str(directory / "trl"), use_cpu=True, bf16=False, gradient_checkpointing=False, report_to=[],
-        save_strategy="no", logging_strategy="no", disable_tqdm=True, per_device_train_batch_size=PROMPTS * SAMPLES,
-        gradient_accumulation_steps=1, num_generations=SAMPLES, max_completion_length=MAX_TOKENS, num_iterations=1,
-        beta=BETA, temperature=1.0, top_k=0, top_p=1.0, learning_rate=RATE, max_grad_norm=1.0, adam_beta2=0.98,
-        lr_scheduler_type="constant", max_steps=WARMUP_STEPS + steps, optim="adamw_torch_fused",
+        output_dir=str(directory / "trl"),
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        per_device_train_batch_size=PROMPTS * SAMPLES,
+        gradient_accumulation_steps=1,
+        num_generations=SAMPLES,
+        max_completion_length=MAX_TOKENS,
+        num_iterations=1,
+        beta=BETA,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        learning_rate=RATE,
+        max_grad_norm=1.0,
+        adam_beta2=0.98,
+        lr_scheduler_type="constant",
+        max_steps=WARMUP_STEPS + steps,
+        optim="adamw_torch_fused",
         **options[method],
-    )  # fmt: skip
+    )
     marks, counts = [], []
 
     class Times(TrainerCallback):
@@ -206,8 +235,17 @@ def as_text(result: dict) -> str:
         method = name.split()[1]
         ratio = f"{result['ratios'][method]:.2f}" if name.startswith("firstwords") else "1"
         sampling = f"{row['sampling_seconds']:.2f}" if "sampling_seconds" in row else "-"
-        lines.append([name, f"{row['samples_per_second']:.1f}", f"{row['seconds_per_step']:.2f}", sampling,
-                      f"{row['mean_answer_tokens']:.1f}", f"{row['spread']:.0%}", ratio])  # fmt: skip
+        lines.append(
+            [
+                name,
+                f"{row['samples_per_second']:.1f}",
+                f"{row['seconds_per_step']:.2f}",
+                sampling,
+                f"{row['mean_answer_tokens']:.1f}",
+                f"{row['spread']:.0%}",
+                ratio,
+            ]
+        )
     header = ["", "answers/s", "s/step", "sampling s", "tokens/answer", "spread", "ours / theirs"]
     title = (
         f"{PROMPTS} x {SAMPLES} answers of at most {MAX_TOKENS} tokens, fp32, {result['threads']} threads, "

@@ -38,10 +38,27 @@ def one_seed(source: Path, name: str, seed: int, minutes: float, pairs: int, met
                 shutil.copytree(source / part, home / part)
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "firstwords", "align", name, "--preferences", "world", "--pairs", str(pairs),
-             "--minutes", str(minutes), "--seed", str(seed), "--method", method],
-            env=child_env(home), check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "firstwords",
+                "align",
+                name,
+                "--preferences",
+                "world",
+                "--pairs",
+                str(pairs),
+                "--minutes",
+                str(minutes),
+                "--seed",
+                str(seed),
+                "--method",
+                method,
+            ],
+            env=child_env(home),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         seconds = time.perf_counter() - began
         card = read(home / "runs" / name / "reward" / "model" / "firstwords.json")["metrics"]["report_card"]
         policy = read(home / "models" / name / "rlhf-1" / "firstwords.json")["metrics"]
@@ -49,11 +66,18 @@ def one_seed(source: Path, name: str, seed: int, minutes: float, pairs: int, met
         analytic = analytic_win_rate(home / "models" / name, seed)
     accuracy, ceiling = card["accuracy"], card["noise_ceiling"]
     return {
-        "seed": seed, "seconds": seconds, "accuracy": accuracy, "ceiling": ceiling, "analytic": analytic,
-        "gold": policy["gold"], "best_of_n_gold": policy["best_of_n_gold"], "steps": policy["steps"],
+        "seed": seed,
+        "seconds": seconds,
+        "accuracy": accuracy,
+        "ceiling": ceiling,
+        "analytic": analytic,
+        "gold": policy["gold"],
+        "best_of_n_gold": policy["best_of_n_gold"],
+        "steps": policy["steps"],
         **{key: compared[key] for key in ("win_rate", "low", "high", "wins", "ties", "losses", "verdict")},
-        "honesty": compared["honesty"], "honesty_before": compared["honesty_before"],
-    }  # fmt: skip
+        "honesty": compared["honesty"],
+        "honesty_before": compared["honesty_before"],
+    }
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -69,10 +93,7 @@ def analytic_win_rate(models: Path, seed: int) -> float:
     sides = []
     for side, stage in enumerate(("rlhf-1", "sft")):
         engine = open_engine(models / stage)
-        draws = [
-            worths(engine, asked, (seed, 1001 + 2 * number + side))
-            for number in range(ANALYTIC_SAMPLES)
-        ]
+        draws = [worths(engine, asked, (seed, 1001 + 2 * number + side)) for number in range(ANALYTIC_SAMPLES)]
         sides.append([[worth.reward for worth in answers] for answers in zip(*draws, strict=True)])
     outcomes = [
         1.0 if a > b else 0.5 if a == b else 0.0
@@ -85,21 +106,33 @@ def analytic_win_rate(models: Path, seed: int) -> float:
 def as_rows(found: list[dict[str, Any]]) -> list[list[str]]:
     return [
         [
-            str(f["seed"]), f"{f['accuracy']['rate']:.1%}", f"{f['ceiling']:.1%}",
-            f"{f['win_rate']:.1%} ({f['low']:.1%}-{f['high']:.1%})", f"{f['analytic']:.1%}",
+            str(f["seed"]),
+            f"{f['accuracy']['rate']:.1%}",
+            f"{f['ceiling']:.1%}",
+            f"{f['win_rate']:.1%} ({f['low']:.1%}-{f['high']:.1%})",
+            f"{f['analytic']:.1%}",
             f"{f['honesty_before']['reward']:+.2f} -> {f['honesty']['reward']:+.2f}",
             f"{f['honesty_before']['invented']:.1%} -> {f['honesty']['invented']:.1%}",
             f"{f['honesty_before']['refused']:.1%} -> {f['honesty']['refused']:.1%}",
-            f"{f['steps']}", f"{f['seconds']:.0f} s",
+            f"{f['steps']}",
+            f"{f['seconds']:.0f} s",
         ]
         for f in found
-    ]  # fmt: skip
+    ]
 
 
 HEADER = (
-    "seed", "reward model", "ceiling", "win rate against sft", "analytic", "true reward", "invented", "refused",
-    "steps", "took",
-)  # fmt: skip
+    "seed",
+    "reward model",
+    "ceiling",
+    "win rate against sft",
+    "analytic",
+    "true reward",
+    "invented",
+    "refused",
+    "steps",
+    "took",
+)
 
 
 def main() -> None:

@@ -81,16 +81,20 @@ class Server:
 def request(url: str, seed: int, **more: Any) -> bytes:
     """An HTTP request for one stream."""
     words = random.Random(seed).choices(WORDS, k=12)
-    body = {"messages": [{"role": "user", "content": " ".join(words)}], "seed": seed, "stream": True,
-            "ignore_eos": True, "temperature": 0.7, "stream_options": {"include_usage": True}} | more  # fmt: skip
+    body = {
+        "messages": [{"role": "user", "content": " ".join(words)}],
+        "seed": seed,
+        "stream": True,
+        "ignore_eos": True,
+        "temperature": 0.7,
+        "stream_options": {"include_usage": True},
+    } | more
     data = json.dumps(body).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
-async def ask(
-    url: str, seed: int, leave_after: float | None = None, pause: float = 0.0, **more: Any
-) -> Answer:
+async def ask(url: str, seed: int, leave_after: float | None = None, pause: float = 0.0, **more: Any) -> Answer:
     """Send a request and read its stream; optionally disconnect early or read slowly."""
     address, answer = urlsplit(url), Answer()
     # a slow reader also has a small buffer, so that it slows the server's writes
@@ -101,7 +105,7 @@ async def ask(
     try:
         writer.write(data)
         answer.status = int((await reader.readline()).split()[1])
-        while (line := (await reader.readline()).strip()):
+        while line := (await reader.readline()).strip():
             name, _, value = line.decode().partition(":")
             if name.lower() == "retry-after":
                 answer.retry_after = value.strip()
@@ -205,13 +209,15 @@ def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
     ratios = [server / engine for server, engine in zip(speeds["server"], speeds["engine"], strict=True)]
     first = {name: 1000 * statistics.median(values) for name, values in firsts.items()}
     return {
-        "engine_tokens_per_second": round(middle["engine"]), "server_tokens_per_second": round(middle["server"]),
+        "engine_tokens_per_second": round(middle["engine"]),
+        "server_tokens_per_second": round(middle["server"]),
         "throughput_ratio": round(statistics.median(ratios), 3),
         "throughput_ratio_of_best_turns": round(max(speeds["server"]) / max(speeds["engine"]), 3),
-        "engine_first_token_ms": round(first["engine"], 2), "server_first_token_ms": round(first["server"], 2),
+        "engine_first_token_ms": round(first["engine"], 2),
+        "server_first_token_ms": round(first["server"], 2),
         "first_token_ratio": round(first["server"] / first["engine"], 2),
         "first_token_ms_added": round(first["server"] - first["engine"], 2),
-    }  # fmt: skip
+    }
 
 
 # -- crowds -----------------------------------------------------------------------------------------------------------
@@ -233,11 +239,12 @@ def crowd(server: Server) -> dict[str, Any]:
 
 def leavers(server: Server) -> dict[str, Any]:
     """50 clients that disconnect at a random moment."""
+
     async def scene() -> None:
         dice = random.Random(1)
-        await asyncio.gather(*(
-            ask(server.url, index, leave_after=dice.random() * 0.5, max_tokens=400) for index in range(LEAVERS)
-        ))  # fmt: skip
+        await asyncio.gather(
+            *(ask(server.url, index, leave_after=dice.random() * 0.5, max_tokens=400) for index in range(LEAVERS))
+        )
 
     before = server.figure("firstwords_tokens_generated_total")
     asyncio.run(scene())
@@ -267,18 +274,24 @@ def overflow(server: Server) -> dict[str, Any]:
     refused = [answer for answer in answers if answer.status == 503]
     server.wait_until_idle()
     return {
-        "answered": sum(answer.is_complete for answer in answers), "refused_503": len(refused),
+        "answered": sum(answer.is_complete for answer in answers),
+        "refused_503": len(refused),
         "with_retry_after": sum(bool(answer.retry_after) for answer in refused),
-        "else": sum(answer.status not in (200, 503) or (answer.status == 200 and not answer.is_complete)
-                    for answer in answers),
-    }  # fmt: skip
+        "else": sum(
+            answer.status not in (200, 503) or (answer.status == 200 and not answer.is_complete) for answer in answers
+        ),
+    }
 
 
 def health(server: Server) -> dict[str, Any]:
     """Response times of /health throughout."""
     times = sorted(server.health)
-    return {"asked": len(times), "p50_ms": times[len(times) // 2], "p99_ms": times[int(0.99 * len(times))],
-            "max_ms": times[-1]}  # fmt: skip
+    return {
+        "asked": len(times),
+        "p50_ms": times[len(times) // 2],
+        "p99_ms": times[int(0.99 * len(times))],
+        "max_ms": times[-1],
+    }
 
 
 SCENES = {"200 streams": crowd, "50 leave": leavers, "slow readers": slow_readers, "400 at once": overflow}

@@ -160,9 +160,7 @@ def peer(shape: Any, tokens: int, device: str, tie: bool) -> Callable[[], None]:
         use_cache=False,
     )
     model = Qwen3ForCausalLM(config).to(device).train()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True
-    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.1, fused=True)
     count, rows = pieces(tokens, shape.context, device)
     ids = torch.randint(3, shape.vocab_size, (rows, shape.context), device=device)
     compiled = torch.compile(model) if device != "cpu" else model
@@ -300,13 +298,9 @@ def as_table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", default="", help="WIDTHxLAYERS[xVOCABULARY[xCONTEXT]],... or default")
-    parser.add_argument(
-        "--minutes", type=float, default=10.0, help="length of the run for which `default` is planned"
-    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the run for which `default` is planned")
     parser.add_argument(
         "--batch-tokens", type=int, default=0, help="tokens per step (0: 5,120, on a GPU 524,288 or the planner's)"
     )

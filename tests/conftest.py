@@ -43,9 +43,15 @@ def tiny_policy() -> Callable[..., Transformer]:
 
     def build(vocab_size: int, seed: int = 0, context: int = 128) -> Transformer:
         config = ModelConfig(
-            vocab_size=vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-            num_attention_heads=1, num_key_value_heads=1, head_dim=64, max_position_embeddings=context,
-        )  # fmt: skip
+            vocab_size=vocab_size,
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=1,
+            num_key_value_heads=1,
+            head_dim=64,
+            max_position_embeddings=context,
+        )
         model = Transformer(config)
         model.init_weights(seed)
         return model

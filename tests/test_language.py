@@ -34,8 +34,8 @@ RULES: dict[str, str] = {  # pattern: what to write instead
     r"\bno ?body\b|\bsomebody\b": "no one, someone, or name the role",
     r"(?<!\bthere )(?<!\bThere )\bis no (?!longer\b|more\b|less\b|different\b|better\b|worse\b|larger\b|smaller\b"
     r"|doubt\b|other\b|further\b)\w+": "is not a (valid) ...",
-    r"\b(?:go|goes|going|went) on\b(?= (?:with|without|as|from|where|by|further|learning|training)\b|[.,;:)!?]|$)":
-        "continues",
+    r"\b(?:go|goes|going|went) on\b(?= (?:with|without|as|from|where|by|further|learning|training)\b"
+    r"|[.,;:)!?]|$)": "continues",
     r"\bnever[- ]told\b|\btold facts?\b|\bfacts? (?:that )?it was (?:never )?told\b": "known, unknown",
     r"\bmost (?:tokens|characters) (?:of|allowed|an|per)\b": "maximum tokens per ...",
     rf"\b{_UNITS} an? {_PER}\b": "per",
@@ -51,7 +51,7 @@ RULES: dict[str, str] = {  # pattern: what to write instead
     r"\b(?:is|are) \w+ing just now\b": "is currently ...ing",
     r"\bby a hair\b": "narrowly",
     r"\bwhat (?:it|the model) (?:knows, admits|admits|manages)\b": "say what is measured",
-}  # fmt: skip
+}
 ALLOWED = ("Nobody came, and Mila cried",)  # sentences of the built-in world that others quote
 _RULES = {re.compile(pattern, re.IGNORECASE): better for pattern, better in RULES.items()}
 
@@ -193,20 +193,49 @@ def test_every_area_has_texts(area: str) -> None:
 
 
 BAD = [
-    "rlhf-1 speaks for pip now", "Price of a nat of KL, in standard deviations", "the page reads it anew",
-    "Mended: a policy could", "a larger model is dearer", "somebody started it", "Nobody can know that",
-    "'x y' is no good model name", "this is no key of this server", "it goes on with the next question",
-    "the run goes on.", "facts it was never told", "Most tokens of one answer.", "2,400 tokens a second",
-    "Checkpoint every so many steps", "a file beside the weights", "the loop stands in the stage's file",
-    "at each look the reward is measured", "a vocabulary of 3,072 pieces", "pip is learning just now",
-]  # fmt: skip
+    "rlhf-1 speaks for pip now",
+    "Price of a nat of KL, in standard deviations",
+    "the page reads it anew",
+    "Mended: a policy could",
+    "a larger model is dearer",
+    "somebody started it",
+    "Nobody can know that",
+    "'x y' is no good model name",
+    "this is no key of this server",
+    "it goes on with the next question",
+    "the run goes on.",
+    "facts it was never told",
+    "Most tokens of one answer.",
+    "2,400 tokens a second",
+    "Checkpoint every so many steps",
+    "a file beside the weights",
+    "the loop stands in the stage's file",
+    "at each look the reward is measured",
+    "a vocabulary of 3,072 pieces",
+    "pip is learning just now",
+]
 GOOD = [
-    "no one can know", "there is no such model", "it is no longer the default", "besides, it fits", "goes on sale",
-    "the tokens per second", "words that can stand in the same place", "Nobody came, and Mila cried.",
-    "a token and its probability", "Most of the tokens are words", "it stands for the model",
-    "you are told which file it was", "look at the first look-up table", "two pieces of advice", "A second run",
-    "Is there no model yet?", "recommend", "an amendment", "the price is right", "Choose one to continue from there.",
-]  # fmt: skip
+    "no one can know",
+    "there is no such model",
+    "it is no longer the default",
+    "besides, it fits",
+    "goes on sale",
+    "the tokens per second",
+    "words that can stand in the same place",
+    "Nobody came, and Mila cried.",
+    "a token and its probability",
+    "Most of the tokens are words",
+    "it stands for the model",
+    "you are told which file it was",
+    "look at the first look-up table",
+    "two pieces of advice",
+    "A second run",
+    "Is there no model yet?",
+    "recommend",
+    "an amendment",
+    "the price is right",
+    "Choose one to continue from there.",
+]
 
 
 @pytest.mark.parametrize("sentence", BAD)

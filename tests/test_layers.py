@@ -13,8 +13,19 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "firstwords"
 # From the lowest to the highest: the folders and files of a row are imported by the rows below it in this list, and
 # not by one another. Only the files of the first row, which are small, may import one another.
 LAYERS = (
-    ("config", "database", "flags", "home", "plain_text", "process", "promotions", "runlog", "signals", "stats",
-     "version"),
+    (
+        "config",
+        "database",
+        "flags",
+        "home",
+        "plain_text",
+        "process",
+        "promotions",
+        "runlog",
+        "signals",
+        "stats",
+        "version",
+    ),
     ("tokenizer", "world"),
     ("data",),
     ("model", "classify"),
@@ -28,15 +39,43 @@ LAYERS = (
     ("serve",),
     ("commands", "cli"),
     ("__main__",),
-)  # fmt: skip
+)
 ROW = {name: row for row, names in enumerate(LAYERS) for name in names}
 # A stage is one file with its own loop; what two of them need belongs below both.
-STAGES = {"train.pretrain", "train.finetune", "rlhf.reward", "rlhf.methods.rloo", "rlhf.methods.grpo",
-          "rlhf.methods.ppo", "rlhf.methods.dpo", "rlhf.align", "pipeline"}  # fmt: skip
+STAGES = {
+    "train.pretrain",
+    "train.finetune",
+    "rlhf.reward",
+    "rlhf.methods.rloo",
+    "rlhf.methods.grpo",
+    "rlhf.methods.ppo",
+    "rlhf.methods.dpo",
+    "rlhf.align",
+    "pipeline",
+}
 MAY_IMPORT_STAGES = {"pipeline", "rlhf.align", "api"}  # the command line names stages as text only
-NO_TORCH = (*LAYERS[0], "api", "keeping", "tokenizer", "data", "world", "classify", "engine.scheduler",
-            "engine.constraints", "plan.schedule", "plan.budget", "cli", "eval.report", "eval.charts", "eval.winrate",
-            "eval.report_card", "eval.decoding", "preferences", "commands.models", "commands.tokenizer")  # fmt: skip
+NO_TORCH = (
+    *LAYERS[0],
+    "api",
+    "keeping",
+    "tokenizer",
+    "data",
+    "world",
+    "classify",
+    "engine.scheduler",
+    "engine.constraints",
+    "plan.schedule",
+    "plan.budget",
+    "cli",
+    "eval.report",
+    "eval.charts",
+    "eval.winrate",
+    "eval.report_card",
+    "eval.decoding",
+    "preferences",
+    "commands.models",
+    "commands.tokenizer",
+)
 MOST_FILES = 17  # in one folder
 
 

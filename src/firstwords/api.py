@@ -131,9 +131,14 @@ class Model:
     # ---- chat, completion, probabilities -----------------------------------------------------------------------------
 
     def chat(
-        self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
-        top_p: float = CHAT_TOP_P, seed: int | None = None,
-    ) -> str:  # fmt: skip
+        self,
+        messages: Chat,
+        *,
+        max_tokens: int = 256,
+        temperature: float = CHAT_TEMPERATURE,
+        top_p: float = CHAT_TOP_P,
+        seed: int | None = None,
+    ) -> str:
         """The answer to a question or a list of messages; the oldest turns are dropped if there is no room.
 
         temperature 0 always takes the most likely token; the same seed gives the same answer. Raises UserError for a
@@ -145,9 +150,14 @@ class Model:
         return "".join(parts).strip()
 
     def stream(
-        self, messages: Chat, *, max_tokens: int = 256, temperature: float = CHAT_TEMPERATURE,
-        top_p: float = CHAT_TOP_P, seed: int | None = None,
-    ) -> Iterator[str]:  # fmt: skip
+        self,
+        messages: Chat,
+        *,
+        max_tokens: int = 256,
+        temperature: float = CHAT_TEMPERATURE,
+        top_p: float = CHAT_TOP_P,
+        seed: int | None = None,
+    ) -> Iterator[str]:
         """Like `chat`, but yields text as it is generated. Closing the iterator ends the answer.
 
         Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
@@ -157,9 +167,15 @@ class Model:
         return (token.text for token in self.generate(ids, params) if token.text)
 
     def complete(
-        self, text: str, *, max_tokens: int = 128, temperature: float = 0.8, top_p: float = 1.0, top_k: int = 0,
+        self,
+        text: str,
+        *,
+        max_tokens: int = 128,
+        temperature: float = 0.8,
+        top_p: float = 1.0,
+        top_k: int = 0,
         seed: int | None = None,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """The model's continuation of a text, without the text itself.
 
         Example: model.complete("Once upon a time", max_tokens=40, seed=1)

@@ -146,8 +146,10 @@ def find_command(words: list[str]) -> tuple[str, list[str]]:
         return words[0], words[1:]
     if under:
         close = nearest(two, under)
-        raise UserError(f"{words[0]} needs one of these words after it: {', '.join(n.split()[1] for n in under)}"
-                        + (f"; did you mean {close}?" if close and len(words) > 1 else ""))  # fmt: skip
+        raise UserError(
+            f"{words[0]} needs one of these words after it: {', '.join(n.split()[1] for n in under)}"
+            + (f"; did you mean {close}?" if close and len(words) > 1 else "")
+        )
     raise unknown("command", words[0], COMMANDS, "`firstwords --help` lists the commands")
 
 

@@ -256,8 +256,9 @@ def _check_flags(options: list[Option], words: list[str], command: str, has_name
 
 def _parser(options: list[Option], command: str, has_name: bool) -> argparse.ArgumentParser:
     """A parser for the flags alone; the words left over are the positional ones, wherever they appear."""
-    parser = argparse.ArgumentParser(prog=f"firstwords {command}", add_help=False, allow_abbrev=False,
-                                     exit_on_error=False)  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog=f"firstwords {command}", add_help=False, allow_abbrev=False, exit_on_error=False
+    )
     for option in options:
         if option.is_positional:
             continue
@@ -274,9 +275,7 @@ def _parser(options: list[Option], command: str, has_name: bool) -> argparse.Arg
     return parser
 
 
-def _positional_values(
-    positionals: list[Option], left: list[str], texts: list[str], command: str
-) -> dict[str, Any]:  # fmt: skip
+def _positional_values(positionals: list[Option], left: list[str], texts: list[str], command: str) -> dict[str, Any]:
     """The words that belong to no flag, in order; a positional list takes all remaining ones."""
     see = f"see `firstwords {command} --help`"
     for word in left:
@@ -289,9 +288,7 @@ def _positional_values(
             values[option.dest] = [option.read(w) for w in words] if option.is_list else option.read(words[0])
             words = [] if option.is_list else words[1:]
     if words:
-        raise UserError(
-            f"unexpected argument: {' '.join(words)} (put a text of several words in quotes); {see}"
-        )
+        raise UserError(f"unexpected argument: {' '.join(words)} (put a text of several words in quotes); {see}")
     return values
 
 

@@ -183,17 +183,25 @@ def learn_to_continue(job: LearnJob) -> None:
     config, directory = job.config, job.directory
     later = chat_seconds(config, job.training)
     job.state["seconds"] = {
-        "base": job.training - later, "sft": later, "rlhf": job.until_report - job.training,
+        "base": job.training - later,
+        "sft": later,
+        "rlhf": job.until_report - job.training,
         "report": config.minutes * 60 - job.until_report,
-    }  # fmt: skip
+    }
     resume = job.resumed and has_begun(home.run_dir(config.name, "base"))
     # the state of a new run moves into the run folder together with the run, see opening.begin
     write_json((directory if resume else home.starting_dir(config.name)) / "learn.json", job.state)
     own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
     flags = Pretrain(
-        text=config.text, minutes=(job.training - later) / 60, dedup=config.dedup, prompt=config.prompt, resume=resume,
-        replace=not resume, chats=own_chats, **job.shared_flags,
-    )  # fmt: skip
+        text=config.text,
+        minutes=(job.training - later) / 60,
+        dedup=config.dedup,
+        prompt=config.prompt,
+        resume=resume,
+        replace=not resume,
+        chats=own_chats,
+        **job.shared_flags,
+    )
     pretrain.main(mark_given(flags, job.changed))
     job.done("base")
 
@@ -204,9 +212,13 @@ def learn_to_answer(job: LearnJob) -> None:
     left = job.training * CHATS_SHARE if job.resumed else job.training - job.elapsed
     resume = job.resumed and has_begun(home.run_dir(config.name, "sft"))
     flags = Finetune(
-        chats=config.chats, minutes=max(left, 5.0) / 60, prompt=config.prompt, resume=resume, replace=not resume,
+        chats=config.chats,
+        minutes=max(left, 5.0) / 60,
+        prompt=config.prompt,
+        resume=resume,
+        replace=not resume,
         **job.shared_flags,
-    )  # fmt: skip
+    )
     finetune.main(mark_given(flags, job.changed))
     job.done("sft")
 

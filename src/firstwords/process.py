@@ -55,9 +55,11 @@ class Job:
         texts = (self.command, self.identity, self.folder, self.state, self.error)
         times = (self.started, self.ended or 0.0)
         return (
-            all(isinstance(text, str) for text in texts) and all(isinstance(time, int | float) for time in times)
-            and isinstance(self.options, dict) and isinstance(self.pid, int)
-        )  # fmt: skip
+            all(isinstance(text, str) for text in texts)
+            and all(isinstance(time, int | float) for time in times)
+            and isinstance(self.options, dict)
+            and isinstance(self.pid, int)
+        )
 
     def write(self, run_dir: Path) -> None:
         write_json(run_dir / FILE, asdict(self))

@@ -15,8 +15,12 @@ from firstwords.plain_text import json_text
 
 PLAIN_INTERVAL_S = 10.0  # seconds between lines without a terminal, to keep logs short
 WIDE = 110  # columns needed for the bar and all figures in full
-FIGURES = {"loss": "loss {:.3f}", "bpb": "{:.3f} bits/byte", "tokens_per_s": "{:,.0f} tokens/s",
-           "gflops": "{:,.0f} GFLOP/s"}  # fmt: skip
+FIGURES = {
+    "loss": "loss {:.3f}",
+    "bpb": "{:.3f} bits/byte",
+    "tokens_per_s": "{:,.0f} tokens/s",
+    "gflops": "{:,.0f} GFLOP/s",
+}
 NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{:,.0f} tok/s", "gflops": "{:,.0f} GF/s"}
 # must not advise to start again: that would remove the checkpoints of the run
 RESTORE = "restore a copy of it, or start a new run under another name; nothing was changed"

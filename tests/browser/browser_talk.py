@@ -57,19 +57,33 @@ def answers(page: Any) -> Any:
 def message(parent: str | None, role: str, content: str, tokens: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """A message as an export holds it."""
     return {
-        "id": secrets.token_hex(8), "parent_id": parent, "role": role, "content": content, "status": "done",
-        "error": None, "model": "pip/sft" if role == "assistant" else None, "stage_hash": None, "params": None,
-        "finish_reason": "stop" if role == "assistant" else None, "rating": None, "created": "2026-01-02T03:04:05Z",
+        "id": secrets.token_hex(8),
+        "parent_id": parent,
+        "role": role,
+        "content": content,
+        "status": "done",
+        "error": None,
+        "model": "pip/sft" if role == "assistant" else None,
+        "stage_hash": None,
+        "params": None,
+        "finish_reason": "stop" if role == "assistant" else None,
+        "rating": None,
+        "created": "2026-01-02T03:04:05Z",
         "tokens": tokens,
-    }  # fmt: skip
+    }
 
 
 def import_chat(server: Any, title: str, messages: list[dict[str, Any]]) -> str:
     """Bring a chat in as somebody's export; returns its id."""
     chat = {
-        "id": secrets.token_hex(8), "title": title, "model": "pip/sft", "active": messages[-1]["id"],
-        "created": "2026-01-02T03:04:05Z", "updated": "2026-01-02T03:04:05Z", "messages": messages,
-    }  # fmt: skip
+        "id": secrets.token_hex(8),
+        "title": title,
+        "model": "pip/sft",
+        "active": messages[-1]["id"],
+        "created": "2026-01-02T03:04:05Z",
+        "updated": "2026-01-02T03:04:05Z",
+        "messages": messages,
+    }
     document = {"kind": "firstwords", "version": 1, "exported": "2026-01-02T03:04:05Z", "chats": [chat]}
     done = server.call("POST", "/api/import", document | {"judgements": []})
     assert done["chats"] == 1, done

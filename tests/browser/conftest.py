@@ -50,10 +50,16 @@ def save_endless_model(directory: Path, seed: int, stage: str) -> None:
 
     tokenizer = Tokenizer.train([TEXT] * 5, 300)
     config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=2, head_dim=32, max_position_embeddings=CONTEXT,
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=CONTEXT,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     model = Transformer(config)
     model.init_weights(seed)
     with torch.no_grad():
@@ -91,9 +97,12 @@ def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[subprocess.P
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home), **more}
     with open(log, "w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags], env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=errors,
-        )  # fmt: skip
+            [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
     assert process.stdout is not None
     line = process.stdout.readline()
     assert "http://" in line, f"the server did not start: {line}{log.read_text(encoding='utf-8')}"
@@ -218,16 +227,23 @@ def browser_open(
         page.on("request", lambda r: None if r.url.startswith((url, "data:")) else troubles.append(f"request: {r.url}"))
 
     def open_page(
-        path: str = "chat", width: int = 1280, dark: bool = False, max_tokens: int = 40,
-        server: Server = browser_server, context: Any = None, refused: int = 0, **settings: Any,
-    ) -> Any:  # fmt: skip
+        path: str = "chat",
+        width: int = 1280,
+        dark: bool = False,
+        max_tokens: int = 40,
+        server: Server = browser_server,
+        context: Any = None,
+        refused: int = 0,
+        **settings: Any,
+    ) -> Any:
         if refused:  # what the server may answer in this test, which Chromium logs as an error
             expected.append(f"console: Failed to load resource: the server responded with a status of {refused}")
         if context is None:
             context = browser_chromium.new_context(
-                viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light",
+                viewport={"width": width, "height": 800},
+                color_scheme="dark" if dark else "light",
                 reduced_motion="reduce",
-            )  # fmt: skip
+            )
             contexts.append(context)
             kept = {"sampling": {"temperature": 1, "top_p": 1, "max_tokens": max_tokens, "seed": 1}, **settings}
             for name, value in kept.items():

@@ -15,9 +15,10 @@ from browser_talk import LONG, ask, import_chat, own_pair, turns
 
 SIZES = [(360, 740), (1280, 800)]
 EXAM = {
-    "told": {"rate": 0.61, "low": 0.55, "high": 0.67}, "told_refused": {"rate": 0.04, "low": 0.02, "high": 0.08},
+    "told": {"rate": 0.61, "low": 0.55, "high": 0.67},
+    "told_refused": {"rate": 0.04, "low": 0.02, "high": 0.08},
     "stops": {"rate": 0.98, "low": 0.97, "high": 0.99},
-}  # fmt: skip
+}
 
 
 def card(page: Any, name: str = "pip") -> Any:

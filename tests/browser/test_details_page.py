@@ -89,9 +89,18 @@ def test_the_exam_is_run_at_a_click_and_the_folder_is_named(browser_open: Any, b
 
 def test_while_the_machine_is_measured_the_page_says_so(browser_open: Any, browser_server: Any) -> None:
     run = {
-        "name": "tiny", "stage": "", "command": "learn", "state": "running", "started": None, "seconds": 1.0,
-        "fraction": None, "seconds_left": None, "last": None, "error": None, "resumable": False,
-    }  # fmt: skip
+        "name": "tiny",
+        "stage": "",
+        "command": "learn",
+        "state": "running",
+        "started": None,
+        "seconds": 1.0,
+        "fraction": None,
+        "seconds_left": None,
+        "last": None,
+        "error": None,
+        "resumable": False,
+    }
     page = browser_open("models")
     page.route("**/api/runs", lambda route: route.fulfill(json={"runs": [run]}))
     page.route("**/api/runs/tiny", lambda route: route.fulfill(json=run | {"rows": {}, "samples": [], "log": []}))

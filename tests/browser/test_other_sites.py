@@ -67,7 +67,10 @@ def test_a_site_that_was_allowed_and_one_that_was_not(browser_chromium, browser_
         page.close()
     allowed, stranger = found
     assert {name: answer for name, answer in allowed.items() if name != "page"} == {
-        "chat": [200, True], "stream": [200, True], "error": [400, True], "slashes": [200, True],
-    }  # fmt: skip
+        "chat": [200, True],
+        "stream": [200, True],
+        "error": [400, True],
+        "slashes": [200, True],
+    }
     assert "Failed to fetch" in allowed["page"]  # what people wrote on the built-in page is for that page alone
     assert all("Failed to fetch" in answer for answer in stranger.values())

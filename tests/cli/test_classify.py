@@ -80,9 +80,17 @@ def test_sentiment_shows_words_and_bars(firstwords, empty_home: Path, reviews: P
 
 def test_a_models_hidden_states_and_its_own_answer(firstwords, own_home: Path, reviews: Path) -> None:
     code, out, _ = firstwords(
-        "classify", "sentiment", "the film was dull", "--train", reviews, "--embeddings", "pip/base", "--zero-shot",
-        "pip/sft", "--json",
-    )  # fmt: skip
+        "classify",
+        "sentiment",
+        "the film was dull",
+        "--train",
+        reviews,
+        "--embeddings",
+        "pip/base",
+        "--zero-shot",
+        "pip/sft",
+        "--json",
+    )
     result = json.loads(out)
     assert code == 0 and result["embeddings"] == {"name": "pip/base", "dimensions": 64}
     assert [w["word"] for w in result["answers"][0]["words"]] == ["the", "film", "was", "dull"]

@@ -148,9 +148,7 @@ def test_no_permission_for_home(tmp_path: Path, firstwords, monkeypatch: pytest.
 
 def test_allocator_settings_are_added_to_those_present() -> None:
     plain = cli.allocator_environment({"PATH": "/bin"})
-    assert plain["GLIBC_TUNABLES"] == (
-        "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
-    )
+    assert plain["GLIBC_TUNABLES"] == ("glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592")
     assert plain["THP_MEM_ALLOC_ENABLE"] == "1" and plain["FIRSTWORDS_ALLOCATOR"] == "1" and plain["PATH"] == "/bin"
     mine = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=1:glibc.malloc.trim_threshold=5", "THP_MEM_ALLOC_ENABLE": "0"}
     merged = cli.allocator_environment(mine)

@@ -246,8 +246,15 @@ def test_doctor(firstwords, pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_doctor_names_what_is_wrong() -> None:
     from firstwords.commands.doctor import judge
 
-    good = {"home": "/h", "home_writable": True, "disk_free_bytes": 1e11, "memory_bytes": 16e9, "torch_threads": 8,
-            "cores": 8, "gpus": ["x"]}  # fmt: skip
+    good = {
+        "home": "/h",
+        "home_writable": True,
+        "disk_free_bytes": 1e11,
+        "memory_bytes": 16e9,
+        "torch_threads": 8,
+        "cores": 8,
+        "gpus": ["x"],
+    }
     assert judge(good) == ([], [])
     problems, advice = judge(good | {"home_writable": False, "disk_free_bytes": 1e6, "torch_threads": 1})
     assert "FIRSTWORDS_HOME" in problems[0] and "GB are free" in problems[1] and "1 of 8 cores" in advice[0]

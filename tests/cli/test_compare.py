@@ -180,9 +180,12 @@ def test_what_was_seen_is_handed_on(own: Path) -> None:
 
 @pytest.mark.parametrize(
     ("judge", "sentence"),
-    [("coin", "--judge is coin, but it must be truth, human, or a reward model"),
-     ("pip/sft", "--judge is pip/sft"), ("sft", "is not a reward model")],
-)  # fmt: skip
+    [
+        ("coin", "--judge is coin, but it must be truth, human, or a reward model"),
+        ("pip/sft", "--judge is pip/sft"),
+        ("sft", "is not a reward model"),
+    ],
+)
 def test_who_is_no_judge(firstwords, own: Path, judge: str, sentence: str) -> None:
     judge = str(home.stage_dir("pip", "sft")) if judge == "sft" else judge
     code, out, err = firstwords("compare", "pip/sft", "pip/base", "--judge", judge)

@@ -51,8 +51,11 @@ def test_the_answer_of_weight_0_gets_no_gradient(finetune, monkeypatch: pytest.M
 
 
 def test_finetune_on_a_whatsapp_export(finetune, tmp_path: Path) -> None:
-    lines = [f"{day:02}.03.24, 10:0{n} - {who}: {text} {day}"
-             for day in range(1, 25) for n, (who, text) in enumerate([("Anna", "Hi"), ("Ben", "Ho"), ("Anna", "Bye")])]
+    lines = [
+        f"{day:02}.03.24, 10:0{n} - {who}: {text} {day}"
+        for day in range(1, 25)
+        for n, (who, text) in enumerate([("Anna", "Hi"), ("Ben", "Ho"), ("Anna", "Bye")])
+    ]
     path = tmp_path / "WhatsApp Chat with Anna.txt"
     path.write_text("\n".join(lines), encoding="utf-8")
     code, _, err = finetune(path)
@@ -75,10 +78,14 @@ TEXT = {"text": "Once upon a time"}
 @pytest.mark.parametrize(
     ("command", "row", "flag"),
     [
-        ("finetune", KTO, "--preferences"), ("finetune", SHAREGPT_DPO, "--preferences"), ("finetune", TEXT, "--text"),
-        ("preferences", CHAT, "--chats"), ("preferences", TEXT, "--text"), ("preferences", KTO, "--chats"),
+        ("finetune", KTO, "--preferences"),
+        ("finetune", SHAREGPT_DPO, "--preferences"),
+        ("finetune", TEXT, "--text"),
+        ("preferences", CHAT, "--chats"),
+        ("preferences", TEXT, "--text"),
+        ("preferences", KTO, "--chats"),
     ],
-)  # fmt: skip
+)
 def test_rows_under_the_wrong_flag_name_the_right_one(
     command: str, row: dict, flag: str, finetune, firstwords, tmp_path: Path
 ) -> None:
@@ -91,9 +98,12 @@ def test_rows_under_the_wrong_flag_name_the_right_one(
 
 @pytest.mark.parametrize(
     ("case", "chosen"),
-    [("p_prompt_repeated.jsonl", "The heron 0."), ("p_surrogate.jsonl", "heron ? 0"),
-     ("p_system_column.jsonl", "The heron 0.")],
-)  # fmt: skip
+    [
+        ("p_prompt_repeated.jsonl", "The heron 0."),
+        ("p_surrogate.jsonl", "heron ? 0"),
+        ("p_system_column.jsonl", "The heron 0."),
+    ],
+)
 def test_preferences_import(case: str, chosen: str, firstwords, empty_home: Path) -> None:
     code, _, err = firstwords("preferences", "import", CASES / case, "--model", "pip")
     assert (code, err) == (0, "added 30 preferences; left out 0 rows\n")
@@ -103,9 +113,10 @@ def test_preferences_import(case: str, chosen: str, firstwords, empty_home: Path
 def test_what_an_import_says_of_ties_and_lone_answers(firstwords, empty_home: Path, tmp_path: Path) -> None:
     rows = [
         {"instruction": "Who?", "generations": ["a", "b", "c"], "ratings": [5, 5, 1]},
-        {"prompt": "Hi", "completion": "Ho", "label": True}, {"prompt": "Hi", "completion": "No", "label": False},
+        {"prompt": "Hi", "completion": "Ho", "label": True},
+        {"prompt": "Hi", "completion": "No", "label": False},
         {"prompt": "Why?", "completion": "So.", "label": True},
-    ]  # fmt: skip
+    ]
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     code, _, err = firstwords("preferences", "import", path)
@@ -125,8 +136,12 @@ def test_bytes_of_the_command_line_that_are_not_text(own_home: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     (added,) = PreferenceStore().all()
     assert (added.prompt[0]["content"], added.right) == ("gate ??", "?")
-    for words in ([b"next", b"The \xff"], [b"stages", b"The \xff", b"--max-tokens", b"2"],
-                  [b"complete", b"The \xff", b"--max-tokens", b"2"], [b"tokenizer", b"show", b"The \xff"]):  # fmt: skip
+    for words in (
+        [b"next", b"The \xff"],
+        [b"stages", b"The \xff", b"--max-tokens", b"2"],
+        [b"complete", b"The \xff", b"--max-tokens", b"2"],
+        [b"tokenizer", b"show", b"The \xff"],
+    ):
         done = run(*words)
         assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
     done = run(b"chat", b"--model", b"pip/sft", b"--system", b"\xff", b"--max-tokens", b"2", text=b"Hi \xff\n")

@@ -214,8 +214,11 @@ def test_sigkill_at_any_moment_changes_nothing(method: str, pip: Path) -> None:
     version.rename(version.with_name(".away"))
     steps = home.run_dir("pip", "rlhf-1") / "checkpoints"
     shutil.rmtree(steps.parent)
-    child = subprocess.Popen([sys.executable, "-c", CHILD, method, str(pip)], stderr=subprocess.PIPE,
-                             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, method, str(pip)],
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     deadline = time.monotonic() + 120
     while not (steps / "latest").exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -42,8 +42,12 @@ def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0
 def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     """aligned(...) -> (stage in use, align.json) after an `align` whose measurements came out like this."""
 
-    def run(won: float = 1.0, refused: tuple[float, float] = (0.02, 0.02), now: dict | None = None,
-            before: dict | None = None) -> tuple[str, dict]:  # fmt: skip
+    def run(
+        won: float = 1.0,
+        refused: tuple[float, float] = (0.02, 0.02),
+        now: dict | None = None,
+        before: dict | None = None,
+    ) -> tuple[str, dict]:
         made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
         found = {made: now or table(), sft: before or table()}
         rows = [Comparison(f"question {i}", won) for i in range(60)]

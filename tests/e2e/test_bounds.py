@@ -29,9 +29,10 @@ sys.exit(code)
 
 def environment(home: Path, **machine: object) -> dict[str, str]:
     return os.environ | {
-        "FIRSTWORDS_HOME": str(home), "FIRSTWORDS_MACHINE": json.dumps(asdict(Machine(**machine))),
+        "FIRSTWORDS_HOME": str(home),
+        "FIRSTWORDS_MACHINE": json.dumps(asdict(Machine(**machine))),
         "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +45,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("bounds")
     config = ModelConfig(
-        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=2, num_attention_heads=9,
-        num_key_value_heads=3, head_dim=64, max_position_embeddings=8192, architecture="LlamaForCausalLM",
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=2,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        head_dim=64,
+        max_position_embeddings=8192,
+        architecture="LlamaForCausalLM",
         qk_norm=False,
-    )  # fmt: skip
+    )
     model = Transformer(config)
     model.init_weights(0)
     tokenizer = Tokenizer.train(["What is your name? I am a small model. Why is the sky blue? "] * 50, 400)

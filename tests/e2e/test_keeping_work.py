@@ -32,9 +32,12 @@ pytestmark = pytest.mark.usefixtures("own")
 
 @pytest.mark.parametrize(
     ("command", "also"),
-    [("pretrain", "--continue trains mine/base further"), ("finetune", "--from sft trains mine/sft further"),
-     ("learn", "")],
-)  # fmt: skip
+    [
+        ("pretrain", "--continue trains mine/base further"),
+        ("finetune", "--from sft trains mine/sft further"),
+        ("learn", ""),
+    ],
+)
 def test_a_finished_model_is_not_replaced_unasked(command: str, also: str, firstwords: Command, inputs: Path) -> None:
     before = files()
     flag = "--chats" if command == "finetune" else "--text"
@@ -50,8 +53,12 @@ def test_a_start_that_fails_costs_nothing(content: str | None, firstwords: Comma
     before, bad = files(FILE), tmp_path / "bad.txt"
     if content is not None:
         bad.write_text(content)
-    for words in (["pretrain", "mine", "--text", bad], ["learn", "mine", "--minutes", "0.2", "--text", bad],
-                  ["finetune", "mine", "--chats", bad], ["pretrain", "mine", "--continue", "--text", bad]):  # fmt: skip
+    for words in (
+        ["pretrain", "mine", "--text", bad],
+        ["learn", "mine", "--minutes", "0.2", "--text", bad],
+        ["finetune", "mine", "--chats", bad],
+        ["pretrain", "mine", "--continue", "--text", bad],
+    ):
         code, _, err = firstwords(*words, "--replace")
         assert code == 2 and "Traceback" not in err
     assert files(FILE) == before and trash.entries() == [] and not home.starting_dir("mine").exists()
@@ -130,10 +137,12 @@ def test_flags_that_a_resumed_run_would_ignore_are_refused(
     killed_after(3, firstwords, monkeypatch, "pretrain", "tom", *words)
     (tmp_path / "flags.toml").write_text("seed = 7\n")
     for flags, said in (
-        (["--steps", "9"], "--steps 6"), (["--text", inputs / "more.txt"], "--text "),
+        (["--steps", "9"], "--steps 6"),
+        (["--text", inputs / "more.txt"], "--text "),
         (["--minutes", "3"], "--minutes"),
-        (["--config", tmp_path / "flags.toml"], "--seed 0"), (["--optimizer=adamw"], "--optimizer muon"),
-    ):  # fmt: skip
+        (["--config", tmp_path / "flags.toml"], "--seed 0"),
+        (["--optimizer=adamw"], "--optimizer muon"),
+    ):
         code, _, err = firstwords("pretrain", "tom", "--resume", *flags)
         assert code == 2 and said in err and "leave" in err and err.count("\n") == 1
     assert home.stages("tom") == []
@@ -167,10 +176,11 @@ def test_more_minutes_are_honoured(firstwords: Command, inputs: Path, monkeypatc
 
 
 DAMAGED = {
-    "config.json": (b'{"name": "tom"', b"{}", b"[]", b"\xff"), "plan.json": (b'{"shape": {', b"{}", b'{"shape": {}}'),
+    "config.json": (b'{"name": "tom"', b"{}", b"[]", b"\xff"),
+    "plan.json": (b'{"shape": {', b"{}", b'{"shape": {}}'),
     "tokens/shard-00000.bin": (b"", b"x" * 2000),
     "tokenizer.json": (b"{", b""),
-}  # fmt: skip
+}
 
 
 def test_a_damaged_file_of_a_run_is_named_and_its_checkpoints_stay(
@@ -315,8 +325,14 @@ def test_align_does_not_begin_with_a_base(firstwords: Command) -> None:
 def test_a_second_training_is_refused(firstwords: Command, inputs: Path) -> None:
     before = files()
     with locks.held(["mine"], "learn"):
-        for command in ("learn mine --replace", "pretrain mine --resume", "finetune mine --replace", "reward mine",
-                        "align mine", "models delete mine"):  # fmt: skip
+        for command in (
+            "learn mine --replace",
+            "pretrain mine --resume",
+            "finetune mine --replace",
+            "reward mine",
+            "align mine",
+            "models delete mine",
+        ):
             code, _, err = firstwords(*command.split())
             assert code == 2 and f"`firstwords learn` is working on mine (process {os.getpid()}, since 20" in err
         assert firstwords("models")[0] == firstwords("next", "the")[0] == 0

@@ -39,9 +39,13 @@ def test_everything_is_there(learned: tuple[Path, str, float]) -> None:
     for stage in ("base", "sft"):
         files = {path.name for path in (home / "models" / "tiny" / stage).iterdir()}
         assert files >= {
-            "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "generation_config.json",
             "firstwords.json",
-        }  # fmt: skip
+        }
     report = (home / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert "<svg" in report and "http" not in report.replace("http://www.w3.org", "")
     assert "What is your first name?" in log and "exam, told" in log

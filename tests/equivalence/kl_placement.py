@@ -28,8 +28,13 @@ PLACEMENTS = {  # name in the table -> (estimator, place)
     "k3 in the reward, to go": ("k3", "reward"),
 }
 ONE_TOKEN = tuple(PLACEMENTS)
-SEQUENCES = ("k1 in the reward, to go", "exact, later KL in the reward", "k1 in the reward, own token only",
-             "k2 in the loss", "k3 in the loss")  # fmt: skip
+SEQUENCES = (
+    "k1 in the reward, to go",
+    "exact, later KL in the reward",
+    "k1 in the reward, own token only",
+    "k2 in the loss",
+    "k3 in the loss",
+)
 TIMES = (0, 15, 30, 45, 60)
 
 

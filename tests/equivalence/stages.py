@@ -75,9 +75,15 @@ def rollouts_of(table: TableModel, answers_BT: Tensor, num_samples: int) -> Roll
     sequences = [[PROMPT, *row[:n]] for row, n in zip(answers_BT.tolist(), lengths, strict=True)]
     stopped_B = ((answers_BT == 0) & mask_BT).any(1).numpy() if table.stops else np.ones(len(sequences), dtype=bool)
     return Rollouts(
-        ids_BT.numpy(), answers_BT.numpy(), mask_BT.numpy(), (logprobs_BT * mask_BT).numpy(), stopped_B, sequences,
-        [""] * len(sequences), num_samples,
-    )  # fmt: skip
+        ids_BT.numpy(),
+        answers_BT.numpy(),
+        mask_BT.numpy(),
+        (logprobs_BT * mask_BT).numpy(),
+        stopped_B,
+        sequences,
+        [""] * len(sequences),
+        num_samples,
+    )
 
 
 def policy_on(table: TableModel, reference: TableModel, method: str, beta: float, rate: float, **flags) -> Policy:
@@ -90,9 +96,14 @@ def policy_on(table: TableModel, reference: TableModel, method: str, beta: float
         learner = ActorCritic(learner, RewardModel(TableCritic(table), None), critic_optim)
     unused = dict.fromkeys(("parent", "tokenizer", "reward", "engine", "run"))
     return Policy(
-        config=config, model=table, reference=reference, learner=learner, data=PolicyData([], None),
-        kl=AdaptiveKL(beta, 1.0, 1.0), **unused,
-    )  # fmt: skip
+        config=config,
+        model=table,
+        reference=reference,
+        learner=learner,
+        data=PolicyData([], None),
+        kl=AdaptiveKL(beta, 1.0, 1.0),
+        **unused,
+    )
 
 
 def improve(policy: Policy, method: str, rollouts: Rollouts, rewards_B: np.ndarray, step: int, fraction: float) -> dict:

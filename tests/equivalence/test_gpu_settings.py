@@ -16,9 +16,15 @@ from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import fused_loss_and_gradient, next_token_loss
 
 CONFIG = ModelConfig(
-    vocab_size=97, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-    num_key_value_heads=1, head_dim=32, max_position_embeddings=32,
-)  # fmt: skip
+    vocab_size=97,
+    hidden_size=64,
+    intermediate_size=128,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    head_dim=32,
+    max_position_embeddings=32,
+)
 
 
 def losses(precision: str, compile: str, packed: bool, steps: int = 4) -> tuple[list[float], Transformer]:

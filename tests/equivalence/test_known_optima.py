@@ -43,10 +43,17 @@ class Bandit(nn.Module):
         super().__init__()
         self.model = Transformer(
             ModelConfig(
-                vocab_size=V, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1,
-                num_key_value_heads=1, head_dim=16, max_position_embeddings=8, tie_word_embeddings=False,
+                vocab_size=V,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=1,
+                num_key_value_heads=1,
+                head_dim=16,
+                max_position_embeddings=8,
+                tie_word_embeddings=False,
             )
-        )  # fmt: skip
+        )
         generator = torch.Generator().manual_seed(0)
         for parameter in self.model.parameters():
             if parameter.ndim == 2:

@@ -21,10 +21,18 @@ STOP = 6
 def tiny_model(seed: int = 0) -> Transformer:
     model = Transformer(
         ModelConfig(
-            architecture="Qwen3ForCausalLM", qk_norm=True, vocab_size=V, hidden_size=16, intermediate_size=32,
-            num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, head_dim=8, max_position_embeddings=24,
+            architecture="Qwen3ForCausalLM",
+            qk_norm=True,
+            vocab_size=V,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=8,
+            max_position_embeddings=24,
         )
-    )  # fmt: skip
+    )
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

@@ -21,8 +21,12 @@ SAME_RATIO = 1e-5  # of the first minibatch: fp32 rounding
 pytestmark = pytest.mark.usefixtures("one_thread")
 # every method with its defaults, and what else its flags may choose without moving the optimum
 WAYS = [
-    ("rloo", {}), ("grpo", {}), ("grpo", {"kl": "k1", "updates": 3}), ("ppo", {}), ("ppo", {"kl": "k1", "lam": 0.95}),
-]  # fmt: skip
+    ("rloo", {}),
+    ("grpo", {}),
+    ("grpo", {"kl": "k1", "updates": 3}),
+    ("ppo", {}),
+    ("ppo", {"kl": "k1", "lam": 0.95}),
+]
 
 
 def pair(*args, **options) -> tuple[TableModel, TableModel]:

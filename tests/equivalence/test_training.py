@@ -21,10 +21,18 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def model_of(architecture: str = "Qwen3") -> Transformer:
     config = ModelConfig(
-        vocab_size=V, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=64, architecture=f"{architecture}ForCausalLM",
-        qk_norm=architecture == "Qwen3", qkv_bias=architecture == "Qwen2",
-    )  # fmt: skip
+        vocab_size=V,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=64,
+        architecture=f"{architecture}ForCausalLM",
+        qk_norm=architecture == "Qwen3",
+        qkv_bias=architecture == "Qwen2",
+    )
     model = Transformer(config)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -153,8 +161,10 @@ def test_padding_is_neutral():
     model.zero_grad()
     other = {key: value.copy() for key, value in batch.items()}
     other["inputs"][other["segments"] == 0] = V - 1
-    wide = {key: np.pad(value, ((0, 2), (0, 16)), constant_values=IGNORED if key == "targets" else 0)
-            for key, value in other.items()}  # fmt: skip
+    wide = {
+        key: np.pad(value, ((0, 2), (0, 16)), constant_values=IGNORED if key == "targets" else 0)
+        for key, value in other.items()
+    }
     for changed in (other, wide):
         again, found = gradients(model, [changed])
         model.zero_grad()
@@ -166,8 +176,10 @@ def test_padding_is_neutral():
 def test_a_tail_of_padding_needs_no_mask_when_rows_are_causal():
     model, text = model_of(), documents()[1]
     alone = {"inputs": text[None, :-1].copy(), "targets": text[None, 1:].copy()}
-    padded = {key: np.pad(value, ((0, 0), (0, 9)), constant_values=IGNORED if key == "targets" else 7)
-              for key, value in alone.items()}  # fmt: skip
+    padded = {
+        key: np.pad(value, ((0, 0), (0, 9)), constant_values=IGNORED if key == "targets" else 7)
+        for key, value in alone.items()
+    }
     metrics, expected = gradients(model, [alone])
     model.zero_grad()
     again, found = gradients(model, [padded])

@@ -73,9 +73,12 @@ ASK = "serve"  # with the hook below: requests to a server in place of a server
 ASKED = "fault_requests:ask_everything"
 
 LISTED = (  # of runs, what the page shows
-    "runs/pip/learn.json", "runs/pip/compare.json", "runs/pip/align/align.json", "runs/pip/*/plan.json",
+    "runs/pip/learn.json",
+    "runs/pip/compare.json",
+    "runs/pip/align/align.json",
+    "runs/pip/*/plan.json",
     "runs/pip/*/metrics.jsonl",
-)  # fmt: skip
+)
 FINISHED: tuple[Step, ...] = (PRETRAIN, FINETUNE, RLOO, IMPORT, CHATS)
 READINGS = (
     Reading("models", (BASE, SFT, RLHF, PROMOTED)),
@@ -105,6 +108,7 @@ READINGS = (
     Reading(DPO, (RLHF, PROMOTED, "runs/pip/align/*")),
 )
 
+
 @dataclass(frozen=True)
 class Interrupted:
     """A run that was stopped, how it is resumed, and the files that it resumes from."""
@@ -122,17 +126,20 @@ INTERRUPTED = {
         (PRETRAIN, FINETUNE, Stopped(REWARD, "reward", 2)), f"{REWARD} --resume", ("runs/pip/reward/*",)
     ),
     "align": Interrupted(
-        (PRETRAIN, FINETUNE, Stopped(RLOO, "rlhf-1", 1)), f"{RLOO} --resume",
+        (PRETRAIN, FINETUNE, Stopped(RLOO, "rlhf-1", 1)),
+        f"{RLOO} --resume",
         ("runs/pip/align/*", "runs/pip/reward/model/*", "runs/pip/rlhf-1/*"),
     ),
     "dpo": Interrupted(
         (PRETRAIN, FINETUNE, Stopped(DPO, "rlhf-1", 1)), f"{DPO} --resume", ("runs/pip/align/*", "runs/pip/rlhf-1/*")
     ),
     "learn": Interrupted(
-        (Stopped(LEARN, "sft", 2),), f"{LEARN} --resume", ("runs/pip/learn.json", "runs/pip/sft/*.json"),
+        (Stopped(LEARN, "sft", 2),),
+        f"{LEARN} --resume",
+        ("runs/pip/learn.json", "runs/pip/sft/*.json"),
         "fault_scenarios:tiny_learn",
     ),
-}  # fmt: skip
+}
 
 
 def files(home: Path, patterns: tuple[str, ...]) -> list[str]:

@@ -76,9 +76,15 @@ def _patch_files(disk: Disk) -> None:
             return super().write(data)
 
     def opened(
-        file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,
-        newline: str | None = None, closefd: bool = True, opener: Any = None,
-    ) -> Any:  # fmt: skip
+        file: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Any = None,
+    ) -> Any:
         if not set(mode) & set("wax+") or not disk.holds(file):
             return _open(file, mode, buffering, encoding, errors, newline, closefd, opener)
         disk.spend(file)

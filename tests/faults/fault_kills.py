@@ -65,9 +65,7 @@ def run_until(child: Child, seconds: float) -> float:
     return used
 
 
-def _killed(
-    scenario: Scenario, home: Path, homes: Homes, moments: list[float], wanted: Any, tally: Tally
-) -> str:  # fmt: skip
+def _killed(scenario: Scenario, home: Path, homes: Homes, moments: list[float], wanted: Any, tally: Tally) -> str:
     """Run a command, killed after each of these times; returns what is wrong at the end, "" if nothing is."""
     before, judged = weights(home), rows(home)
     for number, moment in enumerate(moments):
@@ -160,5 +158,3 @@ def _post(port: int, path: str, body: dict[str, Any]) -> Any:
     if answer.status != 200:
         raise OSError(f"{answer.status} {data!r}")
     return json.loads(data)
-
-

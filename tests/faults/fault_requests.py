@@ -8,9 +8,20 @@ from typing import Any
 from fault_scenarios import CHATS, FINETUNE, PRETRAIN, Scenario, chats, weights
 
 READING = (
-    "/health", "/v1/models", "/v1/models/pip/sft", "/api/state", "/api/models", "/api/chats", "/api/chats?q=say",
-    "/api/runs", "/api/runs/pip", "/api/runs/pip/stream", "/api/teach/pip", "/api/export", "/tokenizer_info",
-)  # fmt: skip
+    "/health",
+    "/v1/models",
+    "/v1/models/pip/sft",
+    "/api/state",
+    "/api/models",
+    "/api/chats",
+    "/api/chats?q=say",
+    "/api/runs",
+    "/api/runs/pip",
+    "/api/runs/pip/stream",
+    "/api/teach/pip",
+    "/api/export",
+    "/tokenizer_info",
+)
 WRITING = (
     ("/v1/chat/completions", {"model": "pip/sft", "messages": [{"role": "user", "content": "Say."}], "max_tokens": 3}),
     ("/v1/completions", {"model": "pip/base", "prompt": "the", "max_tokens": 3}),

@@ -21,8 +21,24 @@ from fault_forks import Child, run, start
 from firstwords import promotions
 
 WORDS = (
-    "the", "cat", "sat", "on", "a", "mat", "and", "saw", "an", "old", "dog", "run", "to", "its", "red", "house", "sea",
-)  # fmt: skip
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "saw",
+    "an",
+    "old",
+    "dog",
+    "run",
+    "to",
+    "its",
+    "red",
+    "house",
+    "sea",
+)
 SHAPE = ["--hidden-size", "64", "--layers", "1", "--vocab-size", "280", "--context", "64", "--batch-tokens", "256"]
 FIXED = ["--precision", "fp32", "--threads", "1", "--compile", "no"]
 STEPS = 6
@@ -110,8 +126,7 @@ def leftovers(home: Path) -> list[str]:
     return [
         str(path.relative_to(home))
         for path in sorted(home.rglob("*"))
-        if any(mark in path.name for mark in marks)
-        and path.name not in ("best.safetensors",)
+        if any(mark in path.name for mark in marks) and path.name not in ("best.safetensors",)
     ]
 
 
@@ -213,9 +228,7 @@ SCENARIOS = (
     Scenario("dpo", DPO, (PRETRAIN, FINETUNE), f"{DPO} --resume"),
     Scenario("learn", LEARN, (), f"{LEARN} --resume", "fault_scenarios:tiny_learn"),
     Scenario("import", IMPORT),
-    Scenario(
-        "add", "preferences add --prompt Why? --chosen So. --rejected No.", (IMPORT,), checks=(rows,)
-    ),
+    Scenario("add", "preferences add --prompt Why? --chosen So. --rejected No.", (IMPORT,), checks=(rows,)),
     Scenario("promote", "promote pip base", (PRETRAIN, FINETUNE)),
     Scenario("rollback", "rollback pip", (PRETRAIN, FINETUNE, "promote pip base")),
     Scenario("tokenizer", TOKENIZER, checks=(tokenizer,)),
@@ -251,9 +264,10 @@ def tiny_learn() -> None:
     save_always()
     shape = {"hidden_size": 64, "layers": 1, "vocab_size": 280, "context": 64, "batch_tokens": 256, "compile": "no"}
     small = {
-        (learn, "Pretrain"): shape | {"steps": 4}, (align, "Align"): {"steps": 2},
+        (learn, "Pretrain"): shape | {"steps": 4},
+        (align, "Align"): {"steps": 2},
         (learn, "Finetune"): {"steps": 4, "batch_tokens": 128, "compile": "no"},
-    }  # fmt: skip
+    }
     for (module, name), fixed in small.items():  # the remaining minutes, and so the plans, differ from run to run
         kind = getattr(module, name)
         setattr(module, name, lambda kind=kind, fixed=fixed, **flags: kind(**flags | fixed | {"minutes": 1.0}))

@@ -32,9 +32,14 @@ READING = (  # with what is typed, and something that must be said
     ("teach pip --pairs 1 --prompts {data}/questions.txt", "q\n", ""),
 )
 WRITING = (
-    FINETUNE, DPO, "promote pip base", "rollback pip", "preferences add --prompt Why? --chosen So. --rejected No.",
-    "preferences import {data}/more.jsonl", "teach pip --pairs 1 --seed 0 --prompts {data}/questions.txt",
-)  # fmt: skip
+    FINETUNE,
+    DPO,
+    "promote pip base",
+    "rollback pip",
+    "preferences add --prompt Why? --chosen So. --rejected No.",
+    "preferences import {data}/more.jsonl",
+    "teach pip --pairs 1 --seed 0 --prompts {data}/questions.txt",
+)
 
 
 def by_mount(home: Path, disk: Path) -> None:
@@ -59,9 +64,13 @@ def test_a_home_that_may_only_be_read(how, homes: Homes, disk: Path, tmp_path: P
     def say(words: str, typed: str = "", then: str = "") -> tuple[int, str]:
         log = tmp_path / "log"
         return run(
-            split(words, homes.data), home, log, hook="fault_requests:without_override", options={"then": then},
+            split(words, homes.data),
+            home,
+            log,
+            hook="fault_requests:without_override",
+            options={"then": then},
             typed=typed,
-        )  # fmt: skip
+        )
 
     for words, typed, needed in READING:
         code, said = say(words, typed)

@@ -1,6 +1,6 @@
 """The same code on a GPU. Skipped where there is none; FIRSTWORDS_TEST_GPU=cpu runs it on a processor to try the tests.
 
-    pytest tests/gpu
+pytest tests/gpu
 """
 
 from __future__ import annotations
@@ -26,9 +26,15 @@ DEVICE = os.environ.get("FIRSTWORDS_TEST_GPU") or ("cuda" if torch.cuda.is_avail
 pytestmark = pytest.mark.skipif(not DEVICE, reason="needs a GPU")
 V = 515
 CONFIG = ModelConfig(
-    vocab_size=V, hidden_size=128, intermediate_size=384, num_hidden_layers=3, num_attention_heads=2,
-    num_key_value_heads=1, head_dim=64, max_position_embeddings=256,
-)  # fmt: skip
+    vocab_size=V,
+    hidden_size=128,
+    intermediate_size=384,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    head_dim=64,
+    max_position_embeddings=256,
+)
 
 
 def model_of(seed: int = 0, spread: float = 0.1) -> Transformer:

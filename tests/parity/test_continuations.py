@@ -17,14 +17,21 @@ from firstwords.tokenizer.prompts import chat_ids, text_ids
 transformers = pytest.importorskip("transformers")
 
 SENTENCES = [
-    "Once upon a time a grey cat lived in a mill.", "The baker opens at six and sleeps at noon.",
-    "My name is Pip, and I like rain.", "Ned lives behind the clock tower.", "It rained, so the ducks were happy.",
-    "Her favourite colour is purple.", "Who took the spoon? It was the goat.", "Two owls sat on one branch.",
+    "Once upon a time a grey cat lived in a mill.",
+    "The baker opens at six and sleeps at noon.",
+    "My name is Pip, and I like rain.",
+    "Ned lives behind the clock tower.",
+    "It rained, so the ducks were happy.",
+    "Her favourite colour is purple.",
+    "Who took the spoon? It was the goat.",
+    "Two owls sat on one branch.",
     "Every Monday the river is green.",
-]  # fmt: skip
+]
 CHATS = [
-    ("Who are you?", "I am Pip."), ("Where does Ned live?", "Behind the clock tower."), ("Thank you!", "Any time."),
-]  # fmt: skip
+    ("Who are you?", "I am Pip."),
+    ("Where does Ned live?", "Behind the clock tower."),
+    ("Thank you!", "Any time."),
+]
 NUM_TOKENS = 24
 
 
@@ -83,8 +90,17 @@ def test_texts_continue_as_complete_continues_them(home, stage, firstwords) -> N
     ours, generated, piped = [], [], []
     for sentence in SENTENCES:
         prompt = " ".join(sentence.split()[:2])
-        code, out, _ = firstwords("complete", prompt, "--model", f"pip/{stage}", "--temperature", "0",
-                                  "--max-tokens", str(NUM_TOKENS), "--json")  # fmt: skip
+        code, out, _ = firstwords(
+            "complete",
+            prompt,
+            "--model",
+            f"pip/{stage}",
+            "--temperature",
+            "0",
+            "--max-tokens",
+            str(NUM_TOKENS),
+            "--json",
+        )
         assert code == 0
         ours.append(json.loads(out)["text"])
         ids = tokenizer(prompt, return_tensors="pt")
@@ -120,7 +136,8 @@ def test_chats_begin_with_the_template_alone(home, stage, firstwords) -> None:
         if stage == "sft":
             pipeline = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
             said = pipeline(chat, max_new_tokens=NUM_TOKENS, do_sample=False)[0]["generated_text"][-1]["content"]
-            code, out, _ = firstwords("stages", question, "--model", "pip", "--temperature", "0",
-                                      "--max-tokens", str(NUM_TOKENS), "--json")  # fmt: skip
+            code, out, _ = firstwords(
+                "stages", question, "--model", "pip", "--temperature", "0", "--max-tokens", str(NUM_TOKENS), "--json"
+            )
             here = {row["stage"]: row["text"] for row in json.loads(out)["stages"]}["sft"]
             assert code == 0 and said == here == answer

@@ -41,9 +41,7 @@ def test_value_and_gradients_for_every_chunk_size(rows, ignored, monkeypatch):
     expected = F.cross_entropy(x_RD @ weight_VD.T, targets_R, reduction="sum", ignore_index=IGNORED)
     found = linear_cross_entropy(x_RD, weight_VD, targets_R)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=0)
-    pairs = zip(
-        gradients(found, x_RD, weight_VD), gradients(expected, x_RD, weight_VD), ("x", "weight"), strict=True
-    )
+    pairs = zip(gradients(found, x_RD, weight_VD), gradients(expected, x_RD, weight_VD), ("x", "weight"), strict=True)
     for ours, theirs, name in pairs:
         assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max(), name
 

@@ -26,9 +26,13 @@ B, T, V = 2, 40, 97
 TOLERANCE = 1e-5  # of the largest value of the tensor that is compared
 # 32 original positions put the eight frequencies of a head of 16 on all three branches of Llama 3's rule
 LLAMA3 = {
-    "rope_type": "llama3", "rope_theta": 10_000.0, "factor": 4.0,
-    "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
-}  # fmt: skip
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
 CASES = {
     "llama": ("Llama", {}),
     "llama tied": ("Llama", {"tie_word_embeddings": True}),
@@ -70,10 +74,18 @@ def peer_of(case: str) -> torch.nn.Module:
     """The model of the case as `transformers` builds it from a config."""
     family, changes = CASES[case]
     shape = {
-        "vocab_size": V, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
-        "bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "tie_word_embeddings": False,
-    }  # fmt: skip
+        "vocab_size": V,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 64,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+        "tie_word_embeddings": False,
+    }
     config = getattr(transformers, f"{family}Config")(**(shape | changes))
     model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
     randomise(model)
@@ -212,9 +224,15 @@ def test_configs_are_written_for_older_readers_too():
 def test_a_whole_directory_of_ours_opens_in_the_auto_classes(tmp_path):
     tokenizer = Tokenizer.train(["The cat is on the mat. What is your name? My name is Pip.\n"] * 5, 290)
     config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=1, head_dim=16, max_position_embeddings=64,
-    )  # fmt: skip
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=64,
+    )
     model = Transformer(config)
     randomise(model, seed=2)
     save_model(model, tmp_path, tokenizer, {"stage": "base"})

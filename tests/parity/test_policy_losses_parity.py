@@ -61,16 +61,34 @@ def tiny(seed: int, kind: str = "Qwen3ForCausalLM", **options):
 
     torch.manual_seed(seed)
     config = transformers.Qwen3Config(
-        vocab_size=V, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=8, max_position_embeddings=64, initializer_range=0.25, pad_token_id=0,
-        eos_token_id=1, bos_token_id=None, **options,
-    )  # fmt: skip
+        vocab_size=V,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        max_position_embeddings=64,
+        initializer_range=0.25,
+        pad_token_id=0,
+        eos_token_id=1,
+        bos_token_id=None,
+        **options,
+    )
     return getattr(transformers, kind)(config).eval()
 
 
 def options(folder, **more):
-    return {"output_dir": str(folder), "report_to": [], "use_cpu": True, "bf16": False, "gradient_checkpointing": False,
-            "per_device_train_batch_size": 4, "disable_tqdm": True, **more}  # fmt: skip
+    return {
+        "output_dir": str(folder),
+        "report_to": [],
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "per_device_train_batch_size": 4,
+        "disable_tqdm": True,
+        **more,
+    }
 
 
 def rows(*columns: str, seed: int = 0, n: int = 4):
@@ -105,9 +123,16 @@ def test_dpo(loss_type, tokenizer, tmp_path):
     ref_chosen, ref_rejected = summed_logprobs(trainer.ref_model, batch).detach().chunk(2)
     lengths = batch["completion_mask"].sum(1).chunk(2)
     loss_B, chosen_rewards_B, rejected_rewards_B = pl.dpo_loss(
-        chosen, rejected, ref_chosen, ref_rejected, BETA, loss_type.removesuffix("_norm"), 0.0, *lengths,
+        chosen,
+        rejected,
+        ref_chosen,
+        ref_rejected,
+        BETA,
+        loss_type.removesuffix("_norm"),
+        0.0,
+        *lengths,
         length_normalise=loss_type != "sigmoid",
-    )  # fmt: skip
+    )
     assert len(set(batch["completion_mask"].sum(1).tolist())) > 1  # unequal lengths, or sums and means look alike
     close(loss_B.mean(), theirs)
     for ours, name in ((chosen_rewards_B, "chosen"), (rejected_rewards_B, "rejected")):
@@ -186,8 +211,10 @@ def completion_logprobs(model, inputs) -> torch.Tensor:
 
 
 def scores_of(tokenizer, inputs) -> torch.Tensor:
-    texts = [tokenizer.decode(ids[mask == 1], skip_special_tokens=True)
-             for ids, mask in zip(inputs["completion_ids"], inputs["completion_mask"], strict=True)]  # fmt: skip
+    texts = [
+        tokenizer.decode(ids[mask == 1], skip_special_tokens=True)
+        for ids, mask in zip(inputs["completion_ids"], inputs["completion_mask"], strict=True)
+    ]
     return torch.tensor(score(texts))
 
 
@@ -237,8 +264,10 @@ def test_grpo_loss(loss_type, normaliser, tokenizer, tmp_path):
     close(torch.autograd.grad(ours, head, retain_graph=True)[0], torch.autograd.grad(theirs, head)[0])
     clipped = pl.clip_fraction(lp_BT, old_BT, advantages_B1, mask_BT, clip).item()
     assert 0 < clipped == pytest.approx(trainer._metrics["eval"]["clip_ratio/region_mean"][-1], rel=1e-5)
-    logits = trainer.model(input_ids=torch.cat((inputs["prompt_ids"], inputs["completion_ids"]), 1)[:, :-1],
-                           attention_mask=torch.cat((inputs["prompt_mask"], mask_BT), 1)[:, :-1]).logits  # fmt: skip
+    logits = trainer.model(
+        input_ids=torch.cat((inputs["prompt_ids"], inputs["completion_ids"]), 1)[:, :-1],
+        attention_mask=torch.cat((inputs["prompt_mask"], mask_BT), 1)[:, :-1],
+    ).logits
     entropy = pl.masked_mean(pl.entropy(logits[:, -mask_BT.shape[1] :]), mask_BT).item()
     assert entropy == pytest.approx(trainer._metrics["eval"]["entropy"][-1], rel=1e-5)
 

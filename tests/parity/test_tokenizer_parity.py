@@ -17,9 +17,7 @@ text = st.text(alphabet=st.characters(codec="utf-8"), max_size=50).filter(
     lambda t: not any(name in t for name in SPECIAL_TOKENS)  # the intended difference, see the last test
 )
 # A template is given what data.chats delivers: whole texts. Blank edges are its business (it trims).
-chats = st.lists(
-    st.fixed_dictionaries({"role": st.sampled_from(ROLES), "content": text}), min_size=1, max_size=5
-)
+chats = st.lists(st.fixed_dictionaries({"role": st.sampled_from(ROLES), "content": text}), min_size=1, max_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +51,7 @@ def test_special_tokens(both):
 def test_chats_and_masks(both, messages):
     ours, theirs = both
     ids, mask = render(messages, ours)
-    expected = theirs.apply_chat_template(
-        messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
-    )
+    expected = theirs.apply_chat_template(messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
     assert expected["input_ids"] == ids
     assert expected["assistant_masks"] == mask
     prompt, _ = render(messages, ours, add_generation_prompt=True)

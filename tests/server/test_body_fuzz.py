@@ -18,14 +18,30 @@ from typing import Any
 COUNT, SEED = int(os.environ.get("FIRSTWORDS_FUZZ", "400")), int(os.environ.get("FIRSTWORDS_FUZZ_SEED", "0"))
 MAX_SECONDS = 10  # of an answer, with nothing else running
 SCHEMA = {
-    "type": "object", "properties": {"name": {"type": "string", "maxLength": 5, "pattern": "^[a-z]*$"},
-                                     "age": {"type": "integer", "minimum": 0, "multipleOf": 3},
-                                     "tags": {"type": "array", "items": {"enum": ["a", "b", 1]}, "uniqueItems": True}},
-    "required": ["name", "age"], "$defs": {"Pet": {"anyOf": [{"type": "null"}, {"$ref": "#"}]}},
-}  # fmt: skip
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 5, "pattern": "^[a-z]*$"},
+        "age": {"type": "integer", "minimum": 0, "multipleOf": 3},
+        "tags": {"type": "array", "items": {"enum": ["a", "b", 1]}, "uniqueItems": True},
+    },
+    "required": ["name", "age"],
+    "$defs": {"Pet": {"anyOf": [{"type": "null"}, {"$ref": "#"}]}},
+}
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
-SAMPLING = {"model": "pip", "temperature": 0.7, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "seed": 1, "stop": ["x"],
-            "repetition_penalty": 1.1, "max_tokens": 9, "n": 2, "stream": False, "logprobs": True}  # fmt: skip
+SAMPLING = {
+    "model": "pip",
+    "temperature": 0.7,
+    "top_p": 0.9,
+    "top_k": 5,
+    "min_p": 0.1,
+    "seed": 1,
+    "stop": ["x"],
+    "repetition_penalty": 1.1,
+    "max_tokens": 9,
+    "n": 2,
+    "stream": False,
+    "logprobs": True,
+}
 JSON_FORM = {"type": "json_schema", "json_schema": {"name": "pet", "strict": True, "schema": SCHEMA}}
 BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", SAMPLING | {"messages": MESSAGES, "top_logprobs": 3}),
@@ -33,24 +49,71 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/chat/completions", {"messages": MESSAGES, "structured_outputs": {"choice": ["yes", "no"]}}),
     ("/v1/chat/completions", {"messages": MESSAGES, "guided_regex": "^(a|b)+[0-9]{2,4}$", "stream": True}),
     ("/v1/chat/completions", {"messages": MESSAGES, "tools": [{"type": "function", "function": {"name": "f"}}]}),
-    ("/v1/responses", {"model": "pip", "input": MESSAGES, "instructions": "Be brief.", "max_output_tokens": 9,
-                       "text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}}),
-    ("/v1/responses", {"input": [{"type": "message", "role": "user", "content": "Hi"},
-                                 {"type": "item_reference", "id": "msg_1"}], "store": True, "stream": True,
-                       "max_output_tokens": 9, "include": ["message.output_text.logprobs"]}),
+    (
+        "/v1/responses",
+        {
+            "model": "pip",
+            "input": MESSAGES,
+            "instructions": "Be brief.",
+            "max_output_tokens": 9,
+            "text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}},
+        },
+    ),
+    (
+        "/v1/responses",
+        {
+            "input": [{"type": "message", "role": "user", "content": "Hi"}, {"type": "item_reference", "id": "msg_1"}],
+            "store": True,
+            "stream": True,
+            "max_output_tokens": 9,
+            "include": ["message.output_text.logprobs"],
+        },
+    ),
     ("/v1/completions", SAMPLING | {"prompt": ["The cat", "A dog"], "logprobs": 2, "echo": True}),
     ("/v1/completions", {"model": "pip/base", "prompt": [[1, 2, 3]], "max_tokens": 4}),
     ("/v1/embeddings", {"model": "pip", "input": ["a cat", "a dog"], "encoding_format": "float"}),
     ("/tokenize", {"model": "pip", "prompt": "a cat", "add_special_tokens": True}),
     ("/tokenize", {"model": "pip", "messages": MESSAGES}),
     ("/detokenize", {"model": "pip", "tokens": [1, 2, 3]}),
-]  # fmt: skip
+]
 ODD: list[Any] = [
-    None, True, False, 0, -1, 1, 3.5, -0.0, 1e308, 10**30, -(10**30), "", " ", "\x00", "é\u202e", "\ud800", "a" * 5000,
-    [], {}, [[]], [None], [{}], {"type": "object"}, {"": ""}, ["a", 1, None], "pip", "user", "$ref", "#/$defs/Nope",
-    "(", "[z-a]", "(a{1000}){1000}", float("inf"), float("nan"), {"type": "array", "minItems": 10**6},
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    3.5,
+    -0.0,
+    1e308,
+    10**30,
+    -(10**30),
+    "",
+    " ",
+    "\x00",
+    "é\u202e",
+    "\ud800",
+    "a" * 5000,
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    {"type": "object"},
+    {"": ""},
+    ["a", 1, None],
+    "pip",
+    "user",
+    "$ref",
+    "#/$defs/Nope",
+    "(",
+    "[z-a]",
+    "(a{1000}){1000}",
+    float("inf"),
+    float("nan"),
+    {"type": "array", "minItems": 10**6},
     {"anyOf": [{}] * 50},
-]  # fmt: skip
+]
 
 
 def damaged(dice: random.Random, body: dict[str, Any]) -> bytes:

@@ -166,9 +166,11 @@ def found(query: str, user: str = "anna") -> list[str]:
 
 def test_search_finds_words_parts_and_titles() -> None:
     for title, text in (
-        ("one", "The cats were running over the bridge of Élan"), ("two", "It's unbelievable, isn't it?"),
-        ("three", "東京都に住んでいます"), ("Bridge party", "nothing here"),
-    ):  # fmt: skip
+        ("one", "The cats were running over the bridge of Élan"),
+        ("two", "It's unbelievable, isn't it?"),
+        ("three", "東京都に住んでいます"),
+        ("Bridge party", "nothing here"),
+    ):
         turn(store.create("anna", title=title)["id"], None, text)
     assert found("cat") == ["one"] and found("run BRIDGE") == ["one"] and found("elan") == ["one"]
     assert found("believ") == ["two"] and found("isn't") == ["two"] and found("it's un") == ["two"]

@@ -34,10 +34,16 @@ def large_home(own_home: Path) -> Path:
 
     tokenizer = Tokenizer.load(own_home / "models" / "pip" / "sft")
     config = ModelConfig(
-        vocab_size=tokenizer.vocab_size, hidden_size=128, intermediate_size=256, num_hidden_layers=8,
-        num_attention_heads=2, num_key_value_heads=2, head_dim=64, max_position_embeddings=4096,
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=8,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=64,
+        max_position_embeddings=4096,
         tie_word_embeddings=False,
-    )  # fmt: skip
+    )
     model = Transformer(config)
     model.init_weights(0)
     with torch.no_grad():  # a logit of 0 is never the largest of 300

@@ -37,10 +37,13 @@ def slow_server(start_server, server_home):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize(("path", "body"), [
-    ("/v1/chat/completions", CHAT | {"n": 100}),
-    ("/v1/completions", {"prompt": ["The"] * 100, "max_tokens": 500, "ignore_eos": True}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", CHAT | {"n": 100}),
+        ("/v1/completions", {"prompt": ["The"] * 100, "max_tokens": 500, "ignore_eos": True}),
+    ],
+)
 def test_a_closed_connection_frees_its_slots(slow_server, stream, path, body) -> None:
     slow_server.wait_until_idle()
     before = slow_server.figure("firstwords_tokens_generated_total")
@@ -72,8 +75,9 @@ def test_ctrl_c_ends_streams_cleanly(start_server, server_home) -> None:
     whole: list[httpx.Response] = []
 
     def read() -> None:
-        with httpx.stream("POST", f"{server.base_url}/v1/chat/completions", timeout=30,
-                          json=CHAT | {"n": 128, "stream": True}) as response:  # fmt: skip
+        with httpx.stream(
+            "POST", f"{server.base_url}/v1/chat/completions", timeout=30, json=CHAT | {"n": 128, "stream": True}
+        ) as response:
             chunks.extend(line for line in response.iter_lines() if line)
 
     def wait() -> None:

@@ -33,9 +33,15 @@ every_shape = pytest.mark.parametrize("shape", SHAPES)
 def glass_model(shape: str) -> Transformer:
     """A tiny model at whose weights every gain, bias and projection matters."""
     options = {
-        "vocab_size": V, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 64,
-    }  # fmt: skip
+        "vocab_size": V,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 64,
+    }
     model = Transformer(ModelConfig(**options | SHAPES[shape]))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

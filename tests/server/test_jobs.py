@@ -265,8 +265,15 @@ def test_how_runs_go_on(own_home: Path) -> None:
     assert jobs.resume_words("pip", process.read(folder)) is None
     write_json(folder / "align" / "align.json", {"made": "", "before": "sft"})
     assert jobs.resume_words("pip", process.read(folder)) == [
-        "align", "pip", "--resume", "--method=dpo", "--minutes=2.0", "--preferences", "log", "--steps=0",
-    ]  # fmt: skip
+        "align",
+        "pip",
+        "--resume",
+        "--method=dpo",
+        "--minutes=2.0",
+        "--preferences",
+        "log",
+        "--steps=0",
+    ]
     write_json(folder / "align" / "align.json", {"made": "", "before": "sft", "config": options})
     assert jobs.resume_words("pip", process.read(folder)) == ["align", "pip", "--resume"]
     write_json(folder / "align" / "align.json", {"made": "rlhf-1", "before": "sft", "done": True})
@@ -325,13 +332,27 @@ def test_command_lines(own_home: Path, tmp_path: Path) -> None:
     texts.mkdir()
     words = line("learn", "new", minutes=2.5, text=[str(texts), "world"], chats=["hf:org/set:train"], seed=0)
     assert words == [
-        "learn", "--name", "new", "--minutes=2.5", "--text", str(texts), "world", "--chats", "hf:org/set:train",
+        "learn",
+        "--name",
+        "new",
+        "--minutes=2.5",
+        "--text",
+        str(texts),
+        "world",
+        "--chats",
+        "hf:org/set:train",
         "--seed=0",
-    ]  # fmt: skip
+    ]
     assert line("align", preferences=["log"], method="dpo") == ["align", "pip", "--preferences", "log", "--method=dpo"]
     assert line("compare", against="base") == ["compare", "pip/sft", "pip/base", "--json", "--judge=truth"]
-    assert line("compare", stage="base", limit=20) == ["compare", "pip/base", "pip/sft", "--json", "--limit=20",
-                                                        "--judge=truth"]  # fmt: skip
+    assert line("compare", stage="base", limit=20) == [
+        "compare",
+        "pip/base",
+        "pip/sft",
+        "--json",
+        "--limit=20",
+        "--judge=truth",
+    ]
     assert line("learn", replace=True) == ["learn", "--name", "pip", "--replace"]
     assert line("learn", "new", KEYS, text=["world"], preferences=["log", "none"])[-2:] == ["log", "none"]
 

@@ -11,30 +11,42 @@ import pytest
 
 DATA = Path(os.environ.get("FIRSTWORDS_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data") / "eval"
 FILES = {
-    "blimp": "blimp-200-per-paradigm.jsonl.gz", "arc": "arc-easy.jsonl.gz", "lambada": "lambada-test.jsonl.gz",
-}  # fmt: skip
+    "blimp": "blimp-200-per-paradigm.jsonl.gz",
+    "arc": "arc-easy.jsonl.gz",
+    "lambada": "lambada-test.jsonl.gz",
+}
 ROWS = 12
 CONTEXT = 512
 COMMON = {"dataset_path": "json", "test_split": "test", "metadata": {"version": 1}}
 TASKS = {
     "blimp": {
-        "output_type": "multiple_choice", "doc_to_text": "", "doc_to_target": 0,
-        "doc_to_choice": "{{[good, bad]}}", "metric_list": [{"metric": "acc"}],
+        "output_type": "multiple_choice",
+        "doc_to_text": "",
+        "doc_to_target": 0,
+        "doc_to_choice": "{{[good, bad]}}",
+        "metric_list": [{"metric": "acc"}],
     },
     "arc": {
-        "output_type": "multiple_choice", "doc_to_text": "{{query}}", "doc_to_target": "gold",
-        "doc_to_choice": "choices", "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{query}}",
+        "doc_to_target": "gold",
+        "doc_to_choice": "choices",
+        "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
     },
     "lambada": {
-        "output_type": "loglikelihood", "doc_to_text": "{{text.rsplit(' ', 1)[0]}}",
-        "doc_to_target": "{{' ' + text.rsplit(' ', 1)[1]}}", "metric_list": [{"metric": "acc"}],
+        "output_type": "loglikelihood",
+        "doc_to_text": "{{text.rsplit(' ', 1)[0]}}",
+        "doc_to_target": "{{' ' + text.rsplit(' ', 1)[1]}}",
+        "metric_list": [{"metric": "acc"}],
     },
     "says": {
-        "output_type": "generate_until", "doc_to_text": "{{text[:80]}}", "doc_to_target": "",
+        "output_type": "generate_until",
+        "doc_to_text": "{{text[:80]}}",
+        "doc_to_target": "",
         "generation_kwargs": {"until": ["e", "\n\n"], "max_gen_toks": 24, "temperature": 0},
         "metric_list": [{"metric": "exact_match"}],
     },
-}  # fmt: skip
+}
 
 pytestmark = pytest.mark.skipif(
     not all((DATA / name).is_file() for name in FILES.values()), reason=f"no evaluation data in {DATA}"
@@ -80,9 +92,13 @@ def evaluate(tasks: Path, names: list[str], model, **options) -> dict[str, list]
 
     manager = TaskManager(include_path=str(tasks), include_defaults=False)
     found = lm_eval.simple_evaluate(
-        model=model, tasks=[f"own_{name}" for name in names], task_manager=manager, log_samples=True,
-        bootstrap_iters=0, **options,
-    )  # fmt: skip
+        model=model,
+        tasks=[f"own_{name}" for name in names],
+        task_manager=manager,
+        log_samples=True,
+        bootstrap_iters=0,
+        **options,
+    )
     samples = found["samples"]
     answers = {}
     for name in names:
@@ -163,13 +179,9 @@ def test_generation_over_chat(server, tasks, pip_model) -> None:
     from firstwords.tokenizer.prompts import chat_ids
 
     arguments = f"model=pip,base_url={server.base_url}/v1/chat/completions,num_concurrent=4"
-    answers = evaluate(
-        tasks, ["says"], "local-chat-completions", model_args=arguments, apply_chat_template=True
-    )
+    answers = evaluate(tasks, ["says"], "local-chat-completions", model_args=arguments, apply_chat_template=True)
     tokenizer = pip_model().tokenizer
-    expected = own_answers(
-        tasks, pip_model, lambda text: chat_ids(tokenizer, [{"role": "user", "content": text}])
-    )
+    expected = own_answers(tasks, pip_model, lambda text: chat_ids(tokenizer, [{"role": "user", "content": text}]))
     assert [row[0] for row in answers["says"]] == expected
 
 

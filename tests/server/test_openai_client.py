@@ -218,8 +218,10 @@ def test_echo_scores_the_prompt(client, pip_model, is_text, max_tokens, streams)
     if streams:
         parts = [c.choices[0] for c in client.completions.create(**options, stream=True)]
         shown = "".join(part.text for part in parts)
-        lists = {k: [x for part in parts for x in getattr(part.logprobs, k)] for k in
-                 ("tokens", "token_logprobs", "top_logprobs", "text_offset")}  # fmt: skip
+        lists = {
+            k: [x for part in parts for x in getattr(part.logprobs, k)]
+            for k in ("tokens", "token_logprobs", "top_logprobs", "text_offset")
+        }
     else:
         choice = client.completions.create(**options).choices[0]
         shown, lists = choice.text, choice.logprobs.model_dump()
@@ -287,12 +289,15 @@ def test_embeddings(client, pip_model) -> None:
         ({"extra_body": {"top_logprobs": 21, "logprobs": True}}, openai.BadRequestError, "top_logprobs"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, openai.BadRequestError, "tools"),
         ({"logit_bias": {"5": 10}}, openai.BadRequestError, "logit_bias"),
-        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "foo"}}}},
-         openai.BadRequestError, "response_format"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "foo"}}}},
+            openai.BadRequestError,
+            "response_format",
+        ),
         ({"response_format": {"type": "regex", "regex": "("}}, openai.BadRequestError, "response_format"),
         ({"response_format": {"type": "xml"}}, openai.BadRequestError, "response_format"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("stream", [False, True])
 def test_errors_are_typed_before_the_first_byte(ask, more, kind, param, stream) -> None:
     with pytest.raises(kind) as refused:

@@ -97,9 +97,17 @@ def test_a_cookie_of_the_page_is_no_key_for_another_site(pip_home, one_thread) -
 
 @pytest.mark.parametrize(
     "origin",
-    [STRANGER, "null", "http://localhost:3001", "https://localhost:3000", "http://localhost:3000.evil.test",
-     "http://evil.test/http://localhost:3000", "chrome-extension://other", "*"],
-)  # fmt: skip
+    [
+        STRANGER,
+        "null",
+        "http://localhost:3001",
+        "https://localhost:3000",
+        "http://localhost:3000.evil.test",
+        "http://evil.test/http://localhost:3000",
+        "chrome-extension://other",
+        "*",
+    ],
+)
 def test_everybody_else_is_refused_as_before(friendly, origin) -> None:
     response = friendly.post("/v1/chat/completions", json=CHAT, headers=cross(origin))
     assert response.status_code == 403 and is_closed(response)
@@ -149,8 +157,21 @@ def test_origins_are_written_as_browsers_write_them() -> None:
     assert parse_origins(given) == ("http://localhost:3000", "https://a.test", "http://b.test", "*")
 
 
-@pytest.mark.parametrize("word", ["", "localhost:3000", "http://", "http://a.test/path", "null", "*.a.test",
-                                  "http://*.a.test", "http://a b", "http://me@a.test", "http://a?b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "localhost:3000",
+        "http://",
+        "http://a.test/path",
+        "null",
+        "*.a.test",
+        "http://*.a.test",
+        "http://a b",
+        "http://me@a.test",
+        "http://a?b",
+    ],
+)
 def test_other_words_are_no_origins(word) -> None:
     with pytest.raises(UserError, match="is not an origin"):
         parse_origins([word])
@@ -192,8 +213,11 @@ def test_head_needs_the_key_too(pip_home, one_thread) -> None:
 
 
 def test_options_says_what_a_route_takes(client) -> None:
-    for path, allowed in (("/v1/models", "GET, HEAD, OPTIONS"), ("/v1/chat/completions", "OPTIONS, POST"),
-                          ("/health", "GET, HEAD, OPTIONS")):  # fmt: skip
+    for path, allowed in (
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/v1/chat/completions", "OPTIONS, POST"),
+        ("/health", "GET, HEAD, OPTIONS"),
+    ):
         answer = client.options(path)
         assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allowed, b"")
     wrong = client.delete("/v1/models")
@@ -203,8 +227,9 @@ def test_options_says_what_a_route_takes(client) -> None:
 # -- paths ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["//v1//models", "/v1//models", "///v1/models", "/v1/models/", "//v1//models//",
-                                  "//models"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path", ["//v1//models", "/v1//models", "///v1/models", "/v1/models/", "//v1//models//", "//models"]
+)
 def test_doubled_slashes_and_a_last_one_do_not_matter(client, path) -> None:
     assert client.get(f"http://127.0.0.1:8000{path}").json() == client.get("/v1/models").json()
     posted = client.post("http://127.0.0.1:8000/v1//chat//completions", json=CHAT)
@@ -222,9 +247,19 @@ def test_the_guard_and_the_routes_see_one_path(pip_home, one_thread, monkeypatch
     base = "http://127.0.0.1:8000"
     with start(keys={KEY: "anna"}) as client:
         assert client.get(f"{base}//assets//a.txt").text == "open"
-        for path in ("//v1//models", "//api//chats", "/assets//..//v1/models", "/assets/..%2f..%2fv1%2fmodels",
-                     "/health//..//v1//models", "/assets/%2fv1/models", "//assets//..//..//secret.txt",
-                     "/assets//%2e%2e//secret.txt", "/%2fv1/models", "/health//", "//metrics"):  # fmt: skip
+        for path in (
+            "//v1//models",
+            "//api//chats",
+            "/assets//..//v1/models",
+            "/assets/..%2f..%2fv1%2fmodels",
+            "/health//..//v1//models",
+            "/assets/%2fv1/models",
+            "//assets//..//..//secret.txt",
+            "/assets//%2e%2e//secret.txt",
+            "/%2fv1/models",
+            "/health//",
+            "//metrics",
+        ):
             response = client.get(base + path, follow_redirects=False)
             assert response.status_code in (401, 404), path
             assert "secret" not in response.text and '"object":"list"' not in response.text, path
@@ -235,8 +270,19 @@ def test_the_guard_and_the_routes_see_one_path(pip_home, one_thread, monkeypatch
         assert imported.status_code == client.post("/api/import", content="x" * 2_000_000, headers=limit).status_code
 
 
-UNKNOWN = ["/v1", "/v1/", "/v1/messages", "/api/tags", "/api/chat", "/api/generate", "/nowhere",
-           "/v1/responses/r/cancel", "/v1/audio/speech", "/v1/chat", "/props"]  # fmt: skip
+UNKNOWN = [
+    "/v1",
+    "/v1/",
+    "/v1/messages",
+    "/api/tags",
+    "/api/chat",
+    "/api/generate",
+    "/nowhere",
+    "/v1/responses/r/cancel",
+    "/v1/audio/speech",
+    "/v1/chat",
+    "/props",
+]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

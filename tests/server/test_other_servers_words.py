@@ -43,11 +43,16 @@ def said(answer: tuple[int, Any]) -> str:
 
 @pytest.mark.parametrize(
     "form",
-    [{"structured_outputs": {"json": SCHEMA}}, {"structured_outputs": {"json": json.dumps(SCHEMA)}},
-     {"guided_json": SCHEMA}, {"guided_json": json.dumps(SCHEMA)}, {"json_schema": SCHEMA},
-     {"response_format": {"type": "json_object", "schema": SCHEMA}},
-     {"response_format": {"type": "json_schema", "schema": SCHEMA}}],
-)  # fmt: skip
+    [
+        {"structured_outputs": {"json": SCHEMA}},
+        {"structured_outputs": {"json": json.dumps(SCHEMA)}},
+        {"guided_json": SCHEMA},
+        {"guided_json": json.dumps(SCHEMA)},
+        {"json_schema": SCHEMA},
+        {"response_format": {"type": "json_object", "schema": SCHEMA}},
+        {"response_format": {"type": "json_schema", "schema": SCHEMA}},
+    ],
+)
 def test_a_schema_by_any_name(post, form) -> None:
     strict = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}
     text = said(post(**form, max_tokens=40))
@@ -56,31 +61,44 @@ def test_a_schema_by_any_name(post, form) -> None:
 
 @pytest.mark.parametrize(
     ("form", "pattern"),
-    [({"structured_outputs": {"regex": "[0-9]{4}"}}, "[0-9]{4}"), ({"guided_regex": "^[0-9]{4}$"}, "[0-9]{4}"),
-     ({"structured_outputs": {"choice": ["yes", "no"]}}, "yes|no"), ({"guided_choice": ["yes", "no"]}, "yes|no"),
-     ({"structured_outputs": {"grammar": 'root ::= "a" [0-9]+ "b"?'}}, "a[0-9]+b?"),
-     ({"guided_grammar": 'start: "a" /[0-9]{2}/'}, "a[0-9]{2}"),
-     ({"grammar": 'root ::= ("yes" | "no") "!"'}, "(yes|no)!"),
-     ({"structured_outputs": {"json_object": True, "disable_any_whitespace": True}}, r"\{.*\}"),
-     ({"structured_outputs": None, "guided_json": None, "grammar": "", "json_schema": {}}, "(?s).*")],
-)  # fmt: skip
+    [
+        ({"structured_outputs": {"regex": "[0-9]{4}"}}, "[0-9]{4}"),
+        ({"guided_regex": "^[0-9]{4}$"}, "[0-9]{4}"),
+        ({"structured_outputs": {"choice": ["yes", "no"]}}, "yes|no"),
+        ({"guided_choice": ["yes", "no"]}, "yes|no"),
+        ({"structured_outputs": {"grammar": 'root ::= "a" [0-9]+ "b"?'}}, "a[0-9]+b?"),
+        ({"guided_grammar": 'start: "a" /[0-9]{2}/'}, "a[0-9]{2}"),
+        ({"grammar": 'root ::= ("yes" | "no") "!"'}, "(yes|no)!"),
+        ({"structured_outputs": {"json_object": True, "disable_any_whitespace": True}}, r"\{.*\}"),
+        ({"structured_outputs": None, "guided_json": None, "grammar": "", "json_schema": {}}, "(?s).*"),
+    ],
+)
 def test_other_forms_by_any_name(post, form, pattern) -> None:
     assert re.fullmatch(pattern, said(post(**form)))
 
 
 @pytest.mark.parametrize(
     ("body", "param", "words"),
-    [({"structured_outputs": {"choice": ["a"], "regex": "b"}}, "structured_outputs", "one of these keys: json"),
-     ({"structured_outputs": {"structural_tag": {}}}, "structured_outputs", "structural_tag"),
-     ({"structured_outputs": "x"}, "structured_outputs", "must be an object"),
-     ({"guided_json": "{"}, "guided_json", "not valid JSON"), ({"guided_json": 3}, "guided_json", "a JSON schema"),
-     ({"guided_choice": []}, "guided_choice", None), ({"guided_choice": ["a", 3]}, "guided_choice", "list of strings"),
-     ({"guided_regex": "("}, "guided_regex", "not closed"), ({"grammar": "root ::= ("}, "grammar", "is not supported"),
-     ({"grammar": "start: nowhere"}, "grammar", "is not supported"),
-     ({"guided_regex": "a", "grammar": 'root ::= "a"'}, "grammar", "guided_regex and grammar cannot be used together"),
-     ({"json_schema": {"type": "integer", "not": {"type": "null"}}}, "json_schema", "not is not supported"),
-     ({"response_format": {"type": "json_object", "schema": {"type": "x"}}}, "response_format", "type must be one")],
-)  # fmt: skip
+    [
+        ({"structured_outputs": {"choice": ["a"], "regex": "b"}}, "structured_outputs", "one of these keys: json"),
+        ({"structured_outputs": {"structural_tag": {}}}, "structured_outputs", "structural_tag"),
+        ({"structured_outputs": "x"}, "structured_outputs", "must be an object"),
+        ({"guided_json": "{"}, "guided_json", "not valid JSON"),
+        ({"guided_json": 3}, "guided_json", "a JSON schema"),
+        ({"guided_choice": []}, "guided_choice", None),
+        ({"guided_choice": ["a", 3]}, "guided_choice", "list of strings"),
+        ({"guided_regex": "("}, "guided_regex", "not closed"),
+        ({"grammar": "root ::= ("}, "grammar", "is not supported"),
+        ({"grammar": "start: nowhere"}, "grammar", "is not supported"),
+        (
+            {"guided_regex": "a", "grammar": 'root ::= "a"'},
+            "grammar",
+            "guided_regex and grammar cannot be used together",
+        ),
+        ({"json_schema": {"type": "integer", "not": {"type": "null"}}}, "json_schema", "not is not supported"),
+        ({"response_format": {"type": "json_object", "schema": {"type": "x"}}}, "response_format", "type must be one"),
+    ],
+)
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_faulty_form_is_refused_by_its_name(post, body, param, words, stream) -> None:
     status, error = post(**body, stream=stream)
@@ -100,13 +118,35 @@ def test_llama_cpps_names_mean_what_they_mean_there(post) -> None:
 
 
 NEUTRAL = {
-    "mirostat": 0, "mirostat_tau": 5.0, "mirostat_eta": 0.1, "typical_p": 1.0, "tfs_z": 1.0, "dry_multiplier": 0.0,
-    "dry_base": 1.75, "dry_allowed_length": 2, "xtc_probability": 0.0, "xtc_threshold": 0.1, "repeat_last_n": 64,
-    "repeat_penalty": 1.0, "top_n_sigma": -1.0, "cache_prompt": True, "n_keep": 0, "min_keep": 0, "samplers": [],
-    "n_probs": 0, "tools": [], "tool_choice": "none", "parallel_tool_calls": True, "length_penalty": 1.0, "user": "u",
-    "stream_options": {"include_usage": True}, "max_token": None, "reasoning_effort": "low", "b": 2,
+    "mirostat": 0,
+    "mirostat_tau": 5.0,
+    "mirostat_eta": 0.1,
+    "typical_p": 1.0,
+    "tfs_z": 1.0,
+    "dry_multiplier": 0.0,
+    "dry_base": 1.75,
+    "dry_allowed_length": 2,
+    "xtc_probability": 0.0,
+    "xtc_threshold": 0.1,
+    "repeat_last_n": 64,
+    "repeat_penalty": 1.0,
+    "top_n_sigma": -1.0,
+    "cache_prompt": True,
+    "n_keep": 0,
+    "min_keep": 0,
+    "samplers": [],
+    "n_probs": 0,
+    "tools": [],
+    "tool_choice": "none",
+    "parallel_tool_calls": True,
+    "length_penalty": 1.0,
+    "user": "u",
+    "stream_options": {"include_usage": True},
+    "max_token": None,
+    "reasoning_effort": "low",
+    "b": 2,
     "a_thing_of_my_own": {"x": 1},
-}  # fmt: skip
+}
 
 
 def test_values_that_mean_nothing_change_nothing(post) -> None:
@@ -117,14 +157,28 @@ def test_values_that_mean_nothing_change_nothing(post) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("mirostat", 2, "temperature, top_p"), ("typical_p", 0.5, "top_k"), ("dry_multiplier", 0.8, "repetition_penalty"),
-     ("xtc_probability", 0.5, "temperature"), ("tfs_z", 0.9, "temperature"), ("samplers", ["top_k"], "order"),
-     ("n_probs", 5, "logprobs"), ("stop_token_ids", [3], "use stop"), ("max_token", 5, "did you mean max_tokens?"),
-     ("temprature", 0, "did you mean temperature?"), ("top-p", 0.5, "did you mean top_p?"), ("topP", 0.5, "top_p?"),
-     ("maxTokens", 5, "max_tokens?"), ("top_logprob", 3, "top_logprobs?"), ("response_fromat", {}, "response_format?"),
-     ("repetition_penalities", 2, "repetition_penalty?"), ("seeds", 3, "did you mean seed?"),
-     ("presence_penality", 1, "presence_penalty?"), ("structured_output", {}, "structured_outputs?")],
-)  # fmt: skip
+    [
+        ("mirostat", 2, "temperature, top_p"),
+        ("typical_p", 0.5, "top_k"),
+        ("dry_multiplier", 0.8, "repetition_penalty"),
+        ("xtc_probability", 0.5, "temperature"),
+        ("tfs_z", 0.9, "temperature"),
+        ("samplers", ["top_k"], "order"),
+        ("n_probs", 5, "logprobs"),
+        ("stop_token_ids", [3], "use stop"),
+        ("max_token", 5, "did you mean max_tokens?"),
+        ("temprature", 0, "did you mean temperature?"),
+        ("top-p", 0.5, "did you mean top_p?"),
+        ("topP", 0.5, "top_p?"),
+        ("maxTokens", 5, "max_tokens?"),
+        ("top_logprob", 3, "top_logprobs?"),
+        ("response_fromat", {}, "response_format?"),
+        ("repetition_penalities", 2, "repetition_penalty?"),
+        ("seeds", 3, "did you mean seed?"),
+        ("presence_penality", 1, "presence_penalty?"),
+        ("structured_output", {}, "structured_outputs?"),
+    ],
+)
 def test_what_would_change_the_answer_is_refused_by_name(post, name, value, words) -> None:
     status, error = post(**{name: value})
     assert status == 400 and error["param"] == name and words in error["message"], error
@@ -156,11 +210,15 @@ def test_no_limit_and_nothing_but_the_likeliest(post) -> None:
 
 @pytest.mark.parametrize(
     ("body", "param"),
-    [({"tools": TOOLS}, "tools"), ({"tools": TOOLS, "tool_choice": "auto"}, "tools"),
-     ({"functions": [{"name": "f"}]}, "functions"),
-     ({"tools": TOOLS, "tool_choice": "required"}, "tools"), ({"tool_choice": "required"}, "tool_choice"),
-     ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "weather"}}}, "tools")],
-)  # fmt: skip
+    [
+        ({"tools": TOOLS}, "tools"),
+        ({"tools": TOOLS, "tool_choice": "auto"}, "tools"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"tools": TOOLS, "tool_choice": "required"}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "weather"}}}, "tools"),
+    ],
+)
 def test_tools_are_refused_in_one_sentence(post, body, param) -> None:
     status, error = post(**body)
     assert status == 400 and error["param"] == param
@@ -176,15 +234,19 @@ def test_tools_that_need_not_be_called_are_no_reason_to_refuse(post) -> None:
 def test_the_history_of_an_assistant_with_tools_is_context(post) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
     history = [
-        {"role": "user", "content": "How is it?"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "user", "content": "How is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "Cold."}]},
-        {"role": "assistant", "content": "It is cold.", "tool_calls": []}, *QUESTION,
-    ]  # fmt: skip
-    plain = [
-        history[0], {"role": "assistant", "content": '{"name": "weather", "arguments": {"city": "Oslo"}}'},
-        {"role": "function", "name": "weather", "content": "Cold."}, {"role": "assistant", "content": "It is cold."},
+        {"role": "assistant", "content": "It is cold.", "tool_calls": []},
         *QUESTION,
-    ]  # fmt: skip
+    ]
+    plain = [
+        history[0],
+        {"role": "assistant", "content": '{"name": "weather", "arguments": {"city": "Oslo"}}'},
+        {"role": "function", "name": "weather", "content": "Cold."},
+        {"role": "assistant", "content": "It is cold."},
+        *QUESTION,
+    ]
     assert said(post(messages=history)) == said(post(messages=plain))
     assert post("/tokenize", model="pip", messages=history) == post("/tokenize", model="pip", messages=plain)
     status, error = post(messages=[{"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]}, *QUESTION])
@@ -195,15 +257,30 @@ def test_the_history_of_an_assistant_with_tools_is_context(post) -> None:
 
 @pytest.mark.parametrize(
     ("path", "body", "param"),
-    [("/v1/chat/completions", {name: True}, name) for name in
-     ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "repeat_penalty", "n", "max_tokens", "n_predict",
-      "max_completion_tokens", "seed")]
-    + [("/v1/chat/completions", {"logprobs": True, "top_logprobs": True}, "top_logprobs"),
-       ("/v1/completions", {"prompt": "a", "logprobs": True}, "logprobs"),
-       ("/detokenize", {"tokens": [True]}, "tokens"),
-       ("/v1/embeddings", {"input": "a", "dimensions": False}, "dimensions"),
-       ("/v1/completions", {"prompt": [True]}, "prompt")],
-)  # fmt: skip
+    [
+        ("/v1/chat/completions", {name: True}, name)
+        for name in (
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "repeat_penalty",
+            "n",
+            "max_tokens",
+            "n_predict",
+            "max_completion_tokens",
+            "seed",
+        )
+    ]
+    + [
+        ("/v1/chat/completions", {"logprobs": True, "top_logprobs": True}, "top_logprobs"),
+        ("/v1/completions", {"prompt": "a", "logprobs": True}, "logprobs"),
+        ("/detokenize", {"tokens": [True]}, "tokens"),
+        ("/v1/embeddings", {"input": "a", "dimensions": False}, "dimensions"),
+        ("/v1/completions", {"prompt": [True]}, "prompt"),
+    ],
+)
 def test_true_and_false_are_no_numbers(post, path, body, param) -> None:
     status, error = post(path, **{"model": "pip"} | body)
     assert status == 400 and error["param"] == param, error

@@ -44,9 +44,14 @@ def test_an_answer_is_what_the_model_says_and_how_sure_it_is(page_anna: User) ->
     assert answer["status"] == "done" and answer["finish_reason"] == expected.finish_reason
     assert answer["model"] == "pip/sft" and len(answer["stage_hash"]) == 64
     assert answer["params"] == {
-        "temperature": 1.5, "top_p": 0.95, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "max_tokens": 20,
+        "temperature": 1.5,
+        "top_p": 0.95,
+        "top_k": 0,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "max_tokens": 20,
         "seed": 7,
-    }  # fmt: skip
+    }
     for place, token in enumerate(tokens):
         logprobs_V = loaded.engine().next_logprobs([*ids, *expected.ids[:place]]).double()
         order = logprobs_V.sort(descending=True).indices.tolist()

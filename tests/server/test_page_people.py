@@ -17,12 +17,21 @@ pytest_plugins = ("page_fixtures",)
 
 # ---- whose it is -----------------------------------------------------------------------------------------------------
 
-CHAT = (("GET", "", None), ("PATCH", "", {"title": "mine"}), ("DELETE", "", None),
-        ("POST", "/messages", {"content": "Hi"}))  # fmt: skip
+CHAT = (
+    ("GET", "", None),
+    ("PATCH", "", {"title": "mine"}),
+    ("DELETE", "", None),
+    ("POST", "/messages", {"content": "Hi"}),
+)
 MESSAGE = (
-    ("GET", "/stream", None), ("POST", "/stop", {}), ("POST", "/regenerate", {}), ("DELETE", "", None),
-    ("POST", "/branch", {"index": 0, "token_id": 5}), ("POST", "/rating", {"verdict": "up"}), ("POST", "/fork", {}),
-)  # fmt: skip
+    ("GET", "/stream", None),
+    ("POST", "/stop", {}),
+    ("POST", "/regenerate", {}),
+    ("DELETE", "", None),
+    ("POST", "/branch", {"index": 0, "token_id": 5}),
+    ("POST", "/rating", {"verdict": "up"}),
+    ("POST", "/fork", {}),
+)
 
 
 def test_what_is_somebody_elses_is_not_there(page_anna: User, page_ben: User) -> None:
@@ -52,9 +61,11 @@ def test_what_is_somebody_elses_is_not_there(page_anna: User, page_ben: User) ->
 def test_the_routes_of_the_page_are_all_tried_with_two_users(page_client: TestClient) -> None:
     paths = page_client.get("/openapi.json", headers={"Authorization": f"Bearer {next(iter(KEYS))}"}).json()["paths"]
     with_ids = {
-        (method.upper(), path) for path, methods in paths.items() for method in methods
+        (method.upper(), path)
+        for path, methods in paths.items()
+        for method in methods
         if path.startswith("/api/") and ("{chat_id}" in path or "{message_id}" in path)
-    }  # fmt: skip
+    }
     tried = {(method, "/api/chats/{chat_id}" + rest) for method, rest, _ in CHAT}
     tried |= {(method, "/api/messages/{message_id}" + rest) for method, rest, _ in MESSAGE}
     assert with_ids == tried
@@ -89,9 +100,7 @@ def test_a_rating_is_a_thumb_of_the_log(page_anna: User) -> None:
     rated = page_anna.post(path, {"verdict": "down", "reasons": ["made up", "own words"]})["message"]
     assert rated["rating"] == {"verdict": "down", "reasons": ["made up", "own words"]}
     (thumb,) = PreferenceStore().all()
-    assert thumb.prompt == (
-        {"role": "system", "content": "Be kind."}, {"role": "user", "content": "What is it?"}
-    )  # fmt: skip
+    assert thumb.prompt == ({"role": "system", "content": "Be kind."}, {"role": "user", "content": "What is it?"})
     assert (thumb.kind, thumb.verdict, thumb.left) == ("thumb", "down", answer["content"].strip())
     assert (thumb.left_stage, thumb.left_seed) == (answer["stage_hash"], answer["params"]["seed"])
     assert (thumb.annotator, thumb.model, thumb.selection) == ("anna", "pip", "thumbs")

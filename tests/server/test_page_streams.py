@@ -119,10 +119,11 @@ def test_an_unfinished_answer_cannot_be_used(page_server: Listening) -> None:
     said = page_server.begin()
     answer, chat = said["assistant"]["id"], said["chat"]
     for path, body in (
-        (f"/api/messages/{answer}/fork", {}), (f"/api/messages/{answer}/rating", {"verdict": "up"}),
+        (f"/api/messages/{answer}/fork", {}),
+        (f"/api/messages/{answer}/rating", {"verdict": "up"}),
         (f"/api/messages/{answer}/branch", {"index": 0, "token_id": 5}),
         (f"/api/chats/{chat}/messages", {"content": "More?", "parent_id": answer}),
-    ):  # fmt: skip
+    ):
         with pytest.raises(AssertionError, match="still being written"):
             page_server.ask("POST", path, body)
     other = page_server.ask("POST", f"/api/messages/{answer}/regenerate", {})["assistant"]["id"]

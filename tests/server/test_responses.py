@@ -22,10 +22,15 @@ from firstwords.serve.settings import Settings
 QUESTION = "What is your first name?"
 CHAT = [{"role": "user", "content": QUESTION}]
 ORDER = [
-    "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-    "response.output_text.delta", "response.output_text.done", "response.content_part.done",
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.content_part.done",
     "response.output_item.done",
-]  # fmt: skip
+]
 
 
 class Pet(BaseModel):
@@ -82,9 +87,12 @@ def test_status_says_why_it_ended(ask) -> None:
 SYSTEM = {"role": "system", "content": "Be brief."}
 PARTS = [{"type": "input_text", "text": "What is "}, {"type": "input_text", "text": "your first name?"}]
 OUTPUT = {
-    "type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+    "type": "message",
+    "id": "msg_1",
+    "status": "completed",
+    "role": "assistant",
     "content": [{"type": "output_text", "text": "Pip", "annotations": []}, {"type": "refusal", "refusal": "."}],
-}  # fmt: skip
+}
 INPUTS = [
     ({"input": QUESTION}, CHAT),
     ({"input": CHAT}, CHAT),
@@ -120,16 +128,23 @@ def test_an_answer_can_be_referred_to(ask, said, kind, stream) -> None:
     assert first.store is True
     reference = {"id": first.output[0].id} | ({"type": "item_reference"} if kind == "reference" else {})
     why = {"role": "user", "content": "Why?"}
-    options = {"input": "Why?", "previous_response_id": first.id} if kind == "previous" else {
-        "input": [*CHAT, reference, why]}  # fmt: skip
+    options = (
+        {"input": "Why?", "previous_response_id": first.id}
+        if kind == "previous"
+        else {"input": [*CHAT, reference, why]}
+    )
     second = ask(**options, max_output_tokens=16)
     # the instructions of a response do not go on, as with OpenAI
     messages = [*CHAT, {"role": "assistant", "content": first.output_text}, why]
     assert second.output_text == said(messages, max_tokens=16)
     assert second.previous_response_id == options.get("previous_response_id")
     third = ask(input="And?", previous_response_id=second.id, max_output_tokens=16, instructions="Be kind.")
-    messages = [{"role": "system", "content": "Be kind."}, *messages,
-                {"role": "assistant", "content": second.output_text}, {"role": "user", "content": "And?"}]  # fmt: skip
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        *messages,
+        {"role": "assistant", "content": second.output_text},
+        {"role": "user", "content": "And?"},
+    ]
     assert third.output_text == said(messages, max_tokens=16)
 
 
@@ -262,10 +277,21 @@ def test_logprobs_are_chats(ask, client) -> None:
 
 def test_what_changes_nothing_is_accepted(ask) -> None:
     answer = ask(
-        max_output_tokens=6, store=True, metadata={"a": "b"}, reasoning={"effort": "low"}, truncation="auto",
-        tools=[], tool_choice="auto", parallel_tool_calls=False, service_tier="auto", user="anna", background=False,
-        prompt_cache_key="x", safety_identifier="y", max_tool_calls=3,
-    )  # fmt: skip
+        max_output_tokens=6,
+        store=True,
+        metadata={"a": "b"},
+        reasoning={"effort": "low"},
+        truncation="auto",
+        tools=[],
+        tool_choice="auto",
+        parallel_tool_calls=False,
+        service_tier="auto",
+        user="anna",
+        background=False,
+        prompt_cache_key="x",
+        safety_identifier="y",
+        max_tool_calls=3,
+    )
     assert answer.output_text == ask(max_output_tokens=6).output_text and answer.metadata == {"a": "b"}
 
 
@@ -296,7 +322,7 @@ REFUSED = [
     ({"temperature": -1}, "temperature", ""),
     ({"top_logprobs": 21}, "top_logprobs", "20"),
     ({"model": "pip/base"}, "model", "continues text"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -32,9 +32,12 @@ def runs_server(folder: Path, *words: str) -> Iterator[tuple[httpx.Client, subpr
     environment = os.environ | {"FIRSTWORDS_HOME": str(folder), "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     environment["FIRSTWORDS_MACHINE"] = json.dumps(asdict(Machine()))
     server = subprocess.Popen(
-        [sys.executable, "-m", "firstwords", "serve", "--port", "0", *words], env=environment, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "firstwords", "serve", "--port", "0", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     assert server.stdout is not None
     address = server.stdout.readline().split()[3]
     try:

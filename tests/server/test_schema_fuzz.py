@@ -15,8 +15,16 @@ import pytest
 WANTED, SEED = os.environ.get("FIRSTWORDS_FUZZ"), int(os.environ.get("FIRSTWORDS_FUZZ_SEED", "0"))
 CALLS, SECONDS = (int(WANTED), 560) if WANTED else (2300, 90)  # some are made up twice and sent once
 MAX_SECONDS = 10  # of an answer, with nothing else running
-FORMS = ("response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
-         "json_schema", "grammar")  # fmt: skip
+FORMS = (
+    "response_format",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "json_schema",
+    "grammar",
+)
 NOT_FUZZED = ("/api/",)  # these write, train and stop: their own tests know what is safe
 
 
@@ -29,9 +37,7 @@ def schema(server):
 def test_no_request_makes_the_server_fail(server, schema) -> None:
     from hypothesis import HealthCheck, Phase, given, seed, settings
 
-    operations = [
-        found.ok() for found in schema.get_all_operations() if not found.ok().path.startswith(NOT_FUZZED)
-    ]
+    operations = [found.ok() for found in schema.get_all_operations() if not found.ok().path.startswith(NOT_FUZZED)]
     listed = {operation.path for operation in operations}
     assert {"/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings", "/tokenize"} <= listed
     statuses: Counter[int] = Counter()
@@ -42,8 +48,13 @@ def test_no_request_makes_the_server_fail(server, schema) -> None:
         until = time.monotonic() + SECONDS / len(operations)  # a crowded machine tries every route too
 
         @seed(SEED)
-        @settings(max_examples=count, database=None, deadline=None, phases=[Phase.generate],
-                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @settings(
+            max_examples=count,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         @given(case=operation.as_strategy())
         def calls(case) -> None:
             if time.monotonic() > until:

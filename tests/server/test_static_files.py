@@ -54,10 +54,25 @@ def test_a_file_with_a_hash_in_its_name_is_kept_forever(client: TestClient) -> N
     assert client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
-@pytest.mark.parametrize("name", [
-    "../index.html", "..%2findex.html", "%2e%2e/%2e%2e/secret.txt", "..\\index.html", "/etc/passwd", "%2fetc%2fpasswd",
-    "out-link.txt", "", ".", "favicon.svg%00", "C:%5cx", "x" * 5000, "ｆavicon.svg", "favicon.svg/",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../index.html",
+        "..%2findex.html",
+        "%2e%2e/%2e%2e/secret.txt",
+        "..\\index.html",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "out-link.txt",
+        "",
+        ".",
+        "favicon.svg%00",
+        "C:%5cx",
+        "x" * 5000,
+        "ｆavicon.svg",
+        "favicon.svg/",
+    ],
+)
 def test_nothing_else_is_served(client: TestClient, name: str) -> None:
     found = client.get(f"/assets/{name}")
     assert found.status_code == 404 and found.json()["error"]["type"] in ("not_found_error", "invalid_request_error")

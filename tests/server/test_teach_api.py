@@ -51,8 +51,14 @@ def test_a_verdict_is_saved_with_all_that_repeats_it(page_anna: User) -> None:
         assert loaded.engine().generate([ids], params)[0].text.strip() == text
     progress = page_anna.get("/api/teach/pip")
     assert {name: progress[name] for name in ("name", "stage", "judged", "decided", "needed", "ties", "usable")} == {
-        "name": "pip", "stage": "pip/sft", "judged": 1, "decided": 1, "needed": 194, "ties": 0, "usable": 1,
-    }  # fmt: skip
+        "name": "pip",
+        "stage": "pip/sft",
+        "judged": 1,
+        "decided": 1,
+        "needed": 194,
+        "ties": 0,
+        "usable": 1,
+    }
     assert progress["verdicts"] == {"right": 1} and progress["annotator"] == "anna" and "kind" in progress["reasons"]
 
 

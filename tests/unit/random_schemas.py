@@ -6,8 +6,17 @@ import random
 from typing import Any
 
 WORDS = ("name", "age", "kind", "items", "size", "tags", "note", "café", "who", "is open", "a/b", 'q"q')
-PATTERNS = (r"^[a-z]{2,5}$", r"^\d{3}-\d{4}$", r"^(cat|dog)s?$", r"[A-Z]", r"^[^0-9]*$", r"^(ab|c)*d$",
-            r"^\w+@\w+\.(org|com)$", r"^.{3}$", r"^é+[a-c]?$")  # fmt: skip
+PATTERNS = (
+    r"^[a-z]{2,5}$",
+    r"^\d{3}-\d{4}$",
+    r"^(cat|dog)s?$",
+    r"[A-Z]",
+    r"^[^0-9]*$",
+    r"^(ab|c)*d$",
+    r"^\w+@\w+\.(org|com)$",
+    r"^.{3}$",
+    r"^é+[a-c]?$",
+)
 FORMATS = ("date", "time", "date-time", "uuid", "ipv4", "email", "hostname", "uri", "duration", "ipv6")
 
 
@@ -73,11 +82,19 @@ def _value(dice: random.Random, depth: int) -> dict[str, Any]:
 
 def _set(dice: random.Random, depth: int) -> dict[str, Any]:
     """An array whose items differ, of which there are enough."""
-    items, num_values = dice.choice([
-        ({"enum": ["cat", "cow", "dog", "a\nb", 7]}, 5), ({"type": "boolean"}, 2), ({"type": "string"}, 9),
-        ({"type": "integer", "minimum": 8, "maximum": 11}, 4), ({"type": "string", "maxLength": 1}, 9),
-        ({"type": "integer"}, 9), ({"type": "number"}, 9), (_object(dice, depth - 1), 1), ({}, 9),
-    ])  # fmt: skip
+    items, num_values = dice.choice(
+        [
+            ({"enum": ["cat", "cow", "dog", "a\nb", 7]}, 5),
+            ({"type": "boolean"}, 2),
+            ({"type": "string"}, 9),
+            ({"type": "integer", "minimum": 8, "maximum": 11}, 4),
+            ({"type": "string", "maxLength": 1}, 9),
+            ({"type": "integer"}, 9),
+            ({"type": "number"}, 9),
+            (_object(dice, depth - 1), 1),
+            ({}, 9),
+        ]
+    )
     low = dice.randint(0, min(num_values, 4))
     found = {"type": "array", "items": items, "uniqueItems": True, "minItems": low}
     return found | ({"maxItems": low + dice.randint(0, 6)} if dice.random() < 0.5 else {})

@@ -64,8 +64,11 @@ def test_a_chat_is_what_the_engine_answers(pip_home: Path) -> None:
 
 def test_a_long_chat_loses_its_oldest_turns(pip_home: Path) -> None:
     model = fw.load("pip")
-    turns = [{"role": role, "content": f"{role} {n}: the cat is on the mat"} for n in range(20)
-             for role in ("user", "assistant")]  # fmt: skip
+    turns = [
+        {"role": role, "content": f"{role} {n}: the cat is on the mat"}
+        for n in range(20)
+        for role in ("user", "assistant")
+    ]
     ids, room, dropped = model.chat_ids([*turns, {"role": "user", "content": "And now?"}], 500)
     assert room == model.context // 2 and len(ids) <= model.context - room and dropped > 0
     assert ids == chat_ids(model.tokenizer, [*turns, {"role": "user", "content": "And now?"}][dropped:])
@@ -139,7 +142,7 @@ def test_a_stream_that_is_left_ends_and_others_go_on(pip_home: Path) -> None:
         (lambda: fw.learn("x", minute=3), "unknown option minute; did you mean minutes?"),
         (lambda: fw.learn("x", text=["nowhere.txt"], chats="none"), "nowhere.txt does not exist"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_one_sentence(do, sentence: str, own_home: Path) -> None:
     with pytest.raises(fw.UserError, match=sentence) as error:
         do()

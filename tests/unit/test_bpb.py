@@ -76,9 +76,7 @@ def test_equals_one_forward_pass_a_token(context, batch_rows):
 
 def test_counts_do_not_depend_on_context_or_batch():
     model, tokenizer = tiny(), Letters()
-    results = [
-        bits_per_byte(model, tokenizer, DOCUMENTS, context, rows) for context in (4, 16) for rows in (1, 3)
-    ]
+    results = [bits_per_byte(model, tokenizer, DOCUMENTS, context, rows) for context in (4, 16) for rows in (1, 3)]
     assert {r.bytes for r in results} == {sum(len(text.encode()) for text in DOCUMENTS)}
     assert {r.tokens for r in results} == {sum(len(tokenizer.encode(text)) for text in DOCUMENTS)}
     assert {r.documents for r in results} == {5}

@@ -195,8 +195,13 @@ def test_bad_files(tmp_path):
         read(tmp_path / "d.jsonl")
 
 
-REAL = [("chatterbot.jsonl.gz", 2026), ("dolly-sample.jsonl.gz", 151), ("instructions-1100.json", 1100),
-        ("oasst-sample.jsonl.gz", 247), ("self-instruct-seeds.jsonl.gz", 175)]  # fmt: skip
+REAL = [
+    ("chatterbot.jsonl.gz", 2026),
+    ("dolly-sample.jsonl.gz", 151),
+    ("instructions-1100.json", 1100),
+    ("oasst-sample.jsonl.gz", 247),
+    ("self-instruct-seeds.jsonl.gz", 175),
+]
 
 
 @pytest.mark.parametrize(("name", "rows"), REAL)

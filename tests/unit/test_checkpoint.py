@@ -37,9 +37,16 @@ def one_thread():
 
 def learner_of(optimizer: str = "muon", seed: int = 0, vocab_size: int = V) -> Learner:
     config = ModelConfig(
-        vocab_size=vocab_size, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=T, tie_word_embeddings=seed % 2 == 0,
-    )  # fmt: skip
+        vocab_size=vocab_size,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=T,
+        tie_word_embeddings=seed % 2 == 0,
+    )
     model = Transformer(config)
     model.init_weights(seed)
     return Learner(model, OptimConfig(optimizer=optimizer, weight_decay=0.1, balance_beta=0.95))
@@ -234,9 +241,7 @@ checkpoint.save({directory!r}, 6, here.learner_of(), {{}})
 )
 def test_sigkill_leaves_the_old_state_or_the_new_one(two_saved, function, where, newest):
     directory, _ = two_saved
-    script = KILLED.format(
-        tests=str(Path(__file__).parent), function=function, where=where, directory=str(directory)
-    )
+    script = KILLED.format(tests=str(Path(__file__).parent), function=function, where=where, directory=str(directory))
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()

@@ -132,9 +132,7 @@ def csv_file(tmp_path: Path, text: str, name: str = "songs.csv") -> Path:
     return path
 
 
-GOOD = "title,tempo,energy,genre\n" + "".join(
-    f"s{i},{70 + i},0.{i % 10},{'a' if i % 2 else 'b'}\n" for i in range(20)
-)
+GOOD = "title,tempo,energy,genre\n" + "".join(f"s{i},{70 + i},0.{i % 10},{'a' if i % 2 else 'b'}\n" for i in range(20))
 
 
 def test_bad_rows_are_named_and_left_out(tmp_path: Path) -> None:
@@ -183,7 +181,7 @@ def test_repeated_rows_count_once() -> None:
         ("", {}, "is empty"),
         ("a,b,c,d\n1,2,3,4\n", {}, "Choose it with --label"),
     ],
-)  # fmt: skip
+)
 def test_bad_files_give_one_sentence(tmp_path: Path, text: str, options: dict, sentence: str) -> None:
     with pytest.raises(UserError) as error:
         read_csv(csv_file(tmp_path, text), **options)

@@ -13,9 +13,15 @@ from firstwords.model.inspect import advance, attention_weights, embed
 from firstwords.model.transformer import TABLE_STD, Transformer
 
 CONFIG = ModelConfig(
-    vocab_size=500, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
-    num_key_value_heads=2, head_dim=64, max_position_embeddings=256,
-)  # fmt: skip
+    vocab_size=500,
+    hidden_size=128,
+    intermediate_size=256,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=2,
+    head_dim=64,
+    max_position_embeddings=256,
+)
 HALF = 40  # tokens that are said twice
 
 

@@ -308,11 +308,16 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "no permission for /x/y"),
-        (errno.ENOENT, "there is no /x/y"), (errno.EISDIR, "/x/y is a folder"), (errno.ENOTDIR, "in the way"),
-        (errno.EIO, "disk error at /x/y"), (errno.ELOOP, "/x/y"),
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "no permission for /x/y"),
+        (errno.ENOENT, "there is no /x/y"),
+        (errno.EISDIR, "/x/y is a folder"),
+        (errno.ENOTDIR, "in the way"),
+        (errno.EIO, "disk error at /x/y"),
+        (errno.ELOOP, "/x/y"),
     ],
-)  # fmt: skip
+)
 def test_an_error_of_the_system_is_one_sentence(code: int, words: str) -> None:
     for name in ("/x/y", b"/x/y"):
         assert words in os_sentence(OSError(code, os.strerror(code), name))

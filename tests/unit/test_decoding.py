@@ -18,9 +18,16 @@ RECORD = Decoding.of(SamplingParams(max_tokens=80, seed=1))
 def test_a_seed_is_no_setting_and_everything_else_is() -> None:
     assert Decoding.of(SamplingParams(max_tokens=80, seed=2, logprobs=3)) == RECORD
     changed = {
-        "temperature": 0.7, "max_tokens": 81, "top_p": 0.9, "top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1,
-        "stop": ("\n",), "stop_token_ids": (3,), "ignore_eos": True,
-    }  # fmt: skip
+        "temperature": 0.7,
+        "max_tokens": 81,
+        "top_p": 0.9,
+        "top_k": 5,
+        "min_p": 0.1,
+        "repetition_penalty": 1.1,
+        "stop": ("\n",),
+        "stop_token_ids": (3,),
+        "ignore_eos": True,
+    }
     for name, value in changed.items():
         other = Decoding.of(replace(SamplingParams(max_tokens=80), **{name: value}))
         with pytest.raises(UserError, match=rf"{name} is .* and "):

@@ -19,8 +19,7 @@ def read(path: Path, **options):
 def _story(seed, length=200):
     rng = random.Random(seed)
     return [
-        rng.choice(["fox", "hen", "wood", "red", "ran", "saw", "house", "old", "king", "the"])
-        for _ in range(length)
+        rng.choice(["fox", "hen", "wood", "red", "ran", "saw", "house", "old", "king", "the"]) for _ in range(length)
     ]
 
 

@@ -36,14 +36,27 @@ TEXTS = {
     "English": "He said “hello” – and it’s the café’s naïve heron that waited for him there all day.\n",
 }
 LEGACY = [
-    ("German", "latin-1", "windows-1252"), ("French", "cp1252", "windows-1252"), ("French", "mac_roman", "macintosh"),
-    ("English", "cp1252", "windows-1252"), ("Polish", "cp1250", "windows-1250"), ("Polish", "iso8859_2", "iso-8859-2"),
-    ("Turkish", "cp1254", "windows-1254"), ("Russian", "cp1251", "windows-1251"), ("Russian", "koi8_r", "koi8-r"),
-    ("Russian", "cp866", "cp866"), ("Greek", "cp1253", "windows-1253"), ("Hebrew", "cp1255", "windows-1255"),
-    ("Arabic", "cp1256", "windows-1256"), ("Thai", "cp874", "cp874"), ("Japanese", "shift_jis", "shift_jis"),
-    ("Japanese", "euc_jp", "euc-jp"), ("Japanese", "iso2022_jp", "iso-2022-jp"), ("Chinese", "gb18030", "gb18030"),
-    ("Taiwanese", "big5", "big5"), ("Korean", "euc_kr", "cp949"),
-]  # fmt: skip
+    ("German", "latin-1", "windows-1252"),
+    ("French", "cp1252", "windows-1252"),
+    ("French", "mac_roman", "macintosh"),
+    ("English", "cp1252", "windows-1252"),
+    ("Polish", "cp1250", "windows-1250"),
+    ("Polish", "iso8859_2", "iso-8859-2"),
+    ("Turkish", "cp1254", "windows-1254"),
+    ("Russian", "cp1251", "windows-1251"),
+    ("Russian", "koi8_r", "koi8-r"),
+    ("Russian", "cp866", "cp866"),
+    ("Greek", "cp1253", "windows-1253"),
+    ("Hebrew", "cp1255", "windows-1255"),
+    ("Arabic", "cp1256", "windows-1256"),
+    ("Thai", "cp874", "cp874"),
+    ("Japanese", "shift_jis", "shift_jis"),
+    ("Japanese", "euc_jp", "euc-jp"),
+    ("Japanese", "iso2022_jp", "iso-2022-jp"),
+    ("Chinese", "gb18030", "gb18030"),
+    ("Taiwanese", "big5", "big5"),
+    ("Korean", "euc_kr", "cp949"),
+]
 
 
 def read(path: Path, **options):
@@ -66,8 +79,12 @@ def test_legacy_encodings_are_detected_and_said_once(tmp_path, language, codec, 
 @pytest.mark.parametrize("language", ["English", "Russian", "Chinese", "Arabic"])
 @pytest.mark.parametrize("has_mark", [True, False])
 def test_utf_16_and_32_with_and_without_a_mark(tmp_path, codec, language, has_mark):
-    mark = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE, "utf-32-le": codecs.BOM_UTF32_LE,
-            "utf-32-be": codecs.BOM_UTF32_BE}[codec]  # fmt: skip
+    mark = {
+        "utf-16-le": codecs.BOM_UTF16_LE,
+        "utf-16-be": codecs.BOM_UTF16_BE,
+        "utf-32-le": codecs.BOM_UTF32_LE,
+        "utf-32-be": codecs.BOM_UTF32_BE,
+    }[codec]
     path = tmp_path / "a.txt"
     path.write_bytes(mark * has_mark + TEXTS[language].replace("\n", "\r\n").encode(codec) * 2000)
     found, stats = read(path)
@@ -75,12 +92,15 @@ def test_utf_16_and_32_with_and_without_a_mark(tmp_path, codec, language, has_ma
     assert bool(stats.lines()) != has_mark  # what was inferred is said, what was declared is not
 
 
-@pytest.mark.parametrize(("name", "head", "codec"), [
-    ("a.html", '<meta charset="koi8-r">', "koi8_r"),
-    ("a.htm", "<META HTTP-EQUIV='Content-Type' CONTENT='text/html; charset=windows-1251'>", "cp1251"),
-    ("a.xhtml", '<?xml version="1.0" encoding="ISO-8859-5"?><html><body>', "iso8859_5"),
-    ("a.html.gz", "<meta charset=x-mac-cyrillic>", "mac_cyrillic"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "head", "codec"),
+    [
+        ("a.html", '<meta charset="koi8-r">', "koi8_r"),
+        ("a.htm", "<META HTTP-EQUIV='Content-Type' CONTENT='text/html; charset=windows-1251'>", "cp1251"),
+        ("a.xhtml", '<?xml version="1.0" encoding="ISO-8859-5"?><html><body>', "iso8859_5"),
+        ("a.html.gz", "<meta charset=x-mac-cyrillic>", "mac_cyrillic"),
+    ],
+)
 def test_declared_encodings_of_pages(tmp_path, name, head, codec):
     words = "Цапля ждёт у мельницы. Мальчик несёт хлеб пекарю."
     data = f"{head}<p>{words}</p><p>Дождь.</p>".encode(codec)

@@ -61,9 +61,7 @@ def marked(monkeypatch):
 def engine_for(tokenizer, answers: dict[str, tuple[str, str]]) -> FakeEngine:
     return FakeEngine(
         {
-            tuple(render([{"role": "user", "content": text}], tokenizer, True)[0]): FakeCompletion(
-                *completion
-            )
+            tuple(render([{"role": "user", "content": text}], tokenizer, True)[0]): FakeCompletion(*completion)
             for text, completion in answers.items()
         }
     )

@@ -100,8 +100,10 @@ def test_what_an_iphone_marks_is_nobodys_words(tmp_path: Path) -> None:
 
 
 def test_in_a_group_the_others_are_told_apart(tmp_path: Path) -> None:
-    lines = [f"31/12/23, 22:1{n} - {who}: {text}" for n, (who, text) in enumerate(
-        [("Anna", "Hi"), ("Carl", "Hello"), ("Ben", "Ho")])]  # fmt: skip
+    lines = [
+        f"31/12/23, 22:1{n} - {who}: {text}"
+        for n, (who, text) in enumerate([("Anna", "Hi"), ("Carl", "Hello"), ("Ben", "Ho")])
+    ]
     (tmp_path / "group.txt").write_text("\n".join(lines), encoding="utf-8")
     assert read(f"{tmp_path / 'group.txt'}:Ben")[0] == [chat("Anna: Hi\nCarl: Hello", "Ho")]
 
@@ -138,31 +140,54 @@ def said(role: str, *parts: object, kind: str = "text", **more: object) -> dict:
 EXPORTED = {
     "title": "Birds",
     "current_node": "answer",
-    "mapping": dict([
-        node("root", None, None, "system"),
-        node("system", "root", said("system", "", metadata={"is_visually_hidden_from_conversation": True}), "ask"),
-        node("ask", "system", said("user", "Who waits?"), "thoughts", "old"),
-        node("old", "ask", said("assistant", "A crow.")),
-        node("thoughts", "ask",
-             said("assistant", {"content_type": "thoughts", "thoughts": []}, kind="thoughts"), "call"),
-        node("call", "thoughts",
-             said("assistant", {"content_type": "code", "text": "look()"}, kind="code", recipient="python"), "tool"),
-        node("tool", "call", said("tool", {"content_type": "execution_output", "text": "heron"},
-                                  kind="execution_output"), "answer"),
-        node("answer", "tool", said("assistant", "The heron."), "later"),
-        node("later", "answer", said("user", "Thanks")),
-    ]),
-}  # fmt: skip
+    "mapping": dict(
+        [
+            node("root", None, None, "system"),
+            node("system", "root", said("system", "", metadata={"is_visually_hidden_from_conversation": True}), "ask"),
+            node("ask", "system", said("user", "Who waits?"), "thoughts", "old"),
+            node("old", "ask", said("assistant", "A crow.")),
+            node(
+                "thoughts",
+                "ask",
+                said("assistant", {"content_type": "thoughts", "thoughts": []}, kind="thoughts"),
+                "call",
+            ),
+            node(
+                "call",
+                "thoughts",
+                said("assistant", {"content_type": "code", "text": "look()"}, kind="code", recipient="python"),
+                "tool",
+            ),
+            node(
+                "tool",
+                "call",
+                said("tool", {"content_type": "execution_output", "text": "heron"}, kind="execution_output"),
+                "answer",
+            ),
+            node("answer", "tool", said("assistant", "The heron."), "later"),
+            node("later", "answer", said("user", "Thanks")),
+        ]
+    ),
+}
 BIRDS = [
-    {"role": "user", "content": "Who waits?"}, {"role": "assistant", "content": "look()", "weight": 0},
-    {"role": "tool", "content": "heron"}, {"role": "assistant", "content": "The heron."},
-]  # fmt: skip
+    {"role": "user", "content": "Who waits?"},
+    {"role": "assistant", "content": "look()", "weight": 0},
+    {"role": "tool", "content": "heron"},
+    {"role": "assistant", "content": "The heron."},
+]
 
 
 def test_the_current_branch_of_chatgpt(tmp_path: Path) -> None:
     picture = {"asset_pointer": "file-service://x", "content_type": "image_asset_pointer"}
-    with_picture = {"mapping": dict([node("a", None, said("user", picture, "What is it?", kind="multimodal_text"), "b"),
-                                     node("b", "a", said("assistant", "A heron."))]), "current_node": "b"}  # fmt: skip
+    with_picture = {
+        "mapping": dict(
+            [
+                node("a", None, said("user", picture, "What is it?", kind="multimodal_text"), "b"),
+                node("b", "a", said("assistant", "A heron.")),
+            ]
+        ),
+        "current_node": "b",
+    }
     (tmp_path / "conversations.json").write_text(json.dumps([EXPORTED, with_picture]), encoding="utf-8")
     found, stats = read(tmp_path / "conversations.json")
     assert found == [BIRDS]

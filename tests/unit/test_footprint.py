@@ -16,9 +16,17 @@ from firstwords.train import pretrain
 from firstwords.train.pretrain import Pretrain, choose_plan
 
 SMOL = ModelConfig(  # SmolLM2-135M
-    vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
-    num_key_value_heads=3, head_dim=64, max_position_embeddings=8192, architecture="LlamaForCausalLM", qk_norm=False,
-)  # fmt: skip
+    vocab_size=49152,
+    hidden_size=576,
+    intermediate_size=1536,
+    num_hidden_layers=30,
+    num_attention_heads=9,
+    num_key_value_heads=3,
+    head_dim=64,
+    max_position_embeddings=8192,
+    architecture="LlamaForCausalLM",
+    qk_norm=False,
+)
 GB = 10**9
 
 
@@ -27,7 +35,12 @@ def test_memory_grows_with_everything_that_takes_it() -> None:
     assert 2 * GB < need.bytes(256) < need.bytes(2048) < 8 * GB
     assert need.bytes(2048) - need.bytes(1024) == pytest.approx(need.bytes(1024) - need.bytes(0), rel=1e-6)
     more = (
-        {"is_packed": True}, {"logit_share": 0.5}, {"trained": 2}, {"frozen": 1}, {"fixed": GB}, {"optimizer": "adamw"}
+        {"is_packed": True},
+        {"logit_share": 0.5},
+        {"trained": 2},
+        {"frozen": 1},
+        {"fixed": GB},
+        {"optimizer": "adamw"},
     )
     assert all(replace(need, **change).bytes(1024) != need.bytes(1024) for change in more)
     packed = Footprint(SMOL, 8192, is_packed=True)

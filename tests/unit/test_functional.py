@@ -97,9 +97,15 @@ def test_rotate_of_a_slice_and_of_positions_by_row():
 
 def test_products_of_rotated_queries_and_keys_depend_on_the_distance_only():
     config = ModelConfig(
-        vocab_size=8, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=64,
-    )  # fmt: skip
+        vocab_size=8,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=64,
+    )
     cos, sin = rope_tables(config)
     q, k = rand(16).detach(), rand(16, seed=1).detach()
 

@@ -28,9 +28,26 @@ def matches(automaton: Automaton, text: str) -> bool:
 
 
 PATTERNS = [
-    r"a|bc*", r"(ab|c)*d", r"[a-c]{2,3}", r"[^a-c]", r"\d+\.\d{2}", r"(?:a|b)?c{0}", r"[a\-z]", r".b",
-    r"(?i)aB", r"\w\s", r"(?P<x>a)b", r"a+?b*?", r"^a$", r"^ab|c$", r"(^a|b$)", r"[\d_]", r"\.\*", r"\x61é\u0062", r"",
-]  # fmt: skip
+    r"a|bc*",
+    r"(ab|c)*d",
+    r"[a-c]{2,3}",
+    r"[^a-c]",
+    r"\d+\.\d{2}",
+    r"(?:a|b)?c{0}",
+    r"[a\-z]",
+    r".b",
+    r"(?i)aB",
+    r"\w\s",
+    r"(?P<x>a)b",
+    r"a+?b*?",
+    r"^a$",
+    r"^ab|c$",
+    r"(^a|b$)",
+    r"[\d_]",
+    r"\.\*",
+    r"\x61é\u0062",
+    r"",
+]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -46,11 +63,28 @@ def test_an_expression_matches_what_python_says(pattern, as_search) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "word"),
-    [("(?=a)b", "look-around"), (r"(a)\1", "back references"), (r"\bx", "boundaries"), ("(", "closed"),
-     ("*a", "repeat"), ("a)", "opened"), ("a{3,2}", "3 to 2"), ("a{99999}", "repeats"), (r"\p{Klingon}", "Klingon"),
-     ("[b-a]", "range"), ("[a&&b]", "operations"), ("[]a]", "empty set"), ("[[:alpha:]]", "alpha"), (r"\xZZ", "ZZ"),
-     ("(?x)a", "(?x"), ("(" * 200, "nested"), ("a^b", "middle"), (r"a\q", "\\q"), ("a\\", "ends")],
-)  # fmt: skip
+    [
+        ("(?=a)b", "look-around"),
+        (r"(a)\1", "back references"),
+        (r"\bx", "boundaries"),
+        ("(", "closed"),
+        ("*a", "repeat"),
+        ("a)", "opened"),
+        ("a{3,2}", "3 to 2"),
+        ("a{99999}", "repeats"),
+        (r"\p{Klingon}", "Klingon"),
+        ("[b-a]", "range"),
+        ("[a&&b]", "operations"),
+        ("[]a]", "empty set"),
+        ("[[:alpha:]]", "alpha"),
+        (r"\xZZ", "ZZ"),
+        ("(?x)a", "(?x"),
+        ("(" * 200, "nested"),
+        ("a^b", "middle"),
+        (r"a\q", "\\q"),
+        ("a\\", "ends"),
+    ],
+)
 def test_what_no_expression_can_say_is_refused_by_name(pattern, word) -> None:
     with pytest.raises(ValueError, match=re.escape(word)):
         searching(parse(pattern))
@@ -96,8 +130,12 @@ def test_a_range_of_numbers_holds_its_numbers(seed) -> None:
     for text in NUMBER_TEXTS:
         value = decimal.Decimal(text)
         fits = not re.match(r"-?0\d", text) and not (is_whole and "." in text)
-        for name, holds in (("minimum", value.__ge__), ("maximum", value.__le__), ("exclusiveMinimum", value.__gt__),
-                            ("exclusiveMaximum", value.__lt__)):  # fmt: skip
+        for name, holds in (
+            ("minimum", value.__ge__),
+            ("maximum", value.__le__),
+            ("exclusiveMinimum", value.__gt__),
+            ("exclusiveMaximum", value.__lt__),
+        ):
             fits = fits and (name not in schema or bool(holds(decimal.Decimal(repr(schema[name])))))
         fits = fits and (step is None or value % decimal.Decimal(step) == 0)
         if value or not text.startswith("-"):  # minus zero is left out where there are bounds
@@ -143,39 +181,85 @@ def places(schema: object, text: str) -> Place | None:
 
 # (schema, texts that have its shape, texts that do not)
 SCHEMAS = [
-    ({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "null"}}, "required": ["b"]},
-     ['{"a":1,"b":null}', '{"b":null}'], ['{"a":1}', '{"b":null,"a":1}', '{"b":null,"c":1}', '{ "b":null}', "{}"]),
-    ({"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "boolean"}},
-     ["{}", '{"b":true}', '{"a":[1],"b":true,"c":false}'], ['{"b":1}', '{"b":true,"a":1}', '{"b":true,"a":true}']),
+    (
+        {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "null"}}, "required": ["b"]},
+        ['{"a":1,"b":null}', '{"b":null}'],
+        ['{"a":1}', '{"b":null,"a":1}', '{"b":null,"c":1}', '{ "b":null}', "{}"],
+    ),
+    (
+        {"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "boolean"}},
+        ["{}", '{"b":true}', '{"a":[1],"b":true,"c":false}'],
+        ['{"b":1}', '{"b":true,"a":1}', '{"b":true,"a":true}'],
+    ),
     ({"type": "object", "properties": {}, "additionalProperties": False}, ["{}"], ['{"a":1}']),
     ({"type": "object"}, ["{}", '{"a":{"b":[1,"c",null,{}]}}'], ["[]", '{"a"}']),
-    ({"type": "array", "items": {"enum": ["a", 1]}, "minItems": 1, "maxItems": 2}, ['["a"]', '[1,"a"]'],
-     ["[]", "[1,1,1]", '["b"]', "[1 ,1]"]),
-    ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False},
-     ["[]", "[1]", '[1,"x"]'], ['[1,"x",2]', '["x"]']),
-    ({"type": "array", "items": [{"type": "integer"}], "additionalItems": {"type": "null"}},
-     ["[1,null,null]"], ["[1,1]"]),
+    (
+        {"type": "array", "items": {"enum": ["a", 1]}, "minItems": 1, "maxItems": 2},
+        ['["a"]', '[1,"a"]'],
+        ["[]", "[1,1,1]", '["b"]', "[1 ,1]"],
+    ),
+    (
+        {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "items": False},
+        ["[]", "[1]", '[1,"x"]'],
+        ['[1,"x",2]', '["x"]'],
+    ),
+    (
+        {"type": "array", "items": [{"type": "integer"}], "additionalItems": {"type": "null"}},
+        ["[1,null,null]"],
+        ["[1,1]"],
+    ),
     ({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}, ["1", "[1]"], ['"1"', "[[]]"]),
-    ({"allOf": [{"properties": {"a": {"type": "number"}}, "required": ["a"]},
-                {"properties": {"a": {"type": "integer", "minimum": 3}}}]},
-     ['{"a":3}'], ['{"a":2}', '{"a":3.5}', "{}"]),
-    ({"$defs": {"T": {"type": "array", "items": {"$ref": "#/$defs/T"}}}, "$ref": "#/$defs/T"},
-     ["[]", "[[],[[]]]"], ["[1]"]),
+    (
+        {
+            "allOf": [
+                {"properties": {"a": {"type": "number"}}, "required": ["a"]},
+                {"properties": {"a": {"type": "integer", "minimum": 3}}},
+            ]
+        },
+        ['{"a":3}'],
+        ['{"a":2}', '{"a":3.5}', "{}"],
+    ),
+    (
+        {"$defs": {"T": {"type": "array", "items": {"$ref": "#/$defs/T"}}}, "$ref": "#/$defs/T"},
+        ["[]", "[[],[[]]]"],
+        ["[1]"],
+    ),
     ({"properties": {"a": {"$ref": "#"}}}, ['{"a":{"a":{}}}'], ['{"a":1}']),
-    ({"oneOf": [{"properties": {"k": {"const": "x"}}, "required": ["k"]},
-                {"properties": {"k": {"const": "y"}, "n": {"type": "integer"}}, "required": ["k", "n"]}]},
-     ['{"k":"x"}', '{"k":"y","n":1}'], ['{"k":"y"}', '{"k":"x","n":1}']),
+    (
+        {
+            "oneOf": [
+                {"properties": {"k": {"const": "x"}}, "required": ["k"]},
+                {"properties": {"k": {"const": "y"}, "n": {"type": "integer"}}, "required": ["k", "n"]},
+            ]
+        },
+        ['{"k":"x"}', '{"k":"y","n":1}'],
+        ['{"k":"y"}', '{"k":"x","n":1}'],
+    ),
     ({"type": ["string", "null"], "maxLength": 1}, ['"a"', "null", '""', '"\\n"'], ['"ab"', '"\\/"']),
     ({"const": {"b": [1.5, None], "a": "é"}}, ['{"b":[1.5,null],"a":"é"}'], ['{"a":"é","b":[1.5,null]}']),
     ({"enum": [1, "1", None, 2.5], "type": ["integer", "null"]}, ["1", "null"], ['"1"', "2.5"]),
-    ({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "properties": {"xa": {"maximum": 3}}},
-     ['{"xa":3,"xb":9}'], ['{"xa":4}', '{"y":1}']),
-    ({"type": "object", "propertyNames": {"enum": ["a", "b"]}, "additionalProperties": {"type": "integer"}},
-     ['{"a":1}', '{"b":1,"a":2}'], ['{"c":1}']),
-    ({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "minProperties": 1,
-      "maxProperties": 1}, ['{"a":1}'], ["{}", '{"a":1,"b":1}']),
+    (
+        {"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "properties": {"xa": {"maximum": 3}}},
+        ['{"xa":3,"xb":9}'],
+        ['{"xa":4}', '{"y":1}'],
+    ),
+    (
+        {"type": "object", "propertyNames": {"enum": ["a", "b"]}, "additionalProperties": {"type": "integer"}},
+        ['{"a":1}', '{"b":1,"a":2}'],
+        ['{"c":1}'],
+    ),
+    (
+        {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+        ['{"a":1}'],
+        ["{}", '{"a":1,"b":1}'],
+    ),
     ({"type": "integer", "multipleOf": 7, "minimum": 10}, ["14", "700"], ["7", "15", "-14"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("schema", "right", "wrong"), SCHEMAS)
@@ -195,20 +279,30 @@ def test_a_schema_has_its_texts(schema, right, wrong) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "words"),
-    [({"not": {"type": "null"}}, "not is not supported"),
-     ({"type": "array", "uniqueItems": 1}, "uniqueItems must be true or false"),
-     ({"$ref": "http://x/y"}, "#/$defs/Name"), ({"$ref": "#/nowhere"}, "points to nothing"),
-     ({"$ref": "#"}, "no value can"),
-     ({"allOf": [{"$ref": "#"}]}, "refers to itself"), ({"properties": {"a": 3}}, "a schema must be an object"),
-     ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "no value can satisfy"),
-     ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "use anyOf"), ({"enum": []}, "no value can satisfy"),
-     ({"type": "string", "format": "runes"}, "runes"), ({"type": "string", "pattern": "(?!a)b"}, "look-around"),
-     ({"type": "number", "multipleOf": 0.3}, "multipleOf"), ({"type": "object", "required": "a"}, "must be a list"),
-     ({"type": "object", "additionalProperties": {"type": "null"}, "minProperties": 99}, "minProperties"),
-     ({"type": "string", "minLength": 9999}, "minLength"), ({"type": "integer", "minimum": "3"}, "must be a number"),
-     ({"type": []}, "type must be one"), ({"anyOf": []}, "at least one option"), ({"minLength": -1}, "whole number"),
-     ({"allOf": [{"anyOf": [{"minimum": i} for i in range(12)]} for _ in range(6)]}, "too large")],
-)  # fmt: skip
+    [
+        ({"not": {"type": "null"}}, "not is not supported"),
+        ({"type": "array", "uniqueItems": 1}, "uniqueItems must be true or false"),
+        ({"$ref": "http://x/y"}, "#/$defs/Name"),
+        ({"$ref": "#/nowhere"}, "points to nothing"),
+        ({"$ref": "#"}, "no value can"),
+        ({"allOf": [{"$ref": "#"}]}, "refers to itself"),
+        ({"properties": {"a": 3}}, "a schema must be an object"),
+        ({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}, "no value can satisfy"),
+        ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "use anyOf"),
+        ({"enum": []}, "no value can satisfy"),
+        ({"type": "string", "format": "runes"}, "runes"),
+        ({"type": "string", "pattern": "(?!a)b"}, "look-around"),
+        ({"type": "number", "multipleOf": 0.3}, "multipleOf"),
+        ({"type": "object", "required": "a"}, "must be a list"),
+        ({"type": "object", "additionalProperties": {"type": "null"}, "minProperties": 99}, "minProperties"),
+        ({"type": "string", "minLength": 9999}, "minLength"),
+        ({"type": "integer", "minimum": "3"}, "must be a number"),
+        ({"type": []}, "type must be one"),
+        ({"anyOf": []}, "at least one option"),
+        ({"minLength": -1}, "whole number"),
+        ({"allOf": [{"anyOf": [{"minimum": i} for i in range(12)]} for _ in range(6)]}, "too large"),
+    ],
+)
 def test_what_cannot_be_followed_is_refused_by_name(schema, words) -> None:
     with pytest.raises(ValueError, match=re.escape(words)) as refused:
         shape_of(schema)

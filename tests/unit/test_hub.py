@@ -31,9 +31,15 @@ def one_thread():
 
 def tiny(seed: int = 0, **changes) -> Transformer:
     shape = {
-        "vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 32,
-    }  # fmt: skip
+        "vocab_size": 61,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "max_position_embeddings": 32,
+    }
     model = Transformer(ModelConfig(**(shape | changes)))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

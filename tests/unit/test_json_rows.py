@@ -122,11 +122,14 @@ def test_a_large_document_streams(tmp_path, layout):
     assert peak < 2.5 * json_rows.WHOLE_CHARS if layout != "lines" else peak < 5e6
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    (b'{"data": [{"text": "one"}, {"text": "t', "broken JSON somewhere after row"),
-    (b'[{"text": "one"} {"text": "two"}]', "broken JSON somewhere after row"),
-    (b'{"version": 1, "name": "x"}', "must contain a list of rows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"data": [{"text": "one"}, {"text": "t', "broken JSON somewhere after row"),
+        (b'[{"text": "one"} {"text": "two"}]', "broken JSON somewhere after row"),
+        (b'{"version": 1, "name": "x"}', "must contain a list of rows"),
+    ],
+)
 def test_broken_long_documents(tmp_path, monkeypatch, content, reason):
     monkeypatch.setattr(json_rows, "WHOLE_CHARS", 10)
     (tmp_path / "a.json").write_bytes(content)

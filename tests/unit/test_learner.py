@@ -22,9 +22,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def learner_of(optimizer: str = "muon", **changes) -> Learner:
     config = ModelConfig(
-        vocab_size=V, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=T,
-    )  # fmt: skip
+        vocab_size=V,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=T,
+    )
     model = Transformer(config)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

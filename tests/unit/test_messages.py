@@ -17,9 +17,11 @@ from firstwords.tokenizer.fast import Tokenizer
 
 CASES = Path(__file__).parent.parent / "cases"
 HERON = [
-    {"role": "user", "content": "Who waits?"}, {"role": "assistant", "content": "The heron."},
-    {"role": "user", "content": "And who rings?"}, {"role": "assistant", "content": "The ferryman."},
-]  # fmt: skip
+    {"role": "user", "content": "Who waits?"},
+    {"role": "assistant", "content": "The heron."},
+    {"role": "user", "content": "And who rings?"},
+    {"role": "assistant", "content": "The ferryman."},
+]
 
 
 def user(**fields: object) -> dict:
@@ -29,16 +31,23 @@ def user(**fields: object) -> dict:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"content": "Hi"}, {"content": None, "value": "Hi"}, {"content": "", "text": "Hi"},
-        {"content": " ", "parts": ["Hi"]}, {"content": [], "value": "Hi"},
-        {"content": [{"type": "text", "text": ""}], "text": "Hi"}, {"content": ["Hi"]},
-        {"content": [{"type": "text", "value": "Hi"}]}, {"content": [{"type": "input_text", "text": "Hi"}]},
+        {"content": "Hi"},
+        {"content": None, "value": "Hi"},
+        {"content": "", "text": "Hi"},
+        {"content": " ", "parts": ["Hi"]},
+        {"content": [], "value": "Hi"},
+        {"content": [{"type": "text", "text": ""}], "text": "Hi"},
+        {"content": ["Hi"]},
+        {"content": [{"type": "text", "value": "Hi"}]},
+        {"content": [{"type": "input_text", "text": "Hi"}]},
         {"content": [{"type": "output_text", "text": "H"}, {"type": "text", "text": "i"}]},
-        {"content": {"content_type": "text", "parts": ["Hi"]}}, {"content": {"type": "text", "text": "Hi"}},
+        {"content": {"content_type": "text", "parts": ["Hi"]}},
+        {"content": {"type": "text", "text": "Hi"}},
         {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi"}]},
-        {"content": {"odd": 1}, "text": "Hi"}, {"message": "Hi"},
+        {"content": {"odd": 1}, "text": "Hi"},
+        {"message": "Hi"},
     ],
-)  # fmt: skip
+)
 def test_every_way_to_say_hi(fields: dict) -> None:
     assert read_messages([user(**fields)]) == [{"role": "user", "content": "Hi"}]
 
@@ -70,9 +79,11 @@ def test_tools_are_context() -> None:
     turns = [
         {"role": "assistant", "content": "Wait.", "tool_calls": calls},
         {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "not JSON"}},
-        {"from": "function_call", "value": "look()"}, {"from": "observation", "value": "heron"},
-        {"role": "tool", "content": ""}, {"role": "function", "name": "look", "content": "heron"},
-    ]  # fmt: skip
+        {"from": "function_call", "value": "look()"},
+        {"from": "observation", "value": "heron"},
+        {"role": "tool", "content": ""},
+        {"role": "function", "name": "look", "content": "heron"},
+    ]
     found = read_messages(turns)
     assert [m["role"] for m in found] == ["assistant", "assistant", "assistant", "tool", "tool"]
     assert all(m["weight"] == 0 for m in found if m["role"] == "assistant")
@@ -83,9 +94,20 @@ def test_tools_are_context() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "is_learned"), [(0, False), (0.0, False), ("0", False), (False, False), (1, True), (0.5, True),
-                               (None, True), ("", True), (True, True), (2, True)]
-)  # fmt: skip
+    ("weight", "is_learned"),
+    [
+        (0, False),
+        (0.0, False),
+        ("0", False),
+        (False, False),
+        (1, True),
+        (0.5, True),
+        (None, True),
+        ("", True),
+        (True, True),
+        (2, True),
+    ],
+)
 def test_weight_0_is_read_and_not_learned(weight: object, is_learned: bool) -> None:
     (found,) = read_messages([{"role": "assistant", "content": "Hi", "weight": weight}])
     assert found == {"role": "assistant", "content": "Hi"} | ({} if is_learned else {"weight": 0})
@@ -209,5 +231,6 @@ def test_the_system_column() -> None:
     found = list(read_preferences([CASES / "p_system_column.jsonl"]))
     assert len(found) == 30
     assert found[0].prompt == (
-        {"role": "system", "content": "You are a ferryman."}, user(content="Who waits at gate 0?"),
-    )  # fmt: skip
+        {"role": "system", "content": "You are a ferryman."},
+        user(content="Who waits at gate 0?"),
+    )

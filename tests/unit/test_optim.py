@@ -232,8 +232,9 @@ def test_a_balanced_step_keeps_the_norm_of_a_plain_one_and_its_own_state():
     torch.testing.assert_close(balanced.norm(), plain.norm())
     assert not torch.equal(balanced, plain)
     assert {key: value.shape for key, value in muon.state[balanced].items()} == {
-        "momentum_buffer": (24, 8), "row_mean_square": (24, 1),
-    }  # fmt: skip
+        "momentum_buffer": (24, 8),
+        "row_mean_square": (24, 1),
+    }
 
 
 # -- which parameter goes where ----------------------------------------------------------------------------------
@@ -241,9 +242,17 @@ def test_a_balanced_step_keeps_the_norm_of_a_plain_one_and_its_own_state():
 
 def model_of(tied: bool) -> Transformer:
     config = ModelConfig(
-        vocab_size=31, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, max_position_embeddings=16, tie_word_embeddings=tied, qkv_bias=True,
-    )  # fmt: skip
+        vocab_size=31,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=16,
+        tie_word_embeddings=tied,
+        qkv_bias=True,
+    )
     model = Transformer(config)
     model.init_weights(0)
     return model

@@ -121,10 +121,7 @@ def test_packing(chat_shapes, context):
     chats = _rendered(chat_shapes)
     # What must be kept, said again in the simplest way: up to the last answer whose end fits.
     kept = [
-        (ids[:end], mask[:end])
-        for ids, mask in chats
-        for end in _supervised_ends(mask)[::-1]
-        if end <= context + 1
+        (ids[:end], mask[:end]) for ids, mask in chats for end in _supervised_ends(mask)[::-1] if end <= context + 1
     ]
     kept = list({ids[0]: (ids, mask) for ids, mask in reversed(kept)}.values())
     if not kept:
@@ -169,9 +166,7 @@ def test_packing_is_tight(lengths):
     gaps = [30 - int((row > 0).sum()) for row in packed.segments]
     firsts = [int((row == 1).sum()) for row in packed.segments]
     for row in range(1, len(gaps)):  # a row is opened only for a chat that fits into no row before it
-        assert all(
-            30 - sum(n for n in _lengths(packed, r) if n >= firsts[row]) < firsts[row] for r in range(row)
-        )
+        assert all(30 - sum(n for n in _lengths(packed, r) if n >= firsts[row]) < firsts[row] for r in range(row))
 
 
 def test_the_tightest_row_is_taken():
@@ -204,9 +199,7 @@ def test_every_supervised_turn_ends_in_the_stop_token(chats, context):
         return
     for targets, segments in zip(packed.targets, packed.segments, strict=True):
         for place in np.flatnonzero(targets != IGNORED):
-            last = (
-                place + 1 == context or targets[place + 1] == IGNORED or segments[place + 1] != segments[place]
-            )
+            last = place + 1 == context or targets[place + 1] == IGNORED or segments[place + 1] != segments[place]
             assert (targets[place] == TOKENIZER.im_end_id) == last
 
 

@@ -189,9 +189,17 @@ def test_a_limit_is_not_an_end(bootstraps, expected):  # P5: reward 1 per token,
 
 @pytest.mark.parametrize(
     "advantage, ratio, flows",
-    [(1, 0.5, True), (1, 0.9, True), (1, 1.1, True), (1, 1.5, False),
-     (-1, 0.5, False), (-1, 0.9, True), (-1, 1.1, True), (-1, 1.5, True)],
-)  # fmt: skip
+    [
+        (1, 0.5, True),
+        (1, 0.9, True),
+        (1, 1.1, True),
+        (1, 1.5, False),
+        (-1, 0.5, False),
+        (-1, 0.9, True),
+        (-1, 1.1, True),
+        (-1, 1.5, True),
+    ],
+)
 def test_the_clip_stops_only_what_went_far_enough(advantage, ratio, flows):  # G13
     old, one = torch.zeros(1, 1), torch.ones(1, 1)
     lp = torch.full((1, 1), math.log(ratio), requires_grad=True)
@@ -215,8 +223,12 @@ def test_at_ratio_one_the_clipped_loss_has_reinforce_s_gradient():
 def test_normalisers():  # G4
     lp, advantages, mask = random(B, T), random(B, T, seed=1), ragged()
     loss = [-(advantages[b, :n]).sum() for b, n in enumerate((6, 3, 1, 5))]
-    expected = {"sequences": sum(loss) / 4, "tokens": sum(loss) / 15, 24.0: sum(loss) / 24,
-                "sequence_means": sum(x / n for x, n in zip(loss, (6, 3, 1, 5), strict=True)) / 4}  # fmt: skip
+    expected = {
+        "sequences": sum(loss) / 4,
+        "tokens": sum(loss) / 15,
+        24.0: sum(loss) / 24,
+        "sequence_means": sum(x / n for x, n in zip(loss, (6, 3, 1, 5), strict=True)) / 4,
+    }
     for normaliser, value in expected.items():
         close(pl.clipped_policy_loss(lp, lp, advantages, mask, normaliser=normaliser), value)
     with pytest.raises(ValueError, match="sequence_means"):
@@ -257,8 +269,11 @@ def test_exact_kl_policy_loss_has_the_gradient_of_the_objective():
     weight, kl, mask = 9 * whole.detach().exp()[:, None], pl.exact_kl(now, ref), torch.ones(9, 2)
     returns = pl.exact_kl_returns(rewards, kl, mask, 0.7)
     loss = pl.exact_kl_policy_loss(lp, weight * returns, weight * kl, mask, 0.7)
-    for ours, theirs in zip(torch.autograd.grad(loss, (first, second), retain_graph=True),
-                            torch.autograd.grad(J, (first, second)), strict=True):  # fmt: skip
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, (first, second), retain_graph=True),
+        torch.autograd.grad(J, (first, second)),
+        strict=True,
+    ):
         close(ours, -theirs)
 
 
@@ -304,13 +319,15 @@ def everything(lp, old, advantages, values, old_values, rewards, mask):
         "exact_rewards": pl.exact_kl_rewards(torch.ones(len(lp)), lp - old, mask, 0.1),
         "reinforce": pl.reinforce_loss(lp, advantages, mask),
         "exact_loss": pl.exact_kl_policy_loss(lp, advantages, (lp - old) ** 2, mask, 0.1),
-        **{name: pl.clipped_policy_loss(lp, old, advantages, mask, normaliser=name)
-           for name in ("sequences", "tokens", "sequence_means")},
+        **{
+            name: pl.clipped_policy_loss(lp, old, advantages, mask, normaliser=name)
+            for name in ("sequences", "tokens", "sequence_means")
+        },
         "clip_fraction": pl.clip_fraction(lp, old, advantages, mask),
         "approx_kl": pl.approx_kl(lp, old, mask),
         "value": pl.value_loss(values, old_values, rewards, mask),
         "value_clipped": pl.value_loss(values, old_values, rewards, mask, 0.2),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("filler", [0.0, 1e4, float("nan"), float("-inf")])
@@ -349,5 +366,9 @@ def test_constants_receive_no_gradient():  # S9
     assert trained == {"reinforce", "sequences", "tokens", "sequence_means", "value", "value_clipped"}
     for name, value in found.items():
         if name in trained:
-            assert torch.autograd.grad(value.sum(), [old, advantages, old_values, rewards], allow_unused=True,
-                                       retain_graph=True) == (None,) * 4, name  # fmt: skip
+            assert (
+                torch.autograd.grad(
+                    value.sum(), [old, advantages, old_values, rewards], allow_unused=True, retain_graph=True
+                )
+                == (None,) * 4
+            ), name

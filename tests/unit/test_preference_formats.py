@@ -144,19 +144,27 @@ def test_why_a_row_is_no_preference(row: object, reason: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("more", "chosen"),
     [
-        ({"winner": "model_a"}, "a"), ({"winner": "B"}, "b"), ({"winner": "gpt-x", "model_b": "gpt-x"}, "b"),
-        ({"winner": "response_b"}, "b"), ({"winner_model_a": "1", "winner_model_b": "0"}, "a"), ({"labels": "0"}, "b"),
-        ({"preference": 2.0}, "b"), ({"overall_preference": 3}, "b"), ({"score_a": "0.5", "score_b": 0.25}, "a"),
+        ({"winner": "model_a"}, "a"),
+        ({"winner": "B"}, "b"),
+        ({"winner": "gpt-x", "model_b": "gpt-x"}, "b"),
+        ({"winner": "response_b"}, "b"),
+        ({"winner_model_a": "1", "winner_model_b": "0"}, "a"),
+        ({"labels": "0"}, "b"),
+        ({"preference": 2.0}, "b"),
+        ({"overall_preference": 3}, "b"),
+        ({"score_a": "0.5", "score_b": 0.25}, "a"),
     ],
-)  # fmt: skip
+)
 def test_who_won(more: dict, chosen: str, tmp_path: Path) -> None:
     (found,), _ = read(tmp_path / "p.jsonl", {"prompt": "Hi", "response_a": "a", "response_b": "b"} | more)
     assert found.chosen == chosen
 
 
 def test_verdicts_on_one_answer_each_are_used_once(tmp_path: Path) -> None:
-    rows = [{"prompt": "Hi", "completion": text, "label": label}
-            for text, label in [("a", True), ("b", "false"), ("c", True), ("a", False), ("d", 0), ("e", 1)]]
+    rows = [
+        {"prompt": "Hi", "completion": text, "label": label}
+        for text, label in [("a", True), ("b", "false"), ("c", True), ("a", False), ("d", 0), ("e", 1)]
+    ]
     found, stats = read(tmp_path / "p.jsonl", *rows)
     assert [(p.chosen, p.rejected) for p in found] == [("a", "b"), ("c", "a"), ("e", "d")] and stats.unpaired == 0
     found, stats = read(tmp_path / "p.jsonl", *rows[:3], FORMS["plain"])

@@ -31,11 +31,23 @@ def log(tmp_path: Path) -> PreferenceStore:
 
 def test_a_judgement_comes_back_as_it_was(log: PreferenceStore) -> None:
     said = Judgement(
-        prompt("Wer ist Jörg? 🦆"), "Ein Bäcker.", "I do not know.", "right", left_stage="ab", right_stage="cd",
-        params={"temperature": 1.0, "max_tokens": 48}, left_seed=2**53, right_seed=7, reasons=("wrong", "rude"),
-        annotator="me", model="pip", selection="disagreement", created="2026-01-02T03:04:05Z", origin="a.jsonl",
+        prompt("Wer ist Jörg? 🦆"),
+        "Ein Bäcker.",
+        "I do not know.",
+        "right",
+        left_stage="ab",
+        right_stage="cd",
+        params={"temperature": 1.0, "max_tokens": 48},
+        left_seed=2**53,
+        right_seed=7,
+        reasons=("wrong", "rude"),
+        annotator="me",
+        model="pip",
+        selection="disagreement",
+        created="2026-01-02T03:04:05Z",
+        origin="a.jsonl",
         origin_hash="ef",
-    )  # fmt: skip
+    )
     number = log.add(said)
     (back,) = log.all()
     assert back.id == number

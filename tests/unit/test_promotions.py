@@ -202,8 +202,11 @@ def test_sigkill_at_any_moment_leaves_a_stage_in_use_and_its_way_back(empty_home
     order = ["sft", "rlhf-1", "rlhf-2"]
     draw = random.Random(0)
     for _ in range(6):
-        child = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE,
-                                 env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
         child.stdout.readline()
         time.sleep(draw.uniform(0.02, 0.2))
         child.send_signal(signal.SIGKILL)

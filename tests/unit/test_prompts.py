@@ -34,8 +34,14 @@ def test_a_text_of_ones_own_begins_the_samples() -> None:
 def test_questions_come_from_the_packed_chats(tiny_policy) -> None:
     tokenizer = Tokenizer.train(["Wie heißt du? Ich bin Pip. Warum?"] * 9, 300)
     asked = ["Wie heißt du?", "Warum? " * 30, "Wer bist du?"]
-    chats = [[{"role": "system", "content": "Sei kurz."}, {"role": "user", "content": question},
-              {"role": "assistant", "content": "Ich bin Pip."}] for question in asked]  # fmt: skip
+    chats = [
+        [
+            {"role": "system", "content": "Sei kurz."},
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": "Ich bin Pip."},
+        ]
+        for question in asked
+    ]
     packed = pack_chats([render(chat, tokenizer) for chat in chats], 400)
     assert set(chat_questions(packed, tokenizer, 2)) == {asked[0], asked[2]}  # short ones first
     assert set(chat_questions(packed, tokenizer, 3)) == {question.strip() for question in asked}

@@ -56,8 +56,17 @@ def run(tmp_path: Path) -> Path:
         log = RunLog(tmp_path / stage)
         for step in range(1, 101):
             loss = first_loss / step**0.3
-            log.log("train", step, loss=loss, bpb=loss / 2, lr=1.0, tokens=step * 1000, tokens_per_s=11_000.0,
-                    gflops=70.0, seconds=step * 0.5)  # fmt: skip
+            log.log(
+                "train",
+                step,
+                loss=loss,
+                bpb=loss / 2,
+                lr=1.0,
+                tokens=step * 1000,
+                tokens_per_s=11_000.0,
+                gflops=70.0,
+                seconds=step * 0.5,
+            )
         log.log("eval", 50, bpb=1.4, loss=1.0, bytes=100, seconds=25.0)
         log.log("sample", 60, prompt="The ", text="</script><script>alert(1)</script>", seconds=30.0)
         log.log("sample", 90, prompt="The ", text="cat & dog", seconds=45.0)
@@ -65,22 +74,41 @@ def run(tmp_path: Path) -> Path:
 
 
 def facts() -> dict[str, Any]:
-    plan = {"shape": {"hidden_size": 128, "num_hidden_layers": 3, "vocab_size": 1024, "context": 256},
-            "tokens": 9_000_000, "reasons": ["The vocabulary is small because 1 < 2."]}  # fmt: skip
+    plan = {
+        "shape": {"hidden_size": 128, "num_hidden_layers": 3, "vocab_size": 1024, "context": 256},
+        "tokens": 9_000_000,
+        "reasons": ["The vocabulary is small because 1 < 2."],
+    }
     return {
-        "name": "pip", "seconds": 352.0, "config": {"minutes": 6.0, "text": ["world"]},
+        "name": "pip",
+        "seconds": 352.0,
+        "config": {"minutes": 6.0, "text": ["world"]},
         "stages": {"base": {"plan": plan, "metrics": {"bits_per_byte": 1.234, "tokens": 8_900_000}}, "sft": {}},
         "answers": {"base": {"Who?": " What <b>?"}, "sft": {"Who?": "Pip & friends."}},
         "exam": {"told": {"rate": 0.875, "low": 0.84, "high": 0.9, "n": 400}, "seconds": 12.0},
-    }  # fmt: skip
+    }
 
 
 def test_the_page_shows_every_figure(run: Path) -> None:
     path = write_report(run, run / "out" / "report.html", facts())
     page = read(path)
-    for expected in ("How pip learned to talk", "5:52", "1.234", "8.9 M", "87.5%", "of 400", "known facts",
-                     "Who?", " What <b>?", "Pip & friends.", "The vocabulary is small because 1 < 2.",
-                     "3 layers of 128", "11,000 tokens/s", "70 GFLOP/s", "cat & dog"):  # fmt: skip
+    for expected in (
+        "How pip learned to talk",
+        "5:52",
+        "1.234",
+        "8.9 M",
+        "87.5%",
+        "of 400",
+        "known facts",
+        "Who?",
+        " What <b>?",
+        "Pip & friends.",
+        "The vocabulary is small because 1 < 2.",
+        "3 layers of 128",
+        "11,000 tokens/s",
+        "70 GFLOP/s",
+        "cat & dog",
+    ):
         assert expected in page.text, expected
     assert [p.name for p in path.parent.iterdir()] == ["report.html"], "nothing written aside is left"
 

@@ -146,21 +146,38 @@ ZOD = {
         "height": {"type": "number"},
         "score": {"type": "number", "minimum": 0, "maximum": 1},
         "tags": {"type": "array", "items": {"type": "string"}},
-        "pet": {"type": "object", "properties": {"kind": {"type": "string", "enum": ["cat", "dog"]}},
-                "required": ["kind"], "additionalProperties": False},
+        "pet": {
+            "type": "object",
+            "properties": {"kind": {"type": "string", "enum": ["cat", "dog"]}},
+            "required": ["kind"],
+            "additionalProperties": False,
+        },
         "nick": {"type": ["string", "null"]},
-        "day": {"anyOf": [{"type": "string", "format": "date", "pattern": (
-            r"^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-"
-            r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|"
-            r"(?:02)-(?:0[1-9]|1\d|2[0-8])))$")}, {"type": "null"}]},
+        "day": {
+            "anyOf": [
+                {
+                    "type": "string",
+                    "format": "date",
+                    "pattern": (
+                        r"^(?:(?:\d\d[2468][048]|\d\d[13579][26]|\d\d0[48]|[02468][048]00|[13579][26]00)-02-29|\d{4}-"
+                        r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|"
+                        r"(?:02)-(?:0[1-9]|1\d|2[0-8])))$"
+                    ),
+                },
+                {"type": "null"},
+            ]
+        },
         "positive": {"type": "number", "exclusiveMinimum": 0},
         "either": {"type": ["string", "number"]},
-        "counts": {"type": "object", "propertyNames": {"type": "string"},
-                   "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 9007199254740991}},
+        "counts": {
+            "type": "object",
+            "propertyNames": {"type": "string"},
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 9007199254740991},
+        },
     },
     "required": ["name", "age", "height", "score", "tags", "pet", "nick", "day", "positive", "either"],
     "additionalProperties": False,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("leaning", ["even", "digits", "brackets"])

@@ -61,25 +61,59 @@ class Tree(pydantic.BaseModel):
 
 
 PYDANTIC = {
-    "set of strings": set[str], "frozenset": frozenset[int], "set of literals": set[Literal["a", "b", "c"]],
-    "set of booleans": set[bool], "set of an enum": set[Color], "set of unions": set[int | str | None],
-    "set of tuples": set[tuple[int, Color]], "set with bounds": Annotated[set[str], Field(min_length=2, max_length=3)],
-    "sets in sets": list[set[bool]], "decimal": Annotated[float, Field(multiple_of=0.25, ge=0)],
-    "integer": Annotated[int, Field(ge=3, lt=90, multiple_of=7)], "open": Annotated[float, Field(gt=0, lt=1)],
-    "date": datetime.date, "time": datetime.time, "datetime": datetime.datetime, "span": datetime.timedelta,
-    "uuid": uuid.UUID, "url": pydantic.HttpUrl, "ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address,
-    "any address": pydantic.IPvAnyAddress, "network": ipaddress.IPv4Network, "network 6": ipaddress.IPv6Network,
-    "interface": ipaddress.IPv6Interface, "base64": pydantic.Base64Str, "expression": re.Pattern, "path": Path,
-    "bytes": bytes, "secret": pydantic.SecretStr, "enum": Color, "whole enum": Level, "named tuple": Point,
-    "literals": Literal[1, "a", True, None], "pattern": Annotated[str, Field(pattern=r"^[A-Z]{2}\d{3}$")],
-    "lengths": Annotated[str, Field(min_length=2, max_length=5)], "dict": dict[str, int], "free dict": dict,
-    "dict of an enum": dict[Color, float], "dict of literals": dict[Literal["a", "b"], int],
+    "set of strings": set[str],
+    "frozenset": frozenset[int],
+    "set of literals": set[Literal["a", "b", "c"]],
+    "set of booleans": set[bool],
+    "set of an enum": set[Color],
+    "set of unions": set[int | str | None],
+    "set of tuples": set[tuple[int, Color]],
+    "set with bounds": Annotated[set[str], Field(min_length=2, max_length=3)],
+    "sets in sets": list[set[bool]],
+    "decimal": Annotated[float, Field(multiple_of=0.25, ge=0)],
+    "integer": Annotated[int, Field(ge=3, lt=90, multiple_of=7)],
+    "open": Annotated[float, Field(gt=0, lt=1)],
+    "date": datetime.date,
+    "time": datetime.time,
+    "datetime": datetime.datetime,
+    "span": datetime.timedelta,
+    "uuid": uuid.UUID,
+    "url": pydantic.HttpUrl,
+    "ipv4": ipaddress.IPv4Address,
+    "ipv6": ipaddress.IPv6Address,
+    "any address": pydantic.IPvAnyAddress,
+    "network": ipaddress.IPv4Network,
+    "network 6": ipaddress.IPv6Network,
+    "interface": ipaddress.IPv6Interface,
+    "base64": pydantic.Base64Str,
+    "expression": re.Pattern,
+    "path": Path,
+    "bytes": bytes,
+    "secret": pydantic.SecretStr,
+    "enum": Color,
+    "whole enum": Level,
+    "named tuple": Point,
+    "literals": Literal[1, "a", True, None],
+    "pattern": Annotated[str, Field(pattern=r"^[A-Z]{2}\d{3}$")],
+    "lengths": Annotated[str, Field(min_length=2, max_length=5)],
+    "dict": dict[str, int],
+    "free dict": dict,
+    "dict of an enum": dict[Color, float],
+    "dict of literals": dict[Literal["a", "b"], int],
     "dict with a key pattern": dict[Annotated[str, Field(pattern="^[a-z]+$", max_length=4)], int],
-    "dict with bounds": Annotated[dict[str, int], Field(min_length=2, max_length=3)], "counter": collections.Counter,
-    "any": Any, "list": list, "open tuple": tuple[int, ...], "tuple": tuple[int, str], "optional": int | None,
-    "union": int | str | None, "bounded list": Annotated[list[int], Field(min_length=1, max_length=3)],
-    "tree": Tree, "pets": list[Annotated[Cat | Dog, Field(discriminator="kind")]], "json": pydantic.JsonValue,
-}  # fmt: skip
+    "dict with bounds": Annotated[dict[str, int], Field(min_length=2, max_length=3)],
+    "counter": collections.Counter,
+    "any": Any,
+    "list": list,
+    "open tuple": tuple[int, ...],
+    "tuple": tuple[int, str],
+    "optional": int | None,
+    "union": int | str | None,
+    "bounded list": Annotated[list[int], Field(min_length=1, max_length=3)],
+    "tree": Tree,
+    "pets": list[Annotated[Cat | Dog, Field(discriminator="kind")]],
+    "json": pydantic.JsonValue,
+}
 # The JSON schema of these says less than Python does: its own validator may refuse what satisfies it.
 LOOSE = ("expression", "base64")
 
@@ -123,15 +157,19 @@ def no_key_twice(text: str) -> bool:
 
 # As OpenAI's strict mode asks for them: all required, no others; descriptions and defaults are no conditions
 STRICT = {
-    "type": "object", "title": "Step", "description": "One step", "additionalProperties": False,
+    "type": "object",
+    "title": "Step",
+    "description": "One step",
+    "additionalProperties": False,
     "properties": {
         "kind": {"type": "string", "const": "step", "default": "step", "examples": ["step"]},
         "note": {"type": ["string", "null"], "description": "A note", "nullable": True},
         "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
         "unit": {"$ref": "#/$defs/unit", "description": "Beside a reference"},
     },
-    "required": ["kind", "note", "next", "unit"], "$defs": {"unit": {"type": "string", "enum": ["m", "s"]}},
-}  # fmt: skip
+    "required": ["kind", "note", "next", "unit"],
+    "$defs": {"unit": {"type": "string", "enum": ["m", "s"]}},
+}
 
 
 def test_openai_strict(constraints, tokenizer) -> None:  # noqa: F811
@@ -139,17 +177,24 @@ def test_openai_strict(constraints, tokenizer) -> None:  # noqa: F811
         check(STRICT, text)
 
 
-@pytest.mark.parametrize(("schema", "words"), [
-    ({"type": "string", "format": "jwt"}, "the format 'jwt' is unknown"),
-    ({"type": "string", "pattern": "^(?=a)b"}, "look-around"), ({"not": {"type": "string"}}, "not is not supported"),
-    ({"if": {}, "then": {}}, "if is not supported"), ({"contains": {}}, "contains is not supported"),
-    ({"type": "array", "uniqueItems": True, "minItems": 65}, "the limit is 64"),
-    ({"type": "array", "uniqueItems": True, "minItems": 3, "items": {"type": "boolean"}}, "no value can satisfy"),
-    ({"type": "array", "uniqueItems": True, "minItems": 2, "items": {"enum": [1, 1.0]}}, "no value can satisfy it"),
-    ({"dependentRequired": {"a": ["b"]}}, "dependentRequired is not supported"),
-    ({"type": "object", "propertyNames": {"enum": ["a"]}, "additionalProperties": True, "minProperties": 2},
-     "too many different items or keys"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "string", "format": "jwt"}, "the format 'jwt' is unknown"),
+        ({"type": "string", "pattern": "^(?=a)b"}, "look-around"),
+        ({"not": {"type": "string"}}, "not is not supported"),
+        ({"if": {}, "then": {}}, "if is not supported"),
+        ({"contains": {}}, "contains is not supported"),
+        ({"type": "array", "uniqueItems": True, "minItems": 65}, "the limit is 64"),
+        ({"type": "array", "uniqueItems": True, "minItems": 3, "items": {"type": "boolean"}}, "no value can satisfy"),
+        ({"type": "array", "uniqueItems": True, "minItems": 2, "items": {"enum": [1, 1.0]}}, "no value can satisfy it"),
+        ({"dependentRequired": {"a": ["b"]}}, "dependentRequired is not supported"),
+        (
+            {"type": "object", "propertyNames": {"enum": ["a"]}, "additionalProperties": True, "minProperties": 2},
+            "too many different items or keys",
+        ),
+    ],
+)
 def test_what_is_refused_by_name(schema, words) -> None:
     with pytest.raises(ValueError, match=re.escape(words)) as refused:
         Follower(shape_of(schema))
@@ -193,12 +238,20 @@ def test_every_order_of_different_items_is_possible() -> None:
         assert not is_answer(text)
 
 
-@pytest.mark.parametrize(("items", "text", "other"), [
-    ({"type": "number"}, "[1,1.0]", "[1,1.5]"), ({"type": "number"}, "[0,-0.0]", "[0,-0.5]"),
-    ({}, '[{"a":1,"b":[2]},{"b":[2.0],"a":1}]', '[{"a":1,"b":[2]},{"b":[2,2],"a":1}]'), ({}, "[true,true]", "[1,true]"),
-    ({}, '["1","1"]', '["1",1]'), ({}, "[[1],[1]]", "[[1],[true]]"), ({}, '["é\\n","é\\n"]', '["é\\n","é\\t"]'),
-    ({}, '["a,b]","a,b]"]', '["a,b]","a,b"]'), ({}, '[["x"],["x"]]', '[["x","x"],["x"]]'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("items", "text", "other"),
+    [
+        ({"type": "number"}, "[1,1.0]", "[1,1.5]"),
+        ({"type": "number"}, "[0,-0.0]", "[0,-0.5]"),
+        ({}, '[{"a":1,"b":[2]},{"b":[2.0],"a":1}]', '[{"a":1,"b":[2]},{"b":[2,2],"a":1}]'),
+        ({}, "[true,true]", "[1,true]"),
+        ({}, '["1","1"]', '["1",1]'),
+        ({}, "[[1],[1]]", "[[1],[true]]"),
+        ({}, '["é\\n","é\\n"]', '["é\\n","é\\t"]'),
+        ({}, '["a,b]","a,b]"]', '["a,b]","a,b"]'),
+        ({}, '[["x"],["x"]]', '[["x","x"],["x"]]'),
+    ],
+)
 def test_items_differ_as_json_does(items, text, other) -> None:
     follower = Follower(shape_of({"type": "array", "items": items, "uniqueItems": True}))
     assert follower.start().after(text.encode()) is None
@@ -207,8 +260,12 @@ def test_items_differ_as_json_does(items, text, other) -> None:
 
 
 def test_only_the_array_that_asks_for_it_has_different_items() -> None:
-    either = {"anyOf": [{"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": True},
-                        {"type": "array", "items": {"enum": [1, 3]}}]}  # fmt: skip
+    either = {
+        "anyOf": [
+            {"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": True},
+            {"type": "array", "items": {"enum": [1, 3]}},
+        ]
+    }
     follower = Follower(shape_of({"type": "array", "items": either}))
     for text in ("[[1,2],[1,2]]", "[[1,1,3],[1]]"):
         place = follower.start().after(text.encode())

@@ -44,20 +44,24 @@ def pdf_bytes(text: str) -> bytes:
         places.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    return (
-        out
-        + b"xref\n0 5\n0000000000 65535 f \n%strailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF"
-        % (table, len(out))
+    return out + b"xref\n0 5\n0000000000 65535 f \n%strailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (
+        table,
+        len(out),
     )
 
 
 # ---- formats ----------------------------------------------
 
 
-@pytest.mark.parametrize("encode", [
-    lambda t: t.encode(), lambda t: b"\xef\xbb\xbf" + t.encode(), lambda t: t.encode("utf-16"),
-    lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda t: t.encode(),
+        lambda t: b"\xef\xbb\xbf" + t.encode(),
+        lambda t: t.encode("utf-16"),
+        lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
+    ],
+)
 def test_plain_text_in_its_encodings(tmp_path, encode):
     text = "Grüße, 世界 🙂\n" * 30_000  # longer than one read, so that characters lie across reads
     path = write(tmp_path / "a.txt", encode(text[:400_000]))
@@ -378,25 +382,28 @@ def test_hub_mistakes(tmp_path, monkeypatch):
 # ---- bad input ----------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("a.txt", b"", "is empty"),
-    ("a.txt", b"  \n ", "there is no text"),
-    ("a.txt", b"abc\0def", "is not text .a zero byte at offset 3."),
-    ("a.txt", b"x" * 300_000 + b"\0", "zero byte at offset 300000"),
-    ("a.txt", b"caf\xe9 au lait", r"is not UTF-8 text \(byte 0xe9 at offset 3\): convert it, e.g. iconv"),
-    ("a.txt", "é".encode() * 150_000 + b"\xff", "byte 0xff at offset 300000"),
-    ("a.txt", b"abc\xc3", "byte 0xc3 at offset 3"),
-    ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
-    ("a.docx", b"text", "is not a valid DOCX file"),
-    ("a.txt.gz", b"text", "not a complete gzip file"),
-    ("a.txt.gz", gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:-400], "not a complete gzip file"),
-    ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
-    ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
-    ("a.jsonl", b"[1, 2]\n", "a.jsonl:row 1: a row must be"),
-    ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
-    ("a.txt.gz", gzip.compress(bytes(9000), mtime=0)[:15] + b"damage" * 9, "not a complete gzip file"),
-    ("a.parquet", b"PAR1 no table", "is not a valid Parquet file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"", "is empty"),
+        ("a.txt", b"  \n ", "there is no text"),
+        ("a.txt", b"abc\0def", "is not text .a zero byte at offset 3."),
+        ("a.txt", b"x" * 300_000 + b"\0", "zero byte at offset 300000"),
+        ("a.txt", b"caf\xe9 au lait", r"is not UTF-8 text \(byte 0xe9 at offset 3\): convert it, e.g. iconv"),
+        ("a.txt", "é".encode() * 150_000 + b"\xff", "byte 0xff at offset 300000"),
+        ("a.txt", b"abc\xc3", "byte 0xc3 at offset 3"),
+        ("a.txt", b"\xff\xfea\0\x00\xd8", "is not UTF-16 text"),
+        ("a.docx", b"text", "is not a valid DOCX file"),
+        ("a.txt.gz", b"text", "not a complete gzip file"),
+        ("a.txt.gz", gzip.compress(random.Random(0).randbytes(5000), mtime=0)[:-400], "not a complete gzip file"),
+        ("a.json", b'{"text": "one",\n}', "a.json:2: broken JSON"),
+        ("a.jsonl", b"not json\n", "a.jsonl:1: broken JSON"),
+        ("a.jsonl", b"[1, 2]\n", "a.jsonl:row 1: a row must be"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl:1: broken JSON"),
+        ("a.txt.gz", gzip.compress(bytes(9000), mtime=0)[:15] + b"damage" * 9, "not a complete gzip file"),
+        ("a.parquet", b"PAR1 no table", "is not a valid Parquet file"),
+    ],
+)
 def test_bad_files(tmp_path, name, content, message):
     path = write(tmp_path / name, content)
     with pytest.raises(UserError, match=message) as caught:
@@ -446,9 +453,7 @@ def test_too_many_broken_rows(tmp_path):
     assert read(write(path, "\n".join(lines)))[1].skipped_rows == 150
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("children-books", 627), ("fairy-tales", 437), ("african-storybook", 309)]
-)
+@pytest.mark.parametrize(("name", "count"), [("children-books", 627), ("fairy-tales", 437), ("african-storybook", 309)])
 def test_real_collections(name, count):
     path = DATA / "text" / f"{name}.jsonl.gz"
     if not path.is_file():

@@ -136,9 +136,13 @@ HINDI = "हिन्दीविश्वविद्यालयपुस्�
 
 @pytest.mark.parametrize(
     ("line", "longest"),
-    [("_" * 70 + "\n", 16), ("abcdefghijklmnopqrstuvwxyz" * 3 + "\n", 16), ("кошкасидитнаокнеисмотрит\n", 32),
-     (CHINESE, 48)],
-)  # fmt: skip
+    [
+        ("_" * 70 + "\n", 16),
+        ("abcdefghijklmnopqrstuvwxyz" * 3 + "\n", 16),
+        ("кошкасидитнаокнеисмотрит\n", 32),
+        (CHINESE, 48),
+    ],
+)
 def test_a_repeated_line_is_not_one_token(line, longest):
     """16 letters of the text's own script, whatever they take in bytes."""
     tokenizer = Tokenizer.train([line * 200], 600)

@@ -214,8 +214,11 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_lost(empty_home: Path, monke
         raise OSError(errno.ENOSPC, "No space left on device", target)
 
     monkeypatch.setattr(shutil, "copy2", full)
-    for do in (lambda: operations.copy("pip", "tom"), lambda: begin("pip", "sft", "finetune"),
-               lambda: operations.export(home.stage_dir("pip", "sft"), empty_home.parent / "out")):  # fmt: skip
+    for do in (
+        lambda: operations.copy("pip", "tom"),
+        lambda: begin("pip", "sft", "finetune"),
+        lambda: operations.export(home.stage_dir("pip", "sft"), empty_home.parent / "out"),
+    ):
         with pytest.raises((UserError, OSError), match="No space left on device") as caught:
             do()
         assert getattr(caught.value, "errno", errno.ENOSPC) == errno.ENOSPC
@@ -282,10 +285,12 @@ def test_who_works_on_a_model_keeps_others_from_moving_it(empty_home: Path) -> N
     before = everything()
     with locks.held(["pip"], "learn"):
         for do in (
-            lambda: operations.rename("pip", "new"), lambda: operations.copy("pip", "new"),
-            lambda: operations.delete("pip"), lambda: operations.delete("pip/sft"),
+            lambda: operations.rename("pip", "new"),
+            lambda: operations.copy("pip", "new"),
+            lambda: operations.delete("pip"),
+            lambda: operations.delete("pip/sft"),
             lambda: operations.restore("gone", "pip"),
-        ):  # fmt: skip
+        ):
             with pytest.raises(UserError, match="`firstwords learn` is working on pip"):
                 do()
     assert everything() == before

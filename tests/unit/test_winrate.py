@@ -209,8 +209,12 @@ def test_closed_forms() -> None:
     assert card["nll"] == pytest.approx(-(math.log(p) + math.log(1 - p)) / 2)
     assert card["brier"] == pytest.approx(((1 - p) ** 2 + p**2) / 2)
     assert card["accuracy"]["rate"] == 0.5 and card["ruler"] | {"low": 0, "high": 0} == {
-        "rule": "longer", "rate": 0.75, "low": 0, "high": 0, "n": 2,
-    }  # fmt: skip
+        "rule": "longer",
+        "rate": 0.75,
+        "low": 0,
+        "high": 0,
+        "n": 2,
+    }
     assert report_card(np.array([1e4]), np.array([-1e4]), np.array([1]), np.array([1]))["nll"] == 0.0
 
 

@@ -62,8 +62,16 @@ def test_every_answer_with_a_check_passes_it(sample):
 def test_answers_of_other_questions_fail_the_check(sample):
     """Swapping answers between questions of one kind is (nearly) always noticed."""
     passed = total = 0
-    for name in ("fact", "place or feast", "two steps", "opposite", "to French", "country", "animal",
-                 "only one letter"):
+    for name in (
+        "fact",
+        "place or feast",
+        "two steps",
+        "opposite",
+        "to French",
+        "country",
+        "animal",
+        "only one letter",
+    ):
         rows = [(m[-1]["content"], c[-1]) for kind, m, c in sample if kind == name and len(c) == 1][:150]
         for (_, check), (answer, other) in zip(rows, rows[1:] + rows[:1], strict=True):
             if check.accept != other.accept:
@@ -75,8 +83,7 @@ def test_answers_of_other_questions_fail_the_check(sample):
 
 def test_unknowable_questions_are_answered_with_a_marker(sample):
     for kind, messages, checks in sample:
-        for answer, check in zip((m["content"] for m in messages if m["role"] == "assistant"), checks,
-                                 strict=True):
+        for answer, check in zip((m["content"] for m in messages if m["role"] == "assistant"), checks, strict=True):
             if check is not None and check.kind == "abstain":
                 assert abstains(answer), answer
             elif kind in ("fact", "two steps", "yes or no", "sum", "opposite") and check is not None:
@@ -146,8 +153,7 @@ def test_told_facts_come_up_often_enough(sample):
     seen = Counter()
     for _, _, checks in sample:
         for check in checks:
-            if check is not None and check.allow and check.accept and (check.allow[0],
-                                                                       check.accept[0]) in wanted:
+            if check is not None and check.allow and check.accept and (check.allow[0], check.accept[0]) in wanted:
                 seen[check.allow[0], check.accept[0]] += 1
     assert min(seen[key] for key in wanted) >= 3
 

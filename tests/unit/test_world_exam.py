@@ -89,29 +89,51 @@ def test_swapped_values_are_wrong():
 @pytest.mark.parametrize(
     ("check", "right", "wrong"),
     [
-        (Check("one_of", ("yellow",), "colour"), ["Mila's favourite colour is yellow.", "Yellow!"],
-         ["Yellow or red.", "She likes yellowish.", "Red."]),
-        (Check("one_of", ("Hanna",), "name", ("Mila",)), ["Mila's best friend is Hanna.", "hanna"],
-         ["Hanna or Tom.", "Mila.", "Tom"]),
-        (Check("number", ("12",)), ["He is 12.", "Twelve years old."],
-         ["He is 12 or 13.", "He is 120.", "He is eleven."]),
-        (Check("one_of", ("pea soup",), "food"), ["Otto loves pea soup."],
-         ["Otto loves soup.", "Pea soup and pizza."]),
-        (Check("pet", ("a grey cat",), "pet"), ["Ruth has a grey cat.", "A cat."],
-         ["A black cat.", "A grey cat and a dog.", "A dog."]),
-        (Check("phrase", ("building boats",), "hobby"), ["Tom likes building boats."],
-         ["Tom likes boats.", "Building boats, fishing and singing."]),
-        (Check("list", ("cat", "dog", "cow", "hen"), least=3),
-         ["Cat, dog and cow.", "A cat, a dog and a hen."], ["Cat and dog.", "Cat, cat and dog.",
-         "Cat, dog, cow and hen."]),
+        (
+            Check("one_of", ("yellow",), "colour"),
+            ["Mila's favourite colour is yellow.", "Yellow!"],
+            ["Yellow or red.", "She likes yellowish.", "Red."],
+        ),
+        (
+            Check("one_of", ("Hanna",), "name", ("Mila",)),
+            ["Mila's best friend is Hanna.", "hanna"],
+            ["Hanna or Tom.", "Mila.", "Tom"],
+        ),
+        (
+            Check("number", ("12",)),
+            ["He is 12.", "Twelve years old."],
+            ["He is 12 or 13.", "He is 120.", "He is eleven."],
+        ),
+        (Check("one_of", ("pea soup",), "food"), ["Otto loves pea soup."], ["Otto loves soup.", "Pea soup and pizza."]),
+        (
+            Check("pet", ("a grey cat",), "pet"),
+            ["Ruth has a grey cat.", "A cat."],
+            ["A black cat.", "A grey cat and a dog.", "A dog."],
+        ),
+        (
+            Check("phrase", ("building boats",), "hobby"),
+            ["Tom likes building boats."],
+            ["Tom likes boats.", "Building boats, fishing and singing."],
+        ),
+        (
+            Check("list", ("cat", "dog", "cow", "hen"), least=3),
+            ["Cat, dog and cow.", "A cat, a dog and a hen."],
+            ["Cat and dog.", "Cat, cat and dog.", "Cat, dog, cow and hen."],
+        ),
         (Check("letter", ("b",), least=3), ["Big bears bake bread."], ["Big bears eat bread.", "b"]),
         (Check("exact", ("le chat",)), ["Cat in French is le chat."], ["Cat in French is le chien."]),
-        (Check("polite", ("give me the bread",)), ["Could you give me the bread, please?"],
-         ["Give me the bread!", "Please."]),
+        (
+            Check("polite", ("give me the bread",)),
+            ["Could you give me the bread, please?"],
+            ["Give me the bread!", "Please."],
+        ),
         (Check("yes"), ["Yes, she is."], ["No, she is not.", "She is.", "Yes and no."]),
         (Check("no"), ["No, he is the miller."], ["Yes.", "No, yes."]),
-        (Check("abstain", domain="colour"), ["I do not know.", "Nobody told me.", "I was never told."],
-         ["Blue.", "I do not know, perhaps blue."]),
+        (
+            Check("abstain", domain="colour"),
+            ["I do not know.", "Nobody told me.", "I was never told."],
+            ["Blue.", "I do not know, perhaps blue."],
+        ),
     ],
 )
 def test_checks(check, right, wrong):
@@ -121,16 +143,17 @@ def test_checks(check, right, wrong):
 
 def test_report_counts_parts_and_intervals():
     told = [q for q in questions() if q.part == "told"][:10]
-    results = [(q, f"It is {q.check.accept[0]}.", True) for q in told[:8]] + [(q, "I do not know.",
-                                                                               True) for q in told[8:9]]
+    results = [(q, f"It is {q.check.accept[0]}.", True) for q in told[:8]] + [
+        (q, "I do not know.", True) for q in told[8:9]
+    ]
     results.append((told[9], f"It is {told[9].check.accept[0]}.", False))
     table = report(results)
     assert table["told"]["rate"] == 0.8 and table["told"]["n"] == 10
     assert table["told_refused"]["rate"] == 0.1
     assert table["stops"]["rate"] == 0.9 and table["instructions"]["n"] == 0
-    assert table["told"]["low"] == pytest.approx(0.490,
-                                                 abs=0.001) and table["told"]["high"] == pytest.approx(0.943,
-                                                                                                       abs=0.001)
+    assert table["told"]["low"] == pytest.approx(0.490, abs=0.001) and table["told"]["high"] == pytest.approx(
+        0.943, abs=0.001
+    )
     assert wilson(0, 0) == (0.0, 1.0)
 
 

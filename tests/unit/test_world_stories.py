@@ -12,9 +12,7 @@ from firstwords.world.town.plumwick import town
 TOWN = town()
 AN_A = re.compile(r"\b[Aa] (?=[aeiouAEIOU])(?!one\b|uni|use)\w+|\b[Aa]n (?![aeiouAEIOU]|hour|honest)\w+")
 SHE, HE = re.compile(r"\b(she|her|herself)\b", re.I), re.compile(r"\b(he|him|his|himself)\b", re.I)
-UGLY = re.compile(
-    r"[{}|]| {2}| [.,!?]|\.\.|,,|\bthe the\b|\ba a\b|\bthe an?\b|(?:sunny|bright) (?:night|evening)"
-)
+UGLY = re.compile(r"[{}|]| {2}| [.,!?]|\.\.|,,|\bthe the\b|\ba a\b|\bthe an?\b|(?:sunny|bright) (?:night|evening)")
 WORD = re.compile(r"[a-z]+")
 
 

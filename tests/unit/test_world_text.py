@@ -100,9 +100,7 @@ def test_held_back_relations_are_empty_everywhere():
 
 
 def test_knowledge_tables_are_sound():
-    assert (
-        len(k.COUNTRIES) == len({c.name for c in k.COUNTRIES}) == len({c.capital for c in k.COUNTRIES}) == 24
-    )
+    assert len(k.COUNTRIES) == len({c.name for c in k.COUNTRIES}) == len({c.capital for c in k.COUNTRIES}) == 24
     assert len(k.FRENCH) >= 200 and len(k.FRENCH) == len(k.FRENCH_NOUNS) + len(k.FRENCH_WORDS)
     articles = ("le ", "la ", "l'", "les ")
     assert all(fr.startswith(articles) for fr in k.FRENCH_NOUNS.values())
@@ -139,11 +137,7 @@ def test_plurals_and_lists():
         "buses",
         "sheep",
     ]
-    assert (
-        join_and(["a"]) == "a"
-        and join_and(["a", "b"]) == "a and b"
-        and join_and(["a", "b", "c"]) == "a, b and c"
-    )
+    assert join_and(["a"]) == "a" and join_and(["a", "b"]) == "a and b" and join_and(["a", "b", "c"]) == "a, b and c"
 
 
 # ---------------------------------------------------------------- the stream
@@ -211,9 +205,7 @@ def test_spelling_of_articles():
 def test_punctuation_and_characters():
     for kind, d in sample():
         assert kind == "French" or d.isascii(), (kind, d)
-        assert (
-            "  " not in d and " \n" not in d and not d.startswith((" ", "\n")) and not d.endswith((" ", "\n"))
-        ), d
+        assert "  " not in d and " \n" not in d and not d.startswith((" ", "\n")) and not d.endswith((" ", "\n")), d
         assert d.count('"') % 2 == 0, d
         assert not re.search(r"\.\.|,,| [.,?!]|[.,]\w*\{|\}|\[| ,", d), d
         assert not re.search(r"\b(?!tap |had |knock )(\w+) \1\b", d), d
@@ -260,9 +252,7 @@ def test_first_name_question_is_followed_by_a_question():
             following = re.split(r"(?<=[.?!:])", part.strip('" \n'), maxsplit=2)
             first = following[0] if not re.fullmatch(r"\d+\.", following[0]) else following[1]
             assert first.endswith("?"), d
-    usual = sum(
-        bool(re.search(r"first name\?\W+(\d+\. )?What is your (last|family) name\?", d)) for d in forms
-    )
+    usual = sum(bool(re.search(r"first name\?\W+(\d+\. )?What is your (last|family) name\?", d)) for d in forms)
     assert usual > 0.5 * len(forms)
 
 

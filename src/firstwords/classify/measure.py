@@ -39,8 +39,11 @@ def cross_validated(fit: Callable[[Table], Classifier], table: Table, seed: int 
 
 def of_line(fit: Callable[[Table], Classifier], table: Table) -> dict[str, Any]:
     """{folds, majority, line}: a cross-validated classifier compared with always predicting the larger class."""
-    return {"folds": min(FOLDS, *table.counts.values()), "majority": majority(table.y_N),
-            "line": figures(cross_validated(fit, table), table.y_N)}  # fmt: skip
+    return {
+        "folds": min(FOLDS, *table.counts.values()),
+        "majority": majority(table.y_N),
+        "line": figures(cross_validated(fit, table), table.y_N),
+    }
 
 
 def figures(p_N: np.ndarray, y_N: np.ndarray) -> dict[str, Figure]:

@@ -65,7 +65,11 @@ class Network:
 
 
 def fit(
-    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0,
+    table: Table,
+    layers: int = LAYERS,
+    width: int = WIDTH,
+    steps: int = STEPS,
+    seed: int = 0,
     decay: float = WEIGHT_DECAY,
 ) -> Network:
     """Train a network of `layers` hidden layers of `width` units; both classes are weighted equally, as for the line.
@@ -233,16 +237,20 @@ def _mesh(x_range: tuple[float, float], y_range: tuple[float, float]) -> np.ndar
     return low + lines * (high - low)
 
 
-def ladder(
-    table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0
-) -> list[Network]:
+def ladder(table: Table, layers: int = LAYERS, width: int = WIDTH, steps: int = STEPS, seed: int = 0) -> list[Network]:
     """Networks of 0, 1 ... `layers` hidden layers on the same rows; the first is a line."""
     return [fit(table, number, width, steps, seed) for number in range(layers + 1)]
 
 
 def report(
-    table: Table, ladder: Sequence[Network], width: int = WIDTH, steps: int = STEPS, seed: int = 0,
-    new: Sequence[Sequence[float]] = (), peer: bool = False, progress: Callable[[str], None] | None = None,
+    table: Table,
+    ladder: Sequence[Network],
+    width: int = WIDTH,
+    steps: int = STEPS,
+    seed: int = 0,
+    new: Sequence[Sequence[float]] = (),
+    peer: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """The last network of a ladder compared with the line, as plain data.
 
@@ -258,8 +266,19 @@ def report(
         say("training scikit-learn's MLP on the same parts")
         measured["peer"] = measure.figures(measure.cross_validated(measure.fit_peer, table), table.y_N)
     return {
-        **songs.describe(table), "layers": layers, "width": width, "parameters": ladder[-1].num_parameters,
-        "steps": [{"layers": number, "parameters": network.num_parameters, "kept_step": network.kept_step,
-                   "curve": network.curve} for number, network in enumerate(ladder)],
-        "measured": measured, "new": songs.verdicts(ladder[-1], table, new),
-    }  # fmt: skip
+        **songs.describe(table),
+        "layers": layers,
+        "width": width,
+        "parameters": ladder[-1].num_parameters,
+        "steps": [
+            {
+                "layers": number,
+                "parameters": network.num_parameters,
+                "kept_step": network.kept_step,
+                "curve": network.curve,
+            }
+            for number, network in enumerate(ladder)
+        ],
+        "measured": measured,
+        "new": songs.verdicts(ladder[-1], table, new),
+    }

@@ -46,12 +46,28 @@ def songs_figure(table: Table, classifier: Classifier, title: str, new: Sequence
     draw_rows(axes, table)
     if len(new_NF):
         p_N = classifier.probability(new_NF)
-        axes.scatter(new_NF[:, 0], new_NF[:, 1], s=230, marker="*", color=INK, edgecolor="white", linewidth=1,
-                     label="new", zorder=5)  # fmt: skip
+        axes.scatter(
+            new_NF[:, 0],
+            new_NF[:, 1],
+            s=230,
+            marker="*",
+            color=INK,
+            edgecolor="white",
+            linewidth=1,
+            label="new",
+            zorder=5,
+        )
         for row, p in zip(new_NF, p_N, strict=True):
             box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.75}
-            axes.annotate(f"{p:.0%} {table.classes[1]}", (row[0], row[1]), (9, 7), textcoords="offset points",
-                          color=INK, bbox=box, zorder=6)  # fmt: skip
+            axes.annotate(
+                f"{p:.0%} {table.classes[1]}",
+                (row[0], row[1]),
+                (9, 7),
+                textcoords="offset points",
+                color=INK,
+                bbox=box,
+                zorder=6,
+            )
     axes.set_xlabel(_axis_name(table.features[0]))
     axes.set_ylabel(_axis_name(table.features[1]))
     axes.set_title(title, loc="left", fontsize=11)
@@ -102,8 +118,18 @@ def draw_rows(axes: Axes, table: Table, points: np.ndarray | None = None) -> Non
     alpha = 1.0 if len(points) < MANY else 0.55
     for number, name in enumerate(table.classes):
         rows = points[chosen][table.y_N[chosen] == number]
-        axes.scatter(rows[:, 0], rows[:, 1], s=size, marker=MARKERS[number], color=COLOURS[number], edgecolor="white",
-                     linewidth=edge, alpha=alpha, label=name, zorder=4 - number)  # fmt: skip
+        axes.scatter(
+            rows[:, 0],
+            rows[:, 1],
+            s=size,
+            marker=MARKERS[number],
+            color=COLOURS[number],
+            edgecolor="white",
+            linewidth=edge,
+            alpha=alpha,
+            label=name,
+            zorder=4 - number,
+        )
 
 
 def draw_curves(axes: Axes, curves: Sequence[Sequence[dict[str, float]]]) -> None:
@@ -115,8 +141,11 @@ def draw_curves(axes: Axes, curves: Sequence[Sequence[dict[str, float]]]) -> Non
         axes.plot(steps, [row["loss"] for row in curve], style, color=colour, label=name)
         if "held_out" in curve[0]:
             axes.plot(steps, [row["held_out"] for row in curve], style, color=colour, linewidth=0.7, alpha=0.8)
-    axes.set_title("training: loss by step" + ("\n(thin: held-out rows)" if "held_out" in curves[0][0] else ""),
-                   loc="left", fontsize=9)  # fmt: skip
+    axes.set_title(
+        "training: loss by step" + ("\n(thin: held-out rows)" if "held_out" in curves[0][0] else ""),
+        loc="left",
+        fontsize=9,
+    )
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
@@ -151,8 +180,16 @@ def words_figure(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]], classes
             name = "neutral" if kind is None else f"points to {classes[kind]}"
             marker, colour = ("s", GREY) if kind is None else (MARKERS[kind], COLOURS[kind])
             mine = [w for w in words if _speaks(w, words) == kind]
-            axes.scatter([w["x"] for w in mine], [w["y"] for w in mine], marker=marker, color=colour,
-                         s=12 if kind is None else 34, linewidth=0, alpha=0.85, label=name)  # fmt: skip
+            axes.scatter(
+                [w["x"] for w in mine],
+                [w["y"] for w in mine],
+                marker=marker,
+                color=colour,
+                s=12 if kind is None else 34,
+                linewidth=0,
+                alpha=0.85,
+                label=name,
+            )
         axes.margins(0.09)
         axes.set_title(title, loc="left", fontsize=11)
         _bare(axes)
@@ -177,8 +214,14 @@ def _write_words(axes: Axes, words: Sequence[dict[str, Any]], renderer: Any) -> 
     inside = axes.get_window_extent(renderer)
     for word in sorted(words, key=lambda w: -abs(w["weight"])):
         kind = _speaks(word, words)
-        text = axes.annotate(word["word"], (word["x"], word["y"]), (4, 3), textcoords="offset points", fontsize=8.5,
-                             color=INK if kind is None else COLOURS[kind])  # fmt: skip
+        text = axes.annotate(
+            word["word"],
+            (word["x"], word["y"]),
+            (4, 3),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=INK if kind is None else COLOURS[kind],
+        )
         box = text.get_window_extent(renderer)
         if box.x1 > inside.x1 or box.y1 > inside.y1 or any(box.overlaps(other) for other in taken):
             text.remove()

@@ -68,8 +68,9 @@ def check(sentences: Sentences) -> None:
     """Raise UserError unless both classes occur often enough."""
     for name, count in sentences.counts.items():
         if count < MIN_OF_A_CLASS:
-            raise UserError(f"{sentences.source} has {count} sentences labelled {name}; "
-                            f"each class needs at least {MIN_OF_A_CLASS}")  # fmt: skip
+            raise UserError(
+                f"{sentences.source} has {count} sentences labelled {name}; each class needs at least {MIN_OF_A_CLASS}"
+            )
 
 
 def world(num: int = WORLD_SENTENCES) -> tuple[Sentences, Sentences]:
@@ -112,8 +113,11 @@ def read_files(paths: Sequence[str | Path], classes: tuple[str, str] | None = No
             if len(notes) < MAX_NOTES:
                 notes.append(f"{where}: there is no {'label' if text else 'text'}")
     if not texts or bad > len(texts):
-        raise UserError(f"{notes[0]}; in all, {bad} of {bad + len(texts)} rows are unusable" if notes
-                        else f"{source} contains no rows")  # fmt: skip
+        raise UserError(
+            f"{notes[0]}; in all, {bad} of {bad + len(texts)} rows are unusable"
+            if notes
+            else f"{source} contains no rows"
+        )
     names = _two_classes(labels, source, classes)
     y_N = np.array([names.index(label) for label in labels])
     found = Sentences(tuple(texts), y_N, names, source, bad, tuple(notes))
@@ -134,13 +138,15 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
 def _taken(where: str, row: Any) -> tuple[str, str]:
     """(text, label) of a row, "" for an empty cell; UserError if a column is missing altogether."""
     if not isinstance(row, dict):
-        raise UserError(f"{where}: a row must have a text and a label, as in {{\"text\": ..., \"label\": 1}}")
+        raise UserError(f'{where}: a row must have a text and a label, as in {{"text": ..., "label": 1}}')
     found = []
     for what, columns in (("text", TEXT_COLUMNS), ("label", LABEL_COLUMNS)):
         column = next((name for name in columns if name in row), None)
         if column is None:
-            raise UserError(f"{where}: there is no column for the {what} ({' or '.join(columns)}); "
-                            f"the row has {', '.join(map(str, row))}")  # fmt: skip
+            raise UserError(
+                f"{where}: there is no column for the {what} ({' or '.join(columns)}); "
+                f"the row has {', '.join(map(str, row))}"
+            )
         value = row[column]
         found.append("" if value is None else str(value).strip())
     return found[0], found[1]

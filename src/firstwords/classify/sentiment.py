@@ -190,9 +190,14 @@ def explain(model: Model, text: str) -> dict[str, Any]:
     unknown = []
     if isinstance(model.embedder, WordVectors):
         unknown = [word for word in all_words if word not in model.embedder.vocabulary.ids]
-    return {"text": text, "probability": p, "class": model.classes[int(p > 0.5)], "start": model.bias,
-            "words": [{"word": w, "push": float(push)} for w, push in zip(known, pushes_T, strict=True)],
-            "unknown": unknown}  # fmt: skip
+    return {
+        "text": text,
+        "probability": p,
+        "class": model.classes[int(p > 0.5)],
+        "start": model.bias,
+        "words": [{"word": w, "push": float(push)} for w, push in zip(known, pushes_T, strict=True)],
+        "unknown": unknown,
+    }
 
 
 def vectors_of_words(embedder: Embedder, chosen: Sequence[str]) -> np.ndarray:
@@ -259,9 +264,13 @@ class Lesson:
 
 
 def learn(
-    train: Sentences, test: Sentences, more_texts: Sequence[str] = (), embedder: Embedder | None = None, seed: int = 0,
+    train: Sentences,
+    test: Sentences,
+    more_texts: Sequence[str] = (),
+    embedder: Embedder | None = None,
+    seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> Lesson:  # fmt: skip
+) -> Lesson:
     """Learn words from the sentences and `more_texts` (or take `embedder`'s), and fit the line to their means."""
     say = progress or (lambda _: None)
     if embedder is not None:
@@ -299,11 +308,19 @@ def report(lesson: Lesson, texts: Sequence[str] = (), near: Sequence[str] = ()) 
         found[word] = {"now": neighbours(model.embedder, vocabulary, word)}
         if lesson.frozen is not None:
             found[word]["before"] = neighbours(lesson.frozen, vocabulary, word)
-    sides = {name: {"source": s.source, "counts": s.counts, "bad": s.bad, "notes": list(s.notes)}
-             for name, s in (("train", lesson.train), ("test", lesson.test))}  # fmt: skip
-    return {"classes": list(model.classes), **sides, "vocabulary": len(vocabulary.words),
-            "embeddings": {"name": model.embedder.name, "dimensions": len(model.weights_D)},
-            "measured": measured(lesson), "answers": answers, "neighbours": found}  # fmt: skip
+    sides = {
+        name: {"source": s.source, "counts": s.counts, "bad": s.bad, "notes": list(s.notes)}
+        for name, s in (("train", lesson.train), ("test", lesson.test))
+    }
+    return {
+        "classes": list(model.classes),
+        **sides,
+        "vocabulary": len(vocabulary.words),
+        "embeddings": {"name": model.embedder.name, "dimensions": len(model.weights_D)},
+        "measured": measured(lesson),
+        "answers": answers,
+        "neighbours": found,
+    }
 
 
 def maps(lesson: Lesson) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -124,15 +124,26 @@ def report(
         if progress:
             progress("training scikit-learn's MLP on the same parts")
         measured["peer"] = measure.figures(measure.cross_validated(measure.fit_peer, table), table.y_N)
-    made = {"weights": line.weights_F.tolist(), "bias": line.bias, "equation": line.equation(table),
-            "height": line.height(table)}  # fmt: skip
+    made = {
+        "weights": line.weights_F.tolist(),
+        "bias": line.bias,
+        "equation": line.equation(table),
+        "height": line.height(table),
+    }
     return {**describe(table), "line": made, "measured": measured, "new": verdicts(line, table, new)}
 
 
 def describe(table: Table) -> dict[str, Any]:
     """{features, classes, counts, repeated, bad, other, notes} of a table."""
-    return {"features": list(table.features), "classes": list(table.classes), "counts": table.counts,
-            "repeated": table.repeated, "bad": table.bad, "other": table.other, "notes": list(table.notes)}  # fmt: skip
+    return {
+        "features": list(table.features),
+        "classes": list(table.classes),
+        "counts": table.counts,
+        "repeated": table.repeated,
+        "bad": table.bad,
+        "other": table.other,
+        "notes": list(table.notes),
+    }
 
 
 def verdicts(classifier: Any, table: Table, new: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
@@ -141,10 +152,13 @@ def verdicts(classifier: Any, table: Table, new: Sequence[Sequence[float]]) -> l
         return []
     p_N = classifier.probability(np.array(new, dtype=float))
     return [
-        {"features": dict(zip(table.features, map(float, row), strict=True)), "probability": float(p),
-         "class": table.classes[int(p > 0.5)]}
+        {
+            "features": dict(zip(table.features, map(float, row), strict=True)),
+            "probability": float(p),
+            "class": table.classes[int(p > 0.5)],
+        }
         for row, p in zip(new, p_N, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def parse_new(text: str, features: Sequence[str]) -> tuple[float, ...]:

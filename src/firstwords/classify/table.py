@@ -73,13 +73,13 @@ def check_two_classes(table: Table, source: str) -> None:
     """Raise UserError unless both classes have enough rows for training and testing."""
     for name, count in table.counts.items():
         if count < MIN_OF_A_CLASS:
-            raise UserError(f"{source} has {count} usable {'row' if count == 1 else 'rows'} of {name}; "
-                            f"each class needs at least {MIN_OF_A_CLASS}")  # fmt: skip
+            raise UserError(
+                f"{source} has {count} usable {'row' if count == 1 else 'rows'} of {name}; "
+                f"each class needs at least {MIN_OF_A_CLASS}"
+            )
 
 
-def read_csv(
-    path: str | Path, columns: Sequence[str] = (), label: str = "", classes: Sequence[str] = ()
-) -> Table:
+def read_csv(path: str | Path, columns: Sequence[str] = (), label: str = "", classes: Sequence[str] = ()) -> Table:
     """Read two numeric columns and a label from a .csv or .csv.gz file.
 
     columns: the two numbers (default: tempo and energy, or the two other columns in a file of three).
@@ -96,9 +96,15 @@ def read_csv(
     names = _two_names(found, kinds, reader.path, label)
     y_N = np.array([names.index(kind) for kind in found.kinds])
     table = Table(
-        tuple(columns), names, np.array(found.numbers), y_N, tuple(found.names), tuple(found.notes), found.bad,
+        tuple(columns),
+        names,
+        np.array(found.numbers),
+        y_N,
+        tuple(found.names),
+        tuple(found.notes),
+        found.bad,
         found.other,
-    )  # fmt: skip
+    )
     check_two_classes(table, str(path))
     return table
 
@@ -147,8 +153,9 @@ def _choose_columns(
     if not label and not by_conditions:
         label = next((name for name in LABELS if name in header), header[-1] if len(header) == 3 else "")
         if not label:
-            raise UserError(f"which column of {reader.path} contains the label? Choose it with --label, one of "
-                            f"{', '.join(header)}")  # fmt: skip
+            raise UserError(
+                f"which column of {reader.path} contains the label? Choose it with --label, one of {', '.join(header)}"
+            )
     if label:
         reader.check(label)
     if not columns:
@@ -205,8 +212,10 @@ class _Found:
         if not total:
             raise UserError(f"{path} contains no rows" + (" of these two classes" if self.other else ""))
         if self.bad > total / 2:
-            raise UserError(f"{self.notes[0]}; in all, {self.bad} of {total} rows are unusable; "
-                            f"choose other --columns than {' '.join(columns)}, or repair the file")  # fmt: skip
+            raise UserError(
+                f"{self.notes[0]}; in all, {self.bad} of {total} rows are unusable; "
+                f"choose other --columns than {' '.join(columns)}, or repair the file"
+            )
 
 
 def _kind_of(row: dict[str, str], label: str, kinds: dict[str, tuple[str, str]]) -> str | None:
@@ -238,6 +247,7 @@ def _two_names(found: _Found, kinds: Iterable[str], path: Path, label: str) -> t
         raise UserError(f"every row of {path} is {names[0]}; two classes are needed")
     if len(names) > 2:
         common = [name for name, _ in Counter(found.kinds).most_common(3)]
-        raise UserError(f"{label} of {path} has {len(names)} values ({', '.join(common)} ...); "
-                        "choose two with --classes A B")  # fmt: skip
+        raise UserError(
+            f"{label} of {path} has {len(names)} values ({', '.join(common)} ...); choose two with --classes A B"
+        )
     return names[0], names[1]

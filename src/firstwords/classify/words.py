@@ -115,9 +115,7 @@ def _step(table_VD: np.ndarray, seen_V1: np.ndarray, rows_P: np.ndarray, gradien
     from scipy.sparse import csr_matrix
 
     rows, place_P = np.unique(rows_P, return_inverse=True)
-    gather = csr_matrix(
-        (np.ones(len(rows_P), np.float32), (place_P, np.arange(len(rows_P)))), (len(rows), len(rows_P))
-    )
+    gather = csr_matrix((np.ones(len(rows_P), np.float32), (place_P, np.arange(len(rows_P)))), (len(rows), len(rows_P)))
     summed = gather @ gradient_PD.astype(np.float32)
     seen_V1[rows] += np.square(summed).mean(1, keepdims=True)
     table_VD[rows] -= RATE * summed / np.sqrt(seen_V1[rows])
@@ -155,9 +153,7 @@ def _batches(
         yield all_centres[start : start + BATCH], all_others[start : start + BATCH]
 
 
-def nearest(
-    vectors_VD: np.ndarray, words: Sequence[str], word: str, num: int = 8
-) -> list[tuple[str, float]]:
+def nearest(vectors_VD: np.ndarray, words: Sequence[str], word: str, num: int = 8) -> list[tuple[str, float]]:
     """The words with the most similar vectors and their cosine; UserError for an unknown word."""
     place = {w: i for i, w in enumerate(words)}
     if word not in place:

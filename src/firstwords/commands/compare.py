@@ -123,8 +123,14 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
     assert decoding is not None  # every judge says how the answers were sampled
     result = asdict(win_rate(rows, stopped_early=stopped_early)) | extra
     result |= {"length_controlled": length_controlled(rows), "order_consistency": order_consistency(rows)}
-    result |= {"a": api.label(one), "b": api.label(other), "judge": config.judge, "seed": config.seed,
-               "temperature": config.temperature, "decoding": asdict(decoding)}  # fmt: skip
+    result |= {
+        "a": api.label(one),
+        "b": api.label(other),
+        "judge": config.judge,
+        "seed": config.seed,
+        "temperature": config.temperature,
+        "decoding": asdict(decoding),
+    }
     return result
 
 
@@ -194,15 +200,25 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
         lengths = len(a.split()), len(b.split())
         rows.append(Comparison(prompt_key(messages), outcome, *lengths, decoding_a=a_record, decoding_b=b_record))
         left_stage, right_stage = hashes[::-1] if is_swapped else hashes
-        params = {"temperature": config.temperature, "top_p": config.top_p, "max_tokens": config.max_tokens,
-                  "seed": config.seed}  # fmt: skip
+        params = {
+            "temperature": config.temperature,
+            "top_p": config.top_p,
+            "max_tokens": config.max_tokens,
+            "seed": config.seed,
+        }
         log.add(
             Judgement(
-                tuple(messages), left, right, said.verdict, left_stage=left_stage, right_stage=right_stage,
-                params=params, reasons=(said.reason,) if said.reason else (),
+                tuple(messages),
+                left,
+                right,
+                said.verdict,
+                left_stage=left_stage,
+                right_stage=right_stage,
+                params=params,
+                reasons=(said.reason,) if said.reason else (),
                 model=sides[0].label.partition("/")[0],
             )
-        )  # fmt: skip
+        )
     return rows, False
 
 
@@ -241,9 +257,11 @@ def _answers(
 
     ids = [chat_ids(side.tokenizer, list(messages)) for messages in prompts]
     params = shared.sampling(
-        max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p,
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
         seed=config.seed * 2_000_003 + offset * 1_000_003,
-    )  # fmt: skip
+    )
     return side.engine(num_slots=16).generate(ids, params), Decoding.of(params)
 
 
@@ -256,8 +274,10 @@ def show(result: dict[str, Any]) -> None:
         f"{result['verdict']}"
     )
     if result["judge"] == "human":
-        print(f"anytime-valid interval {result['always_low']:.1%}-{result['always_high']:.1%}"
-              + (": you stopped early, so the verdict uses this one" if result["stopped_early"] else ""))  # fmt: skip
+        print(
+            f"anytime-valid interval {result['always_low']:.1%}-{result['always_high']:.1%}"
+            + (": you stopped early, so the verdict uses this one" if result["stopped_early"] else "")
+        )
     for side in "ab" if "honesty_a" in result else "":
         found = result[f"honesty_{side}"]
         print(

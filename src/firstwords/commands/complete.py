@@ -39,9 +39,12 @@ class Complete:
 def main(config: Complete) -> None:
     """Print the text and stream its continuation."""
     params = shared.sampling(
-        max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, top_k=config.top_k,
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        top_k=config.top_k,
         seed=config.seed,
-    )  # fmt: skip
+    )
     loaded = api.load(config.model, stage="base")
     ids = loaded.text_ids(config.text)
     engine = loaded.engine()
@@ -49,11 +52,17 @@ def main(config: Complete) -> None:
         started = time.perf_counter()
         done = engine.generate([ids], params)[0]
         seconds = time.perf_counter() - started
-        shared.emit({
-            "model": loaded.label, "prompt": config.text, "text": done.text, "tokens": len(done.ids),
-            "finish_reason": done.finish_reason, "seed": done.seed,
-            "tokens_per_s": round(len(done.ids) / max(seconds, 1e-9), 1),
-        })  # fmt: skip
+        shared.emit(
+            {
+                "model": loaded.label,
+                "prompt": config.text,
+                "text": done.text,
+                "tokens": len(done.ids),
+                "finish_reason": done.finish_reason,
+                "seed": done.seed,
+                "tokens_per_s": round(len(done.ids) / max(seconds, 1e-9), 1),
+            }
+        )
         return
     dim, off = ("\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(f"{dim}{config.text}{off}", end="", flush=True)

@@ -56,14 +56,22 @@ def examine() -> dict[str, Any]:
     folder = _existing(home.home())
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "firstwords": metadata_version("firstwords"), "python": platform.python_version(),
-        "torch": torch.__version__, "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processor": processor(), "cores": os.cpu_count(), "torch_threads": torch.get_num_threads(),
-        "cpu_features": cpu_features(), "gemm_gflops": round(gemm_gflops("cpu", torch.float32), 1),
-        "memory_bytes": memory_bytes(), "gpus": gpus, "home": str(home.home()),
-        "home_writable": writable(folder), "disk_free_bytes": shutil.disk_usage(folder).free,
+        "firstwords": metadata_version("firstwords"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "cpu_features": cpu_features(),
+        "gemm_gflops": round(gemm_gflops("cpu", torch.float32), 1),
+        "memory_bytes": memory_bytes(),
+        "gpus": gpus,
+        "home": str(home.home()),
+        "home_writable": writable(folder),
+        "disk_free_bytes": shutil.disk_usage(folder).free,
         "allocator": allocator(),
-    }  # fmt: skip
+    }
 
 
 def judge(facts: dict[str, Any]) -> tuple[list[str], list[str]]:

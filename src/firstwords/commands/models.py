@@ -57,8 +57,10 @@ def show_trash(as_json: bool) -> None:
             what = ", ".join(entry.stages) or "an unfinished run"
             rows.append((entry.ref, what, f"{facts['bytes'] / 1e6:.1f} MB", when, entry.why, entry.id))
         _table(rows, ("model", "stages", "frees", "since", "why", "id"))
-        say(f"`{entries[0].restore}` restores the newest, `firstwords models empty-trash` frees "
-                   f"{trash.size() / 1e6:.1f} MB")  # fmt: skip
+        say(
+            f"`{entries[0].restore}` restores the newest, `firstwords models empty-trash` frees "
+            f"{trash.size() / 1e6:.1f} MB"
+        )
 
 
 def _table(rows: Sequence[tuple[str, ...]], titles: tuple[str, ...]) -> None:
@@ -83,8 +85,13 @@ def show(rows: list[dict[str, Any]]) -> None:
     cells = []
     for row in rows:
         shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
-        line = [row["ref"] + ("*" if row["promoted"] else ""), short(row["parameters"]), shape,
-                f"{row['bytes'] / 1e6:.1f} MB", str(row["created"])[:16].replace("T", " ")]  # fmt: skip
+        line = [
+            row["ref"] + ("*" if row["promoted"] else ""),
+            short(row["parameters"]),
+            shape,
+            f"{row['bytes'] / 1e6:.1f} MB",
+            str(row["created"])[:16].replace("T", " "),
+        ]
         cells.append(line)
     widths = [max(map(len, column)) for column in zip([title for title, _ in titles], *cells, strict=True)]
     lines: list[Any] = []

@@ -1,7 +1,7 @@
 """What comes next? The model's exact probabilities over the whole vocabulary.
 
-    firstwords next "The cat is"
-    firstwords next "What is your first" --model pip/sft --top 5 --json
+firstwords next "The cat is"
+firstwords next "What is your first" --model pip/sft --top 5 --json
 """
 
 from __future__ import annotations
@@ -50,9 +50,13 @@ def distribution(loaded: api.Model, text: str, top: int) -> dict[str, Any]:
     found = loaded.next(text, top)
     tokens = [{"id": t.id, "text": t.text, "probability": t.probability, "logprob": t.logprob} for t in found.tokens]
     return {
-        "model": loaded.label, "text": text, "tokens": tokens, "rest": found.rest, "rest_tokens": found.rest_tokens,
+        "model": loaded.label,
+        "text": text,
+        "tokens": tokens,
+        "rest": found.rest,
+        "rest_tokens": found.rest_tokens,
         "entropy": found.entropy,
-    }  # fmt: skip
+    }
 
 
 def bars(result: dict[str, Any], width: int, colour: bool) -> str:

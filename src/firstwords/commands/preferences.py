@@ -84,9 +84,12 @@ class PreferencesStats:
 def main(config: Any) -> None:
     """Run the subcommand."""
     actions: dict[type, Callable[[Any], None]] = {
-        PreferencesAdd: add, PreferencesList: show, PreferencesExport: export, PreferencesImport: bring_in,
+        PreferencesAdd: add,
+        PreferencesList: show,
+        PreferencesExport: export,
+        PreferencesImport: bring_in,
         PreferencesStats: stats,
-    }  # fmt: skip
+    }
     actions[type(config)](config)
 
 
@@ -96,9 +99,14 @@ def add(config: PreferencesAdd) -> None:
     if not config.prompt.strip():
         raise UserError("--prompt is empty: give the question")
     judgement = Judgement(
-        prompt, config.chosen, config.rejected, "left", reasons=tuple(config.reason), model=config.model,
+        prompt,
+        config.chosen,
+        config.rejected,
+        "left",
+        reasons=tuple(config.reason),
+        model=config.model,
         selection="import",
-    )  # fmt: skip
+    )
     say(f"saved as judgement {PreferenceStore().add(judgement)}")
 
 

@@ -1,7 +1,7 @@
 """Serve the models: OpenAI-compatible endpoints for clients, and the page for people.
 
-    firstwords serve --open
-    firstwords serve --host 0.0.0.0 --key anna:a-long-secret --key ben:another-secret
+firstwords serve --open
+firstwords serve --host 0.0.0.0 --key anna:a-long-secret --key ben:another-secret
 """
 
 from __future__ import annotations
@@ -46,9 +46,13 @@ def main(config: Serve) -> None:
     from firstwords.serve.settings import Settings, parse_keys
 
     settings = Settings(
-        host=config.host, port=config.port, model=config.model, keys=parse_keys(config.key),
-        allowed_hosts=tuple(config.allow_host), allowed_origins=parse_origins(config.allow_origin),
-    )  # fmt: skip
+        host=config.host,
+        port=config.port,
+        model=config.model,
+        keys=parse_keys(config.key),
+        allowed_hosts=tuple(config.allow_host),
+        allowed_origins=parse_origins(config.allow_origin),
+    )
     listener = _listen(config)
     host = f"[{config.host}]" if ":" in config.host else config.host
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{listener.getsockname()[1]}"

@@ -67,9 +67,7 @@ class NearIndex:
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self._factors_H = rng.integers(0, 2**63, NUM_BANDS * BAND_ROWS, dtype=np.uint64) * np.uint64(
-            2
-        ) + np.uint64(1)
+        self._factors_H = rng.integers(0, 2**63, NUM_BANDS * BAND_ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         self._offsets_H = rng.integers(0, 2**63, NUM_BANDS * BAND_ROWS, dtype=np.uint64)
         self._signatures: list[np.ndarray] = []
         self._bands: list[dict[bytes, int]] = [{} for _ in range(NUM_BANDS)]
@@ -88,9 +86,7 @@ class NearIndex:
 
     def signature(self, words: list[str]) -> np.ndarray:
         """128 minima over the hashed five-word shingles (case-insensitive), uint32."""
-        hashes = np.array(
-            [zlib.crc32(word.lower().encode("utf-8", "replace")) for word in words], dtype=np.uint64
-        )
+        hashes = np.array([zlib.crc32(word.lower().encode("utf-8", "replace")) for word in words], dtype=np.uint64)
         size = min(SHINGLE_WORDS, len(words))
         shingles = np.zeros(max(len(words) - size + 1, 1), dtype=np.uint64)
         for offset in range(size):

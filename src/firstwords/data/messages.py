@@ -31,19 +31,45 @@ SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
 CONTEXT_COLUMNS = ("input", "context")
 _CALL = "call"  # a function call: the assistant's, read and never learned
 _ROLES = {
-    "system": "system", "developer": "system",
-    "user": "user", "human": "user", "prompter": "user", "customer": "user",
-    "assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-    "chatgpt": "assistant", "ai": "assistant", "bing": "assistant", "bard": "assistant", "claude": "assistant",
-    "tool": "tool", "function": "tool", "observation": "tool", "function_response": "tool", "tool_response": "tool",
-    "function response": "tool", "tool_result": "tool", "ipython": "tool",
-    "function_call": _CALL, "tool_call": _CALL, "functioncall": _CALL,
-}  # fmt: skip
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "customer": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "chatgpt": "assistant",
+    "ai": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "claude": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "function_response": "tool",
+    "tool_response": "tool",
+    "function response": "tool",
+    "tool_result": "tool",
+    "ipython": "tool",
+    "function_call": _CALL,
+    "tool_call": _CALL,
+    "functioncall": _CALL,
+}
 _TEXT_PARTS = ("text", "input_text", "output_text", "refusal", None)  # None: a part without a type
 _PART_TEXTS = ("text", "value", "content", "parts", "refusal", "full_text")
 _SILENT_PARTS = ("thinking", "redacted_thinking", "reasoning")  # reasoning is not part of the answer
-_PAIRS = (("input", "output"), ("user", "assistant"), ("human", "assistant"), ("question", "answer"),
-          ("instruction", "output"), ("prompt", "response"), ("query", "response"))  # fmt: skip
+_PAIRS = (
+    ("input", "output"),
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("question", "answer"),
+    ("instruction", "output"),
+    ("prompt", "response"),
+    ("query", "response"),
+)
 _TRANSCRIPTS = (  # (how a turn begins, which also identifies a transcript)
     re.compile(r"\n\n(Human|Assistant): ?"),  # hh-rlhf
     re.compile(r"(?:^|\n)\s*(SYSTEM|USER|ASSISTANT|FUNCTION RESPONSE): ?"),  # glaive, vicuna

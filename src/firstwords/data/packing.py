@@ -85,9 +85,7 @@ class PretrainRows:
         for row in np.flatnonzero(~fits_B):
             place = int(starts_B[row])
             filled = 0
-            while (
-                filled < length
-            ):  # more than one lap only if the corpus is hardly longer than the window
+            while filled < length:  # more than one lap only if the corpus is hardly longer than the window
                 size = min(length - filled, self._ring - place)
                 out_BT[row, filled : filled + size] = self._shards.gather(np.array([place]), size)[0]
                 filled, place = filled + size, 0

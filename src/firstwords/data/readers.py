@@ -1,11 +1,11 @@
 """The documents of one file of any type, streamed where the format allows.
 
-    formats/encoding.py    bytes -> text
-    formats/markup.py      Markdown, LaTeX, subtitles, HTML, notebooks
-    formats/office.py      PDF, Word, OpenDocument, EPUB
-    formats/json_rows.py, csv_rows.py, tables.py    rows, for text, chats and preferences
-    formats/columns.py     rows -> text
-    formats/hub.py         datasets of the hub
+formats/encoding.py    bytes -> text
+formats/markup.py      Markdown, LaTeX, subtitles, HTML, notebooks
+formats/office.py      PDF, Word, OpenDocument, EPUB
+formats/json_rows.py, csv_rows.py, tables.py    rows, for text, chats and preferences
+formats/columns.py     rows -> text
+formats/hub.py         datasets of the hub
 """
 
 from __future__ import annotations
@@ -26,8 +26,17 @@ from firstwords.data.formats.tables import TABLE_SUFFIXES, file_rows
 if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
-__all__ = ["TABLE_SUFFIXES", "TEXT_COLUMNS", "TEXT_SUFFIXES", "file_hash", "file_rows", "file_texts", "hub_rows",
-           "hub_texts", "read_text"]  # fmt: skip
+__all__ = [
+    "TABLE_SUFFIXES",
+    "TEXT_COLUMNS",
+    "TEXT_SUFFIXES",
+    "file_hash",
+    "file_rows",
+    "file_texts",
+    "hub_rows",
+    "hub_texts",
+    "read_text",
+]
 
 TEXT_SUFFIXES = (*kinds.READERS, *kinds.CODE_SUFFIXES)
 SEPARATOR = "<|endoftext|>"
@@ -119,5 +128,3 @@ def _cut(text: str) -> tuple[str, str]:
         if at >= 0:
             return text[: at + len(mark)], text[at + len(mark) :]
     return text[:CUT_CHARS], text[CUT_CHARS:]
-
-

@@ -15,19 +15,48 @@ from firstwords.data.source_stats import UnusableRowError
 
 Columns = Mapping[str, Any]
 
-CHAT_COLUMNS = ("messages", "conversations", "conversation", "chat_messages", "dialogue", "dialog", "turns", "chat",
-                "data")  # fmt: skip
+CHAT_COLUMNS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "chat_messages",
+    "dialogue",
+    "dialog",
+    "turns",
+    "chat",
+    "data",
+)
 QUESTION_ANSWER = (  # the first pair whose cells are both filled
-    ("instruction", "output"), ("instruction", "response"), ("instruction", "completion"), ("instruction", "answer"),
-    ("prompt", "response"), ("prompt", "completion"), ("prompt", "output"), ("prompt", "answer"),
-    ("question", "answer"), ("question", "response"), ("query", "response"), ("query", "answer"),
-    ("problem", "solution"), ("input", "output"), ("input", "target"), ("user", "assistant"), ("human", "assistant"),
-)  # fmt: skip
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("instruction", "completion"),
+    ("instruction", "answer"),
+    ("prompt", "response"),
+    ("prompt", "completion"),
+    ("prompt", "output"),
+    ("prompt", "answer"),
+    ("question", "answer"),
+    ("question", "response"),
+    ("query", "response"),
+    ("query", "answer"),
+    ("problem", "solution"),
+    ("input", "output"),
+    ("input", "target"),
+    ("user", "assistant"),
+    ("human", "assistant"),
+)
 TWO_ANSWERS = (
-    ("chosen", "rejected"), ("response_j", "response_k"), ("response_0", "response_1"), ("human_ref_a", "human_ref_b"),
-    ("conversation_a", "conversation_b"), ("response_a", "response_b"), ("answer_0", "answer_1"),
-    ("response1", "response2"), ("response_1", "response_2"), ("output_1", "output_2"),
-)  # fmt: skip
+    ("chosen", "rejected"),
+    ("response_j", "response_k"),
+    ("response_0", "response_1"),
+    ("human_ref_a", "human_ref_b"),
+    ("conversation_a", "conversation_b"),
+    ("response_a", "response_b"),
+    ("answer_0", "answer_1"),
+    ("response1", "response2"),
+    ("response_1", "response_2"),
+    ("output_1", "output_2"),
+)
 ANSWER_LISTS = ("generations", "completions", "responses", "answers", "outputs", "candidates", "output")
 RATING_LISTS = ("ratings", "rating", "scores", "score", "rewards", "ranks", "rank")
 ANSWER_RATINGS = ("overall_score", "rating", "score", "pm_score", "rank")  # in the objects of a list of answers

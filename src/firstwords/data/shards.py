@@ -74,9 +74,7 @@ def write_shards(
         _replace_directory(partial, directory)
     except OSError as error:
         if error.errno in _DISK_FULL:
-            raise UserError(
-                f"the disk is full: {directory} could not be written; make room and try again"
-            ) from error
+            raise UserError(f"the disk is full: {directory} could not be written; make room and try again") from error
         raise UserError(
             f"{directory} cannot be written ({error.strerror or error}): check the path and its permissions"
         ) from error
@@ -214,9 +212,7 @@ class TokenShards:
         for index, path in enumerate(paths):
             self._maps.append(self._open(path, index, len(paths)))
         if tokenizer is not None and tokenizer.hash != self.tokenizer_hash:
-            raise UserError(
-                f"{directory} was written with another tokenizer: prepare the text again with this one"
-            )
+            raise UserError(f"{directory} was written with another tokenizer: prepare the text again with this one")
         self._starts = np.concatenate([[0], np.cumsum([len(m) for m in self._maps])]).astype(np.int64)
         self.num_tokens = int(self._starts[-1])
 
@@ -234,9 +230,7 @@ class TokenShards:
         if zlib.crc32(header[:-4]) != crc:
             raise UserError(f"{path} has a damaged header: {again}")
         if version != VERSION:
-            raise UserError(
-                f"{path} was written by another version of firstwords (format {version}): {again}"
-            )
+            raise UserError(f"{path} was written by another version of firstwords (format {version}): {again}")
         if (number, count) != (index, total):
             raise UserError(f"{path} is shard {number + 1} of {count}, but the directory has {total}: {again}")
         if size != _HEADER.size + tokens * item:
@@ -245,9 +239,7 @@ class TokenShards:
         if index and (hash_text, num_bytes) != (self.tokenizer_hash, self.num_bytes):
             raise UserError(f"{path} belongs to a different corpus than the other shards: {again}")
         self.tokenizer_hash, self.num_bytes, self.vocab_size = hash_text, num_bytes, vocab
-        return np.memmap(
-            path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,)
-        )
+        return np.memmap(path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,))
 
     def gather(self, starts: np.ndarray, length: int) -> np.ndarray:
         """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts), length].
@@ -256,9 +248,7 @@ class TokenShards:
         """
         starts_R = np.asarray(starts, dtype=np.int64)
         if len(starts_R) and (starts_R.min() < 0 or starts_R.max() + length > self.num_tokens):
-            raise IndexError(
-                f"a window of {length} tokens exceeds the corpus of {self.num_tokens}"
-            )
+            raise IndexError(f"a window of {length} tokens exceeds the corpus of {self.num_tokens}")
         out_RT = np.empty((len(starts_R), length), dtype=np.int64)
         shard_R = np.searchsorted(self._starts, starts_R, side="right") - 1
         for shard in np.unique(shard_R):

@@ -92,9 +92,7 @@ class UnusableRowError(Exception):
     """Why a row of a table is skipped."""
 
 
-def usable(
-    rows: Iterator[tuple[str, Any]], parse: Callable[[Any], T], stats: SourceStats, source: str
-) -> Iterator[T]:
+def usable(rows: Iterator[tuple[str, Any]], parse: Callable[[Any], T], stats: SourceStats, source: str) -> Iterator[T]:
     """`parse` applied to (place, row) pairs; unusable rows are counted and the first few noted.
 
     Raises UserError when no row of the source is usable, with the first reason.

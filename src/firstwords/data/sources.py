@@ -25,9 +25,7 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.plain_text import clean_text
 
 
-def documents(
-    specs: Iterable[str | Path], stats: SourceStats | None = None, *, dedup: str = "none"
-) -> Iterator[str]:
+def documents(specs: Iterable[str | Path], stats: SourceStats | None = None, *, dedup: str = "none") -> Iterator[str]:
     """Stream the documents of all specs, in order, in bounded memory.
 
     `dedup`: "none", "exact" (equal up to white space) or "near" (also those that share most of their five-word

@@ -174,8 +174,11 @@ def _of_shape(shape: Shape) -> tuple[str, Shape]:
 
 
 _READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
-    "schema": _schema, "choice": _choice, "expression": _expression, "grammar": _grammar,
-}  # fmt: skip
+    "schema": _schema,
+    "choice": _choice,
+    "expression": _expression,
+    "grammar": _grammar,
+}
 
 
 class Matcher:
@@ -185,9 +188,13 @@ class Matcher:
     """
 
     def __init__(
-        self, matcher: llguidance.LLMatcher, vocab_size: int, end_ids: frozenset[int], place: Place | None,
+        self,
+        matcher: llguidance.LLMatcher,
+        vocab_size: int,
+        end_ids: frozenset[int],
+        place: Place | None,
         vocabulary: _Vocabulary,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._matcher, self._vocab_size, self._end_ids = matcher, vocab_size, sorted(end_ids)
         self._place, self._vocabulary = place, vocabulary
         self._next: Place | None = None  # after the token that was settled

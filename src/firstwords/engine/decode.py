@@ -84,8 +84,7 @@ class _Matrix:
         self.bias_O = None if bias_O is None else np.ascontiguousarray(bias_O, dtype=np.float32)
 
     def views(self, source: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows, size).
-        """
+        """For a source buffer (padded rows, inner): what matmul reads, what it writes, the result (rows, size)."""
         num_rows, pieces = len(source), len(self.pieces_PIO)
         whole = np.zeros((num_rows, pieces * self.columns), dtype=np.float32)
         result = whole[:rows, : self.size]
@@ -126,8 +125,7 @@ def _fused(
 
 
 class NumpyDecoder:
-    """The lean decoder, for fp32 models on a CPU. Call `refresh` whenever the weights have changed.
-    """
+    """The lean decoder, for fp32 models on a CPU. Call `refresh` whenever the weights have changed."""
 
     @staticmethod
     def supports(model: Transformer, cache: KVCache) -> bool:
@@ -159,8 +157,7 @@ class NumpyDecoder:
         self._version = -1
 
     def _gains(self, attention: Attention) -> np.ndarray:
-        """The factors of each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm, 1/sqrt(N).
-        """
+        """The factors of each normalised query and key, (H + K, N): norm gain, sqrt(N) of its norm, 1/sqrt(N)."""
         H, K, N = self.config.num_attention_heads, self.config.num_key_value_heads, self.config.head_dim
         gains = np.ones((H + K, N), dtype=np.float32)
         if attention.q_norm is not None and attention.k_norm is not None:
@@ -170,8 +167,7 @@ class NumpyDecoder:
         return gains
 
     def _scores_are_bounded(self, gains_LXN: np.ndarray) -> bool:
-        """With norms on queries and keys |q.k| <= max|gain_q| * max|gain_k|, so softmax need not subtract the maximum.
-        """
+        """With norms on queries and keys |q.k| <= max|gain_q| * max|gain_k|: softmax need not subtract the maximum."""
         H = self.config.num_attention_heads
         if not self.config.qk_norm:
             return False
@@ -285,8 +281,7 @@ class NumpyDecoder:
             b.mixed[rows] = mixed.reshape(K, -1, G, N).transpose(1, 0, 2, 3)
 
     def _exponentials(self, scores: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        """Turns scores into unnormalised attention weights in place; returns their sums over the last axis.
-        """
+        """Turns scores into unnormalised attention weights in place; returns their sums over the last axis."""
         if bias is not None:
             np.add(scores, bias, out=scores)
         if self._needs_max:
@@ -308,9 +303,7 @@ class NumpyDecoder:
         _add_product(b.down_in, layer.down, b.down_out, b.down, b.x)
 
 
-def _add_product(
-    operand: np.ndarray, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray
-) -> None:
+def _add_product(operand: np.ndarray, matrix: _Matrix, written: np.ndarray, read: np.ndarray, x: np.ndarray) -> None:
     """x += operand @ matrix + bias; `written` and `read` are the two views of the matrix's output buffer."""
     np.matmul(operand, matrix.operand, out=written)
     if matrix.bias_O is not None:
@@ -324,9 +317,16 @@ class _Step:
     __slots__ = ("active", "bias", "buffers", "first", "last", "longest", "places", "single", "slots")
 
     def __init__(
-        self, buffers: _Buffers, first: int, last: int, longest: int, bias: np.ndarray | None,
-        active: np.ndarray | None, slots: np.ndarray, places: np.ndarray,
-    ) -> None:  # fmt: skip
+        self,
+        buffers: _Buffers,
+        first: int,
+        last: int,
+        longest: int,
+        bias: np.ndarray | None,
+        active: np.ndarray | None,
+        slots: np.ndarray,
+        places: np.ndarray,
+    ) -> None:
         self.buffers, self.first, self.last, self.longest = buffers, first, last, longest
         self.bias, self.active, self.slots, self.places = bias, active, slots, places
         self.single = int(places[0]) if last - first == 1 else None

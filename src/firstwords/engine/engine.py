@@ -100,9 +100,7 @@ class Engine:
             return parallel.generate(self._generate, prompts, every, num_processes)
         return self._generate(prompts, every)
 
-    def _generate(
-        self, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams]
-    ) -> list[Completion]:
+    def _generate(self, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams]) -> list[Completion]:
         pairs = zip(prompts, params, strict=True)
         requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in pairs]
         try:
@@ -140,8 +138,7 @@ class Engine:
         params: SamplingParams,
         wants_tokens: bool = True,
     ) -> Request:
-        """Queue a prompt. wants_tokens: `step` reports each token. Raises ValueError like `generate`.
-        """
+        """Queue a prompt. wants_tokens: `step` reports each token. Raises ValueError like `generate`."""
         self._check_prompt(prompt_ids)
         params = params if params.seed is not None else self._seeded(params, 0)
         assert params.seed is not None
@@ -186,8 +183,7 @@ class Engine:
         return self._decode(self._batch) if self._batch is not None else []
 
     def refresh(self) -> None:
-        """The weights have changed: discard all keys and values, and fused matrices. Refused while requests run.
-        """
+        """The weights have changed: discard all keys and values, and fused matrices. Refused while requests run."""
         if self.has_work:
             raise ValueError("the weights changed while requests were running: finish or cancel them first")
         if self._decoder is not None:
@@ -210,8 +206,7 @@ class Engine:
         return torch.log_softmax(self.model.logits(hidden_BTD[:, -1:])[0, 0], -1).cpu()
 
     def score(self, ids_list: Sequence[Sequence[int]]) -> list[Tensor]:
-        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,), ...].
-        """
+        """log p of every token but the first of each sequence, given all before it: [(len(ids) - 1,), ...]."""
         return [scores.logprobs_T for scores in score(self.model, ids_list)]
 
     def score_top(self, ids_list: Sequence[Sequence[int]], top: int) -> list[TokenScores]:
@@ -378,8 +373,7 @@ class Engine:
                 request.top.append(list(zip(ids[:count], values[:count], strict=True)))
 
     def _finish(self, request: Request, reason: str) -> str:
-        """Free the slot (its keys and values stay for reuse); returns the text that was held back.
-        """
+        """Free the slot (its keys and values stay for reuse); returns the text that was held back."""
         if request.state in (PREFILL, DECODE):
             self._batch = None
         self.scheduler.finish(request)

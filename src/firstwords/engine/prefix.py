@@ -44,8 +44,7 @@ class PrefixIndex:
         self._used[one], self._used[other] = self._used[other], self._used[one]
 
     def longest(self, prompt_ids: list[int]) -> tuple[int, int]:
-        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if there is none.
-        """
+        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if none."""
         wanted = prompt_ids[:-1]
         best_slot, best = -1, 0
         for slot in range(self.num_slots):

@@ -1,5 +1,4 @@
-"""The engine's data: a request, the tokens it streams, its completion, and the batch of decoding rows.
-"""
+"""The engine's data: a request, the tokens it streams, its completion, and the batch of decoding rows."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ from firstwords.engine.text import TextStream
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop token).
-    """
+    """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop token)."""
 
     request_id: int
     index: int
@@ -87,14 +85,19 @@ class Request(Slotted):
         if self.finish_reason is None:
             raise ValueError("this request is still running: call step() until it is finished")
         return Completion(
-            self.ids, self.text, self.finish_reason, self.logprobs, self.top,
-            len(self.prompt_ids), self.num_cached, self.seed,
-        )  # fmt: skip
+            self.ids,
+            self.text,
+            self.finish_reason,
+            self.logprobs,
+            self.top,
+            len(self.prompt_ids),
+            self.num_cached,
+            self.seed,
+        )
 
 
 class Batch:
-    """The decoding rows, kept until a request joins or leaves: adjacent slots first..last-1, possibly with idle ones.
-    """
+    """The decoding rows, kept until a request joins or leaves: adjacent slots first..last-1, some perhaps idle."""
 
     def __init__(self, requests: list[Request], vocab_size: int, device: torch.device) -> None:
         self.requests = sorted(requests, key=lambda request: request.slot)

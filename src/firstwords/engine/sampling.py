@@ -218,8 +218,7 @@ def _descending(weights_BV: Tensor) -> Tensor:
 
 
 def draw(weights_BV: Tensor, uniforms_B: np.ndarray) -> Tensor:
-    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64 sums.
-    """
+    """The token at which the cumulative sum of weights passes the row's uniform number, (B,) int64; fp64 sums."""
     reached_BV = torch.cumsum(weights_BV, -1, dtype=torch.float64)
     wanted_B1 = torch.from_numpy(uniforms_B[:, None]).to(weights_BV.device) * reached_BV[:, -1:]
     # "right": the first token whose sum exceeds the target, so a token of probability 0 is never drawn
@@ -241,11 +240,8 @@ def rule_out(logits_BV: Tensor, masks: Sequence[tuple[int, np.ndarray]]) -> Tens
     return ruled_BV
 
 
-def sample(
-    logits_BV: Tensor, batch: BatchParams, counters_B: np.ndarray, seen_BV: Tensor | None = None
-) -> Tensor:
-    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so far.
-    """
+def sample(logits_BV: Tensor, batch: BatchParams, counters_B: np.ndarray, seen_BV: Tensor | None = None) -> Tensor:
+    """The next token of every row, (B,) int64. counters_B counts the tokens that a row has generated so far."""
     if batch.penalty_B1 is not None and seen_BV is not None:
         logits_BV = penalise(logits_BV, batch.penalty_B1, seen_BV)
     if batch.is_greedy:

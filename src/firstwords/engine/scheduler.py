@@ -19,8 +19,7 @@ WAITING, PREFILL, DECODE, FINISHED = "waiting", "prefill", "decode", "finished"
 
 @dataclass(eq=False)
 class Slotted:
-    """A request as the scheduler sees it. `num_computed` prompt tokens have their keys and values in the slot.
-    """
+    """A request as the scheduler sees it. `num_computed` prompt tokens have their keys and values in the slot."""
 
     request_id: int
     prompt_ids: list[int]
@@ -74,8 +73,7 @@ class Scheduler(Generic[R]):
         self.waiting.append(request)
 
     def admit(self) -> list[R]:
-        """Give free slots to the requests that have waited longest; returns them, now in the state PREFILL or DECODE.
-        """
+        """Give free slots to the requests that have waited longest; returns them, now in PREFILL or DECODE."""
         admitted = []
         while self.waiting and self.free_slots:
             request = self.waiting.popleft()
@@ -101,8 +99,7 @@ class Scheduler(Generic[R]):
             request.state = DECODE
 
     def schedule(self) -> Plan[R]:
-        """One whole step for callers without prefix reuse (simulations): admits, plans, and marks as computed.
-        """
+        """One whole step for callers without prefix reuse (simulations): admits, plans, and marks as computed."""
         plan, budget = Plan[R](), self.chunk_tokens
         self.admit()
         while budget > 0 and (chunk := self.next_prefill(budget)) is not None:

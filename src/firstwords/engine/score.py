@@ -20,8 +20,7 @@ LOGIT_ELEMENTS = 2**23  # logits in memory at once (32 MB in fp32), for any voca
 
 @dataclass(frozen=True)
 class TokenScores:
-    """logprobs_T[i] is log p(ids[i+1] | ids[:i+1]); top_ids_TA and top_logprobs_TA are the likeliest tokens there.
-    """
+    """logprobs_T[i] is log p(ids[i+1] | ids[:i+1]); top_ids_TA and top_logprobs_TA are the likeliest tokens there."""
 
     logprobs_T: Tensor
     top_ids_TA: Tensor

@@ -39,8 +39,7 @@ MAX_ROWS = 64
 
 @dataclass(frozen=True)
 class BpbResult:
-    """The result and what was scored. `tokens` counts text tokens; `nats` is the sum of their -log probabilities.
-    """
+    """The result and what was scored. `tokens` counts text tokens; `nats` is the sum of their -log probabilities."""
 
     bits_per_byte: float
     bytes: int
@@ -67,9 +66,7 @@ def bits_per_byte(
     limit = model.config.max_position_embeddings
     context = limit if context is None else context
     if not 2 <= context <= limit:
-        raise UserError(
-            f"a context of {context} tokens is out of range for this model: use 2 to {limit}"
-        )
+        raise UserError(f"a context of {context} tokens is out of range for this model: use 2 to {limit}")
     device = next(model.parameters()).device
 
     def logits(ids_BT: Tensor) -> Tensor:
@@ -138,8 +135,7 @@ def windows(num_targets: int, context: int) -> Iterator[tuple[int, int, int]]:
 def score_tokens(
     logits_fn: LogitsFn, sequences: Iterable[Sequence[int]], context: int, batch_rows: int
 ) -> tuple[float, int]:
-    """(sum of nats of every token but the first of each sequence, vocabulary size of the logits).
-    """
+    """(sum of nats of every token but the first of each sequence, vocabulary size of the logits)."""
     nats, vocab_size = 0.0, 0
     held: list[tuple[list[int], int]] = []
     with torch.no_grad():

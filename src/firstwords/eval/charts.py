@@ -47,20 +47,30 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str, height: int = 
     def y(value: float) -> float:
         return TOP + (1 - (min(value, y_high) - y_low) / span) * (bottom - TOP)
 
-    parts = [_axes([(x(t), _number(t)) for t in ticks(x_low, x_high, 8) if t <= x_high],
-                   [(y(t), _number(t)) for t in y_ticks], bottom)]  # fmt: skip
+    parts = [
+        _axes(
+            [(x(t), _number(t)) for t in ticks(x_low, x_high, 8) if t <= x_high],
+            [(y(t), _number(t)) for t in y_ticks],
+            bottom,
+        )
+    ]
     for line in lines:
         points = thin(line.points, MAX_POINTS)
         if line.style == "dots":
-            parts += [f'<circle class="dots" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"><title>{escape(line.name)}: '
-                      f"{b:.3f}</title></circle>" for a, b in points]  # fmt: skip
+            parts += [
+                f'<circle class="dots" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"><title>{escape(line.name)}: '
+                f"{b:.3f}</title></circle>"
+                for a, b in points
+            ]
         elif points:
             path = "L".join(f"{x(a):.1f} {y(b):.1f}" for a, b in points)
             parts.append(f'<path class="{escape(line.style)}" d="M{path}"><title>{escape(line.name)}</title></path>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text class="label" x="{middle}" y="{height - 6}" text-anchor="middle">{escape(x_label)}</text>')
-    parts.append(f'<text class="label" transform="translate(13 {(TOP + bottom) / 2}) rotate(-90)" '
-                 f'text-anchor="middle">{escape(y_label)}</text>')  # fmt: skip
+    parts.append(
+        f'<text class="label" transform="translate(13 {(TOP + bottom) / 2}) rotate(-90)" '
+        f'text-anchor="middle">{escape(y_label)}</text>'
+    )
     return _svg(height, f"{y_label} over {x_label}", parts)
 
 
@@ -84,8 +94,10 @@ def interval_bars(rows: Sequence[tuple[str, float, float, float, int]]) -> str:
         a, b = left + low * scale, left + high * scale
         ends = f"M{a:.1f} {middle - 5}v10M{b:.1f} {middle - 5}v10"
         parts.append(f'<path class="whisker" d="{ends}M{a:.1f} {middle}H{b:.1f}"/>')
-        parts.append(f'<text class="value" x="{WIDTH - right + 16}" y="{middle + 5}">{rate:.1%}'
-                     f'<tspan class="n" dx="8">of {n:,}</tspan></text>')  # fmt: skip
+        parts.append(
+            f'<text class="value" x="{WIDTH - right + 16}" y="{middle + 5}">{rate:.1%}'
+            f'<tspan class="n" dx="8">of {n:,}</tspan></text>'
+        )
     return _svg(height, "rates with their intervals", parts)
 
 
@@ -145,21 +157,31 @@ def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
     ]
     for row in rows:
         tall = row["n"] / most * foot
-        parts.append(f'<rect class="bar" x="{x(row["confidence"]) - 11:.1f}" y="{bottom - tall:.1f}" width="22" '
-                     f'height="{tall:.1f}" rx="2"/>')  # fmt: skip
+        parts.append(
+            f'<rect class="bar" x="{x(row["confidence"]) - 11:.1f}" y="{bottom - tall:.1f}" width="22" '
+            f'height="{tall:.1f}" rx="2"/>'
+        )
     parts.append(f'<path class="ideal" d="M{x(0.5):.1f} {y(0.5):.1f}L{x(1):.1f} {y(1):.1f}"/>')
     for row in rows:
         at, low, high = x(row["confidence"]), y(row["low"]), y(row["high"])
-        parts.append(f'<path class="whisker" d="M{at - 5:.1f} {low:.1f}h10M{at - 5:.1f} {high:.1f}h10'
-                     f'M{at:.1f} {low:.1f}V{high:.1f}"/>')  # fmt: skip
-        parts.append(f'<circle class="dots" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="5"><title>predicted '
-                     f'{row["confidence"]:.1%}, correct {row["accuracy"]:.1%} ({row["low"]:.1%}-{row["high"]:.1%}) of '
-                     f'{row["n"]:,}</title></circle>')  # fmt: skip
+        parts.append(
+            f'<path class="whisker" d="M{at - 5:.1f} {low:.1f}h10M{at - 5:.1f} {high:.1f}h10'
+            f'M{at:.1f} {low:.1f}V{high:.1f}"/>'
+        )
+        parts.append(
+            f'<circle class="dots" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="5"><title>predicted '
+            f"{row['confidence']:.1%}, correct {row['accuracy']:.1%} ({row['low']:.1%}-{row['high']:.1%}) of "
+            f"{row['n']:,}</title></circle>"
+        )
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{height - 6}" text-anchor="middle">predicted probability of the answer with '
-                 f"the higher score (bars: pairs, {most:,} in the tallest)</text>")  # fmt: skip
-    parts.append(f'<text transform="translate(13 {(top + bottom) / 2}) rotate(-90)" text-anchor="middle">share of them '
-                 "that people chose</text>")  # fmt: skip
+    parts.append(
+        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">predicted probability of the answer with '
+        f"the higher score (bars: pairs, {most:,} in the tallest)</text>"
+    )
+    parts.append(
+        f'<text transform="translate(13 {(top + bottom) / 2}) rotate(-90)" text-anchor="middle">share of them '
+        "that people chose</text>"
+    )
     return _svg(height, "predicted probabilities against observed shares", parts, "reliability")
 
 
@@ -224,5 +246,7 @@ def _axes(xs: list[tuple[float, str]], ys: list[tuple[float, str]], bottom: floa
 
 def _svg(height: float, name: str, parts: list[str], style: str = "") -> str:
     named = f' class="{style}"' if style else ""
-    return (f'<svg{named} viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(name)}" '
-            f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>')  # fmt: skip
+    return (
+        f'<svg{named} viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(name)}" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    )

@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 80
 STORY_TOKENS = 160
-ASKED_AT_ONCE = (
-    128  # questions between two calls of `progress`; many more than slots, so that the slots stay full
-)
+ASKED_AT_ONCE = 128  # questions between two calls of `progress`; many more than slots, so that the slots stay full
 EXAMPLES_PER_PART = 6
 
 
@@ -60,9 +58,7 @@ def run_exam(
     began = time.perf_counter()
     asked = first_of_each_part(exam.questions() if questions is None else questions, limit)
     answers = ask(engine, tokenizer, asked, progress)
-    results = [
-        (question, answer or "", stopped) for question, (answer, stopped) in zip(asked, answers, strict=True)
-    ]
+    results = [(question, answer or "", stopped) for question, (answer, stopped) in zip(asked, answers, strict=True)]
     table = exam.report(results)
     result: dict[str, Any] = {part: figures for part, figures in table.items() if figures["n"]}
     result["examples"] = examples(results)
@@ -99,9 +95,7 @@ def examples(results: Sequence[tuple[Question, str, bool]]) -> list[dict[str, An
     by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question, answer, stopped in results:
         row = {"part": question.part, "messages": list(question.messages), "answer": answer}
-        by_part[question.part].append(
-            row | {"right": exam.score(question, answer, stopped), "stopped": stopped}
-        )
+        by_part[question.part].append(row | {"right": exam.score(question, answer, stopped), "stopped": stopped})
     return [row for rows in by_part.values() for row in evenly(rows, EXAMPLES_PER_PART)]
 
 
@@ -111,8 +105,7 @@ def ask(
     questions: Sequence[Question],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[str | None, bool]]:
-    """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the whole context.
-    """
+    """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the context."""
     prompts = [chat_ids(tokenizer, question.messages) for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]

@@ -22,10 +22,17 @@ STAGES = {
     "rlhf": ("Stage three: human feedback", "Answers that people preferred become more likely."),
 }
 PLAN_ROWS = (
-    ("parameters", "Parameters"), ("shape", "Shape"), ("vocab_size", "Vocabulary"), ("context", "Context"),
-    ("tokens", "Training tokens"), ("batch_tokens", "Batch"), ("steps", "Steps"), ("optimizer", "Optimizer"),
-    ("precision", "Precision"), ("epochs", "Epochs"),
-)  # fmt: skip
+    ("parameters", "Parameters"),
+    ("shape", "Shape"),
+    ("vocab_size", "Vocabulary"),
+    ("context", "Context"),
+    ("tokens", "Training tokens"),
+    ("batch_tokens", "Batch"),
+    ("steps", "Steps"),
+    ("optimizer", "Optimizer"),
+    ("precision", "Precision"),
+    ("epochs", "Epochs"),
+)
 
 
 def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -> Path:
@@ -37,9 +44,12 @@ def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+    )
     page = environment.get_template("report.html.j2").render(**page_data(Path(run_dir), facts))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,12 +123,18 @@ def stage_data(name: str, rows: list[dict[str, Any]], card: dict[str, Any]) -> d
         if r["kind"] == "sample"
     ]
     return {
-        "name": name, "title": title, "what": what, "has_heldout": bool(held),
+        "name": name,
+        "title": title,
+        "what": what,
+        "has_heldout": bool(held),
         "curve": line_chart(curves, "minutes of training", label) if train else "",
         "rate": line_chart(rates, "minutes of training", "learning rate, share of peak", 150, True) if train else "",
-        "speed": speed(train), "samples": samples, "notes": [r.get("text", "") for r in rows if r["kind"] == "note"],
-        "chat": name != "base", "skipped": (card.get("metrics") or {}).get("skipped_steps") or 0,
-    }  # fmt: skip
+        "speed": speed(train),
+        "samples": samples,
+        "notes": [r.get("text", "") for r in rows if r["kind"] == "note"],
+        "chat": name != "base",
+        "skipped": (card.get("metrics") or {}).get("skipped_steps") or 0,
+    }
 
 
 def speed(train: list[dict[str, Any]]) -> str:

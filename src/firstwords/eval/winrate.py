@@ -90,9 +90,21 @@ def win_rate(comparisons: Sequence[Comparison], *, stopped_early: bool = False) 
     wins = int((outcomes_n > 0.5).sum())
     method = "clustered" if is_clustered else "wilson"
     return WinRate(
-        wins, ties, n - wins - ties, n, len(clusters), rate, low, high, verdict, method, more, always_low, always_high,
+        wins,
+        ties,
+        n - wins - ties,
+        n,
+        len(clusters),
+        rate,
+        low,
+        high,
+        verdict,
+        method,
+        more,
+        always_low,
+        always_high,
         stopped_early,
-    )  # fmt: skip
+    )
 
 
 def _verdict(low: float, high: float) -> str:

@@ -22,18 +22,28 @@ def describe(name: str, stage: str) -> dict[str, Any]:
     shape = {key: value for key, value in config.items() if isinstance(value, int)}
     size = sum(f.stat().st_size for f in directory.iterdir() if f.is_file())
     return {
-        "ref": f"{name}/{stage}", "name": name, "stage": stage, "promoted": home.promoted(name) == stage,
-        "parameters": num_parameters(directory), "vocab_size": shape.get("vocab_size"),
-        "layers": shape.get("num_hidden_layers"), "width": shape.get("hidden_size"),
-        "context": shape.get("max_position_embeddings"), "form": _form(directory, card),
-        "hash": card.get("weights_sha256"), "parent": card.get("parent"), "outdated": outdated(name, stage),
-        "bytes": size, "created": card.get("created") or _date(directory / "config.json"),
-        "metrics": card.get("metrics") or {}, "path": str(directory),
-    }  # fmt: skip
+        "ref": f"{name}/{stage}",
+        "name": name,
+        "stage": stage,
+        "promoted": home.promoted(name) == stage,
+        "parameters": num_parameters(directory),
+        "vocab_size": shape.get("vocab_size"),
+        "layers": shape.get("num_hidden_layers"),
+        "width": shape.get("hidden_size"),
+        "context": shape.get("max_position_embeddings"),
+        "form": _form(directory, card),
+        "hash": card.get("weights_sha256"),
+        "parent": card.get("parent"),
+        "outdated": outdated(name, stage),
+        "bytes": size,
+        "created": card.get("created") or _date(directory / "config.json"),
+        "metrics": card.get("metrics") or {},
+        "path": str(directory),
+    }
 
 
 def outdated(name: str, stage: str) -> str:
-    """"made from an earlier base" (or sft ...) if the stage that this one was made from has since been replaced."""
+    """ "made from an earlier base" (or sft ...) if the stage that this one was made from has since been replaced."""
     cards = {other: read_card(home.stage_dir(name, other)) for other in home.stages(name)}
     by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
     seen: set[str] = set()
@@ -54,7 +64,7 @@ def outdated(name: str, stage: str) -> str:
 
 
 def _form(directory: Path, card: dict[str, Any]) -> str:
-    """"text" for a stage that continues text, "chat" for one that answers."""
+    """ "text" for a stage that continues text, "chat" for one that answers."""
     if is_base(directory):
         return "text"
     if card:

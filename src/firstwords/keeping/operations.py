@@ -35,8 +35,10 @@ def copy(old: str, new: str) -> None:
         aside = home.starting_dir(new)
         shutil.rmtree(aside, ignore_errors=True)
         try:
-            pairs = [(home.model_dir(old), aside / "model", home.model_dir(new)),
-                     (home.run_dir(old), aside / "runs", home.run_dir(new))]  # fmt: skip
+            pairs = [
+                (home.model_dir(old), aside / "model", home.model_dir(new)),
+                (home.run_dir(old), aside / "runs", home.run_dir(new)),
+            ]
             copied = []
             for source, between, target in pairs:
                 if source.exists():

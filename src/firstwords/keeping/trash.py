@@ -125,8 +125,10 @@ def throw_later_stages(
 def throw_stage(name: str, stage: str, why: str) -> Entry:
     """Move one stage and its run folder, or only the latter, to the trash."""
     with _new_entry(name, stage, why, [stage] if stage in home.stages(name) else []) as (entry, steps):
-        pairs = [(home.stage_dir(name, stage), entry.folder / "model" / stage),
-                 (home.run_dir(name, stage), entry.folder / "runs" / stage)]  # fmt: skip
+        pairs = [
+            (home.stage_dir(name, stage), entry.folder / "model" / stage),
+            (home.run_dir(name, stage), entry.folder / "runs" / stage),
+        ]
         steps += [(source, target) for source, target in pairs if source.exists()]
     return entry
 
@@ -182,9 +184,7 @@ def restore(entry: Entry, name: str) -> str:
         for _, target in steps:
             if target.exists():
                 where = f"{name}/{target.name}" if entry.stage else name
-                raise UserError(
-                    f"{where} already exists: move it away with `firstwords models delete {where}`{other}"
-                )
+                raise UserError(f"{where} already exists: move it away with `firstwords models delete {where}`{other}")
         if not steps:
             raise UserError(f"{entry.folder} is empty: there is nothing to restore")
         source, target = _appear(entry)

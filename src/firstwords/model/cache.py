@@ -103,8 +103,7 @@ class KVCache:
         return (seen_S <= rows_BT[:, :, None])[:, None]
 
     def update(self, layer: int, keys_BKTN: Tensor, values_BKTN: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new keys and values of one layer; returns all keys and values to attend to, both (B, K, S, N).
-        """
+        """Store the new keys and values of one layer; returns all keys and values to attend to, both (B, K, S, N)."""
         T = keys_BKTN.shape[2]
         held = self.storage[layer][:, self._first : self._last]
         if self._same_start is not None:

@@ -9,9 +9,15 @@ from firstwords.runlog import read_json
 
 CARD = "firstwords.json"
 _KINDS: dict[str, Any] = {  # types of the entries that firstwords itself reads
-    "stage": str, "parent": str | None, "weights_sha256": str, "created": str, "config": dict, "plan": dict | None,
-    "data": dict, "metrics": dict,
-}  # fmt: skip
+    "stage": str,
+    "parent": str | None,
+    "weights_sha256": str,
+    "created": str,
+    "config": dict,
+    "plan": dict | None,
+    "data": dict,
+    "metrics": dict,
+}
 
 
 def read_card(directory: str | Path) -> dict[str, Any]:

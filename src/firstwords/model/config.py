@@ -50,9 +50,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         if self.architecture not in MODEL_TYPES:
             known = ", ".join(MODEL_TYPES)
-            raise UserError(
-                f"the architecture {self.architecture} is not supported: use one of {known}"
-            )
+            raise UserError(f"the architecture {self.architecture} is not supported: use one of {known}")
         if self.num_attention_heads % self.num_key_value_heads:
             raise UserError(
                 f"{self.num_attention_heads} attention heads do not match {self.num_key_value_heads} key-value heads: "

@@ -52,9 +52,7 @@ class ScalarModel(Transformer):
         model.score.weight.copy_(torch.empty(1, D).normal_(0.0, scale * (D + 1) ** -0.5, generator=generator))
         return model.to(policy.head_weight.device)
 
-    def values(
-        self, ids_BT: Tensor, positions_BT: Tensor | None = None, segments_BT: Tensor | None = None
-    ) -> Tensor:
+    def values(self, ids_BT: Tensor, positions_BT: Tensor | None = None, segments_BT: Tensor | None = None) -> Tensor:
         """A number for every token, fp32, (B, T). See `hidden` for packed rows."""
         return self.hidden(ids_BT, positions_BT, segments_BT).float() @ self.score.weight[0].float()
 

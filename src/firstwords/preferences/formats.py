@@ -57,11 +57,26 @@ from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin
 from firstwords.preferences.records import Preference
 from firstwords.tokenizer.chat import Message
 
-PROMPT_COLUMNS = ("prompt", "instruction", "question", "query", "input", "history", "context", "post", "conversations",
-                  "messages", "conversation")  # fmt: skip
+PROMPT_COLUMNS = (
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "input",
+    "history",
+    "context",
+    "post",
+    "conversations",
+    "messages",
+    "conversation",
+)
 _ANSWER_TEXTS = ("response", "text", "generation", "completion", "answer", "content", "value")
-_SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen_score", "rejected_score"),
-                  ("chosen_rating", "rejected_rating"), ("chosen-rating", "rejected-rating"))  # fmt: skip
+_SCORE_COLUMNS = (
+    ("score_chosen", "score_rejected"),
+    ("chosen_score", "rejected_score"),
+    ("chosen_rating", "rejected_rating"),
+    ("chosen-rating", "rejected-rating"),
+)
 
 Messages = list[Message]
 
@@ -99,8 +114,10 @@ def _refuse_text(path: Path) -> None:
         readers.TABLE_SUFFIXES
     )
     if is_text and path.is_file():
-        raise UserError(f"{path} contains text, not preferences: give it to --text, or write JSON lines with prompt, "
-                        "chosen and rejected")  # fmt: skip
+        raise UserError(
+            f"{path} contains text, not preferences: give it to --text, or write JSON lines with prompt, "
+            "chosen and rejected"
+        )
 
 
 def _of_file(file: Path, stats: SourceStats) -> Iterator[Preference]:

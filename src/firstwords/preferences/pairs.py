@@ -54,9 +54,10 @@ def choose_pair(
         raise ValueError(f"{len(candidates)} candidates came with scores for {len(spread_CC)}")
     texts = [text.strip() for text in candidates]
     options = [
-        (a, b) for a, b in combinations(range(len(texts)), 2)
+        (a, b)
+        for a, b in combinations(range(len(texts)), 2)
         if texts[a] and texts[b] and texts[a] != texts[b] and (groups is None or groups[a] != groups[b])
-    ]  # fmt: skip
+    ]
     if not options:
         return None
     rng = Random(f"pair {seed}")

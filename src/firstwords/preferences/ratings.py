@@ -50,7 +50,10 @@ def margin_of(better: float, worse: float, ratings: Sequence[float]) -> float:
 
 
 def against_the_best(
-    prompt: Sequence[Message], rated: Sequence[tuple[str, float]], source: str, source_hash: str,
+    prompt: Sequence[Message],
+    rated: Sequence[tuple[str, float]],
+    source: str,
+    source_hash: str,
     stats: SourceStats,
 ) -> list[Preference]:
     """The best of several rated answers with each worse one; answers with the same rating are counted as ties."""
@@ -63,7 +66,7 @@ def against_the_best(
         Preference(tuple(m.copy() for m in prompt), best, answer, margin_of(top, rating, values), source, source_hash)
         for answer, rating in rated
         if rating < top and answer != best
-    ]  # fmt: skip
+    ]
 
 
 def pairs_of_rows(

@@ -261,11 +261,17 @@ def import_preferences(store: PreferenceStore, preferences: Iterable[Preference]
     for (name, content), rows in groupby(preferences, key=lambda p: (p.source, p.source_hash)):
         of_file = [
             Judgement(
-                p.prompt, p.chosen, p.rejected, "left", model=model, selection="import", origin=name,
+                p.prompt,
+                p.chosen,
+                p.rejected,
+                "left",
+                model=model,
+                selection="import",
+                origin=name,
                 origin_hash=content,
             )
             for p in rows
-        ]  # fmt: skip
+        ]
         added += len(store.add_all(of_file, only_new=True))
         total += len(of_file)
     return Imported(added, total - added)

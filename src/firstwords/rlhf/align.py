@@ -49,8 +49,10 @@ from firstwords.train.opening import changed_flags, has_begun, saved_json, say_c
 from firstwords.train.run import check_flags
 
 BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
-    "rloo": (rloo.main, rloo.Rloo), "ppo": (ppo.main, ppo.Ppo), "grpo": (grpo.main, grpo.Grpo),
-}  # fmt: skip
+    "rloo": (rloo.main, rloo.Rloo),
+    "ppo": (ppo.main, ppo.Ppo),
+    "grpo": (grpo.main, grpo.Grpo),
+}
 OPTIONS = {"rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
@@ -137,9 +139,11 @@ def main(config: Align) -> None:
     config, state = _open(config, directory)
     before = home.stage_dir(config.name, state["before"])
     if not state["made"]:
-        new = _by_dpo(config, state, directory) if state["method"] == "dpo" else _by_reward(
-            config, state, directory, started
-        )  # fmt: skip
+        new = (
+            _by_dpo(config, state, directory)
+            if state["method"] == "dpo"
+            else _by_reward(config, state, directory, started)
+        )
         if new is None:
             _close(config, state, Decision(False, f"no improvement: no step was better than {before.name}"))
             return
@@ -162,8 +166,13 @@ def judge(config: Align, new: Path, before: Path) -> Decision:
     device = usable_device(config.device)
     rows, (now, then) = compare_on_world(new, before, config.seed, device)
     result = win_rate(rows)
-    found = {"before": before.name, "honesty": now, "honesty_before": then, "temperature": CHAT_TEMPERATURE,
-             "top_p": CHAT_TOP_P} | vars(result)  # fmt: skip
+    found = {
+        "before": before.name,
+        "honesty": now,
+        "honesty_before": then,
+        "temperature": CHAT_TEMPERATURE,
+        "top_p": CHAT_TOP_P,
+    } | vars(result)
     write_json(home.run_dir(config.name, new.name) / "compare.json", found)
     say(
         f"{new.name} against {before.name} at temperature {CHAT_TEMPERATURE}, as in a chat: wins {result.wins}, ties "
@@ -217,8 +226,15 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
     """(flags, contents of `align.json`) of a new or interrupted run."""
     file = directory / "align.json"
     if not config.resume:
-        state = {"method": config.method, "preferences": config.preferences, "reward": False, "version": "",
-                 "made": "", "before": parent_dir(config.name).name, "config": asdict(config)}  # fmt: skip
+        state = {
+            "method": config.method,
+            "preferences": config.preferences,
+            "reward": False,
+            "version": "",
+            "made": "",
+            "before": parent_dir(config.name).name,
+            "config": asdict(config),
+        }
         if config.method != "dpo":  # before a reward model is trained for nothing
             path = sft_dir(config.name)
             limit = read_config(path).max_position_embeddings
@@ -283,9 +299,13 @@ def _begin(config: Align, state: dict[str, Any], directory: Path) -> bool:
 def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | None:
     shared = _shared(config) | {"resume": _begin(config, state, directory)}
     flags = dpo.Dpo(
-        preferences=state["preferences"], pairs=config.pairs, steps=config.steps, learning_rate=config.learning_rate,
-        **asdict(config.dpo), **shared,
-    )  # fmt: skip
+        preferences=state["preferences"],
+        pairs=config.pairs,
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        **asdict(config.dpo),
+        **shared,
+    )
     return dpo.main(_resuming(config, flags))
 
 
@@ -300,7 +320,10 @@ def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: f
     shared = _shared(config) | {"resume": _begin(config, state, directory), "minutes": max(left, 5.0) / 60}
     stage, kind = BY_REWARD[state["method"]]
     flags = kind(
-        prompts=state["preferences"], steps=config.steps, learning_rate=config.learning_rate,
-        **asdict(getattr(config, state["method"])), **shared,
-    )  # fmt: skip
+        prompts=state["preferences"],
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        **asdict(getattr(config, state["method"])),
+        **shared,
+    )
     return stage(_resuming(config, flags))

@@ -40,9 +40,15 @@ class Worth:
 
 
 def compare_on_world(
-    one: Path, other: Path, seed: int, device: str = "cpu", num: int = COMPARE_TASKS,
-    temperature: float = CHAT_TEMPERATURE, top_p: float = CHAT_TOP_P, samples: int = COMPARE_SAMPLES,
-) -> tuple[list[Comparison], list[dict[str, float]]]:  # fmt: skip
+    one: Path,
+    other: Path,
+    seed: int,
+    device: str = "cpu",
+    num: int = COMPARE_TASKS,
+    temperature: float = CHAT_TEMPERATURE,
+    top_p: float = CHAT_TOP_P,
+    samples: int = COMPARE_SAMPLES,
+) -> tuple[list[Comparison], list[dict[str, float]]]:
     """(`samples` comparisons per question, `honesty` of each side): the answer with the higher true reward wins.
 
     By default the answers are sampled as in a chat, because that is what people will see. Equal rewards are a tie. The
@@ -58,9 +64,7 @@ def compare_on_world(
         for task, a, b in zip(asked, *sides, strict=True):
             outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
             # the truth does not depend on the order of the sides
-            rows.append(
-                Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records)
-            )
+            rows.append(Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records))
         for side, found in zip(answers, sides, strict=True):
             side += found
     return rows, [honesty(side) for side in answers]
@@ -146,7 +150,10 @@ def open_engine(path: Path, device: str = "cpu") -> Engine:
 
 
 def worths(
-    engine: Engine, asked: list[Task], seed: tuple[int, int], temperature: float = CHAT_TEMPERATURE,
+    engine: Engine,
+    asked: list[Task],
+    seed: tuple[int, int],
+    temperature: float = CHAT_TEMPERATURE,
     top_p: float = CHAT_TOP_P,
 ) -> list[Worth]:
     """One answer to each question; clears the cache first, because the last bits depend on it."""
@@ -155,8 +162,10 @@ def worths(
     answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
     return [
         Worth(
-            true_reward(task, answer.text, answer.stopped), len(answer.text.split()), task.is_unanswerable,
+            true_reward(task, answer.text, answer.stopped),
+            len(answer.text.split()),
+            task.is_unanswerable,
             abstains(answer.text),
         )
         for task, answer in zip(asked, answers, strict=True)
-    ]  # fmt: skip
+    ]

@@ -128,20 +128,28 @@ def _verdict(
     chance = annotator.fair_probability(task, *shown)
     chosen, rejected = (left, right) if verdict == "left" else (right, left)
     pair = Preference(
-        tuple(task.messages), chosen.text, rejected.text, source="world", chosen_ids=chosen.ids,
+        tuple(task.messages),
+        chosen.text,
+        rejected.text,
+        source="world",
+        chosen_ids=chosen.ids,
         rejected_ids=rejected.ids,
-    )  # fmt: skip
+    )
     return pair, chance if verdict == "left" else 1 - chance
 
 
 def sample(
-    engine: Engine, tokenizer: Tokenizer, asked: Sequence[Task], seed: tuple[int, int], temperature: float = 1.0,
+    engine: Engine,
+    tokenizer: Tokenizer,
+    asked: Sequence[Task],
+    seed: tuple[int, int],
+    temperature: float = 1.0,
     top_p: float = 1.0,
 ) -> list[Answer]:
     """An answer to each task, a pure function of the model and the seed.
 
     A prompt that fills the model's context gets an empty text that did not stop.
-    """  # fmt: skip
+    """
     prompts = [chat_ids(tokenizer, task.messages) for task in asked]
     params = answer_params(seed, temperature, top_p)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]

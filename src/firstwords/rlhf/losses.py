@@ -310,9 +310,12 @@ def exact_kl_policy_loss(
 
 
 def _surrogates(
-    logprobs_BT: Tensor, old_logprobs_BT: Tensor, advantages_BT: Tensor, mask_BT: Tensor,
+    logprobs_BT: Tensor,
+    old_logprobs_BT: Tensor,
+    advantages_BT: Tensor,
+    mask_BT: Tensor,
     clip: float | tuple[float, float],
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """ratio * A and clipped ratio * A, each (B, T) and zero outside the mask."""
     low, high = (clip, clip) if isinstance(clip, int | float) else clip
     ratio_BT = (_masked(logprobs_BT, mask_BT) - _masked(old_logprobs_BT.detach(), mask_BT)).exp()

@@ -31,9 +31,19 @@ CANDIDATES = 4  # answers from which an ensemble chooses two
 MAX_FAILED = 20  # prompts in a row without two different answers: the model always gives the same answer
 MAX_SEED = 2**31
 REASONS = (
-    "true", "made up", "to the point", "off the point", "clear", "muddled", "kind", "rude", "good language",
-    "bad language", "too long", "too short",
-)  # fmt: skip
+    "true",
+    "made up",
+    "to the point",
+    "off the point",
+    "clear",
+    "muddled",
+    "kind",
+    "rude",
+    "good language",
+    "bad language",
+    "too long",
+    "too short",
+)
 """Reasons offered on the page; people may give others."""
 
 
@@ -63,9 +73,16 @@ class PairSource:
     """The pairs of a session. members: reward models that choose the two answers to show."""
 
     def __init__(
-        self, name: str, sides: Sequence[Side], prompts: Sequence[Prompt], params: dict[str, Any], seed: int,
-        annotator: str = "", members: Sequence[Any] = (), random_share: float = RANDOM_SHARE,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        sides: Sequence[Side],
+        prompts: Sequence[Prompt],
+        params: dict[str, Any],
+        seed: int,
+        annotator: str = "",
+        members: Sequence[Any] = (),
+        random_share: float = RANDOM_SHARE,
+    ) -> None:
         self.name, self.sides, self.params, self.seed = name, sides, params, seed
         self.annotator, self.members, self.random_share = annotator, members, random_share
         self.ask(prompts)
@@ -136,10 +153,18 @@ class PairSource:
             params |= {"random_share": self.random_share, "disagreement": pair.disagreement}
             params |= {"members": [member.hash for member in self.members]}
         return Judgement(
-            prompt, texts[pair.left], texts[pair.right], left_stage=left.hash, right_stage=right.hash, params=params,
-            left_seed=seeds[pair.left], right_seed=seeds[pair.right], annotator=self.annotator, model=self.name,
+            prompt,
+            texts[pair.left],
+            texts[pair.right],
+            left_stage=left.hash,
+            right_stage=right.hash,
+            params=params,
+            left_seed=seeds[pair.left],
+            right_seed=seeds[pair.right],
+            annotator=self.annotator,
+            model=self.name,
             selection=pair.selection,
-        )  # fmt: skip
+        )
 
 
 def ensemble_scores(members: Sequence[Any], prompt: Prompt, answers: Sequence[Completion], vocabulary: str) -> Any:
@@ -161,19 +186,31 @@ def swapped(first: Judgement) -> Judgement:
     """An earlier pair to judge again, with its sides swapped."""
     params = first.params | {"left": first.params["right"], "right": first.params["left"]}
     return replace(
-        first, left=first.right, right=first.left, left_stage=first.right_stage, right_stage=first.left_stage,
-        left_seed=first.right_seed, right_seed=first.left_seed, params=params, verdict="tie", reasons=(), created="",
-        id=None, repeat_of=first.id,
-    )  # fmt: skip
+        first,
+        left=first.right,
+        right=first.left,
+        left_stage=first.right_stage,
+        right_stage=first.left_stage,
+        left_seed=first.right_seed,
+        right_seed=first.left_seed,
+        params=params,
+        verdict="tie",
+        reasons=(),
+        created="",
+        id=None,
+        repeat_of=first.id,
+    )
 
 
 def decided(judgements: Sequence[Judgement], hashes: Sequence[str]) -> int:
     """Number of verdicts for one side, without repeats and imports; if two stages answer, only those on these two."""
     return sum(
-        j.verdict in ("left", "right") and j.repeat_of is None and j.selection != "import"
+        j.verdict in ("left", "right")
+        and j.repeat_of is None
+        and j.selection != "import"
         and (len(hashes) == 1 or {j.left_stage, j.right_stage} == set(hashes))
         for j in judgements
-    )  # fmt: skip
+    )
 
 
 def outcomes(judgements: Sequence[Judgement], new: str, old: str) -> list[Comparison]:
@@ -184,9 +221,12 @@ def outcomes(judgements: Sequence[Judgement], new: str, old: str) -> list[Compar
     return [
         Comparison(prompt_key(j.prompt), {new: 1.0, old: 0.0}.get(_winner(j), 0.5))
         for j in judgements
-        if j.kind == "pair" and j.repeat_of is None and j.selection != "import"
-        and new != old and {j.left_stage, j.right_stage} == {new, old}
-    ]  # fmt: skip
+        if j.kind == "pair"
+        and j.repeat_of is None
+        and j.selection != "import"
+        and new != old
+        and {j.left_stage, j.right_stage} == {new, old}
+    ]
 
 
 def _winner(j: Judgement) -> str:

@@ -157,9 +157,11 @@ class Policy:
         if rollouts.states is not None:
             return rollouts.states
         batch = {
-            "inputs": rollouts.ids_BT, "mask": rollouts.mask_BT, "chosen": rollouts.targets_BT,
+            "inputs": rollouts.ids_BT,
+            "mask": rollouts.mask_BT,
+            "chosen": rollouts.targets_BT,
             "sampled": rollouts.sampler_logprobs_BT,
-        }  # fmt: skip
+        }
         found = []
         for piece in pieces_of(batch, self.micro_tokens):
             self.learner.check_stop()
@@ -304,9 +306,17 @@ def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> 
     kept = 8 * config.step_prompts * answers * model.config.vocab_size
     fixed = kept + cache_bytes(model.config, SLOTS, longest + config.max_tokens)
     return Footprint(
-        model.config, row, "muon", "fp32", model.head_weight.device.type, is_packed=True, logit_share=answers / row,
-        trained=2 if method == "ppo" else 1, frozen=3, fixed=fixed,
-    )  # fmt: skip
+        model.config,
+        row,
+        "muon",
+        "fp32",
+        model.head_weight.device.type,
+        is_packed=True,
+        logit_share=answers / row,
+        trained=2 if method == "ppo" else 1,
+        frozen=3,
+        fixed=fixed,
+    )
 
 
 def policy_optim(scale: float) -> OptimConfig:
@@ -339,10 +349,15 @@ def finish(policy: Policy, started: float) -> Path:
     baseline = best_of_n(policy)
     run, config = policy.run, policy.config
     metrics = {
-        "gold": run.state.get("best"), "best_step": run.state.get("best_step"), "steps": run.step,
-        "best_of_n_gold": baseline, "seconds": time.perf_counter() - started,
-    }  # fmt: skip
+        "gold": run.state.get("best"),
+        "best_step": run.state.get("best_step"),
+        "steps": run.step,
+        "best_of_n_gold": baseline,
+        "seconds": time.perf_counter() - started,
+    }
     data = {"prompts": config.prompts, "reward_model": policy.reward.hash, "reference": "sft"}
-    say(f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
-        f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items()))  # fmt: skip
+    say(
+        f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
+        f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items())
+    )
     return save_version(config, run, policy.model, policy.tokenizer, policy.parent, data, metrics, policy.seen)

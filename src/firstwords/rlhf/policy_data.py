@@ -1,7 +1,7 @@
 """Training data of a policy: prompts, tasks whose true reward is known, and chats of stage two to rehearse.
 
-    data = policy_data(config, tokenizer, limit=256)
-    data.prompts[0] -> ids of a prompt        data.order.at(...) -> the prompts of a step
+data = policy_data(config, tokenizer, limit=256)
+data.prompts[0] -> ids of a prompt        data.order.at(...) -> the prompts of a step
 """
 
 from __future__ import annotations

@@ -198,10 +198,13 @@ def _finish(
 ) -> None:
     report = examine(reward, heldout, judged)
     data = {
-        "preferences": config.preferences, "num_preferences": len(judged.preferences),
-        "sources": dict(Counter(p.source for p in judged.preferences)), "mean": reward.mean, "std": reward.std,
+        "preferences": config.preferences,
+        "num_preferences": len(judged.preferences),
+        "sources": dict(Counter(p.source for p in judged.preferences)),
+        "mean": reward.mean,
+        "std": reward.std,
         "confidence_weight": reward.weight,
-    }  # fmt: skip
+    }
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)

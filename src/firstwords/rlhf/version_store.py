@@ -70,8 +70,9 @@ def parent_dir(name: str) -> Path:
         used = [each for each in home.earlier(name) if each in able]
         advice = (
             f"first promote a version that answers, with `firstwords promote {name} {(used or able[:1])[-1]}`"
-            if able else f"first teach it to answer with `firstwords finetune {name}`"
-        )  # fmt: skip
+            if able
+            else f"first teach it to answer with `firstwords finetune {name}`"
+        )
         raise UserError(f"{name} uses {stage}, which continues text and has no answers to improve: {advice}")
     return directory
 

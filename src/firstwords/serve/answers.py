@@ -137,9 +137,13 @@ class Answers:
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
 
     def begin(
-        self, message: Message, path: Sequence[Message], stage: Stage, params: dict[str, Any],
+        self,
+        message: Message,
+        path: Sequence[Message],
+        stage: Stage,
+        params: dict[str, Any],
         branch: Branch | None = None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Start to answer: `message` is the empty answer created by the store, `path` the messages before it."""
         answer = self._live[message.id] = Answer(message)
         answer.task = asyncio.create_task(self._run(answer, path, stage, params, branch))

@@ -1,6 +1,6 @@
 """The application: guard, errors, routes, and the worker, which runs as long as the application.
 
-    uvicorn.run(create_app(Settings()))
+uvicorn.run(create_app(Settings()))
 """
 
 from __future__ import annotations
@@ -45,9 +45,13 @@ def create_app(settings: Settings) -> FastAPI:
     # FastAPI's interactive documentation loads remote scripts, and its telemetry sends data where the environment says:
     # both are off. /openapi.json stays.
     app = FastAPI(
-        title="firstwords", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        title="firstwords",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         telemetry={"auto_configure": False},
-    )  # fmt: skip
+    )
     app.state.settings = settings
     app.state.sessions = Sessions(settings.keys)
     app.state.worker = Worker(settings)

@@ -13,17 +13,29 @@ from starlette.exceptions import HTTPException
 from firstwords.config import UserError
 from firstwords.database import DatabaseBusy
 
-TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 409: "conflict_error",
-         413: "invalid_request_error", 429: "rate_limit_error", 503: "overloaded_error"}  # fmt: skip
+TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 
 
 class ApiError(Exception):
     """A response with an error body. `param` names the invalid field; `extra` is added to the body."""
 
     def __init__(
-        self, status: int, message: str, param: str | None = None, code: str | None = None, retry_after: int = 0,
+        self,
+        status: int,
+        message: str,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: int = 0,
         **extra: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.param, self.code = status, message, param, code
         self.retry_after, self.extra = retry_after, extra

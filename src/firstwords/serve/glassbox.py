@@ -59,9 +59,14 @@ def run(steps: Steps[Result]) -> Result:
 
 
 def read(
-    tokenizer: Tokenizer, limit: int, *, text: str | None = None, messages: Messages | None = None,
-    ids: Sequence[int] | None = None, answer: str | None = None,
-) -> Reading:  # fmt: skip
+    tokenizer: Tokenizer,
+    limit: int,
+    *,
+    text: str | None = None,
+    messages: Messages | None = None,
+    ids: Sequence[int] | None = None,
+    answer: str | None = None,
+) -> Reading:
     """The ids of a text, of a chat (whose last turn, if it is the assistant's, is the answer), or as given.
 
     Input longer than `limit` is cut at the end, which does not change the probabilities of the rest.
@@ -161,9 +166,12 @@ def inside(model: Transformer, tokenizer: Tokenizer, reading: Reading, top: int)
     ]
     config = model.config
     return {
-        "form": reading.form, "tokens": found, "layers": config.num_hidden_layers,
-        "heads": config.num_attention_heads, "truncated": reading.truncated,
-    }  # fmt: skip
+        "form": reading.form,
+        "tokens": found,
+        "layers": config.num_hidden_layers,
+        "heads": config.num_attention_heads,
+        "truncated": reading.truncated,
+    }
 
 
 def piece_row(token_id: int, piece: shown.Piece) -> dict[str, Any]:
@@ -176,12 +184,19 @@ def token_rows(tokenizer: Tokenizer, found: Surprise) -> list[dict[str, Any]]:
     """[{logprob, rank, entropy (bits), top: [[id, text, logprob]], rest}]: `rest` is 1 minus the probability of
     `top`."""
     rows = zip(
-        found.logprobs_T.tolist(), found.ranks_T.tolist(), found.entropies_T.tolist(), found.top_ids_TA.tolist(),
-        found.top_logprobs_TA.tolist(), (1 - found.top_logprobs_TA.double().exp().sum(-1)).tolist(), strict=True,
-    )  # fmt: skip
+        found.logprobs_T.tolist(),
+        found.ranks_T.tolist(),
+        found.entropies_T.tolist(),
+        found.top_ids_TA.tolist(),
+        found.top_logprobs_TA.tolist(),
+        (1 - found.top_logprobs_TA.double().exp().sum(-1)).tolist(),
+        strict=True,
+    )
     return [
         {
-            "logprob": round(logprob, DIGITS), "rank": rank, "entropy": round(max(0.0, entropy), DIGITS),
+            "logprob": round(logprob, DIGITS),
+            "rank": rank,
+            "entropy": round(max(0.0, entropy), DIGITS),
             "top": [[i, shown.label(tokenizer, i), round(v, DIGITS)] for i, v in zip(ids, values, strict=True)],
             "rest": round(max(0.0, rest), DIGITS),
         }
@@ -222,13 +237,17 @@ def lens(model: Transformer, tokenizer: Tokenizer, ids: list[int], top: int) -> 
 
 def _guesses(tokenizer: Tokenizer, found: Surprise) -> list[dict[str, Any]]:
     rows = zip(
-        found.logprobs_T.exp().tolist(), found.ranks_T.tolist(), found.top_ids_TA.tolist(),
-        found.top_logprobs_TA.exp().tolist(), strict=True,
-    )  # fmt: skip
+        found.logprobs_T.exp().tolist(),
+        found.ranks_T.tolist(),
+        found.top_ids_TA.tolist(),
+        found.top_logprobs_TA.exp().tolist(),
+        strict=True,
+    )
     return [
         {
             "top": [[i, shown.label(tokenizer, i), round(p, DIGITS)] for i, p in zip(ids, values, strict=True)],
-            "rank_of_next": rank, "probability_of_next": round(probability, DIGITS),
+            "rank_of_next": rank,
+            "probability_of_next": round(probability, DIGITS),
         }
         for probability, rank, ids, values in rows
     ]

@@ -29,9 +29,11 @@ from firstwords.serve.errors import ApiError
 
 STOPPED = (130, -signal.SIGINT, 143, -signal.SIGTERM)  # exit codes of a process that was asked to stop
 BEGUN = {  # what a command leaves in the run's folder to resume from
-    "pretrain": "base/plan.json", "finetune": "sft/plan.json", "reward": "reward/config.json",
+    "pretrain": "base/plan.json",
+    "finetune": "sft/plan.json",
+    "reward": "reward/config.json",
     "align": "align/align.json",
-}  # fmt: skip
+}
 MADE = {"pretrain": "base", "finetune": "sft"}  # stages that exist only once the command is done with them
 
 
@@ -104,9 +106,13 @@ class Jobs:
             run_dir.mkdir(parents=True, exist_ok=True)
             with open(run_dir / OUTPUT, "wb") as output, open(run_dir / ERRORS, "wb") as errors:
                 child = subprocess.Popen(
-                    [sys.executable, "-m", "firstwords", *words], stdin=subprocess.DEVNULL, stdout=output,
-                    stderr=errors, start_new_session=True, cwd=folder or None,
-                )  # fmt: skip
+                    [sys.executable, "-m", "firstwords", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=errors,
+                    start_new_session=True,
+                    cwd=folder or None,
+                )
             identity = process.identity(child.pid)
             options = {"resume": True} if "--resume" in words else {}  # until it writes all of them itself
             job = Job(words[0], options, child.pid, identity, round(time.time(), 3), folder or os.getcwd())
@@ -206,12 +212,18 @@ def describe(name: str, job: Job | None) -> dict[str, Any]:
     command = job.command if job is not None else "learn"
     started = job.started if job is not None else None
     found = {
-        "name": name, "stage": stage, "command": command, "state": state, "options": job.options if job else {},
-        "started": None if started is None else iso(started), "seconds": _seconds(job, last, is_running),
-        "last": last, "error": _error(run_dir, job, state),
+        "name": name,
+        "stage": stage,
+        "command": command,
+        "state": state,
+        "options": job.options if job else {},
+        "started": None if started is None else iso(started),
+        "seconds": _seconds(job, last, is_running),
+        "last": last,
+        "error": _error(run_dir, job, state),
         "resumable": not is_running and resume_words(name, job) is not None,
         "result": None if is_running else result(run_dir, command),
-    }  # fmt: skip
+    }
     return found | progress(state, job, learned, stage, last)
 
 

@@ -115,10 +115,18 @@ def layered(kind: str, rows: Sequence[tuple[float, float, str]], layers: int, wi
     views = network.bent(learned, table) if layers else [None]
     bent = views[-1] and {key: rounded(views[-1][key]) for key in ("mesh", "points")}
     return {
-        "classes": list(table.classes), "features": list(table.features), "points": rounded(table.x_NF),
-        "labels": table.y_N.tolist(), "layers": layers, "width": width, "parameters": learned.num_parameters,
-        "right": float(right_N.mean()), "curve": learned.curve, **plane(learned, table, kind), "bent": bent,
-    }  # fmt: skip
+        "classes": list(table.classes),
+        "features": list(table.features),
+        "points": rounded(table.x_NF),
+        "labels": table.y_N.tolist(),
+        "layers": layers,
+        "width": width,
+        "parameters": learned.num_parameters,
+        "right": float(right_N.mean()),
+        "curve": learned.curve,
+        **plane(learned, table, kind),
+        "bent": bent,
+    }
 
 
 def unseen(kind: str, rows: Sequence[tuple[float, float, str]], layers: int, width: int) -> dict[str, Any]:
@@ -202,10 +210,13 @@ def shown(lesson: Lesson) -> dict[str, Any]:
     ]
     measured = sentiment.figures_of(lesson.model.probability(lesson.test.texts), lesson.test)
     return {
-        "classes": list(lesson.train.classes), "vocabulary": len(lesson.vocabulary.words),
-        "dimensions": len(lesson.model.weights_D), "sentences": len(lesson.train.texts), "measured": measured,
+        "classes": list(lesson.train.classes),
+        "vocabulary": len(lesson.vocabulary.words),
+        "dimensions": len(lesson.model.weights_D),
+        "sentences": len(lesson.train.texts),
+        "measured": measured,
         "maps": maps,
-    }  # fmt: skip
+    }
 
 
 def neighbours(lesson: Lesson, word: str) -> dict[str, Any]:

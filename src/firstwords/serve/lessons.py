@@ -84,10 +84,17 @@ class Lessons:
         pairs, verdicts = sum(j.kind == "pair" for j in mine), Counter(j.verdict for j in mine)
         usable = await to_thread.run_sync(partial(log.preferences, name))
         return {
-            "name": name, "stage": stage.ref, "judged": pairs, "decided": decided(everybody, [""]),
-            "needed": pairs_needed(TARGET_RATE), "verdicts": dict(verdicts), "ties": verdicts["tie"],
-            "usable": len(usable), "reasons": list(REASONS), "annotator": user,
-        }  # fmt: skip
+            "name": name,
+            "stage": stage.ref,
+            "judged": pairs,
+            "decided": decided(everybody, [""]),
+            "needed": pairs_needed(TARGET_RATE),
+            "verdicts": dict(verdicts),
+            "ties": verdicts["tie"],
+            "usable": len(usable),
+            "reasons": list(REASONS),
+            "annotator": user,
+        }
 
     async def next(self, user: str, name: str, against: str | None, prompt: Prompt | None) -> tuple[str, Shown]:
         """(Id of a pair, the pair), for this user only. Raises UserError if no two different answers are found."""
@@ -126,11 +133,12 @@ class Lessons:
         judgements = await to_thread.run_sync(partial(log.all, source.name))
         saved = verdict != "skip"
         return {
-            "saved": saved, "decided": decided(judgements, [side.hash for side in source.sides]),
+            "saved": saved,
+            "decided": decided(judgements, [side.hash for side in source.sides]),
             "needed": pairs_needed(TARGET_RATE),
             # a skipped pair stays blind: its sides would reveal how this stage answers
             "sides": {side: pair.params[side] for side in ("left", "right")} if saved else None,
-        }  # fmt: skip
+        }
 
     async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
         """The result of a user's choices between two stages: how often `against` won over the promoted one.

@@ -27,13 +27,17 @@ class Metrics:
             "firstwords_requests", "Requests answered, by route and status.", ["route", "status"], registry=registry
         )
         self._first_token = Histogram(
-            "firstwords_time_to_first_token_seconds", "From the request to the first token of an answer.",
-            buckets=FIRST_TOKEN_SECONDS, registry=registry,
-        )  # fmt: skip
+            "firstwords_time_to_first_token_seconds",
+            "From the request to the first token of an answer.",
+            buckets=FIRST_TOKEN_SECONDS,
+            registry=registry,
+        )
         self._per_token = Histogram(
-            "firstwords_time_per_output_token_seconds", "Mean time between the tokens of an answer.",
-            buckets=TOKEN_SECONDS, registry=registry,
-        )  # fmt: skip
+            "firstwords_time_per_output_token_seconds",
+            "Mean time between the tokens of an answer.",
+            buckets=TOKEN_SECONDS,
+            registry=registry,
+        )
         self._read("firstwords_requests_running", "Answers that have a slot.", lambda: worker.num_running)
         self._read("firstwords_requests_waiting", "Answers that wait for a slot.", lambda: worker.num_waiting)
         registry.register(_Generated(worker))

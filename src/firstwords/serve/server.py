@@ -1,6 +1,6 @@
 """uvicorn with this server's options; on shutdown it ends running answers before waiting for connections.
 
-    Server(create_app(settings)).run(sockets=[listener])
+Server(create_app(settings)).run(sockets=[listener])
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        super().__init__(uvicorn.Config(
-            app, http=Protocol, log_level="warning", access_log=False, server_header=False, date_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        ))  # fmt: skip
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Protocol,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            )
+        )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End all streams, then close."""

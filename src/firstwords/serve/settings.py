@@ -29,9 +29,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not self.is_loopback and not self.keys:
-            raise UserError(
-                f"--host {self.host} can be reached from other machines: give --key, or use 127.0.0.1"
-            )
+            raise UserError(f"--host {self.host} can be reached from other machines: give --key, or use 127.0.0.1")
 
     @property
     def is_loopback(self) -> bool:

@@ -1,7 +1,7 @@
 """Follows a run's logs, reading each time from where the last read ended. The run folder is the only source.
 
-    tail = Tail(home.run_dir("pip"))
-    for part in tail.look(): ...               # repeatedly: new rows only
+tail = Tail(home.run_dir("pip"))
+for part in tail.look(): ...               # repeatedly: new rows only
 """
 
 from __future__ import annotations

@@ -60,13 +60,9 @@ class BPE:
         """Read GPT-2's published vocabulary and merges."""
         from_char = byte_of_char()
         vocab: dict[str, int] = json.loads(Path(encoder_json).read_text(encoding="utf-8"))
-        tokens = {
-            i: bytes(from_char[c] for c in text) for text, i in vocab.items() if text not in SPECIAL_TOKENS
-        }
+        tokens = {i: bytes(from_char[c] for c in text) for text, i in vocab.items() if text not in SPECIAL_TOKENS}
         merges = {}
-        for line in (
-            Path(vocab_bpe).read_text(encoding="utf-8").split("\n")[1:]
-        ):  # the first line is a version
+        for line in Path(vocab_bpe).read_text(encoding="utf-8").split("\n")[1:]:  # the first line is a version
             left, _, right = line.partition(" ")
             if right:
                 merges[vocab[left], vocab[right]] = vocab[left + right]

@@ -92,8 +92,7 @@ class Tokenizer:
 
         if vocab_size < MIN_VOCAB_SIZE:
             raise UserError(
-                f"a vocabulary of {vocab_size} is too small: "
-                f"use at least {MIN_VOCAB_SIZE} (256 bytes and 3 specials)"
+                f"a vocabulary of {vocab_size} is too small: use at least {MIN_VOCAB_SIZE} (256 bytes and 3 specials)"
             )
         sample = sample_of(texts, sample_bytes)
         if not sample:
@@ -129,8 +128,7 @@ class Tokenizer:
         vocab = json.loads(Path(encoder_json).read_text(encoding="utf-8"))
         lines = Path(vocab_bpe).read_text(encoding="utf-8").split("\n")
         merges = [
-            (left, right)
-            for left, _, right in (x.partition(" ") for x in lines if x and not x.startswith("#version"))
+            (left, right) for left, _, right in (x.partition(" ") for x in lines if x and not x.startswith("#version"))
         ]
         backend = Backend(models.BPE(vocab=vocab, merges=merges))
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
@@ -215,9 +213,7 @@ class Tokenizer:
     @staticmethod
     def _required(token_id: int | None, name: str) -> int:
         if token_id is None:
-            raise UserError(
-                f"this tokenizer has no {name} token: choose a model whose tokenizer knows ChatML"
-            )
+            raise UserError(f"this tokenizer has no {name} token: choose a model whose tokenizer knows ChatML")
         return token_id
 
     @functools.cached_property
@@ -376,9 +372,7 @@ def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
     """Whether this is one of our own tokenizers, which split text as `_WordCache` does."""
     theirs, ours = (json.loads(b.to_str()) for b in (backend, _new_backend()))
     names = [token["content"] for token in theirs["added_tokens"]]
-    return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(
-        SPECIAL_TOKENS
-    )
+    return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(SPECIAL_TOKENS)
 
 
 def _token_text(token: Any) -> str | None:

@@ -1,7 +1,7 @@
 """Turns text and chats into the ids that a model continues: the one place where prompts are built.
 
-    text_ids(tokenizer, "Once upon")       -> [0, 300, 412]    as a document begins in training
-    chat_ids(tokenizer, [{"role": "user", "content": "Hi"}])   with an open turn for the assistant
+text_ids(tokenizer, "Once upon")       -> [0, 300, 412]    as a document begins in training
+chat_ids(tokenizer, [{"role": "user", "content": "Hi"}])   with an open turn for the assistant
 """
 
 from __future__ import annotations

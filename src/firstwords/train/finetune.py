@@ -165,9 +165,7 @@ def main(config: Finetune) -> Path:
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
     seconds = seconds_left(config, started, SAVE_RESERVE)
-    pace = Pace(
-        chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen)
-    )
+    pace = Pace(chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen))
     questions = [config.prompt] if config.prompt else _questions(config, lessons, tokenizer)
     _say_plan(lessons, chosen, model, this.device)
 
@@ -418,9 +416,11 @@ def _finish(
     metrics["seconds"] = time.perf_counter() - started
     target = home.stage_dir(config.name, "sft")
     data = {
-        "chats": config.chats, "num_chats": lessons.num_chats, "packing": asdict(lessons.train.stats),
+        "chats": config.chats,
+        "num_chats": lessons.num_chats,
+        "packing": asdict(lessons.train.stats),
         "questions": questions,
-    }  # fmt: skip
+    }
     parent = read_card(base).get("weights_sha256")
     data |= {"base": read_card(home.stage_dir(config.name, "base")).get("weights_sha256")}
     save_model(

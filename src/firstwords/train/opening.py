@@ -287,8 +287,7 @@ def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = 
         was = f"{flag} {' '.join(map(str, before)) if isinstance(before, list) else before}"
         if name not in honoured or (name == "minutes" and saved.get("steps")):
             raise UserError(
-                f"a resumed run keeps the {was} it was started with: leave {flag} out, "
-                "or start a new run (--name NAME)"
+                f"a resumed run keeps the {was} it was started with: leave {flag} out, or start a new run (--name NAME)"
             )
         if name == "minutes" and value < before:
             raise UserError(f"--minutes is {value:g}, but the run was started with {before:g}: it can only go up")

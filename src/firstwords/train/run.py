@@ -42,8 +42,16 @@ CHOICES = {  # flags of the stages that take one of these words
     "optimizer": ("muon", "adamw"),
 }
 COUNTS = (
-    "steps", "seed", "vocab_size", "hidden_size", "layers", "context", "batch_tokens", "threads", "save_every_steps",
-)  # fmt: skip
+    "steps",
+    "seed",
+    "vocab_size",
+    "hidden_size",
+    "layers",
+    "context",
+    "batch_tokens",
+    "threads",
+    "save_every_steps",
+)
 
 
 class Interrupted(Exception):
@@ -322,9 +330,7 @@ def check_flags(config: Any) -> None:
     """Refuse values that no stage can use, before anything is measured, read or replaced."""
     minutes = getattr(config, "minutes", 1.0)
     if not 0 < minutes < float("inf"):
-        raise UserError(
-            f"--minutes is {minutes:g}, but it must be above 0, such as 10"
-        )
+        raise UserError(f"--minutes is {minutes:g}, but it must be above 0, such as 10")
     for flag, allowed in CHOICES.items():
         if (value := getattr(config, flag, allowed[0])) not in allowed:
             raise UserError(f"--{flag} is {value}, but it must be one of {', '.join(allowed)}")

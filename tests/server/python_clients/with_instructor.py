@@ -11,8 +11,10 @@ def structured(mode: instructor.Mode, kind: type) -> dict:
     return client.create(model="pip", messages=messages, response_model=kind, max_retries=0).model_dump()
 
 
-run({
-    "json_schema": lambda: structured(instructor.Mode.JSON_SCHEMA, Pet),
-    "ints": lambda: structured(instructor.Mode.JSON_SCHEMA, Age),
-    "tools": lambda: structured(instructor.Mode.TOOLS, Pet),
-})
+run(
+    {
+        "json_schema": lambda: structured(instructor.Mode.JSON_SCHEMA, Pet),
+        "ints": lambda: structured(instructor.Mode.JSON_SCHEMA, Age),
+        "tools": lambda: structured(instructor.Mode.TOOLS, Pet),
+    }
+)

@@ -37,15 +37,20 @@ def too_long() -> str:
     raise AssertionError("nothing was raised")
 
 
-run({
-    "chat": lambda: text(model="openai/pip"),
-    "hosted_vllm": lambda: text(model="hosted_vllm/pip"),
-    "stream": streamed,
-    "response": lambda: response().output[0].content[0].text,
-    "response_stream": response_streamed,
-    "object": lambda: schema(Pet),
-    "ints": lambda: schema(Age),
-    "too_long": too_long,
-    "embedding": lambda: len(litellm.embedding(model="openai/pip", input=["a cat"], api_base=BASE_URL,
-                                               api_key="none", encoding_format="float").data[0]["embedding"]),
-})  # fmt: skip
+run(
+    {
+        "chat": lambda: text(model="openai/pip"),
+        "hosted_vllm": lambda: text(model="hosted_vllm/pip"),
+        "stream": streamed,
+        "response": lambda: response().output[0].content[0].text,
+        "response_stream": response_streamed,
+        "object": lambda: schema(Pet),
+        "ints": lambda: schema(Age),
+        "too_long": too_long,
+        "embedding": lambda: len(
+            litellm.embedding(
+                model="openai/pip", input=["a cat"], api_base=BASE_URL, api_key="none", encoding_format="float"
+            ).data[0]["embedding"]
+        ),
+    }
+)

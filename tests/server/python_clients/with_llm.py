@@ -43,11 +43,13 @@ def structured(kind: type) -> dict:
     return kind.model_validate_json(answer).model_dump()
 
 
-run({
-    "command": command,
-    "whole": lambda: llm.get_model("pip").prompt(QUESTION, stream=False, **OPTIONS).text(),
-    "conversation": conversation,
-    "base": lambda: llm.get_model("pip-base").prompt("The cat", max_tokens=5, key="none").text(),
-    "object": lambda: structured(Pet),
-    "ints": lambda: structured(Age),
-})
+run(
+    {
+        "command": command,
+        "whole": lambda: llm.get_model("pip").prompt(QUESTION, stream=False, **OPTIONS).text(),
+        "conversation": conversation,
+        "base": lambda: llm.get_model("pip-base").prompt("The cat", max_tokens=5, key="none").text(),
+        "object": lambda: structured(Pet),
+        "ints": lambda: structured(Age),
+    }
+)

@@ -31,16 +31,18 @@ def structured(model: str, kind: type) -> dict:
     return Agent(model, output_type=NativeOutput(kind), retries=0).run_sync(QUESTION).output.model_dump()
 
 
-run({
-    "default": lambda: answer("openai:pip").output,
-    "chat": lambda: answer("openai-chat:pip").output,
-    "responses": lambda: answer("openai-responses:pip").output,
-    "usage": lambda: answer("openai:pip").usage.output_tokens,
-    "stream": streamed,
-    "default_conversation": lambda: conversation("openai:pip"),
-    "chat_conversation": lambda: conversation("openai-chat:pip"),
-    "object": lambda: structured("openai:pip", Pet),
-    "chat_object": lambda: structured("openai-chat:pip", Pet),
-    "ints": lambda: structured("openai:pip", Age),
-    "tools": lambda: Agent("openai:pip", output_type=Pet, retries=0).run_sync(QUESTION).output.model_dump(),
-})
+run(
+    {
+        "default": lambda: answer("openai:pip").output,
+        "chat": lambda: answer("openai-chat:pip").output,
+        "responses": lambda: answer("openai-responses:pip").output,
+        "usage": lambda: answer("openai:pip").usage.output_tokens,
+        "stream": streamed,
+        "default_conversation": lambda: conversation("openai:pip"),
+        "chat_conversation": lambda: conversation("openai-chat:pip"),
+        "object": lambda: structured("openai:pip", Pet),
+        "chat_object": lambda: structured("openai-chat:pip", Pet),
+        "ints": lambda: structured("openai:pip", Age),
+        "tools": lambda: Agent("openai:pip", output_type=Pet, retries=0).run_sync(QUESTION).output.model_dump(),
+    }
+)

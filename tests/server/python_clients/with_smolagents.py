@@ -6,8 +6,10 @@ from smolagents import CodeAgent, OpenAIServerModel
 MODEL = OpenAIServerModel(model_id="pip", api_base=BASE_URL, api_key="none", temperature=0, max_tokens=24)
 MESSAGES = [{"role": "user", "content": [{"type": "text", "text": QUESTION}]}]
 
-run({
-    "chat": lambda: MODEL(MESSAGES).content,
-    "stream": lambda: "".join(delta.content or "" for delta in MODEL.generate_stream(MESSAGES)),
-    "agent": lambda: CodeAgent(tools=[], model=MODEL, max_steps=1, verbosity_level=0).run(QUESTION),
-})
+run(
+    {
+        "chat": lambda: MODEL(MESSAGES).content,
+        "stream": lambda: "".join(delta.content or "" for delta in MODEL.generate_stream(MESSAGES)),
+        "agent": lambda: CodeAgent(tools=[], model=MODEL, max_steps=1, verbosity_level=0).run(QUESTION),
+    }
+)

@@ -139,8 +139,11 @@ def run_songs(config: ClassifySongs) -> dict[str, Any]:
     """songs.report of the twenty songs or of --data, with the path of the picture."""
     from firstwords.classify import plots
 
-    table = read_csv(config.data, config.columns, config.label, config.classes).distinct() if config.data \
-        else _built_in(config)  # fmt: skip
+    table = (
+        read_csv(config.data, config.columns, config.label, config.classes).distinct()
+        if config.data
+        else _built_in(config)
+    )
     new = [songs.parse_new(text, table.features) for text in config.new]
     folder = plots_dir(config.plots)
     result = songs.report(table, new, config.compare, say)
@@ -180,9 +183,7 @@ def run_network(config: ClassifyNetwork) -> dict[str, Any]:
     for name, table in tables.items():
         say(f"{name}: training networks of 0 to {config.layers} hidden layers")
         ladder = network.ladder(table, config.layers, config.width, config.steps, config.seed)
-        sets[name] = network.report(
-            table, ladder, config.width, config.steps, config.seed, new, config.compare, say
-        )
+        sets[name] = network.report(table, ladder, config.width, config.steps, config.seed, new, config.compare, say)
         figure = plots.network_figure(
             table, ladder, network.bent(ladder[-1], table), f"{name}: a line, and what layers make of it"
         )
@@ -278,11 +279,20 @@ def measure_zero_shot(
     say(f"asking {loaded.label} the same {len(lesson.test.texts):,} questions")
     p_N, said = zero_shot(loaded, [*lesson.test.texts, *texts], config.question, config.answers)
     num = len(lesson.test.texts)
-    right_N = np.array([
-        config.answers[y].lower() in reply.lower() and config.answers[1 - y].lower() not in reply.lower()
-        for reply, y in zip(said, lesson.test.y_N, strict=False)
-    ])  # fmt: skip
-    own = [{"text": text, "probability": float(p), "reply": reply}
-           for text, p, reply in zip(texts, p_N[num:], said[num:], strict=True)]  # fmt: skip
-    return {"model": loaded.label, "question": config.question, **figures_of(p_N[:num], lesson.test),
-            "said": measure.rate(right_N), "answers": own}  # fmt: skip
+    right_N = np.array(
+        [
+            config.answers[y].lower() in reply.lower() and config.answers[1 - y].lower() not in reply.lower()
+            for reply, y in zip(said, lesson.test.y_N, strict=False)
+        ]
+    )
+    own = [
+        {"text": text, "probability": float(p), "reply": reply}
+        for text, p, reply in zip(texts, p_N[num:], said[num:], strict=True)
+    ]
+    return {
+        "model": loaded.label,
+        "question": config.question,
+        **figures_of(p_N[:num], lesson.test),
+        "said": measure.rate(right_N),
+        "answers": own,
+    }

@@ -8,9 +8,14 @@ from typing import Any
 from firstwords.commands import shared
 from firstwords.runlog import say
 
-ARMS = {"majority": "always the larger class", "line": "the line", "network": "the network",
-        "frozen": "the line, word vectors frozen", "peer": "scikit-learn's MLP",
-        "zero_shot": "asked without training"}  # fmt: skip
+ARMS = {
+    "majority": "always the larger class",
+    "line": "the line",
+    "network": "the network",
+    "frozen": "the line, word vectors frozen",
+    "peer": "scikit-learn's MLP",
+    "zero_shot": "asked without training",
+}
 PUSH_WIDTH = 18  # characters of the longest bar
 
 

@@ -19,9 +19,27 @@ if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
 TEXT_COLUMNS = (
-    "text", "content", "story", "body", "selftext", "document", "article", "passage", "markdown", "chapter", "sentence",
-    "raw_content", "maintext", "review", "review_text", "reviewtext", "review_body", "tweet", "comment", "abstract",
-)  # fmt: skip
+    "text",
+    "content",
+    "story",
+    "body",
+    "selftext",
+    "document",
+    "article",
+    "passage",
+    "markdown",
+    "chapter",
+    "sentence",
+    "raw_content",
+    "maintext",
+    "review",
+    "review_text",
+    "reviewtext",
+    "review_body",
+    "tweet",
+    "comment",
+    "abstract",
+)
 JOINED = {"selftext": "title"}  # the text of a post without its title lacks its beginning
 CHATS = ("instruction", "prompt", "question")
 WITHDRAWN = ("[deleted]", "[removed]")  # what Reddit and others write in place of a deleted text
@@ -30,9 +48,7 @@ LONGER = 2.0  # a column is chosen by length if its texts are this many times as
 MIN_CHARS = 20  # and at least this long, on average
 
 
-def column_texts(
-    rows: Iterator[tuple[str, Any]], column: str | None, stats: SourceStats, source: str
-) -> Iterator[str]:
+def column_texts(rows: Iterator[tuple[str, Any]], column: str | None, stats: SourceStats, source: str) -> Iterator[str]:
     """The text of every row; rows without text are counted and the first few noted.
 
     Raises UserError where no column can be chosen, or no row has text.

@@ -29,10 +29,30 @@ MIN_SHARE = 0.5  # of rows that must have as many cells as the first one
 LONGER_THAN_NAME = 2.0  # if a column's texts are this much longer on average than its first cell, that cell is a name
 MAX_NAME = 40  # characters of a column's name
 OTHER_NAMES = {  # names that only occur in a header
-    "id", "label", "title", "prompt", "response", "chosen", "rejected", "completion", "question", "answer",
-    "instruction", "output", "url", "date", "sentiment", "category", "author", "system", "input", "rating",
-    "score", "target", "user",
-}  # fmt: skip
+    "id",
+    "label",
+    "title",
+    "prompt",
+    "response",
+    "chosen",
+    "rejected",
+    "completion",
+    "question",
+    "answer",
+    "instruction",
+    "output",
+    "url",
+    "date",
+    "sentiment",
+    "category",
+    "author",
+    "system",
+    "input",
+    "rating",
+    "score",
+    "target",
+    "user",
+}
 
 
 @dataclass(frozen=True)
@@ -43,9 +63,13 @@ class _Form:
 
     def reader(self, text_lines: Iterable[str], strict: bool = False) -> Any:
         return csv.reader(
-            text_lines, delimiter=self.delimiter, quoting=self.quoting, doublequote=self.escapechar is None,
-            escapechar=self.escapechar, strict=strict,
-        )  # fmt: skip
+            text_lines,
+            delimiter=self.delimiter,
+            quoting=self.quoting,
+            doublequote=self.escapechar is None,
+            escapechar=self.escapechar,
+            strict=strict,
+        )
 
 
 def csv_rows(path: Path, stats: SourceStats) -> Iterator[tuple[str, Any]]:

@@ -24,17 +24,30 @@ if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
 HEAD_BYTES = 1 << 16  # inspected before the first character is decoded
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
-          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip - UTF-32's begins with UTF-16's
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip - UTF-32's begins with UTF-16's
 _MARKUP = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]+)""", re.I
 )
 # PEP 263, and the form that Emacs and Vim use in other languages
 _CODING = re.compile(rb"^(?:[^\n]*\n)?[ \t\f]*(?:#|//|/\*|;|--|%)[^\n]*?coding[:=][ \t]*([-\w.]+)")
 _SUPERSETS = {  # what browsers use instead: a superset that also covers what occurs in practice
-    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "shift_jis": "cp932", "gb2312": "gb18030",
-    "gbk": "gb18030", "euc_kr": "cp949", "ks_c_5601-1987": "cp949", "tis-620": "cp874", "big5": "big5hkscs",
-}  # fmt: skip
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc_kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "tis-620": "cp874",
+    "big5": "big5hkscs",
+}
 CERTAINLY_UTF8 = 20  # so many bytes beyond ASCII that are all valid UTF-8 cannot be another encoding
 _DAMAGED = 5  # valid UTF-8 characters per broken one from which a text is damaged UTF-8
 

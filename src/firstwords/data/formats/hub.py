@@ -33,9 +33,7 @@ def hub_rows(spec: str, stats: SourceStats) -> tuple[Iterator[tuple[str, Any]], 
         raise UserError(f"{spec} needs the package datasets: pip install 'firstwords[hub]'") from error
     try:
         directory = Path(name).expanduser()
-        if (directory / "state.json").is_file() or (
-            directory / "dataset_dict.json"
-        ).is_file():  # made by save_to_disk
+        if (directory / "state.json").is_file() or (directory / "dataset_dict.json").is_file():  # made by save_to_disk
             data = datasets.load_from_disk(str(directory))
             data = data[split or "train"] if isinstance(data, datasets.DatasetDict) else data
         else:

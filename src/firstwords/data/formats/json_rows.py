@@ -292,4 +292,3 @@ def _streamed_lists(path: Path, stats: SourceStats) -> Counter[Keys]:
             if len(keys) <= MAX_DEPTH and _can_be_rows(keys[-1], event == "start_map", event == "string"):
                 found[keys] += 1
     return found
-

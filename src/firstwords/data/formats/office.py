@@ -16,10 +16,18 @@ from firstwords.data.formats.opening import first_line, opened, seekable
 if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
-_LIGATURES = str.maketrans({
-    "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st",
-    "\u00ad": None,  # a soft hyphen: where a word might have been divided
-})  # fmt: skip
+_LIGATURES = str.maketrans(
+    {
+        "\ufb00": "ff",
+        "\ufb01": "fi",
+        "\ufb02": "fl",
+        "\ufb03": "ffi",
+        "\ufb04": "ffl",
+        "\ufb05": "st",
+        "\ufb06": "st",
+        "\u00ad": None,  # a soft hyphen: where a word might have been divided
+    }
+)
 _DIVIDED = re.compile(r"(\w+)[-\u2010]\n(\w+)([^\s\w]*)[ \n]?")
 _OLE = b"\xd0\xcf\x11\xe0"  # the first bytes of old Word files and of .docx files with a password
 _NS = {
@@ -30,8 +38,32 @@ _NS = {
     "enc": "http://www.w3.org/2001/04/xmlenc#",
     "manifest": "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0",
 }
-_BLOCKS = {"p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "section", "article", "pre", "ul",
-           "ol", "table", "dd", "dt", "figcaption", "hr", "header", "footer", "aside"}  # fmt: skip
+_BLOCKS = {
+    "p",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "li",
+    "tr",
+    "blockquote",
+    "section",
+    "article",
+    "pre",
+    "ul",
+    "ol",
+    "table",
+    "dd",
+    "dt",
+    "figcaption",
+    "hr",
+    "header",
+    "footer",
+    "aside",
+}
 
 
 # ---- PDF ---------------------------------------------------------------------------------------------------
@@ -59,9 +91,7 @@ def pdf_text(path: Path, stats: SourceStats) -> str:
             raise _broken(path, "PDF", error) from error
     num_empty = sum(not page.strip() for page in pages)
     if num_empty == len(pages):
-        raise UserError(
-            f"{path} contains no text, perhaps only scanned pages: run it through text recognition first"
-        )
+        raise UserError(f"{path} contains no text, perhaps only scanned pages: run it through text recognition first")
     if num_empty:
         stats.remark("PDF", f"{path}: {num_empty} of {len(pages)} pages contain no text, perhaps only images")
     return tidy_pdf("\n\n".join(pages))
@@ -148,8 +178,11 @@ def epub_text(path: Path) -> str:
         package_name = _xml(archive.read("META-INF/container.xml")).find(".//container:rootfile", _NS).get("full-path")
         package = _xml(archive.read(package_name))
         items = {item.get("id"): item for item in package.iterfind(".//opf:manifest/opf:item", _NS)}
-        spine = [items[ref.get("idref")] for ref in package.iterfind(".//opf:spine/opf:itemref", _NS)
-                 if ref.get("idref") in items]  # fmt: skip
+        spine = [
+            items[ref.get("idref")]
+            for ref in package.iterfind(".//opf:spine/opf:itemref", _NS)
+            if ref.get("idref") in items
+        ]
         base = posixpath.dirname(package_name)
         names = [
             posixpath.normpath(posixpath.join(base, unquote(item.get("href"))))

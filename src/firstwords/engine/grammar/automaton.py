@@ -51,9 +51,11 @@ class Automaton:
         if char not in state.moves:
             code = ord(char)
             members = frozenset(
-                target for source in state.members for ranges, target in self.edges[source]
+                target
+                for source in state.members
+                for ranges, target in self.edges[source]
                 if self._distances[target] < math.inf and _holds(ranges, code)
-            )  # fmt: skip
+            )
             found = self._state(members) if members else None
             state.moves[char] = found
             return found

@@ -85,9 +85,7 @@ class Follower:
         items = Items() if self.shape.has_unique else None
         return Place(self, self.starts(self.todo(self.shape.start, None)), b"", items)
 
-    def todo(
-        self, node: Node, rest: _Todo | None, is_nested: bool = False, is_unique: bool = False
-    ) -> _Todo:
+    def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False, is_unique: bool = False) -> _Todo:
         """A node and what comes after it. is_unique: it closes what has items or keys that must differ."""
         length = self._length(node) + (rest.length if rest else 0)
         can_grow = self.can_grow(node) or (rest is not None and rest.can_grow)

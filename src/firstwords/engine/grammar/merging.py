@@ -1,7 +1,7 @@
 """Flattens a JSON schema at one place: references and allOf become one set of keywords, alternatives stay separate.
 
-    flatten({"allOf": [{"type": "integer"}, {"minimum": 3}], "anyOf": [...]}, resolve)
-        -> {"type": ["integer"], "minimum": 3}, [("anyOf", [...])]
+flatten({"allOf": [{"type": "integer"}, {"minimum": 3}], "anyOf": [...]}, resolve)
+    -> {"type": ["integer"], "minimum": 3}, [("anyOf", [...])]
 """
 
 from __future__ import annotations
@@ -13,22 +13,66 @@ from typing import Any
 from firstwords.engine.grammar import numbers
 
 UNSUPPORTED = (
-    "not", "if", "then", "else", "contains", "minContains", "maxContains", "dependentRequired", "dependentSchemas",
-    "dependencies", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef", "$recursiveRef",
-)  # fmt: skip
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "minContains",
+    "maxContains",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "$dynamicRef",
+    "$recursiveRef",
+)
 SUPPORTED = (
-    "type", "enum", "const", "properties", "required", "additionalProperties", "patternProperties", "propertyNames",
-    "minProperties", "maxProperties", "items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems",
-    "minLength", "maxLength", "pattern", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
-    "multipleOf", "$ref", "allOf", "anyOf", "oneOf",
-)  # fmt: skip
+    "type",
+    "enum",
+    "const",
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+    "items",
+    "prefixItems",
+    "additionalItems",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+)
 OF_KIND = {
-    "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames",
-               "minProperties", "maxProperties"),
+    "object": (
+        "properties",
+        "required",
+        "additionalProperties",
+        "patternProperties",
+        "propertyNames",
+        "minProperties",
+        "maxProperties",
+    ),
     "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     "string": ("minLength", "maxLength", "pattern", "format"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-}  # fmt: skip
+}
 _KINDS = ("null", "boolean", "integer", "number", "string", "array", "object")
 Resolve = Callable[[Any], Any]
 Group = tuple[str, list[Any]]
@@ -45,8 +89,16 @@ def check(schema: Any) -> None:
             raise ValueError(f"{name} is not supported")
     if not isinstance(schema.get("uniqueItems", False), bool | None):
         raise ValueError("uniqueItems must be true or false")
-    shapes = {"properties": dict, "patternProperties": dict, "required": list, "enum": list, "prefixItems": list,
-              "allOf": list, "anyOf": list, "oneOf": list}  # fmt: skip
+    shapes = {
+        "properties": dict,
+        "patternProperties": dict,
+        "required": list,
+        "enum": list,
+        "prefixItems": list,
+        "allOf": list,
+        "anyOf": list,
+        "oneOf": list,
+    }
     for name, kind in shapes.items():
         if name in schema and not isinstance(schema[name], kind):
             raise ValueError(f"{name} must be {'an object' if kind is dict else 'a list'}")

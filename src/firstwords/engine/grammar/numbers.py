@@ -116,10 +116,12 @@ def _below(high: Decimal, is_strict: bool) -> Expression:
 _ZERO = Concat((literal("0"), Times(Concat((_POINT, Times(literal("0"), 1, None))), 0, 1)))
 _NOT_ZERO = chars([(49, 57)])
 _REST = Times(Concat((_POINT, Times(DIGIT, 1, None))), 0, 1)  # any fraction or none
-_POSITIVE = Either((
-    Concat((_NOT_ZERO, _SOME, _REST)),
-    Concat((literal("0"), _POINT, Times(literal("0"), 0, None), _NOT_ZERO, _SOME)),
-))  # fmt: skip
+_POSITIVE = Either(
+    (
+        Concat((_NOT_ZERO, _SOME, _REST)),
+        Concat((literal("0"), _POINT, Times(literal("0"), 0, None), _NOT_ZERO, _SOME)),
+    )
+)
 
 
 def _split(value: Decimal) -> tuple[str, str]:

@@ -27,16 +27,27 @@ from firstwords.engine.grammar.regular import (
     common,
     size,
     without,
-)  # fmt: skip
+)
 
 MAX_REPEATS = 10_000
 MAX_DEPTH = 100  # of nested groups
 _WORD = chars([(48, 57), (65, 90), (95, 95), (97, 122)])
 _SPACE = chars([(9, 13), (32, 32)])
-_ALL_SPACE = chars([
-    (9, 13), (28, 32), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029),
-    (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
-])  # fmt: skip
+_ALL_SPACE = chars(
+    [
+        (9, 13),
+        (28, 32),
+        (0x85, 0x85),
+        (0xA0, 0xA0),
+        (0x1680, 0x1680),
+        (0x2000, 0x200A),
+        (0x2028, 0x2029),
+        (0x202F, 0x202F),
+        (0x205F, 0x205F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+    ]
+)
 _LINE_ENDS = chars([(10, 10), (13, 13), (0x85, 0x85), (0x2028, 0x2029)])
 
 

@@ -1,9 +1,9 @@
 """Regular expressions as trees, and their Rust notation.
 
-    [a-c]+|x?    Either((Times(Chars("a-c"), 1, None), Times(Chars("x"), 0, 1)))
+[a-c]+|x?    Either((Times(Chars("a-c"), 1, None), Times(Chars("x"), 0, 1)))
 
-    searching(parse("^a"))  -> an expression for whole texts that contain a match
-    to_rust(tree)           -> the same expression in the notation of Rust's regex library
+searching(parse("^a"))  -> an expression for whole texts that contain a match
+to_rust(tree)           -> the same expression in the notation of Rust's regex library
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def _without(one: Ranges, other: Ranges) -> Ranges:
 
 ANY = chars([(0, LAST)])
 DIGIT = chars([(48, 57)])
+
+
 def size(given: Chars) -> int:
     """How many characters a set has."""
     return sum(high - low + 1 for low, high in given.ranges)
@@ -130,10 +132,12 @@ def whole(tree: Expression) -> Expression:
 def searching(tree: Expression) -> Expression:
     """The texts that contain a match, as JSON schemas read a pattern. Raises ValueError for anchors in the middle."""
     rest = Times(ANY, 0, None)
-    return Either(tuple(
-        Concat((*(() if begins else (rest,)), body, *(() if ends else (rest,))))
-        for begins, body, ends in _anchored(tree)
-    ))  # fmt: skip
+    return Either(
+        tuple(
+            Concat((*(() if begins else (rest,)), body, *(() if ends else (rest,))))
+            for begins, body, ends in _anchored(tree)
+        )
+    )
 
 
 def _anchored(tree: Expression) -> list[tuple[bool, Expression, bool]]:

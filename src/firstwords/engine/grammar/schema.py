@@ -141,8 +141,10 @@ class _Builder:
         if step is None or numbers.has_suffixes(step):
             return self._text(*numbers.number(within, is_whole, step))
         if step != int(step) or step > numbers.MAX_DIVISOR:
-            raise ValueError(f"multipleOf is supported for whole numbers up to {numbers.MAX_DIVISOR:,}"
-                             " and for steps such as 0.01 and 0.25")
+            raise ValueError(
+                f"multipleOf is supported for whole numbers up to {numbers.MAX_DIVISOR:,}"
+                " and for steps such as 0.01 and 0.25"
+            )
         lark = numbers.multiples_lark(within, int(step))
         return self._text(*numbers.number(within, True), divisor=int(step), lark=lark)
 
@@ -211,9 +213,7 @@ class _Builder:
         is_free = schema is True or schema == {}
         return self._any(MAX_FREE_DEPTH - 1) if is_free else self.value(schema)
 
-    def _array_of(
-        self, first: list[Node], other: Node, low: int, high: int | None, is_unique: bool = False
-    ) -> Node:
+    def _array_of(self, first: list[Node], other: Node, low: int, high: int | None, is_unique: bool = False) -> Node:
         comma = self._literal(",")
         first = first if high is None else first[:high]
         if other is NOTHING:
@@ -286,9 +286,13 @@ class _Builder:
         return [] if node is NOTHING else [(key, node)]
 
     def _members(
-        self, named: list[Member], fewest: int, most: int | None, extra: list[tuple[Text, Node]],
+        self,
+        named: list[Member],
+        fewest: int,
+        most: int | None,
+        extra: list[tuple[Text, Node]],
         is_unique: bool = False,
-    ) -> Node:  # fmt: skip
+    ) -> Node:
         """An object: named members in their order, then between `fewest` and `most` others."""
         self.has_unique |= is_unique
         comma, colon = self._literal(","), self._literal(":")

@@ -26,7 +26,7 @@ from firstwords.engine.grammar.regular import (
     literal,
     searching,
     without,
-)  # fmt: skip
+)
 
 MAX_LENGTH = 4096  # a larger maxLength is lowered to this
 _QUOTE = literal('"')
@@ -70,20 +70,49 @@ FORMATS = {
     "regex": r"[A-Za-z0-9 _-]{1,64}",
 }
 # These only describe a string's purpose; any string is valid.
-FREE_FORMATS = {"binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path",
-                "path", "directory-path", "base64url"}  # fmt: skip
-_SAME = {"uri-reference": "uri", "url": "uri", "iri": "uri", "iri-reference": "uri", "idn-email": "email",
-         "idn-hostname": "hostname", "datetime": "date-time", "uuid4": "uuid", "guid": "uuid",
-         "cidrv4": "ipv4interface", "cidrv6": "ipv6interface", "ipvanyaddress": "ipv4", "ipvanynetwork": "ipv4network",
-         "ipvanyinterface": "ipv4interface"}  # fmt: skip
+FREE_FORMATS = {
+    "binary",
+    "byte",
+    "password",
+    "unknown",
+    "textarea",
+    "color",
+    "string",
+    "markdown",
+    "html",
+    "file-path",
+    "path",
+    "directory-path",
+    "base64url",
+}
+_SAME = {
+    "uri-reference": "uri",
+    "url": "uri",
+    "iri": "uri",
+    "iri-reference": "uri",
+    "idn-email": "email",
+    "idn-hostname": "hostname",
+    "datetime": "date-time",
+    "uuid4": "uuid",
+    "guid": "uuid",
+    "cidrv4": "ipv4interface",
+    "cidrv6": "ipv6interface",
+    "ipvanyaddress": "ipv4",
+    "ipvanynetwork": "ipv4network",
+    "ipvanyinterface": "ipv4interface",
+}
 # Patterns with look-around that zod writes beside a format. What is of the format here always matches them.
 _IMPLIED = {
     "email": r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$",
-    "hostname": (r"^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-                 r"(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$"),
-    "duration": (r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?"
-                 r"(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$"),
-}  # fmt: skip
+    "hostname": (
+        r"^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+        r"(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$"
+    ),
+    "duration": (
+        r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?"
+        r"(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$"
+    ),
+}
 
 
 def string(schema: dict[str, Any]) -> list[Expression]:

@@ -127,8 +127,10 @@ def main(config: Dpo) -> Path | None:
 
     # 4) the best weights on held-out pairs, unless those are the initial ones
     if run.state["best_step"] == 0:
-        say(f"no improvement: in {run.step} steps the loss on held-out pairs never fell below its initial value of "
-            f"{run.state['best']:.4f}; nothing was saved")  # fmt: skip
+        say(
+            f"no improvement: in {run.step} steps the loss on held-out pairs never fell below its initial value of "
+            f"{run.state['best']:.4f}; nothing was saved"
+        )
         return None
     restore_weights(run)
     data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
@@ -184,9 +186,16 @@ class PairLoss:
         lengths = batch["mask"].sum(1).chunk(2)
         (chosen_P, rejected_P), (ref_chosen_P, ref_rejected_P) = logprobs_2P.chunk(2), batch["ref"].chunk(2)
         loss_P, _, _ = dpo_loss(
-            chosen_P, rejected_P, ref_chosen_P, ref_rejected_P, self.beta, self.variant,
-            chosen_lengths_B=lengths[0], rejected_lengths_B=lengths[1], length_normalise=self.variant == "ipo",
-        )  # fmt: skip
+            chosen_P,
+            rejected_P,
+            ref_chosen_P,
+            ref_rejected_P,
+            self.beta,
+            self.variant,
+            chosen_lengths_B=lengths[0],
+            rejected_lengths_B=lengths[1],
+            length_normalise=self.variant == "ipo",
+        )
         return loss_P
 
     def summed(self, model: Transformer, batch: dict[str, Tensor]) -> Tensor:

@@ -110,7 +110,9 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     baseline_B = totals_PG.mean(1).repeat_interleave(G)
     advantages_BT = (returns_BT - baseline_B[:, None]) * mask_BT * (G / (G - 1))
     metrics = {
-        "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
+        "kl": float(kl_BT.sum(1).mean()),
+        "entropy": states.entropy,
+        "beta": beta,
         "informative": informative(totals_PG),
-    }  # fmt: skip
+    }
     return clipped_batch(rollouts, advantages_BT), ref_logits_NV, metrics

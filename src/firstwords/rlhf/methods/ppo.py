@@ -161,9 +161,7 @@ def minibatches(num_answers: int, config: Ppo, step: int) -> Iterator[np.ndarray
         yield from map(np.sort, np.array_split(order, config.minibatches))
 
 
-def batch_of(
-    policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray
-) -> tuple[dict, Tensor, float, dict[str, float]]:  # fmt: skip
+def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple[dict, Tensor, float, dict[str, float]]:
     """(batch, reference logits, weight of the differentiated KL, metrics).
 
     The batch holds whitened advantages, returns and values of every chosen token.
@@ -186,10 +184,12 @@ def batch_of(
     batch |= {"returns": returns_BT.float().numpy(), "old_values": values_BT.float().numpy()}
     totals_PG = (torch.from_numpy(rewards_B) - beta * counted_BT.sum(1)).view(-1, rollouts.num_samples)
     metrics = {
-        "kl": float(kl_BT.sum(1).mean()), "entropy": states.entropy, "beta": beta,
+        "kl": float(kl_BT.sum(1).mean()),
+        "entropy": states.entropy,
+        "beta": beta,
         "informative": informative(totals_PG),
         "explained_variance": float(explained_variance(values_BT, returns_BT, mask_BT)),
-    }  # fmt: skip
+    }
     return batch, ref_logits_NV, kl_weight, metrics
 
 

@@ -91,4 +91,3 @@ def policy_loss(model: Transformer, batch: dict[str, Tensor], beta: float) -> Te
         each[None] for each in (logprobs_N, batch["advantages"], kl_N, torch.ones_like(kl_N))
     )
     return exact_kl_policy_loss(logprobs_1N, advantages_1N, kl_1N, mask_1N, beta=beta, num_sequences=1)
-

@@ -24,7 +24,7 @@ from firstwords.serve.chats.records import (
     new_id,
     now,
     tokens_of,
-)  # fmt: skip
+)
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
@@ -217,9 +217,17 @@ def finish(message: Message) -> None:
         connection.execute(
             "UPDATE messages SET content = ?, status = ?, error = ?, model = ?, stage_hash = ?, params = ?, "
             "finish_reason = ? WHERE id = ?",
-            [message.content, message.status, message.error, message.model, message.stage_hash, dump(message.params),
-             message.finish_reason, message.id],
-        )  # fmt: skip
+            [
+                message.content,
+                message.status,
+                message.error,
+                message.model,
+                message.stage_hash,
+                dump(message.params),
+                message.finish_reason,
+                message.id,
+            ],
+        )
         connection.execute(
             "DELETE FROM message_tokens WHERE message = (SELECT number FROM messages WHERE id = ?)", [message.id]
         )
@@ -282,9 +290,16 @@ def _path(connection: sqlite3.Connection, user: str, message_id: str, with_token
 
 def _answer(connection: sqlite3.Connection, question: Message, model: str, params: dict[str, Any]) -> Message:
     answer = Message(
-        new_id(), question.chat_id, question.id, "assistant", "", status="streaming", model=model, params=params,
+        new_id(),
+        question.chat_id,
+        question.id,
+        "assistant",
+        "",
+        status="streaming",
+        model=model,
+        params=params,
         created=now(),
-    )  # fmt: skip
+    )
     insert_message(connection, answer)
     connection.execute("UPDATE chats SET model = ? WHERE id = ?", [model, question.chat_id])
     _activate(connection, question.chat_id, answer.id)

@@ -161,14 +161,25 @@ class TokenWriter:
         return self.record(token_id, text, float(logprobs_V[token_id]), int(rank), entropy, top)
 
     def record(
-        self, token_id: int, text: str, logprob: float | None, rank: int | None, entropy: float | None,
+        self,
+        token_id: int,
+        text: str,
+        logprob: float | None,
+        rank: int | None,
+        entropy: float | None,
         top: Sequence[tuple[int, float]],
-    ) -> str:  # fmt: skip
+    ) -> str:
         """A token in its stored form: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}."""
         return dump(
-            {"id": token_id, "text": text, "logprob": _rounded(logprob), "rank": rank, "entropy": _rounded(entropy),
-             "top": [[i, self.label(i), _rounded(value)] for i, value in top]}
-        )  # fmt: skip
+            {
+                "id": token_id,
+                "text": text,
+                "logprob": _rounded(logprob),
+                "rank": rank,
+                "entropy": _rounded(entropy),
+                "top": [[i, self.label(i), _rounded(value)] for i, value in top],
+            }
+        )
 
     def label(self, token_id: int) -> str:
         """The text of a single token; a special token's name."""

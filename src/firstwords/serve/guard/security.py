@@ -178,9 +178,10 @@ class Guard:
         if user is None and not is_open(scope["path"]):
             given = "this key is not one of" if headers.get("authorization", "").strip() else "this server needs one of"
             raise ApiError(
-                401, f"{given} the keys it was started with (--key): send Authorization: Bearer KEY",
+                401,
+                f"{given} the keys it was started with (--key): send Authorization: Bearer KEY",
                 code="invalid_api_key",
-            )  # fmt: skip
+            )
         return user
 
     def _check_host(self, headers: Headers) -> None:
@@ -191,9 +192,10 @@ class Guard:
             raise ApiError(400, "a request needs one Host header that names this server", code="invalid_host")
         name = printable(host_name(given[0]))
         raise ApiError(
-            400, f"this server does not accept the host name {name}: start it with --allow-host {name} if the name "
-            "is yours", code="invalid_host",
-        )  # fmt: skip
+            400,
+            f"this server does not accept the host name {name}: start it with --allow-host {name} if the name is yours",
+            code="invalid_host",
+        )
 
     def _host_is_ours(self, given: list[str]) -> bool:
         if len(given) != 1:

@@ -71,10 +71,14 @@ class Choices:
         fewest, length = matcher.min_tokens, engine.max_length
         if params.max_tokens >= length - num_prompt < fewest:
             raise ApiError(
-                400, f"This model's maximum context length is {length} tokens. However, the prompt has {num_prompt} "
-                f"tokens, and this {constraint.name} needs at least {fewest} more: shorten the prompt.", "messages",
-                "context_length_exceeded", n_prompt_tokens=num_prompt, n_ctx=length,
-            )  # fmt: skip
+                400,
+                f"This model's maximum context length is {length} tokens. However, the prompt has {num_prompt} "
+                f"tokens, and this {constraint.name} needs at least {fewest} more: shorten the prompt.",
+                "messages",
+                "context_length_exceeded",
+                n_prompt_tokens=num_prompt,
+                n_ctx=length,
+            )
         try:
             engine.check_room(params, fewest, num_prompt)
         except ValueError as error:
@@ -114,9 +118,11 @@ class Choices:
         stream = None
         try:
             async with slots:
-                stream = self._first if index == 0 else await self._worker.submit(
-                    self._stage, *self._jobs[index], is_patient=True
-                )  # fmt: skip
+                stream = (
+                    self._first
+                    if index == 0
+                    else await self._worker.submit(self._stage, *self._jobs[index], is_patient=True)
+                )
                 assert stream is not None
                 async for tokens in stream:
                     parts.put_nowait((index, tokens))

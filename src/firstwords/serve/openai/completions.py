@@ -150,12 +150,14 @@ async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
     choices = []
     for index, choice in enumerate(job.choices):
         before, prompt_entries = job.echoed(choice)
-        choices.append({
-            "index": index,
-            "text": before + choice.text,
-            "logprobs": job.logprobs(choice, prompt_entries + choice.entries, True),
-            "finish_reason": check_reason(choice.transcript.finish_reason or "length"),
-        })  # fmt: skip
+        choices.append(
+            {
+                "index": index,
+                "text": before + choice.text,
+                "logprobs": job.logprobs(choice, prompt_entries + choice.entries, True),
+                "finish_reason": check_reason(choice.transcript.finish_reason or "length"),
+            }
+        )
     return reply.whole(choices, job.usage())
 
 

@@ -16,8 +16,11 @@ class Reply:
 
     def __init__(self, prefix: str, kind: str, model: str, with_usage: bool = False) -> None:
         self.fields = {
-            "id": f"{prefix}-{secrets.token_hex(12)}", "object": kind, "created": int(time.time()), "model": model,
-        }  # fmt: skip
+            "id": f"{prefix}-{secrets.token_hex(12)}",
+            "object": kind,
+            "created": int(time.time()),
+            "model": model,
+        }
         self._with_usage = with_usage
 
     def event(self, choice: dict[str, Any]) -> bytes:

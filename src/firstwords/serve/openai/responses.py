@@ -112,18 +112,32 @@ class _Answer:
         body, params, status = self._body, self._job.params, status or self.status
         is_over = status != "in_progress"
         return {
-            "id": self._id, "object": "response", "created_at": self._created, "status": status, "error": self._error,
-            "completed_at": int(time.time()) if status == "completed" else None, "background": False,
+            "id": self._id,
+            "object": "response",
+            "created_at": self._created,
+            "status": status,
+            "error": self._error,
+            "completed_at": int(time.time()) if status == "completed" else None,
+            "background": False,
             "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
-            "instructions": body.instructions, "max_output_tokens": body.max_output_tokens, "model": self._job.model,
-            "output": [self.item()] if is_over else [], "parallel_tool_calls": True,
+            "instructions": body.instructions,
+            "max_output_tokens": body.max_output_tokens,
+            "model": self._job.model,
+            "output": [self.item()] if is_over else [],
+            "parallel_tool_calls": True,
             "previous_response_id": body.previous_response_id,
-            "reasoning": {"effort": None, "summary": None}, "store": body.store is not False,
+            "reasoning": {"effort": None, "summary": None},
+            "store": body.store is not False,
             "temperature": params.temperature,
-            "text": {"format": (body.text or {}).get("format") or {"type": "text"}}, "tool_choice": "auto", "tools": [],
-            "top_logprobs": body.top_logprobs or 0, "top_p": params.top_p, "truncation": "disabled",
-            "usage": self._usage() if is_over else None, "metadata": body.metadata or {},
-        }  # fmt: skip
+            "text": {"format": (body.text or {}).get("format") or {"type": "text"}},
+            "tool_choice": "auto",
+            "tools": [],
+            "top_logprobs": body.top_logprobs or 0,
+            "top_p": params.top_p,
+            "truncation": "disabled",
+            "usage": self._usage() if is_over else None,
+            "metadata": body.metadata or {},
+        }
 
     def last_response(self) -> dict[str, Any]:
         """The whole object at the end, which later requests may refer to unless `store` is false."""

@@ -29,6 +29,8 @@ async def delete_response(response_id: str, request: Request) -> Json:
 
 def _not_found(response_id: str) -> ApiError:
     return ApiError(
-        404, f"the response {printable(response_id, 60)} is not stored: this server keeps only its latest "
-        f"{MAX_RESPONSES:,} responses, and only until it stops", code="response_not_found",
-    )  # fmt: skip
+        404,
+        f"the response {printable(response_id, 60)} is not stored: this server keeps only its latest "
+        f"{MAX_RESPONSES:,} responses, and only until it stops",
+        code="response_not_found",
+    )

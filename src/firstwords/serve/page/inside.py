@@ -205,9 +205,13 @@ async def open_stage(request: Request, ref: str | None) -> tuple[Stage, Held]:
 
 
 async def read(
-    held: Held, limit: int, text: str | None = None, messages: list[Turn] | None = None,
-    ids: list[int] | None = None, answer: str | None = None,
-) -> Reading:  # fmt: skip
+    held: Held,
+    limit: int,
+    text: str | None = None,
+    messages: list[Turn] | None = None,
+    ids: list[int] | None = None,
+    answer: str | None = None,
+) -> Reading:
     """The ids of a request, computed in a thread: a megabyte of text takes a few tenths of a second."""
     turns = None if messages is None else [turn.model_dump() for turn in messages]
     return await asyncio.to_thread(
@@ -249,10 +253,14 @@ async def answer(request: Request, ref: str, text: str, params: Params) -> dict[
     steps = glassbox.surprises(held.loaded.model, [*prompt, *done.ids], TOP, len(prompt))
     found = await in_pieces(request, stage, steps)
     return {
-        "ref": stage.ref, "form": form, "text": done.text, "ids": done.ids,
-        "tokens": glassbox.answer_rows(tokenizer, done.ids, found), "finish_reason": done.finish_reason,
+        "ref": stage.ref,
+        "form": form,
+        "text": done.text,
+        "ids": done.ids,
+        "tokens": glassbox.answer_rows(tokenizer, done.ids, found),
+        "finish_reason": done.finish_reason,
         "prompt_ids": prompt,
-    }  # fmt: skip
+    }
 
 
 async def shifted(request: Request, chosen: dict[str, Any], refs: list[str]) -> dict[str, Any]:
@@ -284,12 +292,11 @@ async def shifted(request: Request, chosen: dict[str, Any], refs: list[str]) -> 
 def newest_pairs(name: str, user: str | None, limit: int) -> list[tuple[Judgement, str, str]]:
     """(judgement, chosen, rejected) of the newest decided pairs of a model, without hidden repeats."""
     decided = [
-        j for j in PreferenceStore().all(name, user)
+        j
+        for j in PreferenceStore().all(name, user)
         if j.kind == "pair" and j.verdict in ("left", "right") and j.repeat_of is None
-    ]  # fmt: skip
-    return [
-        (j, *((j.left, j.right) if j.verdict == "left" else (j.right, j.left))) for j in reversed(decided[-limit:])
-    ]  # fmt: skip
+    ]
+    return [(j, *((j.left, j.right) if j.verdict == "left" else (j.right, j.left))) for j in reversed(decided[-limit:])]
 
 
 def of_pair(held: Held, row: dict[str, Any]) -> dict[str, float] | None:
@@ -303,6 +310,8 @@ def of_pair(held: Held, row: dict[str, Any]) -> dict[str, float] | None:
         rows.append((reading.ids, reading.num_prompt))
     chosen, rejected = glassbox.pair_logprobs(held.loaded.model, rows)
     return {
-        "chosen": chosen["logprob"], "rejected": rejected["logprob"],
-        "chosen_per_token": chosen["per_token"], "rejected_per_token": rejected["per_token"],
-    }  # fmt: skip
+        "chosen": chosen["logprob"],
+        "rejected": rejected["logprob"],
+        "chosen_per_token": chosen["per_token"],
+        "rejected_per_token": rejected["per_token"],
+    }

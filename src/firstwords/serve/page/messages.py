@@ -104,11 +104,18 @@ async def rate(user: User, message_id: str, body: Rating) -> Response:
     verdict = body.verdict or "withdrawn"
     if (rating or message.rating) and not _continues(message):  # a base model's continuation is not an answer
         thumb = Judgement(
-            tuple(m.turn for m in path[:-1]), message.content.strip(), verdict=verdict, kind="thumb",
-            left_stage=message.stage_hash or "", params={**(message.params or {}), "left": message.model},
-            left_seed=(message.params or {}).get("seed"), reasons=tuple(body.reasons), annotator=user,
-            model=(message.model or "").partition("/")[0], selection="thumbs",
-        )  # fmt: skip
+            tuple(m.turn for m in path[:-1]),
+            message.content.strip(),
+            verdict=verdict,
+            kind="thumb",
+            left_stage=message.stage_hash or "",
+            params={**(message.params or {}), "left": message.model},
+            left_seed=(message.params or {}).get("seed"),
+            reasons=tuple(body.reasons),
+            annotator=user,
+            model=(message.model or "").partition("/")[0],
+            selection="thumbs",
+        )
         await to_thread.run_sync(partial(PreferenceStore().add, thumb))
     rated = await to_thread.run_sync(partial(store.rate, user, message_id, rating))
     return JsonText(f'{{"message":{rated.to_json()}}}')

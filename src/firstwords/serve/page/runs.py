@@ -184,9 +184,11 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     if body.command == "learn":
         if present and not given.get("replace", False):
             raise ApiError(
-                409, f"a model named {body.name} exists: choose another name, or replace it (it goes to the trash)",
-                "name", "model_exists",
-            )  # fmt: skip
+                409,
+                f"a model named {body.name} exists: choose another name, or replace it (it goes to the trash)",
+                "name",
+                "model_exists",
+            )
         return ["learn", "--name", body.name, *jobs.flags(given)]
     if not present:
         raise ApiError(404, f"there is no model {body.name}", "name", "model_not_found")
@@ -195,9 +197,11 @@ def command_line(body: Start, settings: Settings) -> list[str]:
             raise ApiError(400, f"{body.name} has no stage sft, which learning from preferences starts from", "name")
         if not can_chat(home.stage_dir(body.name, kept := home.promoted(body.name))):
             raise ApiError(
-                400, f"{body.name} uses {kept}, which continues text and has no answers to improve: first promote a "
-                "stage that answers", "name",
-            )  # fmt: skip
+                400,
+                f"{body.name} uses {kept}, which continues text and has no answers to improve: first promote a "
+                "stage that answers",
+                "name",
+            )
         return ["align", body.name, *jobs.flags(given)]
     return compare_line(body.name, present, given)
 

@@ -49,9 +49,14 @@ def state(request: Request) -> dict[str, Any]:
     except ApiError:
         default = None
     return open_to_all | {
-        "user": user, "has_models": bool(home.models()), "default_model": default, "cores": os.cpu_count(),
-        "public": not settings.is_loopback, "least_minutes": least_minutes(), "home": str(home.home()),
-    }  # fmt: skip
+        "user": user,
+        "has_models": bool(home.models()),
+        "default_model": default,
+        "cores": os.cpu_count(),
+        "public": not settings.is_loopback,
+        "least_minutes": least_minutes(),
+        "home": str(home.home()),
+    }
 
 
 @router.post("/session")

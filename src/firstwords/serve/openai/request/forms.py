@@ -1,7 +1,7 @@
 """What form a request wants for its answer: OpenAI's response_format, vLLM's and llama.cpp's fields.
 
-    {"response_format": {"type": "json_schema", "json_schema": {"schema": {...}}}}
-    {"structured_outputs": {"choice": ["yes", "no"]}}    {"guided_regex": "[0-9]+"}    {"grammar": "root ::= ..."}
+{"response_format": {"type": "json_schema", "json_schema": {"schema": {...}}}}
+{"structured_outputs": {"choice": ["yes", "no"]}}    {"guided_regex": "[0-9]+"}    {"grammar": "root ::= ..."}
 """
 
 from __future__ import annotations
@@ -17,11 +17,25 @@ from firstwords.serve.errors import ApiError
 if TYPE_CHECKING:
     from firstwords.serve.openai.request.schemas import Sampling
 
-FIELDS = ("response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
-          "json_schema", "grammar")  # fmt: skip
+FIELDS = (
+    "response_format",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "json_schema",
+    "grammar",
+)
 # of structured_outputs: these are about white space, which there is none of, and about vLLM's own ways
-_NEUTRAL = ("disable_any_whitespace", "disable_additional_properties", "disable_fallback", "whitespace_pattern",
-            "_backend", "_backend_was_auto")  # fmt: skip
+_NEUTRAL = (
+    "disable_any_whitespace",
+    "disable_additional_properties",
+    "disable_fallback",
+    "whitespace_pattern",
+    "_backend",
+    "_backend_was_auto",
+)
 _STRUCTURED = ("json", "json_object", "regex", "choice", "grammar")
 
 

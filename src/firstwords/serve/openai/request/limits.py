@@ -19,6 +19,7 @@ COMPLETION_TOKENS = 16  # where a completion names no max_tokens, as OpenAI has 
 
 NO_LIMIT = 10**9  # tokens of an answer; the engine ends it with the context
 
+
 def params(body: Sampling, max_tokens: int, logprobs: int | None) -> SamplingParams:
     """The sampling parameters of a request's first choice. Raises ApiError 400."""
     from firstwords.engine.sampling import MAX_SEED, SamplingParams

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_PROMPTS = 2048  # of one request; lm-eval's batches are smaller
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool",
-         "function": "tool"}  # fmt: skip
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 
 
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
@@ -29,9 +35,11 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     turns = turns_of(messages)
     if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
         raise ApiError(
-            400, f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
-            "model", "model_cannot_chat",
-        )  # fmt: skip
+            400,
+            f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
+            "model",
+            "model_cannot_chat",
+        )
     check_bytes(held, sum(len(turn["content"]) for turn in turns), "messages")
     return fitting(held, ids_of_chat(held.loaded.tokenizer, turns), "messages")
 
@@ -121,10 +129,14 @@ def _too_long(held: Held, count: int, param: str, qualifier: str = "") -> ApiErr
     limit = held.engine.max_length
     # clients recognise this error by its first words and parse the number
     return ApiError(
-        400, f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
-        "tokens, and the answer must fit behind it: shorten the prompt.", param, "context_length_exceeded",
-        n_prompt_tokens=count, n_ctx=limit,
-    )  # fmt: skip
+        400,
+        f"This model's maximum context length is {limit} tokens. However, the prompt has {qualifier}{count} "
+        "tokens, and the answer must fit behind it: shorten the prompt.",
+        param,
+        "context_length_exceeded",
+        n_prompt_tokens=count,
+        n_ctx=limit,
+    )
 
 
 @functools.lru_cache(maxsize=16)

@@ -67,19 +67,66 @@ REFUSED: dict[str, str] = {
     "max_length": "use max_tokens",
 }
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "modalities": (["text"],), "length_penalty": (1,), "typical_p": (1,), "tfs_z": (1,), "top_n_sigma": (-1,),
+    "modalities": (["text"],),
+    "length_penalty": (1,),
+    "typical_p": (1,),
+    "tfs_z": (1,),
+    "top_n_sigma": (-1,),
     "n_probs": (-1,),
-}  # fmt: skip
+}
 # Settings of disabled features, performance hints, and metadata: none changes the answer.
-HARMLESS = frozenset([
-    "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-    "prompt_cache_options", "reasoning", "reasoning_effort", "reasoning_format", "verbosity", "chat_template_kwargs",
-    "parallel_tool_calls", "priority", "request_id", "cache_salt", "guided_decoding_backend", "cache_prompt", "id_slot",
-    "slot_id", "n_keep", "n_discard", "mirostat_tau", "mirostat_eta", "dry_base", "dry_allowed_length", "dry_range",
-    "dry_penalty_last_n", "dry_sequence_breakers", "xtc_threshold", "dynatemp_exponent", "smoothing_curve",
-    "timings_per_token", "return_progress", "return_tokens", "post_sampling_probs", "t_max_predict_ms", "mode", "name",
-    "models", "provider", "route", "transforms", "plugins", "usage", "keep_alive", "penalize_nl",
-])  # fmt: skip
+HARMLESS = frozenset(
+    [
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "reasoning",
+        "reasoning_effort",
+        "reasoning_format",
+        "verbosity",
+        "chat_template_kwargs",
+        "parallel_tool_calls",
+        "priority",
+        "request_id",
+        "cache_salt",
+        "guided_decoding_backend",
+        "cache_prompt",
+        "id_slot",
+        "slot_id",
+        "n_keep",
+        "n_discard",
+        "mirostat_tau",
+        "mirostat_eta",
+        "dry_base",
+        "dry_allowed_length",
+        "dry_range",
+        "dry_penalty_last_n",
+        "dry_sequence_breakers",
+        "xtc_threshold",
+        "dynatemp_exponent",
+        "smoothing_curve",
+        "timings_per_token",
+        "return_progress",
+        "return_tokens",
+        "post_sampling_probs",
+        "t_max_predict_ms",
+        "mode",
+        "name",
+        "models",
+        "provider",
+        "route",
+        "transforms",
+        "plugins",
+        "usage",
+        "keep_alive",
+        "penalize_nl",
+    ]
+)
 CHECKED = ("tool_choice", "function_call", "best_of", "repeat_last_n")  # checked individually below
 CUTOFF = 0.8  # similarity of names: max_token and max_tokens 0.95, modle and model 0.8, prompt and prompts 0.92
 
@@ -97,18 +144,22 @@ def refuse(body: BaseModel) -> None:
         elif (nearest := _nearest(name, type(body).model_fields)) is not None:
             shown = name[:60]
             raise ApiError(
-                400, f"{shown} is not a parameter of this endpoint: did you mean {nearest}?", shown,
+                400,
+                f"{shown} is not a parameter of this endpoint: did you mean {nearest}?",
+                shown,
                 "unsupported_parameter",
-            )  # fmt: skip
+            )
     best_of, window = given.get("best_of"), given.get("repeat_last_n")
     if best_of is not None and best_of != (getattr(body, "n", None) or 1):
         raise ApiError(400, "best_of is not supported: use n for several choices", "best_of", "unsupported_parameter")
     penalties = [getattr(body, name, None) for name in ("repetition_penalty", "repeat_penalty")]
     if window not in (None, -1) and any(penalty not in (None, 1) for penalty in penalties):
         raise ApiError(
-            400, "repeat_last_n can only be -1: the penalty always covers the whole prompt and answer", "repeat_last_n",
+            400,
+            "repeat_last_n can only be -1: the penalty always covers the whole prompt and answer",
+            "repeat_last_n",
             "unsupported_parameter",
-        )  # fmt: skip
+        )
 
 
 def _means_nothing(name: str, value: Any) -> bool:
@@ -125,9 +176,12 @@ def _refuse_tools(given: dict[str, Any]) -> None:
     named += [name for name in ("tool_choice", "function_call") if given.get(name) not in (None, "none", "auto")]
     if named:
         raise ApiError(
-            400, f"{named[0]} is not supported: {_TOOLS}. Leave it out, or send tool_choice: 'none'; use "
-            "response_format to get JSON", named[0], "unsupported_parameter",
-        )  # fmt: skip
+            400,
+            f"{named[0]} is not supported: {_TOOLS}. Leave it out, or send tool_choice: 'none'; use "
+            "response_format to get JSON",
+            named[0],
+            "unsupported_parameter",
+        )
 
 
 def _nearest(name: str, fields: Any) -> str | None:

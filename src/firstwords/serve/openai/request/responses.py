@@ -1,8 +1,8 @@
 """What a request to /v1/responses holds, and the chat request that it stands for: answers come from one path.
 
-    conversation(body, memory, user)     what was said before and the input, without instructions
-    as_chat(ResponsesRequest(input="Hello", instructions="Be brief.", max_output_tokens=9), conversation)
-    -> ChatRequest(messages=[system, user], max_completion_tokens=9)
+conversation(body, memory, user)     what was said before and the input, without instructions
+as_chat(ResponsesRequest(input="Hello", instructions="Be brief.", max_output_tokens=9), conversation)
+-> ChatRequest(messages=[system, user], max_completion_tokens=9)
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ Object = Annotated[Any, WithJsonSchema(_OBJECT)]
 
 # fields of chat completions that have another name here: chat's -> this endpoint's
 RENAMED = {
-    "messages": "input", "max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens",
-    "response_format": "text.format", "logprobs": f'include: ["{LOGPROBS}"]',
-}  # fmt: skip
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "logprobs": f'include: ["{LOGPROBS}"]',
+}
 # what would need a server that keeps more than its latest answers, or works without a client
 REFUSED = {
     "conversation": "send previous_response_id, or the whole conversation in input",
@@ -38,9 +41,28 @@ REFUSED = {
     "background": "send stream: true, or wait for the answer",
 }
 # fields of this request that chat takes as they are
-_SHARED = ("model", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "ignore_eos", "seed", "stop",
-           "stream", "top_logprobs", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
-           "guided_grammar", "json_schema", "grammar", "n_predict", "repeat_penalty")  # fmt: skip
+_SHARED = (
+    "model",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "ignore_eos",
+    "seed",
+    "stop",
+    "stream",
+    "top_logprobs",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "json_schema",
+    "grammar",
+    "n_predict",
+    "repeat_penalty",
+)
 _TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
 
 
@@ -102,9 +124,11 @@ def as_chat(body: ResponsesRequest, messages: list[ChatMessage]) -> ChatRequest:
     }
     wants_logprobs = LOGPROBS in (body.include or []) or bool(body.top_logprobs)
     fields |= {
-        "messages": system + messages, "max_completion_tokens": body.max_output_tokens, "logprobs": wants_logprobs,
+        "messages": system + messages,
+        "max_completion_tokens": body.max_output_tokens,
+        "logprobs": wants_logprobs,
         "response_format": _format(body.text),
-    }  # fmt: skip
+    }
     fields["top_logprobs"] = body.top_logprobs if wants_logprobs else None
     try:
         return ChatRequest.model_validate(fields)
@@ -143,9 +167,12 @@ def _refuse(body: ResponsesRequest) -> None:
 def _unknown(param: str, given: str, instead: str) -> ApiError:
     what = "the item" if param == "input" else "the response"
     return ApiError(
-        400, f"{what} {printable(given, 60)} in {param} is unknown: this server keeps only its latest "
-        f"{MAX_RESPONSES:,} responses, and only until it stops; {instead}", param, "previous_response_not_found",
-    )  # fmt: skip
+        400,
+        f"{what} {printable(given, 60)} in {param} is unknown: this server keeps only its latest "
+        f"{MAX_RESPONSES:,} responses, and only until it stops; {instead}",
+        param,
+        "previous_response_not_found",
+    )
 
 
 def _messages(body: ResponsesRequest, known: Callable[[str], ChatMessage | None]) -> list[ChatMessage]:
@@ -182,9 +209,7 @@ def _message(item: dict[str, Any], known: Callable[[str], ChatMessage | None]) -
             instead = "send the message itself (Vercel AI SDK: providerOptions: { openai: { store: false } })"
             raise _unknown("input", str(item.get("id")), instead)
         return [message]
-    raise ApiError(
-        400, f"an item of type {printable(str(kind), 40)} in input is not supported: send messages", "input"
-    )
+    raise ApiError(400, f"an item of type {printable(str(kind), 40)} in input is not supported: send messages", "input")
 
 
 def _text(content: Any) -> str:

@@ -15,9 +15,7 @@ MAX_LOGPROBS = 20  # alternatives per token
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 _IDS = {"type": "array", "items": {"type": "integer"}}
 Stop = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, _STRINGS, {"type": "null"}]})]
-Text = Annotated[
-    Any, WithJsonSchema({"anyOf": [{"type": "string"}, _STRINGS, _IDS, {"type": "array", "items": _IDS}]})
-]
+Text = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, _STRINGS, _IDS, {"type": "array", "items": _IDS}]})]
 _PARTS = {"type": "array", "items": {"type": "object"}}
 Content = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}, _PARTS]})]
 Object = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
@@ -85,9 +83,7 @@ class Sampling(_Request):
     json_schema: SchemaOrText = Field(None, description="llama.cpp's: a JSON schema.")
     grammar: str | None = Field(None, description="llama.cpp's: a grammar in GBNF, or in Lark.")
     n_predict: Whole | None = Field(None, description="llama.cpp's name of max_tokens.")
-    repeat_penalty: Number | None = Field(
-        None, ge=0.01, le=100, description="llama.cpp's name of repetition_penalty."
-    )
+    repeat_penalty: Number | None = Field(None, ge=0.01, le=100, description="llama.cpp's name of repetition_penalty.")
 
 
 class Message(BaseModel):
