@@ -282,7 +282,7 @@ def test_flags_of_grpo_and_ppo_that_cannot_work_are_refused() -> None:
     with pytest.raises(UserError, match=r"--grpo\.samples is 1, but it must be 2"):
         Grpo(samples=1)
     Ppo(samples=1)
-    for flags, sentence in (({"minibatches": 200}, "64 answers"), ({"lam": 1.1}, "between 0 and 1")):
+    for flags, sentence in (({"minibatches": 200}, "between 1 and 64"), ({"lam": 1.1}, "between 0 and 1")):
         with pytest.raises(UserError, match=sentence):
             Ppo(**flags)
 
