@@ -58,18 +58,9 @@ from firstwords.preferences.records import Preference
 from firstwords.tokenizer.chat import Message
 
 PROMPT_COLUMNS = (
-    "prompt",
-    "instruction",
-    "question",
-    "query",
-    "input",
-    "history",
-    "context",
-    "post",
-    "conversations",
-    "messages",
+    "prompt", "instruction", "question", "query", "input", "history", "context", "post", "conversations", "messages",
     "conversation",
-)
+)  # fmt: skip
 _ANSWER_TEXTS = ("response", "text", "generation", "completion", "answer", "content", "value")
 _SCORE_COLUMNS = (
     ("score_chosen", "score_rejected"),

@@ -31,19 +31,9 @@ CANDIDATES = 4  # answers from which an ensemble chooses two
 MAX_FAILED = 20  # prompts in a row without two different answers: the model always gives the same answer
 MAX_SEED = 2**31
 REASONS = (
-    "true",
-    "made up",
-    "to the point",
-    "off the point",
-    "clear",
-    "muddled",
-    "kind",
-    "rude",
-    "good language",
-    "bad language",
-    "too long",
-    "too short",
-)
+    "true", "made up", "to the point", "off the point", "clear", "muddled", "kind", "rude", "good language",
+    "bad language", "too long", "too short",
+)  # fmt: skip
 """Reasons offered on the page; people may give others."""
 
 

@@ -19,27 +19,9 @@ if TYPE_CHECKING:
     from firstwords.data.source_stats import SourceStats
 
 TEXT_COLUMNS = (
-    "text",
-    "content",
-    "story",
-    "body",
-    "selftext",
-    "document",
-    "article",
-    "passage",
-    "markdown",
-    "chapter",
-    "sentence",
-    "raw_content",
-    "maintext",
-    "review",
-    "review_text",
-    "reviewtext",
-    "review_body",
-    "tweet",
-    "comment",
-    "abstract",
-)
+    "text", "content", "story", "body", "selftext", "document", "article", "passage", "markdown", "chapter", "sentence",
+    "raw_content", "maintext", "review", "review_text", "reviewtext", "review_body", "tweet", "comment", "abstract",
+)  # fmt: skip
 JOINED = {"selftext": "title"}  # the text of a post without its title lacks its beginning
 CHATS = ("instruction", "prompt", "question")
 WITHDRAWN = ("[deleted]", "[removed]")  # what Reddit and others write in place of a deleted text

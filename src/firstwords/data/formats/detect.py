@@ -21,26 +21,9 @@ import regex
 
 # in order of preference where two give the same text
 CANDIDATES = (
-    "cp1252",
-    "cp1251",
-    "koi8_r",
-    "cp932",
-    "gb18030",
-    "big5",
-    "cp949",
-    "euc_jp",
-    "iso8859_2",
-    "cp1250",
-    "cp1254",
-    "cp1257",
-    "cp1253",
-    "cp1255",
-    "cp1256",
-    "cp874",
-    "cp866",
-    "iso8859_5",
-    "mac_roman",
-)
+    "cp1252", "cp1251", "koi8_r", "cp932", "gb18030", "big5", "cp949", "euc_jp", "iso8859_2", "cp1250", "cp1254",
+    "cp1257", "cp1253", "cp1255", "cp1256", "cp874", "cp866", "iso8859_5", "mac_roman",
+)  # fmt: skip
 NAMES = {
     "cp932": "SHIFT_JIS",
     "koi8_r": "KOI8-R",

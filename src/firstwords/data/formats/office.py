@@ -39,31 +39,9 @@ _NS = {
     "manifest": "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0",
 }
 _BLOCKS = {
-    "p",
-    "div",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "li",
-    "tr",
-    "blockquote",
-    "section",
-    "article",
-    "pre",
-    "ul",
-    "ol",
-    "table",
-    "dd",
-    "dt",
-    "figcaption",
-    "hr",
-    "header",
-    "footer",
-    "aside",
-}
+    "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "section", "article", "pre", "ul", "ol",
+    "table", "dd", "dt", "figcaption", "hr", "header", "footer", "aside",
+}  # fmt: skip
 
 
 # ---- PDF ---------------------------------------------------------------------------------------------------

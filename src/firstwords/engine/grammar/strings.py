@@ -71,20 +71,9 @@ FORMATS = {
 }
 # These only describe a string's purpose; any string is valid.
 FREE_FORMATS = {
-    "binary",
-    "byte",
-    "password",
-    "unknown",
-    "textarea",
-    "color",
-    "string",
-    "markdown",
-    "html",
-    "file-path",
-    "path",
-    "directory-path",
-    "base64url",
-}
+    "binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path", "path",
+    "directory-path", "base64url",
+}  # fmt: skip
 _SAME = {
     "uri-reference": "uri",
     "url": "uri",
