@@ -92,7 +92,7 @@ def test_nothing_tells_which_side_is_whose(page_anna: User) -> None:
     rows = [j for j in PreferenceStore().all() if j.repeat_of is None]
     assert {(j.left_stage, j.right_stage) for j in rows} == {(new, old), (old, new)}
     assert judged["decided"] == len(rows)
-    assert "answers already" in page_anna.post("/api/teach/pip/next", {"against": "rlhf-1"}, 400)["error"]["message"]
+    assert "already the promoted stage" in page_anna.post("/api/teach/pip/next", {"against": "rlhf-1"}, 400)["error"]["message"]
     assert "never learned" in page_anna.post("/api/teach/pip/next", {"against": "base"}, 400)["error"]["message"]
     page_anna.post("/api/teach/pip/next", {"against": "rlhf-9"}, 404)
     page_anna.post("/api/teach/nope/next", {}, 404)
