@@ -72,6 +72,11 @@ def record(folder: Path, stage: str, before: Sequence[str], by: str) -> None:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
+def was_promoted_since(folder: Path, stage: str, created: str) -> bool:
+    """Whether the history holds a promotion of a stage at or after this time (ISO 8601, UTC)."""
+    return any(entry["stage"] == stage and str(entry.get("time"))[:19] >= created[:19] for entry in read(folder))
+
+
 def can_chat(directory: Path) -> bool:
     """Whether a stage can answer: it is neither a base model nor one without chat tokens."""
     card = _card(directory)

@@ -17,6 +17,7 @@ import pytest
 from keeping_helpers import FIXED, ROOT, Command, KilledError, files, killed_after, of_chats, of_text, weights
 
 from firstwords import home
+from firstwords.config import UserError
 from firstwords.keeping import locks, trash
 from firstwords.model.hub import read_card
 from firstwords.process import FILE
@@ -359,3 +360,20 @@ def test_killed_at_any_moment_the_old_model_is_in_place_or_in_the_trash(inputs: 
         folder = entries[0].folder / "model" if entries else home.model_dir("mine")
         found = {f"mine/{stage}": read_card(folder / stage)["weights_sha256"] for stage in ("base", "sft")}
         assert found == old, f"killed after {moment} s"
+
+
+def test_a_run_that_stopped_between_saving_and_promoting_is_promoted_on_resume(
+    inputs: Path, firstwords: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the name would keep meaning base, and `--resume` would say that there is nothing left to do."""
+    with monkeypatch.context() as patch:
+        patch.setattr("firstwords.home.set_promoted", lambda *_, **__: (_ for _ in ()).throw(UserError("disk full")))
+        assert firstwords("finetune", "mine", *of_chats(inputs), "--steps", "2", "--replace")[0] == 2
+    home.set_promoted("mine", "base")
+    history = home.model_dir("mine") / "promotions.jsonl"
+    old = [json.loads(line) | {"time": "2020-01-01T00:00:00+00:00"} for line in history.read_text().splitlines()]
+    history.write_text("".join(json.dumps(entry) + "\n" for entry in old))
+    code, _, err = firstwords("finetune", "mine", "--resume")
+    assert code == 0 and "mine now uses sft (was base)" in err and home.promoted("mine") == "sft"
+    home.set_promoted("mine", "base")  # by the user, after it was made: that stays
+    assert firstwords("finetune", "mine", "--resume")[0] == 0 and home.promoted("mine") == "base"

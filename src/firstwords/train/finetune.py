@@ -41,6 +41,7 @@ from firstwords.train.machine import machine
 from firstwords.train.opening import (
     begin,
     check_replacing,
+    finish_promotion,
     read_plan,
     saved_json,
     say_complete,
@@ -121,6 +122,7 @@ def check(config: Finetune) -> Path | None:
     """NAME/sft if a resumed run has already finished. Raises UserError if a finished model would be overwritten."""
     sft, stages = home.stage_dir(config.name, "sft"), home.stages(config.name)
     if config.resume and home.is_model(sft):
+        finish_promotion(config.name, "sft")
         say_complete(f"{config.name}/sft")
         return sft
     if "base" not in stages and config.from_ == "base":

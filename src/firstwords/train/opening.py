@@ -18,9 +18,10 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from firstwords import home, process
+from firstwords import home, process, promotions
 from firstwords.config import UserError, flag_of, flat, given, mark_given
 from firstwords.keeping import locks, moves, trash
+from firstwords.model.card import read_card
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
@@ -197,6 +198,20 @@ def has_begun(run_dir: Path) -> bool:
     """Whether a stage's run folder holds a run that can be resumed, or could be if its files were intact."""
     files = ("config.json", "plan.json", "chats.json")
     return any((run_dir / file).exists() for file in files) or trash.has_checkpoints(run_dir)
+
+
+def finish_promotion(name: str, stage: str) -> None:
+    """Promote a finished stage whose run was stopped after saving it and before promoting it.
+
+    Does nothing if a later stage exists, or if the stage was promoted after it was made.
+    """
+    folder, was = home.model_dir(name), home.promoted(name)
+    created = str(read_card(home.stage_dir(name, stage)).get("created") or "")
+    if home.stages(name)[-1] != stage or promotions.was_promoted_since(folder, stage, created):
+        return
+    home.set_promoted(name, stage, by="resume")
+    if was != stage:
+        say(f"{name} now uses {stage} (was {was}): its run was stopped before it promoted it")
 
 
 def say_complete(ref: str, then: str = "") -> None:

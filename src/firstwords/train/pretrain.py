@@ -54,6 +54,7 @@ from firstwords.train.opening import (
     added_seconds,
     begin,
     check_replacing,
+    finish_promotion,
     kept,
     read_plan,
     say_complete,
@@ -150,6 +151,7 @@ def check(config: Pretrain) -> Path | None:
             return None
         learned = read_json(home.run_dir(config.name) / "learn.json") or {"done": True}
         then = "" if learned.get("done") else f"; `firstwords learn {config.name} --resume` trains the next stage"
+        finish_promotion(config.name, "base")
         say_complete(f"{config.name}/base", then)
         return base
     if not config.continue_:
