@@ -99,9 +99,7 @@ def open_version(config: C) -> tuple[C, Path, Path]:
         _check_kept(directory / BEST)
         return resumed, directory, _parent(directory / PARENT, config.name)
     parent = parent_dir(config.name)  # before an earlier run's folder is cleared
-    config = open_folder(config, directory)
-    (directory / PARENT).write_text(parent.name, encoding="utf-8")
-    return config, directory, parent
+    return open_folder(config, directory, {PARENT: parent.name}), directory, parent
 
 
 def _parent(file: Path, name: str) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -207,7 +207,10 @@ def finish_promotion(name: str, stage: str) -> None:
     """
     folder, was = home.model_dir(name), home.promoted(name)
     created = str(read_card(home.stage_dir(name, stage)).get("created") or "")
-    if home.stages(name)[-1] != stage or promotions.was_promoted_since(folder, stage, created):
+    history = promotions.read(folder)
+    was_cut_off = was != stage and bool(history) and history[-1]["stage"] == stage  # recorded, but not yet in use
+    was_promoted = promotions.was_promoted_since(folder, stage, created) and not was_cut_off
+    if home.stages(name)[-1] != stage or was_promoted:
         return
     home.set_promoted(name, stage, by="resume")
     if was != stage:
@@ -311,15 +314,19 @@ def changed_flags(config: Any, saved: dict[str, Any], honoured: Sequence[str] = 
     return changed
 
 
-def open_folder(config: C, directory: Path) -> C:
+def open_folder(config: C, directory: Path, notes: Mapping[str, str] | None = None) -> C:
     """Create a run folder and save the flags; with --resume, open the old one and return the flags it was started with.
 
-    An earlier run's work in that folder goes to the trash.
+    An earlier run's work in that folder goes to the trash. notes: texts by file name. They are saved before the flags,
+    which mark that the run has begun.
     """
     if config.resume:
         return started_with(config, directory, config.name)
     entry = trash.clear_run(directory.parent.name, directory.name, "replaced by a new run")
     if entry is not None:
         say(f"moved what was in {directory} to the trash; `{entry.restore}` brings it back")
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in (notes or {}).items():
+        (directory / name).write_text(text, encoding="utf-8")
     write_json(directory / "config.json", asdict(config))
     return config
