@@ -79,7 +79,7 @@ export const api = {
   deleteMessage: (id: string) => call<{ deleted: number; active: string | null }>("DELETE", `/api/messages/${at(id)}`),
   fork: (id: string) => post<T.Chat>(`/api/messages/${at(id)}/fork`),
   messageStream: (id: string, from: number) => `/api/messages/${at(id)}/stream?from=${from}`,
-  /** The file goes as it is: read and written anew, 1.0 would become 1, another judgement than the log holds. */
+  /** Sends the file unchanged: parsing and writing it again would turn 1.0 into 1, which the log takes for another judgement. */
   importAll: (file: Blob) => post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", file),
 
   /** What the model would read of a chat down to the message `leaf`, and of what one is writing. */

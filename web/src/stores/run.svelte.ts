@@ -16,7 +16,7 @@ const ENDS: Record<RunState, string> = {
 interface RowsEvent {
   stage: string;
   rows: Row[];
-  /** What the stage had so far is void: a stream tells everything when it begins, a resumed run writes anew. */
+  /** Drop the stage's earlier rows: a stream starts with all of them, and a resumed run writes them again. */
   reset: boolean;
 }
 
@@ -82,7 +82,7 @@ export class WatchedRun {
     runs.load().catch(() => {});
   }
 
-  /** New rows wait for the next frame: a small model makes many steps a second. */
+  /** New rows wait for the next frame: a small model makes many steps per second. */
   private add(event: RowsEvent): void {
     if (event.reset) this.samples = this.samples.filter((sample) => sample.stage !== event.stage);
     this.waiting.push(event);

@@ -13,6 +13,7 @@ from functools import lru_cache
 from random import Random
 
 from firstwords.world.phrases import a_an, cap, join_and, pick
+from firstwords.world.town.facts import COMMON
 from firstwords.world.town.people import Person
 from firstwords.world.town.plumwick import Town, town
 
@@ -177,21 +178,7 @@ ASK = {
     "instrument": ("What instrument [do] {s} play?",),
     "family name": ("What is {p} last name?", "What is {p} family name?"),
 }
-# the main relations of a page about a person, and the occasional ones
-COMMON = (
-    "job",
-    "age",
-    "street",
-    "friend",
-    "pet",
-    "pet name",
-    "food",
-    "colour",
-    "hobby",
-    "birthday",
-    "mother",
-    "father",
-)
+# the occasional relations of a page about a person; the main ones are COMMON
 RARE = ("work", "siblings", "spouse", "children", "fear", "wish", "instrument", "family name")
 # after these the next sentence names its subject again
 NAMES_OTHERS = frozenset(("friend", "mother", "father", "siblings", "spouse", "children", "mother+father"))

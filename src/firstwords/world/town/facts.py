@@ -6,27 +6,12 @@ from dataclasses import dataclass
 
 from firstwords.world.town.people import Feast, Person, Place
 
+# the main relations of a person
+COMMON = (
+    "job", "age", "street", "friend", "pet", "pet name", "food", "colour", "hobby", "birthday", "mother", "father",
+)  # fmt: skip
 # the relations that texts repeat often; the others (fear, wish, ...) are occasional
-OFTEN_TOLD = frozenset(
-    (
-        "job",
-        "age",
-        "street",
-        "friend",
-        "pet",
-        "pet name",
-        "food",
-        "colour",
-        "hobby",
-        "birthday",
-        "mother",
-        "father",
-        "where",
-        "known for",
-        "keeper",
-        "month",
-    )
-)
+OFTEN_TOLD = frozenset((*COMMON, "where", "known for", "keeper", "month"))
 
 
 @dataclass(frozen=True)
