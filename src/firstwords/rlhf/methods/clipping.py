@@ -13,7 +13,8 @@ Axes: B answers, T positions, N chosen tokens, V vocabulary, P prompts, G sample
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,9 +23,19 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.losses import approx_kl, clip_fraction, clipped_policy_loss, k1, refuse_estimator
-from firstwords.rlhf.policy import check_policy_options
+from firstwords.rlhf.policy import PolicyOptions, check_policy_options
 from firstwords.rlhf.rollout import SAME_LOGPROB, Rollouts, piece_logits
 from firstwords.train.losses import token_logprobs, token_terms
+
+
+@dataclass
+class ClippedOptions(PolicyOptions):
+    """Options of the methods whose ratios are clipped."""
+
+    clip: float = 0.2
+    """Clipping range of the probability ratio: 1 - clip to 1 + clip."""
+    kl: Literal["exact", "k1"] = "exact"
+    """Estimator of the KL in the reward: exact (over the vocabulary) or k1 (of the sampled token)."""
 
 
 class ClippedLoss:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,28 +23,25 @@ from torch import Tensor
 from firstwords.rlhf.losses import exact_kl_returns, group_advantages, reward_to_go, shaped_rewards
 from firstwords.rlhf.methods.clipping import (
     ClippedLoss,
+    ClippedOptions,
     check_update_options,
     clipped_batch,
     informative,
     k1_of,
     mean_of,
 )
-from firstwords.rlhf.policy import Policy, PolicyFlags, PolicyOptions, finish, open_policy
+from firstwords.rlhf.policy import Policy, PolicyFlags, finish, open_policy
 from firstwords.rlhf.rollout import Rollouts
 
 
 @dataclass
-class GrpoOptions(PolicyOptions):
+class GrpoOptions(ClippedOptions):
     """Options for --method grpo."""
 
     std: bool = False
     """Divide the rewards of a group by their standard deviation before the KL penalty is subtracted."""
     updates: int = 2
     """Updates of the policy per step's answers."""
-    clip: float = 0.2
-    """Clipping range of the probability ratio: 1 - clip to 1 + clip."""
-    kl: Literal["exact", "k1"] = "exact"
-    """Estimator of the KL in the reward: exact (over the vocabulary) or k1 (of the sampled token)."""
 
     def __post_init__(self) -> None:
         check_update_options(self, "grpo", least_samples=2)

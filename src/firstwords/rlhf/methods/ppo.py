@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from firstwords.config import UserError
 from firstwords.rlhf.losses import exact_kl_rewards, explained_variance, gae, shaped_rewards, whiten, whitening_divisor
 from firstwords.rlhf.methods.clipping import (
     ClippedLoss,
+    ClippedOptions,
     check_update_options,
     clipped_batch,
     informative,
@@ -41,7 +41,6 @@ from firstwords.rlhf.policy import (
     MICRO_TOKENS,
     Policy,
     PolicyFlags,
-    PolicyOptions,
     check_at_least_zero,
     finish,
     open_policy,
@@ -55,7 +54,7 @@ GAMMA = 1.0  # answers are short and the reward comes at the end
 
 
 @dataclass
-class PpoOptions(PolicyOptions):
+class PpoOptions(ClippedOptions):
     """Options for --method ppo."""
 
     critic_steps: int = 10
@@ -64,8 +63,6 @@ class PpoOptions(PolicyOptions):
     """PPO epochs: passes over each step's answers."""
     minibatches: int = 2
     """Updates per pass, each with its share of the answers."""
-    clip: float = 0.2
-    """Clipping range of the probability ratio: 1 - clip to 1 + clip."""
     value_clip: float = 0.0
     """Clipping range of the critic's values per step, in standard deviations of the reward (0: no clipping)."""
     lam: float = 1.0
@@ -74,8 +71,6 @@ class PpoOptions(PolicyOptions):
     """KL divergence from the sampling policy, in nats per token, that ends a step's updates early (0: never)."""
     bootstrap: bool = False
     """Score an answer that hit the token limit by the critic's value instead of the reward model."""
-    kl: Literal["exact", "k1"] = "exact"
-    """Estimator of the KL in the reward: exact (over the vocabulary) or k1 (of the sampled token)."""
 
     def __post_init__(self) -> None:
         check_update_options(self, "ppo", least_samples=1)
