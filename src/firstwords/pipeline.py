@@ -23,8 +23,10 @@ from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.exam import put_on_card, run_exam
 from firstwords.eval.report import write_report
 from firstwords.flags import Positional
+from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card
 from firstwords.plan.budget import MIN_SECONDS, bytes_per_token, plan
+from firstwords.plan.new_model import town_for
 from firstwords.preferences.records import TooFewError
 from firstwords.process import recorded
 from firstwords.rlhf import align
@@ -76,6 +78,8 @@ class Learn:
     built-in chats), or none."""
     minutes: float = 10.0
     """Time budget for everything, from launch to the report."""
+    town: str = "auto"
+    """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
     resume: bool = False
     """Continue the interrupted run of that name, with the flags it was started with."""
     reuse: bool = False
@@ -194,6 +198,7 @@ def learn_to_continue(job: LearnJob) -> None:
     own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
     flags = Pretrain(
         text=config.text,
+        town=town_for(config.minutes) if config.town == "auto" else config.town,
         minutes=(job.training - later) / 60,
         dedup=config.dedup,
         prompt=config.prompt,
@@ -331,7 +336,7 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         facts["stages"][stage] = read_card(path)
         facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
-            facts["exam"] = run_exam(engine, tokenizer)
+            facts["exam"] = run_exam(engine, tokenizer, size=town_size(path))
             write_json(directory / "exam.json", facts["exam"])
             put_on_card(path, facts["exam"])
     for prompt in prompts:

@@ -8,6 +8,8 @@ from random import Random
 
 import pytest
 
+from firstwords.world.chats.conversations import conversations
+from firstwords.world.exam import questions
 from firstwords.world.phrases import a_an, join_and, number_word, plural
 from firstwords.world.texts.documents import KINDS, documents, documents_with_kinds
 from firstwords.world.texts.facts import _book
@@ -292,3 +294,19 @@ def test_prices_in_the_shops_add_up():
         one, two = re.findall(r"costs ([a-z]+) coin", d)
         assert words[one] + words[two] == words[re.search(r"Together that is ([a-z]+) coin", d).group(1)], d
     assert len(shops) > 50
+
+
+def test_the_small_town_is_part_of_the_whole_and_names_nobody_else():
+    small, whole = town("small"), town()
+    names, others = set(small.by_name), set(whole.by_name) - set(small.by_name)
+    assert len(names) == 20 and len(whole.people) == 60
+    for person in small.people:
+        assert person == whole.by_name[person.name]
+        ties = {person.friend, person.mother, person.father, person.spouse, *person.siblings, *person.children}
+        assert ties - {""} <= names
+    assert {place.keeper for place in small.places} <= names
+    said = "".join(islice(documents(3, "small"), 3000)) + str(list(islice(conversations(3, "small"), 3000)))
+    assert not others & set(re.findall(r"[A-Z][a-z]+", said))
+    asked = str([q.messages for q in questions("small")])
+    assert not others & set(re.findall(r"[A-Z][a-z]+", asked))
+    assert {q.part for q in questions("small")} == {q.part for q in questions()}

@@ -208,7 +208,8 @@ def _told_questions(loaded: api.Model, limit: int = 3) -> list[str]:
     """A few exam questions about known facts, if the model was trained on the built-in world."""
     if not loaded.knows_world:
         return []
+    from firstwords.model.card import town_size
     from firstwords.world.exam import questions
 
-    told = [q.messages[-1]["content"] for q in questions() if q.part == "told"]
+    told = [q.messages[-1]["content"] for q in questions(town_size(loaded.directory)) if q.part == "told"]
     return told[:: max(1, len(told) // limit)][:limit]

@@ -114,7 +114,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         extra = {"honesty_a": honesty[0], "honesty_b": honesty[1]}
     elif config.judge == "human":
         sides = [api.load(str(path)) for path in (one, other)]
-        prompts, left_out = _fitting(_questions(config), sides)
+        prompts, left_out = _fitting(_questions(config, one), sides)
         extra = remarks(config, prompts, one, other) | {"left_out": left_out}
         rows, stopped_early = ask_person(config, prompts, sides)
     else:
@@ -160,7 +160,7 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     for warning in warnings:
         say(f"warning: {warning}")
     sides = [api.load(str(path)) for path in (one, other)]
-    prompts, left_out = _fitting(_questions(config), sides, judge)
+    prompts, left_out = _fitting(_questions(config, one), sides, judge)
     extra = remarks(config, prompts, one, other) | {"reward_model": judge.hash, "warnings": warnings}
     (a, record_a), (b, record_b) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))
     vocabularies = [side.tokenizer.hash for side in sides]
@@ -222,13 +222,14 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
     return rows, False
 
 
-def _questions(config: Compare) -> list[Messages]:
+def _questions(config: Compare, one: Path) -> list[Messages]:
     limit = config.limit or (20 if config.judge == "human" else 400)
     if config.prompts:
         return [*judging.file_prompts(config.prompts)[:limit]]
+    from firstwords.model.card import town_size
     from firstwords.preferences.annotator import tasks
 
-    return [task.messages for task in tasks(config.seed, limit, "eval")]
+    return [task.messages for task in tasks(config.seed, limit, "eval", town_size(one))]
 
 
 def _fitting(

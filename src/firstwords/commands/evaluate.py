@@ -83,9 +83,10 @@ def measure_bpb(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
 def measure_exam(loaded: api.Model, limit: int) -> dict[str, Any]:
     """The exam's rates with intervals and counts."""
     from firstwords.eval.exam import run_exam
+    from firstwords.model.card import town_size
 
     engine = loaded.engine(EXAM_SLOTS)
-    return run_exam(engine, loaded.tokenizer, limit=limit or None)
+    return run_exam(engine, loaded.tokenizer, limit=limit or None, size=town_size(loaded.directory))
 
 
 def show(result: dict[str, Any]) -> None:

@@ -150,9 +150,11 @@ def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Seque
         return found
     if config.prompts != "world":
         return judging.file_prompts(config.prompts)
+    from firstwords.model.card import town_size
     from firstwords.preferences.annotator import tasks
 
-    return [task.messages for task in tasks(seed, max(100, 2 * config.pairs), "train")]
+    town = town_size(home.stage_dir(name, home.promoted(name)))
+    return [task.messages for task in tasks(seed, max(100, 2 * config.pairs), "train", town)]
 
 
 def load_ensemble(name: str) -> list[Any]:

@@ -42,17 +42,20 @@ from firstwords.data.row_kinds import (
 from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
 from firstwords.data.sources import spec_names, split_column
 from firstwords.tokenizer.chat import Message, is_learned
+from firstwords.world.town.plumwick import Size
 
 
-def conversations(specs: Iterable[str | Path], stats: SourceStats | None = None) -> Iterator[list[Message]]:
+def conversations(
+    specs: Iterable[str | Path], stats: SourceStats | None = None, town: Size = "whole"
+) -> Iterator[list[Message]]:
     """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
-    `world` (endless).
+    `world` (endless, about its `town` of that size).
 
     Raises UserError for an unreadable source and for one without any usable chat.
     """
     stats = stats if stats is not None else SourceStats()
     for name in spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"'):
-        for chat in _of_spec(name, stats):
+        for chat in _of_spec(name, stats, town):
             stats.documents += 1
             stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
             yield chat
@@ -70,14 +73,15 @@ def summary(count: int, stats: SourceStats) -> str:
     return line
 
 
-def _of_spec(spec: str, stats: SourceStats) -> Iterator[list[Message]]:
+def _of_spec(spec: str, stats: SourceStats, town: Size) -> Iterator[list[Message]]:
     def parse(row: Any) -> list[Message]:
         return parse_row(row, stats)
 
     if spec == "world":
         from firstwords.world.chats.conversations import conversations as world_conversations
 
-        yield from cast("Iterator[list[Message]]", world_conversations())  # the world's own type is a plain dict
+        chats = world_conversations(size=town)
+        yield from cast("Iterator[list[Message]]", chats)  # the world's own type is a plain dict
     elif spec.startswith("hf:"):
         yield from usable(_joined(readers.hub_rows(spec, stats)[0]), parse, stats, spec)
     else:

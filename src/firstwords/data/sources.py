@@ -23,18 +23,21 @@ from firstwords.data.formats import kinds
 from firstwords.data.formats.opening import STDIN
 from firstwords.data.source_stats import SourceStats
 from firstwords.plain_text import clean_text
+from firstwords.world.town.plumwick import Size
 
 
-def documents(specs: Iterable[str | Path], stats: SourceStats | None = None, *, dedup: str = "none") -> Iterator[str]:
+def documents(
+    specs: Iterable[str | Path], stats: SourceStats | None = None, *, dedup: str = "none", town: Size = "whole"
+) -> Iterator[str]:
     """Stream the documents of all specs, in order, in bounded memory.
 
     `dedup`: "none", "exact" (equal up to white space) or "near" (also those that share most of their five-word
-    shingles). Raises UserError for missing, empty, binary or wrongly encoded files, unknown file types, and too many
-    broken rows.
+    shingles). `town`: the size of the built-in world's town, for the spec `world`. Raises UserError for missing, empty,
+    binary or wrongly encoded files, unknown file types, and too many broken rows.
     """
     stats = stats if stats is not None else SourceStats()
     names = spec_names(specs, 'no text was given: give files, folders, hf:NAME or "world"')
-    texts: Iterator[str] = chain.from_iterable(_of_spec(name, stats) for name in names)
+    texts: Iterator[str] = chain.from_iterable(_of_spec(name, stats, town) for name in names)
     texts = deduplicate(map(clean_text, texts), stats, dedup)
     found = False
     for text in texts:
@@ -57,11 +60,11 @@ def spec_names(specs: Iterable[str | Path], if_none: str) -> list[str]:
     return names
 
 
-def _of_spec(spec: str, stats: SourceStats) -> Iterator[str]:
+def _of_spec(spec: str, stats: SourceStats, town: Size) -> Iterator[str]:
     if spec == "world":
         from firstwords.world.texts.documents import documents as world_documents
 
-        return world_documents()
+        return world_documents(size=town)
     if spec.startswith("hf:"):
         return readers.hub_texts(spec, stats)
     if spec in (STDIN, "/dev/stdin"):

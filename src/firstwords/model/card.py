@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from firstwords.runlog import read_json
 
@@ -39,6 +39,15 @@ def trained_context(directory: str | Path) -> int | None:
 def is_base(directory: Path) -> bool:
     """Whether a directory holds a base model (stage one), which continues text and has no turns."""
     return bool(read_card(directory).get("stage", directory.name) == "base")
+
+
+def town_size(directory: str | Path) -> Literal["small", "whole"]:
+    """The size of the built-in world's town that a model was taught; "whole" if its cards don't say."""
+    directory = Path(directory)
+    for path in (directory / CARD, *sorted(directory.parent.glob(f"*/{CARD}"))):
+        if (read_card(path.parent).get("data") or {}).get("town") == "small":
+            return "small"
+    return "whole"
 
 
 def knows_world(directory: Path) -> bool:

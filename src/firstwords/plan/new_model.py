@@ -1,9 +1,17 @@
-"""The configuration of a new model of a planned shape."""
+"""The configuration of a new model of a planned shape, and the size of the world it is taught."""
 
 from __future__ import annotations
 
 from firstwords.model.config import ModelConfig
 from firstwords.plan.budget import Shape
+from firstwords.world.town.plumwick import Size
+
+SMALL_TOWN_MINUTES = 20  # less time than this teaches the whole town's facts to nobody (docs/LOG.md)
+
+
+def town_for(minutes: float) -> Size:
+    """The size of the built-in world's town that a run of that many minutes can learn."""
+    return "small" if minutes < SMALL_TOWN_MINUTES else "whole"
 
 
 def usual_positions(context: int) -> int:

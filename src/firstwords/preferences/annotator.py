@@ -27,6 +27,7 @@ from firstwords.world.chats.checks import Check, abstains, passes, words
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message
+    from firstwords.world.town.plumwick import Size
 
 RIGHT = 2.0  # the check passes: a correct answer, or an honest "I do not know" to an unanswerable question
 REFUSED = -1.25  # "I do not know" to an answerable question: unhelpful, hardly better than a wrong claim
@@ -55,16 +56,17 @@ class Task:
         return self.check.kind == "abstain"
 
 
-def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
+def tasks(seed: int, num: int, split: str = "train", size: Size = "whole") -> list[Task]:
     """`num` different tasks of a split, the same for the same seed; splits share no prompts.
 
-    They come from the chats of the built-in world, in the order of `world.chats.checked(seed)`, never from its exam.
+    size: of the town they are about. They come from the chats of the built-in world, in the order of
+    `world.chats.checked(seed)`, never from its exam.
     """
     known, unknown = round(num * (1 - UNKNOWN_SHARE)), num - round(num * (1 - UNKNOWN_SHARE))
     room = {False: known, True: unknown}
     found: list[Task] = []
     seen: set[str] = set()
-    for kind, messages, checks in chats.checked(seed + 7_000_003):
+    for kind, messages, checks in chats.checked(seed + 7_000_003, size):
         for task in _tasks_of(kind, cast("list[Message]", messages), checks):  # the world's are plain dicts
             key = prompt_key(task.messages)
             if room[task.is_unanswerable] and key not in seen and int(key[:8], 16) % 100 in SPLITS[split]:
@@ -86,7 +88,8 @@ def _tasks_of(kind: str, messages: Sequence[Message], checks: Sequence[Check | N
 
 @lru_cache(maxsize=1)
 def _exam_questions() -> frozenset[str]:
-    return frozenset(question.messages[-1]["content"] for question in exam.questions())
+    sizes: tuple[Size, ...] = ("small", "whole")
+    return frozenset(question.messages[-1]["content"] for size in sizes for question in exam.questions(size))
 
 
 def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:

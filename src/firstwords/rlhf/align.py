@@ -30,6 +30,7 @@ from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.flags import Positional
+from firstwords.model.card import town_size
 from firstwords.model.hub import add_metrics, read_card, read_config
 from firstwords.plan.threads import ALL
 from firstwords.rlhf import provenance as seen
@@ -196,7 +197,7 @@ def examined(path: Path, device: str) -> dict[str, Any]:
         return known
     engine = open_engine(path, device)
     assert engine.tokenizer is not None  # `open_engine` read it
-    return put_on_card(path, run_exam(engine, engine.tokenizer))
+    return put_on_card(path, run_exam(engine, engine.tokenizer, size=town_size(path)))
 
 
 def _promote(name: str, new: str, before: str) -> bool:
@@ -239,7 +240,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
             path = sft_dir(config.name)
             limit = read_config(path).max_position_embeddings
             max_tokens = getattr(config, config.method).max_tokens
-            check_prompts(config.preferences, Tokenizer.load(path), limit, max_tokens, config.seed)
+            check_prompts(config.preferences, Tokenizer.load(path), limit, max_tokens, config.seed, town_size(path))
         write_json(file, state)
         return config, state
     saved = _saved(file)

@@ -16,6 +16,7 @@ from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
 from firstwords.eval.decoding import Decoding, check_equal
 from firstwords.eval.winrate import Comparison
+from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
@@ -54,7 +55,7 @@ def compare_on_world(
     By default the answers are sampled as in a chat, because that is what people will see. Equal rewards are a tie. The
     comparisons of one question are not independent, which `win_rate` takes into account.
     """
-    asked, engines = tasks(seed, num, "eval"), [open_engine(path, device) for path in (one, other)]
+    asked, engines = tasks(seed, num, "eval", town_size(one)), [open_engine(path, device) for path in (one, other)]
     rows: list[Comparison] = []
     answers: tuple[list[Worth], list[Worth]] = ([], [])
     for number in range(samples):

@@ -21,6 +21,7 @@ from firstwords.runlog import say
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.world.town.plumwick import Size
 
 ANSWER_TOKENS = 48  # maximum per answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
@@ -51,12 +52,14 @@ class Answer:
         return [*self.prompt_ids, *self.ids]
 
 
-def gather(specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int) -> Judged:
+def gather(
+    specs: Sequence[str], num_pairs: int, policy: Transformer, tokenizer: Tokenizer, seed: int, town: Size = "whole"
+) -> Judged:
     """All preferences from the specs. Raises TooFewError, naming the specs, if there are none."""
     found = Judged(of_people(specs))
     if "world" in specs:
         engine = Engine(policy, tokenizer, num_slots=SLOTS)
-        pairs, probabilities = judge_world(engine, tokenizer, num_pairs, seed)
+        pairs, probabilities = judge_world(engine, tokenizer, num_pairs, seed, town)
         if not found.preferences:  # unknown for people's preferences
             found.probabilities = probabilities
         found.preferences += pairs
@@ -94,11 +97,11 @@ def prompts_of_people(specs: Sequence[str]) -> Iterator[Sequence[Message]]:
 
 
 def judge_world(
-    engine: Engine, tokenizer: Tokenizer, num_pairs: int, seed: int
+    engine: Engine, tokenizer: Tokenizer, num_pairs: int, seed: int, town: Size = "whole"
 ) -> tuple[list[Preference], dict[tuple[str, str, str], float]]:
     """Two sampled answers to each task, judged by the built-in judge until there are `num_pairs` verdicts."""
     annotator = Annotator(seed)
-    asked = tasks(seed, TRIES * num_pairs, "train")
+    asked = tasks(seed, TRIES * num_pairs, "train", town)
     pairs: list[Preference] = []
     probabilities: dict[tuple[str, str, str], float] = {}
     for start in range(0, len(asked), num_pairs):

@@ -17,6 +17,7 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
 from firstwords.data.source_stats import SourceStats
+from firstwords.model.card import town_size
 from firstwords.model.hub import read_card
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import TooFewError, prompt_key
@@ -27,6 +28,7 @@ from firstwords.runlog import say
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.world.town.plumwick import Size
 
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
 FIRST_TASKS = 64  # of them, to check whether they fit this model
@@ -62,8 +64,9 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
     found = [p.prompt for p in of_people(config.prompts)]
     gold: list[Task] = []
     if "world" in config.prompts:
-        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train")]
-        gold = tasks(config.seed, GOLD_TASKS, "gold")
+        town = town_size(sft_dir(config.name))
+        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train", town)]
+        gold = tasks(config.seed, GOLD_TASKS, "gold", town)
     keys = {tuple(chat_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
     longest = limit - room_for_answer(limit, config.max_tokens)
     fitting = [list(ids) for ids in keys if len(ids) <= longest]
@@ -73,7 +76,9 @@ def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list
     return fitting, gold, {keys[tuple(ids)] for ids in fitting}
 
 
-def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0) -> None:
+def check_prompts(
+    specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_tokens: int, seed: int = 0, town: Size = "whole"
+) -> None:
     """Raise the TooFewError that `prompts_of` would raise for prompts that are too long, reading as few as possible.
 
     If there are too few prompts in total, the training stage raises a better error.
@@ -81,7 +86,7 @@ def check_prompts(specs: Sequence[str], tokenizer: Tokenizer, limit: int, max_to
     lengths: dict[tuple[int, ...], int] = {}
     longest, world = limit - room_for_answer(limit, max_tokens), []
     if "world" in specs:
-        world = [task.messages for task in tasks(seed, FIRST_TASKS, "train")]
+        world = [task.messages for task in tasks(seed, FIRST_TASKS, "train", town)]
     for messages in chain(world, prompts_of_people(specs)):
         ids = tuple(chat_ids(tokenizer, messages))
         lengths[ids] = len(ids)
@@ -117,7 +122,7 @@ def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
     specs = (sft.get("data") or {}).get("chats") or []
     rendered = []
     try:
-        for messages in conversations(specs, SourceStats()):
+        for messages in conversations(specs, SourceStats(), town_size(sft_dir(config.name))):
             rendered.append(render(messages, tokenizer))
             if len(rendered) == REHEARSAL_CHATS:
                 break

@@ -25,6 +25,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.eval.report_card import PLOT, as_svg, as_text, report_card
 from firstwords.eval.winrate import logistic_regression
+from firstwords.model.card import town_size
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
@@ -105,7 +106,7 @@ def main(config: Reward) -> Path:
     # 1) the preferences, and the sft model they are about
     device = usable_device(config.device)
     policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
-    judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed)
+    judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed, town_size(sft))
     limit = policy.config.max_position_embeddings
     fitting, left_out = that_fit(judged.preferences, tokenizer, limit)
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)

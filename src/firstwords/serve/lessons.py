@@ -18,7 +18,7 @@ from anyio import from_thread, to_thread
 
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.eval.winrate import win_rate
-from firstwords.model.card import knows_world
+from firstwords.model.card import knows_world, town_size
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
@@ -38,6 +38,7 @@ from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
 from firstwords.stats import pairs_needed
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.world.town.plumwick import Size
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -220,14 +221,14 @@ def _stages(name: str, against: str | None) -> list[Stage]:
 
 def _prompts(user: str, name: str, stage: Stage) -> list[Prompt]:
     """Prompts, in any order: tasks of the built-in world if the model was trained on it, else earlier questions."""
-    prompts = list(_world_prompts()) if knows_world(stage.directory) else _asked(user, name)
+    prompts = list(_world_prompts(town_size(stage.directory))) if knows_world(stage.directory) else _asked(user, name)
     Random().shuffle(prompts)
     return prompts
 
 
-@lru_cache(maxsize=1)
-def _world_prompts() -> tuple[Prompt, ...]:
-    return tuple(task.messages for task in tasks(0, NUM_PROMPTS, "train"))
+@lru_cache(maxsize=2)
+def _world_prompts(town: Size) -> tuple[Prompt, ...]:
+    return tuple(task.messages for task in tasks(0, NUM_PROMPTS, "train", town))
 
 
 def _asked(user: str, name: str) -> list[Prompt]:

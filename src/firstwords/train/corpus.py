@@ -29,6 +29,7 @@ from firstwords.plan.budget import Machine, Plan, Shape, bytes_per_token, plan
 from firstwords.runlog import RESTORE
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.survey import WIDE, Survey, survey
+from firstwords.world.town.plumwick import Size
 
 T = TypeVar("T")
 READ_SHARE = 0.2  # of the time, for reading; as much again for tokenising
@@ -63,7 +64,13 @@ def until(deadline: float, items: Iterable[T]) -> Iterator[T]:
 
 
 def spool(
-    specs: list[str], directory: Path, max_bytes: int, dedup: str, stats: SourceStats, deadline: float = math.inf
+    specs: list[str],
+    directory: Path,
+    max_bytes: int,
+    dedup: str,
+    stats: SourceStats,
+    deadline: float = math.inf,
+    town: Size = "whole",
 ) -> tuple[int, list[str], bool]:
     """Write training documents to text.jsonl, held-out ones to heldout.jsonl.
 
@@ -72,7 +79,7 @@ def spool(
     Stops at max_bytes, or at the deadline (of `time.perf_counter`). max_bytes assumes a script with one byte per
     letter; if characters take more bytes, proportionally more is read.
     """
-    training, heldout = split_holdout(until(deadline, documents(specs, stats, dedup=dedup)))
+    training, heldout = split_holdout(until(deadline, documents(specs, stats, dedup=dedup, town=town)))
     total, characters, is_scarce = 0, 0, True
     with open(directory / "text.jsonl", "w", encoding="utf-8") as file:
         for text in training:
@@ -119,6 +126,7 @@ def prepare(
     read_seconds: float = math.inf,
     say: Callable[[str], None] = print,
     tokenizer: Tokenizer | None = None,
+    town: Size = "whole",
 ) -> Corpus:
     """Read, hold out, plan, train the tokenizer (or use the one given), tokenise.
 
@@ -130,7 +138,7 @@ def prepare(
     directory.mkdir(parents=True, exist_ok=True)
     stats, started = SourceStats(), time.perf_counter()
     limit = needed_bytes(max(4.0, seconds_for()), machine)
-    total, heldout, is_scarce = spool(specs, directory, limit, dedup, stats, started + read_seconds)
+    total, heldout, is_scarce = spool(specs, directory, limit, dedup, stats, started + read_seconds, town)
     took = time.perf_counter() - started
     for line in stats.lines():
         say(line)

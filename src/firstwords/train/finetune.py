@@ -26,6 +26,7 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
 from firstwords.flags import Positional
 from firstwords.keeping import trash
+from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
@@ -253,14 +254,14 @@ def _read_chats(
 
     Reading stops after READ_SHARE of the time: a GPU could train on more chats than a CPU can generate.
     """
-    stats = SourceStats()
+    stats, town = SourceStats(), town_size(home.stage_dir(config.name, "base"))
     enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
     before = _chats_read(directory / "chats.json") if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
     is_timed = not config.steps and before is None
     deadline = time.perf_counter() + READ_SHARE * rough.seconds if is_timed else math.inf
-    for messages in until(deadline, conversations(config.chats, stats)):
+    for messages in until(deadline, conversations(config.chats, stats, town)):
         rendered.append(render(messages, tokenizer))
         total += len(rendered[-1][0])
         if len(rendered) == before or (before is None and total >= enough):

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,7 +41,7 @@ from firstwords.plan.budget import (
     with_batch,
 )
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, step_seconds
-from firstwords.plan.new_model import model_config, usual_positions
+from firstwords.plan.new_model import model_config, town_for, usual_positions
 from firstwords.promotions import can_chat
 from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
@@ -64,6 +64,7 @@ from firstwords.train.opening import (
 from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, check_flags, seconds_left
 from firstwords.train.watch import Watcher, card
+from firstwords.world.town.plumwick import Size
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
 NUM_BEGINNINGS = 2  # of held-out passages, that the report gives every stage as prompts
@@ -80,6 +81,8 @@ class Pretrain:
     """Name of the model, which is saved as NAME/base (default: mine, or mine-2 if mine is taken, and so on)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
+    town: str = "auto"
+    """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
     minutes: float = 10.0
     """Time budget for everything, from launch to the saved model."""
     steps: int = 0
@@ -245,12 +248,19 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
         return choose_plan(config, seconds, this, num_bytes, shape or planned, curve, sizes)
 
     read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
-    corpus = prepare(config.text, prepared, this, seconds_for, choose, config.dedup, read_seconds, say, tokenizer)
+    corpus = prepare(
+        config.text, prepared, this, seconds_for, choose, config.dedup, read_seconds, say, tokenizer, town_of(config)
+    )
     corpus.tokenizer.save(prepared)
     write_json(prepared / "config.json", asdict(config))
     write_json(prepared / "plan.json", corpus.plan.asdict())
     begin(config.name, "base", "pretrain")
     return corpus
+
+
+def town_of(config: Pretrain) -> Size:
+    """The size of the built-in world's town for a run."""
+    return town_for(config.minutes) if config.town == "auto" else cast("Size", config.town)
 
 
 def _continued(config: Pretrain, prepared: Path) -> tuple[Tokenizer, Shape]:
@@ -348,6 +358,7 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "bytes": corpus.shards.num_bytes,
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
+        "town": town_of(config),
         "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     parent = None

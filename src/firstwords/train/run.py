@@ -40,6 +40,7 @@ CHOICES = {  # flags of the stages that take one of these words
     "compile": ("auto", "yes", "no"),
     "dedup": ("none", "exact", "near"),
     "optimizer": ("muon", "adamw"),
+    "town": ("auto", "small", "whole"),
 }
 COUNTS = (
     "steps",

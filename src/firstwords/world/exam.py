@@ -23,7 +23,7 @@ from firstwords.world.phrases import a_an, cap, number_word, plural
 from firstwords.world.town import knowledge as know
 from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
 from firstwords.world.town.facts import Fact
-from firstwords.world.town.plumwick import town
+from firstwords.world.town.plumwick import Size, Town, town
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
 _SEED = "exam 1"  # changing it makes a different exam, whose figures are not comparable with earlier ones
@@ -85,12 +85,12 @@ def _ask(part: str, text: str, check: Check) -> Question:
     return Question(part, ({"role": "user", "content": cap(text)},), check)
 
 
-def _told(rng: Random) -> list[Question]:
+def _told(rng: Random, t: Town) -> list[Question]:
     by_relation: dict[str, list[Fact]] = {}
-    for fact in town().told_facts():
+    for fact in t.told_facts():
         ask = ask_of(fact)
         if ask and ask.exam:
-            kind = "person" if fact.subject in town().by_name else "thing"
+            kind = "person" if fact.subject in t.by_name else "thing"
             by_relation.setdefault(f"{fact.relation} of a {kind}", []).append(fact)
     found = []
     for facts in by_relation.values():
@@ -103,8 +103,7 @@ def _told(rng: Random) -> list[Question]:
     return found
 
 
-def _two_steps(rng: Random) -> list[Question]:
-    t = town()
+def _two_steps(rng: Random, t: Town) -> list[Question]:
     found: list[Question] = []
     while len(found) < 40:
         p = rng.choice(t.people)
@@ -127,14 +126,16 @@ def _two_steps(rng: Random) -> list[Question]:
 _GUARD = {"colour": "colour", "food": "food", "birthday": "month", "hobby": "hobby"}
 
 
-def _unknown(rng: Random) -> list[Question]:
-    t, part = town(), "never_told_abstained"
+def _unknown(rng: Random, t: Town) -> list[Question]:
+    part = "never_told_abstained"
     found = []
     for _, _, exam in NEVER.values():
         for template in exam:
             found.append(_ask(part, template.format_map(slots_of(rng.choice(t.people).name)),
                               Check("abstain")))
     for name, relation in HELD_BACK:
+        if name not in t.by_name:
+            continue
         for template in rng.sample(PERSON[relation].exam, 2):
             found.append(_ask(part, template.format_map(slots_of(name)),
                               Check("abstain", domain=_GUARD[relation])))
@@ -229,7 +230,7 @@ _RUDE = ("give me the bread", "open the window", "bring me a chair", "close the 
          "give me a spoon")
 
 
-def _wordy(rng: Random) -> list[tuple[str, str, Check]]:
+def _wordy(rng: Random, t: Town) -> list[tuple[str, str, Check]]:
     rows: list[tuple[str, str, Check]] = []
 
     def put(task: str, check: Check, **slots: str) -> None:
@@ -250,10 +251,10 @@ def _wordy(rng: Random) -> list[tuple[str, str, Check]]:
     for wish in _RUDE:
         put("polite", Check("polite", (wish,)), r=cap(wish) + "!")
     for _ in range(6):
-        sentence, happy = feeling_sentence(rng, town())
+        sentence, happy = feeling_sentence(rng, t)
         put("sentiment", Check("one_of", ("happy" if happy else "sad",), "feeling"), s=sentence)
     for i in range(14):
-        text = passage(rng, town())
+        text = passage(rng, t)
         questions, _, check = rng.choice(text.asks)
         question, check = (rng.choice(text.unasked), Check("abstain")) if i % 3 == 2 else (questions[0],
                                                                                            check)
@@ -261,8 +262,8 @@ def _wordy(rng: Random) -> list[tuple[str, str, Check]]:
     return rows
 
 
-def _yes_no(rng: Random) -> list[tuple[str, str, Check]]:
-    rows, t = [], town()
+def _yes_no(rng: Random, t: Town) -> list[tuple[str, str, Check]]:
+    rows: list[tuple[str, str, Check]] = []
     for i in range(16):
         relation = sorted(_YES_NO)[i % 4]
         facts = [t.facts_of[p.name][relation] for p in t.people if relation in t.facts_of[p.name]]
@@ -274,8 +275,8 @@ def _yes_no(rng: Random) -> list[tuple[str, str, Check]]:
     return rows
 
 
-def _follow_ups(rng: Random) -> list[Question]:
-    t, found = town(), []
+def _follow_ups(rng: Random, t: Town) -> list[Question]:
+    found: list[Question] = []
     for p in rng.sample(t.people, 10):
         first, second = rng.sample([f for r, f in t.facts_of[p.name].items() if r in SECOND], 2)
         question = PERSON[second.relation].exam[0].format_map(person_slots(p.name, p, pronoun=True))
@@ -289,19 +290,19 @@ def _follow_ups(rng: Random) -> list[Question]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _questions() -> tuple[Question, ...]:
-    rng = Random(_SEED)
-    tasks = [*_school(rng), *_wordy(rng), *_yes_no(rng)]
-    found = [*_told(rng), *_two_steps(rng), *_unknown(rng), *(_ask("instructions", text, check) for _, text,
-                                                              check in tasks), *_follow_ups(rng)]
+@lru_cache(maxsize=2)
+def _questions(size: Size) -> tuple[Question, ...]:
+    rng, home = Random(_SEED), town(size)
+    tasks = [*_school(rng), *_wordy(rng, home), *_yes_no(rng, home)]
+    found = [*_told(rng, home), *_two_steps(rng, home), *_unknown(rng, home),
+             *(_ask("instructions", text, check) for _, text, check in tasks), *_follow_ups(rng, home)]
     unique = {q.messages[-1]["content"] if len(q.messages) == 1 else str(q.messages): q for q in found}
     return tuple(unique.values())
 
 
-def questions() -> list[Question]:
-    """The whole exam, the same every time: about 600 different questions in a fixed order."""
-    return list(_questions())
+def questions(size: Size = "whole") -> list[Question]:
+    """The whole exam about a town of this size, the same every time: 500 to 600 questions in a fixed order."""
+    return list(_questions(size))
 
 
 def score(question: Question, answer: str, stopped: bool) -> bool:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from firstwords.config import UserError
+from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
@@ -99,7 +100,7 @@ def main(config: Dpo) -> Path | None:
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft, device=device).requires_grad_(False)
-    judged = gather(config.preferences, config.pairs, reference, tokenizer, config.seed)
+    judged = gather(config.preferences, config.pairs, reference, tokenizer, config.seed, town_size(sft))
     fitting, left_out = that_fit(judged.preferences, tokenizer, model.config.max_position_embeddings)
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     rows = DpoRows(train, reference, tokenizer, config)

@@ -14,7 +14,7 @@ from firstwords.world.chats import words as play
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import pick
-from firstwords.world.town.plumwick import Town, town
+from firstwords.world.town.plumwick import Size, Town, town
 
 Maker = Callable[[Random, Town], list[Turn]]
 
@@ -117,21 +117,26 @@ def _turns(rng: Random, home: Town) -> tuple[str, list[Turn]]:
     return kind, turns
 
 
-def checked(seed: int = 0) -> Iterator[tuple[str, list[dict[str, str]], list[Check | None]]]:
+def checked(seed: int = 0, size: Size = "whole") -> Iterator[tuple[str, list[dict[str, str]], list[Check | None]]]:
     """The same conversations with their kind and, for every answer, a check or None."""
-    rng, home = Random(f"chats {seed}"), town()
+    rng, home = Random(f"chats {seed}"), town(size)
     while True:
         kind, turns = _turns(rng, home)
         messages = []
         if rng.random() < _SYSTEM_RATE:
             messages.append({"role": "system", "content": pick(rng, SYSTEM)})
+        if any(home.names_others(f"{turn.user} {turn.pip}") for turn in turns):
+            continue
         for turn in turns:
             messages.append({"role": "user", "content": turn.user})
             messages.append({"role": "assistant", "content": turn.pip})
         yield kind, messages, [turn.check for turn in turns]
 
 
-def conversations(seed: int = 0) -> Iterator[list[dict[str, str]]]:
-    """Endless conversations as lists of messages; the same seed gives the same ones in the same order."""
-    for _, messages, _ in checked(seed):
+def conversations(seed: int = 0, size: Size = "whole") -> Iterator[list[dict[str, str]]]:
+    """Endless conversations as lists of messages; the same seed gives the same ones in the same order.
+
+    size: of the town that they know.
+    """
+    for _, messages, _ in checked(seed, size):
         yield messages

@@ -136,9 +136,8 @@ def answer(rng: Random, fact: Fact) -> str:
     return fill(template, {**_slots()[fact.subject], "v": fact.value})
 
 
-@lru_cache(maxsize=1)
-def _pools() -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Fact, ...]]:
-    t = town()
+@lru_cache(maxsize=2)
+def _pools(t: Town) -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Fact, ...]]:
     often = tuple(f for f in t.facts if f.subject in t.by_name and f.relation in OFTEN)
     seldom = tuple(f for f in t.facts if f.subject in t.by_name and f.relation in SELDOM)
     things = tuple(f for f in t.facts if f.subject not in t.by_name and (f.subject, f.relation) in _asks())
@@ -149,7 +148,7 @@ def _pools() -> tuple[tuple[Fact, ...], tuple[Fact, ...], tuple[Fact, ...]]:
 
 def fact(rng: Random, town: Town) -> list[Turn]:
     """One known fact about a person, place or feast."""
-    often, seldom, things = _pools()
+    often, seldom, things = _pools(town)
     draw = rng.random()
     chosen = pick(rng, often if draw < 0.8 else things if draw < 0.95 else seldom)
     return [Turn(framed(rng, _asks()[chosen.subject, chosen.relation], _slots()[chosen.subject]),
@@ -158,13 +157,13 @@ def fact(rng: Random, town: Town) -> list[Turn]:
 
 def place_fact(rng: Random, town: Town) -> list[Turn]:
     """One known fact about a place or a feast."""
-    chosen = pick(rng, _pools()[2])
+    chosen = pick(rng, _pools(town)[2])
     return [Turn(framed(rng, _asks()[chosen.subject, chosen.relation], _slots()[chosen.subject]),
                  answer(rng, chosen), fact_check(chosen))]
 
 
-def _known(p: Person, relations: tuple[str, ...] = OFTEN) -> list[Fact]:
-    table = town().facts_of[p.name]
+def _known(town: Town, p: Person, relations: tuple[str, ...] = OFTEN) -> list[Fact]:
+    table = town.facts_of[p.name]
     return [table[r] for r in relations if r in table]
 
 
@@ -172,7 +171,7 @@ def follow_ups(rng: Random, town: Town) -> list[Turn]:
     """Two to four questions about one person; the later ones say "he" or "she"."""
     p = pick(rng, town.people)
     # a question that brings another person in comes last, so that "she" cannot be misread
-    facts = sorted(rng.sample(_known(p), rng.choice((2, 2, 3, 4))), key=lambda f: f.relation in PEOPLE)
+    facts = sorted(rng.sample(_known(town, p), rng.choice((2, 2, 3, 4))), key=lambda f: f.relation in PEOPLE)
     facts = facts[: 1 + next((i for i, f in enumerate(facts) if f.relation in PEOPLE), len(facts))]
     turns = []
     slots, short = _slots()[p.name], person_slots(p.name, p, pronoun=True)
@@ -229,7 +228,7 @@ def two_steps(rng: Random, town: Town) -> list[Turn]:
         first = f"{p.name}'s best friend is {target.name}."
         if relation != "friend":
             first = answer(rng, links[relation])
-    second = pick(rng, _known(target, SECOND if relation != "job" else SECOND[1:]))
+    second = pick(rng, _known(town, target, SECOND if relation != "job" else SECOND[1:]))
     question = framed(rng, PERSON[second.relation], {**person_slots(who, target), "k": target.pet_kind})
     check = fact_check(second)
     return [Turn(question, f"{first} {answer(rng, second)}",
@@ -307,7 +306,7 @@ def who_is(rng: Random, town: Town) -> list[Turn]:
     )).format(n=p.name, f=p.full)
     is_job = not p.is_child or rng.random() < 0.5
     first = f"{p.name} is {p.the_job}." if is_job else f"{p.name} is a {p.noun} from Plumwick."
-    facts = _known(p, ("age", "street", "friend", "food", "colour", "hobby"))
+    facts = _known(town, p, ("age", "street", "friend", "food", "colour", "hobby"))
     names = person_slots(p.name, p, pronoun=True)
     parts = [first]
     chosen = rng.sample(facts, min(len(facts), 1 if "two" in question else rng.choice((1, 2, 2))))
@@ -350,19 +349,19 @@ _WITH = {
 }
 
 
-@lru_cache(maxsize=1)
-def holders() -> dict[tuple[str, str], tuple[str, ...]]:
+@lru_cache(maxsize=2)
+def holders(town: Town) -> dict[tuple[str, str], tuple[str, ...]]:
     """(relation, value) -> names of all people who share it."""
     table: dict[tuple[str, str], list[str]] = {}
-    for f in town().facts:
-        if f.relation in _WITH and f.subject in town().by_name:
+    for f in town.facts:
+        if f.relation in _WITH and f.subject in town.by_name:
             table.setdefault((f.relation, f.value), []).append(f.subject)
     return {key: tuple(names) for key, names in table.items()}
 
 
 def people_with(rng: Random, town: Town) -> list[Turn]:
     """One or three people who share something."""
-    (relation, value), names = pick(rng, _holder_items())
+    (relation, value), names = pick(rng, _holder_items(town))
     one, many = (t.format(v=value) for t in _WITH[relation])
     if len(names) >= 3 and rng.random() < 0.6:
         chosen = rng.sample(names, 3)
@@ -383,6 +382,6 @@ def people_with(rng: Random, town: Town) -> list[Turn]:
     return [Turn(question, f"{pick(rng, names)} {one}.", Check("one_of", names, "name"))]
 
 
-@lru_cache(maxsize=1)
-def _holder_items() -> tuple[tuple[tuple[str, str], tuple[str, ...]], ...]:
-    return tuple(holders().items())
+@lru_cache(maxsize=2)
+def _holder_items(town: Town) -> tuple[tuple[tuple[str, str], tuple[str, ...]], ...]:
+    return tuple(holders(town).items())

@@ -105,18 +105,17 @@ def never_told(rng: Random, town: Town) -> list[Turn]:
     return [Turn(framed(rng, ask, slots), not_told(rng, clause.format_map(slots)), Check("abstain"))]
 
 
-@lru_cache(maxsize=1)
-def gaps() -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=2)
+def gaps(town: Town) -> tuple[tuple[str, str], ...]:
     """(name, relation) of facts that no text contains: the held-back ones, unknown parents and pets."""
-    t = town()
-    empty = [(p.name, r) for p in t.people for r in ("mother", "father",
-                                                     "pet") if r not in t.facts_of[p.name]]
-    return (*HELD_BACK * 4, *empty)
+    empty = [(p.name, r) for p in town.people for r in ("mother", "father",
+                                                        "pet") if r not in town.facts_of[p.name]]
+    return (*[gap for gap in HELD_BACK if gap[0] in town.by_name] * 4, *empty)
 
 
 def held_back(rng: Random, town: Town) -> list[Turn]:
     """An ordinary fact about a real person that no text contains."""
-    name, relation = pick(rng, gaps())
+    name, relation = pick(rng, gaps(town))
     slots = slots_of(name)
     reply = not_told(rng, PERSON[relation].embedded[0].format_map(slots))
     return [Turn(framed(rng, PERSON[relation], slots), reply, Check("abstain"))]

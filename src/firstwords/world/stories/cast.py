@@ -219,8 +219,15 @@ def candidates(town: Town, plot: Plot) -> tuple[str, ...]:
             if (plot.fear and p.fear not in plot.fear) or (plot.pet and p.pet_kind not in plot.pet):
                 continue
             found.append(p.name)
-        _CANDIDATES[key] = tuple(found) + plot.hero_kinds
+        people, animals = (_has_named(town, plot, side) for side in (0, -1))
+        _CANDIDATES[key] = (*(found if people else ()), *(plot.hero_kinds if animals else ()))
     return _CANDIDATES[key]
+
+
+def _has_named(town: Town, plot: Plot, side: int) -> bool:
+    """Whether the people that a plot names ("=Anna") live in this town; side: 0 for a person as hero, -1 for animals."""
+    rules = [rule.split("/")[side] for rule in (plot.other, plot.third)]
+    return all(rule[1:] in town.by_name for rule in rules if rule.startswith("="))
 
 
 def _relatives(town: Town, p: Person, only_parents: bool) -> list[tuple[str, str]]:

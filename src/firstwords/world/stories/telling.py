@@ -117,7 +117,7 @@ def _choices(town: Town, hero: str | None, word: str | None, mood: str | None) -
         found: Iterable[tuple[Plot, str, Any]] = ((plot, "fixed", None) for plot in PLOTS)
     else:
         found = _by_word().get(word.lower(), ())
-    kept = [c for c in found if mood is None or c[0].mood == mood]
+    kept = [c for c in found if (mood is None or c[0].mood == mood) and _is_possible(town, c)]
     if hero is None:
         return kept
     if hero not in town.by_name and hero not in ANIMALS:
@@ -127,6 +127,17 @@ def _choices(town: Town, hero: str | None, word: str | None, mood: str | None) -
         for c in kept
         if hero in candidates(town, c[0]) and not (c[1] in ("hero", "other") and _bad(c, hero))
     ]
+
+
+def _is_possible(town: Town, choice: tuple[Plot, str, Any]) -> bool:
+    """Whether somebody in this town can be the hero: a small town has fewer people than the plots name."""
+    plot, where, kind = choice
+    heroes = candidates(town, plot)
+    if where == "hero":
+        return kind in heroes
+    if where == "other":
+        return any((name in ANIMALS) == (kind in plot.animal_other_kinds) and name != kind for name in heroes)
+    return bool(heroes)
 
 
 def _bad(choice: tuple[Plot, str, Any], hero: str) -> bool:

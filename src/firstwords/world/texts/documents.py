@@ -13,7 +13,7 @@ from firstwords.world.stories.telling import story
 from firstwords.world.texts import forms, lessons, letters, news, people, play, talk, world
 from firstwords.world.texts import howto as howtos
 from firstwords.world.texts import town as places
-from firstwords.world.town.plumwick import Town, town
+from firstwords.world.town.plumwick import Size, Town, town
 
 Kind = Callable[[Random, Town], str]
 
@@ -63,22 +63,24 @@ KINDS: dict[str, tuple[float, Kind]] = {
 }
 
 
-def documents_with_kinds(seed: int = 0) -> Iterator[tuple[str, str]]:
+def documents_with_kinds(seed: int = 0, size: Size = "whole") -> Iterator[tuple[str, str]]:
     """Endless (kind, document) pairs, as `documents` gives them."""
     rng = Random(f"firstwords text {seed}")
-    the_town = town()
+    the_town = town(size)
     names = list(KINDS)
     functions = [KINDS[name][1] for name in names]
     bounds = list(accumulate(KINDS[name][0] for name in names))
     while True:
         i = bisect(bounds, rng.random() * bounds[-1])
-        yield names[i], functions[i](rng, the_town)
+        document = functions[i](rng, the_town)
+        if not the_town.names_others(document):
+            yield names[i], document
 
 
-def documents(seed: int = 0) -> Iterator[str]:
+def documents(seed: int = 0, size: Size = "whole") -> Iterator[str]:
     """Endless documents; the same seed gives the same ones.
 
     Example: `next(documents(0))` is the first document of seed 0, a story or a letter or a form.
     """
-    for _, document in documents_with_kinds(seed):
+    for _, document in documents_with_kinds(seed, size):
         yield document

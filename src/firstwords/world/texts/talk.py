@@ -186,7 +186,7 @@ _SHOPS = (
 
 def shop_talk(rng: Random, town: Town) -> str:
     """Somebody buys two things; the prices are added up correctly."""
-    seller, place, things = pick(rng, _SHOPS)
+    seller, place, things = pick(rng, [shop for shop in _SHOPS if shop[0] in town.by_name])
     p = strangers(rng, town, town.by_name[seller], 1)[0]
     one, two = rng.sample(things, 2)
     x, y = rng.randint(1, 10), rng.randint(1, 10)

@@ -57,9 +57,11 @@ SPOUSES_WITHOUT_CHILDREN = (("Gus", "Wilma"),)
 SIBLINGS_WITHOUT_PARENTS = ("Peter Nina",)
 
 FRIENDS = (
-    "Tom Leo, Lily Mona, Ben Teddy, Max Rob, Nora Amy, Emma Ada, Sam Jack, Finn Ned, Toby Noah, Jenny Ella, "
-    "Lucy Dan, Zoe Arthur, Otto Edgar, Greta Rosa, Jonas Oscar, Mila Hanna, Ruth Clara, Hugo Bruno, "
-    "Walter Martin, Anna Tina, Karl Frank, Dora Olga, Felix Victor, Ivy Lena, Paul Simon, Vera Nina, "
+    # the families of the small town
+    "Tom Leo, Lily Mona, Ben Teddy, Max Sam, Nora Emma, Otto Hugo, Greta Felix, Jonas Oscar, Mila Ivy, Ruth Clara, "
+    # the others
+    "Rob Ada, Amy Jack, Finn Ned, Toby Noah, Jenny Ella, Lucy Dan, Zoe Arthur, Edgar Bruno, Rosa Hanna, "
+    "Walter Martin, Anna Tina, Karl Frank, Dora Olga, Victor Lena, Paul Simon, Vera Nina, "
     "Henry Gus, Sara Julia, Betty Alma, Peter Wilma"
 )
 

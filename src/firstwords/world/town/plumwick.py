@@ -1,22 +1,27 @@
 """The town: sixty people, twenty places, a year of feasts and weather. It is the same for every seed.
 
-`town()` builds it once from the rows of `data.py` and caches it. `Town.told_facts()` lists the facts that the texts
+`town()` builds it once from the rows of `data.py` and caches it; `town("small")` is the part of it around four
+families, for models that have only minutes to learn it. `Town.told_facts()` lists the facts that the texts
 repeat often (and that chats and the exam may ask for); `NEVER_TOLD`, `HELD_BACK` and `INVENTED` in `data.py` list what
 is unknown.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from firstwords.world.town import data
 from firstwords.world.town.facts import OFTEN_TOLD, Fact, feast_facts, person_facts, place_facts
 from firstwords.world.town.people import Feast, Month, Person, Place
 
+Size = Literal["small", "whole"]
+SMALL_TOWN = ("Brand", "Moss", "Lark", "Finch")  # families; best friends and relatives of each are among them
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity, as a key of caches
 class Town:
-    """The whole town."""
+    """The town, whole or small."""
 
     name: str
     river: str
@@ -37,6 +42,15 @@ class Town:
     def place_by_name(self) -> dict[str, Place]:
         """ "the Old Mill" -> place."""
         return {p.name: p for p in self.places}
+
+    @cached_property
+    def _others(self) -> re.Pattern[str]:
+        names = [p.name for p in _whole().people if p.name not in self.by_name]
+        return re.compile(rf"\b({'|'.join(names)})\b" if names else "(?!)")
+
+    def names_others(self, text: str) -> bool:
+        """Whether a text names people of the whole town who do not live in this one."""
+        return bool(self._others.search(text))
 
     @cached_property
     def weather(self) -> dict[str, Month]:
@@ -175,7 +189,7 @@ def _people() -> tuple[Person, ...]:
 
 
 @lru_cache(maxsize=1)
-def _build() -> Town:
+def _whole() -> Town:
     return Town(
         name=data.TOWN_NAME,
         river=data.RIVER,
@@ -189,6 +203,20 @@ def _build() -> Town:
     )
 
 
-def town(seed: int = 0) -> Town:
-    """The one town of the built-in world. `seed` is accepted for symmetry and changes nothing."""
-    return _build()
+@lru_cache(maxsize=1)
+def _small() -> Town:
+    """The families of SMALL_TOWN and the places where they work, with the whole town's feasts and weather."""
+    whole = _whole()
+    people = tuple(p for p in whole.people if p.family in SMALL_TOWN)
+    names = {p.name for p in people}
+    places = []
+    for place in whole.places:
+        workers = [p.name for p in people if p.workplace == place.name and not p.is_child]
+        if workers:  # the first of them looks after a place whose keeper lives elsewhere
+            places.append(place if place.keeper in names else replace(place, keeper=workers[0]))
+    return replace(whole, people=people, places=tuple(places))
+
+
+def town(size: Size = "whole") -> Town:
+    """The town of the built-in world; the same object every time."""
+    return _small() if size == "small" else _whole()
