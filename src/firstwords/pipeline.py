@@ -316,7 +316,7 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         path = home.stage_dir(config.name, stage)
         model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
         engine = Engine(model, tokenizer, num_slots=32)
-        facts["stages"][stage] = read_card(path)
+        facts["stages"][stage], facts["parameters"] = read_card(path), model.config.num_params
         facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer)
