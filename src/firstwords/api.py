@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, mark_given, unknown
 from firstwords.model.card import is_base, knows_world
-from firstwords.tokenizer.prompts import check_fits, cleaned, text_ids
+from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, text_ids
 
 if TYPE_CHECKING:
     from firstwords.engine import request
@@ -162,6 +162,7 @@ class Model:
 
         Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
         """
+        self.check_can_chat()
         ids, max_tokens, _ = self.chat_ids(messages, max_tokens)
         params = sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
         return (token.text for token in self.generate(ids, params) if token.text)
@@ -244,15 +245,24 @@ class Model:
     def chat_ids(self, messages: Chat, max_tokens: int) -> tuple[list[int], int, int]:
         """(ids of a chat with an open turn, maximum tokens of the answer, number of oldest turns dropped).
 
-        Raises UserError if the model cannot chat, for invalid messages, and for one that is too long.
+        Raises UserError for invalid messages, and for one that is too long.
         """
         from firstwords.tokenizer.chat import fit
 
-        self.check_can_chat()
         max_tokens = min(max_tokens, max(1, self.context // 2))
         ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens)
         check_fits(ids, self.context, "the message")
         return ids, max_tokens, dropped
+
+    def whole_chat_ids(self, messages: Sequence[Mapping[str, Any]]) -> list[int] | None:
+        """Ids of a chat with an open turn, with no turn dropped; None if they leave no room for an answer."""
+        ids = chat_ids(self.tokenizer, messages)
+        return ids if len(ids) < self.context else None
+
+    @property
+    def can_chat(self) -> bool:
+        """Whether it has learned to answer."""
+        return self.tokenizer.has_chat_tokens and not self.is_base
 
     def check_can_chat(self) -> None:
         """Raise UserError for a model that has not learned to answer."""
@@ -260,7 +270,7 @@ class Model:
             raise UserError(f"{self.label} cannot chat: its tokenizer has no <|im_start|>; use complete instead")
         if self.is_base:
             raise UserError(
-                f"{self.label} is a base model, which continues text and does not answer: use complete, or load a "
+                f"{self.label} is a base model, which continues text and has not learned to answer: use complete, or a "
                 "later stage, such as NAME/sft"
             )
 

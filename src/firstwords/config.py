@@ -16,6 +16,18 @@ class UserError(Exception):
     """An error that the user can fix: one sentence with what was wrong, where, and what to do."""
 
 
+@dataclasses.dataclass
+class Settings:
+    """The root of dataclasses of flags and options that check their values when they are made.
+
+    Each class checks its own fields in `__post_init__`, after `super().__post_init__()`: a command that inherits from
+    several of them needs no code to have them all checked.
+    """
+
+    def __post_init__(self) -> None:
+        """Raise a UserError that names the flag of the first impossible value."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name most similar to `name`, or "" if none is: nearest("minuts", ["minutes"]) == "minutes"."""
     found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)

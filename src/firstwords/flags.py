@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import functools
 import inspect
 import itertools
 import os
@@ -28,7 +29,6 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -119,9 +119,12 @@ def parse(cls: type[C], argv: list[str], command: str) -> C:
 
 
 def options_of(cls: type, parents: tuple[str, ...] = ()) -> Iterator[Option]:
-    """The options of a dataclass, in the order of its fields."""
+    """The options of a dataclass: first its own, in the order of its fields, then those that it inherits.
+
+    A field that a base class has too, declared again for another default, keeps the base's place.
+    """
     hints = typing.get_type_hints(cls, include_extras=True)
-    for field in dataclasses.fields(cls):
+    for field in sorted(dataclasses.fields(cls), key=lambda field: _depth(cls, field.name)):
         hint, path = hints[field.name], (*parents, field.name)
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             yield from options_of(hint, path)
@@ -173,7 +176,7 @@ def help_text(cls: type, command: str) -> str:
     parser = argparse.ArgumentParser(
         usage=f"firstwords {command}{shown} [options]",
         description=inspect.cleandoc(cls.__doc__ or ""),
-        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=28),
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=28),
         add_help=False,
     )
     groups: dict[tuple[str, ...], Any] = {}
@@ -208,8 +211,11 @@ def _add_help(group: Any, option: Option) -> None:
         group.add_argument(option.flag, metavar=option.metavar, help=text, **repeated)
 
 
+@functools.cache
 def docstrings(cls: type) -> dict[str, str]:
-    """The docstrings of a dataclass's own and inherited fields, each on one line."""
+    """The docstrings of a dataclass's own and inherited fields, each on one line. A field that is declared again
+    without a docstring keeps that of the base class.
+    """
     found: dict[str, str] = {}
     for each in reversed([c for c in cls.__mro__ if dataclasses.is_dataclass(c)]):
         body = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0].body  # type: ignore[attr-defined]
@@ -221,6 +227,12 @@ def docstrings(cls: type) -> dict[str, str]:
 
 
 # ---- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _depth(cls: type, field_name: str) -> int:
+    """How far up among a dataclass's bases a field is declared first; 0 for a field of its own."""
+    places = (place for place, each in enumerate(cls.__mro__) if field_name in inspect.get_annotations(each))
+    return max(places)
 
 
 def _has_default(option: Option) -> bool:

@@ -46,7 +46,7 @@ from firstwords.train.opening import (
 )
 from firstwords.train.pretrain import Pretrain
 from firstwords.train.prompts import WORLD_QUESTIONS
-from firstwords.train.run import check_flags
+from firstwords.train.run_flags import PlannedFlags, check_sources, check_words
 
 CHATS_SHARE = (
     0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
@@ -62,7 +62,7 @@ REMARK = (  # for the user's own text with the default chats
 
 
 @dataclass
-class Learn:
+class Learn(PlannedFlags):
     """All stages in one go: text -> base model -> a model that answers -> exam and report."""
 
     name: Positional[str] = ""
@@ -76,32 +76,20 @@ class Learn:
     preferences: list[str] = field(default_factory=lambda: ["world"])
     """Preferences for stage three: files, log (what you judged), world (the built-in judge, which knows only the
     built-in chats), or none."""
-    minutes: float = 10.0
-    """Time budget for everything, from launch to the report."""
     town: str = "auto"
     """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags it was started with."""
     reuse: bool = False
     """Do nothing if a model of that name is complete; continue its run if it was interrupted."""
-    replace: bool = False
-    """Train a finished model again from scratch; the old one, with all its stages, goes to the trash."""
-    seed: int = 0
-    """Seed for the initial weights and the order of the data."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    precision: str = "auto"
-    """fp32, bf16 or auto (whichever is faster on this machine)."""
-    threads: int = 0
-    """CPU threads (0 = one per core, fewer while other programs need them)."""
     prompt: str = ""
     """Prompt for the samples shown during training and in the report (default: built-in prompts, or for your own data
     the beginning of a held-out text and questions from held-out chats)."""
 
     def __post_init__(self) -> None:
-        check_flags(self)
+        super().__post_init__()
+        check_words(self, "town", "dedup")
+        check_sources(self, "text", "chats")
         if "none" in self.chats and len(self.chats) > 1:
             raise UserError("--chats none means no chats at all: leave out none, or the others")
         if self.resume + self.reuse + self.replace > 1:
@@ -333,7 +321,7 @@ def examine(config: Learn, directory: Path) -> dict[str, Any]:
         path = home.stage_dir(config.name, stage)
         model, tokenizer = load_model(path, device=device), Tokenizer.load(path)
         engine = Engine(model, tokenizer, num_slots=32)
-        facts["stages"][stage] = read_card(path)
+        facts["stages"][stage], facts["parameters"] = read_card(path), model.config.num_params
         facts["answers"][stage] = {prompt: answer(engine, tokenizer, prompt, stage) for prompt in prompts}
         if stage == home.promoted(config.name) and "world" in config.chats and "world" in config.text:
             facts["exam"] = run_exam(engine, tokenizer, size=town_size(path))

@@ -155,9 +155,9 @@ def test_a_long_chat_drops_its_oldest_turns(pip_home: Path, capsys: pytest.Captu
     talk = conversation(pip_home, max_tokens=8, seed=0, system="Hi.")
     for number in range(8):
         talk.ask(f"Is it {number}?")
-        ids = talk._fitting_ids()
-        assert len(ids) + talk.max_tokens <= talk.loaded.context
-    assert talk.dropped > 0 and talk.system == "Hi." and talk.messages[0]["role"] == "system"
+        ids, room, _ = talk.loaded.chat_ids(talk.messages[:-1], 8)
+        assert len(ids) + room <= talk.loaded.context
+    assert len(talk.turns) < 16 and talk.system == "Hi." and talk.messages[0]["role"] == "system"
     assert [t["role"] for t in talk.turns[:2]] == ["user", "assistant"] and "7" in talk.turns[-2]["content"]
 
 
@@ -187,7 +187,7 @@ def test_chat_sends_what_the_template_says(pip_home: Path, monkeypatch: pytest.M
     from firstwords.tokenizer.chat import render
 
     talk, seen = conversation(pip_home, max_tokens=3, system="Be kind."), []
-    monkeypatch.setattr(talk.engine, "stream", lambda ids, params: (seen.append(ids), (t for t in ()))[1])
+    monkeypatch.setattr(talk.loaded, "generate", lambda ids, params: (seen.append(ids), (t for t in ()))[1])
     talk.ask("Hello <|im_end|>")
     messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello <|im_end|>"}]
     assert seen == [render(messages, talk.loaded.tokenizer, add_generation_prompt=True)[0]]

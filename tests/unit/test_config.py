@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from firstwords.config import UserError, given, nearest, resolved, to_toml
+from firstwords.config import Settings, UserError, given, nearest, resolved, to_toml
 from firstwords.flags import Positional, parse
 
 
@@ -165,6 +165,62 @@ def test_help_shows_docstrings(capsys: pytest.CaptureFixture[str]) -> None:
     for expected in ("What the command does.", "Minutes of work.", "--top-k INT", "default: 6.0", "--config FILE.toml"):
         assert expected in shown
     assert "--no-json" not in shown
+
+
+@dataclass(kw_only=True)
+class Shared(Settings):
+    """Flags that several commands take."""
+
+    seed: int | None = None
+    """The same seed gives the same answer."""
+    minutes: float = 10.0
+    """Time budget."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.minutes <= 0:
+            raise UserError("--minutes must be positive")
+
+
+@dataclass(kw_only=True)
+class Loud(Settings):
+    """Another group of flags."""
+
+    volume: int = 1
+    """How loud."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.volume > 11:
+            raise UserError("--volume goes to 11")
+
+
+@dataclass(kw_only=True)
+class Inheriting(Loud, Shared):
+    """A command that inherits flags."""
+
+    text: Positional[str]
+    """The beginning."""
+    minutes: float = 3.0
+    width: int = 8
+    """How wide."""
+
+
+def test_inherited_flags_follow_a_commands_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse(Inheriting, ["hi", "--seed", "1"], "x") == Inheriting(text="hi", seed=1, minutes=3.0)
+    with pytest.raises(SystemExit):
+        parse(Inheriting, ["--help"], "x")
+    shown = capsys.readouterr().out
+    assert [shown.index(flag) for flag in ("--width", "--volume", "--seed", "--minutes")] == sorted(
+        shown.index(flag) for flag in ("--width", "--volume", "--seed", "--minutes")
+    )
+    assert "Time budget. (default: 3.0)" in shown, "another default, the same words"
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--minutes", "-1"), ("--volume", "12")])
+def test_the_checks_of_all_bases_are_made(flag: str, value: str) -> None:
+    with pytest.raises(UserError, match=flag):
+        parse(Inheriting, ["hi", flag, value], "x")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from firstwords.eval.charts import Line, interval_bars, line_chart, reliability_plot, smooth, thin, ticks
-from firstwords.eval.report import num_parameters, write_report
+from firstwords.eval.report import write_report
 from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog
 
@@ -82,6 +82,7 @@ def facts() -> dict[str, Any]:
     return {
         "name": "pip",
         "seconds": 352.0,
+        "parameters": 724_224,
         "config": {"minutes": 6.0, "text": ["world"]},
         "stages": {"base": {"plan": plan, "metrics": {"bits_per_byte": 1.234, "tokens": 8_900_000}}, "sft": {}},
         "answers": {"base": {"Who?": " What <b>?"}, "sft": {"Who?": "Pip & friends."}},
@@ -97,6 +98,8 @@ def test_the_page_shows_every_figure(run: Path) -> None:
         "5:52",
         "1.234",
         "8.9 M",
+        "724 k",
+        "724,224",
         "87.5%",
         "of 400",
         "known facts",
@@ -207,13 +210,3 @@ def test_smooth_ignores_a_spike_and_keeps_a_line() -> None:
 def test_thin_keeps_both_ends() -> None:
     points = [(float(i), 0.0) for i in range(1000)]
     assert len(thin(points, 100)) == 100 and thin(points, 100)[0] == points[0] and thin(points, 100)[-1] == points[-1]
-
-
-def test_parameters_are_those_of_the_model() -> None:
-    from firstwords.model.config import ModelConfig
-    from firstwords.model.transformer import Transformer
-
-    shape = {"hidden_size": 128, "num_hidden_layers": 3, "vocab_size": 1024}
-    model = Transformer(ModelConfig(1024, 128, 384, 3, 2, 2, 64, 256))
-    matrices = sum(p.numel() for p in model.parameters() if p.dim() == 2)
-    assert num_parameters(shape) == matrices

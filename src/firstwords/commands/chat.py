@@ -16,10 +16,10 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.commands.shared import SamplingFlags
+from firstwords.config import UserError
 from firstwords.plain_text import clean_text
 from firstwords.runlog import say
-from firstwords.tokenizer.prompts import check_fits, cleaned
 
 HELP = """\
 /reset        start a new chat
@@ -41,7 +41,7 @@ DEMO = (
 
 
 @dataclass
-class Chat:
+class Chat(SamplingFlags):
     """Chat with a model. Lines that begin with / are commands; /help lists them."""
 
     model: str | None = None
@@ -51,13 +51,6 @@ class Chat:
     demo: bool = False
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
-    """Maximum tokens per answer."""
-    temperature: float = CHAT_TEMPERATURE
-    """0 always takes the most likely token, 1 samples from the model's own distribution."""
-    top_p: float = CHAT_TOP_P
-    """Sample from the most likely tokens whose probabilities add up to this."""
-    seed: int | None = None
-    """The same seed gives the same answers to the same messages."""
 
 
 class Conversation:
@@ -65,13 +58,8 @@ class Conversation:
 
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
-        self.max_tokens = min(config.max_tokens, max(1, loaded.context // 2))
-        self.params = shared.sampling(
-            max_tokens=self.max_tokens, temperature=config.temperature, top_p=config.top_p, seed=config.seed
-        )
-        self.engine = loaded.engine()
+        config.params()  # before the first question: raises UserError for impossible values
         self.turns: list[dict[str, str]] = []
-        self.dropped = 0
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -83,7 +71,9 @@ class Conversation:
         self.turns.append({"role": "user", "content": text})
         answer = ""
         try:
-            stream = self.engine.stream(self._fitting_ids(), self.params)
+            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens)
+            del self.turns[:dropped]
+            stream = self.loaded.generate(ids, self.config.params(max_tokens=max_tokens))
             with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
                 for token in stream:
                     answer += token.text
@@ -110,25 +100,14 @@ class Conversation:
         else:
             path.write_text(json.dumps([chat], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
-    def _fitting_ids(self) -> list[int]:
-        """Ids of the chat; the oldest turns are dropped until there is room for an answer."""
-        from firstwords.tokenizer.chat import fit
-
-        messages = cleaned(self.messages)
-        ids, dropped = fit(messages, self.loaded.tokenizer, self.loaded.context - self.max_tokens)
-        check_fits(ids, self.loaded.context, "the message")
-        del self.turns[:dropped]
-        self.dropped += dropped
-        return ids
-
 
 def main(config: Chat) -> None:
     """Answer the lines of stdin until end of input or /quit."""
     loaded = api.load(config.model)
-    if not loaded.tokenizer.has_chat_tokens:
-        raise UserError(f"{loaded.label} cannot chat: its tokenizer lacks <|im_start|>; try `firstwords complete`")
-    if loaded.is_base:
+    if loaded.is_base and loaded.tokenizer.has_chat_tokens:
         say(f"{loaded.label} is a base model: it continues text and has not learned to answer.")
+    else:
+        loaded.check_can_chat()
     talk = Conversation(loaded, config)
     if config.demo:
         demo(talk)

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.commands.shared import JsonFlag, SamplingFlags
+from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.keeping import locks
 from firstwords.process import recorded
 from firstwords.runlog import say, write_json
-from firstwords.tokenizer.prompts import chat_ids
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from firstwords.rlhf.reward_model import RewardModel
 
 
-@dataclass
-class Compare:
+@dataclass(kw_only=True)
+class Compare(SamplingFlags, JsonFlag):
     """Compare two versions of a model. Example: firstwords compare pip/rlhf-1 pip/sft"""
 
     a: Positional[str]
@@ -48,16 +48,10 @@ class Compare:
     """A file with one question per line, not with --judge truth (default: questions about the built-in world)."""
     limit: int = 0
     """Number of questions (0 = 20 with --judge human, else 400)."""
-    temperature: float = CHAT_TEMPERATURE
-    """Sampling temperature of both sides; the default is that of a chat."""
-    top_p: float = CHAT_TOP_P
-    """Sample from the most likely tokens whose probabilities add up to this; the default is that of a chat."""
     max_tokens: int = 80
     """Maximum tokens per answer, not with --judge truth."""
     seed: int = 0
     """Seed for questions, answers and sides."""
-    json: bool = False
-    """Print one JSON object."""
 
     def __post_init__(self) -> None:
         if self.limit < 0:
@@ -238,7 +232,7 @@ def _fitting(
     """(prompts that both sides and the judge can read, how many were left out). UserError if none is left."""
 
     def fits(messages: Messages) -> bool:
-        is_short = all(len(chat_ids(side.tokenizer, list(messages))) < side.context for side in sides)
+        is_short = all(side.whole_chat_ids(messages) for side in sides)
         return is_short and (judge is None or judge.can_read(messages))
 
     found = [messages for messages in prompts if fits(messages)]
@@ -256,13 +250,8 @@ def _answers(
 ) -> tuple[list[Completion], Decoding]:
     from firstwords.eval.decoding import Decoding
 
-    ids = [chat_ids(side.tokenizer, list(messages)) for messages in prompts]
-    params = shared.sampling(
-        max_tokens=config.max_tokens,
-        temperature=config.temperature,
-        top_p=config.top_p,
-        seed=config.seed * 2_000_003 + offset * 1_000_003,
-    )
+    ids = [side.whole_chat_ids(messages) or [] for messages in prompts]  # `_fitting` left out those that are too long
+    params = config.params(seed=config.seed * 2_000_003 + offset * 1_000_003)
     return side.engine(num_slots=16).generate(ids, params), Decoding.of(params)
 
 

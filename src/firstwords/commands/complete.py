@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from firstwords import api
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag, SamplingFlags
 from firstwords.flags import Positional
 
 
-@dataclass
-class Complete:
+@dataclass(kw_only=True)
+class Complete(SamplingFlags, JsonFlag):
     """Continue a text. Example: firstwords complete "Once upon a time" --seed 1"""
 
     text: Positional[str]
@@ -23,28 +24,15 @@ class Complete:
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
     max_tokens: int = 128
-    """Maximum tokens to add."""
     temperature: float = 0.8
-    """0 always takes the most likely token, 1 samples from the model's own distribution."""
     top_p: float = 1.0
-    """Sample from the most likely tokens whose probabilities add up to this."""
     top_k: int = 0
     """Sample from the k most likely tokens (0 = all)."""
-    seed: int | None = None
-    """The same seed gives the same continuation."""
-    json: bool = False
-    """Print one JSON object at the end instead of streaming."""
 
 
 def main(config: Complete) -> None:
     """Print the text and stream its continuation."""
-    params = shared.sampling(
-        max_tokens=config.max_tokens,
-        temperature=config.temperature,
-        top_p=config.top_p,
-        top_k=config.top_k,
-        seed=config.seed,
-    )
+    params = config.params(top_k=config.top_k)
     loaded = api.load(config.model, stage="base")
     ids = loaded.text_ids(config.text)
     engine = loaded.engine()

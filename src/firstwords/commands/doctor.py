@@ -14,6 +14,7 @@ from typing import Any
 
 from firstwords import home
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.process import ALLOCATOR_MARK
 
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
@@ -22,11 +23,8 @@ MIN_MEMORY_BYTES = 3e9
 
 
 @dataclass
-class Doctor:
+class Doctor(JsonFlag):
     """Check this machine: versions, processor, memory, disk, GPU, and speed of matrix multiplication."""
-
-    json: bool = False
-    """Print one JSON object instead of a list."""
 
 
 def main(config: Doctor) -> int:

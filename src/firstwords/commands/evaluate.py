@@ -11,6 +11,7 @@ from typing import Any
 
 from firstwords import api
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
@@ -19,7 +20,7 @@ EXAM_SLOTS = 32  # answers generated at a time
 
 
 @dataclass
-class Evaluate:
+class Evaluate(JsonFlag):
     """Measure a model. Examples: firstwords eval pip/base --bpb held-out.txt; firstwords eval pip --exam"""
 
     model: Positional[str]
@@ -34,8 +35,6 @@ class Evaluate:
     """Save the exam's figures in the model's card, for `models` and the page to show."""
     limit: int = 0
     """Questions per part of the exam (0 = all)."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def main(config: Evaluate) -> None:

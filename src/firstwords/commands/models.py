@@ -12,6 +12,7 @@ from typing import Any
 
 from firstwords import home
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.eval.exam_parts import PARTS
 from firstwords.keeping import trash
 from firstwords.keeping.listing import describe
@@ -19,13 +20,11 @@ from firstwords.runlog import say
 
 
 @dataclass
-class Models:
+class Models(JsonFlag):
     """List the trained models with their stages, sizes and measurements."""
 
     trash: bool = False
     """List the trash instead: models that were replaced or deleted, and how to restore them."""
-    json: bool = False
-    """Print one JSON object instead of a table."""
 
 
 def main(config: Models) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from firstwords import api
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
 
@@ -20,7 +21,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 @dataclass
-class Next:
+class Next(JsonFlag):
     """Show the probabilities of the next token. Example: firstwords next "The cat is" """
 
     text: Positional[str]
@@ -29,8 +30,6 @@ class Next:
     """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
     top: int = 10
     """Number of tokens to show; the others are summed as "everything else"."""
-    json: bool = False
-    """Print one JSON object instead of bars."""
 
 
 def main(config: Next) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
@@ -37,15 +38,13 @@ class PreferencesAdd:
 
 
 @dataclass
-class PreferencesList:
+class PreferencesList(JsonFlag):
     """List the judgements, newest first."""
 
     model: str | None = None
     """Only judgements for this model."""
     limit: int = 20
     """Maximum number of judgements to list."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 @dataclass
@@ -72,13 +71,11 @@ class PreferencesImport:
 
 
 @dataclass
-class PreferencesStats:
+class PreferencesStats(JsonFlag):
     """Count the judgements, and show how often the left side won and how consistent the judge was."""
 
     model: str | None = None
     """Only judgements for this model."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def main(config: Any) -> None:

@@ -13,37 +13,28 @@ from typing import Any
 
 from firstwords import api, home
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag, SamplingFlags
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, opening
 
 
-@dataclass
-class Stages:
+@dataclass(kw_only=True)
+class Stages(SamplingFlags, JsonFlag):
     """Answer one prompt with every stage of a model. Example: firstwords stages "What is your first name?" """
 
     text: Positional[str]
     """The prompt, in quotes."""
     model: str | None = None
     """Name of the model; default: the newest."""
-    max_tokens: int = 80
-    """Maximum tokens per answer."""
     temperature: float = 0.7
-    """0 always takes the most likely token, 1 samples from the model's own distribution."""
-    top_p: float = 0.95
-    """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int = 0
-    """All stages sample with this seed."""
-    json: bool = False
-    """Print one JSON object instead of a table."""
 
 
 def main(config: Stages) -> None:
     """Load one stage after the other and collect the answers."""
-    params = shared.sampling(
-        max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p, seed=config.seed
-    )
+    params = config.params()
     name = (config.model or api.newest()).partition("/")[0]
     present = home.stages(name)
     if not present:

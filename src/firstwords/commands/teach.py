@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords import api, home
 from firstwords.commands import judging, shared
+from firstwords.commands.shared import JsonFlag, SamplingFlags
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.preferences.pairs import RANDOM_SHARE
@@ -27,7 +28,6 @@ from firstwords.preferences.store import Judgement, PreferenceStore
 from firstwords.rlhf.pair_choice import CANDIDATES, MAX_FAILED, MAX_SEED, TARGET_RATE, PairSource, Prompt, Side, decided
 from firstwords.runlog import say
 from firstwords.stats import pairs_needed
-from firstwords.tokenizer.prompts import chat_ids
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 SELECTIONS = ("random", "disagreement")
 
 
-@dataclass
-class Teach:
+@dataclass(kw_only=True)
+class Teach(SamplingFlags, JsonFlag):
     """Choose the better of two unlabelled answers. Example: firstwords teach pip --pairs 20"""
 
     name: Positional[str]
@@ -54,16 +54,10 @@ class Teach:
     """With --select disagreement: share of pairs that are still chosen at random, to measure the gain."""
     annotator: str = ""
     """Name of the judge, for a log shared by several people."""
-    max_tokens: int = 80
-    """Maximum tokens per answer."""
     temperature: float = 1.0
-    """Sampling temperature of both sides; 1 samples from the model's own distribution."""
     top_p: float = 1.0
-    """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int | None = None
     """The same seed gives the same questions, answers and sides (default: a new seed each time)."""
-    json: bool = False
-    """Print one JSON object at the end."""
 
     def __post_init__(self) -> None:
         if self.select not in SELECTIONS:
@@ -78,7 +72,7 @@ class Teach:
 
 def main(config: Teach) -> None:
     """Show pairs until enough are judged or the person leaves."""
-    params = shared.sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_p=config.top_p)
+    params = config.params()
     seed = secrets.randbelow(MAX_SEED) if config.seed is None else config.seed
     name, refs = _refs(config)
     log = PreferenceStore()
@@ -128,15 +122,12 @@ def _refs(config: Teach) -> tuple[str, list[str]]:
 def _side(ref: str, params: SamplingParams) -> Side:
     """A stage that answers, with its own engine."""
     loaded = api.load(ref)
-    if loaded.is_base or not loaded.tokenizer.has_chat_tokens:
-        raise UserError(f"{ref} is a base model and has not learned to answer: `firstwords finetune` teaches it")
+    loaded.check_can_chat()
     engine = loaded.engine(num_slots=CANDIDATES)
 
     def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:
-        ids = chat_ids(loaded.tokenizer, list(prompt))
-        if len(ids) >= loaded.context:
-            return None
-        return engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds])
+        ids = loaded.whole_chat_ids(prompt)
+        return engine.generate([ids] * len(seeds), [replace(params, seed=seed) for seed in seeds]) if ids else None
 
     return Side(loaded.label, loaded.hash, answer, loaded.tokenizer.hash)
 

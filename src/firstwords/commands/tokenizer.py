@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
+from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
@@ -21,7 +22,7 @@ WORLD_DOCUMENTS = 20_000  # the built-in world has no end
 
 
 @dataclass
-class TokenizerTrain:
+class TokenizerTrain(JsonFlag):
     """Learn a byte-level BPE vocabulary and save it as tokenizer.json, which other tools can open."""
 
     text: list[str] = field(default_factory=lambda: ["world"])
@@ -30,20 +31,16 @@ class TokenizerTrain:
     """Number of token ids: 3 special tokens, 256 bytes, the rest merges."""
     out: str = "tokenizer"
     """Folder for tokenizer.json and tokenizer_config.json."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 @dataclass
-class TokenizerShow:
+class TokenizerShow(JsonFlag):
     """Show the tokens of a text. Example: firstwords tokenizer show "Unbelievable!" """
 
     text: Positional[str]
     """The text, in quotes."""
     model: str | None = None
     """NAME, NAME/STAGE, or a folder with a tokenizer.json; default: the newest model."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def main(config: TokenizerTrain | TokenizerShow) -> None:

@@ -38,8 +38,9 @@ PLAN_ROWS = (
 def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -> Path:
     """Write the page for the run in `run_dir` (its stages' logs are in run_dir/STAGE) to `path` and return it.
 
-    `facts` come from `learn`: name, config, seconds, stages {stage: card}, answers {stage: {prompt: text}} and
-    exam {part: {rate, low, high, n}}; every key is optional. The file is written to a temporary name and renamed.
+    `facts` come from `learn`: name, config, seconds, parameters (their number), stages {stage: card}, answers
+    {stage: {prompt: text}} and exam {part: {rate, low, high, n}}; every key is optional. The file is written to a
+    temporary name and renamed.
     """
     import jinja2
 
@@ -82,7 +83,7 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "exam": exam,
         "exam_svg": interval_bars([(r["name"], r["rate"], r["low"], r["high"], r["n"]) for r in exam]),
         "reliability_svg": reliability(run_dir, names),
-        "plan": plan_rows(plan or {}),
+        "plan": plan_rows((plan or {}) | {"parameters": facts.get("parameters")}),
         "reasons": list((plan or {}).get("reasons") or []),
         "details": details(facts, cards),
         "version": __version__,
@@ -163,8 +164,7 @@ def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages:
     shown = []
     if facts.get("seconds"):
         shown.append((clock(facts["seconds"]), "minutes in total" if facts["seconds"] < 3600 else "hours in total"))
-    plan: dict[str, Any] = next((card["plan"] for card in cards.values() if card.get("plan")), {}) or {}
-    if count := num_parameters(plan.get("shape") or {}):
+    if count := facts.get("parameters"):
         shown.append((short(count), "parameters"))
     metrics = (cards.get("base") or {}).get("metrics") or {}
     if metrics.get("tokens"):
@@ -178,21 +178,10 @@ def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages:
     return shown
 
 
-def num_parameters(shape: dict[str, Any]) -> int:
-    """Weights in the matrices of a planned shape, the (tied) table counted once."""
-    try:
-        width, layers, vocab = shape["hidden_size"], shape["num_hidden_layers"], shape["vocab_size"]
-    except KeyError:
-        return 0
-    inner = shape.get("intermediate_size") or -(-width * 8 // 3 // 64) * 64
-    return layers * (4 * width**2 + 3 * width * inner) + vocab * width
-
-
 def plan_rows(plan: dict[str, Any]) -> list[tuple[str, str]]:
     """The planner's choices as (name, value) for a table."""
     shape = plan.get("shape") or {}
     known: dict[str, Any] = {**plan, **shape}
-    known["parameters"] = num_parameters(shape) or None
     known["shape"] = f"{shape['num_hidden_layers']} layers of {shape['hidden_size']}" if shape else None
     units = {"context": "tokens", "batch_tokens": "tokens", "vocab_size": "ids"}
     rows = []

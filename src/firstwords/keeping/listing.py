@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from firstwords import home
+from firstwords.config import UserError
 from firstwords.model.card import is_base, read_card
+from firstwords.model.config import ModelConfig
 from firstwords.runlog import read_json
 
 
@@ -26,7 +24,7 @@ def describe(name: str, stage: str) -> dict[str, Any]:
         "name": name,
         "stage": stage,
         "promoted": home.promoted(name) == stage,
-        "parameters": num_parameters(directory),
+        "parameters": _num_params(config),
         "vocab_size": shape.get("vocab_size"),
         "layers": shape.get("num_hidden_layers"),
         "width": shape.get("hidden_size"),
@@ -75,20 +73,12 @@ def _form(directory: Path, card: dict[str, Any]) -> str:
         return "text"
 
 
-def num_parameters(directory: Path) -> int:
-    """Number of stored weights, from the headers of the safetensors files (8 bytes of length, then JSON).
-
-    A file whose header cannot be read counts as 0.
-    """
-    total = 0
-    for path in sorted(directory.glob("*.safetensors")):
-        with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
-            with open(path, "rb") as file:
-                (length,) = struct.unpack("<Q", file.read(8))
-                header = json.loads(file.read(min(length, 100_000_000)))
-            shapes = (tensor.get("shape") for key, tensor in header.items() if key != "__metadata__")
-            total += sum(math.prod(shape) for shape in shapes)
-    return total
+def _num_params(config: dict[str, Any]) -> int:
+    """Number of parameters of a model with this `config.json`; 0 if it is damaged."""
+    try:
+        return ModelConfig.from_hf(config).num_params
+    except (UserError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return 0
 
 
 def _date(path: Path) -> str:

@@ -36,6 +36,7 @@ from firstwords.plan.threads import ALL
 from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
 from firstwords.rlhf.compare import compare_on_world, open_engine
+from firstwords.rlhf.judgements import PreferenceFlags
 from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
 from firstwords.rlhf.methods.dpo import DpoOptions
 from firstwords.rlhf.methods.grpo import GrpoOptions
@@ -47,7 +48,7 @@ from firstwords.runlog import RESTORE, damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
-from firstwords.train.run import check_flags
+from firstwords.train.run_flags import RunFlags, check_counts, check_minutes, check_rate
 
 BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
     "rloo": (rloo.main, rloo.Rloo),
@@ -60,38 +61,29 @@ COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which toget
 
 
 @dataclass
-class Align:
+class Align(PreferenceFlags, RunFlags):
     """Learn from preferences (stage three): reward model, policy, and a comparison with the previous version."""
 
     name: Positional[str] = ""
     """Name of the model; its promoted stage is improved and saved as rlhf-N (default: the newest model)."""
-    preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in judge)."""
-    pairs: int = 400
-    """Number of preferences from the built-in judge (with --preferences world)."""
     method: Literal["rloo", "grpo", "ppo", "dpo"] = "rloo"
     """rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
     """Time for reward model, policy and comparison; dpo makes a fixed number of passes instead."""
     steps: int = 0
     """Number of policy steps (0 = use --minutes); makes a run exactly repeatable."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags it was started with."""
-    seed: int = 0
-    """Seed for all random choices."""
     learning_rate: float = 1.0
     """Multiplier for the policy's learning rate."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core, fewer while other programs need them)."""
     rloo: RlooOptions = field(default_factory=RlooOptions)
     grpo: GrpoOptions = field(default_factory=GrpoOptions)
     ppo: PpoOptions = field(default_factory=PpoOptions)
     dpo: DpoOptions = field(default_factory=DpoOptions)
 
     def __post_init__(self) -> None:
-        check_flags(self)
+        super().__post_init__()
+        check_minutes(self)
+        check_counts(self, "steps")
+        check_rate(self)
         if self.method not in METHODS:
             raise UserError(f"--method is {self.method}, but it must be one of {', '.join(METHODS)}")
 

@@ -7,8 +7,9 @@ loop can be checked against the truth (`preferences/annotator.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from firstwords.config import Settings
 from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
@@ -27,6 +28,16 @@ ANSWER_TOKENS = 48  # maximum per answer; the built-in world's are short, and a 
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
 SLOTS = 32
 TRIES = 12  # tasks per requested pair: two equal answers cannot be judged
+
+
+@dataclass
+class PreferenceFlags(Settings):
+    """The flags that name the preferences of stage three."""
+
+    preferences: list[str] = field(default_factory=lambda: ["log"])
+    """Files of preferences, log (what you judged), or world (the built-in judge)."""
+    pairs: int = 400
+    """Number of preferences from the built-in judge (with --preferences world)."""
 
 
 @dataclass

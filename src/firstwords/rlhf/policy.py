@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from firstwords import home
-from firstwords.config import UserError, flag_of
+from firstwords.config import Settings, UserError, flag_of
 from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, weights_hash
 from firstwords.model.transformer import Transformer
@@ -34,7 +34,6 @@ from firstwords.rlhf.provenance import Seen, read_seen
 from firstwords.rlhf.reward_model import RewardModel, load_reward_model
 from firstwords.rlhf.rollout import Rollouts, States, check_sampler, piece_logits, pieces_of, sample_rollouts
 from firstwords.rlhf.version_store import (
-    StageFlags,
     has_kept,
     keep_weights,
     open_version,
@@ -48,6 +47,7 @@ from firstwords.train.learner import Learner, OptimConfig, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run, seconds_left
+from firstwords.train.run_flags import StageFlags, check_minutes
 
 # Peak rates: matrices by Muon, which forgot far less of the model's knowledge than AdamW; tables and vectors by AdamW.
 # Over 150 steps the gold reward rose by 0.19-0.22 with matrices at 0.0006-0.0012, by 0.04 at 0.0024; many small steps
@@ -63,7 +63,7 @@ BEST_OF = (4, 16)
 
 
 @dataclass
-class PolicyOptions:
+class PolicyOptions(Settings):
     """Options of all policy methods."""
 
     step_prompts: int = 16
@@ -104,9 +104,11 @@ class PolicyFlags(PolicyOptions, StageFlags):
     prompts: list[str] = field(default_factory=lambda: ["world"])
     """Prompts to train on: files of preferences or chats (their prompts are used), or world."""
     minutes: float = 2.0
-    """Time budget for everything, from launch to the saved model."""
-    steps: int = 0
-    """Number of steps (0 = use --minutes); makes a run exactly repeatable."""
+    """Time budget for the whole stage, from launch to the saved model."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_minutes(self)
 
 
 @dataclass

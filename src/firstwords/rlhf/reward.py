@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,18 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.eval.report_card import PLOT, as_svg, as_text, report_card
 from firstwords.eval.winrate import logistic_regression
+from firstwords.flags import Positional
 from firstwords.model.card import town_size
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.rlhf.judgements import Judged, gather, sft_samples
+from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples
 from firstwords.rlhf.losses import bradley_terry_loss
 from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.reward_model import REFERENCE, RewardModel
-from firstwords.rlhf.version_store import StageFlags, sft_dir
+from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
@@ -43,6 +44,7 @@ from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
 from firstwords.train.run import Pace, Run
+from firstwords.train.run_flags import StageFlags
 from firstwords.train.watch import card
 
 EPOCHS = 2.0  # passes over the pairs; a first choice, not swept yet
@@ -54,13 +56,11 @@ RATE = 1e-4  # AdamW, all parameters; better than 5e-4 on 92 held-out pairs (doc
 
 
 @dataclass
-class Reward(StageFlags):
+class Reward(PreferenceFlags, StageFlags):
     """Train a reward model on preferences (stage 3a)."""
 
-    preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in judge)."""
-    pairs: int = 400
-    """Number of preferences from the built-in judge (with --preferences world)."""
+    name: Positional[str] = ""
+    """Name of the model, which needs a stage sft (default: the newest model)."""
     epochs: float = EPOCHS
     """Passes over the pairs."""
     steps: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.flags import Positional
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
@@ -20,35 +19,13 @@ from firstwords.rlhf.provenance import Seen, read_seen
 from firstwords.runlog import RESTORE, damaged
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.opening import has_begun, open_folder
-from firstwords.train.run import Run, check_flags
+from firstwords.train.run import Run
+from firstwords.train.run_flags import StageFlags
 from firstwords.train.watch import card
 
 BEST, PARENT = "best.safetensors", "parent"  # files of a run folder
 
-C = TypeVar("C", bound="StageFlags")
-
-
-@dataclass
-class StageFlags:
-    """The flags of every run of stage three."""
-
-    name: Positional[str] = ""
-    """Name of the model, which needs a stage sft (default: the newest model)."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags it was started with."""
-    seed: int = 0
-    """Seed for all random choices: prompts, samples, splits, order, initial weights."""
-    learning_rate: float = 1.0
-    """Multiplier for the learning rates."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core, fewer while other programs need them)."""
-    save_every_steps: int = 0
-    """Steps between checkpoints (0 = save once a minute)."""
-
-    def __post_init__(self) -> None:
-        check_flags(self)
+C = TypeVar("C", bound=StageFlags)
 
 
 def sft_dir(name: str) -> Path:

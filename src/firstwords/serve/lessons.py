@@ -1,6 +1,6 @@
 """Teaching through the server: blind pairs per user, kept here until they are judged.
 
-Pairs come from `preferences.teaching.PairSource`, which runs in a thread and uses the worker for answers.
+Pairs come from `rlhf.pair_choice.PairSource`, which runs in a thread and uses the worker for answers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from firstwords.serve import models
 from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
 from firstwords.stats import pairs_needed
-from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.town.plumwick import Size
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class Lessons:
 
     async def _side(self, stage: Stage, params: dict[str, Any] = PARAMS) -> Side:
         def look(held: Held) -> str:
-            if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
+            if not held.loaded.can_chat:
                 raise UserError(f"{stage.ref} is a base model, which cannot answer: choose another stage")
             return held.loaded.hash
 
@@ -188,11 +187,7 @@ class Lessons:
     ) -> list[Completion] | None:
         from firstwords.engine.sampling import SamplingParams
 
-        def render(held: Held) -> list[int] | None:
-            ids = chat_ids(held.loaded.tokenizer, list(prompt))
-            return ids if len(ids) < held.loaded.context else None
-
-        ids = await self.worker.call(stage, render)
+        ids = await self.worker.call(stage, lambda held: held.loaded.whole_chat_ids(prompt))
         if ids is None:
             return None
         streams = []

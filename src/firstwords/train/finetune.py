@@ -50,7 +50,8 @@ from firstwords.train.opening import (
     training,
 )
 from firstwords.train.prompts import WORLD_QUESTIONS, chat_questions
-from firstwords.train.run import Pace, Run, check_flags, seconds_left
+from firstwords.train.run import Pace, Run, seconds_left
+from firstwords.train.run_flags import PlannedFlags, StageFlags, check_counts, check_sources, check_words
 from firstwords.train.watch import Watcher, card
 
 RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
@@ -66,7 +67,7 @@ PARENT = "parent"  # in the run folder: the stage that --from begins with
 
 
 @dataclass
-class Finetune:
+class Finetune(PlannedFlags, StageFlags):
     """Teach a base model to answer (stage two)."""
 
     name: Positional[str] = ""
@@ -75,37 +76,23 @@ class Finetune:
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT exports), WhatsApp exports as FILE:NAME
     (the person the model answers as), folders, hf:NAME, or world."""
     minutes: float = 3.0
-    """Time budget for everything, from launch to the saved model."""
-    steps: int = 0
-    """Number of training steps (0 = use --minutes); makes a run exactly repeatable."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags it was started with."""
     from_: str = "base"
     """The stage to start from: base, or sft, rlhf-1, ... to train it further."""
     replace: bool = False
     """Fine-tune the base model again; the existing sft, and all stages made from it, go to the trash."""
-    seed: int = 0
-    """Seed for the order of the chats."""
     batch_tokens: int = 0
     """Tokens per optimizer step (0 = the planner decides)."""
-    learning_rate: float = 1.0
-    """Multiplier for the planner's learning rates."""
-    precision: str = "auto"
-    """fp32, bf16 or auto (whichever is faster on this machine)."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs only, for more than a few steps)."""
     prompt: str = ""
     """Question for the sample answers shown during training (default: "What is your first name?", or a question from
     one of your held-out chats)."""
-    save_every_steps: int = 0
-    """Steps between checkpoints (0 = save once a minute)."""
 
     def __post_init__(self) -> None:
-        check_flags(self)
+        super().__post_init__()
+        check_words(self, "compile")
+        check_counts(self, "batch_tokens")
+        check_sources(self, "chats")
         if "none" in self.chats:
             raise UserError("--chats none leaves nothing to learn: give files of chats, or world")
 

@@ -62,7 +62,8 @@ from firstwords.train.opening import (
     training,
 )
 from firstwords.train.prompts import beginnings, text_prompt
-from firstwords.train.run import Pace, Run, check_flags, seconds_left
+from firstwords.train.run import Pace, Run, seconds_left
+from firstwords.train.run_flags import PlannedFlags, StageFlags, check_counts, check_sources, check_words
 from firstwords.train.watch import Watcher, card
 from firstwords.world.town.plumwick import Size
 
@@ -74,7 +75,7 @@ PARENT = "parent"  # in the run folder: the base model that --continue starts fr
 
 
 @dataclass
-class Pretrain:
+class Pretrain(PlannedFlags, StageFlags):
     """Teach a base model to continue text (stage one)."""
 
     name: Positional[str] = ""
@@ -83,19 +84,11 @@ class Pretrain:
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
     town: str = "auto"
     """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
-    minutes: float = 10.0
-    """Time budget for everything, from launch to the saved model."""
     steps: int = 0
     """Number of training steps (0 = use --minutes); makes a run exactly repeatable. The model's size still follows
     --minutes."""
-    resume: bool = False
-    """Continue the interrupted run of that name, with the flags it was started with."""
     continue_: bool = False
     """Train the finished NAME/base further on this text, with its vocabulary; the old one goes to the trash."""
-    replace: bool = False
-    """Train a finished model again from scratch; the old one, with all its stages, goes to the trash."""
-    seed: int = 0
-    """Seed for the initial weights and the order of the text."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     vocab_size: int = 0
@@ -112,26 +105,19 @@ class Pretrain:
     """Tokens per optimizer step (0 = the planner decides)."""
     optimizer: str = "muon"
     """muon or adamw."""
-    learning_rate: float = 1.0
-    """Multiplier for the planner's learning rates."""
     weight_decay: float = -1.0
     """Decoupled weight decay (-1 = the planner decides: 0 for text read once, more for each further pass)."""
-    precision: str = "auto"
-    """fp32, bf16 or auto (whichever is faster on this machine)."""
-    device: str = "auto"
-    """cpu, cuda or auto."""
-    threads: int = 0
-    """CPU threads (0 = one per core, fewer while other programs need them)."""
     compile: str = "auto"
     """torch.compile: yes, no, or auto (on GPUs, and on CPUs for runs of seven minutes or more)."""
     prompt: str = ""
     """Prompt for the sample continuations shown during training (default: "The ", or for your own text the beginning
     of a held-out document)."""
-    save_every_steps: int = 0
-    """Steps between checkpoints (0 = save once a minute)."""
 
     def __post_init__(self) -> None:
-        check_flags(self)
+        super().__post_init__()
+        check_words(self, "town", "dedup", "optimizer", "compile")
+        check_counts(self, "vocab_size", "hidden_size", "layers", "context", "batch_tokens")
+        check_sources(self, "text", "chats")
         if self.hidden_size % 64:
             raise UserError(
                 f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"

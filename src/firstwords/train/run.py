@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstwords.config import UserError
 from firstwords.plan.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 from firstwords.plan.threads import ThreadWatch
 from firstwords.runlog import Progress, RunLog
@@ -33,26 +32,6 @@ OVERTIME = 1.01  # a run with a time limit ends here even if a busy machine has 
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
 SIGNAL_SECONDS, UPDATED_SECONDS = 0.5, 3.0  # time a step may still take after a signal; the latter after an update
 WARMUP_STEPS_TO_TIME = 3  # the first steps are slower (caches, allocator) and are not counted in the speed
-
-CHOICES = {  # flags of the stages that take one of these words
-    "device": ("auto", "cpu", "cuda"),
-    "precision": ("auto", "fp32", "bf16"),
-    "compile": ("auto", "yes", "no"),
-    "dedup": ("none", "exact", "near"),
-    "optimizer": ("muon", "adamw"),
-    "town": ("auto", "small", "whole"),
-}
-COUNTS = (
-    "steps",
-    "seed",
-    "vocab_size",
-    "hidden_size",
-    "layers",
-    "context",
-    "batch_tokens",
-    "threads",
-    "save_every_steps",
-)
 
 
 class Interrupted(Exception):
@@ -325,24 +304,3 @@ class Run:
         }
         checkpoint.save(self.checkpoints, self.step, self.learner, progress)
         self._saved_at = self._step_began = time.perf_counter()
-
-
-def check_flags(config: Any) -> None:
-    """Refuse values that no stage can use, before anything is measured, read or replaced."""
-    minutes = getattr(config, "minutes", 1.0)
-    if not 0 < minutes < float("inf"):
-        raise UserError(f"--minutes is {minutes:g}, but it must be above 0, such as 10")
-    for flag, allowed in CHOICES.items():
-        if (value := getattr(config, flag, allowed[0])) not in allowed:
-            raise UserError(f"--{flag} is {value}, but it must be one of {', '.join(allowed)}")
-    for field_name in COUNTS:
-        if (value := getattr(config, field_name, 0)) < 0:
-            raise UserError(f"--{field_name.replace('_', '-')} is {value}, but it must be 0 or more")
-    if getattr(config, "resume", False) and getattr(config, "replace", False):
-        raise UserError("--resume and --replace contradict each other: give one of them")
-    rate = getattr(config, "learning_rate", 1.0)
-    if not 0 < rate < float("inf"):
-        raise UserError(f"--learning-rate is {rate:g}, but it must be above 0: 1 is the planner's own rate")
-    for flag in ("text", "chats"):
-        if "world" in getattr(config, flag, [])[:-1]:
-            raise UserError(f"--{flag} lists something after world, which has no end: put world last")

@@ -67,7 +67,7 @@ class HiddenStates:
 def suitable_threads(model: Transformer) -> Iterator[None]:
     """One thread for a small model: on a busy machine, threads that wait for each other take ten times as long."""
     before = torch.get_num_threads()
-    if sum(p.numel() for p in model.parameters()) < SMALL_MODEL:
+    if model.config.num_params < SMALL_MODEL:
         torch.set_num_threads(1)
     try:
         yield

@@ -19,6 +19,7 @@ from firstwords.classify import measure, songs
 from firstwords.classify.table import Table, read_csv
 from firstwords.commands import shared
 from firstwords.commands.classify.show import show_network, show_sentiment, show_songs
+from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
@@ -31,40 +32,44 @@ EXAMPLES = ("What a lovely day with Tom!", "Nobody came, and Mila cried.", "The 
 NEAR = "lovely"
 
 
-@dataclass
-class ClassifySongs:
-    """Separate two kinds of songs with a line. Example: firstwords classify songs --new "95,0.8" """
+@dataclass(kw_only=True)
+class LadderFlags(JsonFlag):
+    """The flags of every step."""
 
-    data: str = ""
-    """A CSV file with two numeric columns and a label; default: twenty well-known songs."""
-    columns: list[str] = field(default_factory=list)
-    """The two numeric columns (default: tempo energy)."""
-    label: str = ""
-    """The column that says what each row is (default: genre, label or class)."""
-    classes: list[str] = field(default_factory=list)
-    """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
-    new: list[str] = field(default_factory=list)
-    """New songs as "tempo,energy"."""
-    compare: bool = False
-    """Also measure scikit-learn's multilayer perceptron on the same rows."""
     plots: str = ""
-    """Folder for the picture (default: plots in $FIRSTWORDS_HOME)."""
-    json: bool = False
-    """Print one JSON object."""
+    """Folder for the pictures (default: plots in $FIRSTWORDS_HOME)."""
 
 
-@dataclass
-class ClassifyNetwork:
-    """Classify what no line can separate. Example: firstwords classify network --data spiral --layers 3"""
+@dataclass(kw_only=True)
+class PointFlags(LadderFlags):
+    """The flags of the steps that separate points in a plane."""
 
-    data: list[str] = field(default_factory=lambda: ["songs", "spiral"])
-    """songs, spiral, moons, or CSV files."""
     columns: list[str] = field(default_factory=list)
     """The two numeric columns of a CSV file (default: tempo energy)."""
     label: str = ""
     """The column that says what each row is (default: genre, label or class)."""
     classes: list[str] = field(default_factory=list)
     """The two classes, each a value of the label or COLUMN=VALUE; required if there are more than two."""
+    compare: bool = False
+    """Also measure scikit-learn's multilayer perceptron on the same rows."""
+
+
+@dataclass
+class ClassifySongs(PointFlags):
+    """Separate two kinds of songs with a line. Example: firstwords classify songs --new "95,0.8" """
+
+    data: str = ""
+    """A CSV file with two numeric columns and a label; default: twenty well-known songs."""
+    new: list[str] = field(default_factory=list)
+    """New songs as "tempo,energy"."""
+
+
+@dataclass
+class ClassifyNetwork(PointFlags):
+    """Classify what no line can separate. Example: firstwords classify network --data spiral --layers 3"""
+
+    data: list[str] = field(default_factory=lambda: ["songs", "spiral"])
+    """songs, spiral, moons, or CSV files."""
     layers: int = 2
     """Maximum number of hidden layers; the pictures show every number from 0 to this."""
     width: int = 8
@@ -75,16 +80,10 @@ class ClassifyNetwork:
     """Seed for the initial weights and for the points of spiral and moons."""
     new: list[str] = field(default_factory=list)
     """New rows as "number,number"."""
-    compare: bool = False
-    """Also measure scikit-learn's multilayer perceptron on the same rows."""
-    plots: str = ""
-    """Folder for the pictures (default: plots in $FIRSTWORDS_HOME)."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 @dataclass
-class ClassifySentiment:
+class ClassifySentiment(LadderFlags):
     """Turn words into numbers and classify feelings. Example: firstwords classify sentiment "What a lovely day!" """
 
     texts: Positional[list[str]] = field(default_factory=list)
@@ -103,10 +102,6 @@ class ClassifySentiment:
     """Question for the model; {text} is the sentence."""
     answers: list[str] = field(default_factory=lambda: ["sad", "happy"])
     """The two possible answers, in the order of the classes."""
-    plots: str = ""
-    """Folder for the picture (default: plots in $FIRSTWORDS_HOME)."""
-    json: bool = False
-    """Print one JSON object."""
 
 
 def main(config: ClassifySongs | ClassifyNetwork | ClassifySentiment) -> None:

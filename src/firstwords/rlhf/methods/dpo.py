@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,18 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.config import UserError
+from firstwords.config import Settings, UserError
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.rlhf.judgements import gather
+from firstwords.rlhf.judgements import PreferenceFlags, gather
 from firstwords.rlhf.losses import dpo_loss
 from firstwords.rlhf.pair_rows import PairRows, footprint_of, that_fit
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.rollout import chosen_logits
 from firstwords.rlhf.version_store import (
-    StageFlags,
     has_kept,
     keep_weights,
     open_version,
@@ -46,6 +45,7 @@ from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run
+from firstwords.train.run_flags import StageFlags
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
@@ -55,7 +55,7 @@ VARIANTS = ("sigmoid", "ipo")
 
 
 @dataclass
-class DpoOptions:
+class DpoOptions(Settings):
     """Options for --method dpo."""
 
     beta: float = 0.1
@@ -66,6 +66,7 @@ class DpoOptions:
     """Passes over the pairs."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("beta", "epochs"):
             if not 0 < (value := getattr(self, name)) < float("inf"):
                 raise UserError(f"--dpo.{name} is {value:g}, but it must be above 0")
@@ -74,19 +75,11 @@ class DpoOptions:
 
 
 @dataclass
-class Dpo(DpoOptions, StageFlags):
+class Dpo(DpoOptions, PreferenceFlags, StageFlags):
     """Train a policy directly on preferences, without a reward model (stage 3b)."""
 
-    preferences: list[str] = field(default_factory=lambda: ["log"])
-    """Files of preferences, log (what you judged), or world (the built-in judge)."""
-    pairs: int = 400
-    """Number of preferences from the built-in judge (with --preferences world)."""
     steps: int = 0
     """Number of training steps (0 = use --dpo.epochs)."""
-
-    def __post_init__(self) -> None:
-        StageFlags.__post_init__(self)
-        DpoOptions.__post_init__(self)
 
 
 def main(config: Dpo) -> Path | None:

@@ -44,16 +44,13 @@ class GrpoOptions(ClippedOptions):
     """Updates of the policy per step's answers."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_update_options(self, "grpo", least_samples=2)
 
 
 @dataclass
 class Grpo(GrpoOptions, PolicyFlags):
     """Train a policy by comparing its answers within groups, with clipped ratios (stage 3b)."""
-
-    def __post_init__(self) -> None:
-        PolicyFlags.__post_init__(self)
-        GrpoOptions.__post_init__(self)
 
 
 def main(config: Grpo) -> Path:

@@ -73,6 +73,7 @@ class PpoOptions(ClippedOptions):
     """Score an answer that hit the token limit by the critic's value instead of the reward model."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_update_options(self, "ppo", least_samples=1)
         answers = self.step_prompts * self.samples
         if not 1 <= self.minibatches <= answers:
@@ -88,10 +89,6 @@ class PpoOptions(ClippedOptions):
 @dataclass
 class Ppo(PpoOptions, PolicyFlags):
     """Train a policy by proximal policy optimisation with a critic (stage 3b)."""
-
-    def __post_init__(self) -> None:
-        PolicyFlags.__post_init__(self)
-        PpoOptions.__post_init__(self)
 
 
 def main(config: Ppo) -> Path:

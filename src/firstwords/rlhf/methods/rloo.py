@@ -32,16 +32,13 @@ class RlooOptions(PolicyOptions):
     """Options for --method rloo."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_policy_options(self, "rloo", least_samples=2)
 
 
 @dataclass
 class Rloo(RlooOptions, PolicyFlags):
     """Train a policy by REINFORCE with leave-one-out baselines (stage 3b)."""
-
-    def __post_init__(self) -> None:
-        PolicyFlags.__post_init__(self)
-        RlooOptions.__post_init__(self)
 
 
 def main(config: Rloo) -> Path:

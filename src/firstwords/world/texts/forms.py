@@ -12,33 +12,13 @@ from firstwords.world.town.people import Person
 from firstwords.world.town.plumwick import Town
 
 _TITLES = (
-    "Registration Form",
-    "Please Fill In This Form",
-    "Form for New Pupils",
-    "Form for the {place}",
-    "Questionnaire",
-    "A Few Questions",
-    "Join the {club}",
-    "Sign Up for {feast}",
-    "Library Card",
-    "Form for Visitors",
-    "Before We Start",
-    "Tell Us about Yourself",
-    "Welcome to Plumwick",
-    "Form Number {number}",
-    "Questions for New Neighbours",
+    "Registration Form", "Please Fill In This Form", "Form for New Pupils", "Form for the {place}", "Questionnaire",
+    "A Few Questions", "Join the {club}", "Sign Up for {feast}", "Library Card", "Form for Visitors", "Before We Start",
+    "Tell Us about Yourself", "Welcome to Plumwick", "Form Number {number}", "Questions for New Neighbours",
 )
 _CLUBS = (
-    "Chess Club",
-    "Swimming Club",
-    "Kite Club",
-    "Reading Club",
-    "Football Club",
-    "Baking Club",
-    "Music Club",
-    "Garden Club",
-    "Walking Club",
-    "Puppet Club",
+    "Chess Club", "Swimming Club", "Kite Club", "Reading Club", "Football Club", "Baking Club", "Music Club",
+    "Garden Club", "Walking Club", "Puppet Club",
 )
 _INTROS = (
     "Please answer all questions.",
@@ -203,23 +183,10 @@ def at_the_desk(rng: Random, town: Town) -> str:
 
 
 _LABELS = (
-    ("First name", "name"),
-    ("Last name", "family"),
-    ("Age", "age"),
-    ("Street", "street"),
-    ("House number", "house"),
-    ("Month of birth", "birthday"),
-    ("Job", "job"),
-    ("Mother", "mother"),
-    ("Father", "father"),
-    ("Best friend", "friend"),
-    ("Pet", "pet"),
-    ("Name of the pet", "pet_name"),
-    ("Favourite food", "food"),
-    ("Favourite colour", "colour"),
-    ("Hobby", "hobby"),
-    ("Instrument", "instrument"),
-    ("Afraid of", "fear"),
+    ("First name", "name"), ("Last name", "family"), ("Age", "age"), ("Street", "street"), ("House number", "house"),
+    ("Month of birth", "birthday"), ("Job", "job"), ("Mother", "mother"), ("Father", "father"),
+    ("Best friend", "friend"), ("Pet", "pet"), ("Name of the pet", "pet_name"), ("Favourite food", "food"),
+    ("Favourite colour", "colour"), ("Hobby", "hobby"), ("Instrument", "instrument"), ("Afraid of", "fear"),
 )
 
 

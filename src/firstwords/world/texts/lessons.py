@@ -7,23 +7,8 @@ from firstwords.world.town.knowledge import FRENCH_NOUNS, FRENCH_WORDS, OPPOSITE
 from firstwords.world.town.plumwick import Town
 
 _THINGS = (
-    "apple",
-    "egg",
-    "button",
-    "stone",
-    "cherry",
-    "book",
-    "candle",
-    "pencil",
-    "roll",
-    "letter",
-    "flower",
-    "shell",
-    "coin",
-    "plum",
-    "kite",
-    "sock",
-    "cookie",
+    "apple", "egg", "button", "stone", "cherry", "book", "candle", "pencil", "roll", "letter", "flower", "shell",
+    "coin", "plum", "kite", "sock", "cookie",
 )
 
 
@@ -227,24 +212,7 @@ _ADJECTIVES = {
     for p in _PAIRS
     if p[0]
     in [
-        "big",
-        "hot",
-        "old",
-        "fast",
-        "full",
-        "loud",
-        "long",
-        "wet",
-        "hard",
-        "early",
-        "near",
-        "clean",
-        "strong",
-        "thick",
-        "wide",
-        "high",
-        "good",
-        "deep",
-        "sharp",
+        "big", "hot", "old", "fast", "full", "loud", "long", "wet", "hard", "early", "near", "clean", "strong", "thick",
+        "wide", "high", "good", "deep", "sharp",
     ]
 }

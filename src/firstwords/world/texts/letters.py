@@ -93,12 +93,8 @@ def pen_friend(rng: Random, town: Town) -> str:
         pick(
             rng,
             (
-                "Dear friend,",
-                "Dear new friend,",
-                "Dear pen friend in Saltby,",
-                "Dear friend in Upper Bean,",
-                "Hello from Plumwick!",
-                "Dear stranger,",
+                "Dear friend,", "Dear new friend,", "Dear pen friend in Saltby,", "Dear friend in Upper Bean,",
+                "Hello from Plumwick!", "Dear stranger,",
             ),
         )
     ]

@@ -115,17 +115,8 @@ def news(rng: Random, town: Town) -> str:
 
 
 _LOST = (
-    "a red umbrella",
-    "a blue glove",
-    "an old key",
-    "a brown hat",
-    "a small teddy bear",
-    "a green scarf",
-    "a book about pirates",
-    "a silver spoon",
-    "a woollen sock",
-    "a small lamp",
-    "a wooden boat",
+    "a red umbrella", "a blue glove", "an old key", "a brown hat", "a small teddy bear", "a green scarf",
+    "a book about pirates", "a silver spoon", "a woollen sock", "a small lamp", "a wooden boat",
 )
 
 

@@ -218,10 +218,7 @@ def register(rng: Random, town: Town) -> str:
     title = pick(
         rng,
         (
-            "The Town Book of Plumwick",
-            "Who Lives Where",
-            "The Register of Plumwick",
-            "People of Plumwick",
+            "The Town Book of Plumwick", "Who Lives Where", "The Register of Plumwick", "People of Plumwick",
             "A Page of the Town Book",
         ),
     )
@@ -229,15 +226,8 @@ def register(rng: Random, town: Town) -> str:
         ("job", "age", "street", "pet", "food", "colour", "friend", "birthday", "hobby"), rng.randint(3, 4)
     )
     labels = {
-        "job": "Work",
-        "age": "Age",
-        "street": "Home",
-        "pet": "Pet",
-        "food": "Favourite food",
-        "colour": "Favourite colour",
-        "friend": "Best friend",
-        "birthday": "Birthday",
-        "hobby": "Hobby",
+        "job": "Work", "age": "Age", "street": "Home", "pet": "Pet", "food": "Favourite food",
+        "colour": "Favourite colour", "friend": "Best friend", "birthday": "Birthday", "hobby": "Hobby",
     }
     short = rng.random() < 0.5
     lines = [title, ""]

@@ -61,30 +61,11 @@ _RHYME_TITLES = (
     "",
 )
 _COUNTED = (
-    "duck",
-    "sheep",
-    "mouse",
-    "frog",
-    "goose",
-    "button",
-    "kite",
-    "snail",
-    "candle",
-    "owl",
-    "star",
-    "egg",
-    "boat",
-    "plum",
-    "bee",
-    "hat",
+    "duck", "sheep", "mouse", "frog", "goose", "button", "kite", "snail", "candle", "owl", "star", "egg", "boat",
+    "plum", "bee", "hat",
 )
 _DOES = (
-    "sat in a row",
-    "went to the fair",
-    "looked at the moon",
-    "danced in the hall",
-    "slept in a bed",
-    "rode on a train",
+    "sat in a row", "went to the fair", "looked at the moon", "danced in the hall", "slept in a bed", "rode on a train",
     "sat on the wall",
 )
 

@@ -8,16 +8,8 @@ from firstwords.world.town.knowledge import DAYS
 from firstwords.world.town.plumwick import Town
 
 _VISITORS = (
-    "a visitor",
-    "the visitor",
-    "a girl from Saltby",
-    "a boy from Saltby",
-    "a woman from Upper Bean",
-    "a man from Upper Bean",
-    "the new boy",
-    "the new girl",
-    "a man with a big bag",
-    "an old lady",
+    "a visitor", "the visitor", "a girl from Saltby", "a boy from Saltby", "a woman from Upper Bean",
+    "a man from Upper Bean", "the new boy", "the new girl", "a man with a big bag", "an old lady",
 )
 _SCENES = (
     "{a} and {b} sat on the wall by the {river}.",

@@ -33,19 +33,9 @@ def _animal(rng: Random, a: Animal, town: Town) -> list[str]:
         else f"A young {a.name} is simply {a_an(a.young)}.",
     ]
     where = {
-        "house": "in houses",
-        "sea": "in the sea",
-        "ice": "on the ice",
-        "grass": "in the grass",
-        "web": "in a web",
-        "meadow": "in meadows",
-        "bush": "in the bush",
-        "burrow": "in a burrow",
-        "pond": "in and around ponds",
-        "lake": "on lakes",
-        "garden": "in gardens",
-        "grassland": "in grassland",
-        "jungle": "in the jungle",
+        "house": "in houses", "sea": "in the sea", "ice": "on the ice", "grass": "in the grass", "web": "in a web",
+        "meadow": "in meadows", "bush": "in the bush", "burrow": "in a burrow", "pond": "in and around ponds",
+        "lake": "on lakes", "garden": "in gardens", "grassland": "in grassland", "jungle": "in the jungle",
         "forest": "in forests",
     }.get(a.home, f"in {a_an(a.home)}")
     facts.append(f"{cap(many)} live {where}.")

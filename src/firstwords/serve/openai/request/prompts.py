@@ -33,7 +33,7 @@ ROLES = {
 def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
     """Ids of a chat with an open turn. Raises ApiError 400 for input that this model does not support."""
     turns = turns_of(messages)
-    if held.is_base or not held.loaded.tokenizer.has_chat_tokens:
+    if not held.loaded.can_chat:
         raise ApiError(
             400,
             f"{held.stage.ref} continues text and was not taught to chat: use /v1/completions, or a later stage",
