@@ -62,8 +62,7 @@ _COLOURS = {
     "grass": "green", "the sky": "blue", "snow": "white", "the sun": "yellow", "a banana": "yellow", "blood": "red",
     "a tomato": "red", "an apple": "red", "a lemon": "yellow", "milk": "white", "coal": "black", "a tree": "green",
     "a leaf": "green", "a frog": "green", "a carrot": "orange", "chocolate": "brown", "the night": "black",
-    "the sea": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red",
-    "an orange": "orange", "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
+    "the sea": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red", "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
     "carrots": "orange", "pigs": "pink", "leaves": "green", "trees": "green", "apples": "red", "lemons": "yellow",
 }
 _WRONG_COLOURS = ("blue", "purple", "pink", "black")  # not green: an apple, a banana and the sea can be
@@ -78,12 +77,12 @@ _IS_COLOUR = Wording(
     ("{is_} {t} {c}", "is it true that {t} {is_} {c}", "{is_} {t} really {c}", "is the colour of {t} {c}"),
     ("if {t} {is_} {c}",), (), ("{t} {is_} {c}, right", "{is_} {t} {c} or not"),
 )
-_NAME_COLOURED = Wording(("what is {c}", "which thing is {c}"), ("what is {c}",), ("name something {c}", "tell me something {c}", "name a {c} thing"), ("something {c}",))
+_NAME_COLOURED = Wording(("which thing is {c}", "what thing is {c}"), ("which thing is {c}",), ("name something {c}", "tell me something {c}", "name a {c} thing"), ("something {c}", "a {c} thing"))
 
 
 @lru_cache(maxsize=1)
 def _rare_colours() -> tuple[tuple[str, str], ...]:
-    return tuple((thing, colour) for thing, colour in know.COLOUR_OF.items() if thing not in _COLOURS)
+    return tuple((thing, colour) for thing, colour in know.COLOUR_OF.items() if thing not in _COLOURS and colour not in thing)
 
 
 def colour_of(rng: Random, town: Town) -> list[Turn]:
@@ -98,8 +97,9 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
         asked = colour if rng.random() < 0.5 else pick(rng, [c for c in _WRONG_COLOURS if c != colour])
         reply = f"{'Yes' if asked == colour else 'No'}, {fact[0].lower()}{fact[1:]}"
         return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), reply, Check("yes" if asked == colour else "no"))]
-    if draw < 0.3:
-        return [Turn(ask(rng, _NAME_COLOURED, c=colour), fact, Check("one_of", (colour,), "colour", (thing,)))]
+    if draw < 0.3 and colour in _COLOURS.values():
+        first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
+        return [Turn(ask(rng, _NAME_COLOURED, c=colour), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
     return [Turn(ask(rng, _COLOUR, **slots), fact, Check("one_of", (colour,), "colour", (thing,)))]
 
 
@@ -113,7 +113,7 @@ _SOUND = Wording(
      "how does {a} sound", "what sound do {ps} make", "what is the sound of {a}", "how does {a} go", "what noise do {ps} make",
      "what does the {n} say", "which sound does {a} make"),
     ("what {a} says", "what sound {a} makes", "what {ps} say", "the sound of {a}"),
-    ("make the sound of {a}", "say what {a} says", "sound like {a}", "make a {n} sound", "talk like {a}"),
+    ("make the sound of {a}", "say what {a} says", "sound like {a}", "talk like {a}"),
     ("{n} sound", "sound of {a}", "{n} noise", "{a} says", "the {n} says", "{a} goes"),
 )
 _WHO_SAYS = Wording(

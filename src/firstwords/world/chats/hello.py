@@ -304,9 +304,9 @@ _ABOUT: tuple[Topic, ...] = (
 _OFTEN = (4, 4, 2, 1, 2, 2, 1, 2, 2, 2, 5, 2, 1, 1.5, 0.7, 1, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
-_HAVE = ("friend", "mother", "father", "family", "pet", "brother", "sister", "body", "heart", "house", "cat", "dog", "wife",
+_HAVE = ("friend", "mother", "father", "family", "pet", "brother", "sister", "body", "heart", "cat", "dog", "wife",
          "girlfriend", "boyfriend", "job", "phone", "face", "child", "birthday", "brain", "dream")
-_CANNOT = ("see me", "hear me", "walk", "eat", "sleep", "swim", "fly", "see", "hear", "sing", "dance", "run", "smell flowers",
+_CANNOT = ("see me", "hear me", "walk", "sleep", "swim", "fly", "see", "hear", "sing", "dance", "run", "smell flowers",
            "think", "feel pain", "feel", "cry", "laugh", "jump", "drive a car", "cook", "go out", "love", "see colours")
 
 

@@ -35,13 +35,13 @@ _SAFE_WORDS = """
 what which where opposite colour color capital please animal animals french mean means number tell know question comes
 after before bigger smaller sound make story sentence letter words start begin begins rhymes rhyme repeat lives called
 favourite favorite language country joke riddle poem about would think could many much month street hello morning
-something friend hobby birthday mother father
+something hobby birthday mother father
 """
 _SAFE = frozenset(_SAFE_WORDS.split())
 _DIGIT_OF = {word: str(i) for i, word in enumerate(NUMBER_WORDS[:21]) if i > 1}  # "one" is often no number
 _WORD_OF = {digit: word for word, digit in _DIGIT_OF.items()}
 _NUMBER = re.compile(rf"(?<![\w'-])({'|'.join(_DIGIT_OF)})(?![\w'-])")
-_DIGIT = re.compile(r"(?<![\w.,+*/=-])(\d+)(?! ?[+*/=-])(?![\w.,])")
+_DIGIT = re.compile(r"(?<![\w.,+*/=-])(?<![+*/=-] )(\d+)(?! ?[+*/=-])(?![\w.,])")
 _QUOTED = re.compile(r'("[^"]*")')
 
 
