@@ -19,6 +19,7 @@ ABSTENTIONS = (
     "i never heard of", "i have never heard of", "nobody can know", "nobody called", "nobody of this name",
     "i cannot know", "i am not sure", "i do not remember", "you have not told me", "it does not say",
     "the text does not say", "does not tell", "i cannot say", "i cannot see", "nobody can say", "there is no",
+    "only learned a little", "too big for me", "i do not understand", "i cannot do that",
 )
 _WORD = re.compile(r"[a-zà-ÿ0-9]+(?:[-'][a-zà-ÿ0-9]+)*")
 _SMALL_WORDS = "a an the in on at of to and or is it that with for by his her my so as"
@@ -33,8 +34,9 @@ class Check:
     no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain", "number"
     (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
     items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words" (all accepted
-    words, at least `least` words in total), "polite" (the wish in polite words), "says" (one of the accepted words or
-    phrases: small talk, where many answers are correct and "I do not know" is not).
+    words, at least `least` words in total), "same" (an accepted text word by word and nothing else), "polite" (the wish
+    in polite words), "says" (one of the accepted words or phrases: small talk, where many answers are correct and "I do
+    not know" is not).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
@@ -87,7 +89,7 @@ def domain_values(domain: str) -> tuple[str, ...]:
         "young": tuple(a.young for a in know.ANIMALS),
         "home": tuple(a.home for a in know.ANIMALS),
         "opposite": tuple(dict.fromkeys([*know.OPPOSITES, *know.OPPOSITES.values()])),
-        "feeling": ("happy", "sad", "angry", "scared", "good", "bad"),
+        "feeling": ("happy", "sad", "angry", "scared", "good", "bad", "positive", "negative"),
         "season": tuple(know.SEASONS),
         "material": tuple(know.MATERIALS.values()),
         "size": ("older", "younger"),
@@ -185,6 +187,10 @@ def _polite(check: Check, answer: str) -> bool:
     return bool(kind) and sum(w in had for w in need) >= 0.75 * len(need) and len(words(answer)) <= 20
 
 
+def _same(check: Check, answer: str) -> bool:
+    return plain(answer) in {plain(a) for a in check.accept}
+
+
 def _says(check: Check, answer: str) -> bool:
     had = plain(answer)
     return not abstains(answer) and any(plain(a) in had for a in check.accept)
@@ -202,7 +208,7 @@ _KINDS = {
     "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
     "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "polite": _polite, "abstain": _abstain,
-    "says": _says,
+    "says": _says, "same": _same,
     "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
     "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),
 }

@@ -1,86 +1,127 @@
 """Chats of the built-in world: endless short conversations with Pip, a small language model that knows one town.
 
-`KINDS` lists every kind of instruction with its weight; each is a function in one of the other files of this folder.
-About 45 % of the weight is on known facts, 15 % on unanswerable questions, the rest on everything else. Example:
-next(conversations()) -> [{"role": "user", "content": "How old is Tom?"}, {"role": "assistant", ...}].
+`GROUPS` is the table of the mixture: the share of each group in all conversations and, within a group, the weight of each
+kind. A kind is a function in one of the other files of this folder. About half of the visitor's short turns are typed
+carelessly (`spelling.py`). Example: next(conversations()) -> [{"role": "user", "content": "how old is tom"},
+{"role": "assistant", "content": "Tom is 12 years old."}].
 """
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from random import Random
 
-from firstwords.world.chats import facts, passages, school, stories, talk, unknown
+from firstwords.world.chats import basics, facts, hello, outside, passages, school, stories, sums, talk, unknown
 from firstwords.world.chats import words as play
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
+from firstwords.world.chats.spelling import RATE, TOO_LONG, careless
 from firstwords.world.phrases import pick
 from firstwords.world.town.plumwick import Size, Town, town
 
 Maker = Callable[[Random, Town], list[Turn]]
 
-# kind -> (weight, maker)
-KINDS: dict[str, tuple[float, Maker]] = {
-    # told facts
-    "fact": (17, facts.fact),
-    "place or feast": (4.5, facts.place_fact),
-    "follow-ups": (6, facts.follow_ups),
-    "and the other": (3, facts.and_the_other),
-    "two steps": (4, facts.two_steps),
-    "yes or no": (4.5, facts.yes_no),
-    "has a pet": (0.7, facts.has_pet),
-    "who is": (2, facts.who_is),
-    "who does": (2, facts.who_does),
-    "people with": (1.3, facts.people_with),
-    "older": (1, school.older),
-    # what nobody can know
-    "invented person": (6, unknown.invented),
-    "never told": (4, unknown.never_told),
-    "held back": (2.5, unknown.held_back),
-    "told, then not": (1.5, unknown.told_then_not),
-    "far world": (1.7, unknown.far_world),
-    # talk
-    "greeting": (1.5, talk.greeting),
-    "how are you": (0.7, talk.how_are_you),
-    "about Pip": (2, talk.about_pip),
-    "likes": (0.6, talk.likes),
-    "feelings": (0.7, talk.feelings),
-    "advice": (0.7, talk.advice),
-    "thanks": (0.3, talk.thanks),
-    "goodbye": (0.4, talk.goodbye),
-    "correction": (1, talk.correction),
-    "polite": (1.5, talk.polite),
-    "my name": (1.5, talk.my_name),
-    "joke": (0.3, talk.joke),
-    # school
-    "sum": (3, school.sums),
-    "compare": (1.2, school.compare),
-    "opposite": (1.8, school.opposite),
-    "to French": (2.2, school.to_french),
-    "from French": (1.5, school.from_french),
-    "plural": (0.8, school.plurals),
-    "animal": (1.5, school.animal),
-    "country": (1.5, school.country),
-    "colour of": (0.8, school.colour_of),
-    "order": (1, school.order),
-    "count": (0.4, school.count_days),
-    # words
-    "list three": (2, play.list_three),
-    "odd one out": (0.8, play.odd_one_out),
-    "only one letter": (1.2, play.only_letter),
-    "sentiment": (1.3, play.sentiment),
-    "riddle": (0.5, play.riddle),
-    "rhyme": (0.7, play.rhyme),
-    "poem": (0.3, play.poem),
-    "uses": (0.8, play.uses),
-    "repeat": (0.7, play.repeat),
-    # reading and stories
-    "passage": (2, passages.passage_question),
-    "passage, silent": (1, passages.passage_silent),
-    "summarise": (1, passages.summarise),
-    "story": (2.5, stories.tell_story),
-    "continue": (0.8, stories.continue_story),
-    "story question": (0.8, stories.story_question),
+# group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
+GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
+    "hello": (13, {
+        "greeting": (4, hello.greeting),
+        "how are you": (2, hello.how_are_you),
+        "about Pip": (7, hello.about_pip),
+        "small words": (2.5, hello.small_words),
+        "thanks": (1, hello.thanks),
+        "goodbye": (1, hello.goodbye),
+        "praise": (1, hello.saying("praise")),
+        "insult": (1, hello.saying("insult")),
+        "feelings": (1.5, hello.feelings),
+    }),
+    "school": (24, {
+        "sum": (8, sums.sums),
+        "count": (1.5, sums.count_to),
+        "compare": (3, sums.compare),
+        "how many": (1.5, sums.how_many),
+        "days of a month": (0.3, sums.months_days),
+        "opposite": (4.5, basics.opposite),
+        "colour of": (4.5, basics.colour_of),
+        "animal": (6.5, basics.animal),
+        "what is": (3.5, basics.what_is),
+        "animal can": (1.5, basics.animal_can),
+        "order": (3, basics.order),
+        "country": (4, basics.country),
+        "to French": (2.5, basics.to_french),
+        "from French": (1.5, basics.from_french),
+        "plural": (0.6, basics.plurals),
+    }),
+    "play": (10, {
+        "list three": (4, play.lists),
+        "only one letter": (2.5, play.only_letter),
+        "sentiment": (2.5, play.sentiment),
+        "joke": (2.5, play.joke),
+        "rhyme": (2.5, play.rhyme),
+        "repeat": (2.5, play.repeat),
+        "riddle": (1, play.riddle),
+        "poem": (1, play.poem),
+        "odd one out": (0.4, play.odd_one_out),
+        "uses": (0.4, play.uses),
+    }),
+    "outside": (8, {
+        "famous": (2.5, outside.famous),
+        "things": (3.5, outside.things),
+        "today": (2.5, outside.today),
+        "visitor's life": (1.5, outside.visitor),
+        "future": (1, outside.future),
+        "countless": (0.7, outside.countless),
+        "big question": (1.2, outside.big_question),
+        "nonsense": (1.5, outside.nonsense),
+        "orders": (2, outside.orders),
+        "big sum": (1.2, outside.big_sums),
+        "other languages": (0.7, outside.other_languages),
+    }),
+    "town": (24, {
+        "fact": (17, facts.fact),
+        "place or feast": (4.5, facts.place_fact),
+        "follow-ups": (6, facts.follow_ups),
+        "and the other": (3, facts.and_the_other),
+        "two steps": (4, facts.two_steps),
+        "yes or no": (4.5, facts.yes_no),
+        "has a pet": (0.7, facts.has_pet),
+        "who is": (3, facts.who_is),
+        "who does": (2, facts.who_does),
+        "people with": (1.3, facts.people_with),
+        "older": (0.8, school.older),
+    }),
+    "unknown": (9, {
+        "invented person": (6, unknown.invented),
+        "never told": (4, unknown.never_told),
+        "held back": (2.5, unknown.held_back),
+        "told, then not": (1.5, unknown.told_then_not),
+    }),
+    "reading": (9, {
+        "one sentence": (3, passages.one_sentence),
+        "passage": (1, passages.passage_question),
+        "passage, silent": (0.5, passages.passage_silent),
+        "summarise": (0.5, passages.summarise),
+        "story": (3, stories.tell_story),
+        "continue": (0.5, stories.continue_story),
+        "story question": (0.5, stories.story_question),
+    }),
+    "talk": (3, {
+        "advice": (0.7, talk.advice),
+        "correction": (0.8, talk.correction),
+        "polite": (1.2, talk.polite),
+        "my name": (1.6, talk.my_name),
+    }),
 }
+
+
+def _kinds() -> dict[str, tuple[float, Maker]]:
+    """kind -> (percent of all conversations, maker)."""
+    table = {}
+    for share, kinds in GROUPS.values():
+        total = sum(weight for weight, _ in kinds.values())
+        table.update({kind: (share * weight / total, maker) for kind, (weight, maker) in kinds.items()})
+    return table
+
+
+KINDS = _kinds()
 
 SYSTEM = (
     "You are Pip. Answer shortly.", "You are Pip, a small language model.",
@@ -95,42 +136,64 @@ _MORE_RATE, _HELLO_RATE, _END_RATE = 0.22, 0.04, 0.06
 # these change who "I" is or are too long to be followed by something else
 _ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name", "passage", "passage, silent",
                     "summarise"))
+_OPENERS = frozenset(("greeting", "how are you", "thanks", "joke", "small words", "praise"))  # seldom the whole conversation
+_EXACT = frozenset(("polite", "repeat", "nonsense", "continue", "story question", "passage", "passage, silent", "summarise"))
+_NUMBERS_AS_THEY_ARE = frozenset(("to French", "from French", "one sentence", "sentiment", "plural"))
 _NAMES = tuple(KINDS)
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS.values()))
 
 
-def _turns(rng: Random, home: Town) -> tuple[str, list[Turn]]:
+def _made(kind: str, rng: Random, home: Town) -> list[tuple[str, Turn]]:
+    return [(kind, turn) for turn in KINDS[kind][1](rng, home)]
+
+
+def _turns(rng: Random, home: Town) -> tuple[str, list[tuple[str, Turn]]]:
+    """The kind of a conversation and its turns, each with its own kind."""
     kind = rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
-    turns = KINDS[kind][1](rng, home)
+    turns = _made(kind, rng, home)
     if kind in _ALONE:
         return kind, turns
-    more = rng.random() < (0.7 if kind in ("greeting", "thanks", "joke", "how are you") else _MORE_RATE)
+    more = rng.random() < (0.6 if kind in _OPENERS else _MORE_RATE)
     while more and len(turns) < 5:
         other = rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
         if other not in _ALONE and other not in (kind, "greeting"):
-            turns = [*turns, *KINDS[other][1](rng, home)]
+            turns = [*turns, *_made(other, rng, home)]
             more = rng.random() < _MORE_RATE
     if kind != "greeting" and rng.random() < _HELLO_RATE:
-        turns = [*talk.greeting(rng, home)[:1], *turns]
+        turns = [*_made("greeting", rng, home)[:1], *turns]
     if kind != "thanks" and rng.random() < _END_RATE:
-        turns = [*turns, *(talk.thanks if rng.random() < 0.6 else talk.goodbye)(rng, home)]
+        turns = [*turns, *_made("thanks" if rng.random() < 0.6 else "goodbye", rng, home)]
     return kind, turns
 
 
-def checked(seed: int = 0, size: Size = "whole") -> Iterator[tuple[str, list[dict[str, str]], list[Check | None]]]:
-    """The same conversations with their kind and, for every answer, a check or None."""
+def _typed(rng: Random, kind: str, text: str) -> str:
+    """A turn as the visitor types it, carelessly half of the time; where each letter matters, as it is."""
+    if kind in _EXACT or len(text) > TOO_LONG or rng.random() >= RATE:
+        return text
+    return careless(rng, text, numbers=kind not in _NUMBERS_AS_THEY_ARE)
+
+
+def checked(
+    seed: int = 0, size: Size = "whole", well_spelled: bool = False
+) -> Iterator[tuple[str, list[dict[str, str]], list[Check | None]]]:
+    """The same conversations with their kind and, for every answer, a check or None.
+
+    size: of the town that they know. With `well_spelled`, the visitor types without slips; everything else is the same.
+    """
     rng, home = Random(f"chats {seed}"), town(size)
+    hand = Random(f"typing {seed}")
     while True:
         kind, turns = _turns(rng, home)
         messages = []
         if rng.random() < _SYSTEM_RATE:
             messages.append({"role": "system", "content": pick(rng, SYSTEM)})
-        if any(home.names_others(f"{turn.user} {turn.pip}") for turn in turns):
+        if any(home.names_others(f"{turn.user} {turn.pip}") for _, turn in turns):
             continue
-        for turn in turns:
-            messages.append({"role": "user", "content": turn.user})
+        for turn_kind, turn in turns:
+            text = turn.user if well_spelled else _typed(hand, turn_kind, turn.user)
+            messages.append({"role": "user", "content": text})
             messages.append({"role": "assistant", "content": turn.pip})
-        yield kind, messages, [turn.check for turn in turns]
+        yield kind, messages, [turn.check for _, turn in turns]
 
 
 def conversations(seed: int = 0, size: Size = "whole") -> Iterator[list[dict[str, str]]]:

@@ -140,3 +140,43 @@ def summarise(rng: Random, town: Town) -> list[Turn]:
     text = passage(rng, town)
     names = tuple(w for w in (text.summary.split()[0],))
     return [Turn(pick(rng, _SUMMARISE).format(t=text.text), text.summary, Check("words", names, least=6))]
+
+
+_TOYS = ("ball", "kite", "hat", "book", "boat", "car", "cup", "bag", "box", "coat")
+_PETS = ("cat", "dog", "hen", "mouse", "rabbit", "duck", "bird", "horse")
+_SPOTS = ("under the table", "on the chair", "in the garden", "behind the door", "on the roof", "in the box", "under the bed", "in the kitchen")
+_FOODS = ("an apple", "a pear", "bread", "cheese", "soup", "cake", "an egg", "a banana")
+_SIZES = (("taller", "smaller"), ("older", "younger"), ("faster", "slower"), ("stronger", "weaker"))
+_ONE_FRAMES = ("{t} {q}", "{t} {q}", "{t} {q}", "Read this: {t} {q}", '"{t}" {q}', "Text: {t} Question: {q}", "{t}\n{q}", "Here is a sentence: {t} {q}",
+               'Read this: "{t}" {q}', "Listen: {t} {q}", "{t} Now: {q}")
+_UNKNOWN_THINGS = ("What did {n} eat?", "How old is {n}?", "What colour is the house?", "Where does {n} live?", "What is the dog called?", "Who is {n}'s friend?")
+
+
+def one_sentence(rng: Random, town: Town) -> list[Turn]:
+    """One sentence and one question, which it usually answers; the answer is close to the sentence."""
+    one, other = _two(rng, town)
+    n, m, toy, pet = one.name, other.name, pick(rng, _TOYS), pick(rng, _PETS)
+    colour, spot, food, number = pick(rng, _COLOURS), pick(rng, _SPOTS), pick(rng, _FOODS), rng.randint(2, 9)
+    (more, less), things = pick(rng, _SIZES), plural(pick(rng, _THINGS))
+    text, question, reply, check = pick(rng, (
+        (f"{n} has a {colour} {toy}.", f"What colour is the {toy}?", f"The {toy} is {colour}.", Check("one_of", (colour,), "colour")),
+        (f"The {toy} is {colour}.", f"What colour is the {toy}?", f"The {toy} is {colour}.", Check("one_of", (colour,), "colour")),
+        (f"{n} has a {colour} {toy}.", f"Who has the {toy}?", f"{n} has the {toy}.", Check("one_of", (n,), "name")),
+        (f"{n} has a {toy}.", f"What does {n} have?", f"{n} has a {toy}.", Check("exact", (toy,))),
+        (f"The {pet} is {spot}.", f"Where is the {pet}?", f"The {pet} is {spot}.", Check("exact", (spot,))),
+        (f"The {pet} is {spot}.", f"What is {spot}?", f"The {pet} is {spot}.", Check("exact", (pet,))),
+        (f"{n} ate {food}.", f"What did {n} eat?", f"{n} ate {food}.", Check("exact", (food.split()[-1],))),
+        (f"{n} ate {food}.", f"Who ate {food}?", f"{n} ate {food}.", Check("one_of", (n,), "name")),
+        (f"{n} has {number} {things}.", f"How many {things} does {n} have?", f"{n} has {number} {things}.", Check("number", (str(number),))),
+        (f"{n} is {more} than {m}.", f"Who is {more}?", f"{n} is {more}.", Check("one_of", (n,), "name")),
+        (f"{n} is {more} than {m}.", f"Who is {less}?", f"{m} is {less}.", Check("one_of", (m,), "name")),
+        (f"{n} gave {m} a {toy}.", f"Who has the {toy} now?", f"{m} has the {toy}.", Check("one_of", (m,), "name")),
+        (f"{n} went to the {pick(rng, ('shop', 'school', 'park', 'river', 'market'))}.", "", "", None),
+    ))
+    if check is None:
+        place = text.removesuffix(".").split()[-1]
+        question, reply, check = f"Where did {n} go?", f"{n} went to the {place}.", Check("exact", (place,))
+    if rng.random() < 0.12 and not text.startswith("The"):
+        unknown = pick(rng, [u for u in _UNKNOWN_THINGS if "eat" not in u or "ate" not in text])
+        question, reply, check = unknown.format(n=n), _NOT_SAID[0], Check("abstain")
+    return [Turn(pick(rng, _ONE_FRAMES).format(t=text, q=question), reply, check)]

@@ -30,7 +30,6 @@ DIRECT_FRAMES = (
 EMBEDDED_FRAMES = (
     "Can you tell me {e}?", "Do you know {e}?", "Tell me {e}.", "Please tell me {e}.", "I want to know {e}.",
     "I would like to know {e}.", "Pip, do you know {e}?", "Can you please tell me {e}?", "Say {e}, please.",
-    "I forgot {e}.",
 )
 
 PERSON = {

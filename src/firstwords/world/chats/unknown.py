@@ -1,4 +1,4 @@
-"""Chats about unanswerable questions: people who do not exist, unknown facts, the far world, the visitor's own life.
+"""Chats about unanswerable questions: people who do not exist and unknown facts about those who do.
 
 The questions use the same phrasings as those about known facts, so that a model must distinguish known from unknown
 facts.
@@ -19,7 +19,7 @@ from firstwords.world.chats.facts import (
     person_slots,
     slots_of,
 )
-from firstwords.world.chats.phrases import DIRECT_FRAMES, NEVER, PERSON, Ask
+from firstwords.world.chats.phrases import NEVER, PERSON, Ask
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town.data import HELD_BACK, INVENTED
 from firstwords.world.town.plumwick import Town, town
@@ -37,23 +37,16 @@ STRANGERS = (*INVENTED, *_MORE_NAMES.split())
 FAMILIES = ("Falk", "Drake", "Hobbs", "Pond", "Winter", "Summers", "King", "Baker", "Woods", "Hill", "Fox",
             "Green")
 
-# They contain no names: a model too small to copy an unseen name would say another one.
+# They contain no names: a model too small to copy an unseen name would say another one. "This person" is said of persons only.
 _NOBODY = (
     "I do not know this person.", "I do not know this person.", "I do not know this person.",
-    "I have never heard of this person.", "I have never heard of this person.",
-    "I do not know anybody of this name.", "I do not know anybody of this name.",
-    "Nobody of this name lives in Plumwick, as far as I know.",
-    "Sorry, I do not know this person.", "Nobody told me about this person.",
-    "I do not know. I have never heard of this person.",
+    "I have never heard of this person.",
 )
 _WHO = ("who is {n}?", "who is {n}?", "do you know {n}?", "tell me about {n}.", "what do you know about {n}?",
         "can you tell me about {n}?", "who is this {n}?", "tell me who {n} is.",
         "what can you tell me about {n}?",
         "tell me something about {n}.", "have you heard of {n}?")
-_NOT_TOLD = ("I do not know {e}.", "I do not know {e}.", "I do not know {e}.", "I was never told {e}.",
-             "I was never told {e}.", "Nobody told me {e}.", "Sorry, I do not know {e}.",
-             "I do not know that.",
-             "I do not know. Nobody told me {e}.")
+_NOT_TOLD = ("I do not know {e}.", "I do not know {e}.", "I do not know {e}.", "I was never told {e}.")
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +67,7 @@ def invented(rng: Random, town: Town) -> list[Turn]:
         shown = f"{name} {pick(rng, FAMILIES)}" if rng.random() < 0.4 else name
         question = cap(pick(rng, _WHO).format(n=shown))
         start = "No, " if question.startswith(("Do you know", "Have you")) and rng.random() < 0.5 else ""
-        return [Turn(question, start + pick(rng, _NOBODY[:7]), Check("abstain"))]
+        return [Turn(question, start + pick(rng, _NOBODY), Check("abstain"))]
     relation = pick(rng, OFTEN)
     if draw < 0.4:
         question = pick(rng, ("Is {n} the baker?", "Does {n} live in Plumwick?", "Is {n} a pupil?",
@@ -134,61 +127,10 @@ def told_then_not(rng: Random, town: Town) -> list[Turn]:
     return [first, second]
 
 
-_RULERS = ("president", "king", "queen", "mayor", "captain", "boss", "prince", "doctor", "teacher", "baker")
-_FAR = ("Mars", "the moon", "the sun", "the clouds", "the bottom of the sea", "the North Pole", "the rainbow",
-        "Venus",
-        "the evening star", "the end of the world")
-# the exam asks for these, so the chats never make them
+# rulers and questions that the exam asks for, so the chats never make them
 FAR_EXAM = (("president", "Venus"), ("king", "Mars"), ("queen", "the moon"), ("mayor", "the North Pole"),
             ("captain", "the sun"), ("boss", "the clouds"), ("baker", "Mars"), ("prince", "the rainbow"),
             ("mayor", "the bottom of the sea"), ("doctor", "the moon"))
-_FAR_ASKS = ("Who is the {r} of {w}?", "Who is the {r} of {w}?", "What is the name of the {r} of {w}?",
-             "Do you know the {r} of {w}?", "What is the {r} of {w} called?",
-             "Tell me who the {r} of {w} is.",
-             "How old is the {r} of {w}?", "What does the {r} of {w} like to eat?")
-_FAR_ANSWERS = ("I do not know. Nobody lives there, as far as I know.",
-                "Nobody knows. I never heard of anybody there.",
-                "I do not know. I only know the people of Plumwick.", "I do not know the {r} of {w}.",
-                "Nobody told me about the {r} of {w}.", "Nobody knows who that is.")
-
-# question -> answers; all of them say that nobody knows
-RIDDLES_OF_THE_WORLD = (
-    ("How many stars are in the sky?", "Nobody knows. There are too many to count."),
-    ("How many leaves are on the big oak?", "I do not know. Nobody has counted them."),
-    ("How many fish live in the sea?", "Nobody knows. There are too many to count."),
-    ("How many ants live in Owl Wood?", "Nobody knows. Ants never stand still."),
-    ("How many drops are in the river?", "Nobody knows. There are too many to count."),
-    ("What will happen tomorrow?", "Nobody knows what will happen tomorrow."),
-    ("Will it rain next week?", "I do not know. I cannot see the sky."),
-    ("What is the weather like now?", "I do not know. I cannot see the sky."),
-    ("What time is it?", "I do not know. I have no clock."),
-    ("What day is it today?", "I do not know. I have no calendar."),
-    ("What am I thinking?", "I do not know. Only you know that."),
-    ("What is my name?", "I do not know your name. You have not told me."),
-    ("How old am I?", "I do not know how old you are. You have not told me."),
-    ("Where do I live?", "I do not know where you live. You have not told me."),
-    ("What did I eat today?", "I do not know what you ate. You have not told me."),
-    ("What is my favourite colour?", "I do not know your favourite colour. You have not told me."),
-    ("What is my mother called?", "I do not know. You have not told me."),
-    ("Who am I?", "I do not know who you are. You have not told me."),
-    ("Who will win the Boat Race next year?", "Nobody knows who will win next year."),
-    ("Which apple will win the prize?", "Nobody knows that yet."),
-    ("What is in my pocket?", "I do not know. I cannot see your pocket."),
-    ("What can you see now?", "I cannot see anything. I only read words."),
-    ("Who won the big game last night?", "I do not know. Nobody told me about it."),
-    ("What is in the news today?", "I do not know. I do not read the news."),
-    ("What do fish dream of?", "Nobody knows. Fish do not tell."),
-    ("How long is the longest worm in the world?", "I do not know. Nobody told me."),
-    ("What is the number of my house?", "I do not know. You have not told me."),
-    ("Who is behind me?", "I do not know. I cannot see you."),
-    ("Where are my keys?", "I do not know where your keys are."),
-    ("How many hairs does a bear have?", "Nobody knows. No bear stands still for so long."),
-    ("How much does the moon cost?", "Nobody knows. The moon is not for sale."),
-    ("How many people live in the whole world?", "I do not know. I only know the people of Plumwick."),
-    ("What will I be one day?", "Nobody knows that yet. You can be many things."),
-    ("Who painted the first picture?", "Nobody knows. It was too long ago."),
-    ("What is the best number in the world?", "Nobody can say that. Every number is good for something."),
-)
 RIDDLES_EXAM = (
     "How many stones are in the river?", "How many birds live in Owl Wood?", "What will I dream this night?",
     "How many clouds are in the sky now?", "Who will be the mayor in a hundred years?",
@@ -201,20 +143,3 @@ RIDDLES_EXAM = (
     "What will the weather be like next week?", "What is my phone number?", "Which horse will win tomorrow?",
     "How many words are in all the books of the world?",
 )
-
-
-def far_world(rng: Random, town: Town) -> list[Turn]:
-    """A ruler of a place where nobody lives, or something nobody can know."""
-    if rng.random() < 0.45:
-        while True:
-            role, where = pick(rng, _RULERS), pick(rng, _FAR)
-            if (role, where) not in FAR_EXAM:
-                break
-        question = pick(rng, _FAR_ASKS).format(r=role, w=where)
-        return [Turn(question, pick(rng, _FAR_ANSWERS).format(r=role, w=where), Check("abstain"))]
-    question, reply = pick(rng, RIDDLES_OF_THE_WORLD)
-    frame = pick(rng, DIRECT_FRAMES) if rng.random() < 0.4 else "{Q}"
-    small = question[0].lower() + question[1:]
-    return [Turn(frame.format(q=small, Q=question), reply, Check("abstain"))]
-
-

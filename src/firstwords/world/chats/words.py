@@ -1,19 +1,17 @@
-"""Chats that play with words: lists of three, words with one letter, sentiment, riddles, rhymes, odd one out, uses."""
+"""Chats that play with words: lists, words with one letter, sentiment, jokes, riddles, rhymes, poems, repeating, uses.
+
+The pools are small and an answer repeats the words of the question, so that a very small model can learn them.
+"""
 
 from functools import lru_cache
 from random import Random
 
+from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
-from firstwords.world.phrases import a_an, cap, join_and, pick, plural
+from firstwords.world.phrases import a_an, cap, join_and, number_word, pick, plural
 from firstwords.world.town import knowledge as know
 from firstwords.world.town.plumwick import Town
-
-LIST_ASKS = ("List three {k}.", "Name three {k}.", "Tell me three {k}.", "Give me three {k}.",
-             "Can you name three {k}?",
-             "Write down three {k}.", "I need three {k}.", "Three {k}, please.", "Do you know three {k}?",
-             "Please list three {k}.",
-             "Say the names of three {k}.", "Which three {k} do you know?")
 
 
 def kinds_word(kind: str) -> str:
@@ -37,23 +35,61 @@ def list_groups() -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(groups.items())
 
 
-def list_three(rng: Random, town: Town) -> list[Turn]:
-    """Three members of a group, or three foods of the town, or three people."""
-    kind, members = pick(rng, list_groups())
-    if rng.random() < 0.3:
-        kind, members = pick(rng, (
-            ("foods", ("bread", "cheese", "soup", "cake", "honey", "pancakes", "noodles", "pizza",
-                       "carrots")),
-            ("people from Plumwick", tuple(p.name for p in town.people)),
-            ("children from Plumwick", tuple(p.name for p in town.children)),
-            ("places in Plumwick", tuple(p.name for p in town.places)),
-            ("feasts of Plumwick", tuple(f.name for f in town.feasts)),
-            ("streets in Plumwick", town.streets),
-            ("jobs", tuple(f"{p.job}" for p in town.adults)),
-        ))
-    chosen = rng.sample(members, 3)
-    reply = cap(join_and(chosen)) + "."
-    return [Turn(pick(rng, LIST_ASKS).format(k=kind), reply, Check("list", tuple(members), least=3))]
+# kind -> members in a fixed order; an answer names neighbours
+_POOLS = {
+    "animals": "cat dog cow horse pig", "birds": "duck owl hen crow goose", "colours": "red blue green yellow black",
+    "fruits": "apple pear plum cherry banana", "kinds of fruit": "apple pear plum cherry banana",
+    "vegetables": "carrot potato onion pea bean", "drinks": "milk water tea juice cocoa", "days": "Monday Tuesday Wednesday Thursday Friday",
+    "days of the week": "Monday Tuesday Wednesday Thursday Friday", "months": "January February March April May",
+    "numbers": "one two three four five", "farm animals": "cow horse pig sheep goat", "wild animals": "lion tiger bear wolf fox",
+    "tools": "hammer saw needle broom ladder", "instruments": "piano flute guitar drum violin",
+    "countries": "France Germany Italy Spain England", "capitals": "Paris Berlin Rome Madrid London",
+    "parts of the body": "hand foot nose ear eye", "foods": "bread cheese soup cake honey", "things to eat": "bread cheese soup cake honey",
+    "pieces of furniture": "table chair bed desk shelf", "pieces of clothing": "hat coat sock shoe shirt", "clothes": "hat coat sock shoe shirt",
+    "insects": "bee ant butterfly", "seasons": "spring summer autumn winter", "pets": "cat dog rabbit mouse hen",
+    "jobs": "baker teacher doctor tailor farmer", "toys": "ball doll kite drum puzzle", "letters": "A B C D E", "words": "cat house ball tree sun",
+    "French words": "bonjour merci oui non bleu", "names": "Tom Mila Otto Lily Anna", "people from Plumwick": "", "places in Plumwick": "",
+    "feasts of Plumwick": "", "children from Plumwick": "", "people": "",
+}
+_FREQUENT_POOLS = ("animals", "animals", "animals", "colours", "colours", "fruits", "fruits", "birds", "days", "drinks", "foods", "numbers")
+_LIST = Wording(
+    ("what are {x} {k}", "which {x} {k} do you know", "do you know {x} {k}"), (),
+    ("name {x} {k}", "name {x} {k}", "list {x} {k}", "list {x} {k}", "give me {x} {k}", "tell me {x} {k}", "write down {x} {k}", "say {x} {k}",
+     "write {x} {k}", "think of {x} {k}", "give me a list of {x} {k}", "make a list of {x} {k}", "find {x} {k}"),
+    ("{x} {k}", "{x} {k}", "list of {x} {k}", "a list of {x} {k}"),
+)
+_ONE = Wording((), (), ("name {a}", "tell me {a}", "give me {a}", "say {a}", "think of {a}", "name one {k}"), ("{a}", "one {k}"))
+
+
+def _pool(kind: str, town: Town) -> tuple[str, ...]:
+    """The members of a pool; those of the town come from the town."""
+    of_town = {
+        "people from Plumwick": town.people, "people": town.people, "children from Plumwick": town.children,
+        "places in Plumwick": town.places, "feasts of Plumwick": town.feasts,
+    }
+    if kind in of_town:
+        return tuple(thing.name for thing in of_town[kind][:5])
+    return tuple(p.name for p in town.people[5:10]) if kind == "names" else tuple(_POOLS[kind].split())
+
+
+def lists(rng: Random, town: Town) -> list[Turn]:
+    """Three members of a kind, sometimes one, two, four or five."""
+    kind = pick(rng, _FREQUENT_POOLS if rng.random() < 0.5 else tuple(_POOLS))
+    members = _pool(kind, town)
+    singular = {"fruits": "fruit", "colours": "colour", "animals": "animal", "birds": "bird", "drinks": "drink"}.get(kind)
+    if singular and rng.random() < 0.12:
+        member = pick(rng, members[:3])
+        bare = singular in ("colour", "drink")
+        question = ask(rng, _ONE, a=a_an(singular), k=singular)
+        return [Turn(question, f"{cap(member if bare else a_an(member))} is {a_an(singular)}.", Check("one_of", members))]
+    number = 3 if rng.random() < 0.75 or len(members) < 5 else pick(rng, (2, 4, 5))
+    shown, wording = pick(rng, (number_word(number), str(number))), _LIST
+    if number == 3 and rng.random() < 0.12:
+        shown, wording = pick(rng, ("some", "a few", "any three", "three different")), _LIST._replace(questions=())
+    start = pick(rng, range(min(3, len(members) - number + 1)))
+    reply = cap(join_and(members[start : start + number])) + "."
+    accept = (*members, *(str(i) for i in range(1, 6))) if kind == "numbers" else members
+    return [Turn(ask(rng, wording, x=shown, k=kind), reply, Check("list", accept, least=number))]
 
 
 def odd_one_out(rng: Random, town: Town) -> list[Turn]:
@@ -97,23 +133,55 @@ LETTER_WORDS = {
     "w": ("wild wet warm white", "wolves whales women writers", "want wash watch", "wool wheels windows"),
 }
 _LETTERS = {k: tuple(tuple(part.split()) for part in v) for k, v in LETTER_WORDS.items()}
-LETTER_ASKS = ("Write a sentence with only words that begin with {l}.", "Use only words that begin with {l}.",
-               "Say something. Every word begins with {l}.",
-               "Make a sentence in which every word begins with {l}.",
-               "Answer only with words that begin with {l}.",
-               "Talk to me with words that begin with {l} and no others.",
-               "Only words with {l} at the beginning, please.",
-               "I want a sentence where all words start with {l}.",
-               "Write four words that all begin with {l}.", "Give me a line with only {l} words.")
+_LETTER_SENTENCE = Wording(
+    ("what is a sentence with only {l} words",), (),
+    ("write a sentence with only words that begin with {l}", "use only words that begin with {l}", "use only words with {l}",
+     "say something with only {l} words", "make a sentence with only {l} words", "write only words that start with {l}",
+     "answer only with words that begin with {l}", "talk only with {l} words", "say four words that begin with {l}",
+     "write four words that all begin with {l}", "give me a line with only {l} words", "make a sentence where all words start with {l}",
+     "answer with only words that start with {l}", "use only words starting with {l}"),
+    ("only words with {l}", "only words with {l} at the beginning", "only {l} words", "words with {l}", "a sentence with {l} words only",
+     "words that begin with {l}", "words that start with {l}", "words starting with {l}", "words beginning with {l} only"),
+)
+_LETTER_WORD = Wording(
+    ("what starts with {l}", "which word starts with {l}", "what begins with {l}", "which word begins with {l}"), ("a word that starts with {l}",),
+    ("say a word that starts with {l}", "give me a word that begins with {l}", "name something that starts with {l}", "give me a word with {l}"),
+    ("a word with {l}", "a word that starts with {l}", "{l} is for", "word with {l}"),
+)
+_FIRST_LETTER = Wording(
+    ("what letter does {w} start with", "which letter does {w} begin with", "what is the first letter of {w}", "{w} starts with which letter"),
+    ("the first letter of {w}", "which letter {w} starts with"), ("tell me the first letter of {w}",), ("first letter of {w}",),
+)
+_ABC = Wording((), ("the alphabet", "the ABC"), ("say the alphabet", "tell me the alphabet", "write the alphabet", "say the ABC", "list all letters", "say all the letters"),
+               ("the alphabet", "alphabet", "ABC", "all letters", "all the letters"))
+_LETTER_OF = {
+    word[0].upper(): word
+    for word in (
+        "apple", "bear", "cat", "dog", "egg", "fish", "goat", "hat", "ice", "juice", "king", "lion", "moon", "nose", "owl", "pig", "queen", "rain",
+        "sun", "tree", "umbrella", "violin", "water", "yellow", "zebra",
+    )
+}
+_ALPHABET = "A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, Q, R, S, T, U, V, W, X, Y, Z."
 
 
 def only_letter(rng: Random, town: Town) -> list[Turn]:
-    """A sentence whose words all begin with one letter."""
+    """Words with one letter: a sentence of them, one word, the first letter of a word, the alphabet."""
     letter = pick(rng, tuple(_LETTERS))
     adjectives, nouns, verbs, objects = _LETTERS[letter]
-    reply = f"{cap(pick(rng, adjectives))} {pick(rng, nouns)} {pick(rng, verbs)} {pick(rng, objects)}."
-    shown = letter.upper() if rng.random() < 0.6 else f'"{letter}"'
-    return [Turn(pick(rng, LETTER_ASKS).format(l=shown), reply, Check("letter", (letter,), least=4))]
+    shown = pick(rng, (letter.upper(), letter.upper(), f'"{letter}"', f'"{letter.upper()}"', f"the letter {letter.upper()}"))
+    draw = rng.random()
+    if draw < 0.62:
+        number = pick(rng, (0, 1))
+        reply = f"{cap(adjectives[number])} {nouns[number]} {verbs[number]} {objects[number]}."
+        return [Turn(ask(rng, _LETTER_SENTENCE, l=shown), reply, Check("letter", (letter,), least=3))]
+    if draw < 0.78:
+        letter, word = pick(rng, tuple(_LETTER_OF.items()))
+        shown = pick(rng, (letter, letter, f'"{letter}"', f"the letter {letter}"))
+        return [Turn(ask(rng, _LETTER_WORD, l=shown), f"{cap(word)} starts with {letter}.", Check("exact", (f"{word} starts with {letter}",)))]
+    if draw < 0.93:
+        letter, word = pick(rng, tuple(_LETTER_OF.items()))
+        return [Turn(ask(rng, _FIRST_LETTER, w=word), f"{cap(word)} starts with {letter}.", Check("exact", (f"starts with {letter}", f"is {letter}")))]
+    return [Turn(ask(rng, _ABC), _ALPHABET, Check("same", (_ALPHABET,)))]
 
 
 _GOOD = ("{n} got a letter from a friend.", "{n} won the first prize.", "The sun is shining and {n} sings.",
@@ -128,12 +196,17 @@ _BAD = ("{n} lost the new kite.", "{n} cried because the toy was broken.",
         "{n} lost the race and went home.",
         "I do not like this day at all.", "{n} misses an old friend.", "A little dog ran away from {n}.",
         "I had a bad day with {n}.", "{n} broke the best cup.")
-SENTIMENT_ASKS = ('Is this sentence happy or sad? "{s}"', 'Happy or sad? "{s}"',
-                  'Is this good or bad news? "{s}"', '"{s}" Is that happy or sad?',
-                  'How does this sentence sound, happy or sad? "{s}"', 'Read this: "{s}" Is it happy or sad?',
-                  'Tell me if this is happy or sad: "{s}"',
-                  'What is the feeling in this sentence, happy or sad? "{s}"',
-                  'Does this sound happy or sad? "{s}"')
+# what people write when they try it out
+_GOOD_NEWS = ("I love this!", "I am so happy today.", "What a wonderful day!", "This is great.", "I won the game.", "The food was very good.",
+              "I like this film.", "It was the best day of my life.", "The cake is delicious.", "I got a new bicycle.", "My friend is coming.")
+_BAD_NEWS = ("I hate this!", "I am so sad today.", "What a terrible day!", "This is awful.", "I lost the game.", "The food was very bad.",
+             "I do not like this film.", "It was the worst day of my life.", "The cake is horrible.", "I lost my keys.", "My dog is ill.")
+_SENTIMENT_ASKS = (
+    'Is this sentence {p}? "{s}"', '{P}? "{s}"', '"{s}" Is that {p}?', 'How does this sentence sound, {p}? "{s}"', 'Read this: "{s}" Is it {p}?',
+    'Tell me if this is {p}: "{s}"', 'What is the feeling in this sentence, {p}? "{s}"', 'Does this sound {p}? "{s}"', "{s} Is that {p}?",
+    "{P}: {s}", "Is this {p}: {s}", "Is this {p}? {s}", '{s} {P}?', 'Is "{s}" {p}?', "Say {p}: {s}", "Sentiment, {p}: {s}",
+    "Tell me if this is {p}. {s}",
+)
 
 
 def feeling_sentence(rng: Random, town: Town) -> tuple[str, bool]:
@@ -143,60 +216,75 @@ def feeling_sentence(rng: Random, town: Town) -> tuple[str, bool]:
 
 
 def sentiment(rng: Random, town: Town) -> list[Turn]:
-    """Is a sentence happy or sad?"""
-    sentence, happy = feeling_sentence(rng, town)
-    question = pick(rng, SENTIMENT_ASKS)
-    if "good or bad" in question:
-        word = "good" if happy else "bad"
-        return [Turn(question.format(s=sentence), f"This is {word} news.",
-                     Check("one_of", (word,), "feeling"))]
-    word = "happy" if happy else "sad"
-    return [Turn(question.format(s=sentence), pick(rng, ("This sentence is {w}.", "It sounds {w}.",
-                                                         "That is {w}.")).format(w=word),
-                 Check("one_of", (word,), "feeling"))]
+    """Is a sentence happy or sad, good or bad, positive or negative?"""
+    if rng.random() < 0.5:
+        sentence, happy = feeling_sentence(rng, town)
+    else:
+        happy = rng.random() < 0.5
+        sentence = pick(rng, _GOOD_NEWS if happy else _BAD_NEWS)
+    pair = rng.choices((("happy", "sad"), ("positive", "negative"), ("good", "bad")), (6, 2, 2))[0]
+    word = pair[0] if happy else pair[1]
+    asked = f"{pair[0]} or {pair[1]}"
+    question = pick(rng, _SENTIMENT_ASKS).format(s=sentence, p=asked, P=cap(asked))
+    return [Turn(question, f"This sentence is {word}.", Check("one_of", (word,), "feeling"))]
 
 
-_RIDDLES = (
-    ("I have hands but no fingers.", "a clock"), ("I have teeth but I cannot bite.", "a comb"),
-    ("I have a neck but no head.", "a bottle"),
-    ("I am full of holes but I hold water.", "a sponge"), ("I fall but I never get hurt.", "rain"),
-    ("I have a bed but I never sleep.", "a river"),
-    ("I have leaves but I am not a tree.", "a book"), ("I get shorter when I grow old.", "a candle"),
-    ("I have four legs but I cannot walk.", "a table"),
-    ("I go up when the rain comes down.", "an umbrella"), ("I carry my house on my back.", "a snail"),
-    ("I shine at night and sleep in the day.", "the moon"),
-    ("I wear a white coat in winter and melt in spring.", "a snowman"),
-    ("I have keys but no doors.", "a piano"), ("I have one eye but I cannot see.", "a needle"),
-    ("I make honey and I can sting.", "a bee"), ("I have eight legs and I make a web.", "a spider"),
-    ("You can open me, but I have no lid. I am made of wood.", "a door"),
+_JOKES = (
+    "Why did the duck go to the doctor? It had a quack in its voice.",
+    "What is grey and has four wheels? A mouse on a bus.",
+    "Why does a cow wear a bell? Her horns do not work.",
+    "What did the clock do when it was hungry? It went back four seconds.",
+    "Why can a bicycle not stand alone? It is two tired.",
+    "What do snowmen eat for breakfast? Cold flakes.",
+    "Why was the book about sums sad? It had many problems.",
+    "Which bird is always out of breath? A puffin.",
+    "Why do bees hum? They forgot the words.",
+    "What goes up when the rain comes down? An umbrella.",
+)
+_JOKE = Wording(
+    ("do you know a joke", "do you know any jokes", "what is a good joke", "do you have a joke", "got a joke", "can you make jokes"), ("a joke", "a good joke"),
+    ("tell me a joke", "tell me a joke", "tell a joke", "make me laugh", "make a joke", "say something funny", "tell me something funny",
+     "tell me a funny joke", "tell me another joke", "tell me a good joke", "give me a joke", "tell me one more joke", "tell me a short joke", "write a joke"),
+    ("a joke", "joke", "another joke", "one more joke", "a funny joke", "something funny", "jokes", "another one", "joke time"),
 )
 
 
+def joke(rng: Random, town: Town) -> list[Turn]:
+    """A joke a child likes."""
+    ends = tuple(text.split("? ")[1] for text in _JOKES)
+    return [Turn(ask(rng, _JOKE), pick(rng, _JOKES), Check("says", ends))]
+
+
+_RIDDLES = (
+    ("I have hands but no fingers.", "a clock"), ("I have teeth but I cannot bite.", "a comb"), ("I have a bed but I never sleep.", "a river"),
+    ("I have leaves but I am not a tree.", "a book"), ("I carry my house on my back.", "a snail"), ("I have keys but no doors.", "a piano"),
+)
+_GUESS = ("{r} What am I?", "{r} What am I?", "Solve this riddle: {r} What am I?", "A riddle for you. {r} What am I?", "Here is a riddle. {r} What am I?",
+          "Can you guess this? {r} What am I?", "Guess what I am! {r}", "{r} Who am I?", "Pip, a riddle: {r} What am I?", "{r}")
+_RIDDLE = Wording(
+    ("do you know a riddle", "do you know any riddles", "do you have a riddle"), ("a riddle",),
+    ("tell me a riddle", "ask me a riddle", "give me a riddle", "tell me another riddle", "ask me something hard"), ("a riddle", "riddle", "riddles", "another riddle"),
+)
+_GIVE_UP = ("I give up.", "I do not know.", "Tell me the answer.", "What is it?", "no idea", "What is the answer?", "idk", "I do not know it.")
+
+
 def riddle(rng: Random, town: Town) -> list[Turn]:
-    """Pip solves a riddle, or asks one and hears the answer."""
+    """Pip solves a riddle, or asks one and hears or gives the answer."""
     text, thing = pick(rng, _RIDDLES)
-    if rng.random() < 0.6:
-        question = pick(rng, ("{r} What am I?", "Solve this riddle: {r} What am I?",
-                              "A riddle for you. {r} What am I?", "Here is a riddle. {r} What am I?",
-                              "Can you guess this? {r} What am I?", "Guess what I am! {r}", "{r} Who am I?",
-                              "Pip, a riddle: {r} What am I?"))
-        start = "You are" if rng.random() < 0.6 else "It is"
-        return [Turn(question.format(r=text), f"{start} {thing}.", Check("exact", (thing.split()[-1],)))]
-    ask = pick(rng, ("Tell me a riddle.", "Ask me a riddle.", "Do you know a riddle?",
-                     "I like riddles. Give me one!", "A riddle, please!", "Can you ask me a riddle?"))
     short = thing.split()[-1]
-    if rng.random() < 0.6:
-        guess = pick(rng, ("Is it {t}?", "{T}!", "It is {t}.", "I think it is {t}.",
-                           "You are {t}!")).format(t=thing, T=cap(thing))
-        reply = pick(rng, ("Yes, it is {t}! Well done.", "That is right! It is {t}.",
-                           "Yes! You are good at riddles.")).format(t=thing)
-    else:
-        other = pick(rng, [t for _, t in _RIDDLES if t != thing])
-        guess, reply = pick(rng, (("I give up.", f"It is {thing}."), ("I do not know.", f"It is {thing}."),
-                                  ("Tell me the answer.", f"It is {thing}."),
-                                  (f"Is it {other}?", f"No, it is {thing}. But that was a good try.")))
-    return [Turn(ask, f"{text} What am I?"), Turn(guess, reply,
-                                                  Check("words", (short,)) if short in reply else None)]
+    if rng.random() < 0.35:
+        return [Turn(pick(rng, _GUESS).format(r=text), f"You are {thing}.", Check("exact", (short,)))]
+    asked = Turn(ask(rng, _RIDDLE), f"{text} What am I?", Check("says", tuple(riddle for riddle, _ in _RIDDLES)))
+    draw = rng.random()
+    if draw < 0.3:
+        return [asked]
+    if draw < 0.65:
+        guess = pick(rng, ("Is it {t}?", "{T}!", "It is {t}.", "I think it is {t}.", "You are {t}!", "{s}")).format(t=thing, T=cap(thing), s=short)
+        return [asked, Turn(guess, f"Yes, I am {thing}!", Check("yes"))]
+    if draw < 0.85:
+        return [asked, Turn(pick(rng, _GIVE_UP), f"I am {thing}.", Check("exact", (short,)))]
+    other = pick(rng, [t for _, t in _RIDDLES if t != thing])
+    return [asked, Turn(pick(rng, ("Is it {t}?", "It is {t}.", "{T}?")).format(t=other, T=cap(other)), f"No, I am {thing}.", Check("no"))]
 
 
 _RHYMES = ("cat hat mat", "mouse house", "tree bee sea key", "moon spoon soon noon", "star car jar far",
@@ -208,50 +296,45 @@ _RHYMES = ("cat hat mat", "mouse house", "tree bee sea key", "moon spoon soon no
            "nose rose toes", "tail snail mail", "feet street sheet meet", "cold gold old told")
 
 
+_RHYME = Wording(
+    ("what rhymes with {w}", "what rhymes with {w}", "which word rhymes with {w}", "what word rhymes with {w}", "do you know a rhyme for {w}"),
+    ("a word that rhymes with {w}", "what rhymes with {w}"),
+    ("tell me a word that rhymes with {w}", "find a rhyme for {w}", "give me a rhyme for {w}", 'find a rhyme for "{w}"', "say a word that rhymes with {w}",
+     "name a word that rhymes with {w}"),
+    ("rhyme for {w}", "a rhyme for {w}", "a word that rhymes with {w}", "rhyme with {w}", "rhymes with {w}", "{w} rhyme", "rhyme {w}"),
+)
+_EVERYDAY_RHYMES = 14  # families, which come up most of all
+
+
 def rhyme(rng: Random, town: Town) -> list[Turn]:
-    """A word that rhymes, or a short rhyme."""
-    family = pick(rng, _RHYMES).split()
-    word, other = rng.sample(family, 2)
-    question = pick(rng, ("What rhymes with {w}?", "Which word rhymes with {w}?",
-                          "Tell me a word that rhymes with {w}.", 'Find a rhyme for "{w}".',
-                          "Give me a rhyme for {w}.", "I need a word that rhymes with {w}.",
-                          "Do you know a rhyme for {w}?", "A rhyme for {w}, please."))
-    return [Turn(question.format(w=word), f"{cap(word)} rhymes with {other}.",
-                 Check("words", (other,)) if other in family else None)]
+    """A word that rhymes; each word has a fixed partner."""
+    family = pick(rng, _RHYMES[:_EVERYDAY_RHYMES] if rng.random() < 0.7 else _RHYMES).split()
+    i = pick(rng, range(len(family)))
+    word, other = family[i], family[i - 1]
+    return [Turn(ask(rng, _RHYME, w=word), f"{cap(word)} rhymes with {other}.", Check("one_of", tuple(w for w in family if w != word), allow=(word,)))]
 
 
 _POEMS = {
-    "cat": "The little cat sat on the mat\nand dreamed about a big green hat.",
-    "mouse": "A tiny mouse ran through the house\nand met another tiny mouse.",
-    "moon": "The silver moon will come up soon\nand sing a song without a tune.",
-    "rain": "The rain, the rain fell on the train.\nThe train went home and came again.",
-    "goat": "A hungry goat ate up a coat\nand sailed away upon a boat.",
-    "bee": "A busy bee flew to the tree\nand had a cup of honey tea.",
-    "frog": "A green old frog sat on a log\nand said hello to every dog.",
-    "sun": "The morning sun is round and fun.\nIt wakes the children, one by one.",
-    "bear": "A big brown bear sat on a chair\nand combed his soft and curly hair.",
-    "snail": "The little snail brought me the mail.\nIt took a year along the trail.",
-    "star": "A little star looked from afar\nand put its light into a jar.",
-    "duck": "The duck had luck, the duck had luck.\nIt found a seat in the baker's truck.",
-    "snow": "The snow, the snow is soft and slow.\nIt covers all the ground below.",
-    "cake": "We bake a cake down by the lake.\nHow big a piece will you dare take?",
-    "king": "There was a king who loved to sing.\nHe sang so loud, he lost his ring.",
-    "hen": "A clever hen could count to ten.\nThen she began to count again.",
-    "night": "Good night, good night, put out the light.\nThe stars are watching, clear and bright.",
-    "fox": "A little fox with yellow socks\nkept all his dreams inside a box.",
+    "the moon": "The silver moon comes up so soon\nand sings a song without a tune.\nThe children sleep, the night is deep,\nand no one wakes up until noon.",
+    "a cat": "A little cat sat on a mat\nand dreamed about a big green hat.\nThe hat was round, it made no sound,\nand in it sat another cat.",
+    "rain": "The rain, the rain fell on the train.\nThe train went home and came again.\nThe sun came out, we ran about,\nand then we all got wet again.",
+    "a bear": "A big brown bear sat on a chair\nand combed his soft and curly hair.\nHe ate a pear, he looked up there,\nand saw a star high in the air.",
 }
+_POEM = Wording(
+    ("do you know a poem", "do you know a poem about {t}", "do you write poems"), ("a poem", "a poem about {t}"),
+    ("write a poem", "write a poem about {t}", "tell me a poem", "write a short poem", "write a short poem about {t}", "make a poem about {t}",
+     "tell me a poem about {t}", "write me a poem", "tell me a rhyme about {t}", "say a poem", "write a poem for me", "write a rhyme about {t}"),
+    ("a poem", "poem", "a poem about {t}", "poem about {t}", "a short poem", "a rhyme about {t}"),
+)
 
 
 def poem(rng: Random, town: Town) -> list[Turn]:
-    """Two rhyming lines about something."""
+    """One of four poems of four lines."""
     about = pick(rng, tuple(_POEMS))
-    thing = f"the {about}" if about in ("moon", "rain", "sun", "snow", "night") else a_an(about)
-    question = pick(rng, ("Write a rhyme about {t}.", "Write a short poem about {t}.",
-                          "Tell me a rhyme about {t}.", "Make a little poem about {t}.",
-                          "I would like a rhyme about {t}.", "Can you write two lines about {t} that rhyme?",
-                          "A poem about {t}, please.",
-                          "Do you know a rhyme about {t}?"))
-    return [Turn(question.format(t=thing), _POEMS[about], Check("words", (about,), least=8))]
+    question = ask(rng, _POEM, t=pick(rng, (about, about, f"the {about.split()[-1]}")))
+    words = tuple(topic.split()[-1] for topic in _POEMS)
+    asked = [word for word in words if word in question]
+    return [Turn(question, _POEMS[about], Check("words", tuple(asked), least=20))]
 
 
 def uses(rng: Random, town: Town) -> list[Turn]:
@@ -276,14 +359,26 @@ def uses(rng: Random, town: Town) -> list[Turn]:
                  Check("one_of", (stuff,), "material"))]
 
 
+_ECHOES = (
+    "hello", "good night", "the moon", "plum cake", "one two three", "red and blue", "a small boat", "ding dong", "the river is cold", "wake up",
+    "snow in May", "banana", "yes", "no", "cat", "I like cake", "good morning", "apple", "I am a cat", "hello world", "the cat is big",
+    "I love you", "goodbye", "the sun is yellow", "water", "yellow", "the dog runs", "happy birthday", "big red ball", "tree", "house",
+)
+_ECHO_WORDS = ("red", "blue", "big", "small", "cat", "dog", "house", "tree", "ball", "moon", "sun", "cake", "boat", "fish", "hat", "green", "book", "star")
+_REPEAT = ('Say "{w}".', 'Please say "{w}".', 'Repeat after me: "{w}"', 'Repeat these words: "{w}"', 'Say the words "{w}".', 'Can you say "{w}"?',
+           'Write "{w}".', 'Say this after me: "{w}"', "Say {w}.", "say {w}", "repeat after me: {w}", "Repeat after me: {w}", "Say: {w}", "say: {w}",
+           "repeat: {w}", "Repeat: {w}", "Can you say {w}?", "please say {w}", "Pip, say {w}!", "write {w}", "repeat {w}", "Just say {w}.",
+           "repeat after me {w}", "Repeat the word {w}.", "SAY {w}", "Now say {w}.", "can you repeat: {w}")
+
+
 def repeat(rng: Random, town: Town) -> list[Turn]:
     """Say the same words again."""
-    p = pick(rng, town.people)
-    words = pick(rng, ("hello", "good night", "the moon", f"{p.name} is here", f"good morning, {p.name}",
-                       "plum cake", "one two three", "red and blue",
-                       f"I like {p.food or 'cake'}", "a small boat", "ding dong", "the river is cold",
-                       f"thank you, {p.name}", "wake up", "snow in May"))
-    question = pick(rng, ('Say "{w}".', 'Please say "{w}".', 'Repeat after me: "{w}"',
-                          'Repeat these words: "{w}"', 'Say the words "{w}".', 'Can you say "{w}"?',
-                          'Write "{w}".', 'Say this after me: "{w}"'))
-    return [Turn(question.format(w=words), f"{cap(words)}.", Check("exact", (words,)))]
+    draw = rng.random()
+    if draw < 0.6:
+        words = pick(rng, _ECHOES)
+    elif draw < 0.8:
+        words = " ".join(rng.sample(_ECHO_WORDS, pick(rng, (1, 2, 3))))
+    else:
+        name = pick(rng, town.people).name
+        words = pick(rng, (name, f"hello {name}", f"{name} is here", f"good morning, {name}", f"thank you, {name}"))
+    return [Turn(pick(rng, _REPEAT).format(w=words), f"{cap(words)}.", Check("exact", (words,)))]

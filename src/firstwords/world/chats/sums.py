@@ -1,0 +1,191 @@
+"""Numbers in chats: sums and differences to twenty, small products, counting, what comes after, which is bigger.
+
+Every answer repeats the question in digits before the result: "2 plus 3 is 5.", "5 is bigger than 3.".
+"""
+
+from random import Random
+
+from firstwords.world.chats.asking import Wording, ask
+from firstwords.world.chats.checks import Check
+from firstwords.world.chats.facts import Turn
+from firstwords.world.phrases import cap, number_word, pick, plural
+from firstwords.world.town.knowledge import DAYS_IN_MONTH
+from firstwords.world.town.plumwick import Town
+
+# {a} and {b} are digits or words, {p} is " plus " or a sign with or without spaces
+_QUESTIONS = ("what is {a}{p}{b}", "how much is {a}{p}{b}", "what does {a}{p}{b} make", "how much does {a}{p}{b} make",
+              "what do I get for {a}{p}{b}", "{a}{p}{b} is how much", "what is the answer to {a}{p}{b}", "{a}{p}{b} is what")
+_CLAUSES = ("what {a}{p}{b} is", "how much {a}{p}{b} is")
+_WISHES = ("work out {a}{p}{b}", "calculate {a}{p}{b}", "solve {a}{p}{b}", "tell me {a}{p}{b}", "do this sum: {a}{p}{b}",
+           "help me with a sum: {a}{p}{b}", "do {a}{p}{b}")
+_NOTES = ("{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b} is", "{a}{p}{b}=?", "a sum: {a}{p}{b}", "{a}{p}{b} makes", "{a}{p}{b} equals")
+_SUM = Wording(_QUESTIONS, _CLAUSES, _WISHES, _NOTES)
+_PLUS = Wording(
+    ("what is the sum of {a} and {b}", "what is {a} and {b}", "how much is {a} and {b}", "what is {b} more than {a}"),
+    ("what {a} and {b} is",), ("add {a} and {b}", "add {b} to {a}"), ("{a} and {b}", "sum of {a} and {b}", "{a} add {b}"),
+)
+_MINUS = Wording(
+    ("what is {a} take away {b}", "how much is {a} less {b}", "what is {b} less than {a}", "what is left of {a} minus {b}"),
+    ("what {a} take away {b} is",), ("take {b} from {a}", "subtract {b} from {a}"), ("{a} take away {b}", "{a} less {b}"),
+)
+_TIMES = Wording(
+    ("what is {b} multiplied by {a}", "how much is {a} multiplied by {b}"), (), ("multiply {a} and {b}", "multiply {a} by {b}"),
+    ("{a} multiplied by {b}",),
+)
+_SIGNS = {
+    "plus": (("+", "+", " + ", " + "), _PLUS), "minus": (("-", "-", " - ", " - "), _MINUS),
+    "times": (("*", "x", " x ", " * "), _TIMES),
+}
+_VERBAL = 0.15  # of sums are asked with words of their own, such as "take away"
+_THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "coin", "carrot")
+
+
+def _numbers(rng: Random, sign: str) -> tuple[int, int, int]:
+    """Two numbers and the result; small ones come up most often."""
+    small = rng.random() < 0.5
+    if sign == "times":
+        a, b = rng.randint(1, 5), rng.randint(1, 5)
+        return a, b, a * b
+    if sign == "plus":
+        a = rng.randint(1, 5) if small else rng.randint(0, 10) if rng.random() < 0.9 else rng.randint(11, 20)
+        b = rng.randint(1, 5) if small else rng.randint(0, min(10, 20 - a))
+        return a, b, a + b
+    a = rng.randint(2, 10) if small else rng.randint(1, 20)
+    b = rng.randint(1, min(a, 5)) if small else rng.randint(0, min(a, 10))
+    return a, b, a - b
+
+
+def _check(a: int, b: int, right: int) -> Check:
+    return Check("number", (str(right),), allow=(str(a), str(b)))
+
+
+def sums(rng: Random, town: Town) -> list[Turn]:
+    """Plus and minus up to twenty, times up to five by five, in words, digits or signs, sometimes with things."""
+    sign = rng.choices(("plus", "minus", "times"), (55, 37, 8))[0]
+    a, b, right = _numbers(rng, sign)
+    if rng.random() < 0.06 and sign != "times" and a and b:
+        return [_story_sum(rng, town, a, b, sign, right)]
+    marks, verbal = _SIGNS[sign]
+    if rng.random() < _VERBAL:
+        one, two = (str(a), str(b)) if rng.random() < 0.6 else (number_word(a), number_word(b))
+        question = ask(rng, verbal, a=one, b=two)
+    elif rng.random() < 0.5:
+        mark = pick(rng, marks)
+        question = ask(rng, _SUM, a=a, b=b, p=mark)
+        if question == f"{a}{mark}{b}" and rng.random() < 0.4:
+            question += " =" if " " in mark else "="
+    else:
+        one, two = (str(a), str(b)) if rng.random() < 0.5 else (number_word(a), number_word(b))
+        question = ask(rng, _SUM, a=one, b=two, p=f" {sign} ")
+    return [Turn(question, f"{a} {sign} {b} is {right}.", _check(a, b, right))]
+
+
+def _story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) -> Turn:
+    name, thing = pick(rng, town.people).name, pick(rng, _THINGS)
+    shown = str if rng.random() < 0.5 else number_word
+    some = f"{shown(a)} {thing if a == 1 else plural(thing)}"
+    if sign == "plus":
+        deed = pick(rng, ("gets {b} more", "finds {b} more", "buys {b} more"))
+    else:
+        deed = pick(rng, ("gives away {b}", "loses {b}", "sells {b}", "eats {b}"))
+    end = pick(rng, (f"How many {plural(thing)} does {name} have now?", f"How many {plural(thing)} are there now?",
+                     "How many are left?" if sign == "minus" else "How many is that?"))
+    have = f"{right} {thing if right == 1 else plural(thing)}" if right else f"no {plural(thing)}"
+    return Turn(f"{name} has {some} and {deed.format(b=shown(b))}. {end}",
+                f"{a} {sign} {b} is {right}. {name} has {have}.", _check(a, b, right))
+
+
+_COUNT = Wording(
+    wishes=("count to {n}", "count up to {n}", "count from 1 to {n}", "count from one to {n}", "count for me to {n}",
+            "say the numbers to {n}", "say the numbers from 1 to {n}", "list the numbers from 1 to {n}"),
+    notes=("count to {n}", "counting to {n}", "numbers to {n}", "1 to {n}"),
+)
+_BACK = Wording(
+    wishes=("count back from {n}", "count backwards from {n}", "count down from {n}", "count from {n} to 1", "count down from {n} to 1"),
+    notes=("countdown from {n}", "count backwards from {n}"),
+)
+
+
+def count_to(rng: Random, town: Town) -> list[Turn]:
+    """Count to a number, or sometimes back from it."""
+    last = pick(rng, (3, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10, 10)) if rng.random() < 0.9 else rng.randint(11, 20)
+    shown = str(last) if rng.random() < 0.5 else number_word(last)
+    numbers = [str(i) for i in range(1, last + 1)]
+    wording = _COUNT
+    if rng.random() < 0.15 and last <= 10:
+        wording, numbers = _BACK, numbers[::-1]
+    worded = ", ".join(number_word(int(n)) for n in numbers)
+    reply = ", ".join(numbers)
+    return [Turn(ask(rng, wording, n=shown), f"{reply}.", Check("same", (reply, worded)))]
+
+
+_NEXT = Wording(
+    ("what comes {s} {n}", "which number comes {s} {n}", "what number comes {s} {n}", "what number is {s} {n}",
+     "which number is right {s} {n}", "what is the number {s} {n}"),
+    ("which number comes {s} {n}", "what comes {s} {n}"), ("say the number {s} {n}", "tell me the number {s} {n}"),
+    ("number {s} {n}", "the number {s} {n}"),
+)
+_BIGGER = Wording(
+    ("which number is {w}, {a} or {b}", "what is {w}, {a} or {b}", "which is {w}, {a} or {b}", "is {a} or {b} {w}",
+     "what is {w}: {a} or {b}", "which one is {w}, {a} or {b}", "{a} or {b}, which is {w}", "which number is {w}: {a} or {b}"),
+    ("which number is {w}, {a} or {b}", "what is {w}, {a} or {b}"), ("tell me the {w} number, {a} or {b}",),
+    ("{w}: {a} or {b}", "{w} number, {a} or {b}"),
+)
+_IS_BIGGER = Wording(
+    ("is {a} {w} than {b}", "is it true that {a} is {w} than {b}"), ("if {a} is {w} than {b}",), (), ("{a} {w} than {b}",),
+)
+_WORDS = {"bigger": ("bigger", "bigger", "larger", "greater", "more"), "smaller": ("smaller", "smaller", "less", "lower")}
+
+
+def compare(rng: Random, town: Town) -> list[Turn]:
+    """Which of two numbers is bigger or smaller; is it; what comes after or before a number."""
+    draw = rng.random()
+    shown = str if rng.random() < 0.5 else number_word
+    if draw < 0.35:
+        n = rng.randint(1, 12) if rng.random() < 0.7 else rng.randint(13, 29)
+        side, right = ("after", n + 1) if rng.random() < 0.7 else ("before", n - 1)
+        return [Turn(ask(rng, _NEXT, s=side, n=shown(n)), f"{cap(side)} {n} comes {right}.", Check("number", (str(right),), allow=(str(n),)))]
+    a, b = rng.sample(range(1, 13) if rng.random() < 0.7 else range(1, 101), 2)
+    word = "bigger" if rng.random() < 0.7 else "smaller"
+    right, other = (max(a, b), min(a, b)) if word == "bigger" else (min(a, b), max(a, b))
+    fact = f"{right} is {word} than {other}."
+    if draw < 0.7:
+        question = ask(rng, _BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.3 else word, a=shown(a), b=shown(b))
+        return [Turn(question, fact, Check("phrase", (f"{right} is {word}",), allow=(str(other),)))]
+    question = ask(rng, _IS_BIGGER, w=word, a=shown(a), b=shown(b))
+    return [Turn(question, f"Yes, {fact}" if a == right else f"No, {fact}", Check("yes" if a == right else "no"))]
+
+
+# question -> answer, number
+_CALENDAR = (
+    ("how many days are in a week", "how many days does a week have", "days in a week", "A week has 7 days."),
+    ("how many months are in a year", "how many months does a year have", "months in a year", "A year has 12 months."),
+    ("how many seasons are in a year", "how many seasons are there", "seasons in a year", "A year has 4 seasons."),
+    ("how many hours are in a day", "how many hours does a day have", "hours in a day", "A day has 24 hours."),
+    ("how many minutes are in an hour", "how many minutes does an hour have", "minutes in an hour", "An hour has 60 minutes."),
+    ("how many days are in a year", "how many days does a year have", "days in a year", "A year has 365 days."),
+    ("how many fingers are on a hand", "how many fingers does a hand have", "fingers on a hand", "A hand has 5 fingers."),
+    ("how many sides does a triangle have", "how many sides are in a triangle", "sides of a triangle", "A triangle has 3 sides."),
+    ("how many sides does a square have", "how many sides are in a square", "sides of a square", "A square has 4 sides."),
+    ("how many wheels does a bicycle have", "how many wheels are on a bike", "wheels of a bicycle", "A bicycle has 2 wheels."),
+    ("how many wheels does a car have", "how many wheels are on a car", "wheels of a car", "A car has 4 wheels."),
+    ("how many legs does a person have", "how many legs do people have", "legs of a person", "A person has 2 legs."),
+    ("how many eyes does a person have", "how many eyes do people have", "eyes of a person", "A person has 2 eyes."),
+    ("how many letters are in the alphabet", "how many letters does the alphabet have", "letters in the alphabet",
+     "The alphabet has 26 letters."),
+)
+
+
+def how_many(rng: Random, town: Town) -> list[Turn]:
+    """How many days are in a week, wheels on a car, sides in a triangle."""
+    first, second, note, reply = rng.choices(_CALENDAR, (4, 3, 2, *(1,) * (len(_CALENDAR) - 3)))[0]
+    number = next(word for word in reply.split() if word.isdigit())
+    return [Turn(ask(rng, Wording((first, second), (), (), (note, f"number of {note}"))), reply, Check("number", (number,)))]
+
+
+def months_days(rng: Random, town: Town) -> list[Turn]:
+    """How many days a month has."""
+    month, days = pick(rng, tuple(DAYS_IN_MONTH.items()))
+    wording = Wording(("how many days are in {m}", "how many days does {m} have", "how long is {m}"), ("how many days {m} has",),
+                      (), ("days in {m}",))
+    return [Turn(ask(rng, wording, m=month), f"{month} has {days} days.", Check("number", (str(days),)))]
