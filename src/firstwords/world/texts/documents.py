@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from random import Random
 
+from firstwords.world.phrases import cap, pick
+from firstwords.world.stories.simple import Hero, heroes, simple_story
 from firstwords.world.stories.telling import story
 from firstwords.world.texts import basics, everyday, forms, lessons, letters, news, people, play, talk, world
 from firstwords.world.texts import howto as howtos
@@ -23,9 +25,22 @@ def _story(rng: Random, town: Town) -> str:
     return f"{told.title}\n\n{told.text}" if rng.random() < 0.7 else told.text
 
 
+def _simple_story(rng: Random, town: Town) -> str:
+    """A simple story, mostly under a title that names its hero, as a wish for it would."""
+    if rng.random() < 0.15:
+        person = pick(rng, town.people)
+        hero = Hero(person.name, "name", person.he)
+    else:
+        hero = pick(rng, heroes())
+    told = simple_story(rng, hero, is_long=rng.random() < 0.2)
+    title = pick(rng, (f"A story about {hero.a}", f"A story about {hero.a}", cap(hero.the), ""))
+    return f"{title}\n\n{told.text}" if title else told.text
+
+
 # kind -> (share of the documents in per cent, function)
 KINDS: dict[str, tuple[float, Kind]] = {
-    "story": (30, _story),
+    "story": (18, _story),
+    "simple story": (13, _simple_story),
     "everyday": (7, everyday.scene),
     "questions of the day": (1.5, everyday.questions),
     "easy sums": (2, basics.easy_sums),
