@@ -246,7 +246,7 @@ def _wordy(rng: Random, t: Town) -> list[tuple[str, str, Check]]:
     for letter in rng.sample(sorted(LETTER_WORDS), 8):
         put("letter", Check("letter", (letter,), least=3), l=letter.upper())
     for word in STORY_WORDS:
-        put("story", Check("words", (word,), least=20), w=word,
+        put("story", Check("story", (word,), least=30), w=word,
             a="the moon" if word == "moon" else a_an(word))
     for wish in _RUDE:
         put("polite", Check("polite", (wish,)), r=cap(wish) + "!")

@@ -6,6 +6,7 @@ wrong.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,9 +35,9 @@ class Check:
     no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain", "number"
     (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
     items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words" (all accepted
-    words, at least `least` words in total), "same" (an accepted text word by word and nothing else), "polite" (the wish
-    in polite words), "says" (one of the accepted words or phrases: small talk, where many answers are correct and "I do
-    not know" is not).
+    words, at least `least` words in total), "story" (a whole story about the first accepted word, see `_story`), "same"
+    (an accepted text word by word and nothing else), "polite" (the wish in polite words), "says" (one of the accepted
+    words or phrases: small talk, where many answers are correct and "I do not know" is not).
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
@@ -180,6 +181,48 @@ def _words(check: Check, answer: str) -> bool:
         any(f" {f} " in plain(answer) for f in form) for form in forms)
 
 
+_SENTENCE = re.compile(r"(?<=[.!?])[\"']?\s+")
+_CLOSING_WORDS = """
+happy happily friend friends home laughed laugh end night forgot forget dream dreamed together proud ever never again
+asleep slept sleep smiled smile bed last evening glad cheered party thanked thank loved tomorrow safe warm best more
+everybody everyone
+"""
+_CLOSING = frozenset(_CLOSING_WORDS.split())  # a story that ends without one of them stops in the middle
+_SUBJECT = re.compile(r"[\"']?The (\w+)")
+
+
+def _mentions(text: str, word: str) -> int:
+    """How often a plain text contains a word or its plural."""
+    forms = {plain(word).strip(), plain(plural(word)).strip()}
+    return sum(text.replace(" ", "  ").count(f" {form.replace(' ', '  ')} ") for form in forms)
+
+
+def _story(check: Check, answer: str) -> bool:
+    """A whole story about the first accepted word.
+
+    The word is in the first sentence, in the last third and three times in all; nothing else is the subject more often.
+    The other accepted words are in it, hardly a sentence comes twice, and the end is one.
+    """
+    sentences = [part for part in _SENTENCE.split(answer.strip()) if part]
+    had = words(answer)
+    if len(had) < check.least or len(sentences) < 4 or not answer.rstrip().endswith((".", "!", "?", '"')):
+        return False
+    if len(set(sentences)) < 0.8 * len(sentences) or len(set(had)) * 3 < len(had):
+        return False
+    if check.accept:
+        hero, num = check.accept[0], _mentions(plain(answer), check.accept[0])
+        if num < 3 or not _mentions(plain(sentences[0]), hero):
+            return False
+        if not _mentions(plain(" ".join(sentences[-(len(sentences) // 3) - 1 :])), hero):
+            return False
+        subjects = Counter(match.group(1) for match in map(_SUBJECT.match, sentences) if match)
+        if max(subjects.values(), default=0) > num:
+            return False
+        if not all(_mentions(plain(answer), word) for word in check.accept[1:]):
+            return False
+    return bool(_CLOSING & set(words(" ".join(sentences[-2:]))))
+
+
 def _polite(check: Check, answer: str) -> bool:
     had = set(words(answer))
     kind = had & {"please", "could", "would", "may"}
@@ -207,7 +250,7 @@ def _abstain(check: Check, answer: str) -> bool:
 _KINDS = {
     "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
     "exact": _exact,
-    "list": _list, "letter": _letter, "words": _words, "polite": _polite, "abstain": _abstain,
+    "list": _list, "letter": _letter, "words": _words, "story": _story, "polite": _polite, "abstain": _abstain,
     "says": _says, "same": _same,
     "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
     "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),

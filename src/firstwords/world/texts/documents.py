@@ -1,4 +1,4 @@
-"""The text of the built-in world: an endless, deterministic stream of documents of about thirty kinds.
+"""The text of the built-in world: an endless, deterministic stream of documents of about forty kinds.
 
 `documents(seed)` draws a kind by weight for every document. The n-th document of a seed is always the same; other seeds
 give other documents about the same town.
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from random import Random
 
+from firstwords.world.phrases import cap, pick
+from firstwords.world.stories.simple import Hero, heroes, simple_story
 from firstwords.world.stories.telling import story
-from firstwords.world.texts import forms, lessons, letters, news, people, play, talk, world
+from firstwords.world.texts import basics, everyday, forms, lessons, letters, news, people, play, talk, world
 from firstwords.world.texts import howto as howtos
 from firstwords.world.texts import town as places
 from firstwords.world.town.plumwick import Size, Town, town
@@ -23,9 +25,27 @@ def _story(rng: Random, town: Town) -> str:
     return f"{told.title}\n\n{told.text}" if rng.random() < 0.7 else told.text
 
 
+def _simple_story(rng: Random, town: Town) -> str:
+    """A simple story, mostly under a title that names its hero, as a wish for it would."""
+    if rng.random() < 0.15:
+        person = pick(rng, town.people)
+        hero = Hero(person.name, "name", person.he)
+    else:
+        hero = pick(rng, heroes())
+    told = simple_story(rng, hero, is_long=rng.random() < 0.2)
+    title = pick(rng, (f"A story about {hero.a}", f"A story about {hero.a}", cap(hero.the), ""))
+    return f"{title}\n\n{told.text}" if title else told.text
+
+
 # kind -> (share of the documents in per cent, function)
 KINDS: dict[str, tuple[float, Kind]] = {
-    "story": (32, _story),
+    "story": (18, _story),
+    "simple story": (13, _simple_story),
+    "everyday": (7, everyday.scene),
+    "questions of the day": (1.5, everyday.questions),
+    "easy sums": (2, basics.easy_sums),
+    "basics": (3, basics.mixed_lesson),
+    "lesson": (1.5, basics.one_lesson),
     "portrait": (9, people.portrait),
     "two people": (3, people.two_people),
     "family": (2.5, people.family),
@@ -48,7 +68,7 @@ KINDS: dict[str, tuple[float, Kind]] = {
     "news": (1.5, news.news),
     "notice": (0.7, news.notice),
     "day": (1.5, news.day),
-    "form": (3.5, forms.any_form),
+    "form": (4, forms.any_form),
     "how-to": (1.3, howtos.howto),
     "rhyme": (1, play.rhyme),
     "riddle": (1.2, play.riddle),
