@@ -28,8 +28,10 @@ def _answers(q: Question) -> list[str]:
         "list": [", ".join(c.accept[:3]) + "."],
         "letter": [" ".join([f"{first}ig", f"{first}ob"] * 2)],
         "words": [f"Once there was a {' '.join(c.accept)}. {long}"],
-        "story": [f"Once there was a {first}. The {first} was sad. A bird came by. The {first} smiled. {long} "
-                  f"So the {first} was happy, and they all went home together."],
+        "story": [
+            f"Once there was a {first}. The {first} was sad. A bird came by. The {first} smiled. {long} "
+            f"So the {first} was happy, and they all went home together."
+        ],
         "polite": [f"Could you {first}, please?"],
     }.get(c.kind, [f"It is {a}." for a in c.accept])
 
