@@ -186,12 +186,12 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
             continue
         is_swapped = order.random() < 0.5
         left, right = (b, a) if is_swapped else (a, b)
-        said = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
-        if said is None:
+        judged = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
+        if judged is None:
             return rows, True
-        if said.verdict == "skip":
+        if judged.verdict == "skip":
             continue
-        outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(said.verdict, 0.5)
+        outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(judged.verdict, 0.5)
         lengths = len(a.split()), len(b.split())
         rows.append(Comparison(prompt_key(messages), outcome, *lengths, decoding_a=a_record, decoding_b=b_record))
         left_stage, right_stage = hashes[::-1] if is_swapped else hashes
@@ -206,11 +206,11 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
                 tuple(messages),
                 left,
                 right,
-                said.verdict,
+                judged.verdict,
                 left_stage=left_stage,
                 right_stage=right_stage,
                 params=params,
-                reasons=(said.reason,) if said.reason else (),
+                reasons=(judged.reason,) if judged.reason else (),
                 model=sides[0].label.partition("/")[0],
             )
         )

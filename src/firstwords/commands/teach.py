@@ -92,12 +92,12 @@ def main(config: Teach) -> None:
                 say(f"{MAX_FAILED} questions in a row did not give two different answers that fit: change --prompts")
                 break
             pair, done = shown.pair, f"{before + decided(judged, hashes)} of {pairs_needed(TARGET_RATE)} decided"
-            said = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
-            if said is None:
+            choice = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
+            if choice is None:
                 break
-            if said.verdict != "skip":
-                reasons = (said.reason,) if said.reason else ()
-                pair = replace(pair, verdict=said.verdict, reasons=reasons)
+            if choice.verdict != "skip":
+                reasons = (choice.reason,) if choice.reason else ()
+                pair = replace(pair, verdict=choice.verdict, reasons=reasons)
                 judged.append(replace(pair, id=log.add(pair)))
                 source.keep(shown.place, judged[-1])
     except KeyboardInterrupt:  # while the model is answering; all verdicts are already in the log
