@@ -22,7 +22,7 @@ import math
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -281,7 +281,7 @@ class Model:
             check_fits(ids, self.context)
         return ids
 
-    def generate(self, ids: Sequence[int], params: SamplingParams) -> Iterator[request.Token]:
+    def generate(self, ids: Sequence[int], params: SamplingParams) -> Generator[request.Token, None, None]:
         """Sample tokens after `ids`, each with its text and what `params` requests. Closing the iterator cancels.
 
         Several threads share steps: the thread that holds the lock computes a token for all that are waiting.

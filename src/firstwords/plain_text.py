@@ -1,4 +1,4 @@
-"""Clean text from files, command lines and requests, so that it can be stored and encoded.
+"""Clean text from files, command lines and requests, so that it can be stored and encoded; numbers with their nouns.
 
     clean_text("one\\r\\ntwo")        -> "one\\ntwo"
     without_surrogates("gate \\ud83d") -> "gate ?"
@@ -24,6 +24,14 @@ _WHOLE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 def clean_text(text: str) -> str:
     """The text with one kind of line end and without lone surrogates."""
     return without_surrogates(unify_line_ends(text))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: counted(1, "row") == "1 row", counted(1200, "row") == "1,200 rows".
+
+    plural: unless it is the noun with an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def unify_line_ends(text: str) -> str:

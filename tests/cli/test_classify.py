@@ -46,7 +46,7 @@ def test_a_file_of_ones_own(firstwords, empty_home: Path, tmp_path: Path) -> Non
     path.write_text("size,weight,kind\n" + "\n".join(rows) + "\nbig,1,apple\n", encoding="utf-8")
     code, out, err = firstwords("classify", "songs", "--data", path, "--compare")
     assert code == 0 and "scikit-learn's MLP" in out and "means plum" in out
-    assert "left out 1 rows" in err and "fruit.csv:18: size is 'big', not a number" in err
+    assert "left out 1 unusable row" in err and "fruit.csv:18: size is 'big', not a number" in err
 
 
 def test_network_beside_the_line(firstwords, empty_home: Path) -> None:

@@ -197,6 +197,35 @@ def test_chat_sends_what_the_template_says(pip_home: Path, monkeypatch: pytest.M
 # ---- stages, models, doctor, tokenizer, eval -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("columns", [50, 80, 120])
+def test_no_table_cuts_a_word(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from firstwords.commands.shared import Row, print_rows
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    cells = ("a-model-with-a-rather-long-name/rlhf-12*", "base, sft, rlhf-1", "820.1 MB", "2026-11-28 08:36")
+    remark = "replaced by firstwords pretrain; id 20261128-083648-tom"
+    print_rows((("model", "<"), ("stages", "<"), ("size", ">"), ("deleted", "<")), [Row(cells, remark)])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= columns and line == line.rstrip() for line in lines)
+    assert all(any(cell in line for line in lines) for cell in (*cells, "model", "deleted"))
+    assert " ".join(" ".join(lines).split()).endswith(remark)
+    assert (cells[0] + "  base, sft" in "\n".join(lines)) == (columns == 120)
+
+
+def test_one_thing_is_singular(firstwords, pip_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from firstwords.commands.compare import show
+
+    _, out, _ = firstwords("tokenizer", "show", "a")
+    assert "1 token for 1 byte (" in out
+    rate = {"win_rate": 0.5, "low": 0.1, "high": 0.9, "verdict": "not yet shown", "more_needed": 1}
+    rate |= {"a": "pip/b", "b": "pip/a", "judge": "x", "stopped_early": False, "wins": 1, "ties": 1, "losses": 1}
+    show(rate | {"length_controlled": {"win_rate": 0.5, "matched_n": 1, "matched_win_rate": 0.5}})
+    shown = capsys.readouterr().out
+    assert "1 win, 1 tie, 1 loss\n" in shown and "on 1 pair of" in shown and "about 1 more comparison would" in shown
+
+
 def test_stages_puts_base_and_sft_side_by_side(firstwords, pip_home: Path) -> None:
     words = ("stages", "What is your first name?", "--max-tokens", "6", "--seed", "3")
     result = one_json(firstwords(*words, "--json")[1])

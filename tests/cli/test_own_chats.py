@@ -25,7 +25,7 @@ def finetune(firstwords, own_home: Path, one_thread):
     ("case", "sentence"),
     [
         ("c_null_shadow_mixed.jsonl", "read 20 chats; left out 0 rows\n"),
-        ("c_weight.jsonl", "read 20 chats; left out 0 rows; 20 messages are read but not learned (tools, weight 0)\n"),
+        ("c_weight.jsonl", "read 20 chats; left out 0 rows; read but did not learn 20 messages (tools, weight 0)\n"),
     ],
 )
 def test_finetune_says_what_it_read(case: str, sentence: str, finetune) -> None:
@@ -152,7 +152,7 @@ def test_a_file_may_be_called_anything(firstwords, finetune, tmp_path: Path) -> 
     path = tmp_path / "odd \udcff.jsonl"
     path.write_text(json.dumps({"prompt": "Hi", "chosen": "Ho", "rejected": "No"}), encoding="utf-8")
     code, _, err = firstwords("preferences", "import", str(path))
-    assert code == 0 and "added 1 preferences" in err
+    assert code == 0 and "added 1 preference;" in err
     assert PreferenceStore().all()[0].origin == "odd ?.jsonl"
     chats = tmp_path / "chats \udcff.jsonl"
     chats.write_bytes((CASES / "c_weight.jsonl").read_bytes())

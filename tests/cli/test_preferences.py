@@ -23,10 +23,10 @@ def test_preferences_go_in_and_out(firstwords, empty_home: Path, tmp_path: Path)
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
     code, _, err = firstwords("preferences", "import", source, "--model", "pip")
-    assert code == 0 and "added 2 preferences; left out 1 rows" in err
+    assert code == 0 and "added 2 preferences; left out 1 row" in err
     assert "in.jsonl:2: the two answers are equal" in err
     code, _, err = firstwords("preferences", "import", source, "--model", "pip")
-    assert code == 0 and "added 0 preferences; left out 1 rows; 2 were already in the log" in err
+    assert code == 0 and "added 0 preferences; left out 1 row; 2 were already in the log" in err
     assert firstwords("preferences", "add", "--prompt", "Why?", "--chosen", "So.", "--rejected", "No.")[0] == 0
     code, out, _ = firstwords("preferences", "stats", "--json")
     assert code == 0 and json.loads(out)["usable"] == 3 and json.loads(out)["verdicts"]["left"] == 3

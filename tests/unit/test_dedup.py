@@ -45,7 +45,7 @@ def test_dedup(tmp_path):
     found, stats = read(path, dedup="near")
     assert found == [texts[0], *texts[3:6]]
     assert (stats.duplicates, stats.near_duplicates) == (2, 1)
-    assert "2 duplicates, 1 near-duplicates" in stats.summary()
+    assert "2 duplicates, 1 near-duplicate" in stats.summary()
     with pytest.raises(UserError, match="none, exact or near"):
         read(path, dedup="fuzzy")
 

@@ -127,8 +127,8 @@ def test_the_chat_of_weight_0_is_context_and_its_last_answer_is_learned() -> Non
     assert chat == [HERON[0], wrong, HERON[1]]  # the two answers are not joined, and the last one goes
     assert (stats.context_turns, stats.trimmed_turns, stats.merged_turns) == (1, 2, 0)
     assert summary(1, stats) == (
-        "read 1 chats; left out 0 rows; trimmed 2 messages (before the first question or after the last answer); "
-        "1 messages are read but not learned (tools, weight 0)"
+        "read 1 chat; left out 0 rows; trimmed 2 messages (before the first question or after the last answer); "
+        "read but did not learn 1 message (tools, weight 0)"
     )
     with pytest.raises(UnusableRowError, match="to learn"):
         parse_row({"messages": [HERON[0], wrong]})

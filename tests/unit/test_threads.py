@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from firstwords.plan import threads
-from firstwords.plan.threads import PATIENCE, ThreadWatch, burst, fitting
+from firstwords.plan.threads import PATIENCE, ThreadWatch, burst, fastest
 from firstwords.train.learner import prepare_process
 
 
@@ -31,14 +31,14 @@ def machine(monkeypatch) -> dict[int, float]:
 
 
 def test_all_threads_unless_fewer_are_clearly_faster(machine) -> None:
-    assert fitting(4) == 4 == torch.get_num_threads()
+    assert fastest(4) == 4 == torch.get_num_threads()
     machine |= {4: 95.0, 2: 100.0, 1: 100.0}
-    assert fitting(4) == 4  # five per cent are noise
+    assert fastest(4) == 4  # five per cent are noise
     machine |= {4: 20.0, 2: 150.0, 1: 100.0}
-    assert fitting(4) == 2 == torch.get_num_threads()
+    assert fastest(4) == 2 == torch.get_num_threads()
     machine |= {2: 30.0}
-    assert fitting(4) == 1 == torch.get_num_threads()
-    assert fitting(1) == 1
+    assert fastest(4) == 1 == torch.get_num_threads()
+    assert fastest(1) == 1
 
 
 def test_a_run_that_becomes_slow_looks_and_one_with_fewer_threads_looks_again(machine) -> None:
@@ -58,7 +58,7 @@ def test_a_run_that_becomes_slow_looks_and_one_with_fewer_threads_looks_again(ma
 def test_looking_in_vain_becomes_rare(machine, monkeypatch) -> None:
     """A machine that is slow with any number of threads is not checked every few seconds."""
     looks = []
-    monkeypatch.setattr(threads, "fitting", lambda most: looks.append(most) or 2)
+    monkeypatch.setattr(threads, "fastest", lambda most: looks.append(most) or 2)
     torch.set_num_threads(2)
     watch = ThreadWatch(2)
     watch.after_step(1e-4, 0.0)

@@ -18,7 +18,7 @@ from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.commands.shared import SamplingFlags
 from firstwords.config import UserError
-from firstwords.plain_text import clean_text
+from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
 
 HELP = """\
@@ -79,7 +79,7 @@ class Conversation:
                     answer += token.text
                     print(token.text, end="", flush=True)
                     if token.finish_reason == "length":
-                        say(f"\n(cut after {token.index + 1} tokens)")
+                        say(f"\n(cut after {counted(token.index + 1, 'token')})")
         except UserError:
             self.turns.pop()
             raise

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from firstwords import api, home
 from firstwords.commands import judging, shared
 from firstwords.commands.judging import Messages
-from firstwords.commands.shared import JsonFlag, SamplingFlags
+from firstwords.commands.shared import JsonFlag, Row, SamplingFlags, print_rows
 from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.keeping import locks
+from firstwords.plain_text import counted
 from firstwords.process import recorded
 from firstwords.runlog import say, write_json
 
@@ -160,7 +161,7 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     vocabularies = [side.tokenizer.hash for side in sides]
     rows, shortened = compare_by_reward(prompts, (a, b), vocabularies, (record_a, record_b), judge)
     if shortened:
-        say(f"{shortened} answers exceed the reward model's context: it read only their beginning")
+        say(f"{counted(shortened, 'answer')} did not fit the reward model's context, which read only the beginning")
     return rows, extra | {"left_out": left_out, "shortened": shortened}
 
 
@@ -185,12 +186,12 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
             continue
         is_swapped = order.random() < 0.5
         left, right = (b, a) if is_swapped else (a, b)
-        said = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
-        if said is None:
+        judged = judging.ask(f"{number}/{len(prompts)}", messages, left, right)
+        if judged is None:
             return rows, True
-        if said.verdict == "skip":
+        if judged.verdict == "skip":
             continue
-        outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(said.verdict, 0.5)
+        outcome = {"left": float(not is_swapped), "right": float(is_swapped)}.get(judged.verdict, 0.5)
         lengths = len(a.split()), len(b.split())
         rows.append(Comparison(prompt_key(messages), outcome, *lengths, decoding_a=a_record, decoding_b=b_record))
         left_stage, right_stage = hashes[::-1] if is_swapped else hashes
@@ -205,11 +206,11 @@ def ask_person(config: Compare, prompts: list[Messages], sides: Sequence[api.Mod
                 tuple(messages),
                 left,
                 right,
-                said.verdict,
+                judged.verdict,
                 left_stage=left_stage,
                 right_stage=right_stage,
                 params=params,
-                reasons=(said.reason,) if said.reason else (),
+                reasons=(judged.reason,) if judged.reason else (),
                 model=sides[0].label.partition("/")[0],
             )
         )
@@ -258,8 +259,8 @@ def _answers(
 def show(result: dict[str, Any]) -> None:
     """Print the figures for people."""
     print(
-        f"{result['a']} against {result['b']}: {result['wins']} wins, {result['ties']} ties, "
-        f"{result['losses']} losses\n"
+        f"{result['a']} against {result['b']}: {counted(result['wins'], 'win')}, "
+        f"{counted(result['ties'], 'tie')}, {counted(result['losses'], 'loss', 'losses')}\n"
         f"win rate {result['win_rate']:.1%} ({result['low']:.1%}-{result['high']:.1%}), ties counted half: "
         f"{result['verdict']}"
     )
@@ -268,16 +269,14 @@ def show(result: dict[str, Any]) -> None:
             f"anytime-valid interval {result['always_low']:.1%}-{result['always_high']:.1%}"
             + (": you stopped early, so the verdict uses this one" if result["stopped_early"] else "")
         )
-    for side in "ab" if "honesty_a" in result else "":
-        found = result[f"honesty_{side}"]
-        print(
-            f"{result[side]}: mean reward {found['reward']:+.2f}, invents answers to {found['invented']:.1%} of the "
-            f"unanswerable questions, refuses {found['refused']:.1%} of the answerable ones"
-        )
+    if "honesty_a" in result:
+        sides = [(result[side], result[f"honesty_{side}"]) for side in "ab"]
+        rows = [Row((ref, f"{x['reward']:+.2f}", f"{x['invented']:.1%}", f"{x['refused']:.1%}")) for ref, x in sides]
+        print_rows((("", "<"), ("mean reward", ">"), ("invented answers", ">"), ("wrongly refused", ">")), rows)
     controlled = result["length_controlled"]
     print(
-        f"win rate at equal length {controlled['win_rate']:.1%}; on {controlled['matched_n']} pairs of similar length "
-        f"{controlled['matched_win_rate']:.1%}"
+        f"win rate at equal length {controlled['win_rate']:.1%}; on "
+        f"{counted(controlled['matched_n'], 'pair')} of similar length {controlled['matched_win_rate']:.1%}"
     )
     if result["stopped_early"] and result["verdict"] == "not yet shown" and not result["low"] <= 0.5 <= result["high"]:
         print(
@@ -285,4 +284,4 @@ def show(result: dict[str, Any]) -> None:
         )
     elif result["verdict"] == "not yet shown":
         more = result["more_needed"]
-        print(f"about {more:,} more comparisons would show it" if more else "no difference can be seen")
+        print(f"about {counted(more, 'more comparison')} would show it" if more else "no difference can be seen")

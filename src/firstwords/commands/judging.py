@@ -22,14 +22,14 @@ Messages = Sequence[Message]
 
 
 @dataclass(frozen=True)
-class Said:
+class Verdict:
     """The verdict (left, right, tie, both_bad or skip) and the person's reason."""
 
     verdict: str
     reason: str = ""
 
 
-def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
+def ask(heading: str, messages: Messages, left: str, right: str) -> Verdict | None:
     """Show a pair on stderr and read lines from stdin until one is a verdict; None for q, Ctrl-C or end of input."""
     said_before = messages[0]["content"] if len(messages) == 1 else _chat(messages)
     say(f"\n{heading}  {said_before}\n  left   {_indented(left)}\n  right  {_indented(right)}")
@@ -44,7 +44,7 @@ def ask(heading: str, messages: Messages, left: str, right: str) -> Said | None:
         if not line or key.lower() in ("q", "quit"):
             return None
         if verdict := _WORDS.get(key.lower()):
-            return Said(verdict, clean_text(reason).strip())
+            return Verdict(verdict, clean_text(reason).strip())
 
 
 def _chat(messages: Messages) -> str:

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from firstwords import home
 from firstwords.commands import shared
-from firstwords.commands.shared import JsonFlag
+from firstwords.commands.shared import JsonFlag, Row, print_rows
 from firstwords.eval.exam_parts import PARTS
 from firstwords.keeping import trash
 from firstwords.keeping.listing import describe
@@ -51,57 +50,30 @@ def show_trash(as_json: bool) -> None:
     else:
         rows = []
         for entry in entries:
-            facts = trash.facts(entry)
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.thrown))
             what = ", ".join(entry.stages) or "an unfinished run"
-            rows.append((entry.ref, what, f"{facts['bytes'] / 1e6:.1f} MB", when, entry.why, entry.id))
-        _table(rows, ("model", "stages", "frees", "since", "why", "id"))
+            cells = (entry.ref, what, f"{trash.facts(entry)['bytes'] / 1e6:.1f} MB", when)
+            rows.append(Row(cells, f"{entry.why}; id {entry.id}"))
+        print_rows((("model", "<"), ("stages", "<"), ("size", ">"), ("deleted", "<")), rows)
         say(
             f"`{entries[0].restore}` restores the newest, `firstwords models empty-trash` frees "
             f"{trash.size() / 1e6:.1f} MB"
         )
 
 
-def _table(rows: Sequence[tuple[str, ...]], titles: tuple[str, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for title in titles:
-        table.add_column(title, no_wrap=title != "why")
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
-
-
 def show(rows: list[dict[str, Any]]) -> None:
     """Print each stage and, below it, its measurements; * marks the promoted stage."""
-    from rich.console import Console, Group
-    from rich.padding import Padding
-    from rich.table import Table
-
-    titles = (("model", "left"), ("parameters", "right"), ("shape", "left"), ("size", "right"), ("made", "left"))
-    cells = []
+    lines = []
     for row in rows:
-        shape = f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else ""
-        line = [
+        cells = (
             row["ref"] + ("*" if row["promoted"] else ""),
             short(row["parameters"]),
-            shape,
+            f"{row['layers']} x {row['width']}, vocab {row['vocab_size']:,}" if row["vocab_size"] else "",
             f"{row['bytes'] / 1e6:.1f} MB",
             str(row["created"])[:16].replace("T", " "),
-        ]
-        cells.append(line)
-    widths = [max(map(len, column)) for column in zip([title for title, _ in titles], *cells, strict=True)]
-    lines: list[Any] = []
-    for number, (row, line) in enumerate(zip(rows, cells, strict=True)):
-        table = Table(box=None, header_style="dim", pad_edge=False, show_header=number == 0)
-        for (title, justify), width in zip(titles, widths, strict=True):
-            table.add_column(title, justify=justify, min_width=width)  # type: ignore[arg-type]
-        table.add_row(*line)
-        below = ", ".join(filter(None, (row["outdated"], measured(row["metrics"]))))
-        lines += [table, *([Padding(below, (0, 0, 0, 4), style="dim")] if below else [])]
-    Console(highlight=False).print(Group(*lines))
+        )
+        lines.append(Row(cells, ", ".join(filter(None, (row["outdated"], measured(row["metrics"]))))))
+    print_rows((("model", "<"), ("parameters", ">"), ("shape", "<"), ("size", ">"), ("made", "<")), lines)
     say("* the promoted stage, which the model's name alone refers to")
 
 

@@ -16,6 +16,7 @@ from firstwords.commands import shared
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
+from firstwords.plain_text import counted
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
 from firstwords.runlog import say
 from firstwords.tokenizer.chat import Message
@@ -126,7 +127,7 @@ def export(config: PreferencesExport) -> None:
     found, left_over = PreferenceStore().usable(config.model)
     if not found:
         raise UserError("the log holds no preferences to export: judge some pairs with `firstwords teach NAME`")
-    say(f"wrote {write_jsonl(found, Path(config.file), not config.plain):,} preferences to {config.file}")
+    say(f"wrote {counted(write_jsonl(found, Path(config.file), not config.plain), 'preference')} to {config.file}")
     if left_over:
         say(unpaired(left_over))
 
@@ -151,7 +152,7 @@ def stats(config: PreferencesStats) -> None:
         shared.emit(result)
         return
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result["verdicts"].items() if count)
-    print(f"{result['judgements']} judgements ({counts or 'none'}), {result['usable']} usable for training")
+    print(f"{counted(result['judgements'], 'judgement')} ({counts or 'none'}), {result['usable']} usable for training")
     for name, text in (("left", "the left side won"), ("consistency", "same verdict on a hidden repeat")):
         if (figures := result[name])["n"]:
             print(f"{text}: {shown(figures)}")
@@ -167,4 +168,5 @@ def shown(figures: dict[str, Any]) -> str:
 
 def unpaired(count: int) -> str:
     """Why some thumbs cannot be used."""
-    return f"{count} thumbs are unpaired: each thumbs up needs a thumbs down on the same prompt, and vice versa"
+    thumbs = "1 thumb is" if count == 1 else f"{count} thumbs are"
+    return f"{thumbs} unpaired: each thumbs up needs a thumbs down on the same prompt, and vice versa"

@@ -6,7 +6,10 @@ Results go to stdout and remarks to stderr; with `--json`, stdout gets one JSON 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,3 +75,31 @@ def shown(text: str) -> str:
     """Text in quotes, with line ends and unprintable characters escaped: '" a\\n"'."""
     visible = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     return f'"{visible}"'
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of `print_rows`, and the remark printed below it."""
+
+    cells: tuple[str, ...]
+    remark: str = ""
+
+
+def print_rows(titles: Sequence[tuple[str, str]], rows: Sequence[Row]) -> None:
+    """Print a table in which nothing is cut off. titles: (text, "<" or ">" for the alignment of the column).
+
+    Where the terminal is too narrow for a whole row, the first column gets a line of its own.
+    """
+    columns = shutil.get_terminal_size().columns
+    table = [tuple(title for title, _ in titles), *(row.cells for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    is_wide = sum(widths) + 2 * (len(widths) - 1) <= columns
+    dim, off = ("\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    for number, cells in enumerate(table):
+        padded = [f"{c:{side}{w}}" for c, (_, side), w in zip(cells, titles, widths, strict=True)]
+        lines = ["  ".join(padded)] if is_wide else [padded[0], "    " + "  ".join(padded[1:])]
+        print("\n".join(f"{dim}{line.rstrip()}{off}" if number == 0 else line.rstrip() for line in lines))
+        remark = rows[number - 1].remark if number else ""
+        indent = "    "
+        for line in textwrap.wrap(remark, max(20, columns - 1), initial_indent=indent, subsequent_indent=indent):
+            print(f"{dim}{line}{off}")

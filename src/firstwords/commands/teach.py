@@ -22,6 +22,7 @@ from firstwords.commands import judging, shared
 from firstwords.commands.shared import JsonFlag, SamplingFlags
 from firstwords.config import UserError
 from firstwords.flags import Positional
+from firstwords.plain_text import counted
 from firstwords.preferences.pairs import RANDOM_SHARE
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.store import Judgement, PreferenceStore
@@ -91,12 +92,12 @@ def main(config: Teach) -> None:
                 say(f"{MAX_FAILED} questions in a row did not give two different answers that fit: change --prompts")
                 break
             pair, done = shown.pair, f"{before + decided(judged, hashes)} of {pairs_needed(TARGET_RATE)} decided"
-            said = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
-            if said is None:
+            choice = judging.ask(f"{len(judged) + 1}/{config.pairs} ({done})", pair.prompt, pair.left, pair.right)
+            if choice is None:
                 break
-            if said.verdict != "skip":
-                reasons = (said.reason,) if said.reason else ()
-                pair = replace(pair, verdict=said.verdict, reasons=reasons)
+            if choice.verdict != "skip":
+                reasons = (choice.reason,) if choice.reason else ()
+                pair = replace(pair, verdict=choice.verdict, reasons=reasons)
                 judged.append(replace(pair, id=log.add(pair)))
                 source.keep(shown.place, judged[-1])
     except KeyboardInterrupt:  # while the model is answering; all verdicts are already in the log
@@ -174,9 +175,11 @@ def _finish(config: Teach, name: str, log: PreferenceStore, judged: list[Judgeme
         shared.emit(facts | {"wins": wins if len(sides) > 1 else None})
         return
     about = f"{sides[0].label} against {sides[-1].label}" if len(sides) > 1 else name
-    print(f"{len(judged)} judgements saved; {done} decided pairs of {about} are in the log")
+    pairs = f"{counted(done, 'decided pair')} of {about} {'is' if done == 1 else 'are'} in the log"
+    print(f"{counted(len(judged), 'judgement')} saved; {pairs}")
     if len(sides) > 1:
-        print(f"in this round {' and '.join(f'{label} was preferred {n} times' for label, n in wins.items())}")
+        preferred = (f"{label} was preferred {counted(n, 'time')}" for label, n in wins.items())
+        print(f"in this round {' and '.join(preferred)}")
     if done < needed:
         print(f"detecting a {TARGET_RATE:.0%} preference with 80 % power takes {needed}: {needed - done} to go")
     if log.preferences(name):

@@ -15,6 +15,7 @@ from firstwords.commands import shared
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
+from firstwords.plain_text import counted
 from firstwords.runlog import say
 
 COLOURS = (42, 44, 45, 46, 43)  # backgrounds, so that neighbouring tokens differ
@@ -89,7 +90,8 @@ def show(config: TokenizerShow) -> None:
     for i, piece in zip(ids, pieces, strict=True):
         print(f"{i:>{width}}  {shared.shown(piece)}")
     if ids:
-        print(f"{len(ids)} tokens for {num_bytes} bytes ({num_bytes / len(ids):.1f} bytes per token)")
+        size = f"{counted(len(ids), 'token')} for {counted(num_bytes, 'byte')}"
+        print(f"{size} ({num_bytes / len(ids):.1f} bytes per token)")
 
 
 def _tokenizer_dir(ref: str | None) -> Path:

@@ -41,6 +41,7 @@ from firstwords.data.row_kinds import (
 )
 from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
 from firstwords.data.sources import spec_names, split_column
+from firstwords.plain_text import counted
 from firstwords.tokenizer.chat import Message, is_learned
 from firstwords.world.town.plumwick import Size
 
@@ -63,13 +64,13 @@ def conversations(
 
 def summary(count: int, stats: SourceStats) -> str:
     """One line on what was read: `read 907 chats; left out 3 rows; trimmed 12 messages (...)`."""
-    line = f"read {count:,} chats; left out {stats.skipped_rows:,} rows"
+    line = f"read {counted(count, 'chat')}; left out {counted(stats.skipped_rows, 'row')}"
     if stats.skipped_files:
-        line += f" and {stats.skipped_files:,} files"
+        line += f" and {counted(stats.skipped_files, 'file')}"
     if trimmed := stats.trimmed_turns - stats.merged_turns:
-        line += f"; trimmed {trimmed:,} messages (before the first question or after the last answer)"
+        line += f"; trimmed {counted(trimmed, 'message')} (before the first question or after the last answer)"
     if stats.context_turns:
-        line += f"; {stats.context_turns:,} messages are read but not learned (tools, weight 0)"
+        line += f"; read but did not learn {counted(stats.context_turns, 'message')} (tools, weight 0)"
     return line
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
+from firstwords.plain_text import counted
 
 T = TypeVar("T")
 MAX_NOTES = 5  # maximum number of skipped rows that are reported in full,
@@ -64,7 +65,7 @@ class SourceStats:
             if len(about) > MAX_REMARKS:
                 found.append(f"... and {len(about) - MAX_REMARKS:,} more remarks on {subject}")
         if self.front_matter:
-            found.append(f"left out the front matter of {_counted(self.front_matter, 'Markdown file')}")
+            found.append(f"left out the front matter of {counted(self.front_matter, 'Markdown file')}")
         found += [f"skipped: {note}" for note in self.notes]
         num_others = self.skipped_rows + self.skipped_files - len(self.notes)
         return found + ([f"... and {num_others:,} more skipped"] if self.notes and num_others > 0 else [])
@@ -77,15 +78,11 @@ class SourceStats:
             (self.skipped_rows, "row", ""),
             (self.skipped_files, "file", f" ({', '.join(kinds)})" if kinds else ""),
         )
-        left_out = [_counted(count, name) + detail for count, name, detail in counts if count]
-        left_out += [f"{self.duplicates:,} duplicates"] if self.duplicates else []
-        left_out += [f"{self.near_duplicates:,} near-duplicates"] if self.near_duplicates else []
-        text = f"{_counted(self.documents, 'document')}, {self.bytes / 1e6:,.1f} MB"
+        left_out = [counted(count, name) + detail for count, name, detail in counts if count]
+        left_out += [counted(self.duplicates, "duplicate")] if self.duplicates else []
+        left_out += [counted(self.near_duplicates, "near-duplicate")] if self.near_duplicates else []
+        text = f"{counted(self.documents, 'document')}, {self.bytes / 1e6:,.1f} MB"
         return f"{text}; left out: {', '.join(left_out)}" if left_out else text
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 class UnusableRowError(Exception):

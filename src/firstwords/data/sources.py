@@ -51,7 +51,7 @@ def documents(
 
 
 def spec_names(specs: Iterable[str | Path], if_none: str) -> list[str]:
-    """The specs as texts. Raises UserError for none, and for an empty one, which a path would read as this folder."""
+    """The specs as texts. Raises UserError if there are none, or if one is empty (as a path: the current folder)."""
     names = [str(spec) for spec in specs]
     if not names:
         raise UserError(if_none)

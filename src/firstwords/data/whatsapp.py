@@ -4,7 +4,7 @@
     [31.12.23, 22:15:30] Ben: Yes!                    iPhone
     12/31/23, 10:15 PM - Anna: Good.                  and the date and time formats of other locales
 
-The model learns to speak as one person, whom `FILE:NAME` names; all others are the user. Lines that are not messages
+The model learns to speak as one person, whom `FILE:NAME` names; everyone else is the user. Lines that are not messages
 are left out and counted: WhatsApp's own notices ("Anna joined"), and placeholders for pictures, voice messages and
 files ("<Media omitted>").
 """
@@ -49,8 +49,8 @@ _EDITED = re.compile(r"\s*<[^<>\n]*\b(?:edited|bearbeitet|editó|modifié|editad
 
 
 @dataclass
-class Said:
-    """One message: its line number, the day as written, minutes after midnight, the name and the text."""
+class Post:
+    """One message of the export: its line number, the day as written, minutes after midnight, the name and the text."""
 
     line: int
     day: str
@@ -66,19 +66,19 @@ def conversations(
 
     Raises UserError for a text that is not an export, and if `assistant` is not one of its people.
     """
-    said, num_left_out = read_lines(lines, path)
+    posts, num_left_out = read_lines(lines, path)
     if num_left_out:
         stats.note(f"{path}: {num_left_out:,} lines that are notices by WhatsApp or placeholders for media")
-    counts = Counter(each.name for each in said)
+    counts = Counter(post.name for post in posts)
     name = _assistant(assistant, counts, path)
-    for part in _conversations(said):
+    for part in _conversations(posts):
         stats.rows += 1
         yield f"{path}:{part[0].line}", _as_messages(part, name, with_names=len(counts) > 2)
 
 
-def read_lines(lines: Iterable[str], path: str) -> tuple[list[Said], int]:
+def read_lines(lines: Iterable[str], path: str) -> tuple[list[Post], int]:
     """(messages in order, number of lines that are not messages). Raises UserError for a text that is not an export."""
-    said: list[Said] = []
+    posts: list[Post] = []
     num_stamped, current = 0, None
     for number, line in enumerate(lines, 1):
         plain = line.translate(_SPACES).translate(_MARKS)
@@ -93,16 +93,16 @@ def read_lines(lines: Iterable[str], path: str) -> tuple[list[Said], int]:
         speaker = _SPEAKER.fullmatch(stamped["rest"])
         current = None
         if speaker is not None and not _NOTE.search(line):
-            current = Said(number, stamped["date"], _minutes(stamped["time"]), speaker["name"].strip(), speaker["text"])
-            said.append(current)
+            current = Post(number, stamped["date"], _minutes(stamped["time"]), speaker["name"].strip(), speaker["text"])
+            posts.append(current)
     if not num_stamped:
         raise UserError(
             f"{path} is not a WhatsApp export, the only supported text file of chats: give plain text to --text, "
             "or write the chats as JSON lines with messages"
         )
-    for each in said:
-        each.text = _EDITED.sub("", each.text).strip()
-    people = [each for each in said if each.text and not _PLACEHOLDER.fullmatch(each.text)]
+    for post in posts:
+        post.text = _EDITED.sub("", post.text).strip()
+    people = [post for post in posts if post.text and not _PLACEHOLDER.fullmatch(post.text)]
     return people, num_stamped - len(people)
 
 
@@ -124,8 +124,8 @@ def _assistant(wanted: str | None, counts: Counter[str], path: str) -> str:
         raise UserError(
             f"{path} is a WhatsApp chat between {people}: say who the model should speak as, e.g. --chats '{example}'"
         )
-    found = [name for name in counts if _same(name) == _same(wanted)]
-    found = found or [name for name in counts if _same(name).split()[:1] == [_same(wanted)]]  # by the first name
+    found = [name for name in counts if _folded(name) == _folded(wanted)]
+    found = found or [name for name in counts if _folded(name).split()[:1] == [_folded(wanted)]]  # by the first name
     if len(found) != 1:
         raise UserError(
             f"{path} has no single person called {wanted!r}: its messages are by {people}; use e.g. --chats '{example}'"
@@ -133,27 +133,27 @@ def _assistant(wanted: str | None, counts: Counter[str], path: str) -> str:
     return found[0]
 
 
-def _same(name: str) -> str:
+def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-def _conversations(said: list[Said]) -> Iterator[list[Said]]:
-    part: list[Said] = []
-    for each in said:
-        if part and (each.day != part[-1].day or each.minutes - part[-1].minutes > SILENCE_HOURS * 60):
+def _conversations(posts: list[Post]) -> Iterator[list[Post]]:
+    part: list[Post] = []
+    for post in posts:
+        if part and (post.day != part[-1].day or post.minutes - part[-1].minutes > SILENCE_HOURS * 60):
             yield part
             part = []
-        part.append(each)
+        part.append(post)
     if part:
         yield part
 
 
-def _as_messages(part: list[Said], assistant: str, with_names: bool) -> list[Message]:
+def _as_messages(part: list[Post], assistant: str, with_names: bool) -> list[Message]:
     """Messages with neighbours of one role merged; in a group, the user's messages carry the speaker's name."""
     messages: list[Message] = []
-    for each in part:
-        role = "assistant" if each.name == assistant else "user"
-        text = f"{each.name}: {each.text}" if with_names and role == "user" else each.text
+    for post in part:
+        role = "assistant" if post.name == assistant else "user"
+        text = f"{post.name}: {post.text}" if with_names and role == "user" else post.text
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += "\n" + text
         else:

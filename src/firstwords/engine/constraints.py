@@ -75,7 +75,7 @@ class Constraint:
 
     @classmethod
     def lark(cls, grammar: str) -> Constraint:
-        """Text of a context-free grammar: in llguidance's variant of Lark, or in GBNF as llama.cpp has it.
+        """Text of a context-free grammar: in llguidance's variant of Lark, or in llama.cpp's GBNF.
 
         Such an answer may be cut off when its tokens run out.
         """
@@ -198,9 +198,9 @@ class Matcher:
         self._matcher, self._vocab_size, self._end_ids = matcher, vocab_size, sorted(end_ids)
         self._place, self._vocabulary = place, vocabulary
         self._next: Place | None = None  # after the token that was settled
-        self._way: list[int] | None = None  # tokens that would finish the answer from here, once they were needed
+        self._way: list[int] | None = None  # tokens that would finish the answer from here, if they were computed
         self._growing: Growing | None = None  # the text being generated, if later ones need room as well
-        self._least_room = 0  # that it leaves to them
+        self._least_room = 0  # tokens that it must leave to those
         self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
         self.has_failed = False  # the grammar has become too complex, or no token can continue
         self.has_ended = False  # the settled token is past the end and not part of the answer
@@ -317,6 +317,6 @@ class _Vocabulary:
 
 def _first_line(message: str) -> str:
     """The relevant part of llguidance's report: its `error:` line, else the first line."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["no reason is known"]
-    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (told or lines)[0][:200]
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["it gave no reason"]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (errors or lines)[0][:200]

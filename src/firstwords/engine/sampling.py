@@ -47,8 +47,7 @@ class SamplingParams:
     seed: int | None = None
     """The same seed gives the same answer; None draws a new one."""
     logprobs: int | None = None
-    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full vocabulary.
-    """
+    """None: no log-probabilities; n: of each sampled token and of the n likeliest, over the full vocabulary."""
     uncertainty: bool = False
     """Also report each sampled token's rank and the entropy of the full distribution."""
     ignore_eos: bool = False

@@ -32,13 +32,13 @@ def burst(threads: int, seconds: float = BURST_SECONDS) -> float:
     return rounds / (time.perf_counter() - started)
 
 
-def fitting(most: int = ALL) -> int:
+def fastest(most: int = ALL) -> int:
     """The number of threads, up to `most`, that is fastest at the moment; torch uses it from now on."""
     speeds = dict.fromkeys((most, (most + 1) // 2, 1), 0.0)
     for threads in [*speeds, *speeds] if most > 1 else []:  # two alternating rounds, against hiccups
         speeds[threads] = max(speeds[threads], burst(threads))
-    fewer = max(speeds, key=speeds.__getitem__)
-    chosen = fewer if speeds[fewer] > WORTH * speeds[most] else most
+    best = max(speeds, key=speeds.__getitem__)
+    chosen = best if speeds[best] > WORTH * speeds[most] else most
     torch.set_num_threads(chosen)
     return chosen
 
@@ -49,7 +49,7 @@ class ThreadWatch:
     def __init__(self, most: int = ALL) -> None:
         self.most = most
         self._mean, self._quickest = 0.0, float("inf")  # seconds per token with these threads: running mean, minimum
-        self._next_look, self._patience = 0.0, PATIENCE
+        self._next_check, self._patience = 0.0, PATIENCE
 
     def after_step(self, seconds_per_token: float, now: float) -> int | None:
         """The new number of threads if it changes; a check takes a third of a second. now: seconds on any clock."""
@@ -57,12 +57,12 @@ class ThreadWatch:
         self._mean += (1 - STEP_MEMORY) * (seconds_per_token - self._mean) if self._mean else seconds_per_token
         self._quickest = min(self._quickest, self._mean)
         is_slow = threads < self.most or self._mean > SLOWER * self._quickest
-        if not is_slow or now < self._next_look:
+        if not is_slow or now < self._next_check:
             return None
-        chosen = fitting(self.most)
+        chosen = fastest(self.most)
         if chosen == threads:
             self._patience = min(2 * self._patience, MAX_PATIENCE)
         else:
             self._mean, self._quickest, self._patience = 0.0, float("inf"), PATIENCE
-        self._next_look = now + self._patience
+        self._next_check = now + self._patience
         return chosen if chosen != threads else None

@@ -52,7 +52,7 @@ from firstwords.data.row_kinds import (
 )
 from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
 from firstwords.data.sources import spec_names
-from firstwords.plain_text import without_surrogates
+from firstwords.plain_text import counted, without_surrogates
 from firstwords.preferences.ratings import RatedAnswer, against_the_best, margin_of, number, pairs_of_rows
 from firstwords.preferences.records import Preference
 from firstwords.tokenizer.chat import Message
@@ -92,9 +92,9 @@ def read_preferences(specs: Iterable[str | Path], stats: SourceStats | None = No
 
 def summary(count: int, stats: SourceStats, verb: str = "read") -> str:
     """One line on what was read: `read 1,204 preferences; left out 3 rows; skipped 12 ties`."""
-    line = f"{verb} {count:,} preferences; left out {stats.skipped_rows:,} rows"
+    line = f"{verb} {counted(count, 'preference')}; left out {counted(stats.skipped_rows, 'row')}"
     if stats.ties:
-        line += f"; skipped {stats.ties:,} {'tie' if stats.ties == 1 else 'ties'}"
+        line += f"; skipped {counted(stats.ties, 'tie')}"
     if stats.unpaired:
         line += f"; answers without a better or worse one to the same prompt: {stats.unpaired:,}"
     return line

@@ -27,7 +27,7 @@ from firstwords.database import damaged_row, opened
 from firstwords.preferences.pairs import rate_of, self_consistency
 from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference, prompt_key
 
-_STAYS = """
+_REFUSE_UPDATES = """
 CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
 BEGIN SELECT RAISE(ABORT, 'judgements are never changed'); END;
 """
@@ -39,7 +39,7 @@ CREATE TABLE judgements (
     repeat_of INTEGER REFERENCES judgements (id), selection TEXT NOT NULL
 );
 CREATE INDEX judgements_model ON judgements (model);
-{_STAYS}
+{_REFUSE_UPDATES}
 CREATE TRIGGER judgements_keep BEFORE DELETE ON judgements
 BEGIN SELECT RAISE(ABORT, 'judgements are never removed'); END;
 """
@@ -50,7 +50,7 @@ ALTER TABLE judgements ADD COLUMN origin TEXT NOT NULL DEFAULT '';
 ALTER TABLE judgements ADD COLUMN origin_hash TEXT NOT NULL DEFAULT '';
 DROP TRIGGER judgements_stay;
 UPDATE judgements SET origin = annotator, annotator = '' WHERE selection = 'import' AND annotator != '';
-{_STAYS}
+{_REFUSE_UPDATES}
 CREATE INDEX judgements_origin ON judgements (origin);
 CREATE TRIGGER judgements_not_replaced BEFORE INSERT ON judgements
 WHEN EXISTS (SELECT 1 FROM judgements WHERE id = NEW.id)
@@ -98,13 +98,13 @@ class PreferenceStore:
             _check(judgement)
         with self._open(write=True) as connection:
             rows = connection.execute("SELECT * FROM judgements WHERE annotator = ? ORDER BY id", [annotator])
-            there: dict[str, list[int]] = defaultdict(list)
+            existing: dict[str, list[int]] = defaultdict(list)
             for row in map(self._judgement, rows):
-                there[_content(row)].append(row.id or 0)
+                existing[_content(row)].append(row.id or 0)
             numbers: dict[int | None, int] = {}
             added = []
             for j in theirs:
-                if known := there[_content(j)]:
+                if known := existing[_content(j)]:
                     numbers[j.id] = known.pop(0)
                     continue
                 numbers[j.id] = _insert(connection, replace(j, repeat_of=numbers.get(j.repeat_of)))
@@ -135,7 +135,7 @@ class PreferenceStore:
         """
         found: list[Preference] = []
         thumbs: dict[str, dict[str, list[Judgement]]] = defaultdict(lambda: {"up": [], "down": []})
-        for j in _standing(self.all(model)):
+        for j in _in_force(self.all(model)):
             if j.kind == "thumb":
                 thumbs[Preference(j.prompt, "", "").prompt_key][j.verdict].append(j)
             elif j.repeat_of is None and j.verdict in ("left", "right"):
@@ -152,19 +152,19 @@ class PreferenceStore:
         """Counts by verdict, how often the left side won (position bias), and how often hidden repeats agreed."""
         rows = self.all(model)
         preferences, left_over = self.usable(model)
-        shown = [j.verdict for j in rows if j.selection != "import" and j.verdict in ("left", "right")]
+        decided = [j.verdict for j in rows if j.selection != "import" and j.verdict in ("left", "right")]
         return {
             "judgements": len(rows),
             "verdicts": {v: sum(j.verdict == v for j in rows) for v in (*PAIR_VERDICTS, *THUMB_VERDICTS)},
             "usable": len(preferences),
             "unpaired_thumbs": left_over,
-            "left": rate_of(shown.count("left"), len(shown)),
+            "left": rate_of(decided.count("left"), len(decided)),
             "consistency": self_consistency(rows),
         }
 
 
-def _standing(judgements: Sequence[Judgement]) -> list[Judgement]:
-    """Without the thumbs that their annotator has replaced or withdrawn."""
+def _in_force(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """All judgements but the thumbs that their annotator has replaced or withdrawn."""
     newest: dict[Any, Judgement] = {}
     for j in judgements:
         key: Any = j.id
@@ -213,15 +213,15 @@ def _insert(connection: sqlite3.Connection, j: Judgement) -> int:
 
 def _content(j: Judgement) -> str:
     """The content that identifies a judgement across logs, which number it differently."""
-    return json.dumps(_row(replace(j, repeat_of=None, params=_shortest(j.params))), sort_keys=True)
+    return json.dumps(_row(replace(j, repeat_of=None, params=_with_whole_numbers(j.params))), sort_keys=True)
 
 
-def _shortest(value: Any) -> Any:
-    """With 1.0 as 1, as many programs that rewrite JSON do."""
+def _with_whole_numbers(value: Any) -> Any:
+    """The value with 1.0 as 1, which is how many programs write it when they rewrite JSON."""
     if isinstance(value, dict):
-        return {name: _shortest(value[name]) for name in sorted(value)}
+        return {name: _with_whole_numbers(value[name]) for name in sorted(value)}
     if isinstance(value, list):
-        return [_shortest(each) for each in value]
+        return [_with_whole_numbers(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -286,13 +286,13 @@ def _new(connection: sqlite3.Connection, judgements: Sequence[Judgement]) -> lis
            WHERE selection = 'import' AND (origin = ? OR (origin_hash = ? AND origin_hash != ''))""",
         [first.origin, first.origin_hash],
     )
-    there = Counter(tuple(row) for row in rows)
+    existing = Counter(tuple(row) for row in rows)
     new = []
     for judgement in judgements:
         row = _row(judgement)
         key = tuple(row[name] for name in names)
-        if there[key]:
-            there[key] -= 1
+        if existing[key]:
+            existing[key] -= 1
         else:
             new.append(judgement)
     return new

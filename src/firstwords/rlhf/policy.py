@@ -219,8 +219,8 @@ class Policy:
     def _evaluate_if_due(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
         """Runs before the step's checkpoint, so that an evaluation is saved with it and not repeated on resume."""
         run = self.run
-        if run.done or run.share_done >= run.state.setdefault("looks", 0) / GOLD_EVALUATIONS:
-            run.state["looks"] = int(run.share_done * GOLD_EVALUATIONS) + 1
+        if run.done or run.share_done >= run.state.setdefault("evaluations", 0) / GOLD_EVALUATIONS:
+            run.state["evaluations"] = int(run.share_done * GOLD_EVALUATIONS) + 1
             self._evaluate(rollouts, rewards_B)
 
     def _evaluate(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:

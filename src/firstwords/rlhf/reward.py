@@ -30,6 +30,7 @@ from firstwords.model.card import town_size
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.plain_text import counted
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples
 from firstwords.rlhf.losses import bradley_terry_loss
@@ -111,7 +112,7 @@ def main(config: Reward) -> Path:
     fitting, left_out = that_fit(judged.preferences, tokenizer, limit)
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     too_long = f"; left out {left_out} that do not fit this model's context of {limit} tokens" if left_out else ""
-    say(f"plan: {len(train)} pairs for training, {len(heldout)} held out{too_long}")
+    say(f"plan: {counted(len(train), 'pair')} for training, {len(heldout)} held out{too_long}")
 
     usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # rewards are normalised on these
 
@@ -221,4 +222,4 @@ def _finish(
     if report:
         say(as_text(report))
     which = "the reward model" if target.name == "model" else target.name.replace("-", " ") + " of the ensemble"
-    say(f"saved {which} of {config.name} after {run.step} steps ({metrics['seconds']:.0f} s)")
+    say(f"saved {which} of {config.name} after {counted(run.step, 'step')} ({metrics['seconds']:.0f} s)")

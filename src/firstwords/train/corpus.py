@@ -25,6 +25,7 @@ from firstwords.data.holdout import split_holdout
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.data.source_stats import SourceStats
 from firstwords.data.sources import documents
+from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, bytes_per_token, plan
 from firstwords.runlog import RESTORE
 from firstwords.tokenizer.fast import Tokenizer
@@ -188,7 +189,7 @@ def read_heldout(path: Path, say: Callable[[str], None] = print) -> list[str]:
         with suppress(ValueError, TypeError, KeyError):
             heldout.append(str(json.loads(line)["text"]))
     if len(heldout) < max(1, len(lines)):
-        left = f"measured on the other {len(heldout)} documents" if heldout else "not measured"
+        left = f"measured on the other {counted(len(heldout), 'document')}" if heldout else "not measured"
         say(f"{path} is damaged in {len(lines) - len(heldout)} of {len(lines)} lines: bits per byte are {left}")
     return heldout
 

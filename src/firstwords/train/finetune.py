@@ -29,6 +29,7 @@ from firstwords.keeping import trash
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
 from firstwords.runlog import damaged, say, write_json
@@ -422,5 +423,5 @@ def _finish(
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     home.set_promoted(config.name, "sft", by="finetune")
     shown = f", loss {metrics['heldout_loss']:.3f} on held-out chats" if "heldout_loss" in metrics else ""
-    say(f"saved {config.name}/sft after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
+    say(f"saved {config.name}/sft after {counted(run.step, 'step')}{shown} ({metrics['seconds']:.0f} s)")
     return target

@@ -22,7 +22,7 @@ from firstwords.config import UserError
 from firstwords.data.packing import IGNORED
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Plan
-from firstwords.plan.threads import ALL, ThreadWatch, fitting
+from firstwords.plan.threads import ALL, ThreadWatch, fastest
 from firstwords.train.compiling import can_compile, compile_for, pays
 from firstwords.train.optim import Muon, split_parameters
 
@@ -266,5 +266,5 @@ def prepare_process(threads: int = 0, steps: int = 0) -> ThreadWatch | None:
     if threads or steps:
         torch.set_num_threads(threads or ALL)
         return None
-    fitting()
+    fastest()
     return ThreadWatch()

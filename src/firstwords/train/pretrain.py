@@ -30,6 +30,7 @@ from firstwords.keeping import trash
 from firstwords.model.config import ModelConfig
 from firstwords.model.hub import load_model, read_card, read_config, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
+from firstwords.plain_text import counted
 from firstwords.plan.budget import (
     Machine,
     Plan,
@@ -357,5 +358,5 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
     if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a stage that can chat stays promoted
         home.set_promoted(config.name, "base", by="pretrain")
     shown = f", {metrics['bits_per_byte']:.3f} bits per byte on held-out text" if "bits_per_byte" in metrics else ""
-    say(f"saved {config.name}/base after {run.step} steps{shown} ({metrics['seconds']:.0f} s)")
+    say(f"saved {config.name}/base after {counted(run.step, 'step')}{shown} ({metrics['seconds']:.0f} s)")
     return target

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from firstwords.commands import shared
+from firstwords.commands.shared import Row, print_rows
+from firstwords.plain_text import counted
 from firstwords.runlog import say
 
 ARMS = {
     "majority": "always the larger class",
     "line": "the line",
     "network": "the network",
-    "frozen": "the line, word vectors frozen",
+    "frozen": "the line, vectors frozen",
     "peer": "scikit-learn's MLP",
     "zero_shot": "asked without training",
 }
@@ -40,7 +42,7 @@ def show_network(result: dict[str, Any]) -> None:
         print(f"{name}: {_counts(one)}; {shape}")
         _left_out(one)
         for step in one["steps"]:
-            layers = f"{step['layers']} hidden layer{'s' if step['layers'] != 1 else ''}"
+            layers = f"{counted(step['layers'], 'hidden layer')}"
             kept = next(row for row in step["curve"] if row["step"] == step["kept_step"])
             print(f"  {layers:<16} {step['parameters']:>6} parameters, loss {kept['loss']:.3f}")
         _table(one["measured"], f"on held-out rows, {one['measured']['folds']}-fold cross-validation")
@@ -111,13 +113,13 @@ def _counts(result: dict[str, Any]) -> str:
 
 def _left_out(result: dict[str, Any]) -> None:
     if result["bad"]:
-        say(f"left out {result['bad']} rows that cannot be used:")
+        say(f"left out {counted(result['bad'], 'unusable row')}:")
         for note in result["notes"]:
             say(f"  {note}")
     if result.get("repeated"):
-        say(f"left out {result['repeated']:,} rows that repeat another one")
+        say(f"left out {counted(result['repeated'], 'repeated row')}")
     if result.get("other"):
-        say(f"left out {result['other']:,} rows of other classes")
+        say(f"left out {counted(result['other'], 'row')} of other classes")
 
 
 def _new(result: dict[str, Any]) -> None:
@@ -128,19 +130,17 @@ def _new(result: dict[str, Any]) -> None:
 
 def _table(rows: dict[str, Any], title: str) -> None:
     """One row per method: balanced accuracy, accuracy, AUC, with 95 % intervals."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"correct answers {title} (95 % interval)", title_justify="left", title_style="")
-    for name in ("", "balanced accuracy", "accuracy", "AUC"):
-        table.add_column(name, no_wrap=True)
+    print(f"correct answers {title} (95 % interval)")
+    lines = []
     for name, label in ARMS.items():
         if name in rows:
-            cells = [_percent(rows[name][what]) for what in ("balanced_accuracy", "accuracy")]
+            cells = [_percent(rows[name][what], "") for what in ("balanced_accuracy", "accuracy")]
             area = rows[name]["auc"]
-            table.add_row(label, *cells, f"{area['rate']:.3f} ({area['low']:.3f}-{area['high']:.3f})")
-    Console(highlight=False, width=120).print(table)
+            lines.append(Row((label, *cells, f"{area['rate']:.2f} ({area['low']:.2f}-{area['high']:.2f})")))
+    print_rows((("", "<"), ("balanced accuracy", "<"), ("accuracy", "<"), ("AUC", "<")), lines)
 
 
-def _percent(figure: dict[str, float]) -> str:
-    return f"{figure['rate']:.1%} ({figure['low']:.1%}-{figure['high']:.1%})"
+def _percent(figure: dict[str, float], unit: str = "%") -> str:
+    """A rate with its interval; unit: after the interval's bounds, where it is not clear without it."""
+    low, high = (f"{100 * figure[bound]:.1f}{unit}" for bound in ("low", "high"))
+    return f"{figure['rate']:.1%} ({low}-{high})"

@@ -70,7 +70,7 @@ def check(schema: Any) -> None:
 
 
 def _is_void(name: str, value: Any) -> bool:
-    """Whether a keyword says what is so anyway, or simply that no value is possible: zod's never is {"not": {}}."""
+    """Whether a keyword adds nothing, or only says that no value is possible, as zod's `never` does: {"not": {}}."""
     return value is False if name.startswith("unevaluated") else name == "not" and value in ({}, True)
 
 
@@ -258,8 +258,8 @@ def _closed(schema: Any, resolve: Resolve, depth: int) -> dict[str, Any] | None:
     if groups or depth > 1:
         return None
     needed = {name: base["properties"][name] for name in base.get("required", []) if name in base.get("properties", {})}
-    told = {name: _closed(value, resolve, depth + 1) for name, value in needed.items()} if depth == 0 else {}
-    return {"type": kinds(base), "enum": base.get("enum"), "told": told}
+    inner = {name: _closed(value, resolve, depth + 1) for name, value in needed.items()} if depth == 0 else {}
+    return {"type": kinds(base), "enum": base.get("enum"), "properties": inner}
 
 
 def _differ(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
@@ -271,7 +271,8 @@ def _differ(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     if one["enum"] is not None and other["enum"] is not None:
         return not any(same(a, b) for a in one["enum"] for b in other["enum"])
     if ours == theirs == {"object"}:
-        return any(_differ(one["told"][name], other["told"][name]) for name in one["told"] if name in other["told"])
+        ours, theirs = one["properties"], other["properties"]
+        return any(_differ(ours[name], theirs[name]) for name in ours.keys() & theirs.keys())
     return False
 
 

@@ -41,7 +41,9 @@ _DATE = rf"{_YEAR}-(?:(?:0[13578]|1[02])-(?:{_DAY}|31)|(?:0[469]|11)-{_DAY}|02-(
 _TIME = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 _LABEL = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,30}"  # "--" would announce an international name
 _HOST = rf"{_LABEL}(?:\.{_LABEL}){{0,3}}"
-_SITE = rf"(?:{_LABEL}\.){{0,3}}[A-Za-z](?:-?[A-Za-z0-9]){{0,23}}"  # no address: its last label begins with a letter
+_SITE = (
+    rf"(?:{_LABEL}\.){{0,3}}[A-Za-z](?:-?[A-Za-z0-9]){{0,23}}"  # not an address: its last label begins with a letter
+)
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 _ATOM = r"[A-Za-z0-9_+-]{1,32}"
@@ -74,7 +76,7 @@ FREE_FORMATS = {
     "binary", "byte", "password", "unknown", "textarea", "color", "string", "markdown", "html", "file-path", "path",
     "directory-path", "base64url",
 }  # fmt: skip
-_SAME = {
+_ALIASES = {
     "uri-reference": "uri",
     "url": "uri",
     "iri": "uri",
@@ -90,7 +92,7 @@ _SAME = {
     "ipvanynetwork": "ipv4network",
     "ipvanyinterface": "ipv4interface",
 }
-# Patterns with look-around that zod writes beside a format. What is of the format here always matches them.
+# Patterns with look-around that zod adds to a format. Every text that FORMATS allows matches them.
 _IMPLIED = {
     "email": r"^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$",
     "hostname": (
@@ -114,13 +116,13 @@ def string(schema: dict[str, Any]) -> list[Expression]:
     contents = [searching(parse(pattern)) for pattern in patterns]
     formats = []
     for name in names:
-        known = FORMATS.get(_SAME.get(name, name))
+        known = FORMATS.get(_ALIASES.get(name, name))
         if known is not None:
             formats.append(_format(known))
-        elif name not in FREE_FORMATS and not patterns:  # a pattern beside it says what it means
+        elif name not in FREE_FORMATS and not patterns:  # with a pattern, the pattern says what it means
             raise ValueError(f"the format {name[:40]!r} is unknown: use one of {', '.join(FORMATS)}, or a pattern")
     if not (formats and contents) or build([*contents, *formats]).start.length < math.inf:
-        contents += formats  # where nothing is both, the pattern is what is checked: "time" without a zone, say
+        contents += formats  # if no text satisfies both, only the pattern counts, as in a "time" without a zone
     low, high = count(schema, "minLength", 0), count(schema, "maxLength", None)
     if low > MAX_LENGTH:
         raise ValueError(f"minLength is {low:,}, but the limit is {MAX_LENGTH:,}")

@@ -25,6 +25,7 @@ from firstwords.config import Settings, UserError
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
 from firstwords.model.transformer import Transformer
+from firstwords.plain_text import counted
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf.judgements import PreferenceFlags, gather
 from firstwords.rlhf.losses import dpo_loss
@@ -98,7 +99,7 @@ def main(config: Dpo) -> Path | None:
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     rows = DpoRows(train, reference, tokenizer, config)
     unseen = DpoRows(heldout, reference, tokenizer, config)
-    say(f"plan: {len(rows.pairs)} pairs for training, {len(unseen.pairs)} held out; {left_out} too long")
+    say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
     say(f"plan: {rows.memory}")
 
     # 2) the learner and its pace
@@ -122,8 +123,8 @@ def main(config: Dpo) -> Path | None:
     # 4) the best weights on held-out pairs, unless those are the initial ones
     if run.state["best_step"] == 0:
         say(
-            f"no improvement: in {run.step} steps the loss on held-out pairs never fell below its initial value of "
-            f"{run.state['best']:.4f}; nothing was saved"
+            f"no improvement: in {counted(run.step, 'step')} the loss on held-out pairs never fell below its initial "
+            f"value of {run.state['best']:.4f}; nothing was saved"
         )
         return None
     restore_weights(run)

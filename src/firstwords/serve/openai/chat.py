@@ -66,7 +66,7 @@ def _num_logprobs(body: ChatRequest) -> int | None:
 
 @dataclass
 class ChatJob:
-    """One chat on its way: its choices and what has been said of each. `responses.py` reads it too."""
+    """A chat that is being answered: its choices and the text of each so far. `responses.py` uses it too."""
 
     model: str
     params: SamplingParams

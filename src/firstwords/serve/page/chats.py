@@ -40,7 +40,7 @@ class Change(Body):
     active: str | None = None
 
 
-class Said(Body):
+class NewMessage(Body):
     """A user's message, and how to answer it."""
 
     parent_id: str | None = None
@@ -50,7 +50,7 @@ class Said(Body):
 
 
 class Reading(Body):
-    """What a model would read: the path to the message `leaf`, then `content`. `system` is for a chat not begun yet."""
+    """What a model would read: the path to the message `leaf`, then `content`. `system` is for an empty chat."""
 
     leaf: str | None = None
     content: str = ""
@@ -61,7 +61,7 @@ class Reading(Body):
 
 @router.post("/context")
 async def context(user: User, request: Request, body: Reading) -> dict[str, Any]:
-    """How much of the model's context the next prompt takes, and which messages no longer fit in.
+    """How much of the model's context the next prompt takes, and which messages no longer fit.
 
     {"count": tokens of the prompt, "max_model_len": of prompt and answer, "over": tokens too many,
     "left_out": ids of messages}. An answer that is still being written is not part of it.
@@ -104,7 +104,7 @@ async def create(user: User, request: Request, body: NewChat) -> dict[str, Any]:
 
 @router.get("/chats/{chat_id}")
 async def chat(user: User, live: Live, chat_id: str, tokens: bool = True) -> Response:
-    """A chat with the whole tree of its messages, with tokens=false without those."""
+    """A chat with the whole tree of its messages; tokens=false leaves out their tokens."""
 
     def load() -> tuple[dict[str, Any], list[Any]]:
         return store.load(user, chat_id, with_tokens=tokens)
@@ -124,14 +124,14 @@ async def change(user: User, chat_id: str, body: Change) -> dict[str, Any]:
 
 @router.delete("/chats/{chat_id}")
 async def remove(user: User, live: Live, chat_id: str) -> dict[str, Any]:
-    """Delete a chat with all that was said in it."""
+    """Delete a chat and all its messages."""
     _, messages = await to_thread.run_sync(partial(store.load, user, chat_id, False))
     await live.stop(message.id for message in messages)
     return {"deleted": len(await to_thread.run_sync(partial(store.remove, user, chat_id)))}
 
 
 @router.post("/chats/{chat_id}/messages")
-async def say(user: User, live: Live, request: Request, chat_id: str, body: Said) -> Response:
+async def send(user: User, live: Live, request: Request, chat_id: str, body: NewMessage) -> Response:
     """Send a message; the answer is generated even if no one watches it."""
     if not body.content.strip():
         raise ApiError(400, "the message is empty: write something", "content")
@@ -148,7 +148,7 @@ async def say(user: User, live: Live, request: Request, chat_id: str, body: Said
 
 @router.get("/export")
 async def export(user: User) -> Response:
-    """Everything of this user."""
+    """All of this user's data, as one JSON file."""
     name = f"firstwords-{user}-{now()[:10]}.json"
     safe = "".join(c if c.isascii() and (c.isalnum() or c in ".-_") else "_" for c in name)
     headers = {"Content-Disposition": f'attachment; filename="{safe}"'}

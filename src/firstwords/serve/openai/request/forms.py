@@ -1,4 +1,4 @@
-"""What form a request wants for its answer: OpenAI's response_format, vLLM's and llama.cpp's fields.
+"""The form that a request asks for: OpenAI's response_format, and the fields of vLLM and llama.cpp.
 
 {"response_format": {"type": "json_schema", "json_schema": {"schema": {...}}}}
 {"structured_outputs": {"choice": ["yes", "no"]}}    {"guided_regex": "[0-9]+"}    {"grammar": "root ::= ..."}
