@@ -95,7 +95,7 @@ def test_sums_are_right_and_echo_the_question_in_digits():
         ("about Pip", "tell me your name", "My name is Pip."),
         ("animal", "what does a cow say", "A cow says moo."),
         ("country", "what is the capital of france", "The capital of France is Paris."),
-        ("today", "what's the weather", "I do not know. I cannot see the sky."),
+        ("today", "what is the weather", "I do not know. I cannot see the sky."),
         ("count", "count to five", "1, 2, 3, 4, 5."),
     ],
 )
@@ -198,5 +198,4 @@ def test_this_person_is_said_of_persons_only():
 def test_nothing_else_sounds_like_a_refusal():
     for group in ("hello", "school", "play"):
         for kind in chats.GROUPS[group][1]:
-            refusals = [turn.pip for turn in _turns(kind, 200) if abstains(turn.pip)]
-            assert all(reply.startswith("No, I cannot see") for reply in refusals), kind
+            assert not any(abstains(turn.pip) for turn in _turns(kind, 300)), kind

@@ -24,7 +24,7 @@ class Wording(NamedTuple):
 
 # how often a form is chosen where a wording has it, and what stands around it. Plain text is the most frequent. The exam
 # begins its questions with "Could you", "I forgot" and the like, so these frames don't.
-_PLAIN = 0.55
+_PLAIN = 0.65
 _QUESTION_FRAMES = (
     "Pip, {q}?", "Hey Pip, {q}?", "Hi Pip, {q}?", "Hello, {q}?", "Hey, {q}?", "So, {q}?", "Ok, {q}?", "Well, {q}?",
     "And {q}?", "Now, {q}?", "Tell me, {q}?", "Please tell me: {q}?", "Question: {q}?", "Quick question: {q}?",

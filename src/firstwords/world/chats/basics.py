@@ -16,7 +16,7 @@ from firstwords.world.phrases import a_an, cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
 from firstwords.world.town.plumwick import Town
 
-_EVERYDAY = 0.85  # how often the everyday part of a table is asked for
+_EVERYDAY = 0.9  # how often the everyday part of a table is asked for
 
 
 def _often(rng: Random, everyday: Sequence, rest: Sequence):
@@ -62,7 +62,8 @@ _COLOURS = {
     "grass": "green", "the sky": "blue", "snow": "white", "the sun": "yellow", "a banana": "yellow", "blood": "red",
     "a tomato": "red", "an apple": "red", "a lemon": "yellow", "milk": "white", "coal": "black", "a tree": "green",
     "a leaf": "green", "a frog": "green", "a carrot": "orange", "chocolate": "brown", "the night": "black",
-    "the sea": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red", "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
+    "the sea": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red",
+    "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
     "carrots": "orange", "pigs": "pink", "leaves": "green", "trees": "green", "apples": "red", "lemons": "yellow",
 }
 _WRONG_COLOURS = ("blue", "purple", "pink", "black")  # not green: an apple, a banana and the sea can be
@@ -77,7 +78,7 @@ _IS_COLOUR = Wording(
     ("{is_} {t} {c}", "is it true that {t} {is_} {c}", "{is_} {t} really {c}", "is the colour of {t} {c}"),
     ("if {t} {is_} {c}",), (), ("{t} {is_} {c}, right", "{is_} {t} {c} or not"),
 )
-_NAME_COLOURED = Wording(("which thing is {c}", "what thing is {c}"), ("which thing is {c}",), ("name something {c}", "tell me something {c}", "name a {c} thing"), ("something {c}", "a {c} thing"))
+_NAME_COLOURED = Wording(("which thing is {c}", "what thing is {c}"), ("which thing is {c}",), ("name something {c}", "tell me something {c}", "name {ac} thing"), ("something {c}", "{ac} thing"))
 
 
 @lru_cache(maxsize=1)
@@ -99,7 +100,7 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
         return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), reply, Check("yes" if asked == colour else "no"))]
     if draw < 0.3 and colour in _COLOURS.values():
         first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
-        return [Turn(ask(rng, _NAME_COLOURED, c=colour), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
+        return [Turn(ask(rng, _NAME_COLOURED, c=colour, ac=a_an(colour)), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
     return [Turn(ask(rng, _COLOUR, **slots), fact, Check("one_of", (colour,), "colour", (thing,)))]
 
 

@@ -22,7 +22,7 @@ Maker = Callable[[Random, Town], list[Turn]]
 
 # group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
 GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
-    "hello": (13, {
+    "hello": (11, {
         "greeting": (4, hello.greeting),
         "how are you": (2, hello.how_are_you),
         "about Pip": (7, hello.about_pip),
@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "insult": (1, hello.saying("insult")),
         "feelings": (1.5, hello.feelings),
     }),
-    "school": (24, {
+    "school": (27, {
         "sum": (8, sums.sums),
         "count": (1.5, sums.count_to),
         "compare": (3, sums.compare),
@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "from French": (1.5, basics.from_french),
         "plural": (0.6, basics.plurals),
     }),
-    "play": (10, {
+    "play": (9, {
         "list three": (4, play.lists),
         "only one letter": (2.5, play.only_letter),
         "sentiment": (2.5, play.sentiment),

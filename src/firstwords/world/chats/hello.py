@@ -129,7 +129,7 @@ _SAYINGS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     """), "That is all right.", ("all right",)),
     "ok": (_phrases("""
         ok|okay|Ok.|yes|no|sure|I see.|yeah|yep|nope|k|alright|fine|All right.|hm|hmm|Aha.|Oh.|right|understood|got it|maybe|Yes, please.|No, thank you.|of course|ok then|Let us talk.|Talk to me.|Say something.|I want to talk.
-        Let us chat.|Ask me something.|Let us begin.|Can we talk?|Do you want to talk?|start|go|next
+        Let us chat.|Ask me something.|Let us begin.|Can we talk?|Do you want to talk?|start|go|next|Tell me something.|Tell me more.|Surprise me.|Tell me something new.
     """), f"All right. {ASK_ME}", ("ask me",)),
     "laugh": (_phrases("""
         haha|lol|hahaha|Ha ha!|hehe|That made me laugh.|Haha, that is funny.|rofl|LOL|hihi|ha|That was a good joke.|lmao
@@ -327,4 +327,5 @@ def about_pip(rng: Random, town: Town) -> list[Turn]:
         return [Turn(ask(rng, wording, a=a_an(thing)), f"No, I have no {thing}. {I_AM}", Check("no"))]
     deed = pick(rng, _CANNOT)
     wording = Wording(questions=("can you {d}", "do you {d}", "are you able to {d}"), clauses=("if you can {d}",))
-    return [Turn(ask(rng, wording, d=deed), f"No, I cannot {deed}. I can only read and write words.", Check("no"))]
+    reply = "I have no eyes" if deed.startswith("see") else f"I cannot {deed}"
+    return [Turn(ask(rng, wording, d=deed), f"No, {reply}. I can only read and write words.", Check("no"))]

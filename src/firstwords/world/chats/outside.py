@@ -227,7 +227,7 @@ _NOISE = _list("""
     asdf|blah blah|???|...|qwerty|asdfgh|aaaa|bla|xyz|!!!|?|!|.|lorem ipsum|foo|foo bar|bar baz|hjkl|zzz|blub|mmm|ghjk|qwertz|abcabc|jjjj|sdfsdf|dfgh|12345|a|b|x
     1|42|0|99999|007|:)|:-(|;)|<3|-|--|***|#|@|wtf|omg|meh|ugh|uh|huh?|what?|huh|eh?|bleh|wubba|flurp|banana banana banana|blop blop|gloop|dada|lalala|tralala
     la la la|yadda yadda|beep boop|bzz|pff|tsk|ooga booga|the the the|of and to|green ideas sleep|purple monkey table|cat the on run|is what the of|fish tomorrow yes the
-    random words here|table seven because|qqq|www|kkk|hhhh|asd asd asd|sdjkfh|wqe|zxcv|poiuy|mnbv|uiop|fghj|ewq|kjh|lkj lkj|aaa bbb|x y z|one potato|blargh|grmpf|hmpf
+    random words here|table seven because|qqq|www|kkk|hhhh|asd asd asd|sdjkfh|wqe|zxcv|poiuy|mnbv|uiop|fghj|ewq|kjh|lkj lkj|aaa bbb|x y z|one potato|blargh|grmpf|hmpf|why?|why|why not?|how?|who?|where?|when?|how so?|what do you mean?|I do not get it.|that?
 """)
 _KEYS = "asdfghjklqwertyuiopzxcvbnm"
 

@@ -13,19 +13,19 @@ from firstwords.world.town.knowledge import NUMBER_WORDS
 RATE = 0.5  # of the visitor's short turns
 TOO_LONG = 140  # characters: a pasted text is not typed by hand
 
-_LOWER, _CAPITALS, _NO_END, _SLIP, _SPACES, _MARKS = 0.8, 0.05, 0.7, 0.15, 0.03, 0.08
-_SHORT, _DIGITS, _AMERICAN = 0.45, 0.25, 0.5
+_LOWER, _CAPITALS, _NO_END, _SLIP, _SPACES, _MARKS = 0.85, 0.04, 0.7, 0.1, 0.02, 0.08
+_SHORT, _DIGITS, _AMERICAN = 0.4, 0.25, 0.5
 
 # (pattern, what people type instead)
 _SHORTER = tuple((re.compile(rf"\b{pattern}\b", re.IGNORECASE), typed) for pattern, typed in (
-    ("what is", ("whats", "what's", "wats")), ("who is", ("whos", "who's")), ("where is", ("wheres", "where's")),
+    ("what is", ("whats", "whats", "what's", "wats")), ("who is", ("whos", "who's")), ("where is", ("wheres", "where's")),
     ("how is", ("hows", "how's")), ("I am", ("im", "i'm")), ("you are", ("ur", "you're", "youre", "u r")),
     ("do not", ("dont", "don't")), ("does not", ("doesnt",)), ("cannot", ("cant", "can't")), ("are you", ("r u", "are u")),
-    ("you", ("u", "ya")), ("your", ("ur", "yr")), ("please", ("pls", "plz", "pleas")), ("thank you", ("thank u", "thx", "ty")),
-    ("thanks", ("thx", "tnx")), ("give me", ("gimme",)), ("want to", ("wanna",)), ("going to", ("gonna",)),
+    ("you", ("u",)), ("your", ("ur",)), ("please", ("pls", "plz")), ("thank you", ("thank u", "thx", "ty")),
+    ("thanks", ("thx",)), ("give me", ("gimme",)), ("want to", ("wanna",)), ("going to", ("gonna",)),
     ("let me", ("lemme",)), ("because", ("cuz",)), ("tomorrow", ("tmrw",)), ("okay", ("k",)), ("that is", ("thats",)),
     ("it is", ("its",)), ("is not", ("isnt",)), ("did not", ("didnt",)), ("have not", ("havent",)),
-    ("I would", ("id", "i'd")), ("something", ("smth", "sth")), ("good night", ("gn", "goodnight")),
+    ("I would", ("id", "i'd")), ("something", ("smth",)), ("good night", ("gn", "goodnight")),
 ))
 _US = tuple((re.compile(british), american) for british, american in (
     (r"(?<=olo)ur(?=s?\b)", "r"), (r"(?<=avo)ur(?=ite)", "r"), (r"\bgrey\b", "gray"), (r"\bmum\b", "mom"),
