@@ -43,6 +43,11 @@ _NAMES = ("Rex", "Bobby", "Charlie", "Ruby", "Rosie", "Buddy", "Coco", "Rocky", 
 _WISHED = ("little", "small", "big", "brave", "red", "blue", "green", "white", "black", "happy", "sad", "lonely",
            "funny", "fat", "clever", "friendly", "lazy", "magic", "tiny", "hungry")  # fmt: skip
 _SIMPLE_SHARE = 0.85  # of the wishes are answered with a simple story, the others with a richer one
+_MORE_SHARE = 0.07  # of the simple stories are followed by a wish for one more
+_MORE = ("Another one.", "Another one please", "One more, please.", "Tell me another one.", "Tell me another story.",
+         "more", "Another story!", "Again, please.", "Can I have one more?")  # fmt: skip
+_MORE_ABOUT = ("And one about {a}?", "Now one about {a}.", "Another one about {a}, please.", "and now {a}",
+               "Tell me one about {a} too.", "One more, about {a}.")  # fmt: skip
 _FROM_TOWN = ("from Plumwick", "from Plumwick", "from your town", "of Plumwick")  # asks for one of the richer stories
 _WITH_WORD = ("{story} with the word {w}", "{story} about {a}", "{story} with {a} in it",
               '{story} with the word "{w}" in it', "{story} in which there is {a}")
@@ -127,9 +132,21 @@ def _simple(rng: Random, town: Town) -> Turn:
     return Turn(_wish(rng, description, about), told.text, Check("story", accept, least=30))
 
 
+def _one_more(rng: Random) -> Turn:
+    """Another story after the first, about anything or about a noun."""
+    hero = pick(rng, heroes())
+    told = simple_story(rng, hero)
+    if rng.random() < 0.5:
+        return Turn(pick(rng, _MORE), told.text, Check("story", (), least=30))
+    return Turn(pick(rng, _MORE_ABOUT).format(a=hero.a), told.text, Check("story", (hero.word,), least=30))
+
+
 def tell_story(rng: Random, town: Town) -> list[Turn]:
     """A story by wish: most are simple, about any everyday noun, a few are the richer ones about the town."""
-    return [_simple(rng, town) if rng.random() < _SIMPLE_SHARE else _rich(rng, town)]
+    if rng.random() >= _SIMPLE_SHARE:
+        return [_rich(rng, town)]
+    turns = [_simple(rng, town)]
+    return [*turns, _one_more(rng)] if rng.random() < _MORE_SHARE else turns
 
 
 def _rich(rng: Random, town: Town) -> Turn:

@@ -167,7 +167,7 @@ Nobody said a word.
 So {the} and the {friend} waited for the sun, and they were not afraid any more.
 
 # no sleep: bedtime: animal person name thing still
-light = moon/owl
+light = moon/evening star
 calm = wind/river
 It was late, but {the} could not sleep. | It was night, and {the} was not tired.
 {The} counted the stars. One, two, three. | {The} looked at the stars and counted them.
@@ -191,10 +191,10 @@ Soon {the} was asleep, and all was quiet. Good night!
 
 # the race: happy: animal person name
 friend = hare/horse/fox/dog
-One day there was a race. | One Sunday there was a big race.
+One day there was a race with {a_friend}. | One Sunday {the} ran a race with {a_friend}.
 {The} was slow, and the {friend} laughed. | {The} was small, and the {friend} laughed.
 "You will never win," said the {friend}.
-Then the race began, and the {friend} was far away. | Then it began, and soon the {friend} was far away.
+Then the race began, and the {friend} was far away. | Then the race began, and soon the {friend} was far away.
 But the {friend} stopped to sleep under a tree.
 +{The} was tired, but {it} did not stop.
 {The} ran on and on and came first. | Step by step {the} went on and came first.
@@ -282,8 +282,8 @@ Everybody laughed, and {the} was washed and dried in the sun.
 child = boy/girl
 {The} belonged to a {child}. | A {child} loved {the} more than anything.
 Every day they were together. | Every night {the} was beside the bed.
-One day {the} fell into the river. | One day {the} was gone.
-{Che} ran after it, but the water was too fast. | {Che} looked everywhere, but could not find it.
+One day {the} fell into the river. | But one windy day {the} fell into the river.
+{Che} ran after it, but the water was too fast. | {Che} called for help, but the water was too fast.
 +It rained, and it was dark.
 {Che} cried all evening. | {Che} was very sad.
 That night the {child} dreamed of {the}, and in the dream they were together.
@@ -296,7 +296,7 @@ A {child} saw it and was very afraid. | A {child} sat up in bed and looked at {t
 Tap, tap, tap! {The} moved again.
 +Outside, the wind was loud.
 {Che} took a lamp and looked behind {the}.
-There was a little {friend} with a nut. | It was only a little {friend}.
+There was a little {friend} on the floor. | It was only a little {friend}.
 "Good evening," said the {friend}, and the {child} laughed.
 Then {the} was still, and nobody was afraid any more.
 
