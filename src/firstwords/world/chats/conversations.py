@@ -15,6 +15,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import pick
 from firstwords.world.town.plumwick import Town, town
+from firstwords.world.visitor import is_held_out
 
 Maker = Callable[[Random, Town], list[Turn]]
 
@@ -122,6 +123,8 @@ def checked(seed: int = 0) -> Iterator[tuple[str, list[dict[str, str]], list[Che
     rng, home = Random(f"chats {seed}"), town()
     while True:
         kind, turns = _turns(rng, home)
+        if any(is_held_out(turn.user) for turn in turns):  # kept for measuring, see world/visitor.py
+            continue
         messages = []
         if rng.random() < _SYSTEM_RATE:
             messages.append({"role": "system", "content": pick(rng, SYSTEM)})
