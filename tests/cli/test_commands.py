@@ -141,6 +141,17 @@ def test_chat_through_a_pipe(spawn, pip_home: Path, tmp_path: Path) -> None:
     assert chat["messages"][1]["content"] == "Hello" and chat["messages"][3]["content"] == "Again"
 
 
+def test_chat_uses_the_models_own_sampling(pip_home: Path, spawn, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(pip_home / "models" / "pip" / "sft", own)
+    (own / "generation_config.json").write_text('{"do_sample": true, "temperature": 1.9, "top_p": 1.0}')
+
+    def said(*flags: str) -> str:
+        return spawn("chat", "--model", own, "--max-tokens", "12", "--seed", "1", *flags, text="Who are you?\n").stdout
+
+    assert said() == said("--temperature", "1.9", "--top-p", "1") != said("--temperature", "0")
+
+
 def test_chat_demo_answers_and_leaves(spawn, pip_home: Path) -> None:
     done = spawn("chat", "--demo", "--max-tokens", "3", "--seed", "0")
     assert done.returncode == 0

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.config import UserError
 from firstwords.plain_text import clean_text
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, cleaned
@@ -52,10 +52,12 @@ class Chat:
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
     """Maximum tokens per answer."""
-    temperature: float = CHAT_TEMPERATURE
-    """0 always takes the most likely token, 1 samples from the model's own distribution."""
-    top_p: float = CHAT_TOP_P
-    """Sample from the most likely tokens whose probabilities add up to this."""
+    temperature: float | None = None
+    """0 always takes the most likely token, 1 samples from the model's own distribution (default: the one saved with
+    the model, else 0.5)."""
+    top_p: float | None = None
+    """Sample from the most likely tokens whose probabilities add up to this (default: the one saved with the model,
+    else 0.95)."""
     seed: int | None = None
     """The same seed gives the same answers to the same messages."""
 
@@ -66,8 +68,9 @@ class Conversation:
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
         self.max_tokens = min(config.max_tokens, max(1, loaded.context // 2))
+        how = loaded.chat_sampling(config.temperature, config.top_p)
         self.params = shared.sampling(
-            max_tokens=self.max_tokens, temperature=config.temperature, top_p=config.top_p, seed=config.seed
+            max_tokens=self.max_tokens, temperature=how.temperature, top_p=how.top_p, seed=config.seed
         )
         self.engine = loaded.engine()
         self.turns: list[dict[str, str]] = []

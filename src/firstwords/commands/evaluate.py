@@ -12,7 +12,7 @@ from typing import Any
 
 from firstwords import api
 from firstwords.commands import shared
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.runlog import say
 
@@ -118,7 +118,8 @@ def measure_visitor(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
     loaded.check_can_chat()
     params = GREEDY
     if config.samples:
-        params = shared.sampling(temperature=CHAT_TEMPERATURE, top_p=CHAT_TOP_P)
+        how = loaded.chat_sampling()
+        params = shared.sampling(temperature=how.temperature, top_p=how.top_p)
     result = ask_visitors(loaded.engine(EXAM_SLOTS), loaded.tokenizer, config.half, params, config.samples or 1)
     if not config.answers:
         del result["answers"]
