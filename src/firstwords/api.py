@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords import home
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, mark_given, unknown
+from firstwords.config import UserError, mark_given, unknown
 from firstwords.model.card import is_base, knows_world
+from firstwords.model.chat_defaults import IN_CHATS, ChatSampling, chat_sampling
 from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, text_ids
 
 if TYPE_CHECKING:
@@ -135,13 +136,14 @@ class Model:
         messages: Chat,
         *,
         max_tokens: int = 256,
-        temperature: float = CHAT_TEMPERATURE,
-        top_p: float = CHAT_TOP_P,
+        temperature: float | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
     ) -> str:
         """The answer to a question or a list of messages; the oldest turns are dropped if there is no room.
 
-        temperature 0 always takes the most likely token; the same seed gives the same answer. Raises UserError for a
+        temperature and top_p: by default the model's own (`chat_sampling`); temperature 0 always takes the most likely
+        token. The same seed gives the same answer. Raises UserError for a
         base model, which continues text and does not answer, and for a question that is too long.
 
         Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
@@ -154,8 +156,8 @@ class Model:
         messages: Chat,
         *,
         max_tokens: int = 256,
-        temperature: float = CHAT_TEMPERATURE,
-        top_p: float = CHAT_TOP_P,
+        temperature: float | None = None,
+        top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[str]:
         """Like `chat`, but yields text as it is generated. Closing the iterator ends the answer.
@@ -164,7 +166,8 @@ class Model:
         """
         self.check_can_chat()
         ids, max_tokens, _ = self.chat_ids(messages, max_tokens)
-        params = sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
+        how = self.chat_sampling(temperature, top_p)
+        params = sampling(max_tokens=max_tokens, temperature=how.temperature, top_p=how.top_p, seed=seed)
         return (token.text for token in self.generate(ids, params) if token.text)
 
     def complete(
@@ -263,6 +266,14 @@ class Model:
     def can_chat(self) -> bool:
         """Whether it has learned to answer."""
         return self.tokenizer.has_chat_tokens and not self.is_base
+
+    def chat_sampling(
+        self, temperature: float | None = None, top_p: float | None = None, otherwise: ChatSampling = IN_CHATS
+    ) -> ChatSampling:
+        """Temperature and top-p of a chat: the given ones, then those in the model's generation_config.json, then
+        `otherwise`.
+        """
+        return chat_sampling(self.directory, temperature, top_p, otherwise)
 
     def check_can_chat(self) -> None:
         """Raise UserError for a model that has not learned to answer."""

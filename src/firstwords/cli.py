@@ -46,7 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "preferences export": ("firstwords.commands.preferences", "PreferencesExport", "write preferences for other tools"),
     "preferences import": ("firstwords.commands.preferences", "PreferencesImport", "import preferences"),
     "preferences stats": ("firstwords.commands.preferences", "PreferencesStats", "count the judgements"),
-    "eval": ("firstwords.commands.evaluate", "Evaluate", "evaluate a model: bits per byte, or the exam"),
+    "eval": ("firstwords.commands.evaluate", "Evaluate", "bits per byte, the exam, a visitor's questions"),
     "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
     "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),
     "classify network": ("firstwords.commands.classify.run", "ClassifyNetwork", "step 3: more than a line"),

@@ -34,7 +34,8 @@ def wilson(right: float, n: int) -> Interval:
 
 def _score_interval(rate: float, n: float, z: float) -> Interval:
     middle, spread = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - spread) / (1 + z * z / n)), min(1.0, (middle + spread) / (1 + z * z / n))
+    low, high = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
+    return max(0.0, min(low, rate)), min(1.0, max(high, rate))  # rounding must not put a rate of 0 or 1 outside
 
 
 def cluster_interval(clusters: Sequence[Sequence[float]]) -> Interval:

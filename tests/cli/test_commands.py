@@ -79,6 +79,10 @@ def test_bar_lengths() -> None:
         (["eval", "pip", "--bpb", "/no/such.txt"], "/no/such.txt does not exist"),
         (["eval", "pip", "--bpb", "world"], "it has no end"),
         (["eval", "pip", "--exam", "--limit", "-2"], "--limit is -2"),
+        (["eval", "pip", "--visitor", "--half", "last"], "--half is last: use work or final"),
+        (["eval", "pip", "--visitor", "--samples", "-1"], "--samples is -1"),
+        (["eval", "pip", "--exam", "--answers"], "--answers is about the visitor's list: give --visitor too"),
+        (["eval", "pip/base", "--visitor"], "pip/base is a base model, which continues text and does not answer"),
     ],
 )
 def test_bad_input_is_one_sentence(words: list[str], sentence: str, firstwords, pip_home: Path) -> None:
@@ -135,6 +139,17 @@ def test_chat_through_a_pipe(spawn, pip_home: Path, tmp_path: Path) -> None:
     [chat] = json.loads(saved.read_text())
     assert [m["role"] for m in chat["messages"]] == ["system", "user", "assistant", "user", "assistant"]
     assert chat["messages"][1]["content"] == "Hello" and chat["messages"][3]["content"] == "Again"
+
+
+def test_chat_uses_the_models_own_sampling(pip_home: Path, spawn, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(pip_home / "models" / "pip" / "sft", own)
+    (own / "generation_config.json").write_text('{"do_sample": true, "temperature": 1.9, "top_p": 1.0}')
+
+    def said(*flags: str) -> str:
+        return spawn("chat", "--model", own, "--max-tokens", "12", "--seed", "1", *flags, text="Who are you?\n").stdout
+
+    assert said() == said("--temperature", "1.9", "--top-p", "1") != said("--temperature", "0")
 
 
 def test_chat_demo_answers_and_leaves(spawn, pip_home: Path) -> None:
@@ -327,3 +342,31 @@ def test_eval_exam(firstwords, pip_home: Path) -> None:
     assert code == 0 and {"told", "stops"} <= set(rated)
     for part in rated.values():
         assert 0 <= part["low"] <= part["rate"] <= part["high"] <= 1 and part["n"] > 0
+
+
+def test_eval_visitor(firstwords, pip_home: Path) -> None:
+    code, out, _ = firstwords("eval", "pip", "--visitor", "--json")
+    result = one_json(out)
+    assert code == 0 and {"visitor", "work", "final", "kinds"} <= set(result) and "answers" not in result
+    assert result["visitor"]["n"] == result["work"]["n"] + result["final"]["n"] >= 440
+    assert sum(part["n"] for part in result["kinds"].values()) == result["visitor"]["n"]
+    for part in (result["visitor"], *result["kinds"].values()):
+        assert 0 <= part["low"] <= part["rate"] <= part["high"] <= 1
+
+
+def test_eval_visitor_shows_the_final_half_only_if_it_is_named(firstwords, pip_home: Path) -> None:
+    both = one_json(firstwords("eval", "pip", "--visitor", "--answers", "--json")[1])
+    assert {row["half"] for row in both["answers"]} == {"work"}
+    assert set(both["answers"][0]) == {"half", "kind", "input", "answer", "sensible"}
+    final = one_json(firstwords("eval", "pip", "--visitor", "--half", "final", "--answers", "--json")[1])
+    assert {row["half"] for row in final["answers"]} == {"final"} and final["visitor"] == both["final"]
+    out = firstwords("eval", "pip", "--visitor", "--half", "work", "--answers")[1]
+    assert "hello there\n" in out and "small talk" in out
+
+
+def test_eval_visitor_sampled(firstwords, pip_home: Path) -> None:
+    words = ("eval", "pip", "--visitor", "--half", "work", "--samples", "2", "--answers", "--json")
+    one, other = one_json(firstwords(*words)[1]), one_json(firstwords(*words)[1])
+    assert one["answers"] == other["answers"] and len(one["answers"]) == 2 * 232
+    first, second = ([row["answer"] for row in one["answers"][half * 232 : (half + 1) * 232]] for half in (0, 1))
+    assert first != second

@@ -19,6 +19,7 @@ import torch
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.model.chat_defaults import saved_sampling
 from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
@@ -83,6 +84,7 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     more = {"step_prompts": 16, "samples": 16}  # "yes" is one token of 300, so that finding it takes many samples
     target = main(policy_config(pip, kind, steps=60, learning_rate=10.0, beta=0.01, target_kl=0.0, **more))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
+    assert saved_sampling(target) == {"temperature": 0.5, "top_p": 0.95}
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
     first, last = (np.mean([row["reward"] for row in part]) for part in (rows[:5], rows[-5:]))
     assert last > first + 0.5

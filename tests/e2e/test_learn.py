@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from firstwords.model.chat_defaults import saved_sampling
 from firstwords.plan.budget import Machine
 
 MINUTES = 0.4
@@ -46,6 +47,8 @@ def test_everything_is_there(learned: tuple[Path, str, float]) -> None:
             "generation_config.json",
             "firstwords.json",
         }
+    how = {stage: saved_sampling(home / "models" / "tiny" / stage) for stage in ("base", "sft")}
+    assert how == {"base": {}, "sft": {"temperature": 0.5, "top_p": 0.95}}
     report = (home / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert "<svg" in report and "http" not in report.replace("http://www.w3.org", "")
     assert "What is your first name?" in log and "exam, told" in log

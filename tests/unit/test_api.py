@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import threading
@@ -46,6 +47,20 @@ def test_the_names_are_those_of_the_library() -> None:
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         fw.lode  # noqa: B018
     assert (ROOT / "src" / "firstwords" / "py.typed").is_file()
+
+
+def test_a_chat_is_sampled_as_the_models_file_says(pip_home: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(pip_home / "models" / "pip" / "sft", own)
+    plain = fw.load(own)
+    assert plain.chat("Who?", seed=4, max_tokens=20) == plain.chat(
+        "Who?", seed=4, max_tokens=20, temperature=0.5, top_p=0.95
+    )
+    (own / "generation_config.json").write_text('{"do_sample": true, "temperature": 1.9, "top_p": 1.0}')
+    expected = plain.chat("Who?", seed=4, max_tokens=20, temperature=1.9, top_p=1.0)
+    assert plain.chat("Who?", seed=4, max_tokens=20) == "".join(plain.stream("Who?", seed=4, max_tokens=20)).strip()
+    assert plain.chat("Who?", seed=4, max_tokens=20) == expected != plain.chat("Who?", seed=4, temperature=0)
+    assert plain.complete("Who?", seed=4) == plain.complete("Who?", seed=4, temperature=0.8, top_p=1.0)
 
 
 def test_a_chat_is_what_the_engine_answers(pip_home: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from firstwords.engine.engine import Engine
+from firstwords.engine.sampling import SamplingParams
 from firstwords.eval import exam as runner
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.world import exam
+from firstwords.world.visitor import is_final
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,23 @@ def test_many_questions_are_reported_on_as_they_come_in(tokenizer, marked):
     assert [row["messages"][0]["content"] for row in result["examples"]][:2] == ["Say yes 0", "Say yes 50"]
 
 
+def test_examples_leave_out_the_final_half_of_the_visitors_list(tokenizer):
+    asked = [q for q in exam.questions() if q.part == "visitor"]
+    rows = runner.examples([(q, "Hello!", True) for q in asked])
+    assert len(rows) == runner.EXAMPLES_PER_PART
+    assert not any(is_final(row["messages"][0]["content"]) for row in rows)
+    assert any(is_final(q.messages[0]["content"]) for q in asked)
+
+
+def test_seeds_of_questions_differ(tokenizer, marked):
+    engine = engine_for(tokenizer, {"Say yes.": ("yes", "stop"), "Say it.": ("yes", "stop")})
+    asked = [question("instructions", "Say yes."), question("instructions", "Say it.")]
+    for seed in (0, 1):
+        runner.ask(engine, tokenizer, asked, params=SamplingParams(temperature=0.5, seed=seed))
+    seeds = [params.seed for call in engine.calls for _, params in call]
+    assert len(set(seeds)) == 4 and all(params.temperature == 0.5 for call in engine.calls for _, params in call)
+
+
 def test_slots_change_no_answer(tokenizer, marked):
     """A real engine: thirty questions in eight slots get the answers that each gets alone."""
     before = torch.get_num_threads()
@@ -179,5 +198,5 @@ def test_the_built_in_exam_is_askable(tokenizer):
 
     result = runner.run_exam(Mute(), tokenizer)
     assert result["stops"]["rate"] == 1 and result["stops"]["n"] == len(questions)
-    assert {"told", "told_refused", "never_told_abstained", "instructions", "stops"} <= set(result)
+    assert {"told", "told_refused", "never_told_abstained", "instructions", "visitor", "stops"} <= set(result)
     assert result["told"]["rate"] == 0 and result["told_refused"]["rate"] == 0

@@ -86,7 +86,11 @@ def facts() -> dict[str, Any]:
         "config": {"minutes": 6.0, "text": ["world"]},
         "stages": {"base": {"plan": plan, "metrics": {"bits_per_byte": 1.234, "tokens": 8_900_000}}, "sft": {}},
         "answers": {"base": {"Who?": " What <b>?"}, "sft": {"Who?": "Pip & friends."}},
-        "exam": {"told": {"rate": 0.875, "low": 0.84, "high": 0.9, "n": 400}, "seconds": 12.0},
+        "exam": {
+            "told": {"rate": 0.875, "low": 0.84, "high": 0.9, "n": 400},
+            "visitor": {"rate": 0.614, "low": 0.57, "high": 0.66, "n": 464},
+            "seconds": 12.0,
+        },
     }
 
 
@@ -103,6 +107,9 @@ def test_the_page_shows_every_figure(run: Path) -> None:
         "87.5%",
         "of 400",
         "known facts",
+        "sensible replies to visitors",
+        "61.4%",
+        "of visitors' inputs answered sensibly",
         "Who?",
         " What <b>?",
         "Pip & friends.",

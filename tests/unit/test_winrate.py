@@ -51,6 +51,11 @@ def test_the_planners_figures() -> None:
         pairs_needed(0.5)
 
 
+def test_wilson_contains_the_rate_itself_at_both_ends() -> None:
+    for n in range(1, 600):
+        assert wilson(0, n)[0] == 0 and wilson(n, n)[1] == 1
+
+
 @pytest.mark.parametrize("true_rate", [0.5, 0.7])
 def test_wilson_covers(true_rate: float) -> None:
     wins = np.random.default_rng(1).binomial(100, true_rate, 2000)

@@ -51,6 +51,12 @@ class Chat(SamplingFlags):
     demo: bool = False
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
+    temperature: float | None = None  # type: ignore[assignment]
+    """0 always takes the most likely token, 1 samples from the model's own distribution (default: the one saved with
+    the model, else 0.5)."""
+    top_p: float | None = None  # type: ignore[assignment]
+    """Sample from the most likely tokens whose probabilities add up to this (default: the one saved with the model,
+    else 0.95)."""
 
 
 class Conversation:
@@ -58,7 +64,8 @@ class Conversation:
 
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
-        config.params()  # before the first question: raises UserError for impossible values
+        self.how = loaded.chat_sampling(config.temperature, config.top_p)._asdict()
+        config.params(**self.how)  # before the first question: raises UserError for impossible values
         self.turns: list[dict[str, str]] = []
 
     @property
@@ -73,7 +80,7 @@ class Conversation:
         try:
             ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens)
             del self.turns[:dropped]
-            stream = self.loaded.generate(ids, self.config.params(max_tokens=max_tokens))
+            stream = self.loaded.generate(ids, self.config.params(max_tokens=max_tokens, **self.how))
             with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
                 for token in stream:
                     answer += token.text

@@ -1,7 +1,8 @@
-"""Measure a model: bits per byte on held-out text, or the exam about the built-in world.
+"""Measure a model: bits per byte on held-out text, the exam about the built-in world, or a first visitor's questions.
 
 firstwords eval pip/base --bpb held-out.txt
 firstwords eval pip --exam --json
+firstwords eval pip --visitor --half work --answers
 """
 
 from __future__ import annotations
@@ -31,6 +32,14 @@ class Evaluate(JsonFlag):
     """Sliding window for --bpb, in tokens (0 = the context the model was trained on)."""
     exam: bool = False
     """Ask the exam's questions about the built-in world."""
+    visitor: bool = False
+    """Type what first-time visitors type (greetings, sums, a joke, nonsense ...) and count the sensible replies."""
+    half: str = ""
+    """Half of the visitor's list: work (to improve a model with) or final (to measure it at the end); default: both."""
+    answers: bool = False
+    """Print every reply to the visitor with its verdict; with both halves, only those of work."""
+    samples: int = 0
+    """Ask the visitor's list this many times at the chat's temperature (0 = once, always the likeliest token)."""
     save: bool = False
     """Save the exam's figures in the model's card, for `models` and the page to show."""
     limit: int = 0
@@ -39,14 +48,7 @@ class Evaluate(JsonFlag):
 
 def main(config: Evaluate) -> None:
     """Run the requested measurements and print the figures."""
-    if not config.bpb and not config.exam:
-        raise UserError("say what to measure: --bpb FILES, or --exam")
-    if config.save and (not config.exam or config.limit):
-        raise UserError("--save needs the figures of a complete exam: give --exam, and no --limit")
-    if config.limit < 0:
-        raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
-    if "world" in config.bpb:
-        raise UserError("--bpb cannot score the built-in world because it has no end; name files or folders")
+    check(config)
     loaded = api.load(config.model)
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:
@@ -58,10 +60,31 @@ def main(config: Evaluate) -> None:
             from firstwords.eval.exam import put_on_card
 
             put_on_card(loaded.directory, exam)
+    if config.visitor:
+        result |= measure_visitor(loaded, config)
     if config.json:
         shared.emit(result)
     else:
         show(result)
+
+
+def check(config: Evaluate) -> None:
+    """Raise UserError for flags that contradict each other."""
+    if not config.bpb and not config.exam and not config.visitor:
+        raise UserError("say what to measure: --bpb FILES, --exam or --visitor")
+    if config.save and (not config.exam or config.limit):
+        raise UserError("--save needs the figures of a complete exam: give --exam, and no --limit")
+    if config.limit < 0:
+        raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
+    if "world" in config.bpb:
+        raise UserError("--bpb cannot score the built-in world because it has no end; name files or folders")
+    if config.half not in ("", "work", "final"):
+        raise UserError(f"--half is {config.half}: use work or final, or leave it out for both")
+    if config.samples < 0:
+        raise UserError(f"--samples is {config.samples}: use a positive number, or 0 for the likeliest tokens")
+    for flag in ("half", "answers", "samples"):
+        if getattr(config, flag) and not config.visitor:
+            raise UserError(f"--{flag} is about the visitor's list: give --visitor too")
 
 
 def measure_bpb(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
@@ -88,12 +111,30 @@ def measure_exam(loaded: api.Model, limit: int) -> dict[str, Any]:
     return run_exam(engine, loaded.tokenizer, limit=limit or None, size=town_size(loaded.directory))
 
 
+def measure_visitor(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
+    """The visitor's rates with intervals and counts, and the replies if they were asked for."""
+    from firstwords.eval.visitor import GREEDY, ask_visitors
+
+    loaded.check_can_chat()
+    params = GREEDY
+    if config.samples:
+        how = loaded.chat_sampling()
+        params = shared.sampling(temperature=how.temperature, top_p=how.top_p)
+    result = ask_visitors(loaded.engine(EXAM_SLOTS), loaded.tokenizer, config.half, params, config.samples or 1)
+    if not config.answers:
+        del result["answers"]
+    return result
+
+
 def show(result: dict[str, Any]) -> None:
     """Print the figures for people."""
     print(result["model"])
     if "bits_per_byte" in result:
         print(f"  {result['bits_per_byte']:.4f} bits per byte ({result['bytes']:,} bytes, {result['tokens']:,} tokens)")
-    for name, part in result.items():
+    for row in result.get("answers", ()):
+        mark = "  " if row["sensible"] else "x "
+        print(f"  {mark}{row['input']}\n      {' '.join(row['answer'].split())}")
+    for name, part in (result | result.get("kinds", {})).items():
         if isinstance(part, dict) and "rate" in part:
             interval = f" ({part['low']:.1%} to {part['high']:.1%})" if "low" in part else ""
             print(f"  {name.replace('_', ' '):<24} {part['rate']:6.1%}{interval}, n = {part.get('n', '?')}")

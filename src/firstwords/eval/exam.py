@@ -10,6 +10,7 @@
 | told_refused | "I don't know" to the questions of `told` (lower is better) |
 | never_told_abstained | "I don't know" to questions about facts that are not in the text |
 | instructions | answers that follow the instruction |
+| visitor | sensible replies to what a first-time visitor types (`world/visitor.py`) |
 | stops | answers that end with a stop token, over all questions |
 
 The questions and the program that grades the answers are in `world/exam.py`. Here they are asked: with greedy decoding,
@@ -22,6 +23,7 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,7 @@ from firstwords.engine.sampling import SamplingParams
 from firstwords.model.hub import add_metrics
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world import exam
+from firstwords.world.visitor import is_final
 
 if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
@@ -41,6 +44,8 @@ ANSWER_TOKENS = 80
 STORY_TOKENS = 160
 ASKED_AT_ONCE = 128  # questions between two calls of `progress`; many more than slots, so that the slots stay full
 EXAMPLES_PER_PART = 6
+SEEDS_APART = 1_000_003  # more than there are questions
+GREEDY = SamplingParams(temperature=0.0)
 
 
 def run_exam(
@@ -95,9 +100,14 @@ def exam_on_card(card: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def examples(results: Sequence[tuple[Question, str, bool]]) -> list[dict[str, Any]]:
-    """Unedited rows {part, messages, answer, right, stopped}, a few of each part, chosen by position alone."""
+    """Unedited rows {part, messages, answer, right, stopped}, a few of each part, chosen by position alone.
+
+    The final half of the visitor's list is left out, because its answers must not be read while tuning.
+    """
     by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for question, answer, stopped in results:
+        if is_final(question.messages[-1]["content"]):
+            continue
         row = {"part": question.part, "messages": list(question.messages), "answer": answer}
         by_part[question.part].append(row | {"right": exam.score(question, answer, stopped), "stopped": stopped})
     return [row for rows in by_part.values() for row in evenly(rows, EXAMPLES_PER_PART)]
@@ -108,24 +118,34 @@ def ask(
     tokenizer: Tokenizer,
     questions: Sequence[Question],
     progress: Callable[[int, int], None] | None = None,
+    params: SamplingParams = GREEDY,
 ) -> list[tuple[str | None, bool]]:
-    """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the context."""
+    """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the context.
+
+    params: how to sample, apart from the length; with a seed, question i is answered with the seed (seed, i).
+    """
     prompts = [chat_ids(tokenizer, question.messages) for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
     for begin in range(0, len(fitting), ASKED_AT_ONCE):
         part = fitting[begin : begin + ASKED_AT_ONCE]
-        params = [SamplingParams(temperature=0.0, max_tokens=max_tokens(questions[i])) for i in part]
-        for i, completion in zip(part, engine.generate([prompts[i] for i in part], params), strict=True):
+        sampled = [replace(params, max_tokens=max_tokens(questions[i]), seed=seed_of(params, i)) for i in part]
+        for i, completion in zip(part, engine.generate([prompts[i] for i in part], sampled), strict=True):
             answers[i] = (completion.text.strip(), completion.finish_reason == "stop")
         if progress is not None:
             progress(len(questions) - len(fitting) + begin + len(part), len(questions))
     return answers
 
 
+def seed_of(params: SamplingParams, index: int) -> int | None:
+    """The seed of one question's answer, so that no two questions share their draws."""
+    return None if params.seed is None else params.seed * SEEDS_APART + index
+
+
 def max_tokens(question: Question) -> int:
     """Maximum tokens of the answer: a story needs more than anything else."""
-    return STORY_TOKENS if "story" in question.messages[-1]["content"].lower() else ANSWER_TOKENS
+    asked = question.messages[-1]["content"].lower()
+    return STORY_TOKENS if "story" in asked or "once upon a time" in asked else ANSWER_TOKENS
 
 
 def first_of_each_part(questions: Sequence[Question], limit: int | None) -> list[Question]:

@@ -8,6 +8,7 @@ PARTS = {
     "never_told_abstained": "unknowns admitted",
     "told_refused": "known facts refused",
     "instructions": "small tasks",
+    "visitor": "sensible replies to visitors",
     "stops": "answers that end",
 }
 SMALLER_IS_BETTER = frozenset({"told_refused"})

@@ -172,7 +172,9 @@ def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages:
     if metrics.get("bits_per_byte"):
         shown.append((f"{metrics['bits_per_byte']:.3f}", "bits per byte, held out"))
     rates = {row["key"]: row["rate"] for row in exam}
-    for key, label in (("told", "of known facts correct"), ("stops", "of answers end properly")):
+    labels = {"told": "of known facts correct", "visitor": "of visitors' inputs answered sensibly"}
+    labels["stops"] = "of answers end properly"
+    for key, label in labels.items():
         if key in rates:
             shown.append((f"{rates[key]:.1%}", label))
     return shown

@@ -143,13 +143,15 @@ def save_model(
     tokenizer: Tokenizer | None = None,
     card: dict[str, Any] | None = None,
     more: Callable[[Path], None] = lambda aside: None,
+    sampling: dict[str, Any] | None = None,
 ) -> None:
     """Write a complete model directory under a temporary name, then rename it, so that no partial model is ever
     visible.
 
     Weights are saved in fp32 (the master weights). An existing directory is replaced only once the new one is complete.
-    more(folder) writes additional files of the model before the renaming. Raises UserError when the disk is full or not
-    writable; the old directory is then unchanged.
+    more(folder) writes additional files of the model before the renaming. sampling: entries of generation_config.json
+    on how to sample (see `chat_defaults.py`); by default the likeliest token is taken. Raises UserError when the disk
+    is full or not writable; the old directory is then unchanged.
     """
     directory = Path(directory)
     aside = directory.with_name(f".{directory.name}.writing-{os.getpid()}")
@@ -157,7 +159,7 @@ def save_model(
         for leftover in directory.parent.glob(f".{directory.name}.writing-*"):  # left by a killed process
             shutil.rmtree(leftover, ignore_errors=True)
         aside.mkdir(parents=True)
-        _write_files(model, aside, tokenizer, card)
+        _write_files(model, aside, tokenizer, card, sampling or {"do_sample": False})
         more(aside)
         replace_directory(aside, directory)
     except BaseException as error:
@@ -216,11 +218,13 @@ def exchange(one: Path, other: Path) -> bool:
     return not failed
 
 
-def _write_files(model: Transformer, aside: Path, tokenizer: Tokenizer | None, card: dict[str, Any] | None) -> None:
+def _write_files(
+    model: Transformer, aside: Path, tokenizer: Tokenizer | None, card: dict[str, Any] | None, sampling: dict[str, Any]
+) -> None:
     state = {name: p.detach().float().cpu().contiguous() for name, p in model.named_parameters()}
     save_file(state, aside / WEIGHTS, metadata={"format": "pt"})
     _write_json(aside / "config.json", model.hf_config() | _special_ids(tokenizer))
-    _write_json(aside / "generation_config.json", _special_ids(tokenizer) | {"do_sample": False})
+    _write_json(aside / "generation_config.json", _special_ids(tokenizer) | sampling)
     if tokenizer is not None:
         tokenizer.save(aside, max_length=model.config.max_position_embeddings)
     if card is not None:

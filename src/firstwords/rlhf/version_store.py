@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.model import chat_defaults
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
@@ -139,5 +140,6 @@ def save_version(
     data = data | {"base": (read_card(parent).get("data") or {}).get("base")}
     details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
     home.pin_promoted(config.name)  # first: without a recorded choice, the name would mean the new version
-    save_model(model, target, tokenizer, details, (seen | read_seen(parent)).write)
+    more = (seen | read_seen(parent)).write
+    save_model(model, target, tokenizer, details, more, sampling=chat_defaults.to_save(parent))
     return target

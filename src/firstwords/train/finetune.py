@@ -26,6 +26,7 @@ from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
 from firstwords.flags import Positional
 from firstwords.keeping import trash
+from firstwords.model import chat_defaults
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
 from firstwords.model.transformer import Transformer
@@ -419,6 +420,7 @@ def _finish(
         target,
         tokenizer,
         card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics),
+        sampling=chat_defaults.to_save(base),
     )
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     home.set_promoted(config.name, "sft", by="finetune")

@@ -1,8 +1,8 @@
 """The exam of the built-in world: fixed questions in phrasings that no chat contains, graded by a program.
 
 Parts: "told" (facts from the texts), "two_steps" (facts about a known friend or parent), "never_told_abstained"
-(unanswerable questions), "instructions". `report` adds "told_refused" (known facts that the model claimed not to know)
-and "stops" (answers that ended with a stop token). Example: score(Question("told", [...], Check("number", ("12",))),
+(unanswerable questions), "instructions", "visitor" (what a first-time visitor types). `report` adds "told_refused" (known
+facts that the model claimed not to know) and "stops" (answers that ended with a stop token). Example: score(Question("told", [...], Check("number", ("12",))),
 "Tom is 12 years old.", True) is True.
 """
 
@@ -24,8 +24,9 @@ from firstwords.world.town import knowledge as know
 from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
 from firstwords.world.town.facts import Fact
 from firstwords.world.town.plumwick import Size, Town, town
+from firstwords.world.visitor import Visit, visits
 
-PARTS = ("told", "two_steps", "never_told_abstained", "instructions")
+PARTS = ("told", "two_steps", "never_told_abstained", "instructions", "visitor")
 _SEED = "exam 1"  # changing it makes a different exam, whose figures are not comparable with earlier ones
 
 # held-out phrasings of the instructions; those of the facts are next to the chats' in chats/phrases.py
@@ -295,13 +296,21 @@ def _questions(size: Size) -> tuple[Question, ...]:
     rng, home = Random(_SEED), town(size)
     tasks = [*_school(rng), *_wordy(rng, home), *_yes_no(rng, home)]
     found = [*_told(rng, home), *_two_steps(rng, home), *_unknown(rng, home),
-             *(_ask("instructions", text, check) for _, text, check in tasks), *_follow_ups(rng, home)]
+             *(_ask("instructions", text, check) for _, text, check in tasks), *_follow_ups(rng, home),
+             *map(visitor_question, visits())]
     unique = {q.messages[-1]["content"] if len(q.messages) == 1 else str(q.messages): q for q in found}
     return tuple(unique.values())
 
 
+def visitor_question(visit: Visit) -> Question:
+    """An input of the visitor's list as a question, exactly as it was typed."""
+    return Question("visitor", ({"role": "user", "content": visit.text},), visit.check)
+
+
 def questions(size: Size = "whole") -> list[Question]:
-    """The whole exam about a town of this size, the same every time: 500 to 600 questions in a fixed order."""
+    """The whole exam about a town of this size, the same every time: about 1,000 different questions in a fixed
+    order.
+    """
     return list(_questions(size))
 
 

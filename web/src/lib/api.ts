@@ -67,7 +67,7 @@ export const api = {
   changeChat: (id: string, change: { title?: string; active?: string }) =>
     call<T.Chat>("PATCH", `/api/chats/${at(id)}`, change),
   deleteChat: (id: string) => call<unknown>("DELETE", `/api/chats/${at(id)}`),
-  send: (chat: string, said: { parent_id: string | null; content: string; model?: string; params: T.Params }) =>
+  send: (chat: string, said: { parent_id: string | null; content: string; model?: string; params: Partial<T.Params> }) =>
     post<{ user: T.Message; assistant: T.Message }>(`/api/chats/${at(chat)}/messages`, said),
   regenerate: (id: string, how: { model?: string; params?: T.Params }) =>
     post<{ assistant: T.Message }>(`/api/messages/${at(id)}/regenerate`, how),

@@ -5,7 +5,7 @@ import { follow } from "../lib/sse";
 import { childrenOf, countBelow, newestLeaf, pathTo } from "../lib/tree";
 import type { Chat, Message, Rating, Token } from "../lib/types";
 import { chats } from "./chats.svelte";
-import { instruction, params } from "./settings.svelte";
+import { allParams, instruction, params } from "./settings.svelte";
 import { status } from "./status.svelte";
 
 interface TokensEvent {
@@ -85,13 +85,13 @@ export class OpenChat {
   }
 
   async regenerate(message: Message, model: string): Promise<void> {
-    await this.act(async () => this.replace(message, (await api.regenerate(message.id, { model, params: params() })).assistant));
+    await this.act(async () => this.replace(message, (await api.regenerate(message.id, { model, params: allParams(model) })).assistant));
   }
 
   /** Go on from another token than the one that was drawn at `index`. */
   async branch(message: Message, index: number, token_id: number): Promise<Message> {
     return this.act(async () => {
-      const { assistant } = await api.branch(message.id, { index, token_id, params: params() });
+      const { assistant } = await api.branch(message.id, { index, token_id, params: allParams(message.model) });
       this.replace(message, assistant);
       return assistant;
     });

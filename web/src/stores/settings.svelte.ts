@@ -1,26 +1,34 @@
 /** How answers are sampled and shown; kept in this browser. */
 import { Kept } from "../lib/kept.svelte";
 import type { Params } from "../lib/types";
+import { app } from "./app.svelte";
 
-export const START: Params = {
-  temperature: 0.5,
-  top_p: 0.95,
+type Others = Omit<Params, "temperature" | "top_p">; // what no model says by itself
+
+export const START: Others = {
   top_k: 0,
   min_p: 0,
   repetition_penalty: 1,
   max_tokens: 200,
   seed: null,
 };
+const CHAT = { temperature: 0.5, top_p: 0.95 }; // until the models are known
 
-export const sampling = new Kept<Params>("sampling", START);
+/** Only what the person has set; the rest is the model's own, or the start value. */
+export const sampling = new Kept<Partial<Params>>("sampling", {});
 /** What the next new chat tells the model to be, before the first message. */
 export const instruction = new Kept("instruction", "");
 /** Messages that were begun and not sent, by chat; "" is the new chat. */
 export const drafts = new Kept<Record<string, string>>("drafts", {});
 export const showSureness = new Kept("sureness", true);
 
-/** The parameters as a request wants them: no seed means a fresh one each time. */
-export function params(): Params {
+/** The parameters of a chat's request: what it leaves out, the model says; no seed means a fresh one each time. */
+export function params(): Others & Partial<Params> {
   const { seed, ...rest } = { ...START, ...sampling.value };
   return seed === null || seed === undefined ? rest : { ...rest, seed };
+}
+
+/** The same with all values filled in, those of this stage where none is set: for another try, which would otherwise keep its answer's. */
+export function allParams(ref: string | null = app.model): Params {
+  return { ...CHAT, ...app.stage(ref)?.sampling, ...params() };
 }

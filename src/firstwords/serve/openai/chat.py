@@ -45,7 +45,7 @@ async def begin(body: ChatRequest, request: Request) -> ChatJob:
     stage = models.find(body.model, request.app.state.settings.model)
     held = await worker.held(stage)
     ids = prompts.chat_ids(held, body.messages)
-    params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body))
+    params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body), stage.directory)
     n = body.n or 1
     running = Choices(worker, stage, jobs([ids], params, n))
     transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]

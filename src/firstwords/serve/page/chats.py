@@ -137,7 +137,7 @@ async def send(user: User, live: Live, request: Request, chat_id: str, body: New
         raise ApiError(400, "the message is empty: write something", "content")
     known = await to_thread.run_sync(partial(store.chat, user, chat_id))
     stage = _find(request, body.model or known["model"])
-    params = body.params.chosen()
+    params = body.params.chosen(stage.directory)
     question, answer = await to_thread.run_sync(
         partial(store.add_turn, user, chat_id, body.parent_id, body.content, stage.ref, params)
     )

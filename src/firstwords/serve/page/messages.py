@@ -80,7 +80,7 @@ async def regenerate(user: User, live: Live, request: Request, message_id: str, 
     message = await to_thread.run_sync(partial(store.message, user, message_id))
     chat = await to_thread.run_sync(partial(store.chat, user, message.chat_id))
     stage = models.find(body.model or message.model or chat["model"], request.app.state.settings.model)
-    return await _answer(user, live, message, stage, body.params.chosen(message.params))
+    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params))
 
 
 @router.post("/branch")
@@ -92,7 +92,7 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
         raise ApiError(400, f"index is {body.index}, but this answer has {len(tokens)} tokens", "index")
     stage = models.find(message.model, request.app.state.settings.model)
     chosen = Branch(tokens[: body.index], body.token_id, message.stage_hash)
-    return await _answer(user, live, message, stage, body.params.chosen(message.params), chosen)
+    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params), chosen)
 
 
 @router.post("/rating")

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from firstwords import home
 from firstwords.keeping import listing, operations, trash
 from firstwords.keeping.promote import promote, rollback, rollback_stage
+from firstwords.model.chat_defaults import chat_sampling
 from firstwords.serve.errors import ApiError
 from firstwords.serve.models import find
 from firstwords.serve.page.parts import Body, User
@@ -131,7 +132,12 @@ def _model(name: str) -> dict[str, Any]:
     same = ("ref", "stage", "form", "hash", "layers", "context", "bytes", "created", "metrics", "parent", "outdated")
     stages = [
         {key: row[key] for key in same}
-        | {"params": row["parameters"], "hidden": row["width"], "vocab": row["vocab_size"]}
+        | {
+            "sampling": chat_sampling(row["path"])._asdict(),
+            "params": row["parameters"],
+            "hidden": row["width"],
+            "vocab": row["vocab_size"],
+        }
         for row in rows
     ]
     trained_at = max((row["created"] for row in rows), default=None)

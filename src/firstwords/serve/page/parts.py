@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P
+from firstwords.model.chat_defaults import IN_CHATS, chat_sampling
 from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
 
-DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`
-    "temperature": CHAT_TEMPERATURE,
-    "top_p": CHAT_TOP_P,
+DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`; temperature and top_p are the model's own if it has any
+    **IN_CHATS._asdict(),
     "top_k": 0,
     "min_p": 0.0,
     "repetition_penalty": 1.0,
@@ -51,7 +51,7 @@ class Body(BaseModel):
 
 
 class Params(Body):
-    """Sampling parameters; missing ones are as before, or the page's defaults."""
+    """Sampling parameters; missing ones are as before, or the model's own, or the page's defaults."""
 
     temperature: float | None = Field(None, ge=0, le=10)
     top_p: float | None = Field(None, gt=0, le=1)
@@ -61,11 +61,12 @@ class Params(Body):
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
     seed: int | None = Field(None, ge=0, lt=2**53)
 
-    def chosen(self, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        """All parameters of an answer; a missing seed is drawn."""
+    def chosen(self, directory: Path, before: dict[str, Any] | None = None) -> dict[str, Any]:
+        """All parameters of an answer of the model in `directory`; a missing seed is drawn."""
         known = {name: value for name, value in (before or {}).items() if name in DEFAULTS}
         given = {name: value for name, value in self.model_dump().items() if value is not None}
-        return DEFAULTS | known | {"seed": secrets.randbelow(SEEDS)} | given
+        own = chat_sampling(directory)._asdict()
+        return DEFAULTS | own | known | {"seed": secrets.randbelow(SEEDS)} | given
 
 
 class JsonText(Response):

@@ -38,6 +38,17 @@ class Check:
     words, at least `least` words in total), "story" (a whole story about the first accepted word, see `_story`), "same"
     (an accepted text word by word and nothing else), "polite" (the wish in polite words), "says" (one of the accepted
     words or phrases: small talk, where many answers are correct and "I do not know" is not).
+
+    For free replies: "reply" (one of the accepted words or phrases, and no "I do not know"), "honest" (the same, where
+    "I do not know everything" is fine), "outside" (says that it does not know, cannot do it or has learned too little;
+    `domain` "person" if the question is about a person), "text" (a whole text of at least `least` words with all
+    accepted words in it; `domain` "joke" or "riddle" asks for their form).
+
+    In exact forms: "first_number" (this number before any other), "result" (this number; a repeated sum is that of the
+    question), "counted" (exactly these numbers in this order), "several" (at least `least` different accepted items,
+    nothing twice, at most one other phrase), "initial" (a word that begins with this letter), "echo" (the accepted
+    words with at most three others).
+
     Example: Check("one_of", ("yellow",), domain="colour").
     """
 
@@ -46,6 +57,7 @@ class Check:
     domain: str = ""
     allow: tuple[str, ...] = ()  # words of the question, which are no rivals
     least: int = 0
+    reject: tuple[str, ...] = ()  # words that make a reply wrong
 
 
 def words(text: str) -> list[str]:
@@ -247,7 +259,121 @@ def _abstain(check: Check, answer: str) -> bool:
     return not check.domain or found_values(answer, check.domain) <= allow
 
 
+# what a reply says that admits a limit, besides ABSTENTIONS
+_LIMITS = (
+    "i cannot", "i can not", "i can't", "i can only", "i could not", "not able to", "i only know", "i only learned",
+    "i only read", "i do not read", "i have only", "only learned", "learned only", "learned a little", "have not learned",
+    "haven't learned", "did not learn", "do not understand", "don't understand", "did not understand",
+    "didn't understand", "what you mean", "do you mean", "not know", "don't know", "i am only a", "i'm only a",
+    "i am just a", "i'm just a", "i have no", "i do not have", "i don't have", "too hard for me", "too big for me",
+    "never learned", "no one knows",
+)
+_ABOUT_PEOPLE = ("this person", "that person", "of this name", "anybody of", "anyone of", "anybody there", "somebody called")
+_ABOUT_A_TEXT = ("the text", "it does not say", "does not tell")
+_LONGEST_REPLY = 60  # words; more is no reply to small talk
+
+
+def _is_sound(answer: str, longest: int = _LONGEST_REPLY) -> bool:
+    """Whether it has words and does not go round in circles."""
+    had = words(answer)
+    triples = [tuple(had[i : i + 3]) for i in range(len(had) - 2)]
+    return 0 < len(had) <= longest and len(triples) - len(set(triples)) <= 2 and not any(
+        a == b == c for a, b, c in triples)
+
+
+def _names_a_stranger(check: Check, answer: str) -> bool:
+    """Whether the answer speaks of a townsperson that the question did not mention."""
+    names = {p.name for p in town().people} - set(check.allow)
+    return any(w.removesuffix("'s") in names for w in re.findall(r"[A-Z][a-z]+(?:'s)?", answer))
+
+
+def _has_any(answer: str, phrases: tuple[str, ...]) -> bool:
+    text = plain(answer.replace("’", "'"))
+    return any(plain(phrase) in text for phrase in phrases)
+
+
+def _honest(check: Check, answer: str) -> bool:
+    return _is_sound(answer) and len(words(answer)) >= check.least and (
+        not check.accept or _has_any(answer, check.accept)) and not _has_any(answer, (*_ABOUT_PEOPLE, "what am i")) and not _names_a_stranger(check, answer)
+
+
+def _reply(check: Check, answer: str) -> bool:
+    return not abstains(answer) and _honest(check, answer)
+
+
+def _outside(check: Check, answer: str) -> bool:
+    low = " ".join(answer.lower().replace("’", "'").split())
+    admits = abstains(answer) or any(limit in low for limit in _LIMITS) or _has_any(answer, check.accept)
+    wrong = _ABOUT_A_TEXT if check.domain == "person" else (*_ABOUT_A_TEXT, *_ABOUT_PEOPLE)
+    return admits and _is_sound(answer) and not _has_any(answer, wrong) and not _names_a_stranger(check, answer)
+
+
+def _text(check: Check, answer: str) -> bool:
+    had = words(answer)
+    if len(had) < check.least or not _is_sound(answer, 400) or abstains(answer):
+        return False
+    if _has_any(answer, ("language model", "i am pip", "you are welcome", *_ABOUT_PEOPLE)):
+        return False
+    asks, parts = "?" in answer, len([s for s in re.split(r"[.!?]+", answer) if words(s)])
+    form = {"joke": parts >= 2 and any(c in answer for c in "?!\"“"), "riddle": asks}.get(check.domain, True)
+    return form and answer.rstrip().endswith((".", "!", "?", '"', "'", "”")) and all(
+        _has_any(answer, (word, plural(word))) for word in check.accept)
+
+
+def _first_number(check: Check, answer: str) -> bool:
+    found = _numbers(answer)
+    return not abstains(answer) and found[:1] == list(check.accept) and set(found) <= {*check.accept, *check.allow}
+
+
+def _numbers(answer: str) -> list[str]:
+    """The numbers in their order, as digits; "1,2,3" are three."""
+    by_word = {word: str(i) for i, word in enumerate(know.NUMBER_WORDS)}
+    return [by_word.get(w, w) for w in words(answer.replace("-", " ")) if w.isdigit() or w in by_word]
+
+
+def _result(check: Check, answer: str) -> bool:
+    repeats_the_sum = bool(re.search(r"plus|minus|and|from|take|[+-]", answer))
+    is_its_sum = set(check.allow) <= numbers_in(answer) or not set(check.allow) & (numbers_in(answer) - set(check.accept))
+    return _number(check, answer) and (is_its_sum or not repeats_the_sum)
+
+
+def _counted(check: Check, answer: str) -> bool:
+    return _numbers(answer) == list(check.accept) and len(words(answer)) <= len(check.accept) + 12
+
+
+def _several(check: Check, answer: str) -> bool:
+    forms = {plain(f).strip(): plain(a).strip() for a in check.accept for f in (a, plural(a))}
+    by_length = sorted(forms, key=lambda f: (-len(f), f))
+    named: list[str] = []
+    others = 0
+    for part in re.split(r"[,.:;!?\n]| and ", answer.replace("•", ",").replace("- ", ",")):
+        text = plain(re.sub(r"^\s*\d+\)?", "", part))
+        found = next((f for f in by_length if f" {f} " in text), None)
+        if found:
+            named.append(forms[found])
+        elif text.strip():
+            others += 1
+    return len(named) == len(set(named)) >= check.least and len(named) <= check.least + 2 and others <= 1
+
+
+def _initial(check: Check, answer: str) -> bool:
+    about = {"be", "by", "but", "begin", "begins", "beginning", "start", "starts", "starting", "say", "says", "some", "sure",
+             "word", "words", "with", "which", "my", "me", "letter", "for", "first", "from", "can", "could", "this",
+             "that", "there", "these", "they", "think", "tell", *_SMALL, *check.allow}
+    had = words(answer)
+    return not abstains(answer) and len(had) <= 8 and len(set(had)) >= len(had) - 1 and "?" not in answer and not _has_any(answer, _ABOUT_PEOPLE) and any(
+        w.startswith(check.accept[0]) and len(w) > 1 and w not in about for w in had)
+
+
+def _echo(check: Check, answer: str) -> bool:
+    had = plain(answer)
+    return not abstains(answer) and any(
+        plain(a) in had and len(had.split()) <= len(plain(a).split()) + 3 for a in check.accept)
+
+
 _KINDS = {
+    "reply": _reply, "honest": _honest, "outside": _outside, "text": _text, "first_number": _first_number, "result": _result,
+    "counted": _counted, "several": _several, "initial": _initial, "echo": _echo,
     "one_of": _one_of, "person_with": _one_of, "pet": _pet, "phrase": _phrase, "number": _number,
     "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "story": _story, "polite": _polite, "abstain": _abstain,
@@ -262,4 +388,4 @@ def passes(check: Check, answer: str) -> bool:
 
     Example: passes(Check("number", ("12",)), "Tom is twelve.") is True.
     """
-    return _KINDS[check.kind](check, answer)
+    return _KINDS[check.kind](check, answer) and not _has_any(answer, check.reject)

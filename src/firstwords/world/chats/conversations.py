@@ -17,6 +17,7 @@ from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.spelling import RATE, TOO_LONG, careless
 from firstwords.world.phrases import pick
 from firstwords.world.town.plumwick import Size, Town, town
+from firstwords.world.visitor import is_held_out
 
 Maker = Callable[[Random, Town], list[Turn]]
 
@@ -184,16 +185,20 @@ def checked(
     hand = Random(f"typing {seed}")
     while True:
         kind, turns = _turns(rng, home)
-        messages = []
-        if rng.random() < _SYSTEM_RATE:
-            messages.append({"role": "system", "content": pick(rng, SYSTEM)})
-        if any(home.names_others(f"{turn.user} {turn.pip}") for _, turn in turns):
+        typed = [_typed(hand, turn_kind, turn.user) for turn_kind, turn in turns]
+        system = pick(rng, SYSTEM) if rng.random() < _SYSTEM_RATE else ""
+        if any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
             continue
-        for turn_kind, turn in turns:
-            text = turn.user if well_spelled else _typed(hand, turn_kind, turn.user)
-            messages.append({"role": "user", "content": text})
+        messages = [{"role": "system", "content": system}] if system else []
+        for (_, turn), text in zip(turns, typed, strict=True):
+            messages.append({"role": "user", "content": turn.user if well_spelled else text})
             messages.append({"role": "assistant", "content": turn.pip})
         yield kind, messages, [turn.check for _, turn in turns]
+
+
+def _is_left_out(home: Town, turn: Turn, typed: str) -> bool:
+    """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town."""
+    return is_held_out(turn.user) or is_held_out(typed) or home.names_others(f"{turn.user} {turn.pip}")
 
 
 def conversations(seed: int = 0, size: Size = "whole") -> Iterator[list[dict[str, str]]]:

@@ -13,6 +13,7 @@ const SAYS: Record<string, string> = {
   two_steps: "combines two facts",
   never_told_abstained: "admits what is unknown",
   instructions: "does small tasks",
+  visitor: "replies sensibly to visitors",
   stops: "ends its answers",
 };
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from firstwords.model.chat_defaults import IN_API, chat_sampling
 from firstwords.serve.errors import ApiError
 from firstwords.serve.openai.request.forms import constraint
 from firstwords.serve.openai.request.refusals import refuse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from firstwords.engine.sampling import SamplingParams
     from firstwords.serve.openai.request.schemas import Sampling
 
@@ -20,8 +23,11 @@ COMPLETION_TOKENS = 16  # where a completion names no max_tokens, as OpenAI has 
 NO_LIMIT = 10**9  # tokens of an answer; the engine ends it with the context
 
 
-def params(body: Sampling, max_tokens: int, logprobs: int | None) -> SamplingParams:
-    """The sampling parameters of a request's first choice. Raises ApiError 400."""
+def params(body: Sampling, max_tokens: int, logprobs: int | None, directory: Path | None = None) -> SamplingParams:
+    """The sampling parameters of a request's first choice. directory: of the model that chats, whose own temperature
+    and top-p count where the request names none; None for a completion, which samples from the model's distribution.
+    Raises ApiError 400.
+    """
     from firstwords.engine.sampling import MAX_SEED, SamplingParams
 
     refuse(body)
@@ -29,12 +35,13 @@ def params(body: Sampling, max_tokens: int, logprobs: int | None) -> SamplingPar
         max_tokens = tokens_wanted(body.n_predict, max_tokens, param="n_predict")
     penalty = body.repeat_penalty if body.repetition_penalty is None else body.repetition_penalty
     is_greedy = body.top_p == 0  # nothing but the likeliest token, as OpenAI has it
+    how = chat_sampling(directory, body.temperature, body.top_p, IN_API)
     seed = secrets.randbits(63) if body.seed is None else body.seed % MAX_SEED
     try:
         return SamplingParams(
             max_tokens=max_tokens,
-            temperature=0.0 if is_greedy else _or(body.temperature, 1.0),
-            top_p=1.0 if is_greedy else _or(body.top_p, 1.0),
+            temperature=0.0 if is_greedy else how.temperature,
+            top_p=1.0 if is_greedy else how.top_p,
             top_k=max(0, _or(body.top_k, 0)),
             min_p=_or(body.min_p, 0.0),
             repetition_penalty=_or(penalty, 1.0),
