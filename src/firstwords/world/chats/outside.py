@@ -94,7 +94,7 @@ THINGS = _list("""
 TOPICS = _list("""
     gravity|physics|chemistry|biology|history|politics|economics|quantum physics|electricity|evolution|climate change|artificial intelligence|football
     basketball|tennis|baseball|chess|golf|religion|philosophy|psychology|the internet|the universe|space|black holes|dinosaurs|the Roman Empire
-    World War Two|the Middle Ages|the pyramids|photosynthesis|DNA|the brain|the economy|inflation|money|stocks|crypto|Python|JavaScript|Linux|Windows
+    World War Two|the Middle Ages|the pyramids|photosynthesis|DNA|the brain|the economy|inflation|money|stocks|crypto|Python|JavaScript|Linux
     programming|machine learning|deep learning|mathematics|geometry|algebra|grammar|Hamlet|Star Wars|Minecraft|Netflix|YouTube|Facebook|Google|Amazon
     Tesla|NASA|the Olympics|the world cup|Mars|Jupiter|Saturn|the Moon landing|earthquakes|volcanoes|oceans|the Amazon|the Sahara|Mount Everest
     New York|California|Texas|Australia|India|Canada|Mexico|Africa|Asia|Europe|Hawaii|Sydney|Toronto|Chicago|Boston|Los Angeles|Dubai|Singapore
