@@ -15,6 +15,7 @@ from firstwords.world.chats import outside
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check, abstains, numbers_in, passes, plain
 from firstwords.world.chats.spelling import careless
+from firstwords.world.town import knowledge as know
 from firstwords.world.town.plumwick import town
 
 BASICS = ("hello", "school", "play", "outside")
@@ -49,11 +50,11 @@ def test_one_question_has_one_answer():
     replies = defaultdict(set)
     rng, home = Random(1), town()
     for kind, maker in MAKERS.items():
-        for _ in range(1000):
+        for _ in range(3000):
             turn = maker(rng, home)[0]
             if kind not in OPEN:
                 replies[" ".join(re.findall(r"[\w']+|[-+*/]", turn.user.lower()))].add(turn.pip)
-    assert len(replies) > 15_000
+    assert len(replies) > 40_000
     assert {question: reply for question, reply in replies.items() if question and len(reply) > 1} == {}
 
 
@@ -166,13 +167,15 @@ def test_no_phrasing_of_the_exam_comes_up_in_any_spelling():
         for t in templates
     ]
     assert len(patterns) > 30
-    for flag in (True, False):
-        sample = islice(chats.checked(4, well_spelled=flag), 8000)
-        users = {m["content"] for _, messages, _ in sample for m in messages if m["role"] == "user"}
-        assert not {plain(text) for text in users} & asked
-        joined = "\n".join(users)
-        for pattern in patterns:
-            assert not re.search(rf"^(?:{pattern.pattern})$", joined, re.M | re.I), pattern.pattern
+    rng, users = Random(8), set()
+    for text in (turn.user for kind in MAKERS for turn in _turns(kind, 2500)):
+        users |= {text, careless(rng, text)}
+    for _, messages, _ in islice(chats.checked(4), 5000):
+        users |= {message["content"] for message in messages if message["role"] == "user"}
+    assert not {plain(text) for text in users} & asked
+    joined = "\n".join(users)
+    for pattern in patterns:
+        assert not re.search(rf"^(?:{pattern.pattern})$", joined, re.M | re.I), pattern.pattern
 
 
 def test_outside_of_what_it_knows_every_kind_has_its_own_honest_reply():
@@ -186,6 +189,19 @@ def test_outside_of_what_it_knows_every_kind_has_its_own_honest_reply():
     persons = {kind for kind, found in replies.items() if any("this person" in reply for reply in found)}
     assert persons == {"famous"}
     assert "only learned a little" in outside.LITTLE and "Plumwick" in outside.LITTLE
+
+
+def test_what_the_world_explains_is_not_called_unknown():
+    known = {
+        *know.USES,
+        *know.MATERIALS,
+        *know.ANIMAL_BY_NAME,
+        *(m for members in know.GROUPS.values() for m in members),
+    }
+    known = {re.sub(r"^(an?|the) ", "", word).lower() for word in known}
+    unknown = {word.lower() for word in (*outside.THINGS, *outside.TOPICS)}
+    assert len(unknown) > 150
+    assert not known & {form for word in unknown for form in (word, word.removesuffix("s"))}
 
 
 def test_this_person_is_said_of_persons_only():

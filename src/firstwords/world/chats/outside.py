@@ -44,7 +44,7 @@ _FAMOUS = _list("""
     Leonardo da Vinci|Picasso|Cleopatra|Harry Potter|Superman|Batman|Spiderman|Santa Claus|Mickey Mouse|Donald Duck|Darth Vader
     Sherlock Holmes|Messi|Ronaldo|Madonna|Isaac Newton|Charles Darwin|Gandhi|Nelson Mandela|Marie Curie|Galileo|Plato|Socrates
     Julius Caesar|Columbus|Rembrandt|Van Gogh|Bach|John Lennon|Steve Jobs|Mark Zuckerberg|Alan Turing|the pope|Queen Elizabeth|King Charles
-    Beyonce|Justin Bieber|Tom Cruise|Brad Pitt|James Bond|Homer Simpson|Pikachu|Mario|Robin Hood|Snow White|Cinderella|Peter Pan
+    Beyonce|Justin Bieber|Brad Pitt|James Bond|Homer Simpson|Pikachu|Mario|Robin Hood|Snow White|Cinderella
 """)
 _WHO = Wording(
     ("who is {n}", "who was {n}", "do you know {n}", "have you heard of {n}", "what do you know about {n}", "how old is {n}", "where does {n} live",
@@ -82,24 +82,24 @@ def famous(rng: Random, town: Town) -> list[Turn]:
             return _reply(ask(rng, _RULER, r=role, w=where), ONLY_PLUMWICK)
 
 
-_THINGS = _list("""
-    volcano|laptop|rocket|dinosaur|battery|planet|galaxy|atom|molecule|computer chip|virus|telescope|microscope|satellite|helicopter
+THINGS = _list("""
+    volcano|laptop|rocket|dinosaur|battery|planet|galaxy|atom|molecule|computer chip|virus|microscope|satellite|helicopter
     submarine|dragon|unicorn|vampire|zombie|ninja|samurai|pharaoh|cathedral|skyscraper|tornado|hurricane|glacier|desert|crocodile
     hippo|octopus|jellyfish|zebra|giraffe|panda|koala|parrot|lizard|dolphin|credit card|bank loan|contract
     lawyer|politician|senator|engineer|dentist|philosopher|scientist|pilot|astronaut|bitcoin|website|smartphone|television|radio station|camera
     microphone|keyboard|printer|algorithm|database|server|neural network|transformer|tokenizer|equation|theorem|fraction|logarithm
-    derivative|matrix|vector|novel|symphony|opera|ballet|guitar solo|football match|tennis racket|hockey team|marathon|trophy|stadium
+    derivative|matrix|vector|novel|symphony|opera|ballet|football match|tennis racket|hockey team|marathon|trophy|stadium
     burger|taco|avocado|mango|pineapple|broccoli|croissant|lasagna|curry|pancreas|kidney|lung|muscle|bone|vaccine|pill|hospital
 """)
-_TOPICS = _list("""
+TOPICS = _list("""
     gravity|physics|chemistry|biology|history|politics|economics|quantum physics|electricity|evolution|climate change|artificial intelligence|football
     basketball|tennis|baseball|chess|golf|religion|philosophy|psychology|the internet|the universe|space|black holes|dinosaurs|the Roman Empire
-    World War Two|the Middle Ages|the pyramids|photosynthesis|DNA|the brain|the economy|inflation|money|stocks|crypto|Python|JavaScript|Linux|Windows
+    World War Two|the Middle Ages|the pyramids|photosynthesis|DNA|the brain|the economy|inflation|money|stocks|crypto|Python|JavaScript|Linux
     programming|machine learning|deep learning|mathematics|geometry|algebra|grammar|Hamlet|Star Wars|Minecraft|Netflix|YouTube|Facebook|Google|Amazon
     Tesla|NASA|the Olympics|the world cup|Mars|Jupiter|Saturn|the Moon landing|earthquakes|volcanoes|oceans|the Amazon|the Sahara|Mount Everest
     New York|California|Texas|Australia|India|Canada|Mexico|Africa|Asia|Europe|Hawaii|Sydney|Toronto|Chicago|Boston|Los Angeles|Dubai|Singapore
     the human body|vitamins|cancer|medicine|yoga|fashion|makeup|jazz|rock music|rap|the Beatles|the stock market|taxes|law|democracy
-    communism|the constitution|atoms|magnets|lasers|batteries|engines|airplanes|rockets|telescopes|blockchain|robots|the weather on Mars
+    communism|the constitution|atoms|magnets|lasers|batteries|engines|airplanes|rockets|blockchain|robots|the weather on Mars
 """)
 _THING = Wording(
     ("what is {a}", "what is {a}", "how does {a} work", "what is {a} for", "how big is {a}", "who invented the {x}", "how do I make {a}", "what does {x} mean",
@@ -136,10 +136,10 @@ def things(rng: Random, town: Town) -> list[Turn]:
     """Things, places and topics that no text of the world explains."""
     draw = rng.random()
     if draw < 0.4:
-        thing = pick(rng, _THINGS)
+        thing = pick(rng, THINGS)
         return _reply(ask(rng, _THING, x=thing, a=a_an(thing)), LITTLE)
     if draw < 0.75:
-        return _reply(ask(rng, _TOPIC, x=pick(rng, _TOPICS)), LITTLE)
+        return _reply(ask(rng, _TOPIC, x=pick(rng, TOPICS)), LITTLE)
     return _reply(_asked(rng, pick(rng, _WHY_HOW)), LITTLE)
 
 
