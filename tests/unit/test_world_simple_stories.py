@@ -47,9 +47,10 @@ def test_wishes_for_adjective_name_and_other():
     rng = Random(4)
     for _ in range(200):
         told = simple_story(rng, DOG, adjective="brave", name="Rex", other="owl")
-        assert re.match(r"Once( upon a time)? there was a brave dog called Rex\.", told.text)
+        assert told.text.startswith("Once there was a brave dog called Rex. ")
         assert "owl" in told.text, told
-        assert "an old dog" in simple_story(rng, DOG, adjective="old").text
+        assert simple_story(rng, DOG).text.startswith("Once there was a dog. ")
+    assert "an old dog" in simple_story(rng, DOG, adjective="old").text
     with pytest.raises(KeyError, match="angry"):
         simple_story(rng, DOG, mood="angry")
 

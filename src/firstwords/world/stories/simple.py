@@ -33,13 +33,13 @@ _NOUNS = {
     "dancing Christmas ice chocolate cheese bread honey milk gold",
 }  # fmt: skip
 _ADJECTIVES = {
-    "animal": ("little", "small", "young", "brave", "friendly", "little"),
-    "person": ("good", "young", "kind", "little", "brave"),
-    "thing": ("little", "small", "beautiful", "red", "blue", "little"),
-    "still": ("big", "little", "beautiful", "very old", "small"),
-    "swimmer": ("little", "small", "young", "friendly"),
+    "animal": ("small", "young", "friendly", "clever"),
+    "person": ("young", "kind", "friendly", "clever"),
+    "thing": ("small", "beautiful", "red", "blue"),
+    "still": ("big", "beautiful", "old", "small"),
+    "swimmer": ("small", "young", "friendly"),
 }
-_CHILDREN = frozenset(("boy", "girl", "child", "baby", "prince", "princess"))
+_ADJECTIVE_RATE = 0.4  # of the stories say what the hero is like
 _MALE = "boy king prince farmer sailor pirate wizard giant man grandfather painter clown knight fisher postman gardener"
 _HE = frozenset(_MALE.split())
 _IT = frozenset(("child", "baby"))
@@ -129,16 +129,17 @@ def _pronouns(hero: Hero) -> dict[str, str]:
 
 
 def _first(rng: Random, hero: Hero, adjective: str, name: str) -> str:
+    """The first sentence repeats the words of the wish: "about a brave dog" becomes "Once there was a brave dog.".
+
+    An adjective that nobody asked for has a sentence of its own, so that after "a" the model only has to copy.
+    """
     if hero.kind in ("name", "topic", "unique"):
         return f"This is a story about {hero.the}."
-    if not adjective and (hero.kind != "person" or hero.word in _CHILDREN or rng.random() < 0.5):
-        options = _ADJECTIVES[hero.kind]
-        adjective = pick(rng, options)
-        if adjective == "little" and hero.kind == "person" and hero.word not in _CHILDREN:
-            adjective = "good"
     noun = f"{adjective} {hero.word}" if adjective else hero.word
-    called = f" called {name}" if name else ""
-    return f"{'Once upon a time' if rng.random() < 0.2 else 'Once'} there was {a_an(noun)}{called}."
+    begin = f"Once there was {a_an(noun)}{f' called {name}' if name else ''}."
+    if adjective or rng.random() > _ADJECTIVE_RATE:
+        return begin
+    return f"{begin} {cap(hero.the)} was {pick(rng, _ADJECTIVES[hero.kind])}."
 
 
 def _slots(rng: Random, plot: _Plot, hero: Hero, other: str) -> dict[str, str]:
@@ -167,7 +168,7 @@ def simple_story(
     """A story about `hero`, the same for the same state of `rng`: 40 to 75 words, or about 90 if it is long.
 
     `adjective` describes the hero, `name` is what it is called, `other` the animal that it meets. Raises KeyError if no
-    plot has this mood. Example: simple_story(Random(1), Hero("dog", "animal")).text begins "Once there was a".
+    plot has this mood. Example: simple_story(Random(1), Hero("dog", "animal")).text begins "Once there was a dog."
     """
     kind = {"unique": "still", "swimmer": "still"}.get(hero.kind, hero.kind)
     if mood is not None and mood not in MOODS:

@@ -22,7 +22,7 @@ So the {friend} took {the} home, and they were friends. | Soon {the} was home ag
 
 # hungry: happy: animal person
 friend = mouse/bird/cat/hen/rabbit/dog
-food = cake/bread/apple/cheese/pie
+food = cake/bread/soup/cheese/pie
 place = in the kitchen/in the garden/under the table
 {The} was very hungry. | One day {the} was very hungry.
 {The} looked {place}, but there was nothing to eat. | {The} looked for food {place}, but there was none.
