@@ -80,6 +80,18 @@ def test_clean_english():
             assert not re.search(rf"{hero.word}[^.]*\bbut he\b", text), text
 
 
+def test_the_hero_is_not_somebody_else_too():
+    """In a story about the moon, the moon neither comes by nor is it gone."""
+    rng = Random(10)
+    for word in ("moon", "sun", "wind", "river", "sky", "star", "owl", "cow", "girl"):
+        hero = next(h for h in heroes() if h.word == word)
+        for mood in MOODS:
+            for _ in range(40):
+                text = simple_story(rng, hero, mood=mood, is_long=True).text
+                other = rf"(Then|waited for|at) (the|an?) {word} (came|looked|and)|{word} was gone|the {word} slept too"
+                assert not re.search(other, text), text
+
+
 def test_people_of_the_town_keep_their_facts():
     """No story of a person says where they live, that they have no friend or when their birthday is."""
     rng = Random(7)

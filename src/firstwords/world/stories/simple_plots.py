@@ -48,7 +48,7 @@ So {the} and the {friend} played until it was dark, and they went home happy.
 # no friend: happy: animal person thing still
 friend = bird/mouse/cat/rabbit/duck/bee
 {The} had no friend. | {The} was all alone.
-Every day {the} looked at the sky and was sad. | Every day {the} waited, but nobody came.
+Every day {the} looked at the road and was sad. | Every day {the} waited, but nobody came.
 +"Nobody likes me," said {the}.
 One morning {a_friend} came by. | One day {a_friend} came and stopped.
 "Will you be my friend?" asked the {friend}. | "Are you alone too?" asked the {friend}.
@@ -157,14 +157,14 @@ Then {the} laughed and was not afraid any more.
 
 # two eyes: spooky: animal person name thing still
 friend = owl/cat/fox
-One night the moon was gone, and it was very dark.
+It was night, and it was very dark. | One night it was very dark.
 {The} saw two yellow eyes. | Suddenly {the} saw two big eyes.
 "Who is there?" asked {the}. | {The} was afraid. "Who is there?" asked {the}.
 Nobody said a word.
 +It was cold, and the eyes came near. | Then the eyes came near and did not close.
 "It is only me," said {a_friend} at last. "I am afraid too."
 "Then stay with me," said {the}.
-So {the} and the {friend} waited for the sun, and they were not afraid any more.
+So {the} and the {friend} waited for the morning, and they were not afraid any more.
 
 # no sleep: bedtime: animal person name thing still
 light = moon/evening star
