@@ -85,8 +85,7 @@ def _american(rng: Random, text: str) -> str:
 def _short(rng: Random, text: str) -> str:
     for pattern, typed in _SHORTER:
         if rng.random() < 0.7:
-            choice = pick(rng, typed)
-            text = pattern.sub(lambda _, choice=choice: choice, text)
+            text = pattern.sub(pick(rng, typed), text)
     return text
 
 

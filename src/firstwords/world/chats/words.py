@@ -3,6 +3,7 @@
 The pools are small and an answer repeats the words of the question, so that a very small model can learn them.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 
@@ -11,6 +12,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import a_an, cap, join_and, number_word, pick, plural
 from firstwords.world.town import knowledge as know
+from firstwords.world.town.people import Feast, Person, Place
 from firstwords.world.town.plumwick import Town
 
 
@@ -63,7 +65,7 @@ _ONE = Wording((), (), ("name {a}", "tell me {a}", "give me {a}", "say {a}", "th
 
 def _pool(kind: str, town: Town) -> tuple[str, ...]:
     """The members of a pool; those of the town come from the town."""
-    of_town = {
+    of_town: dict[str, Sequence[Person | Place | Feast]] = {
         "people from Plumwick": town.people, "people": town.people, "children from Plumwick": town.children,
         "places in Plumwick": town.places, "feasts of Plumwick": town.feasts,
     }

@@ -85,8 +85,8 @@ RHYMES = {
 
 def _often(rng: Random, items: Sequence[str], number: int) -> list[str]:
     """`number` different items, the first of the list about ten times as often as the last."""
-    left, chosen = list(items), []
-    size = len(items)
+    left, size = list(items), len(items)
+    chosen: list[str] = []
     while left and len(chosen) < number:
         item = rng.choices(left, [1 / (2 + 20 * items.index(x) / size) for x in left])[0]
         left.remove(item)
