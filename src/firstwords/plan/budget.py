@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from firstwords.config import UserError
-from firstwords.plain_text import counted
 
 TOKENS_PER_PARAM = 8.0  # tokens per parameter *of the layers*, at a million of them; our runs (docs/LOG.md) ...
 TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, the minimum of nanochat's isoFLOP curves
@@ -362,7 +361,7 @@ def _reasons(shape: Shape, tokens: int, batch: int, epochs: float | None) -> tup
         f"about {tokens / shape.num_layer_params:.0f} tokens per parameter of the layers "
         f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} is best, fewer if text is scarce)",
         f"a vocabulary of {shape.vocab_size}: a larger one would cost more compute per byte of text",
-        f"{batch} tokens per step, {counted(steps, 'step')}",
+        f"{batch} tokens per step, {steps} step{'' if steps == 1 else 's'}",
     ]
     if epochs is not None:
         reasons.append(f"the text will be read {epochs:.1f} times")
