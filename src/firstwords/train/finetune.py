@@ -62,6 +62,7 @@ TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer th
 USUAL_ROW = 256  # tokens per row if that of pre-training is unknown
 LEAST_STEPS = 8  # within --minutes: if steps are too slow for that, the batch is made smaller
 NUM_QUESTIONS = 2  # from the chats, that the report asks every stage
+SPARE = 1.5  # tokens read of the endless built-in chats, in tokens needed: the machine may be faster than planned
 MAX_HELDOUT = 200  # chats held out to measure the loss on unseen answers
 HELDOUT_ROWS, HELDOUT_TOKENS = 16, 8192  # computed at once when that loss is measured
 SAVE_RESERVE = 2.0
@@ -244,7 +245,8 @@ def _read_chats(
     Reading stops after READ_SHARE of the time: a GPU could train on more chats than a CPU can generate.
     """
     stats, town = SourceStats(), town_size(home.stage_dir(config.name, "base"))
-    enough = int(rough.tokens * 1.2) if "world" in config.chats else rough.tokens * 4
+    needed = max(rough.tokens, config.steps * (config.batch_tokens or rough.batch_tokens))
+    enough = int(needed * SPARE) if "world" in config.chats else needed * 4
     before = _chats_read(directory / "chats.json") if config.resume else None
     rendered: list[tuple[list[int], list[int]]] = []
     total = 0
