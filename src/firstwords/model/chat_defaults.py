@@ -4,8 +4,9 @@
 2. what the model's `generation_config.json` names (`temperature`, `top_p`), which travels with the model;
 3. the default of the program that was asked.
 
-Each value is looked up by itself. Completions skip the second step, since they sample from the model's own distribution,
-and evaluation doesn't ask here: it takes the likeliest token, or the same settings for both sides. No torch here.
+Each value is looked up by itself. Completions skip the second step, since they sample from the model's own
+distribution, and evaluation doesn't ask here: it takes the likeliest token, or the same settings for both sides. No
+torch here.
 """
 
 from __future__ import annotations
