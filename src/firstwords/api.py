@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords import home
 from firstwords.config import UserError, mark_given, unknown
-from firstwords.model.card import is_base, knows_world
+from firstwords.model.card import examples, is_base, knows_world
 from firstwords.model.chat_defaults import IN_CHATS, ChatSampling, chat_sampling
 from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, text_ids
 
@@ -232,6 +232,11 @@ class Model:
     def is_base(self) -> bool:
         """Whether this is stage one, which continues text and does not answer."""
         return is_base(self.directory)
+
+    @cached_property
+    def examples(self) -> dict[str, list[str]]:
+        """Prompts that it handled when it was trained: {"next": texts to continue, "chat": messages to answer}."""
+        return examples(self.directory)
 
     @cached_property
     def knows_world(self) -> bool:

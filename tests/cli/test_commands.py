@@ -108,6 +108,17 @@ def test_a_damaged_model_is_one_sentence(firstwords, pip_home: Path, tmp_path: P
     assert "it lacks model.safetensors" in firstwords("next", "x", "--model", broken)[2]
 
 
+def test_next_without_a_text_names_one_that_the_model_handles(firstwords, pip_home: Path, tmp_path: Path) -> None:
+    advice = "TEXT is missing: give the beginning of a text, for example firstwords next"
+    assert firstwords("next") == (2, "", f'firstwords: {advice} "The cat is"\n')
+    own = tmp_path / "own"
+    shutil.copytree(pip_home / "models" / "pip" / "base", own)
+    card = json.loads((own / "firstwords.json").read_text())
+    (own / "firstwords.json").write_text(json.dumps(card | {"examples": {"next": ["The sun is"], "chat": []}}))
+    assert f'{advice} "The sun is" --model {own}' in firstwords("next", "--model", own)[2]
+    assert advice in firstwords("next", "--model", "pop")[2]
+
+
 # ---- complete ------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from firstwords.model.chat_defaults import saved_sampling
 from firstwords.plan.budget import Machine
+from firstwords.world import showcase
 
 MINUTES = 0.4
 
@@ -49,6 +50,10 @@ def test_everything_is_there(learned: tuple[Path, str, float]) -> None:
         }
     how = {stage: saved_sampling(home / "models" / "tiny" / stage) for stage in ("base", "sft")}
     assert how == {"base": {}, "sft": {"temperature": 0.5, "top_p": 0.95}}
+    for stage in ("base", "sft"):  # so short a training handles little, but everything kept is a candidate
+        found = json.loads((home / "models" / "tiny" / stage / "firstwords.json").read_text())["examples"]
+        assert set(found["next"]) <= {each.text for each in showcase.BEGINNINGS}
+        assert set(found["chat"]) <= {text for text, _ in showcase.QUESTIONS} and (stage == "sft" or not found["chat"])
     report = (home / "runs" / "tiny" / "report.html").read_text(encoding="utf-8")
     assert "<svg" in report and "http" not in report.replace("http://www.w3.org", "")
     assert "What is your first name?" in log and "exam, told" in log

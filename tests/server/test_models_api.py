@@ -19,6 +19,22 @@ def names(user: User) -> list[str]:
     return sorted(model["name"] for model in user.get("/api/models")["models"])
 
 
+def test_stages_have_the_examples_that_they_handled(page_anna: User) -> None:
+    def examples() -> dict:
+        models = page_anna.get("/api/models")["models"]
+        return {stage["ref"]: stage["examples"] for model in models for stage in model["stages"]}
+
+    assert all(found == {"next": [], "chat": []} for found in examples().values())
+    path = home.stage_dir("pip", "sft") / "firstwords.json"
+    before = path.read_text(encoding="utf-8")
+    found = {"next": ["The cat is"], "chat": ["Who are you?"]}
+    try:
+        path.write_text(json.dumps(json.loads(before) | {"examples": found}), encoding="utf-8")
+        assert examples()["pip/sft"] == found
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
 def test_rename_copy_delete_and_restore(page_anna: User) -> None:
     before = names(page_anna)
     assert page_anna.post("/api/models/pip/copy", {"to": "tom"})["name"] == "tom"

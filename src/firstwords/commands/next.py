@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from firstwords import api
+from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
+from firstwords.model.card import examples
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -24,7 +26,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 class Next(JsonFlag):
     """Show the probabilities of the next token. Example: firstwords next "The cat is" """
 
-    text: Positional[str]
+    text: Positional[str | None] = None
     """The beginning of the text, in quotes."""
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the base stage of the newest model."""
@@ -36,12 +38,22 @@ def main(config: Next) -> None:
     """Compute and print the distribution of the next token."""
     if config.top < 1:
         raise UserError(f"--top is {config.top}: show at least one token")
+    if config.text is None:
+        raise UserError(f"TEXT is missing: give the beginning of a text, for example {example(config.model)}")
     loaded = api.load(config.model, stage="base")
     result = distribution(loaded, config.text, config.top)
     if config.json:
         shared.emit(result)
     else:
         print(bars(result, shutil.get_terminal_size().columns, sys.stdout.isatty()))
+
+
+def example(ref: str | None = None) -> str:
+    """A command to try: with a text that the model handled when it was trained, if there is one."""
+    text = "The cat is"
+    with suppress(UserError):
+        text = next(iter(examples(home.resolve(ref or api.newest("base")))["next"]), text)
+    return f'firstwords next "{text}"' + (f" --model {ref}" if ref else "")
 
 
 def distribution(loaded: api.Model, text: str, top: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _KINDS: dict[str, Any] = {  # types of the entries that firstwords itself reads
     "plan": dict | None,
     "data": dict,
     "metrics": dict,
+    "examples": dict,
 }
 
 
@@ -27,6 +28,18 @@ def read_card(directory: str | Path) -> dict[str, Any]:
     """
     found = read_json(Path(directory) / CARD) or {}
     return {key: value for key, value in found.items() if isinstance(value, _KINDS.get(key, object))}
+
+
+def examples(directory: str | Path) -> dict[str, list[str]]:
+    """Prompts that the model handled when it was trained: {"next": texts to continue, "chat": messages}; both may be
+    empty.
+    """
+    found = read_card(directory).get("examples") or {}
+    lists = {kind: found.get(kind) for kind in ("next", "chat")}
+    return {
+        kind: [text for text in texts if isinstance(text, str) and text.strip()] if isinstance(texts, list) else []
+        for kind, texts in lists.items()
+    }
 
 
 def trained_context(directory: str | Path) -> int | None:

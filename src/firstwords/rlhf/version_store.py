@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from firstwords import home
 from firstwords.config import UserError
+from firstwords.eval.examples import candidates, choose
 from firstwords.model import chat_defaults
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
@@ -138,7 +139,9 @@ def save_version(
     home.pin_promoted(config.name)  # first, so that the new stage never counts as promoted, whatever happens next
     before = read_card(parent).get("weights_sha256")
     data = data | {"base": (read_card(parent).get("data") or {}).get("base")}
-    details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics)
+    taught = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
+    examples = choose(model, tokenizer, *candidates(*taught), chat_defaults.chat_sampling(parent))
+    details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
     home.pin_promoted(config.name)  # first: without a recorded choice, the name would mean the new version
     more = (seen | read_seen(parent)).write
     save_model(model, target, tokenizer, details, more, sampling=chat_defaults.to_save(parent))

@@ -24,6 +24,7 @@ from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
 from firstwords.data.packing import ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
+from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
 from firstwords.keeping import trash
 from firstwords.model import chat_defaults
@@ -416,12 +417,14 @@ def _finish(
         "questions": questions,
     }
     parent = read_card(base).get("weights_sha256")
-    data |= {"base": read_card(home.stage_dir(config.name, "base")).get("weights_sha256")}
+    first = read_card(home.stage_dir(config.name, "base"))
+    data |= {"base": first.get("weights_sha256")}
+    examples = choose(model, tokenizer, *candidates(first.get("data") or {}, data), chat_defaults.chat_sampling(base))
     save_model(
         model,
         target,
         tokenizer,
-        card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics),
+        card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics, examples),
         sampling=chat_defaults.to_save(base),
     )
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)

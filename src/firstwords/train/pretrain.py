@@ -25,6 +25,7 @@ from firstwords import home
 from firstwords.config import UserError, flag_of
 from firstwords.data.packing import PretrainRows
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
 from firstwords.keeping import trash
 from firstwords.model.config import ModelConfig
@@ -352,7 +353,8 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
     if config.continue_:  # keep the record of its earlier training data
         before = read_card(run.directory / PARENT)
         parent, data["before"] = before.get("weights_sha256"), before.get("data")
-    details = card("base", parent, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics)
+    examples = choose(model, corpus.tokenizer, *candidates(data, {}))
+    details = card("base", parent, weights_hash(model), asdict(config), corpus.plan.asdict(), data, metrics, examples)
     save_model(model, target, corpus.tokenizer, details)
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
     if not can_chat(home.stage_dir(config.name, home.promoted(config.name))):  # a stage that can chat stays promoted

@@ -117,8 +117,9 @@ def card(
     plan: dict[str, Any] | None,
     data: dict[str, Any],
     metrics: dict[str, Any],
+    examples: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
-    """The content of firstwords.json: the model's stage, parent, settings, data and measurements."""
+    """The content of firstwords.json: the model's stage, parent, settings, data, measurements and example prompts."""
     return {
         "stage": stage,
         "parent": parent,
@@ -128,6 +129,7 @@ def card(
         "plan": plan,
         "data": data,
         "metrics": metrics,
+        **({} if examples is None else {"examples": examples}),
         "revision": _revision(),
         "versions": {name: _version(name) for name in ("firstwords", "torch", "tokenizers", "safetensors", "numpy")},
     }

@@ -117,6 +117,8 @@ export interface Stage {
   context: number;
   bytes: number;
   created: string;
+  /** Prompts that it handled when it was trained: texts to continue, and messages to answer. */
+  examples: { next: string[]; chat: string[] };
   /** How chats with it are sampled unless one says otherwise. */
   sampling: { temperature: number; top_p: number };
   metrics: Record<string, unknown>;

@@ -19,6 +19,7 @@ from firstwords.classify import measure, songs
 from firstwords.classify.table import Table, read_csv
 from firstwords.commands import shared
 from firstwords.commands.classify.show import show_network, show_sentiment, show_songs
+from firstwords.commands.next import example
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
@@ -183,7 +184,7 @@ def run_network(config: ClassifyNetwork) -> dict[str, Any]:
             table, ladder, network.bent(ladder[-1], table), f"{name}: a line, and what layers make of it"
         )
         sets[name]["plot"] = str(plots.save(figure, folder / f"{name}-network.png"))
-    return {"sets": sets, "next": 'firstwords next "The cat is"'}
+    return {"sets": sets, "next": example()}
 
 
 def _table(config: ClassifyNetwork, name: str) -> Table:

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from firstwords import home
 from firstwords.keeping import listing, operations, trash
 from firstwords.keeping.promote import promote, rollback, rollback_stage
+from firstwords.model.card import examples
 from firstwords.model.chat_defaults import chat_sampling
 from firstwords.serve.errors import ApiError
 from firstwords.serve.models import find
@@ -133,6 +134,7 @@ def _model(name: str) -> dict[str, Any]:
     stages = [
         {key: row[key] for key in same}
         | {
+            "examples": examples(row["path"]),
             "sampling": chat_sampling(row["path"])._asdict(),
             "params": row["parameters"],
             "hidden": row["width"],
