@@ -35,7 +35,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "feelings": (1.5, hello.feelings),
     }),
     "school": (27, {
-        "sum": (8, sums.sums),
+        "sum": (10, sums.sums),
         "count": (1.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
@@ -199,6 +199,18 @@ def checked(
 def _is_left_out(home: Town, turn: Turn, typed: str) -> bool:
     """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town."""
     return is_held_out(turn.user) or is_held_out(typed) or home.names_others(f"{turn.user} {turn.pip}")
+
+
+def short_turns(rng: Random, home: Town, number: int) -> list[tuple[str, str]]:
+    """`number` or more (question as typed, answer) of short conversations, without what is kept for measuring."""
+    found: list[tuple[str, str]] = []
+    while len(found) < number:
+        kind, turns = _turns(rng, home)
+        typed = [_typed(rng, turn_kind, turn.user) for turn_kind, turn in turns]
+        if kind in _ALONE or any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
+            continue
+        found += [(text, turn.pip) for (_, turn), text in zip(turns, typed, strict=True)]
+    return found
 
 
 def conversations(seed: int = 0, size: Size = "whole") -> Iterator[list[dict[str, str]]]:

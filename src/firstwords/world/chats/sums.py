@@ -42,7 +42,7 @@ _THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "
 
 def _numbers(rng: Random, sign: str) -> tuple[int, int, int]:
     """Two numbers and the result; small ones come up most often."""
-    small = rng.random() < 0.65
+    small = rng.random() < 0.45
     if sign == "times":
         a, b = rng.randint(1, 5), rng.randint(1, 5)
         return a, b, a * b

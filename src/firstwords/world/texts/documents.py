@@ -12,7 +12,7 @@ from random import Random
 from firstwords.world.phrases import cap, pick
 from firstwords.world.stories.simple import Hero, heroes, simple_story
 from firstwords.world.stories.telling import story
-from firstwords.world.texts import basics, everyday, forms, lessons, letters, news, people, play, talk, world
+from firstwords.world.texts import asked, basics, everyday, forms, lessons, letters, news, people, play, talk, world
 from firstwords.world.texts import howto as howtos
 from firstwords.world.texts import town as places
 from firstwords.world.town.plumwick import Size, Town, town
@@ -39,11 +39,13 @@ def _simple_story(rng: Random, town: Town) -> str:
 
 # kind -> (share of the documents in per cent, function)
 KINDS: dict[str, tuple[float, Kind]] = {
-    "story": (18, _story),
-    "simple story": (13, _simple_story),
+    "story": (14, _story),
+    "simple story": (12, _simple_story),
+    "asked and answered": (10, asked.answers),
+    "asked": (2, asked.questions),
     "everyday": (7, everyday.scene),
     "questions of the day": (1.5, everyday.questions),
-    "easy sums": (2, basics.easy_sums),
+    "easy sums": (3, basics.easy_sums),
     "basics": (3, basics.mixed_lesson),
     "lesson": (1.5, basics.one_lesson),
     "portrait": (9, people.portrait),
