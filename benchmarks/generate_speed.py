@@ -69,10 +69,10 @@ def ours(directory: Path, prompts: list[list[int]], num_tokens: int) -> tuple[Ca
 
     engine = Engine(model, num_slots=STREAMS)
 
-    def run(streams: int, num_processes: int | None = None) -> float:
+    def run(streams: int) -> float:
         engine.forget()  # no cached prefix from the round before
         start = time.perf_counter()
-        answers = engine.generate(prompts[:streams], params, num_processes)
+        answers = engine.generate(prompts[:streams], params)
         assert all(len(answer.ids) == num_tokens for answer in answers)
         return streams * num_tokens / (time.perf_counter() - start)
 
