@@ -9,13 +9,15 @@ from numba import njit
 
 from firstwords.engine import kernels
 from firstwords.engine.arrays import Rows, new_rows
-from firstwords.engine.compiled import CompiledDecoder, quantised
-from firstwords.engine.decode import decoder_for
+from firstwords.engine.compiled import CompiledDecoder
+from firstwords.engine.decode import TorchDecoder, decoder_for
 from firstwords.engine.engine import Engine
+from firstwords.engine.int8 import MAX_CHANGE, loss_change, quantised
 from firstwords.engine.sampling import BatchParams, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
 from firstwords.model.cache import KVCache
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.fast import Tokenizer
 
 # Legend: R rows, V vocabulary.
 F32 = np.float32
@@ -162,7 +164,7 @@ def test_int8_equals_a_model_of_the_rounded_weights():
     rounded = noisy_model()
     for name, parameter in rounded.named_parameters():
         if parameter.dim() == 2:
-            weight, scale = quantised(parameter.numpy().copy(), True)
+            weight, scale = quantised(parameter.numpy().copy())
             assert weight.dtype == np.int8 and np.abs(weight).max() == 127
             error = np.abs(weight * scale[:, None] - parameter.numpy())
             assert (error <= scale[:, None] / 2 + 1e-6).all(), name
@@ -185,6 +187,38 @@ def test_a_team_of_threads_computes_the_same(team):
     engine._decoder = CompiledDecoder(model, engine.cache, num_threads=team)
     engine._decoder.team = team
     assert engine.generate(prompts, params) == expected
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train(["Anna opened the window and looked at the garden. It had rained all night. "] * 20, V)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_logits_of_a_whole_text_are_the_models(threads):
+    """Rows of one text read what other rows store, so threads must not each take some of the rows."""
+    model, ids_T = noisy_model(), torch.randint(3, V, (60,), generator=torch.Generator().manual_seed(5))
+    decoder = CompiledDecoder(model, KVCache(CONFIG, 2), num_threads=threads)
+    torch.testing.assert_close(decoder.prompt_logits(ids_T.numpy()), model(ids_T[None])[0], atol=1e-5, rtol=1e-5)
+    assert decoder.cache.num_slots == 2
+
+
+def test_a_large_model_gets_int8_weights_if_its_loss_hardly_changes(tokenizer, monkeypatch):
+    assert not Engine(noisy_model(), tokenizer, weights="auto")._decoder.is_int8, "small"
+    monkeypatch.setattr("firstwords.engine.compiled.SMALL_PARAMS", 1000)
+    decoder = Engine(noisy_model(), tokenizer, weights="auto")._decoder
+    assert decoder.is_int8 and loss_change(noisy_model(), decoder, tokenizer) < MAX_CHANGE
+    assert isinstance(Engine(noisy_model(), tokenizer)._decoder, TorchDecoder), "fp32 is the default"
+    coarse = noisy_model()
+    with torch.no_grad():
+        for name, parameter in coarse.named_parameters():  # a feature that is always 0, so that its weights are unused
+            if name.endswith(("embed_tokens.weight", "o_proj.weight", "down_proj.weight")):
+                (parameter[:, 0] if "embed" in name else parameter[0]).zero_()
+            elif parameter.dim() == 2:
+                parameter[:, 0] = 1000.0  # next to which all other weights of the row are rounded to 0
+    assert isinstance(Engine(coarse, tokenizer, weights="auto")._decoder, TorchDecoder)
+    assert Engine(coarse, tokenizer, weights="int8")._decoder.is_int8, "as wanted"
 
 
 def test_int8_is_refused_where_loops_cannot_be_compiled():

@@ -8,9 +8,10 @@ Axes: L layers, R rows, D hidden, V vocabulary, I inputs and O outputs of a matr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from firstwords.engine.arrays import Buffers, Rows, Weights, new_rows, prompt_rows
+from firstwords.engine.int8 import quantised
 from firstwords.engine.machine_code import CompileError, machine_code
 from firstwords.engine.request import Batch
 from firstwords.engine.sampling import SamplingParams
@@ -27,7 +29,6 @@ from firstwords.model.transformer import Transformer
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
 TEAM_GAIN = 1.2  # a team of threads is used if it is faster by this factor
-INT8_LEVELS = 127
 
 Step = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, bool, int, int], None]
 
@@ -59,41 +60,65 @@ class CompiledDecoder:
 
     def step(self, batch: Batch) -> None:
         """Sample the next token of every row; see `TorchDecoder.step`."""
-        self._sample(batch.rows)
+        rows = batch.rows
+        storage = self._storage(int(rows.places_R.max()) + 1)
+        self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
+        self._run(storage, self._buffers, rows, samples=True)
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
         start, size = int(self.cache.lengths[slot]), len(ids)
         storage = self._storage(start + size)
         buffers = self._prompt_buffers = self._grown(self._prompt_buffers, size, 0)
-        self._run(storage, buffers, prompt_rows(ids, slot, start), False)
+        self._run(storage, buffers, prompt_rows(ids, slot, start), samples=False, are_independent=False)
 
     def logits(self, ids_R: np.ndarray, slots_R: np.ndarray) -> Tensor:
         """The logits after one more token in each of these slots, (R, V). Does not advance the cache."""
+        return self._logits(ids_R, slots_R, self.cache.lengths[slots_R], are_independent=True)
+
+    def prompt_logits(self, ids_T: np.ndarray) -> Tensor:
+        """The logits after each token of a text, (T, V). Leaves the cache as it is."""
+        T = len(ids_T)
+        with self._scratch_cache(T):
+            return self._logits(ids_T, np.zeros(T, np.int64), np.arange(T), are_independent=False)
+
+    def _logits(self, ids_R: np.ndarray, slots_R: np.ndarray, places_R: np.ndarray, are_independent: bool) -> Tensor:
         R, V = len(ids_R), self.model.config.vocab_size
         greedy = [SamplingParams(temperature=0.0)] * R
         rows = new_rows(greedy, [0] * R, slots_R.tolist(), [[token] for token in ids_R.tolist()], [1] * R, False, V)
-        rows.places_R[:] = self.cache.lengths[slots_R]
-        self._sample(rows)
-        return torch.from_numpy(self.last_logits_RV.copy())
+        rows.places_R[:] = places_R
+        storage = self._storage(int(places_R.max()) + 1)
+        buffers = new_buffers(self.model, R, self.cache.capacity, V, self.num_threads)
+        self._run(storage, buffers, rows, samples=True, are_independent=are_independent)
+        return torch.from_numpy(buffers.logits_RV)
 
     @property
     def last_logits_RV(self) -> np.ndarray:
         """The logits of the last step, before any filter; overwritten by the next one."""
         return self._buffers.logits_RV
 
-    def _sample(self, rows: Rows) -> None:
-        storage = self._storage(int(rows.places_R.max()) + 1)
-        buffers = self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        self._run(storage, buffers, rows, True)
+    @contextlib.contextmanager
+    def _scratch_cache(self, length: int) -> Iterator[None]:
+        """While the block runs, the decoder works on another cache, of one slot."""
+        kept = self.cache
+        self.cache, self._storage_version = KVCache(self.model.config, 1, length), -1
+        try:
+            yield
+        finally:
+            self.cache, self._storage_version = kept, -1
 
-    def _run(self, storage: np.ndarray, buffers: Buffers, rows: Rows, samples: bool) -> None:
-        """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads."""
+    def _run(
+        self, storage: np.ndarray, buffers: Buffers, rows: Rows, samples: bool, are_independent: bool = True
+    ) -> None:
+        """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
+
+        are_independent: whether no row reads what another one stores; those of a prompt do.
+        """
         size = len(rows.ids_R)
         if self.team > 1:
             ranges = [(0, size)] * self.team
         else:
-            parts = max(1, min(self.num_threads, size // ROWS_PER_THREAD)) if samples else 1
+            parts = max(1, min(self.num_threads, size // ROWS_PER_THREAD)) if are_independent else 1
             ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
         if len(ranges) > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(max(self.num_threads, self.team) - 1, thread_name_prefix="decode")
@@ -120,18 +145,17 @@ class CompiledDecoder:
         if len(buffers.added_RD) >= rows and buffers.scores_TS.shape[1] >= capacity:
             return buffers
         rows = max(rows, len(buffers.added_RD))
-        return new_buffers(self.model, rows, capacity, vocab_size, max(self.num_threads, 1))
+        return new_buffers(self.model, rows, capacity, vocab_size, self.num_threads)
 
     def _fastest_team(self) -> int:
         """All threads, or one where they are no faster at the moment: they wait for each other in every layer."""
-        config, kept = self.model.config, self.cache
-        self.cache = KVCache(config, 1, 1)
+        token = np.zeros(1, np.int64)
         seconds = dict.fromkeys((self.num_threads, 1), float("inf"))
-        for team in [*seconds, *seconds, *seconds]:
-            self.team, started = team, time.perf_counter()
-            self.logits(np.zeros(1, np.int64), np.zeros(1, np.int64))
-            seconds[team] = min(seconds[team], time.perf_counter() - started)
-        self.cache, self._storage_version = kept, -1
+        with self._scratch_cache(1):
+            for team in [*seconds, *seconds, *seconds]:
+                self.team, started = team, time.perf_counter()
+                self.logits(token, token)
+                seconds[team] = min(seconds[team], time.perf_counter() - started)
         return self.num_threads if TEAM_GAIN * seconds[self.num_threads] < seconds[1] else 1
 
 
@@ -197,10 +221,10 @@ def packed(model: Transformer, is_int8: bool) -> Weights:
     out = _stacked([(a.o_proj,) for a in attention], is_int8)
     gate_up = _stacked([(m.gate_proj, m.up_proj) for m in mlp], is_int8)
     down = _stacked([(m.down_proj,) for m in mlp], is_int8)
-    head_VD, head_scale_V = quantised(_array(model.head_weight), is_int8)
+    head_VD, head_scale_V = _matrix(_array(model.head_weight), is_int8)
     table_VD, table_scale_V = head_VD, head_scale_V
     if not config.tie_word_embeddings:
-        table_VD, table_scale_V = quantised(_array(model.model.embed_tokens.weight), is_int8)
+        table_VD, table_scale_V = _matrix(_array(model.model.embed_tokens.weight), is_int8)
     q_norms = [_array(a.q_norm.weight) if a.q_norm is not None else NOTHING for a in attention]
     k_norms = [_array(a.k_norm.weight) if a.k_norm is not None else NOTHING for a in attention]
     return Weights(
@@ -218,19 +242,15 @@ NOTHING = np.zeros(0, np.float32)
 
 def _stacked(layers: list[tuple[nn.Linear, ...]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(weight_LOI, scale_LO, bias_LO): the linears of each layer next to each other."""
-    pairs = [quantised(np.concatenate([_array(linear.weight) for linear in linears]), is_int8) for linears in layers]
+    pairs = [_matrix(np.concatenate([_array(linear.weight) for linear in linears]), is_int8) for linears in layers]
     biases = [[_array(linear.bias) for linear in linears if linear.bias is not None] for linears in layers]
     bias_LO = np.stack([np.concatenate(b) if b else NOTHING for b in biases])
     return np.stack([weight for weight, _ in pairs]), np.stack([scale for _, scale in pairs]), bias_LO
 
 
-def quantised(weight_OI: np.ndarray, is_int8: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(weight, scale of each output): float32 with scales of 1, or int8, rounded to the nearest of 255 levels."""
-    if not is_int8:
-        return weight_OI, np.ones(len(weight_OI), np.float32)
-    scale_O = np.abs(weight_OI).max(1) / INT8_LEVELS
-    scale_O[scale_O == 0] = 1.0  # a row of zeros
-    return np.rint(weight_OI / scale_O[:, None]).astype(np.int8), scale_O.astype(np.float32)
+def _matrix(weight_OI: np.ndarray, is_int8: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(weight, scale of each output): int8, or float32 with scales of 1."""
+    return quantised(weight_OI) if is_int8 else (weight_OI, np.ones(len(weight_OI), np.float32))
 
 
 def _array(tensor: Tensor) -> np.ndarray:

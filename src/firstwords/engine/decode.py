@@ -1,4 +1,4 @@
-"""What computes the engine's steps: compiled loops for fp32 models on a CPU, the model's own forward for the rest.
+"""What computes the engine's steps: compiled loops on a CPU, the model's own forward for the rest.
 
     decoder = decoder_for(model, cache)
     decoder.prefill(ids, slot)      # keys and values of prompt tokens
@@ -25,26 +25,35 @@ from firstwords.engine.request import Batch
 from firstwords.engine.sampling import rank_and_entropy, rule_out, sample, true_logprobs
 from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.fast import Tokenizer
 
 if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
 
-WEIGHTS = ("auto", "fp32", "int8")
 
-
-def decoder_for(model: Transformer, cache: KVCache, weights: str = "auto") -> CompiledDecoder | TorchDecoder:
+def decoder_for(
+    model: Transformer, cache: KVCache, weights: str = "fp32", tokenizer: Tokenizer | None = None
+) -> CompiledDecoder | TorchDecoder:
     """The fastest decoder that this model can have here.
 
-    weights: "fp32", "int8", or "auto" (as the model has them). Raises ValueError for int8 where loops cannot be
-    compiled for this model.
+    weights: "fp32"; "int8"; or "auto": int8 for a large model on a CPU whose loss on a probe text hardly changes. Raises
+    ValueError for int8 where loops cannot be compiled for this model.
     """
     reason = cannot_compile(model, cache)
     if reason is None:
-        from firstwords.engine.compiled import CompiledDecoder
+        from firstwords.engine.compiled import SMALL_PARAMS, CompiledDecoder
+        from firstwords.engine.int8 import MAX_CHANGE, loss_change
         from firstwords.engine.machine_code import CompileError
 
+        is_small = model.config.num_params <= SMALL_PARAMS
+        is_int8 = weights == "int8" or (weights == "auto" and not is_small and tokenizer is not None)
         try:
-            return CompiledDecoder(model, cache, is_int8=weights == "int8")
+            if is_int8 or is_small:
+                decoder = CompiledDecoder(model, cache, is_int8)
+                if weights != "auto" or tokenizer is None or not is_int8:
+                    return decoder
+                if loss_change(model, decoder, tokenizer) < MAX_CHANGE:
+                    return decoder
         except CompileError as error:
             reason = f"numba cannot compile here ({error})"
             _note(f"{reason}: PyTorch generates instead, several times slower")

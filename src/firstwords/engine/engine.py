@@ -41,7 +41,7 @@ PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so 
 class Engine:
     """Generates with one model. At most num_slots rows are decoded together; further requests are queued.
 
-    tokenizer may be None when only ids matter (rollouts). weights: "fp32", "int8" or "auto", see `decoder_for`. Call
+    tokenizer may be None when only ids matter (rollouts). weights: "fp32", "int8" or "auto"; see `decoder_for`. Call
     `refresh()` after the model's weights have changed.
     """
 
@@ -52,7 +52,7 @@ class Engine:
         num_slots: int = 16,
         max_length: int | None = None,
         chunk_tokens: int = PREFILL_CHUNK,
-        weights: str = "auto",
+        weights: str = "fp32",
     ) -> None:
         self.model, self.tokenizer, self.weights = model, tokenizer, weights
         weight = model.head_weight
@@ -284,7 +284,7 @@ class Engine:
 
     @functools.cached_property
     def _decoder(self) -> CompiledDecoder | TorchDecoder:
-        return decoder_for(self.model, self.cache, self.weights)
+        return decoder_for(self.model, self.cache, self.weights, self.tokenizer)
 
     def _new_batch(self) -> Batch | None:
         if self._decoder.needs_adjacent_slots:
