@@ -16,7 +16,7 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, WeightFormat
 from firstwords.plain_text import clean_text
 from firstwords.runlog import say
 from firstwords.tokenizer.prompts import check_fits, cleaned
@@ -58,6 +58,8 @@ class Chat:
     """Sample from the most likely tokens whose probabilities add up to this."""
     seed: int | None = None
     """The same seed gives the same answers to the same messages."""
+    weights: WeightFormat = "auto"
+    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
 
 
 class Conversation:
@@ -124,7 +126,7 @@ class Conversation:
 
 def main(config: Chat) -> None:
     """Answer the lines of stdin until end of input or /quit."""
-    loaded = api.load(config.model)
+    loaded = api.load(config.model, weights=config.weights)
     if not loaded.tokenizer.has_chat_tokens:
         raise UserError(f"{loaded.label} cannot chat: its tokenizer lacks <|im_start|>; try `firstwords complete`")
     if loaded.is_base:

@@ -48,7 +48,7 @@ def main(config: Evaluate) -> None:
         raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")
     if "world" in config.bpb:
         raise UserError("--bpb cannot score the built-in world because it has no end; name files or folders")
-    loaded = api.load(config.model)
+    loaded = api.load(config.model, weights="fp32")
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:
         result |= measure_bpb(loaded, config)

@@ -36,8 +36,8 @@ def decoder_for(
 ) -> CompiledDecoder | TorchDecoder:
     """The fastest decoder that this model can have here.
 
-    weights: "fp32"; "int8"; or "auto": int8 for a large model on a CPU whose loss on a probe text hardly changes. Raises
-    ValueError for int8 where loops cannot be compiled for this model.
+    weights: "fp32"; "int8"; or "auto": int8 for a large model on a CPU if its loss on a probe text hardly changes.
+    Raises ValueError for int8 where loops cannot be compiled for this model.
     """
     reason = cannot_compile(model, cache)
     if reason is None:
@@ -52,7 +52,7 @@ def decoder_for(
                 decoder = CompiledDecoder(model, cache, is_int8)
                 if weights != "auto" or tokenizer is None or not is_int8:
                     return decoder
-                if loss_change(model, decoder, tokenizer) < MAX_CHANGE:
+                if loss_change(model, decoder.prompt_logits, tokenizer) < MAX_CHANGE:
                     return decoder
         except CompileError as error:
             reason = f"numba cannot compile here ({error})"

@@ -8,17 +8,15 @@ Axes: O outputs, I inputs, T tokens, V vocabulary.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
-
-if TYPE_CHECKING:
-    from firstwords.engine.compiled import CompiledDecoder
 
 LEVELS = 127  # on each side of zero
 MAX_CHANGE = 0.005  # of the loss on the probe text; a model whose loss changes more stays in fp32
@@ -37,12 +35,15 @@ def quantised(weight_OI: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @torch.inference_mode()
-def loss_change(model: Transformer, decoder: CompiledDecoder, tokenizer: Tokenizer) -> float:
-    """The difference between the decoder's loss on the probe text and the model's, as a fraction of the model's."""
+def loss_change(model: Transformer, rounded_logits: Callable[[np.ndarray], Tensor], tokenizer: Tokenizer) -> float:
+    """The difference between a loss on the probe text and the model's, as a fraction of the model's.
+
+    rounded_logits: (T,) ids -> (T, V), of the same model with int8 weights.
+    """
     length = min(PROBE_TOKENS, model.config.max_position_embeddings)
     ids_T = torch.tensor(tokenizer.encode(PROBE)[:length])
     if len(ids_T) < 2:
         return 0.0
     exact = F.cross_entropy(model(ids_T[None, :-1])[0], ids_T[1:])
-    rounded = F.cross_entropy(decoder.prompt_logits(ids_T[:-1].numpy()), ids_T[1:])
+    rounded = F.cross_entropy(rounded_logits(ids_T[:-1].numpy()), ids_T[1:])
     return abs(float(rounded / exact) - 1.0)

@@ -137,7 +137,7 @@ class Memory:
             self.held.move_to_end(stage.ref)
             return found
         self.held.pop(stage.ref, None)
-        loaded = api.load(str(stage.directory))
+        loaded = api.load(str(stage.directory), weights=self.settings.weights)
         held = Held(stage, loaded, loaded.engine(num_slots=self.settings.num_slots))
         held.engine.prepare()
         self.held[stage.ref] = held
