@@ -221,6 +221,25 @@ def test_a_large_model_gets_int8_weights_if_its_loss_hardly_changes(tokenizer, m
     assert Engine(coarse, tokenizer, weights="int8")._decoder.is_int8, "as wanted"
 
 
+def test_a_team_that_has_become_slow_is_dissolved_and_formed_again(monkeypatch):
+    monkeypatch.setattr("firstwords.engine.compiled.SMALL_PARAMS", 1000)
+    monkeypatch.setattr("firstwords.engine.compiled.TEAM_GAIN", 0.0)  # every burst ends in favour of the team
+    decoder = CompiledDecoder(noisy_model(), KVCache(CONFIG, 2), num_threads=2)
+    seconds = [0.01] * 5 + [0.05] * 3 + [0.01] + [0.05] * 4
+    teams, clock = [], 0.0
+    for each in seconds:
+        decoder._adapt(1, clock, clock + each)
+        teams.append(decoder.team)
+        clock += each
+    assert teams == [2] * 12 + [1], "three slow steps are a hiccup, four are not"
+    decoder._next_burst = 0.0
+    engine = Engine(noisy_model())
+    engine._decoder = decoder
+    decoder.cache = engine.cache
+    engine.generate([[5, 6]], SamplingParams(max_tokens=2))
+    assert decoder.team == 2
+
+
 def test_int8_is_refused_where_loops_cannot_be_compiled():
     model = noisy_model().to(torch.bfloat16)
     model.compute_dtype = torch.bfloat16

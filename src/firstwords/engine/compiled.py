@@ -29,6 +29,8 @@ from firstwords.model.transformer import Transformer
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
 TEAM_GAIN = 1.2  # a team of threads is used if it is faster by this factor
+SLOW, MAX_SLOW_STEPS = 3.0, 4  # steps slower than the quickest by this factor, so many in a row, dissolve a team
+PATIENCE = 20.0  # seconds until threads that worked alone try again to work as a team
 
 Step = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, bool, int, int], None]
 
@@ -51,8 +53,10 @@ class CompiledDecoder:
         self._buffers = self._prompt_buffers = new_buffers(model, 0, 0, 0, 1)
         self.refresh()
         self._step = compiled_step(self._weights, self._buffers)
-        is_small = model.config.num_params <= SMALL_PARAMS
-        self.team = 1 if is_small else self._fastest_team()
+        self.team, self._next_burst, self._slow_steps = 1, float("inf"), 0
+        self._quickest: dict[int, float] = {}  # seconds of a step with so many rows
+        if model.config.num_params > SMALL_PARAMS and self.num_threads > 1:
+            self._form_team()
 
     def refresh(self) -> None:
         """Copy the weights as they are now."""
@@ -63,7 +67,10 @@ class CompiledDecoder:
         rows = batch.rows
         storage = self._storage(int(rows.places_R.max()) + 1)
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
+        started = time.perf_counter()
         self._run(storage, self._buffers, rows, samples=True)
+        if self.team > 1 or started > self._next_burst:
+            self._adapt(len(rows.ids_R), started, time.perf_counter())
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -147,8 +154,8 @@ class CompiledDecoder:
         rows = max(rows, len(buffers.added_RD))
         return new_buffers(self.model, rows, capacity, vocab_size, self.num_threads)
 
-    def _fastest_team(self) -> int:
-        """All threads, or one where they are no faster at the moment: they wait for each other in every layer."""
+    def _form_team(self) -> None:
+        """Use all threads as a team, or one if they are no faster now: they wait for each other in every layer."""
         token = np.zeros(1, np.int64)
         seconds = dict.fromkeys((self.num_threads, 1), float("inf"))
         with self._scratch_cache(1):
@@ -156,7 +163,19 @@ class CompiledDecoder:
                 self.team, started = team, time.perf_counter()
                 self.logits(token, token)
                 seconds[team] = min(seconds[team], time.perf_counter() - started)
-        return self.num_threads if TEAM_GAIN * seconds[self.num_threads] < seconds[1] else 1
+        self.team = self.num_threads if TEAM_GAIN * seconds[self.num_threads] < seconds[1] else 1
+        self._quickest.clear()
+        self._slow_steps, self._next_burst = 0, time.perf_counter() + PATIENCE
+
+    def _adapt(self, rows: int, started: float, ended: float) -> None:
+        """Dissolve a team that other programs keep from its cores; try again later."""
+        if self.team == 1:
+            self._form_team()
+            return
+        quickest = self._quickest[rows] = min(ended - started, self._quickest.get(rows, float("inf")))
+        self._slow_steps = self._slow_steps + 1 if ended - started > SLOW * quickest else 0
+        if self._slow_steps >= MAX_SLOW_STEPS:
+            self.team, self._next_burst = 1, ended + PATIENCE
 
 
 def num_cores() -> int:
