@@ -1,123 +1,113 @@
-"""Generation speed compared with `transformers.generate` on the same model in the same run.
+"""Generation speed compared with an earlier commit, `transformers.generate` and llama.cpp, on the same model.
 
     python benchmarks/generate_speed.py                 # a random Qwen3-shaped model of a million parameters
     python benchmarks/generate_speed.py --model DIR --json
+    python benchmarks/generate_speed.py --before da55851 --llama    # with the engine of that commit, and llama.cpp
 
-Greedy, 256 new tokens, 1 stream and 16. The contestants take turns, round by round, so that other load on the
-machine affects all of them; the table shows each one's best round. Nothing is trained and nothing is
+Greedy, 256 new tokens, 1 stream and 16. Every contestant has a process of its own, and they take turns, round by round,
+so that other load on the machine affects all of them; the table shows each one's best round. Processor time per token
+hardly depends on other load. --before reads the commit
+from this repository's history; --llama needs `pip install llama-cpp-python gguf`. Nothing is trained and nothing is
 downloaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
+import shutil
+import subprocess
 import sys
+import tarfile
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from _common import random_model
-
-from firstwords.engine.engine import Engine
-from firstwords.engine.sampling import SamplingParams
-from firstwords.model.hub import load_model
+from _common import ROOT, random_model
+from _generator import write_gguf
 
 STREAMS = 16
 PROMPT_TOKENS = 24  # a short question
+COMPARED_TOKENS = 16  # of each answer: later ones may differ where two tokens are equally likely
 
 
-def theirs(directory: Path, prompts: list[list[int]], num_tokens: int) -> tuple[Callable, Callable]:
-    from transformers import AutoModelForCausalLM
+class Contestant:
+    """A process that generates on request; idle otherwise."""
 
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    def __init__(self, kind: str, directory: Path, source: Path) -> None:
+        env = dict(os.environ, PYTHONPATH=f"{source}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        command = [sys.executable, str(Path(__file__).with_name("_generator.py")), kind, str(directory)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen(command, env=env, **pipes)
+        if self._process.stdout.readline() != "ready\n":
+            raise SystemExit(f"{kind} cannot start: see above")
 
-    def run(streams: int) -> float:
-        ids = torch.tensor(prompts[:streams])
-        start = time.perf_counter()
-        with torch.inference_mode():
-            out = model.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                do_sample=False,
-                max_new_tokens=num_tokens,
-                min_new_tokens=num_tokens,
-                pad_token_id=0,
-            )
-        assert out.shape[1] == ids.shape[1] + num_tokens
-        return streams * num_tokens / (time.perf_counter() - start)
+    def generate(self, prompts: list[list[int]], num_tokens: int) -> tuple[float, float, list[list[int]]]:
+        """(seconds, processor seconds, answers)."""
+        self._process.stdin.write(json.dumps([prompts, num_tokens]) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a contestant ended: see above")
+        seconds, busy, answers = json.loads(line)
+        assert all(len(answer) == num_tokens for answer in answers)
+        return seconds, busy, answers
 
-    def first_token() -> float:
-        ids = torch.tensor(prompts[:1])
-        start = time.perf_counter()
-        with torch.inference_mode():
-            mask = torch.ones_like(ids)
-            model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=1, pad_token_id=0)
-        return time.perf_counter() - start
-
-    return run, first_token
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def ours(directory: Path, prompts: list[list[int]], num_tokens: int) -> tuple[Callable, Callable]:
-    model = load_model(directory)
-    params = SamplingParams(max_tokens=num_tokens, temperature=0, ignore_eos=True)
-
-    engine = Engine(model, num_slots=STREAMS)
-
-    def run(streams: int, num_processes: int | None = None) -> float:
-        engine.forget()  # no cached prefix from the round before
-        start = time.perf_counter()
-        answers = engine.generate(prompts[:streams], params, num_processes)
-        assert all(len(answer.ids) == num_tokens for answer in answers)
-        return streams * num_tokens / (time.perf_counter() - start)
-
-    def first_token() -> float:
-        engine.forget()
-        start = time.perf_counter()
-        next(engine.stream(prompts[0], params))
-        return time.perf_counter() - start
-
-    return run, first_token
+def source_of(commit: str, scratch: Path) -> Path:
+    """The source folder of a commit, unpacked."""
+    command = ["git", "-C", str(ROOT), "archive", commit, "src"]
+    archive = subprocess.run(command, capture_output=True)
+    if archive.returncode:
+        raise SystemExit(f"git has no {commit}: {archive.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(scratch, filter="data")
+    return scratch / "src"
 
 
-def measure(directory: Path, num_tokens: int, rounds: int) -> dict[str, Any]:
-    vocab_size = load_model(directory).config.vocab_size
+def measure(contestants: dict[str, Contestant], vocab_size: int, num_tokens: int, rounds: int) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(1)
     prompts = torch.randint(3, vocab_size, (STREAMS, PROMPT_TOKENS), generator=generator).tolist()
-    their_run, their_first = theirs(directory, prompts, num_tokens)
-    our_run, our_first = ours(directory, prompts, num_tokens)
-    contestants: dict[str, Callable[[], float]] = {
-        "transformers, 1 stream": lambda: their_run(1),
-        "firstwords, 1 stream": lambda: our_run(1),
-        f"transformers, {STREAMS} streams": lambda: their_run(STREAMS),
-        f"firstwords, {STREAMS} streams, one process": lambda: our_run(STREAMS, 1),
-        f"firstwords, {STREAMS} streams": lambda: our_run(STREAMS),
-    }
-    speeds: dict[str, list[float]] = {name: [] for name in contestants}
-    first: dict[str, list[float]] = {"transformers": [], "firstwords": []}
+    labels = {1: "1 stream", STREAMS: f"{STREAMS} streams"}
+    speeds: dict[str, dict[str, list[float]]] = {label: {} for label in labels.values()}
+    busy: dict[str, dict[str, list[float]]] = {label: {} for label in labels.values()}
+    first: dict[str, list[float]] = {}
+    begun: dict[str, list[list[int]]] = {}
+    for name, contestant in contestants.items():  # not counted: first calls allocate
+        begun[name] = [ids[:COMPARED_TOKENS] for ids in contestant.generate(prompts, COMPARED_TOKENS)[2]]
+        contestant.generate(prompts[:1], COMPARED_TOKENS)
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            speeds[name].append(contestant())
-        first["transformers"].append(their_first())
-        first["firstwords"].append(our_first())
-    best = {name: max(values) for name, values in speeds.items()}
-    their_1, our_1, their_many, our_many_1, our_many = best.values()
+            for streams, label in labels.items():
+                seconds, processor_seconds, _ = contestant.generate(prompts[:streams], num_tokens)
+                speeds[label].setdefault(name, []).append(streams * num_tokens / seconds)
+                busy[label].setdefault(name, []).append(processor_seconds / streams / num_tokens)
+            first.setdefault(name, []).append(contestant.generate(prompts[:1], 1)[0])
+    ours, *others = contestants
+    best = {streams: {name: max(values) for name, values in each.items()} for streams, each in speeds.items()}
     return {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}",
         "new_tokens": num_tokens,
-        "tokens_per_second": {name: round(value) for name, value in best.items()},
-        "rounds": {name: [round(value) for value in values] for name, values in speeds.items()},
+        "tokens_per_second": {streams: {n: round(v) for n, v in each.items()} for streams, each in best.items()},
+        "rounds": {streams: {n: [round(x) for x in v] for n, v in each.items()} for streams, each in speeds.items()},
+        "processor_us_per_token": {
+            streams: {name: round(1e6 * min(values)) for name, values in each.items()} for streams, each in busy.items()
+        },
         "first_token_ms": {name: round(1000 * min(values), 2) for name, values in first.items()},
         "ratios": {
-            "ours / theirs, 1 stream": round(our_1 / their_1, 2),
-            f"ours / theirs, {STREAMS} streams": round(our_many / their_many, 2),
-            f"ours, {STREAMS} streams / 1 stream": round(our_many / our_1, 2),
-            f"ours, {STREAMS} streams in one process / 1 stream": round(our_many_1 / our_1, 2),
+            f"{ours} / {name}": {streams: round(each[ours] / each[name], 2) for streams, each in best.items()}
+            for name in others
+        },
+        "same_beginnings": {
+            name: sum(one == other for one, other in zip(begun[ours], begun[name], strict=True)) for name in others
         },
     }
 
@@ -127,22 +117,45 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a model directory (default: a random model)")
     parser.add_argument("--tokens", type=int, default=256, help="new tokens per stream")
     parser.add_argument("--rounds", type=int, default=3, help="number of runs of every contestant")
+    parser.add_argument("--before", help="a commit whose engine takes part")
+    parser.add_argument("--llama", action="store_true", help="let llama.cpp take part")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        directory = options.model
-        if directory is None:
-            directory = Path(scratch) / "random"
+        directory = Path(scratch) / "model"
+        if options.model is None:
             random_model(directory, vocab_size=2048, max_position_embeddings=512)
-        result = measure(directory, options.tokens, options.rounds)
+        else:
+            shutil.copytree(options.model, directory)
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        contestants = {"firstwords": Contestant("firstwords", directory, ROOT / "src")}
+        if options.before:
+            source = source_of(options.before, Path(scratch))
+            contestants[f"firstwords {options.before}"] = Contestant("firstwords", directory, source)
+        contestants["transformers"] = Contestant("transformers", directory, ROOT / "src")
+        if options.llama:
+            write_gguf(directory)
+            contestants["llama.cpp"] = Contestant("llama.cpp", directory, ROOT / "src")
+        result = measure(contestants, config["vocab_size"], options.tokens, options.rounds)
+        for contestant in contestants.values():
+            contestant.close()
     if options.json:
         print(json.dumps(result))
         return
     print(f"{result['machine']}; {result['new_tokens']} new tokens, greedy, best of {options.rounds} rounds")
-    units = {"tokens_per_second": "tokens/s", "first_token_ms": "ms to first token", "ratios": "x"}
-    for title, unit in units.items():
-        for name, value in result[title].items():
-            print(f"  {name:45} {value:>10,} {unit}")
+    for streams, speeds in result["tokens_per_second"].items():
+        for name, speed in speeds.items():
+            print(f"  {name + ', ' + streams:45} {speed:>10,} tokens/s")
+    for streams, each in result["processor_us_per_token"].items():
+        for name, microseconds in each.items():
+            print(f"  {name + ', ' + streams:45} {microseconds:>10,} us of processor time per token")
+    for name, milliseconds in result["first_token_ms"].items():
+        print(f"  {name + ', first token':45} {milliseconds:>10} ms")
+    for name, ratios in result["ratios"].items():
+        for streams, ratio in ratios.items():
+            print(f"  {name + ', ' + streams:45} {ratio:>10} x")
+    for name, count in result["same_beginnings"].items():
+        print(f"  {name + ', answers that begin alike':45} {count:>10} of {STREAMS}")
 
 
 if __name__ == "__main__":

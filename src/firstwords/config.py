@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 C = TypeVar("C")
 CHAT_TEMPERATURE = 0.5  # default sampling temperature in chats
 CHAT_TOP_P = 0.95  # default top-p in chats
+WeightFormat = Literal["auto", "fp32", "int8"]  # how an engine holds a model's weights
+WEIGHT_FORMATS: tuple[str, ...] = typing.get_args(WeightFormat)
 
 
 class UserError(Exception):

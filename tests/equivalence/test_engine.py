@@ -4,12 +4,13 @@ cancelled.
 
 import dataclasses
 import math
-import os
 
+import numpy as np
 import pytest
 import torch
 
-from firstwords.engine.decode import NumpyDecoder, TorchDecoder
+from firstwords.engine.compiled import CompiledDecoder
+from firstwords.engine.decode import TorchDecoder
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.cache import KVCache
@@ -84,7 +85,7 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("decoder_class", [NumpyDecoder, TorchDecoder])
+@pytest.mark.parametrize("decoder_class", [CompiledDecoder, TorchDecoder])
 @torch.inference_mode()
 def test_cached_logits_equal_uncached_ones(family, decoder_class):
     """Rows of unequal length, one idle row between them, over the border where the cache grows (256)."""
@@ -99,18 +100,16 @@ def test_cached_logits_equal_uncached_ones(family, decoder_class):
                 decoder.prefill(texts[slot][start:end], slot)
                 cache.lengths[slot] += end - start
     expected = {slot: model(torch.tensor([text]))[0] for slot, text in texts.items()}
-    active = torch.tensor([0, 1, 3]).numpy()
+    slots_R = np.array(list(lengths))
     for step in range(12):
-        ids = torch.zeros(4, dtype=torch.int64).numpy()
-        for slot in lengths:
-            ids[slot - 2] = texts[slot][cache.lengths[slot]]
-        logits_BV = decoder.step(ids, 2, active)
-        for slot, length in lengths.items():
-            torch.testing.assert_close(logits_BV[slot - 2], expected[slot][length + step], **TOLERANCE)
-        cache.lengths[list(lengths)] += 1
+        ids_R = np.array([texts[slot][cache.lengths[slot]] for slot in slots_R])
+        logits_RV = decoder.logits(ids_R, slots_R)
+        for row, (slot, length) in enumerate(lengths.items()):
+            torch.testing.assert_close(logits_RV[row], expected[slot][length + step], **TOLERANCE)
+        cache.lengths[slots_R] += 1
 
 
-def test_softmax_without_its_maximum_is_used_only_where_scores_are_bounded():
+def test_huge_attention_scores_do_not_overflow():
     """Huge gains on queries and keys: exp of the raw scores would overflow."""
     model = model_of(FAMILIES["Qwen3"])
     with torch.no_grad():
@@ -191,7 +190,7 @@ def test_batched_equals_alone(model):
     for num_slots in (16, 2):  # 2: they join and leave in between
         same_answers(Engine(model, num_slots=num_slots).generate(prompts, MIXED), alone)
     # more rows than one tile of the decoder's matrices
-    many = Engine(model, num_slots=24).generate(prompts * 4, MIXED * 4, num_processes=1)
+    many = Engine(model, num_slots=24).generate(prompts * 4, MIXED * 4)
     same_answers(many, alone * 4)
 
 
@@ -371,21 +370,15 @@ def test_half_precision_takes_the_plain_path():
     assert isinstance(engine._decoder, TorchDecoder) and len(answer.ids) == 6
 
 
-def test_processes_change_nothing(model, tokenizer):
-    prompts = [prompt_of(length, length) for length in (3, 90, 1, 40, 12, 64)]
-    one = Engine(model, tokenizer).generate(prompts, MIXED, num_processes=1)
-    engine, threads = Engine(model, tokenizer), torch.get_num_threads()
-    two = engine.generate(prompts, MIXED, num_processes=2)
-    same_answers(two, one)
-    assert [answer.text for answer in two] == [answer.text for answer in one]
-    assert torch.get_num_threads() == threads and not engine.has_work
-
-
-def test_answers_of_a_process_that_dies_are_computed_here(model, monkeypatch):
-    prompts = [prompt_of(length, length) for length in (3, 90, 1, 40, 12, 64)]
-    expected = Engine(model).generate(prompts, MIXED, num_processes=1)
-    monkeypatch.setattr("firstwords.engine.parallel._work", lambda *_: os._exit(9))
-    same_answers(Engine(model).generate(prompts, MIXED, num_processes=3), expected)
+def test_threads_change_nothing(model, tokenizer):
+    prompts = [prompt_of(length, length) for length in (3, 90, 1, 40, 12, 64)] * 3
+    answers = []
+    for num_threads in (1, 3):
+        engine = Engine(model, tokenizer, num_slots=18)
+        engine._decoder.num_threads = num_threads
+        answers.append(engine.generate(prompts, MIXED * 3))
+    same_answers(*answers)
+    assert [answer.text for answer in answers[0]] == [answer.text for answer in answers[1]]
 
 
 def test_forgetting_makes_the_next_prompt_start_cold(model):

@@ -105,7 +105,7 @@ def assert_close(ours: torch.Tensor, theirs: torch.Tensor, what: str) -> None:
 
 def greedy(model: Transformer, prompt: list[int], num_tokens: int) -> list[int]:
     params = SamplingParams(max_tokens=num_tokens, temperature=0.0, ignore_eos=True)
-    (completion,) = Engine(model, None).generate([prompt], params, num_processes=1)
+    (completion,) = Engine(model, None).generate([prompt], params)
     return completion.ids
 
 
@@ -250,7 +250,7 @@ def test_a_whole_directory_of_ours_opens_in_the_auto_classes(tmp_path):
     peer.generation_config.eos_token_id = [second]
     stopped = peer_greedy(peer, prompt, 24)
     params = SamplingParams(max_tokens=24, temperature=0.0, stop_token_ids=(second,))
-    (ours,) = Engine(model, tokenizer).generate([prompt], params, num_processes=1)
+    (ours,) = Engine(model, tokenizer).generate([prompt], params)
     assert ours.ids == stopped and ours.finish_reason == "stop"
 
 

@@ -104,7 +104,8 @@ def test_what_comes_is_kept_on_the_way(page_server: Listening, page_slow: Any) -
     assert whole["content"].startswith(more.content)
 
 
-def test_an_answer_that_is_deleted_stops(page_server: Listening) -> None:
+def test_an_answer_that_is_deleted_stops(page_server: Listening, page_slow: Any) -> None:
+    page_slow(0.2)
     worker = page_server.app.state.worker
     one, other = page_server.begin(), page_server.begin()
     for said in (one, other):
@@ -115,7 +116,8 @@ def test_an_answer_that_is_deleted_stops(page_server: Listening) -> None:
     assert worker.num_open == 0 and page_server.ask("GET", f"/api/chats/{one['chat']}")["messages"] == []
 
 
-def test_an_unfinished_answer_cannot_be_used(page_server: Listening) -> None:
+def test_an_unfinished_answer_cannot_be_used(page_server: Listening, page_slow: Any) -> None:
+    page_slow(0.2)
     said = page_server.begin()
     answer, chat = said["assistant"]["id"], said["chat"]
     for path, body in (

@@ -77,6 +77,14 @@ def test_a_chat_is_what_the_engine_answers(pip_home: Path) -> None:
     assert model.chat("Hello!", seed=1) == model.chat([{"role": "user", "content": "Hello!"}], seed=1)
 
 
+def test_int8_weights_are_used_on_request(pip_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fw.load("pip", weights="int8").engine()._decoder.is_int8
+    assert not fw.load("pip").engine()._decoder.is_int8
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(fw.UserError, match="int8 weights need compiled loops: numba cannot compile here"):
+        fw.load("pip", weights="int8").complete("The cat")
+
+
 def test_a_long_chat_loses_its_oldest_turns(pip_home: Path) -> None:
     model = fw.load("pip")
     turns = [
@@ -144,6 +152,7 @@ def test_a_stream_that_is_left_ends_and_others_go_on(pip_home: Path) -> None:
     [
         (lambda: fw.load("pipp"), "there is no model pipp; did you mean pip?"),
         (lambda: fw.load("pip/rlhf-9"), "pip has no stage rlhf-9; it has base, sft"),
+        (lambda: fw.load("pip", weights="int4"), "unknown format of weights int4; did you mean int8?"),
         (lambda: fw.load("pip/base").chat("Hello!"), "pip/base is a base model, which continues text"),
         (lambda: fw.load("pip/base").stream("Hello!"), "pip/base is a base model, which continues text"),
         (lambda: fw.load("pip").chat([]), "there is no message to answer"),

@@ -217,7 +217,7 @@ def test_every_answer_of_the_engine_too(tokenizer, tiny_policy, one_thread, kind
             asked.append(schema)
             sampling = {"temperature": temperature, "seed": seed, "constraint": constraint}
             params.append(SamplingParams(max_tokens=max_tokens, **sampling))
-    answers = engine.generate([[0, 5, 6]] * len(params), params, num_processes=1)
+    answers = engine.generate([[0, 5, 6]] * len(params), params)
     for schema, answer in zip(asked, answers, strict=True):
         assert answer.finish_reason == "stop", (schema, answer.text)
         check(schema, answer.text)

@@ -17,7 +17,7 @@ from pathlib import Path
 from firstwords import api, home
 from firstwords.commands import shared
 from firstwords.commands.shared import SamplingFlags
-from firstwords.config import UserError
+from firstwords.config import UserError, WeightFormat
 from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
 
@@ -57,6 +57,8 @@ class Chat(SamplingFlags):
     top_p: float | None = None  # type: ignore[assignment]
     """Sample from the most likely tokens whose probabilities add up to this (default: the one saved with the model,
     else 0.95)."""
+    weights: WeightFormat = "auto"
+    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
 
 
 class Conversation:
@@ -110,7 +112,7 @@ class Conversation:
 
 def main(config: Chat) -> None:
     """Answer the lines of stdin until end of input or /quit."""
-    loaded = api.load(config.model)
+    loaded = api.load(config.model, weights=config.weights)
     if loaded.is_base and loaded.tokenizer.has_chat_tokens:
         say(f"{loaded.label} is a base model: it continues text and has not learned to answer.")
     else:

@@ -108,7 +108,7 @@ def measure(config: Compare, one: Path, other: Path) -> dict[str, Any]:
         )
         extra = {"honesty_a": honesty[0], "honesty_b": honesty[1]}
     elif config.judge == "human":
-        sides = [api.load(str(path)) for path in (one, other)]
+        sides = [api.load(str(path), weights="fp32") for path in (one, other)]
         prompts, left_out = _fitting(_questions(config, one), sides)
         extra = remarks(config, prompts, one, other) | {"left_out": left_out}
         rows, stopped_early = ask_person(config, prompts, sides)
@@ -154,7 +154,7 @@ def ask_reward_model(config: Compare, one: Path, other: Path) -> tuple[list[Any]
     warnings = check_judge(directory, judge.hash, (one, other), (api.label(one), api.label(other)))
     for warning in warnings:
         say(f"warning: {warning}")
-    sides = [api.load(str(path)) for path in (one, other)]
+    sides = [api.load(str(path), weights="fp32") for path in (one, other)]
     prompts, left_out = _fitting(_questions(config, one), sides, judge)
     extra = remarks(config, prompts, one, other) | {"reward_model": judge.hash, "warnings": warnings}
     (a, record_a), (b, record_b) = (_answers(side, prompts, config, i) for i, side in enumerate(sides))

@@ -49,7 +49,7 @@ class Evaluate(JsonFlag):
 def main(config: Evaluate) -> None:
     """Run the requested measurements and print the figures."""
     check(config)
-    loaded = api.load(config.model)
+    loaded = api.load(config.model, weights="fp32")
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:
         result |= measure_bpb(loaded, config)

@@ -13,7 +13,7 @@ import webbrowser
 from dataclasses import dataclass, field
 from threading import Timer
 
-from firstwords.config import UserError
+from firstwords.config import UserError, WeightFormat
 from firstwords.runlog import say
 
 
@@ -34,6 +34,8 @@ class Serve:
     allow_origin: list[str] = field(default_factory=list)
     """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
     * lets every site you visit use your models: use it only with --key, or on a machine without a browser."""
+    weights: WeightFormat = "auto"
+    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -49,6 +51,7 @@ def main(config: Serve) -> None:
         host=config.host,
         port=config.port,
         model=config.model,
+        weights=config.weights,
         keys=parse_keys(config.key),
         allowed_hosts=tuple(config.allow_host),
         allowed_origins=parse_origins(config.allow_origin),

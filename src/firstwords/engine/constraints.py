@@ -205,6 +205,11 @@ class Matcher:
         self.has_failed = False  # the grammar has become too complex, or no token can continue
         self.has_ended = False  # the settled token is past the end and not part of the answer
 
+    def write_mask(self, mask_W: np.ndarray) -> None:
+        """Write `allowed` into words of 32 tokens (uint32), bit i of word w for token 32 w + i."""
+        bits = np.packbits(self.allowed(), bitorder="little")
+        mask_W.view(np.uint8)[: len(bits)] = bits
+
     def allowed(self) -> np.ndarray:
         """The tokens that may come next, (V,) bool: those that continue the grammar and, where it may end, the
         request's end tokens. All tokens if `has_failed`.

@@ -14,17 +14,17 @@ import dataclasses
 import functools
 import secrets
 from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine import parallel
 from firstwords.engine.constraints import Constraints, Matcher
-from firstwords.engine.decode import NumpyDecoder, TorchDecoder
+from firstwords.engine.decode import TorchDecoder, decoder_for, explain
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
-from firstwords.engine.sampling import MAX_SEED, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
+from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
 from firstwords.engine.score import TokenScores, check_length, score
 from firstwords.engine.text import TextStream
@@ -32,14 +32,17 @@ from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 
+if TYPE_CHECKING:
+    from firstwords.engine.compiled import CompiledDecoder
+
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
 
 class Engine:
     """Generates with one model. At most num_slots rows are decoded together; further requests are queued.
 
-    tokenizer may be None when only ids matter (rollouts). Call `refresh()` after the model's weights have
-    changed.
+    tokenizer may be None when only ids matter (rollouts). weights: "fp32", "int8" or "auto"; see `decoder_for`. Call
+    `refresh()` after the model's weights have changed.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class Engine:
         num_slots: int = 16,
         max_length: int | None = None,
         chunk_tokens: int = PREFILL_CHUNK,
+        weights: str = "fp32",
     ) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.weights = model, tokenizer, weights
         weight = model.head_weight
         self.device = weight.device
         self.cache = KVCache(model.config, num_slots, max_length, model.compute_dtype, weight.device)
@@ -61,7 +65,6 @@ class Engine:
         self.scheduler: Scheduler[Request] = Scheduler(
             num_slots, chunk_tokens, lambda request, free: self._prefixes.choose(request.prompt_ids, free)
         )
-        self._decoder: NumpyDecoder | TorchDecoder | None = None
         self._batch: Batch | None = None
         self._next_id = 0
         self.on_step: Callable[[], None] | None = None  # called before each step of `generate`; may raise
@@ -73,16 +76,12 @@ class Engine:
     # -- whole answers -------------------------------------------------------------------------------------
 
     def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        params: SamplingParams | Sequence[SamplingParams],
-        num_processes: int | None = None,
+        self, prompts: Sequence[Sequence[int]], params: SamplingParams | Sequence[SamplingParams]
     ) -> list[Completion]:
         """Continue every prompt; results in the order of the prompts. One set of parameters, or one per prompt.
 
         A seed in a single set of parameters is incremented for each prompt, so that equal prompts differ.
-        num_processes: None distributes many prompts over a CPU's cores (see `parallel`), 1 does not. Raises ValueError
-        for an empty prompt or one that fills the model's context.
+        Raises ValueError for an empty prompt or one that fills the model's context.
         """
         if isinstance(params, SamplingParams):
             every, seeds = [params] * len(prompts), list(range(len(prompts)))
@@ -93,16 +92,7 @@ class Engine:
         for prompt in prompts:
             self._check_prompt(prompt)
         every = [self._seeded(p, offset) for p, offset in zip(every, seeds, strict=True)]
-        if num_processes is None:
-            is_lean = not self.has_work and NumpyDecoder.supports(self.model, self.cache)
-            num_processes = parallel.worthwhile(every) if is_lean else 1
-        if num_processes > 1:
-            return parallel.generate(self._generate, prompts, every, num_processes)
-        return self._generate(prompts, every)
-
-    def _generate(self, prompts: Sequence[Sequence[int]], params: Sequence[SamplingParams]) -> list[Completion]:
-        pairs = zip(prompts, params, strict=True)
-        requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in pairs]
+        requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in zip(prompts, every, strict=True)]
         try:
             while not all(request.is_finished for request in requests):
                 if self.on_step is not None:
@@ -186,7 +176,7 @@ class Engine:
         """The weights have changed: discard all keys and values, and fused matrices. Refused while requests run."""
         if self.has_work:
             raise ValueError("the weights changed while requests were running: finish or cancel them first")
-        if self._decoder is not None:
+        if "_decoder" in vars(self):  # it is made when the first request comes
             self._decoder.refresh()
         self.forget()
 
@@ -264,7 +254,7 @@ class Engine:
             if not request.has_started:
                 self._start(request)
                 continue
-            self._the_decoder().prefill(request.prompt_ids[first:last], request.slot)
+            self._decoder.prefill(request.prompt_ids[first:last], request.slot)
             self.cache.lengths[request.slot] += last - first
             budget -= last - first
             self._computed(request, last)
@@ -288,49 +278,40 @@ class Engine:
         if request.state == DECODE:
             self._batch = None
 
-    def _the_decoder(self) -> NumpyDecoder | TorchDecoder:
-        if self._decoder is None:
-            lean = NumpyDecoder.supports(self.model, self.cache)
-            self._decoder = (NumpyDecoder if lean else TorchDecoder)(self.model, self.cache)
-        return self._decoder
+    def prepare(self) -> None:
+        """Do now what otherwise the first request waits for: pack the weights, load or compile the loops."""
+        self._decoder  # noqa: B018
+
+    @functools.cached_property
+    def _decoder(self) -> CompiledDecoder | TorchDecoder:
+        return decoder_for(self.model, self.cache, self.weights, self.tokenizer)
 
     def _new_batch(self) -> Batch | None:
-        for one, other in self.scheduler.compaction():
-            self.cache.swap(one, other)
-            self._tokens[one], self._tokens[other] = self._tokens[other], self._tokens[one]
-            self._prefixes.swap(one, other)
-            self.scheduler.moved(one, other)
+        if self._decoder.needs_adjacent_slots:
+            for one, other in self.scheduler.compaction():
+                self.cache.swap(one, other)
+                self._tokens[one], self._tokens[other] = self._tokens[other], self._tokens[one]
+                self._prefixes.swap(one, other)
+                self.scheduler.moved(one, other)
         requests = self.scheduler.decoding()
-        if not requests:
-            return None
-        return Batch(requests, self.model.config.vocab_size, self.device)
+        return Batch(requests, self.model.config.vocab_size) if requests else None
 
     def _decode(self, batch: Batch) -> list[Token]:
-        logits_BV = self._the_decoder().step(batch.ids_B, batch.first, batch.active)
-        if batch.active is not None:
-            logits_BV = logits_BV[torch.from_numpy(batch.active).to(self.device)]
-        possible_BV = logits_BV
-        if batch.matchers:
-            possible_BV = rule_out(logits_BV, [(row, matcher.allowed()) for row, matcher in batch.matchers])
-        tokens_B = sample(possible_BV, batch.params, batch.counters, batch.seen_BV)
+        rows = batch.rows
         for row, matcher in batch.matchers:
-            request = batch.requests[row]
-            token = int(tokens_B[row])
-            settled = matcher.settle(token, request.max_generated - request.num_generated)
-            if settled != token:
-                tokens_B[row] = settled
-        self.cache.lengths[batch.slots] += 1
-        batch.counters += np.uint64(1)
-        if batch.seen_BV is not None:
-            batch.seen_BV[torch.arange(len(tokens_B), device=self.device), tokens_B] = True
-        tokens = tokens_B.tolist()
-        batch.ids_B[batch.rows] = tokens
-        if batch.top is not None:
-            self._keep_logprobs(batch, logits_BV, tokens_B)
-        if batch.uncertain:
-            rank_B, entropy_B = rank_and_entropy(logits_BV[batch.uncertain], tokens_B[batch.uncertain])
-            for row, rank, entropy in zip(batch.uncertain, rank_B.tolist(), entropy_B.tolist(), strict=True):
-                batch.requests[row].rank, batch.requests[row].entropy = rank, entropy
+            matcher.write_mask(rows.masks_RW[row])
+        self._decoder.step(batch)
+        if batch.matchers:
+            self._settle(batch)
+        self.cache.lengths[rows.slots_R] = rows.places_R
+        tokens = rows.ids_R.tolist()
+        if batch.has_logprobs:
+            self._keep_logprobs(batch)
+        if batch.has_uncertain:
+            values = zip(batch.requests, rows.rank_R.tolist(), rows.entropy_R.tolist(), strict=True)
+            for request, rank, entropy in values:
+                if request.params.uncertainty:
+                    request.rank, request.entropy = rank, entropy
         events = []
         for request, token in zip(batch.requests, tokens, strict=True):
             request.all_ids.append(token)
@@ -340,6 +321,20 @@ class Engine:
             if request.wants_tokens:
                 events.append(token_event(request, token, text))
         return events
+
+    def _settle(self, batch: Batch) -> None:
+        """Replace sampled tokens after which a constrained answer could no longer be completed."""
+        rows, replaced = batch.rows, []
+        for row, matcher in batch.matchers:
+            request, token = batch.requests[row], int(rows.ids_R[row])
+            settled = matcher.settle(token, request.max_generated - request.num_generated)
+            if settled != token:
+                rows.ids_R[row] = settled
+                replaced.append(row)
+                if len(rows.seen_RV):
+                    rows.seen_RV[row, token] = token in request.all_ids
+                    rows.seen_RV[row, settled] = True
+        explain(rows, np.array(replaced, np.int64), torch.as_tensor(self._decoder.last_logits_RV))
 
     @staticmethod
     def _take(request: Request, token: int) -> tuple[str, str | None]:
@@ -362,15 +357,15 @@ class Engine:
             return text, None
         return text, "stop" if matcher is not None and matcher.may_end else "length"
 
-    def _keep_logprobs(self, batch: Batch, logits_BV: Tensor, tokens_B: Tensor) -> None:
-        assert batch.top is not None  # a row asked for them
-        sampled_B, ids_BA, values_BA = true_logprobs(logits_BV, tokens_B, batch.top)
-        rows = zip(batch.requests, sampled_B.tolist(), ids_BA.tolist(), values_BA.tolist(), strict=True)
-        for request, logprob, ids, values in rows:
+    @staticmethod
+    def _keep_logprobs(batch: Batch) -> None:
+        rows = batch.rows
+        values = zip(rows.logprob_R.tolist(), rows.top_ids_RA.tolist(), rows.top_logprobs_RA.tolist(), strict=True)
+        for request, (logprob, ids, logprobs) in zip(batch.requests, values, strict=True):
             count = request.params.logprobs
             if count is not None:
                 request.logprobs.append(logprob)
-                request.top.append(list(zip(ids[:count], values[:count], strict=True)))
+                request.top.append(list(zip(ids[:count], logprobs[:count], strict=True)))
 
     def _finish(self, request: Request, reason: str) -> str:
         """Free the slot (its keys and values stay for reuse); returns the text that was held back."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
+from firstwords.engine.arrays import new_rows
 from firstwords.engine.constraints import Matcher
 from firstwords.engine.sampling import BatchParams, SamplingParams
 from firstwords.engine.scheduler import Slotted
@@ -97,28 +97,29 @@ class Request(Slotted):
 
 
 class Batch:
-    """The decoding rows, kept until a request joins or leaves: adjacent slots first..last-1, some perhaps idle."""
+    """The decoding rows in the order of their slots, kept until a request joins or leaves."""
 
-    def __init__(self, requests: list[Request], vocab_size: int, device: torch.device) -> None:
+    def __init__(self, requests: list[Request], vocab_size: int) -> None:
         self.requests = sorted(requests, key=lambda request: request.slot)
-        slots = np.array([request.slot for request in self.requests])
-        self.slots = slots
-        self.first, size = int(slots[0]), int(slots[-1] - slots[0]) + 1
-        self.active = None if size == len(slots) else slots - self.first
-        self.ids_B = np.zeros(size, dtype=np.int64)
-        self.rows = slots - self.first
-        self.ids_B[self.rows] = [request.all_ids[-1] for request in self.requests]
-        self.counters = np.array([request.num_generated for request in self.requests], dtype=np.uint64)
-        self.params = BatchParams([r.params for r in self.requests], [r.seed for r in self.requests], device)
-        counts = [r.params.logprobs for r in self.requests if r.params.logprobs is not None]
-        self.top = max(counts) if counts else None
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
-        self.uncertain = [row for row, request in enumerate(self.requests) if request.params.uncertainty]
-        self.seen_BV = None
-        if self.params.penalty_B1 is not None:
-            self.seen_BV = torch.zeros(len(slots), vocab_size, dtype=torch.bool, device=device)
-            for row, request in enumerate(self.requests):
-                self.seen_BV[row, request.all_ids] = True
+        self.rows = new_rows(
+            [r.params for r in self.requests],
+            [r.seed for r in self.requests],
+            [r.slot for r in self.requests],
+            [r.all_ids for r in self.requests],
+            [len(r.prompt_ids) for r in self.requests],
+            bool(self.matchers),
+            vocab_size,
+        )
+        self.has_logprobs = bool((self.rows.num_top_R >= 0).any())
+        self.has_uncertain = bool(self.rows.is_uncertain_R.any())
+        self._params: BatchParams | None = None
+
+    def params_on(self, device: torch.device) -> BatchParams:
+        """The rows' sampling parameters as tensors."""
+        if self._params is None:
+            self._params = BatchParams([r.params for r in self.requests], [r.seed for r in self.requests], device)
+        return self._params
 
 
 def token_event(request: Request, token: int, text: str) -> Token:

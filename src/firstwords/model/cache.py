@@ -22,7 +22,7 @@ FIRST_CAPACITY = 256  # tokens per slot allocated initially
 class KVCache:
     """Keys and values for `num_slots` sequences of at most `max_length` tokens (default: the model's context).
 
-    lengths: int64 array, tokens held by each slot. `storage[layer]` is (2, slots, K, capacity, N): keys, then values.
+    lengths: int64 array, tokens held by each slot. `storage` is (layers, 2, slots, K, capacity, N): keys, then values.
     `version` changes whenever the storage is reallocated, so that holders of views know to renew them.
     """
 
@@ -41,18 +41,18 @@ class KVCache:
         self.dtype, self.device = dtype, torch.device(device)
         self.lengths = np.zeros(num_slots, dtype=np.int64)
         self.version = 0
-        self.storage = [self._allocate(self.capacity) for _ in range(config.num_hidden_layers)]
+        self.storage = self._allocate(self.capacity)
         self._first, self._last = 0, num_slots
         self._same_start: int | None = None
 
     def _allocate(self, capacity: int) -> Tensor:
-        K, N = self.config.num_key_value_heads, self.config.head_dim
-        return torch.zeros(2, self.num_slots, K, capacity, N, dtype=self.dtype, device=self.device)
+        L, K, N = self.config.num_hidden_layers, self.config.num_key_value_heads, self.config.head_dim
+        return torch.zeros(L, 2, self.num_slots, K, capacity, N, dtype=self.dtype, device=self.device)
 
     @property
     def num_bytes(self) -> int:
         """Current memory use of the storage."""
-        return sum(layer.numel() * layer.element_size() for layer in self.storage)
+        return self.storage.numel() * self.storage.element_size()
 
     def reserve(self, length: int) -> None:
         """Make room for `length` tokens in every slot. Raises ValueError beyond `max_length`."""
@@ -63,10 +63,8 @@ class KVCache:
         held, capacity = self.capacity, self.capacity
         while capacity < length:
             capacity = min(2 * capacity, self.max_length)
-        for layer, old in enumerate(self.storage):
-            new = self._allocate(capacity)
-            new[:, :, :, :held] = old
-            self.storage[layer] = new
+        old, self.storage = self.storage, self._allocate(capacity)
+        self.storage[:, :, :, :, :held] = old
         self.capacity = capacity
         self.version += 1
 
@@ -129,15 +127,13 @@ class KVCache:
     def copy(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` tokens of `source` to `target`."""
         if source != target:
-            for layer in self.storage:
-                layer[:, target, :, :length] = layer[:, source, :, :length]
+            self.storage[:, :, target, :, :length] = self.storage[:, :, source, :, :length]
         self.lengths[target] = length
 
     def swap(self, one: int, other: int) -> None:
         """Exchange the contents of two slots."""
         length = int(max(self.lengths[one], self.lengths[other]))
-        for layer in self.storage:
-            kept = layer[:, one, :, :length].clone()
-            layer[:, one, :, :length] = layer[:, other, :, :length]
-            layer[:, other, :, :length] = kept
+        kept = self.storage[:, :, one, :, :length].clone()
+        self.storage[:, :, one, :, :length] = self.storage[:, :, other, :, :length]
+        self.storage[:, :, other, :, :length] = kept
         self.lengths[[one, other]] = self.lengths[[other, one]]

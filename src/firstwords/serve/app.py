@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.worker.start()
         await app.state.answers.start()
         with contextlib.suppress(ApiError):  # no model has been trained yet
-            app.state.worker.warm(find(None, settings.model))
+            await app.state.worker.warm(find(None, settings.model))  # compiling would delay every other request
         try:
             yield
         finally:

@@ -113,9 +113,9 @@ class Held:
     @functools.cached_property
     def is_small(self) -> bool:
         """Whether a step takes about a millisecond, so that threads would cost more than they gain."""
-        from firstwords.engine.decode import LEAN_MAX_PARAMS
+        from firstwords.engine.compiled import SMALL_PARAMS
 
-        return self.loaded.model.config.num_params <= LEAN_MAX_PARAMS
+        return self.loaded.model.config.num_params <= SMALL_PARAMS
 
     @functools.cached_property
     def is_base(self) -> bool:
@@ -137,8 +137,9 @@ class Memory:
             self.held.move_to_end(stage.ref)
             return found
         self.held.pop(stage.ref, None)
-        loaded = api.load(str(stage.directory))
+        loaded = api.load(str(stage.directory), weights=self.settings.weights)
         held = Held(stage, loaded, loaded.engine(num_slots=self.settings.num_slots))
+        held.engine.prepare()
         self.held[stage.ref] = held
         self._make_room()
         return held

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 
-from firstwords.config import UserError
+from firstwords.config import UserError, WeightFormat
 
 OWNER = "owner"  # the user of all chats if no keys are given
 
@@ -20,6 +20,7 @@ class Settings:
     keys: dict[str, str] = field(default_factory=dict)  # key -> user
     allowed_hosts: tuple[str, ...] = ()  # additional host names for the server
     allowed_origins: tuple[str, ...] = ()  # other sites whose pages may use the API; `origins.parse_origins`
+    weights: WeightFormat = "auto"  # see `api.load`
     num_slots: int = 32  # rows decoded together for one model
     max_waiting: int = 256  # queued requests over all models; beyond: 503 with Retry-After
     memory_bytes: int = 4 * 2**30  # for weights and caches; the least recently used model is unloaded first

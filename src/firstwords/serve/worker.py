@@ -181,16 +181,12 @@ class Worker:
         loaded = self.memory.peek(stage)
         return loaded if loaded is not None else await self.call(stage, lambda held: held)
 
-    def warm(self, stage: Stage) -> None:
+    async def warm(self, stage: Stage) -> None:
         """Load a stage before its first request."""
-
-        def load() -> None:
-            try:
-                self._get(stage)
-            except Exception as error:  # reported on its first request
-                log.warning("%s cannot be loaded: %s", stage.ref, error)
-
-        self.post(load)
+        try:
+            await self._ask(lambda: self._get(stage))
+        except Exception as error:  # reported on its first request
+            log.warning("%s cannot be loaded: %s", stage.ref, error)
 
     def post(self, job: Callable[[], None]) -> None:
         """Run something on the worker's thread before its next step, without waiting."""

@@ -250,7 +250,7 @@ def _embedder(config: ClassifySentiment) -> sentiment.Embedder | None:
         return None
     from firstwords.commands.classify.embedder import HiddenStates
 
-    return HiddenStates(api.load(config.embeddings))
+    return HiddenStates(api.load(config.embeddings, weights="fp32"))
 
 
 def _asked_model(config: ClassifySentiment) -> api.Model | None:
@@ -258,7 +258,7 @@ def _asked_model(config: ClassifySentiment) -> api.Model | None:
         return None
     from firstwords.commands.classify.embedder import check_question
 
-    loaded = api.load(config.zero_shot or None)
+    loaded = api.load(config.zero_shot or None, weights="fp32")
     if not config.zero_shot and loaded.is_base:
         return None  # the newest model has not learned to answer yet, and was not requested
     check_question(loaded, config.question, config.answers)

@@ -1,0 +1,141 @@
+"""The arrays that the decoders share: packed weights, buffers, and the decoding rows with what a step found out.
+
+Plain NumPy, so that compiled loops, PyTorch and the engine share one form. A row is one running request, or one token
+of a prompt. Compiled code depends on the order of the fields: after a change, touch `kernels.py` to renew its cache.
+
+Axes: L layers, R rows, D hidden, F feed-forward, N head size, S places of a slot, P positions, V vocabulary, I inputs
+      and O outputs of a matrix, T threads, W words of 32 tokens, A alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from firstwords.engine.sampling import GREEDY_BELOW, SamplingParams
+
+
+class Weights(NamedTuple):
+    """All parameters, layers stacked. Biases have no outputs (O = 0) where the family has none; the same for norms."""
+
+    table_VD: np.ndarray
+    table_scale_V: np.ndarray
+    attention_norm_LD: np.ndarray
+    qkv_LOI: np.ndarray
+    qkv_scale_LO: np.ndarray
+    qkv_bias_LO: np.ndarray
+    q_norm_LN: np.ndarray
+    k_norm_LN: np.ndarray
+    out_LOI: np.ndarray
+    out_scale_LO: np.ndarray
+    out_bias_LO: np.ndarray
+    mlp_norm_LD: np.ndarray
+    gate_up_LOI: np.ndarray
+    gate_up_scale_LO: np.ndarray
+    gate_up_bias_LO: np.ndarray
+    down_LOI: np.ndarray
+    down_scale_LO: np.ndarray
+    down_bias_LO: np.ndarray
+    final_norm_D: np.ndarray
+    head_VD: np.ndarray
+    head_scale_V: np.ndarray
+    no_bias: np.ndarray  # of the head
+    cos_PN: np.ndarray  # (positions, N / 2)
+    sin_PN: np.ndarray
+    eps: float
+
+
+class Buffers(NamedTuple):
+    """Intermediate results. What begins with T exists once for each thread, the rest is shared."""
+
+    x_TRD: np.ndarray  # the residual stream
+    normed_TRD: np.ndarray
+    qkv_RO: np.ndarray
+    mixed_RI: np.ndarray  # outputs of the attention heads
+    gate_up_RO: np.ndarray
+    added_RD: np.ndarray  # what a block adds to the stream
+    scores_TS: np.ndarray
+    logits_RV: np.ndarray
+    weights_TV: np.ndarray  # of a row's tokens, for the draw
+    likely_TV: np.ndarray  # the larger ones of them
+    meetings: np.ndarray  # int64, how often threads have arrived at `meet`
+
+
+class Rows(NamedTuple):
+    """What each row reads, how it samples, and (the last five) what the step found out about the sampled token."""
+
+    ids_R: np.ndarray  # int64, the token that each row reads; then the token that it sampled
+    slots_R: np.ndarray  # int64
+    places_R: np.ndarray  # int64, where in its slot that token stands
+    temperature_R: np.ndarray  # float32, 0 = greedy
+    top_k_R: np.ndarray  # int64, 0 = all
+    top_p_R: np.ndarray  # float64, 1 = all
+    min_p_R: np.ndarray  # float32, 0 = all
+    penalty_R: np.ndarray  # float32, 1 = none
+    seeds_R: np.ndarray  # uint64
+    counters_R: np.ndarray  # uint64, tokens that each row has sampled so far
+    seen_RV: np.ndarray  # bool, tokens of prompt and answer; no rows where no row has a penalty
+    masks_RW: np.ndarray  # uint32, bit i of word w allows token 32 w + i; no rows where nothing is constrained
+    num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
+    is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
+    logprob_R: np.ndarray  # float32
+    top_ids_RA: np.ndarray  # int64
+    top_logprobs_RA: np.ndarray  # float32
+    rank_R: np.ndarray  # int64
+    entropy_R: np.ndarray  # float32, bits
+
+
+def new_rows(
+    params: Sequence[SamplingParams],
+    seeds: Sequence[int],
+    slots: Sequence[int],
+    ids: Sequence[Sequence[int]],
+    num_prompt_tokens: Sequence[int],
+    constrained: bool,
+    vocab_size: int,
+) -> Rows:
+    """Rows that read the last of their `ids` (prompt and answer so far) next."""
+    size = len(params)
+
+    def column(values: Sequence[Any], dtype: type) -> np.ndarray:
+        return np.array(values, dtype=dtype)
+
+    seen_RV = np.zeros((0, vocab_size), dtype=np.bool_)
+    if any(p.repetition_penalty != 1 for p in params):
+        seen_RV = np.zeros((size, vocab_size), dtype=np.bool_)
+        for row, known in enumerate(ids):
+            seen_RV[row, known] = True
+    num_words = -(-vocab_size // 32)
+    num_top = [-1 if p.logprobs is None else min(p.logprobs, vocab_size) for p in params]
+    width = max([0, *num_top])
+    return Rows(
+        ids_R=column([known[-1] for known in ids], np.int64),
+        slots_R=column(slots, np.int64),
+        places_R=column([len(known) - 1 for known in ids], np.int64),
+        temperature_R=column([0 if p.temperature < GREEDY_BELOW else p.temperature for p in params], np.float32),
+        top_k_R=column([p.top_k for p in params], np.int64),
+        top_p_R=column([p.top_p for p in params], np.float64),
+        min_p_R=column([p.min_p for p in params], np.float32),
+        penalty_R=column([p.repetition_penalty for p in params], np.float32),
+        seeds_R=column(seeds, np.uint64),
+        counters_R=column([len(known) - count for known, count in zip(ids, num_prompt_tokens, strict=True)], np.uint64),
+        seen_RV=seen_RV,
+        masks_RW=np.full((size if constrained else 0, num_words), 0xFFFFFFFF, dtype=np.uint32),
+        num_top_R=column(num_top, np.int64),
+        is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
+        logprob_R=np.zeros(size, np.float32),
+        top_ids_RA=np.zeros((size, width), np.int64),
+        top_logprobs_RA=np.zeros((size, width), np.float32),
+        rank_R=np.zeros(size, np.int64),
+        entropy_R=np.zeros(size, np.float32),
+    )
+
+
+def prompt_rows(ids: Sequence[int], slot: int, start: int) -> Rows:
+    """Rows that read the tokens of a prompt at the places from `start` on, and sample nothing."""
+    size = len(ids)
+    rows = new_rows([], [], [], [], [], False, 0)
+    slots_R, places_R = np.full(size, slot, np.int64), np.arange(start, start + size)
+    return rows._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)

@@ -1,0 +1,277 @@
+"""Runs the compiled loops (`engine/kernels.py`): packs the weights, keeps the buffers, divides the work among threads.
+
+A small model computes each row on one thread, and the rows of a batch on several. A large one shares out the outputs of
+every matrix, since reading its weights takes the time.
+
+Axes: L layers, R rows, D hidden, V vocabulary, I inputs and O outputs of a matrix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from firstwords.engine.arrays import Buffers, Rows, Weights, new_rows, prompt_rows
+from firstwords.engine.int8 import quantised
+from firstwords.engine.machine_code import CompileError, machine_code
+from firstwords.engine.request import Batch
+from firstwords.engine.sampling import SamplingParams
+from firstwords.model.cache import KVCache
+from firstwords.model.transformer import Transformer
+
+SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
+ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
+TEAM_GAIN = 1.2  # a team of threads is used if it is faster by this factor
+SLOW, MAX_SLOW_STEPS = 3.0, 4  # steps slower than the quickest by this factor, so many in a row, dissolve a team
+PATIENCE = 20.0  # seconds until threads that worked alone try again to work as a team
+
+Step = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, bool, int, int], None]
+
+
+class CompiledDecoder:
+    """The decoder for fp32 and int8 weights on a CPU. It keeps a copy of the weights until `refresh`.
+
+    Raises CompileError if the loops cannot be compiled here.
+    """
+
+    needs_adjacent_slots = False
+
+    def __init__(
+        self, model: Transformer, cache: KVCache, is_int8: bool = False, num_threads: int | None = None
+    ) -> None:
+        self.model, self.cache, self.is_int8 = model, cache, is_int8
+        self.num_threads = num_threads or num_cores()
+        self._pool: ThreadPoolExecutor | None = None
+        self._storage_version = -1
+        self._buffers = self._prompt_buffers = new_buffers(model, 0, 0, 0, 1)
+        self.refresh()
+        self._step = compiled_step(self._weights, self._buffers)
+        self.team, self._next_burst, self._slow_steps = 1, float("inf"), 0
+        self._quickest: dict[int, float] = {}  # seconds of a step with so many rows
+        if model.config.num_params > SMALL_PARAMS and self.num_threads > 1:
+            self._form_team()
+
+    def refresh(self) -> None:
+        """Copy the weights as they are now."""
+        self._weights = packed(self.model, self.is_int8)
+
+    def step(self, batch: Batch) -> None:
+        """Sample the next token of every row; see `TorchDecoder.step`."""
+        rows = batch.rows
+        storage = self._storage(int(rows.places_R.max()) + 1)
+        self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
+        started = time.perf_counter()
+        self._run(storage, self._buffers, rows, samples=True)
+        if self.team > 1 or started > self._next_burst:
+            self._adapt(len(rows.ids_R), started, time.perf_counter())
+
+    def prefill(self, ids: list[int], slot: int) -> None:
+        """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
+        start, size = int(self.cache.lengths[slot]), len(ids)
+        storage = self._storage(start + size)
+        buffers = self._prompt_buffers = self._grown(self._prompt_buffers, size, 0)
+        self._run(storage, buffers, prompt_rows(ids, slot, start), samples=False, are_independent=False)
+
+    def logits(self, ids_R: np.ndarray, slots_R: np.ndarray) -> Tensor:
+        """The logits after one more token in each of these slots, (R, V). Does not advance the cache."""
+        return self._logits(ids_R, slots_R, self.cache.lengths[slots_R], are_independent=True)
+
+    def prompt_logits(self, ids_T: np.ndarray) -> Tensor:
+        """The logits after each token of a text, (T, V). Leaves the cache as it is."""
+        T = len(ids_T)
+        with self._scratch_cache(T):
+            return self._logits(ids_T, np.zeros(T, np.int64), np.arange(T), are_independent=False)
+
+    def _logits(self, ids_R: np.ndarray, slots_R: np.ndarray, places_R: np.ndarray, are_independent: bool) -> Tensor:
+        R, V = len(ids_R), self.model.config.vocab_size
+        greedy = [SamplingParams(temperature=0.0)] * R
+        rows = new_rows(greedy, [0] * R, slots_R.tolist(), [[token] for token in ids_R.tolist()], [1] * R, False, V)
+        rows.places_R[:] = places_R
+        storage = self._storage(int(places_R.max()) + 1)
+        buffers = new_buffers(self.model, R, self.cache.capacity, V, self.num_threads)
+        self._run(storage, buffers, rows, samples=True, are_independent=are_independent)
+        return torch.from_numpy(buffers.logits_RV)
+
+    @property
+    def last_logits_RV(self) -> np.ndarray:
+        """The logits of the last step, before any filter; overwritten by the next one."""
+        return self._buffers.logits_RV
+
+    @contextlib.contextmanager
+    def _scratch_cache(self, length: int) -> Iterator[None]:
+        """While the block runs, the decoder works on another cache, of one slot."""
+        kept = self.cache
+        self.cache, self._storage_version = KVCache(self.model.config, 1, length), -1
+        try:
+            yield
+        finally:
+            self.cache, self._storage_version = kept, -1
+
+    def _run(
+        self, storage: np.ndarray, buffers: Buffers, rows: Rows, samples: bool, are_independent: bool = True
+    ) -> None:
+        """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
+
+        are_independent: whether no row reads what another one stores; those of a prompt do.
+        """
+        size = len(rows.ids_R)
+        if self.team > 1:
+            ranges = [(0, size)] * self.team
+        else:
+            parts = max(1, min(self.num_threads, size // ROWS_PER_THREAD)) if are_independent else 1
+            ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
+        if len(ranges) > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(max(self.num_threads, self.team) - 1, thread_name_prefix="decode")
+        others = [
+            self._pool.submit(self._step, self._weights, storage, buffers, rows, first, last, samples, i, self.team)
+            for i, (first, last) in enumerate(ranges[1:], start=1)
+            if self._pool is not None
+        ]
+        first, last = ranges[0]
+        self._step(self._weights, storage, buffers, rows, first, last, samples, 0, self.team)
+        for other in others:
+            other.result()
+
+    def _storage(self, length: int) -> np.ndarray:
+        """The cache's keys and values with room for `length` tokens in every slot."""
+        self.cache.reserve(length)
+        if self._storage_version != self.cache.version:
+            self._array, self._storage_version = self.cache.storage.numpy(), self.cache.version
+        return self._array
+
+    def _grown(self, buffers: Buffers, rows: int, vocab_size: int) -> Buffers:
+        """Buffers that hold this many rows and the cache's capacity."""
+        capacity = self.cache.capacity
+        if len(buffers.added_RD) >= rows and buffers.scores_TS.shape[1] >= capacity:
+            return buffers
+        rows = max(rows, len(buffers.added_RD))
+        return new_buffers(self.model, rows, capacity, vocab_size, self.num_threads)
+
+    def _form_team(self) -> None:
+        """Use all threads as a team, or one if they are no faster now: they wait for each other in every layer."""
+        token = np.zeros(1, np.int64)
+        seconds = dict.fromkeys((self.num_threads, 1), float("inf"))
+        with self._scratch_cache(1):
+            for team in [*seconds, *seconds, *seconds]:
+                self.team, started = team, time.perf_counter()
+                self.logits(token, token)
+                seconds[team] = min(seconds[team], time.perf_counter() - started)
+        self.team = self.num_threads if TEAM_GAIN * seconds[self.num_threads] < seconds[1] else 1
+        self._quickest.clear()
+        self._slow_steps, self._next_burst = 0, time.perf_counter() + PATIENCE
+
+    def _adapt(self, rows: int, started: float, ended: float) -> None:
+        """Dissolve a team that other programs keep from its cores; try again later."""
+        if self.team == 1:
+            self._form_team()
+            return
+        quickest = self._quickest[rows] = min(ended - started, self._quickest.get(rows, float("inf")))
+        self._slow_steps = self._slow_steps + 1 if ended - started > SLOW * quickest else 0
+        if self._slow_steps >= MAX_SLOW_STEPS:
+            self.team, self._next_burst = 1, ended + PATIENCE
+
+
+def num_cores() -> int:
+    """The cores that this process may use, or OMP_NUM_THREADS if that is fewer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(wanted))) if wanted.isdecimal() else cores
+
+
+def compiled_step(weights: Weights, buffers: Buffers) -> Step:
+    """`kernels.step` for these types of weights, as machine code: from the cache, or compiled, which takes seconds.
+
+    Raises CompileError without numba, for a processor that it does not know, or without a folder for its cache.
+    """
+    try:
+        import numba
+
+        from firstwords.engine import kernels
+
+        storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
+        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, True, 0, 1)
+        signature = tuple(map(numba.typeof, arguments))
+        step: Step = machine_code(kernels.step, signature)
+    except Exception as error:  # numba and LLVM raise errors of many kinds
+        raise CompileError(str(error).partition("\n")[0] or type(error).__name__) from error
+    return step
+
+
+def new_buffers(model: Transformer, rows: int, length: int, vocab_size: int, num_threads: int) -> Buffers:
+    """Buffers for steps of at most `rows` rows over `length` places."""
+    config, R, T = model.config, rows, num_threads
+    D, F, N = config.hidden_size, config.intermediate_size, config.head_dim
+    H, K = config.num_attention_heads, config.num_key_value_heads
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.float32)
+
+    return Buffers(
+        x_TRD=zeros(T, R, D),
+        normed_TRD=zeros(T, R, D),
+        qkv_RO=zeros(R, (H + 2 * K) * N),
+        mixed_RI=zeros(R, H * N),
+        gate_up_RO=zeros(R, 2 * F),
+        added_RD=zeros(R, D),
+        scores_TS=zeros(T, length),
+        logits_RV=zeros(R, vocab_size),
+        weights_TV=zeros(T, vocab_size),
+        likely_TV=zeros(T, vocab_size),
+        meetings=np.zeros(1, np.int64),
+    )
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def packed(model: Transformer, is_int8: bool) -> Weights:
+    """The parameters for the loops: layers stacked, projections of one input next to each other."""
+    blocks, config = model.model.blocks, model.config
+    attention, mlp = [block.self_attn for block in blocks], [block.mlp for block in blocks]
+    qkv = _stacked([(a.q_proj, a.k_proj, a.v_proj) for a in attention], is_int8)
+    out = _stacked([(a.o_proj,) for a in attention], is_int8)
+    gate_up = _stacked([(m.gate_proj, m.up_proj) for m in mlp], is_int8)
+    down = _stacked([(m.down_proj,) for m in mlp], is_int8)
+    head_VD, head_scale_V = _matrix(_array(model.head_weight), is_int8)
+    table_VD, table_scale_V = head_VD, head_scale_V
+    if not config.tie_word_embeddings:
+        table_VD, table_scale_V = _matrix(_array(model.model.embed_tokens.weight), is_int8)
+    q_norms = [_array(a.q_norm.weight) if a.q_norm is not None else NOTHING for a in attention]
+    k_norms = [_array(a.k_norm.weight) if a.k_norm is not None else NOTHING for a in attention]
+    return Weights(
+        table_VD, table_scale_V,
+        np.stack([_array(block.input_layernorm.weight) for block in blocks]), *qkv,
+        np.stack(q_norms), np.stack(k_norms), *out,
+        np.stack([_array(block.post_attention_layernorm.weight) for block in blocks]), *gate_up, *down,
+        _array(model.model.norm.weight), head_VD, head_scale_V, NOTHING,
+        _array(model.rope_cos), _array(model.rope_sin), config.rms_norm_eps,
+    )  # fmt: skip
+
+
+NOTHING = np.zeros(0, np.float32)
+
+
+def _stacked(layers: list[tuple[nn.Linear, ...]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(weight_LOI, scale_LO, bias_LO): the linears of each layer next to each other."""
+    pairs = [_matrix(np.concatenate([_array(linear.weight) for linear in linears]), is_int8) for linears in layers]
+    biases = [[_array(linear.bias) for linear in linears if linear.bias is not None] for linears in layers]
+    bias_LO = np.stack([np.concatenate(b) if b else NOTHING for b in biases])
+    return np.stack([weight for weight, _ in pairs]), np.stack([scale for _, scale in pairs]), bias_LO
+
+
+def _matrix(weight_OI: np.ndarray, is_int8: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(weight, scale of each output): int8, or float32 with scales of 1."""
+    return quantised(weight_OI) if is_int8 else (weight_OI, np.ones(len(weight_OI), np.float32))
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """A copy in float32, row after row."""
+    return np.array(tensor.detach().float().numpy(), order="C", copy=True)

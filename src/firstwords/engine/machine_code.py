@@ -1,0 +1,56 @@
+"""Machine code that is compiled once per machine: numba's cache, safe for several processes, full disks and damage.
+
+numba keeps it in the `__pycache__` next to the source if it may write there, else in the user's cache folder;
+NUMBA_CACHE_DIR overrides both. It compiles again when the source, numba or the processor changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: two processes may compile at the same time
+    fcntl = None  # type: ignore[assignment]
+
+
+class CompileError(Exception):
+    """The loops cannot be compiled here."""
+
+
+def machine_code(function: Any, signature: tuple[Any, ...]) -> Any:
+    """A jitted function, compiled or from its cache, for arguments of exactly these types.
+
+    Calling it skips the dispatcher, which would look up the types of all arguments.
+    """
+    with _alone(Path(function.stats.cache_path)):
+        try:
+            return function.compile(signature)
+        except OSError:  # it is compiled, but could not be written to the cache: the disk is full
+            return function.compile(signature)
+        except Exception:  # a damaged cache raises whatever pickle makes of it
+            function.recompile()  # empties the cache
+            return function.compile(signature)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While the block runs, no other process compiles into the same folder: it waits, and then finds the result.
+
+    numba alone would let each process compile, and its index can then name another process's code for these types.
+    """
+    descriptor = None
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a folder or file system without locks: each process compiles for itself
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / "compiling.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
