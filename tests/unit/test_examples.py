@@ -41,7 +41,7 @@ class Table:
             messages = [{"role": "user", "content": text}]
             self.answers[tuple(render(messages, tokenizer, True)[0])] = answer
 
-    def generate(self, prompts: list[list[int]], params: Any, num_processes: int | None = None) -> list[Done]:
+    def generate(self, prompts: list[list[int]], params: Any) -> list[Done]:
         every = params if isinstance(params, list) else [params] * len(prompts)
         self.calls.append(every)
         done = []

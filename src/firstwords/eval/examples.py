@@ -80,7 +80,7 @@ def continued(engine: Engine, tokenizer: Tokenizer, texts: Sequence[Beginning]) 
     prompts = [text_ids(tokenizer, each.text) for each in texts]
     fitting = [i for i, ids in enumerate(prompts) if len(ids) < engine.max_length]
     params = SamplingParams(temperature=0.0, max_tokens=CONTINUED_TOKENS)
-    found = engine.generate([prompts[i] for i in fitting], params, num_processes=1) if fitting else []
+    found = engine.generate([prompts[i] for i in fitting], params) if fitting else []
     good = []
     for i, completion in zip(fitting, found, strict=True):
         had, each = words(completion.text), texts[i]
@@ -128,7 +128,7 @@ def all_good(
     prompts = [ids for _, _, ids in rows for _ in samples]
     lengths = [STORY_TOKENS if "story" in text else ANSWER_TOKENS for text, _, _ in rows]
     params = [replace(sample, max_tokens=length) for length in lengths for sample in samples]
-    done = iter(engine.generate(prompts, params, num_processes=1))
+    done = iter(engine.generate(prompts, params))
     outcomes = [[next(done) for _ in samples] for _ in rows]
     return [
         row
