@@ -48,10 +48,9 @@ from firstwords.train.pretrain import Pretrain
 from firstwords.train.prompts import WORLD_QUESTIONS
 from firstwords.train.run_flags import PlannedFlags, check_sources, check_words
 
-CHATS_SHARE = (
-    0.30  # of the training time for stage two: small models need many answers to find their facts (docs/LOG.md)
-)
-ALIGN_SHARE, ALIGN_LEAST = 0.25, 45.0  # stage three: share of the total time; it is skipped with fewer seconds
+CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts
+WORLD_CHATS_SHARE = 0.60  # the same for the built-in world, whose visitors notice the chats most (docs/LOG.md)
+ALIGN_SHARE, ALIGN_LEAST = 0.125, 45.0  # stage three: share of the total time; it is skipped with fewer seconds
 TURN_BYTES = 24  # cost of a turn's special tokens, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # reserved for the exam and the report
@@ -202,7 +201,7 @@ def learn_to_continue(job: LearnJob) -> None:
 def learn_to_answer(job: LearnJob) -> None:
     """Stage two, from chats, with the remaining time."""
     config = job.config
-    left = job.training * CHATS_SHARE if job.resumed else job.training - job.elapsed
+    left = job.training * chats_share(config) if job.resumed else job.training - job.elapsed
     resume = job.resumed and has_begun(home.run_dir(config.name, "sft"))
     flags = Finetune(
         chats=config.chats,
@@ -256,9 +255,14 @@ def usable_preferences(config: Learn) -> list[str]:
     return [spec for spec in config.preferences if spec != "none" and (spec != "world" or "world" in config.chats)]
 
 
+def chats_share(config: Learn) -> float:
+    """Stage two's share of the training time."""
+    return WORLD_CHATS_SHARE if config.text == config.chats == ["world"] else CHATS_SHARE
+
+
 def chat_seconds(config: Learn, seconds: float) -> float:
-    """The time that stage two can use: CHATS_SHARE of the total, or less if the chats run out before that."""
-    most = seconds * CHATS_SHARE if has_chats(config) else 0.0
+    """The time that stage two can use: its share of the total, or less if the chats run out before that."""
+    most = seconds * chats_share(config) if has_chats(config) else 0.0
     if not most:
         return most
     if "world" in config.chats:

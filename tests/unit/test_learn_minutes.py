@@ -12,7 +12,7 @@ from firstwords import home
 from firstwords import pipeline as learn
 from firstwords.config import UserError
 from firstwords.keeping import trash
-from firstwords.pipeline import CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
+from firstwords.pipeline import CHATS_SHARE, WORLD_CHATS_SHARE, Learn, _open, chat_seconds, usable_preferences
 from firstwords.plan.budget import Machine
 from firstwords.preferences.records import TooFewError
 from firstwords.runlog import write_json
@@ -31,7 +31,7 @@ def chats(path: Path, count: int) -> str:
 
 
 def test_chats_without_end_get_their_share() -> None:
-    assert chat_seconds(Learn(), 1000) == 1000 * CHATS_SHARE
+    assert chat_seconds(Learn(), 1000) == 1000 * WORLD_CHATS_SHARE
 
 
 def test_chats_that_end_early_leave_their_time_to_stage_one(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ Maker = Callable[[Random, Town], list[Turn]]
 
 # group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
 GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
-    "hello": (11, {
+    "hello": (13, {
         "greeting": (4, hello.greeting),
         "how are you": (2, hello.how_are_you),
         "about Pip": (7, hello.about_pip),
@@ -34,9 +34,9 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "insult": (1, hello.saying("insult")),
         "feelings": (1.5, hello.feelings),
     }),
-    "school": (27, {
-        "sum": (10, sums.sums),
-        "count": (1.5, sums.count_to),
+    "school": (33, {
+        "sum": (12, sums.sums),
+        "count": (2.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
         "days of a month": (0.3, sums.months_days),
@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "from French": (1.5, basics.from_french),
         "plural": (0.6, basics.plurals),
     }),
-    "play": (9, {
+    "play": (11, {
         "list three": (4, play.lists),
         "only one letter": (2.5, play.only_letter),
         "sentiment": (2.5, play.sentiment),
@@ -76,7 +76,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "big sum": (1.2, outside.big_sums),
         "other languages": (0.7, outside.other_languages),
     }),
-    "town": (24, {
+    "town": (17, {
         "fact": (17, facts.fact),
         "place or feast": (4.5, facts.place_fact),
         "follow-ups": (6, facts.follow_ups),
@@ -89,7 +89,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "people with": (1.3, facts.people_with),
         "older": (0.8, school.older),
     }),
-    "unknown": (9, {
+    "unknown": (7, {
         "invented person": (6, unknown.invented),
         "never told": (4, unknown.never_told),
         "held back": (2.5, unknown.held_back),
@@ -104,7 +104,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "continue": (0.5, stories.continue_story),
         "story question": (0.5, stories.story_question),
     }),
-    "talk": (3, {
+    "talk": (2, {
         "advice": (0.7, talk.advice),
         "correction": (0.8, talk.correction),
         "polite": (1.2, talk.polite),
