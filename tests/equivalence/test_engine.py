@@ -370,7 +370,8 @@ def test_half_precision_takes_the_plain_path():
     assert isinstance(engine._decoder, TorchDecoder) and len(answer.ids) == 6
 
 
-def test_threads_change_nothing(model, tokenizer):
+def test_threads_change_nothing(model, tokenizer, monkeypatch):
+    monkeypatch.setattr("firstwords.engine.sharing.Sharing.is_shared", lambda *_: True)
     prompts = [prompt_of(length, length) for length in (3, 90, 1, 40, 12, 64)] * 3
     answers = []
     for num_threads in (1, 3):

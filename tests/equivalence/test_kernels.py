@@ -178,14 +178,15 @@ def test_int8_equals_a_model_of_the_rounded_weights():
 
 
 @pytest.mark.parametrize("team", [2, 3])
-def test_a_team_of_threads_computes_the_same(team):
+def test_a_team_of_threads_computes_the_same(team, monkeypatch):
     """Bit for bit: a share begins at a multiple of the outputs that are computed together."""
     model, prompts = noisy_model(), [[5, 6, 7], [9] * 30, [4]]
     params = SamplingParams(max_tokens=20, seed=3, logprobs=2, uncertainty=True)
     expected = Engine(model).generate(prompts, params)
     engine = Engine(model)
     engine._decoder = CompiledDecoder(model, engine.cache, num_threads=team)
-    engine._decoder.team = team
+    engine._decoder.is_large = True
+    monkeypatch.setattr("firstwords.engine.sharing.Sharing.is_shared", lambda *_: True)
     assert engine.generate(prompts, params) == expected
 
 
@@ -196,8 +197,9 @@ def tokenizer() -> Tokenizer:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_logits_of_a_whole_text_are_the_models(threads):
+def test_the_logits_of_a_whole_text_are_the_models(threads, monkeypatch):
     """Rows of one text read what other rows store, so threads must not each take some of the rows."""
+    monkeypatch.setattr("firstwords.engine.sharing.Sharing.is_shared", lambda *_: True)
     model, ids_T = noisy_model(), torch.randint(3, V, (60,), generator=torch.Generator().manual_seed(5))
     decoder = CompiledDecoder(model, KVCache(CONFIG, 2), num_threads=threads)
     torch.testing.assert_close(decoder.prompt_logits(ids_T.numpy()), model(ids_T[None])[0], atol=1e-5, rtol=1e-5)
@@ -219,25 +221,6 @@ def test_a_large_model_gets_int8_weights_if_its_loss_hardly_changes(tokenizer, m
                 parameter[:, 0] = 1000.0  # next to which all other weights of the row are rounded to 0
     assert isinstance(Engine(coarse, tokenizer, weights="auto")._decoder, TorchDecoder)
     assert Engine(coarse, tokenizer, weights="int8")._decoder.is_int8, "as wanted"
-
-
-def test_a_team_that_has_become_slow_is_dissolved_and_formed_again(monkeypatch):
-    monkeypatch.setattr("firstwords.engine.compiled.SMALL_PARAMS", 1000)
-    monkeypatch.setattr("firstwords.engine.compiled.TEAM_GAIN", 0.0)  # every burst ends in favour of the team
-    decoder = CompiledDecoder(noisy_model(), KVCache(CONFIG, 2), num_threads=2)
-    seconds = [0.01] * 5 + [0.05] * 3 + [0.01] + [0.05] * 4
-    teams, clock = [], 0.0
-    for each in seconds:
-        decoder._adapt(1, clock, clock + each)
-        teams.append(decoder.team)
-        clock += each
-    assert teams == [2] * 12 + [1], "three slow steps are a hiccup, four are not"
-    decoder._next_burst = 0.0
-    engine = Engine(noisy_model())
-    engine._decoder = decoder
-    decoder.cache = engine.cache
-    engine.generate([[5, 6]], SamplingParams(max_tokens=2))
-    assert decoder.team == 2
 
 
 def test_int8_is_refused_where_loops_cannot_be_compiled():

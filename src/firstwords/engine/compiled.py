@@ -1,7 +1,7 @@
 """Runs the compiled loops (`engine/kernels.py`): packs the weights, keeps the buffers, divides the work among threads.
 
 A small model computes each row on one thread, and the rows of a batch on several. A large one shares out the outputs of
-every matrix, since reading its weights takes the time.
+every matrix, since reading its weights takes the time. Both use one thread while that is faster (`engine/sharing.py`).
 
 Axes: L layers, R rows, D hidden, V vocabulary, I inputs and O outputs of a matrix.
 """
@@ -23,14 +23,12 @@ from firstwords.engine.int8 import quantised
 from firstwords.engine.machine_code import CompileError, machine_code
 from firstwords.engine.request import Batch
 from firstwords.engine.sampling import SamplingParams
+from firstwords.engine.sharing import Sharing
 from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
-TEAM_GAIN = 1.2  # a team of threads is used if it is faster by this factor
-SLOW, MAX_SLOW_STEPS = 3.0, 4  # steps slower than the quickest by this factor, so many in a row, dissolve a team
-PATIENCE = 20.0  # seconds until threads that worked alone try again to work as a team
 
 Step = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, bool, int, int], None]
 
@@ -53,10 +51,8 @@ class CompiledDecoder:
         self._buffers = self._prompt_buffers = new_buffers(model, 0, 0, 0, 1)
         self.refresh()
         self._step = compiled_step(self._weights, self._buffers)
-        self.team, self._next_burst, self._slow_steps = 1, float("inf"), 0
-        self._quickest: dict[int, float] = {}  # seconds of a step with so many rows
-        if model.config.num_params > SMALL_PARAMS and self.num_threads > 1:
-            self._form_team()
+        self.is_large = model.config.num_params > SMALL_PARAMS
+        self.sharing = Sharing()
 
     def refresh(self) -> None:
         """Copy the weights as they are now."""
@@ -67,10 +63,7 @@ class CompiledDecoder:
         rows = batch.rows
         storage = self._storage(int(rows.places_R.max()) + 1)
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        started = time.perf_counter()
         self._run(storage, self._buffers, rows, samples=True)
-        if self.team > 1 or started > self._next_burst:
-            self._adapt(len(rows.ids_R), started, time.perf_counter())
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -122,22 +115,29 @@ class CompiledDecoder:
         are_independent: whether no row reads what another one stores; those of a prompt do.
         """
         size = len(rows.ids_R)
-        if self.team > 1:
-            ranges = [(0, size)] * self.team
+        parts = min(self.num_threads, size // ROWS_PER_THREAD) if are_independent else 1
+        can_share = self.num_threads > 1 and (self.is_large or parts > 1)
+        is_shared = can_share and self.sharing.is_shared(size)
+        started = time.perf_counter()
+        team = self.num_threads if is_shared and self.is_large else 1
+        if team > 1:
+            ranges = [(0, size)] * team
         else:
-            parts = max(1, min(self.num_threads, size // ROWS_PER_THREAD)) if are_independent else 1
+            parts = parts if is_shared else 1
             ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
-        if len(ranges) > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(max(self.num_threads, self.team) - 1, thread_name_prefix="decode")
+        if is_shared and self._pool is None:
+            self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="decode")
         others = [
-            self._pool.submit(self._step, self._weights, storage, buffers, rows, first, last, samples, i, self.team)
+            self._pool.submit(self._step, self._weights, storage, buffers, rows, first, last, samples, i, team)
             for i, (first, last) in enumerate(ranges[1:], start=1)
             if self._pool is not None
         ]
         first, last = ranges[0]
-        self._step(self._weights, storage, buffers, rows, first, last, samples, 0, self.team)
+        self._step(self._weights, storage, buffers, rows, first, last, samples, 0, team)
         for other in others:
             other.result()
+        if can_share:
+            self.sharing.record(size, is_shared, time.perf_counter() - started)
 
     def _storage(self, length: int) -> np.ndarray:
         """The cache's keys and values with room for `length` tokens in every slot."""
@@ -153,29 +153,6 @@ class CompiledDecoder:
             return buffers
         rows = max(rows, len(buffers.added_RD))
         return new_buffers(self.model, rows, capacity, vocab_size, self.num_threads)
-
-    def _form_team(self) -> None:
-        """Use all threads as a team, or one if they are no faster now: they wait for each other in every layer."""
-        token = np.zeros(1, np.int64)
-        seconds = dict.fromkeys((self.num_threads, 1), float("inf"))
-        with self._scratch_cache(1):
-            for team in [*seconds, *seconds, *seconds]:
-                self.team, started = team, time.perf_counter()
-                self.logits(token, token)
-                seconds[team] = min(seconds[team], time.perf_counter() - started)
-        self.team = self.num_threads if TEAM_GAIN * seconds[self.num_threads] < seconds[1] else 1
-        self._quickest.clear()
-        self._slow_steps, self._next_burst = 0, time.perf_counter() + PATIENCE
-
-    def _adapt(self, rows: int, started: float, ended: float) -> None:
-        """Dissolve a team that other programs keep from its cores; try again later."""
-        if self.team == 1:
-            self._form_team()
-            return
-        quickest = self._quickest[rows] = min(ended - started, self._quickest.get(rows, float("inf")))
-        self._slow_steps = self._slow_steps + 1 if ended - started > SLOW * quickest else 0
-        if self._slow_steps >= MAX_SLOW_STEPS:
-            self.team, self._next_burst = 1, ended + PATIENCE
 
 
 def num_cores() -> int:
