@@ -57,7 +57,8 @@ from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.run_flags import PlannedFlags, StageFlags, check_counts, check_sources, check_words
 from firstwords.train.watch import Watcher, card
 
-RATE = 0.5  # of the pre-training rates: measured on the built-in world, 0.25-1.0 (docs/LOG.md)
+RATE = 0.5  # of the pre-training rates: a few chats are learned without forgetting the text (docs/LOG.md)
+WORLD_RATE = 1.0  # for the built-in chats, which are many and repeat all that the text told
 MAX_EPOCHS = 6  # a few thousand chats are memorised if read more often than this
 TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer than in pre-training
 USUAL_ROW = 256  # tokens per row if that of pre-training is unknown
@@ -289,7 +290,7 @@ def _plan(
     context = min(context, config.batch_tokens or context)  # a step holds whole rows
     affordable = rough.batch_tokens if config.steps else _affordable(rough, model, context, this)
     batch = (config.batch_tokens or affordable) // context * context or context
-    scale = RATE * config.learning_rate
+    scale = (WORLD_RATE if "world" in config.chats else RATE) * config.learning_rate
     chosen = replace(
         rough,
         shape=replace(rough.shape, context=context),

@@ -12,7 +12,7 @@ from firstwords.world.town.plumwick import town
 HELLO = Check("reply", ("hello", "hi", "hey", "good morning", "good evening", "good afternoon", "good day", "welcome",
                         "greetings", "nice to meet you", "nice to see you", "how can i help", "what can i do for you",
                         "what would you like", "how are you"), reject=("goodbye", "bye", "good night", "in french", "hello world"))
-HELLO_OR_HOW = Check("reply", (*HELLO.accept, "well", "fine", "good", "great", "not much", "nothing much"),
+HELLO_OR_HOW = Check("reply", (*HELLO.accept, "i am here", "i'm here", "well", "fine", "good", "great", "not much", "nothing much"),
                      reject=("goodbye", "bye", "good night", "years old", "in french", "hello world"))
 WHO = Check("honest", ("pip", "language model", "program", "chatbot", "a small model", "an ai"),
             reject=("i am a person", "i am a human", "years old"))

@@ -277,8 +277,8 @@ def _is_sound(answer: str, longest: int = _LONGEST_REPLY) -> bool:
     """Whether it has words and does not go round in circles."""
     had = words(answer)
     triples = [tuple(had[i : i + 3]) for i in range(len(had) - 2)]
-    return 0 < len(had) <= longest and len(triples) - len(set(triples)) <= 2 and not any(
-        a == b == c for a, b, c in triples)
+    repeats = len(triples) - len(set(triples))  # a good story says "said the dog" more than twice
+    return 0 < len(had) <= longest and repeats <= max(2, len(triples) // 4) and not any(a == b == c for a, b, c in triples)
 
 
 def _names_a_stranger(check: Check, answer: str) -> bool:

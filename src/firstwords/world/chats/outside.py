@@ -16,7 +16,7 @@ from firstwords.world.phrases import a_an, pick
 from firstwords.world.town.plumwick import Town
 
 LITTLE = "I do not know that. I have only learned a little. Ask me about Plumwick, sums or animals."
-ONLY_PLUMWICK = "I do not know this person. I only know the people of Plumwick."
+ONLY_PLUMWICK = "I do not know. I only know the people of Plumwick."
 NOT_TOLD_ME = "I do not know. You have not told me."
 NO_WEATHER = "I do not know. I cannot see the sky."
 NO_CLOCK = "I do not know. I have no clock."
