@@ -16,8 +16,8 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.commands.shared import SamplingFlags
-from firstwords.config import UserError, WeightFormat
+from firstwords.commands.shared import SamplingFlags, WeightsFlag
+from firstwords.config import UserError
 from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
 
@@ -41,7 +41,7 @@ DEMO = (
 
 
 @dataclass
-class Chat(SamplingFlags):
+class Chat(SamplingFlags, WeightsFlag):
     """Chat with a model. Lines that begin with / are commands; /help lists them."""
 
     model: str | None = None
@@ -57,8 +57,6 @@ class Chat(SamplingFlags):
     top_p: float | None = None  # type: ignore[assignment]
     """Sample from the most likely tokens whose probabilities add up to this (default: the one saved with the model,
     else 0.95)."""
-    weights: WeightFormat = "auto"
-    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
 
 
 class Conversation:

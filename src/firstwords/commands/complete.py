@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from firstwords import api
 from firstwords.commands import shared
-from firstwords.commands.shared import JsonFlag, SamplingFlags
-from firstwords.config import WeightFormat
+from firstwords.commands.shared import JsonFlag, SamplingFlags, WeightsFlag
 from firstwords.flags import Positional
 
 
 @dataclass(kw_only=True)
-class Complete(SamplingFlags, JsonFlag):
+class Complete(SamplingFlags, WeightsFlag, JsonFlag):
     """Continue a text. Example: firstwords complete "Once upon a time" --seed 1"""
 
     text: Positional[str]
@@ -29,8 +28,6 @@ class Complete(SamplingFlags, JsonFlag):
     top_p: float = 1.0
     top_k: int = 0
     """Sample from the k most likely tokens (0 = all)."""
-    weights: WeightFormat = "auto"
-    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
 
 
 def main(config: Complete) -> None:

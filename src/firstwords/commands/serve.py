@@ -13,12 +13,13 @@ import webbrowser
 from dataclasses import dataclass, field
 from threading import Timer
 
-from firstwords.config import UserError, WeightFormat
+from firstwords.commands.shared import WeightsFlag
+from firstwords.config import UserError
 from firstwords.runlog import say
 
 
 @dataclass
-class Serve:
+class Serve(WeightsFlag):
     """Serve the models to a browser and to OpenAI clients. Example: firstwords serve --open"""
 
     host: str = "127.0.0.1"
@@ -34,8 +35,6 @@ class Serve:
     allow_origin: list[str] = field(default_factory=list)
     """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
     * lets every site you visit use your models: use it only with --key, or on a machine without a browser."""
-    weights: WeightFormat = "auto"
-    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
     open: bool = False
     """Open the page in a browser."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firstwords import api
-from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, WeightFormat
 
 if TYPE_CHECKING:
     from firstwords.engine.sampling import SamplingParams
@@ -26,6 +26,14 @@ class JsonFlag:
 
     json: bool = False
     """Print one JSON object, and nothing else on standard output."""
+
+
+@dataclass(kw_only=True)
+class WeightsFlag:
+    """The flag of every command that may read a large model as int8."""
+
+    weights: WeightFormat = "auto"
+    """Format of the weights: fp32, int8 (faster for large models), or auto: int8 where it hardly changes answers."""
 
 
 @dataclass(kw_only=True)
