@@ -82,7 +82,10 @@ def test_bar_lengths() -> None:
         (["eval", "pip", "--visitor", "--half", "last"], "--half is last: use work or final"),
         (["eval", "pip", "--visitor", "--samples", "-1"], "--samples is -1"),
         (["eval", "pip", "--exam", "--answers"], "--answers is about the visitor's list: give --visitor too"),
-        (["eval", "pip/base", "--visitor"], "pip/base is a base model, which continues text and does not answer"),
+        (
+            ["eval", "pip/base", "--visitor"],
+            "pip/base is a base model, which continues text and has not learned to answer",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(words: list[str], sentence: str, firstwords, pip_home: Path) -> None:

@@ -65,7 +65,7 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
 
         monkeypatch.setattr(align, "compare_on_world", compare)
         monkeypatch.setattr(align, "open_engine", lambda path, device: SimpleNamespace(path=path, tokenizer=object()))
-        examine = lambda engine, _: examined.append(engine.path.name) or found[engine.path]  # noqa: E731
+        examine = lambda engine, _, size: examined.append(engine.path.name) or found[engine.path]  # noqa: E731
         monkeypatch.setattr(align, "run_exam", examine)
         monkeypatch.setattr(align, "check_prompts", lambda *_: None)
         monkeypatch.setattr(align, "_by_reward", lambda *_: made)

@@ -84,7 +84,7 @@ def world(monkeypatch: pytest.MonkeyPatch):
         prompts = chats(tokenizer, context, 40)
         known = [Task(messages, Check("one_of", ("yes",)), "long") for messages in prompts]
 
-        def tasks(seed: int, num: int, split: str = "train") -> list[Task]:
+        def tasks(seed: int, num: int, split: str = "train", size: str = "whole") -> list[Task]:
             return (known[:20] if split == "train" else known[20:])[:num]
 
         monkeypatch.setattr(judged, "ANSWER_TOKENS", context)

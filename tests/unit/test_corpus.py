@@ -54,15 +54,15 @@ def test_tokenising_ends_in_time_too(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(  # by the time the first batch is encoded, the time is over
         module, "write_shards", lambda texts, *args: slow(_lingering(texts), *args)
     )
-    corpus, said = prepared(tmp_path, read_seconds=0.5)
+    corpus, said = prepared(tmp_path, read_seconds=1.0)
     assert any("% of the text, as much as time allows)" in line for line in said), said
     assert corpus.plan.epochs is not None
 
 
 def _lingering(texts):
     for i, text in enumerate(texts):
-        if i == 3:
-            time.sleep(0.6)
+        if i == 20:
+            time.sleep(1.2)
         yield text
 
 

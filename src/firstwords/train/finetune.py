@@ -56,6 +56,7 @@ from firstwords.train.prompts import WORLD_QUESTIONS, chat_questions
 from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.run_flags import PlannedFlags, StageFlags, check_counts, check_sources, check_words
 from firstwords.train.watch import Watcher, card
+from firstwords.world.town.plumwick import Size
 
 RATE = 0.5  # of the pre-training rates: a few chats are learned without forgetting the text (docs/LOG.md)
 WORLD_RATE = 1.0  # for the built-in chats, which are many and repeat all that the text told
@@ -149,7 +150,7 @@ def main(config: Finetune) -> Path:
     this = machine(config.device, config.precision)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
-    rendered = _read_chats(config, tokenizer, rough, directory)
+    rendered = _read_chats(config, tokenizer, rough, directory, town_size(base))
     chosen = _plan(config, prepared, model, base, rough, rendered, this)
     lessons = _lessons(rendered, tokenizer, chosen)
     if not config.resume:
@@ -240,13 +241,13 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
 
 
 def _read_chats(
-    config: Finetune, tokenizer: Tokenizer, rough: Plan, directory: Path
+    config: Finetune, tokenizer: Tokenizer, rough: Plan, directory: Path, town: Size = "whole"
 ) -> list[tuple[list[int], list[int]]]:
     """Render as many chats as the time allows: (ids, mask) of each. A resumed run reads exactly as many as before.
 
     Reading stops after READ_SHARE of the time: a GPU could train on more chats than a CPU can generate.
     """
-    stats, town = SourceStats(), town_size(home.stage_dir(config.name, "base"))
+    stats = SourceStats()
     needed = max(rough.tokens, config.steps * (config.batch_tokens or rough.batch_tokens))
     enough = int(needed * SPARE) if "world" in config.chats else needed * 4
     before = _chats_read(directory / "chats.json") if config.resume else None

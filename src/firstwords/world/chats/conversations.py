@@ -140,6 +140,7 @@ _ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name",
 _OPENERS = frozenset(("greeting", "how are you", "thanks", "joke", "small words", "praise"))  # seldom the whole conversation
 _EXACT = frozenset(("polite", "repeat", "nonsense", "continue", "story question", "passage", "passage, silent", "summarise"))
 _NUMBERS_AS_THEY_ARE = frozenset(("to French", "from French", "one sentence", "sentiment", "plural"))
+_UNKNOWN = frozenset(GROUPS["unknown"][1])  # what no text may mention
 _NAMES = tuple(KINDS)
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS.values()))
 
@@ -207,7 +208,9 @@ def short_turns(rng: Random, home: Town, number: int) -> list[tuple[str, str]]:
     while len(found) < number:
         kind, turns = _turns(rng, home)
         typed = [_typed(rng, turn_kind, turn.user) for turn_kind, turn in turns]
-        if kind in _ALONE or any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
+        if kind in _ALONE or any(turn_kind in _UNKNOWN for turn_kind, _ in turns):
+            continue
+        if any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
             continue
         found += [(text, turn.pip) for (_, turn), text in zip(turns, typed, strict=True)]
     return found

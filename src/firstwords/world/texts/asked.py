@@ -5,6 +5,7 @@ which otherwise meets them only in the chats. The turns are those of the chats, 
 kept for measuring are left out, as there.
 """
 
+import re
 from random import Random
 
 from firstwords.world.chats.conversations import short_turns
@@ -13,6 +14,7 @@ from firstwords.world.town.plumwick import Town
 
 _FORMS = (("Question: ", "Answer: "), ("Q: ", "A: "), ("Visitor: ", "Pip: "), ("", ""))
 _TITLES = ("What people ask Pip", "Questions and answers", "A talk with Pip", "Pip answers", "")
+_IS_FOR_FORMS = re.compile(r"first name", re.I).search  # in a text it is followed by the next question of a form
 _LISTS = ("What people ask", "Questions", "Some questions for Pip", "Can you answer all of them?", "")
 
 
@@ -20,6 +22,7 @@ def answers(rng: Random, town: Town) -> str:
     """A handful of questions with Pip's answers."""
     asked, answered = pick(rng, _FORMS)
     lines = [f"{asked}{turn}\n{answered}{reply}" for turn, reply in short_turns(rng, town, rng.randint(3, 8))]
+    lines = [line for line in lines if not _IS_FOR_FORMS(line)]
     return "\n".join(filter(None, [pick(rng, _TITLES), *lines]))
 
 

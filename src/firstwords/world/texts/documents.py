@@ -70,7 +70,7 @@ KINDS: dict[str, tuple[float, Kind]] = {
     "news": (1.5, news.news),
     "notice": (0.7, news.notice),
     "day": (1.5, news.day),
-    "form": (4, forms.any_form),
+    "form": (4.5, forms.any_form),
     "how-to": (1.3, howtos.howto),
     "rhyme": (1, play.rhyme),
     "riddle": (1.2, play.riddle),
