@@ -166,9 +166,13 @@ def test_ctrl_c_is_heard_while_a_vocabulary_is_learned(monkeypatch):
         zlib.compress(noise, 9)  # some seconds, without Python's lock
 
     monkeypatch.setattr(fast, "_new_backend", lambda: SimpleNamespace(train_from_iterator=compute))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        Tokenizer.train(TEXTS, 320)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Tokenizer.train(TEXTS, 320)
+    finally:
+        signal.signal(signal.SIGINT, before)
     worker = next(thread for thread in threading.enumerate() if thread.name == "vocabulary")
     assert worker.is_alive()  # it was not waited for
     worker.join()
