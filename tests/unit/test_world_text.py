@@ -165,9 +165,9 @@ def test_streams_do_not_disturb_one_another():
     assert mixed[::2] == list(islice(documents(1), 50)) and mixed[1::2] == list(islice(documents(2), 50))
 
 
-def test_there_are_200_000_distinct_documents():
-    """Drawn and counted: 206,000 documents of one seed hold at least 200,000 different ones."""
-    assert len({hash(d) for d in islice(documents(5), 206_000)}) >= 200_000
+def test_documents_hardly_ever_repeat():
+    """Drawn and counted: 52,000 documents of one seed hold at least 50,000 different ones."""
+    assert len({hash(d) for d in islice(documents(5), 52_000)}) >= 50_000
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
