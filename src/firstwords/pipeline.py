@@ -185,7 +185,7 @@ def learn_to_continue(job: LearnJob) -> None:
     own_chats = [] if "world" in config.chats or not has_chats(config) else config.chats
     flags = Pretrain(
         text=config.text,
-        town=town_for(config.minutes) if config.town == "auto" else config.town,
+        town=town_for(config.minutes, config.town),
         minutes=(job.training - later) / 60,
         dedup=config.dedup,
         prompt=config.prompt,

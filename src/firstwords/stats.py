@@ -32,6 +32,13 @@ def wilson(right: float, n: int) -> Interval:
     return _score_interval(right / n, n, Z) if n else (0.0, 1.0)
 
 
+def rate_of(outcomes: Sequence[bool]) -> dict[str, float]:
+    """The share of right outcomes with its interval and their number: {"rate": .84, "low": .76, "high": .90, "n": 100}."""
+    right, n = sum(outcomes), len(outcomes)
+    low, high = wilson(right, n)
+    return {"rate": right / n if n else 0.0, "low": low, "high": high, "n": n}
+
+
 def _score_interval(rate: float, n: float, z: float) -> Interval:
     middle, spread = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     low, high = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from noisy_models import model_of
 
 from firstwords.engine.compiled import CompiledDecoder
 from firstwords.engine.decode import TorchDecoder
@@ -39,16 +40,6 @@ def config_of(family: str, **changes) -> ModelConfig:
         "tie_word_embeddings": family != "Llama",
     }
     return ModelConfig(**(shape | changes))
-
-
-def model_of(config: ModelConfig, seed: int = 0) -> Transformer:
-    """A model with random gains and biases, so that no factor can be forgotten unseen."""
-    model, generator = Transformer(config), torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.copy_(1 + 0.3 * noise if name.endswith("norm.weight") else 0.15 * noise)
-    return model.requires_grad_(False)
 
 
 def prompt_of(length: int, seed: int = 0) -> list[int]:

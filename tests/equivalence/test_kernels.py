@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from noisy_models import model_of
 from numba import njit
 
 from firstwords.engine import kernels
@@ -64,12 +65,7 @@ def compiled_product(x_RI, weight_OI, scale_O, bias_O, out_RO, rows, outputs):
 
 
 def noisy_model(seed: int = 0) -> Transformer:
-    model, generator = Transformer(CONFIG), torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            parameter.copy_(1 + 0.3 * noise if name.endswith("norm.weight") else 0.15 * noise)
-    return model.requires_grad_(False)
+    return model_of(CONFIG, seed)
 
 
 def rows_of(params: list[SamplingParams], known: list[list[int]], is_constrained: bool = False) -> Rows:

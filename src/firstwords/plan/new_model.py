@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from firstwords.model.config import ModelConfig
 from firstwords.plan.budget import Shape
 from firstwords.world.town.plumwick import Size
 
-SMALL_TOWN_MINUTES = 20  # less time than this teaches the whole town's facts to nobody (docs/LOG.md)
+SMALL_TOWN_MINUTES = 20  # with less time, a model does not learn the whole town's facts (docs/LOG.md)
 
 
-def town_for(minutes: float) -> Size:
-    """The size of the built-in world's town that a run of that many minutes can learn."""
-    return "small" if minutes < SMALL_TOWN_MINUTES else "whole"
+def town_for(minutes: float, town: str = "auto") -> Size:
+    """The size of the built-in world's town for `--town`; "auto": what a run of that many minutes can learn."""
+    if town == "auto":
+        return "small" if minutes < SMALL_TOWN_MINUTES else "whole"
+    return cast("Size", town)
 
 
 def usual_positions(context: int) -> int:

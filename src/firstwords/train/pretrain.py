@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +67,6 @@ from firstwords.train.prompts import beginnings, text_prompt
 from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.run_flags import PlannedFlags, StageFlags, check_counts, check_sources, check_words
 from firstwords.train.watch import Watcher, card
-from firstwords.world.town.plumwick import Size
 
 BALANCE_BETA = 0.95  # NorMuon's; 0.4-0.6 % fewer bits per byte at equal steps than plain Muon (docs/LOG.md)
 NUM_BEGINNINGS = 2  # of held-out passages, that the report gives every stage as prompts
@@ -237,18 +236,22 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
 
     read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
     corpus = prepare(
-        config.text, prepared, this, seconds_for, choose, config.dedup, read_seconds, say, tokenizer, town_of(config)
+        config.text,
+        prepared,
+        this,
+        seconds_for,
+        choose,
+        config.dedup,
+        read_seconds,
+        say,
+        tokenizer,
+        town_for(config.minutes, config.town),
     )
     corpus.tokenizer.save(prepared)
     write_json(prepared / "config.json", asdict(config))
     write_json(prepared / "plan.json", corpus.plan.asdict())
     begin(config.name, "base", "pretrain")
     return corpus
-
-
-def town_of(config: Pretrain) -> Size:
-    """The size of the built-in world's town for a run."""
-    return town_for(config.minutes) if config.town == "auto" else cast("Size", config.town)
 
 
 def _continued(config: Pretrain, prepared: Path) -> tuple[Tokenizer, Shape]:
@@ -346,7 +349,7 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "bytes": corpus.shards.num_bytes,
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
-        "town": town_of(config),
+        "town": town_for(config.minutes, config.town),
         "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     parent = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from firstwords.stats import wilson
+from firstwords.stats import rate_of
 from firstwords.world.chats.checks import Check, abstains, passes
 from firstwords.world.chats.facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
 from firstwords.world.chats.passages import passage
@@ -330,9 +330,4 @@ def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str,
         if question.part == "told":
             had["told_refused"].append(abstains(answer))
         had["stops"].append(stopped)
-    table = {}
-    for part, outcomes in had.items():
-        low, high = wilson(sum(outcomes), len(outcomes))
-        table[part] = {"rate": sum(outcomes) / len(outcomes) if outcomes else 0.0, "low": low, "high": high,
-                       "n": len(outcomes)}
-    return table
+    return {part: rate_of(outcomes) for part, outcomes in had.items()}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from firstwords.stats import wilson
+from firstwords.stats import rate_of
 from firstwords.world.chats.checks import Check, passes
 from firstwords.world.visitor_final import FINAL
 from firstwords.world.visitor_work import WORK
@@ -77,9 +77,4 @@ def rates(results: Iterable[tuple[Visit, bool]]) -> dict[str, dict[str, float]]:
     for visit, sensible in results:
         for name in ("visitor", visit.half, visit.kind):
             had.setdefault(name, []).append(sensible)
-    table = {}
-    for name, outcomes in had.items():
-        low, high = wilson(sum(outcomes), len(outcomes))
-        table[name] = {"rate": sum(outcomes) / len(outcomes) if outcomes else 0.0, "low": low, "high": high,
-                       "n": len(outcomes)}
-    return table
+    return {name: rate_of(outcomes) for name, outcomes in had.items()}

@@ -185,34 +185,38 @@ def checked(
     rng, home = Random(f"chats {seed}"), town(size)
     hand = Random(f"typing {seed}")
     while True:
-        kind, turns = _turns(rng, home)
-        typed = [_typed(hand, turn_kind, turn.user) for turn_kind, turn in turns]
+        kind, turns = _drawn(rng, hand, home)
         system = pick(rng, SYSTEM) if rng.random() < _SYSTEM_RATE else ""
-        if any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
+        if _is_left_out(home, turns):
             continue
         messages = [{"role": "system", "content": system}] if system else []
-        for (_, turn), text in zip(turns, typed, strict=True):
+        for _, turn, text in turns:
             messages.append({"role": "user", "content": turn.user if well_spelled else text})
             messages.append({"role": "assistant", "content": turn.pip})
-        yield kind, messages, [turn.check for _, turn in turns]
+        yield kind, messages, [turn.check for _, turn, _ in turns]
 
 
-def _is_left_out(home: Town, turn: Turn, typed: str) -> bool:
+def _drawn(rng: Random, hand: Random, home: Town) -> tuple[str, list[tuple[str, Turn, str]]]:
+    """The kind of a conversation and its turns: kind, turn, and what the visitor typed."""
+    kind, turns = _turns(rng, home)
+    return kind, [(turn_kind, turn, _typed(hand, turn_kind, turn.user)) for turn_kind, turn in turns]
+
+
+def _is_left_out(home: Town, turns: list[tuple[str, Turn, str]]) -> bool:
     """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town."""
-    return is_held_out(turn.user) or is_held_out(typed) or home.names_others(f"{turn.user} {turn.pip}")
+    return any(
+        is_held_out(turn.user) or is_held_out(text) or home.names_others(f"{turn.user} {turn.pip}")
+        for _, turn, text in turns)
 
 
 def short_turns(rng: Random, home: Town, number: int) -> list[tuple[str, str]]:
     """`number` or more (question as typed, answer) of short conversations, without what is kept for measuring."""
     found: list[tuple[str, str]] = []
     while len(found) < number:
-        kind, turns = _turns(rng, home)
-        typed = [_typed(rng, turn_kind, turn.user) for turn_kind, turn in turns]
-        if kind in _ALONE or any(turn_kind in _UNKNOWN for turn_kind, _ in turns):
-            continue
-        if any(_is_left_out(home, turn, text) for (_, turn), text in zip(turns, typed, strict=True)):
-            continue
-        found += [(text, turn.pip) for (_, turn), text in zip(turns, typed, strict=True)]
+        kind, turns = _drawn(rng, rng, home)
+        is_unknown = any(turn_kind in _UNKNOWN for turn_kind, _, _ in turns)
+        if kind not in _ALONE and not is_unknown and not _is_left_out(home, turns):
+            found += [(text, turn.pip) for _, turn, text in turns]
     return found
 
 

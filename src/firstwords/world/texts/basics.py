@@ -94,6 +94,11 @@ def _often(rng: Random, items: Sequence[str], number: int) -> list[str]:
     return chosen
 
 
+def _asked(rng: Random, question: str, said: str, pairs: dict[str, str]) -> list[str]:
+    """A sentence for each pair, now and then after its question."""
+    return [(f"{question} {said}" if rng.random() < 0.3 else said).format(x=x, y=y) for x, y in pairs.items()]
+
+
 def _easy_number(rng: Random) -> int:
     """1 to 10, the small ones more often."""
     return min(rng.randint(1, 10), rng.randint(1, 10))
@@ -147,12 +152,9 @@ def easy_sums(rng: Random, town: Town) -> str:
 
 def _opposite(rng: Random) -> list[str]:
     back = {y: x for x, y in reversed(OPPOSITES.items())}
-    lines = []
-    for word in _often(rng, _OPPOSITES, rng.randint(2, 3)):
-        other = OPPOSITES.get(word) or back[word]
-        said = f"The opposite of {word} is {other}."
-        lines.append(f"What is the opposite of {word}? {said}" if rng.random() < 0.3 else said)
-    return lines
+    found = _often(rng, _OPPOSITES, rng.randint(2, 3))
+    return _asked(rng, "What is the opposite of {x}?", "The opposite of {x} is {y}.",
+                  {word: OPPOSITES.get(word) or back[word] for word in found})
 
 
 def _colour(rng: Random) -> list[str]:
@@ -206,19 +208,14 @@ def _orders(rng: Random) -> list[str]:
 
 
 def _capitals(rng: Random) -> list[str]:
-    lines = []
-    for name in _often(rng, _COUNTRIES, rng.randint(2, 3)):
-        said = f"The capital of {name} is {COUNTRY_BY_NAME[name].capital}."
-        lines.append(f"What is the capital of {name}? {said}" if rng.random() < 0.3 else said)
-    return lines
+    names = _often(rng, _COUNTRIES, rng.randint(2, 3))
+    return _asked(rng, "What is the capital of {x}?", "The capital of {x} is {y}.",
+                  {name: COUNTRY_BY_NAME[name].capital for name in names})
 
 
 def _french(rng: Random) -> list[str]:
-    lines = []
-    for word in _often(rng, _FRENCH, rng.randint(2, 3)):
-        said = f'In French, {word} is "{FRENCH[word]}".'
-        lines.append(f"How do you say {word} in French? {said}" if rng.random() < 0.3 else said)
-    return lines
+    found = _often(rng, _FRENCH, rng.randint(2, 3))
+    return _asked(rng, "How do you say {x} in French?", 'In French, {x} is "{y}".', {word: FRENCH[word] for word in found})
 
 
 def _counting(rng: Random) -> list[str]:
