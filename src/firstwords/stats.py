@@ -33,7 +33,7 @@ def wilson(right: float, n: int) -> Interval:
 
 
 def rate_of(outcomes: Sequence[bool]) -> dict[str, float]:
-    """The share of right outcomes with its interval and their number: {"rate": .84, "low": .76, "high": .90, "n": 100}."""
+    """{rate, low, high, n}: the share of right outcomes, its interval and their number."""
     right, n = sum(outcomes), len(outcomes)
     low, high = wilson(right, n)
     return {"rate": right / n if n else 0.0, "low": low, "high": high, "n": n}

@@ -67,6 +67,7 @@ def test_the_loss_fell_and_the_record_is_complete(learned: tuple[Path, str, floa
     assert sum(row["kind"] == "sample" for row in rows) >= 5
     card = json.loads((home / "models" / "tiny" / "sft" / "firstwords.json").read_text(encoding="utf-8"))
     base = json.loads((home / "models" / "tiny" / "base" / "firstwords.json").read_text(encoding="utf-8"))
+    assert base["data"]["town"] == card["data"]["town"] == "small"
     assert card["parent"] == base["weights_sha256"] and card["stage"] == "sft"
     assert base["metrics"]["bits_per_byte"] < 3.5 and base["versions"]["torch"]
 

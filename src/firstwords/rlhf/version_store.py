@@ -14,6 +14,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.eval.examples import candidates, choose
 from firstwords.model import chat_defaults
+from firstwords.model.card import town_size
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
@@ -138,11 +139,10 @@ def save_version(
     target = home.stage_dir(config.name, run.stage)
     home.pin_promoted(config.name)  # first, so that the new stage never counts as promoted, whatever happens next
     before = read_card(parent).get("weights_sha256")
-    data = data | {"base": (read_card(parent).get("data") or {}).get("base")}
+    data = data | {"base": (read_card(parent).get("data") or {}).get("base"), "town": town_size(parent)}
     taught = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
     examples = choose(model, tokenizer, *candidates(*taught), chat_defaults.chat_sampling(parent))
     details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
-    home.pin_promoted(config.name)  # first: without a recorded choice, the name would mean the new version
     more = (seen | read_seen(parent)).write
     save_model(model, target, tokenizer, details, more, sampling=chat_defaults.to_save(parent))
     return target

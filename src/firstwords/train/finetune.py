@@ -420,7 +420,7 @@ def _finish(
     }
     parent = read_card(base).get("weights_sha256")
     first = read_card(home.stage_dir(config.name, "base"))
-    data |= {"base": first.get("weights_sha256")}
+    data |= {"base": first.get("weights_sha256"), "town": town_size(base)}
     examples = choose(model, tokenizer, *candidates(first.get("data") or {}, data), chat_defaults.chat_sampling(base))
     save_model(
         model,
