@@ -77,14 +77,16 @@ class ModelConfig:
         table = 0 if self.tie_word_embeddings else self.vocab_size * self.hidden_size
         return self.num_matmul_params + table + self.num_hidden_layers * per_layer + self.hidden_size
 
-    def flops_per_token(self, context: int) -> float:
+    def flops_per_token(self, context: int, predicted: float = 1.0) -> float:
         """Floating-point operations to train on one token of a row of `context` tokens (forward and backward).
 
         6 per matmul weight, and for attention 12 * heads * head_dim * (context / 2) per layer: causal rows see half of
-        the context on average (PaLM, appendix B, halved for causality).
+        the context on average (PaLM, appendix B, halved for causality). predicted: the share of tokens whose logits are
+        computed.
         """
         attention = 6 * self.num_attention_heads * self.head_dim * context
-        return 6 * self.num_matmul_params + self.num_hidden_layers * attention
+        skipped = (1 - predicted) * self.vocab_size * self.hidden_size
+        return 6 * (self.num_matmul_params - skipped) + self.num_hidden_layers * attention
 
     @classmethod
     def from_hf(cls, data: dict[str, Any]) -> ModelConfig:

@@ -22,7 +22,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
-from firstwords.data.packing import ChatRows, PackedChats, pack_chats
+from firstwords.data.packing import IGNORED, ChatRows, PackedChats, pack_chats
 from firstwords.data.source_stats import SourceStats
 from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
@@ -65,7 +65,8 @@ TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer th
 USUAL_ROW = 256  # tokens per row if that of pre-training is unknown
 LEAST_STEPS = 8  # within --minutes: if steps are too slow for that, the batch is made smaller
 NUM_QUESTIONS = 2  # from the chats, that the report asks every stage
-SPARE = 1.5  # tokens read of the endless built-in chats, in tokens needed: the machine may be faster than planned
+SPARE = 2.0  # tokens read of the endless built-in chats, in tokens planned: the plan counts the logits of all tokens,
+# and the machine may be faster
 MAX_HELDOUT = 200  # chats held out to measure the loss on unseen answers
 HELDOUT_ROWS, HELDOUT_TOKENS = 16, 8192  # computed at once when that loss is measured
 SAVE_RESERVE = 2.0
@@ -171,7 +172,7 @@ def main(config: Finetune) -> Path:
         learner,
         pace,
         "sft",
-        model.config.flops_per_token(chosen.shape.context),
+        model.config.flops_per_token(chosen.shape.context, _predicted(lessons, this.device)),
         bytes_per_token=_bytes_per_token(base),
         save_every_steps=config.save_every_steps,
         threads=threads,
@@ -324,6 +325,11 @@ def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) ->
 
 def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
     return Footprint(model.config, chosen.shape.context, chosen.optimizer, chosen.precision, device, is_packed=True)
+
+
+def _predicted(lessons: Lessons, device: str) -> float:
+    """Share of the tokens whose logits are computed: the assistant's, and on a GPU all (see `train.losses`)."""
+    return float((lessons.train.targets != IGNORED).mean()) if device == "cpu" else 1.0
 
 
 def _say_plan(lessons: Lessons, chosen: Plan, model: Transformer, device: str) -> None:
