@@ -180,7 +180,7 @@ def _knowledge(rng: Random) -> dict[str, Callable[[], Made]]:
     return {"capital": capital, "plural": plurals, "sound": sound, "colour": colour, "order": order}
 
 
-def _school(rng: Random) -> list[tuple[str, str, Check]]:
+def _school(rng: Random, t: Town) -> list[tuple[str, str, Check]]:
     rows: list[tuple[str, str, Check]] = []
 
     def add(task: str, count: int, make: Callable[[], Made]) -> None:
@@ -204,7 +204,7 @@ def _school(rng: Random) -> list[tuple[str, str, Check]]:
         word, other = next(pairs)
         return {"w": word}, Check("one_of", (other,), "opposite", (word,))
 
-    french = iter(rng.sample(sorted(know.FRENCH.items()), 18))
+    french = iter(rng.sample(sorted(t.french.items()), 18))
 
     def translate(back: bool) -> Callable[[], Made]:
         def make() -> Made:
@@ -294,7 +294,7 @@ def _follow_ups(rng: Random, t: Town) -> list[Question]:
 @lru_cache(maxsize=2)
 def _questions(size: Size) -> tuple[Question, ...]:
     rng, home = Random(_SEED), town(size)
-    tasks = [*_school(rng), *_wordy(rng, home), *_yes_no(rng, home)]
+    tasks = [*_school(rng, home), *_wordy(rng, home), *_yes_no(rng, home)]
     found = [*_told(rng, home), *_two_steps(rng, home), *_unknown(rng, home),
              *(_ask("instructions", text, check) for _, text, check in tasks), *_follow_ups(rng, home),
              *map(visitor_question, visits())]

@@ -14,6 +14,7 @@ from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.school import opposite_pairs
 from firstwords.world.phrases import a_an, cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
+from firstwords.world.town.french import EVERYDAY
 from firstwords.world.town.plumwick import Town
 
 _EVERYDAY = 0.9  # how often the everyday part of a table is asked for
@@ -261,6 +262,11 @@ _NEXT = Wording(
     ("which {k} comes {s} {n}", "what comes {s} {n}", "what {k} is {s} {n}"), ("tell me the {k} {s} {n}", "name the {k} {s} {n}", "say the {k} {s} {n}"),
     ("the {k} {s} {n}", "{k} {s} {n}", "{s} {n}", "{s} {n} comes"),
 )
+_FOLLOWS = Wording(
+    ("if now it is {n}, what {k} is next", "it is {n}, so which {k} is next", "which {k} follows {n}", "what follows {n}", "which is the next {k} after {n}",
+     "this is {n}, what is the next {k}"),
+    ("which {k} follows {n}", "which {k} is next after {n}"), ("say the next {k} after {n}",), ("next {k} after {n}", "{n}, next {k}", "{n} and then"),
+)
 _SEASON_OF = Wording(
     ("what season is {m} in", "in which season is {m}", "which season has {m}", "what season is {m}", "{m} is in which season"),
     ("which season {m} is in",), (), ("season of {m}", "{m} season"),
@@ -295,7 +301,8 @@ def order(rng: Random, town: Town) -> list[Turn]:
     i = rng.randrange(len(names))
     side, step = ("after", 1) if rng.random() < 0.7 else ("before", -1)
     right = names[(i + step) % len(names)]
-    return [Turn(ask(rng, _NEXT, k=kind, s=side, n=names[i]), f"{cap(side)} {names[i]} comes {right}.", Check("one_of", (right,), kind, (names[i],)))]
+    wording = _FOLLOWS if side == "after" and rng.random() < 0.3 else _NEXT
+    return [Turn(ask(rng, wording, k=kind, s=side, n=names[i]), f"{cap(side)} {names[i]} comes {right}.", Check("one_of", (right,), kind, (names[i],)))]
 
 
 # the everyday capitals; the names in which a country is asked for
@@ -342,18 +349,17 @@ def country(rng: Random, town: Town) -> list[Turn]:
     return [Turn(ask(rng, _CAPITAL, c=land), fact, Check("one_of", (capital,), "capital"))]
 
 
-_FRENCH = ("hello", "goodbye", "thank you", "please", "yes", "no", "cat", "dog", "house", "bread", "water", "milk", "red", "blue", "one",
-           "two", "three", "good", "friend", "apple", "sun", "moon", "green", "black")
 _TO_FRENCH = Wording(
     ("what is {w} in French", 'what is "{w}" in French', "how do you say {w} in French", 'how do you say "{w}" in French',
-     "what is the French word for {w}", "what is French for {w}", "how do I say {w} in French", "what does {w} mean in French"),
+     "what is the French word for {w}", "what is French for {w}", "how do I say {w} in French", "what does {w} mean in French",
+     "how do the French say {w}", "what do French people call {w}", "what do they say for {w} in France", "in French, what is {w}"),
     ("what {w} is in French", "the French word for {w}", "how to say {w} in French"),
     ("say {w} in French", "translate {w} into French", "translate {w} to French", 'translate "{w}" into French', "tell me {w} in French", 'say "{w}" in French'),
     ("{w} in French", "French for {w}", "{w} French", "French word for {w}", "{w} to French"),
 )
 _FROM_FRENCH = Wording(
     ("what does {f} mean", 'what does "{f}" mean', "what does {f} mean in English", "what is {f} in English", "how do you say {f} in English",
-     "what is {f}", "what does the French word {f} mean"),
+     "what is {f}", "what does the French word {f} mean", "what is the meaning of {f}", "{f} is French, what does it mean"),
     ("what {f} means", "what {f} is in English"), ("translate {f} into English", "translate {f} to English", 'translate "{f}"', "translate {f}"),
     ("{f} in English", "{f} meaning", "{f} to English"),
 )
@@ -363,18 +369,24 @@ _FROM_FRENCH = Wording(
 def _french_rows() -> tuple[tuple[tuple[str, str, str], ...], tuple[tuple[str, str, str], ...]]:
     rows = [(w, f"the {w}" if f.startswith(("le ", "la ", "l'", "les ")) else w, f) for w, f in know.FRENCH_NOUNS.items()]
     rows += [(w, w, f) for w, f in know.FRENCH_WORDS.items()]
-    return tuple(r for r in rows if r[0] in _FRENCH), tuple(r for r in rows if r[0] not in _FRENCH)
+    return tuple(r for r in rows if r[0] in EVERYDAY), tuple(r for r in rows if r[0] not in EVERYDAY)
+
+
+def _french_word(rng: Random, town: Town) -> tuple[str, str, str]:
+    """English word, the same with its article, French: of those that the town's school teaches."""
+    everyday, rest = _french_rows()
+    return _often(rng, everyday, rest if len(town.french) > len(everyday) else ())
 
 
 def to_french(rng: Random, town: Town) -> list[Turn]:
     """A word from English to French."""
-    word, _, french = _often(rng, *_french_rows())
+    word, _, french = _french_word(rng, town)
     return [Turn(ask(rng, _TO_FRENCH, w=word), f"{cap(word)} in French is {french}.", Check("exact", (french,)))]
 
 
 def from_french(rng: Random, town: Town) -> list[Turn]:
     """A word from French to English."""
-    word, shown, french = _often(rng, *_french_rows())
+    word, shown, french = _french_word(rng, town)
     return [Turn(ask(rng, _FROM_FRENCH, f=french), f"{cap(french)} means {shown}.", Check("exact", (word,)))]
 
 

@@ -371,6 +371,12 @@ def _echo(check: Check, answer: str) -> bool:
         plain(a) in had and len(had.split()) <= len(plain(a).split()) + 3 for a in check.accept)
 
 
+def _verdict(answer: str) -> str:
+    """The answer's yes or no: its first word, or its last after "so"."""
+    found = words(answer)
+    return found[-1] if found[-2:-1] == ["so"] else found[0] if found else ""
+
+
 _KINDS = {
     "reply": _reply, "honest": _honest, "outside": _outside, "text": _text, "first_number": _first_number, "result": _result,
     "counted": _counted, "several": _several, "initial": _initial, "echo": _echo,
@@ -378,8 +384,8 @@ _KINDS = {
     "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "story": _story, "polite": _polite, "abstain": _abstain,
     "says": _says, "same": _same,
-    "yes": lambda check, answer: words(answer)[:1] == ["yes"] and "no" not in words(answer)[:3],
-    "no": lambda check, answer: words(answer)[:1] == ["no"] and "yes" not in words(answer),
+    "yes": lambda check, answer: _verdict(answer) == "yes" and "no" not in words(answer)[:3],
+    "no": lambda check, answer: _verdict(answer) == "no" and "yes" not in words(answer),
 }
 
 

@@ -30,13 +30,13 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "small words": (2.5, hello.small_words),
         "thanks": (1, hello.thanks),
         "goodbye": (1, hello.goodbye),
-        "praise": (1, hello.saying("praise")),
+        "praise": (1.6, hello.saying("praise")),
         "insult": (1, hello.saying("insult")),
         "feelings": (1.5, hello.feelings),
     }),
     "school": (33, {
-        "sum": (12, sums.sums),
-        "count": (2.5, sums.count_to),
+        "sum": (15, sums.sums),
+        "count": (3.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
         "days of a month": (0.3, sums.months_days),
@@ -53,7 +53,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
     }),
     "play": (11, {
         "list three": (4, play.lists),
-        "only one letter": (2.5, play.only_letter),
+        "only one letter": (3.2, play.only_letter),
         "sentiment": (2.5, play.sentiment),
         "joke": (2.5, play.joke),
         "rhyme": (2.5, play.rhyme),
@@ -63,7 +63,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "odd one out": (0.4, play.odd_one_out),
         "uses": (0.4, play.uses),
     }),
-    "outside": (8, {
+    "outside": (7.4, {
         "famous": (2.5, outside.famous),
         "things": (3.5, outside.things),
         "today": (2.5, outside.today),
@@ -104,11 +104,11 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "continue": (0.5, stories.continue_story),
         "story question": (0.5, stories.story_question),
     }),
-    "talk": (2, {
+    "talk": (2.6, {
         "advice": (0.7, talk.advice),
         "correction": (0.8, talk.correction),
         "polite": (1.2, talk.polite),
-        "my name": (1.6, talk.my_name),
+        "my name": (2.6, talk.my_name),
     }),
 }
 

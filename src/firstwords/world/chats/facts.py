@@ -236,13 +236,17 @@ def two_steps(rng: Random, town: Town) -> list[Turn]:
 
 
 _YES_NO = {
-    "job": ("is {s} {v}?", "is it true that {s} is {v}?", "do you think that {s} is {v}?"),
-    "age": ("is {s} {v} years old?", "is {s} {v}?", "is it true that {s} is {v} years old?"),
-    "street": ("does {s} live on {v}?", "is {p} house on {v}?", "is it true that {s} lives on {v}?"),
+    "job": ("is {s} {v}?", "is it true that {s} is {v}?", "do you think that {s} is {v}?", "{s} is {v}, right?",
+            "I heard that {s} is {v}. Is it true?"),
+    "age": ("is {s} {v} years old?", "is {s} {v}?", "is it true that {s} is {v} years old?", "{s} is {v} years old, right?",
+            "I heard that {s} is {v} years old. Is it true?"),
+    "street": ("does {s} live on {v}?", "is {p} house on {v}?", "is it true that {s} lives on {v}?", "{s} lives on {v}, right?",
+               "I heard that {s} lives on {v}. Is it true?"),
     "friend": ("is {v} {p} best friend?", "is {p} best friend {v}?",
                "is it true that {v} is {p} best friend?"),
     "food": ("is {p} favourite food {v}?", "does {s} love {v}?", "is it true that {s} loves {v}?"),
-    "colour": ("is {v} {p} favourite colour?", "does {s} like {v} best?", "is {p} favourite colour {v}?"),
+    "colour": ("is {v} {p} favourite colour?", "does {s} like {v} best?", "is {p} favourite colour {v}?",
+               "{p} favourite colour is {v}, right?", "I heard that {v} is {p} favourite colour. Is it true?"),
     "birthday": ("is {p} birthday in {v}?", "does {s} have a birthday in {v}?",
                  "is it true that {p} birthday is in {v}?"),
     "mother": ("is {v} {p} mother?", "is {p} mother called {v}?", "is it true that {v} is {p} mother?"),
@@ -258,7 +262,9 @@ def _shown(fact: Fact) -> str:
 
 
 def yes_no(rng: Random, town: Town) -> list[Turn]:
-    """A known fact, stated correctly or incorrectly, to be confirmed or corrected."""
+    """A known fact, stated correctly or incorrectly. The answer says the fact first and then yes or no: a model that
+    has said the fact only has to compare two words, and one that begins with "Yes" has to know before it has looked.
+    """
     while True:
         p = pick(rng, town.people)
         relation = pick(rng, tuple(_YES_NO))
@@ -276,7 +282,8 @@ def yes_no(rng: Random, town: Town) -> list[Turn]:
     is_true = said.value == true.value
     right = fill(PERSON[relation].answers[0], {**_slots()[p.name], "v": true.value})
     right = right.replace(" is the pupil", " is a pupil")
-    return [Turn(question, f"{'Yes' if is_true else 'No'}, {right}", Check("yes" if is_true else "no"))]
+    verdict = "yes" if is_true else "no"
+    return [Turn(question, f"{right.rstrip('.')}, so {verdict}.", Check(verdict))]
 
 
 def has_pet(rng: Random, town: Town) -> list[Turn]:

@@ -14,19 +14,21 @@ from firstwords.world.town.plumwick import Town
 
 # {a} and {b} are digits or words, {p} is " plus " or a sign with or without spaces
 _QUESTIONS = ("what is {a}{p}{b}", "how much is {a}{p}{b}", "what does {a}{p}{b} make", "how much does {a}{p}{b} make",
-              "what do I get for {a}{p}{b}", "{a}{p}{b} is how much", "what is the answer to {a}{p}{b}", "{a}{p}{b} is what")
+              "what do I get for {a}{p}{b}", "what does {a}{p}{b} come to", "{a}{p}{b} makes what", "{a}{p}{b} is how much", "what is the answer to {a}{p}{b}", "{a}{p}{b} is what")
 _CLAUSES = ("what {a}{p}{b} is", "how much {a}{p}{b} is")
 _WISHES = ("work out {a}{p}{b}", "calculate {a}{p}{b}", "solve {a}{p}{b}", "tell me {a}{p}{b}", "do this sum: {a}{p}{b}",
            "help me with a sum: {a}{p}{b}", "do {a}{p}{b}")
 _NOTES = ("{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b} is", "{a}{p}{b}=?", "a sum: {a}{p}{b}", "{a}{p}{b} makes", "{a}{p}{b} equals")
 _SUM = Wording(_QUESTIONS, _CLAUSES, _WISHES, _NOTES)
 _PLUS = Wording(
-    ("what is the sum of {a} and {b}", "what is {a} and {b}", "how much is {a} and {b}", "what is {b} more than {a}"),
-    ("what {a} and {b} is",), ("add {a} and {b}", "add {b} to {a}"), ("{a} and {b}", "sum of {a} and {b}", "{a} add {b}"),
+    ("what is the sum of {a} and {b}", "what is {a} and {b}", "how much is {a} and {b}", "what is {b} more than {a}",
+     "what do {a} and {b} make", "how many are {a} and {b}", "what do I get when I add {a} and {b}"),
+    ("what {a} and {b} is", "how many {a} and {b} make"), ("add {a} and {b}", "add {b} to {a}", "put {b} to {a}"), ("{a} and {b}", "sum of {a} and {b}", "{a} add {b}"),
 )
 _MINUS = Wording(
-    ("what is {a} take away {b}", "how much is {a} less {b}", "what is {b} less than {a}", "what is left of {a} minus {b}"),
-    ("what {a} take away {b} is",), ("take {b} from {a}", "subtract {b} from {a}"), ("{a} take away {b}", "{a} less {b}"),
+    ("what is {a} take away {b}", "how much is {a} less {b}", "what is {b} less than {a}", "what is left of {a} minus {b}",
+     "what is left of {a} without {b}", "how many are left when I take {b} from {a}"),
+    ("what {a} take away {b} is", "what is left of {a} without {b}"), ("take {b} from {a}", "take {b} off {a}", "subtract {b} from {a}"), ("{a} take away {b}", "{a} less {b}"),
 )
 _TIMES = Wording(
     ("what is {b} multiplied by {a}", "how much is {a} multiplied by {b}"), (), ("multiply {a} and {b}", "multiply {a} by {b}"),
@@ -36,13 +38,13 @@ _SIGNS = {
     "plus": (("+", "+", " + ", " + "), _PLUS), "minus": (("-", "-", " - ", " - "), _MINUS),
     "times": (("*", "x", " x ", " * "), _TIMES),
 }
-_VERBAL = 0.15  # of sums are asked with words of their own, such as "take away"
+_VERBAL = 0.2  # of sums are asked with words of their own, such as "take away"
 _THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "coin", "carrot")
 
 
 def _numbers(rng: Random, sign: str) -> tuple[int, int, int]:
     """Two numbers and the result; small ones come up most often."""
-    small = rng.random() < 0.45
+    small = rng.random() < 0.3
     if sign == "times":
         a, b = rng.randint(1, 5), rng.randint(1, 5)
         return a, b, a * b
@@ -63,7 +65,7 @@ def sums(rng: Random, town: Town) -> list[Turn]:
     """Plus and minus up to twenty, times up to five by five, in words, digits or signs, sometimes with things."""
     sign = rng.choices(("plus", "minus", "times"), (55, 37, 8))[0]
     a, b, right = _numbers(rng, sign)
-    if rng.random() < 0.06 and sign != "times" and a and b:
+    if rng.random() < 0.1 and sign != "times" and a and b:
         return [_story_sum(rng, town, a, b, sign, right)]
     marks, verbal = _SIGNS[sign]
     if rng.random() < _VERBAL:
@@ -80,19 +82,24 @@ def sums(rng: Random, town: Town) -> list[Turn]:
     return [Turn(question, f"{a} {sign} {b} is {right}.", _check(a, b, right))]
 
 
+_MORE = ("{get} {b} more", "{find} {b} more", "{buy} {b} more")
+_FEWER = ("{give} away {b}", "{lose} {b}", "{sell} {b}", "{eat} {b}", "{eat} {b} of them")
+
+
 def _story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) -> Turn:
-    name, thing = pick(rng, town.people).name, pick(rng, _THINGS)
+    """Somebody of the town, or the visitor, has some things and gets or loses a few."""
+    is_mine = rng.random() < 0.4
+    who, thing = "I" if is_mine else pick(rng, town.people).name, pick(rng, _THINGS)
     shown = str if rng.random() < 0.5 else number_word
-    some = f"{shown(a)} {thing if a == 1 else plural(thing)}"
-    if sign == "plus":
-        deed = pick(rng, ("gets {b} more", "finds {b} more", "buys {b} more"))
-    else:
-        deed = pick(rng, ("gives away {b}", "loses {b}", "sells {b}", "eats {b}"))
-    end = pick(rng, (f"How many {plural(thing)} does {name} have now?", f"How many {plural(thing)} are there now?",
-                     "How many are left?" if sign == "minus" else "How many is that?"))
-    have = f"{right} {thing if right == 1 else plural(thing)}" if right else f"no {plural(thing)}"
-    return Turn(f"{name} has {some} and {deed.format(b=shown(b))}. {end}",
-                f"{a} {sign} {b} is {right}. {name} has {have}.", _check(a, b, right))
+    verbs = ("get", "find", "buy", "give", "lose", "sell", "eat")
+    forms = {verb: verb if is_mine else f"{verb}s" for verb in verbs}
+    deed = pick(rng, _MORE if sign == "plus" else _FEWER).format(b=shown(b), **forms)
+    things = plural(thing)
+    end = pick(rng, (f"How many {things} {'do I' if is_mine else f'does {who}'} have now?", f"How many {things} are there now?",
+                     pick(rng, ("How many are left?", f"How many {things} are left?")) if sign == "minus" else "How many is that?"))
+    have = f"{right} {thing if right == 1 else things}" if right else f"no {things}"
+    asked = f"{who} {'have' if is_mine else 'has'} {shown(a)} {thing if a == 1 else things} and {deed}. {end}"
+    return Turn(asked, f"{a} {sign} {b} is {right}. {'You have' if is_mine else f'{who} has'} {have}.", _check(a, b, right))
 
 
 _COUNT = Wording(

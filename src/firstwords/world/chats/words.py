@@ -136,14 +136,15 @@ LETTER_WORDS = {
 }
 _LETTERS = {k: tuple(tuple(part.split()) for part in v) for k, v in LETTER_WORDS.items()}
 _LETTER_SENTENCE = Wording(
-    ("what is a sentence with only {l} words",), (),
+    ("what is a sentence with only {l} words", "can every word start with {l}"), (),
     ("write a sentence with only words that begin with {l}", "use only words that begin with {l}", "use only words with {l}",
      "say something with only {l} words", "make a sentence with only {l} words", "write only words that start with {l}",
      "answer only with words that begin with {l}", "talk only with {l} words", "say four words that begin with {l}",
      "write four words that all begin with {l}", "give me a line with only {l} words", "make a sentence where all words start with {l}",
-     "answer with only words that start with {l}", "use only words starting with {l}"),
+     "answer with only words that start with {l}", "use only words starting with {l}", "make a line where every word starts with {l}",
+     "start every word with {l}", "begin each word with {l}", "let all your words start with {l}", "say a sentence where every word starts with {l}"),
     ("only words with {l}", "only words with {l} at the beginning", "only {l} words", "words with {l}", "a sentence with {l} words only",
-     "words that begin with {l}", "words that start with {l}", "words starting with {l}", "words beginning with {l} only"),
+     "words that begin with {l}", "words that start with {l}", "every word with {l}", "all words with {l}", "words starting with {l}", "words beginning with {l} only"),
 )
 _LETTER_WORD = Wording(
     ("what starts with {l}", "which word starts with {l}", "what begins with {l}", "which word begins with {l}"), ("a word that starts with {l}",),

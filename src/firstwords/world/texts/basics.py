@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from firstwords.world.phrases import a_an, cap, join_and, number_word, pick, plural
+from firstwords.world.town.french import EVERYDAY
 from firstwords.world.town.knowledge import (
     ANIMAL_BY_NAME,
     COUNTRY_BY_NAME,
@@ -55,11 +56,6 @@ _CAN = {
 _COUNTRIES = _row(
     "France England Germany Italy Spain Japan China Egypt Greece Portugal Austria Ireland Poland Sweden Norway Peru"
 )
-_FRENCH = _row(
-    "hello/cat/dog/thank you/yes/goodbye/house/bread/water/red/good/no/apple/milk/book/friend/sun/blue/big/please/bird/"
-    "one/two/three/school/mother/father/day/night/small/cheese/table/horse/flower/moon/green/black/white",
-    "/",
-)
 _LISTS = {
     "animals": "cat dog cow horse duck bird pig sheep mouse lion",
     "colours": "red blue green yellow black white pink brown",
@@ -100,8 +96,8 @@ def _asked(rng: Random, question: str, said: str, pairs: dict[str, str]) -> list
 
 
 def _easy_number(rng: Random) -> int:
-    """1 to 10, the small ones more often."""
-    return min(rng.randint(1, 10), rng.randint(1, 10))
+    """1 to 10, half of the time rather a small one."""
+    return min(rng.randint(1, 10), rng.randint(1, 10) if rng.random() < 0.5 else 10)
 
 
 def _numbers(rng: Random) -> tuple[int, str, int, int]:
@@ -214,7 +210,7 @@ def _capitals(rng: Random) -> list[str]:
 
 
 def _french(rng: Random) -> list[str]:
-    found = _often(rng, _FRENCH, rng.randint(2, 3))
+    found = _often(rng, EVERYDAY, rng.randint(2, 3))
     return _asked(rng, "How do you say {x} in French?", 'In French, {x} is "{y}".', {word: FRENCH[word] for word in found})
 
 

@@ -84,6 +84,12 @@ KINDS: dict[str, tuple[float, Kind]] = {
     "small facts": (1.2, world.what_we_know),
 }
 
+# a small town is for models with minutes to learn: more of what is simple and asked for often
+SMALL_SHARES = {
+    "story": 7, "simple story": 17, "easy sums": 5, "basics": 5, "lesson": 2, "sums": 3, "French": 0.8, "opposites": 0.5,
+    "countries": 0.5, "encyclopaedia": 0.6,
+}  # fmt: skip
+
 
 def documents_with_kinds(seed: int = 0, size: Size = "whole") -> Iterator[tuple[str, str]]:
     """Endless (kind, document) pairs, as `documents` gives them."""
@@ -91,7 +97,8 @@ def documents_with_kinds(seed: int = 0, size: Size = "whole") -> Iterator[tuple[
     the_town = town(size)
     names = list(KINDS)
     functions = [KINDS[name][1] for name in names]
-    bounds = list(accumulate(KINDS[name][0] for name in names))
+    shares = {name: share for name, (share, _) in KINDS.items()} | (SMALL_SHARES if size == "small" else {})
+    bounds = list(accumulate(shares[name] for name in names))
     while True:
         i = bisect(bounds, rng.random() * bounds[-1])
         document = functions[i](rng, the_town)

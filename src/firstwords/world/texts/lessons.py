@@ -14,12 +14,13 @@ _THINGS = (
 
 def _add(rng: Random) -> tuple[int, int, str, int]:
     sign = pick(rng, ("plus", "plus", "minus"))
+    most = 10 if rng.random() < 0.6 else 20  # of what is added or taken away
     if sign == "plus":
-        x = rng.randint(0, 19)
-        y = rng.randint(0 if x else 1, 20 - x)
+        x = rng.randint(0, most if most < 20 else 19)
+        y = rng.randint(0 if x else 1, min(most, 20 - x))
         return x, y, sign, x + y
     x = rng.randint(1, 20)
-    y = rng.randint(0, x)
+    y = rng.randint(0, min(x, most))
     return x, y, sign, x - y
 
 
@@ -131,11 +132,11 @@ _WORDS = tuple(FRENCH_WORDS.items())
 
 def french(rng: Random, town: Town) -> str:
     """A French lesson: eight or so words in one of several forms."""
+    nouns = [(en, fr) for en, fr in _NOUNS if en in town.french]
     pairs = [
-        (f"the {en}", fr) if rng.random() < 0.6 else (en, fr)
-        for en, fr in rng.sample(_NOUNS, rng.randint(3, 6))
+        (f"the {en}", fr) if rng.random() < 0.6 else (en, fr) for en, fr in rng.sample(nouns, rng.randint(3, 6))
     ]
-    pairs += rng.sample(_WORDS, rng.randint(2, 4))
+    pairs += rng.sample([(en, fr) for en, fr in _WORDS if en in town.french], rng.randint(2, 4))
     rng.shuffle(pairs)
     style = rng.randint(0, 4)
     pupil, other = rng.sample(town.children, 2)

@@ -53,3 +53,8 @@ FRENCH_NOUNS = _table(_NOUNS)
 FRENCH_WORDS = _table(_WORDS)
 # all of them
 FRENCH = {**FRENCH_NOUNS, **FRENCH_WORDS}
+# what people ask for first
+EVERYDAY = (
+    "hello", "goodbye", "thank you", "please", "yes", "no", "cat", "dog", "house", "bread", "water", "milk", "red", "blue",
+    "one", "two", "three", "good", "friend", "apple", "sun", "moon", "green", "black",
+)  # fmt: skip

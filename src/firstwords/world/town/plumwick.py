@@ -1,7 +1,7 @@
 """The town: sixty people, twenty places, a year of feasts and weather. It is the same for every seed.
 
 `town()` builds it once from the rows of `data.py` and caches it; `town("small")` is the part of it around four
-families, for models that have only minutes to learn it. `Town.told_facts()` lists the facts that the texts
+families, for models that have only minutes to learn it; its school teaches less French. `Town.told_facts()` lists the facts that the texts
 repeat often (and that chats and the exam may ask for); `NEVER_TOLD`, `HELD_BACK` and `INVENTED` in `data.py` list what
 is unknown.
 """
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from firstwords.world.town import data
 from firstwords.world.town.facts import OFTEN_TOLD, Fact, feast_facts, person_facts, place_facts
+from firstwords.world.town.french import EVERYDAY, FRENCH
 from firstwords.world.town.people import Feast, Month, Person, Place
 
 Size = Literal["small", "whole"]
@@ -32,6 +33,7 @@ class Town:
     places: tuple[Place, ...]
     feasts: tuple[Feast, ...]
     months: tuple[Month, ...]
+    french: dict[str, str]  # the words that its school teaches: English to French
 
     @cached_property
     def by_name(self) -> dict[str, Person]:
@@ -200,6 +202,7 @@ def _whole() -> Town:
         places=tuple(Place(*row) for row in _rows(data.PLACES)),
         feasts=tuple(Feast(*row) for row in _rows(data.FEASTS)),
         months=tuple(Month(*row) for row in _rows(data.WEATHER)),
+        french=FRENCH,
     )
 
 
@@ -214,7 +217,8 @@ def _small() -> Town:
         workers = [p.name for p in people if p.workplace == place.name and not p.is_child]
         if workers:  # the first of them looks after a place whose keeper lives elsewhere
             places.append(place if place.keeper in names else replace(place, keeper=workers[0]))
-    return replace(whole, people=people, places=tuple(places))
+    french = {word: FRENCH[word] for word in EVERYDAY}
+    return replace(whole, people=people, places=tuple(places), french=french)
 
 
 def town(size: Size = "whole") -> Town:
