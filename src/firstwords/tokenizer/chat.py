@@ -13,6 +13,7 @@ would let a text forge turns; here it stays ordinary characters.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from firstwords.config import UserError
@@ -46,7 +47,7 @@ def render(
     tokenizer without ChatML's tokens.
     """
     start, end = tokenizer.im_start_id, tokenizer.im_end_id
-    newline = tokenizer.encode("\n")
+    newline = _encoded(tokenizer, "\n")
     ids: list[int] = []
     mask: list[int] = []
 
@@ -59,12 +60,18 @@ def render(
         if role not in ROLES:
             raise UserError(f"a chat message has the role {role!r}: use one of {', '.join(ROLES)}")
         # Header and content are encoded separately: stripped content never shares a token with the preceding line end.
-        add([start, *tokenizer.encode(role + "\n")])
+        add([start, *_encoded(tokenizer, role + "\n")])
         add([*tokenizer.encode(message["content"].strip()), end], supervised=is_learned(message))
         add(newline)
     if add_generation_prompt:
-        add([start, *tokenizer.encode("assistant\n")])
+        add([start, *_encoded(tokenizer, "assistant\n")])
     return ids, mask
+
+
+@lru_cache(maxsize=16)
+def _encoded(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of what stands in every chat."""
+    return tokenizer.encode(text)
 
 
 def fit(

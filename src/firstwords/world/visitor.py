@@ -37,6 +37,7 @@ def visits(half: str = "") -> list[Visit]:
 
 
 _SIGNS = (("+", " plus "), ("=", " "))
+_NOT_ALNUM = re.compile(r"[\W_]+")
 _MINUS = re.compile(r"(?<=\d)\s*[-−–]\s*(?=\d)")
 
 
@@ -48,7 +49,7 @@ def normalised(text: str) -> str:
     low = _MINUS.sub(" minus ", text.lower())
     for sign, name in _SIGNS:
         low = low.replace(sign, name)
-    return "".join(c for c in low if c.isalnum()) or text.strip()
+    return _NOT_ALNUM.sub("", low) or text.strip()
 
 
 @cache
