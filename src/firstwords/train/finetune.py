@@ -65,8 +65,7 @@ TOO_LONG = 0.05  # share of chats that may be cut before rows are made longer th
 USUAL_ROW = 256  # tokens per row if that of pre-training is unknown
 LEAST_STEPS = 8  # within --minutes: if steps are too slow for that, the batch is made smaller
 NUM_QUESTIONS = 2  # from the chats, that the report asks every stage
-SPARE = 2.0  # tokens read of the endless built-in chats, in tokens planned: the plan counts the logits of all tokens,
-# and the machine may be faster
+SPARE = 1.5  # tokens read of the endless built-in chats, in tokens planned (which counts the logits of all tokens)
 MAX_HELDOUT = 200  # chats held out to measure the loss on unseen answers
 HELDOUT_ROWS, HELDOUT_TOKENS = 16, 8192  # computed at once when that loss is measured
 SAVE_RESERVE = 2.0

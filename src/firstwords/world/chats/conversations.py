@@ -23,7 +23,7 @@ Maker = Callable[[Random, Town], list[Turn]]
 
 # group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
 GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
-    "hello": (13, {
+    "hello": (15.5, {
         "greeting": (4, hello.greeting),
         "how are you": (2, hello.how_are_you),
         "about Pip": (7, hello.about_pip),
@@ -34,13 +34,13 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "insult": (1, hello.saying("insult")),
         "feelings": (1.5, hello.feelings),
     }),
-    "school": (33, {
-        "sum": (15, sums.sums),
-        "count": (3.5, sums.count_to),
+    "school": (35, {
+        "sum": (18, sums.sums),
+        "count": (4.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
         "days of a month": (0.3, sums.months_days),
-        "opposite": (4.5, basics.opposite),
+        "opposite": (5.5, basics.opposite),
         "colour of": (4.5, basics.colour_of),
         "animal": (6.5, basics.animal),
         "what is": (3.5, basics.what_is),
@@ -51,10 +51,10 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "from French": (1.5, basics.from_french),
         "plural": (0.6, basics.plurals),
     }),
-    "play": (11, {
+    "play": (10.5, {
         "list three": (4, play.lists),
         "only one letter": (3.2, play.only_letter),
-        "sentiment": (2.5, play.sentiment),
+        "sentiment": (3, play.sentiment),
         "joke": (2.5, play.joke),
         "rhyme": (2.5, play.rhyme),
         "repeat": (2.5, play.repeat),
@@ -76,7 +76,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "big sum": (1.2, outside.big_sums),
         "other languages": (0.7, outside.other_languages),
     }),
-    "town": (17, {
+    "town": (13, {
         "fact": (17, facts.fact),
         "place or feast": (4.5, facts.place_fact),
         "follow-ups": (6, facts.follow_ups),
@@ -92,10 +92,10 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
     "unknown": (7, {
         "invented person": (6, unknown.invented),
         "never told": (4, unknown.never_told),
-        "held back": (2.5, unknown.held_back),
+        "held back": (1.8, unknown.held_back),
         "told, then not": (1.5, unknown.told_then_not),
     }),
-    "reading": (9, {
+    "reading": (8.5, {
         "one sentence": (3, passages.one_sentence),
         "passage": (1, passages.passage_question),
         "passage, silent": (0.5, passages.passage_silent),
@@ -205,7 +205,7 @@ def _drawn(rng: Random, hand: Random, home: Town) -> tuple[str, list[tuple[str, 
 def _is_left_out(home: Town, turns: list[tuple[str, Turn, str]]) -> bool:
     """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town."""
     return any(
-        is_held_out(turn.user) or is_held_out(text) or home.names_others(f"{turn.user} {turn.pip}")
+        is_held_out(turn.user) or (text != turn.user and is_held_out(text)) or home.names_others(f"{turn.user} {turn.pip}")
         for _, turn, text in turns)
 
 

@@ -301,7 +301,7 @@ _ABOUT: tuple[Topic, ...] = (
           "I like words and stories best.", ("words", "stories")),
 )
 # how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2, 1, 2, 2, 2, 5, 2, 1, 1.5, 0.7, 1, 1, 1, 1, 1)
+_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 0.7, 1.5, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
 _HAVE = ("friend", "mother", "father", "family", "pet", "brother", "sister", "body", "heart", "cat", "dog", "wife",
@@ -313,15 +313,15 @@ _CANNOT = ("see me", "hear me", "walk", "sleep", "swim", "fly", "see", "hear", "
 def about_pip(rng: Random, town: Town) -> list[Turn]:
     """Who are you, what can you do, are you a person; honest about being a small program."""
     draw = rng.random()
-    if draw < 0.82:
+    if draw < 0.84:
         topics = rng.choices(_ABOUT, _OFTEN, k=2 if rng.random() < 0.2 else 1)
         return [turn_of(rng, topic) for topic in dict.fromkeys(topics)]
-    if draw < 0.89:
+    if draw < 0.91:
         thing = pick(rng, _NOT_ME)
         wording = Wording(questions=("are you {a}", "are you really {a}", "are you {a} or a robot", "is Pip {a}"),
                           clauses=("if you are {a}",), notes=("are you {a}", "you are {a}"))
         return [Turn(ask(rng, wording, a=a_an(thing)), f"No, I am not {a_an(thing)}. {I_AM}", Check("no"))]
-    if draw < 0.94:
+    if draw < 0.95:
         thing = pick(rng, _HAVE)
         wording = Wording(questions=("do you have {a}", "have you got {a}"), clauses=("if you have {a}",), notes=("you have {a}",))
         return [Turn(ask(rng, wording, a=a_an(thing)), f"No, I have no {thing}. {I_AM}", Check("no"))]

@@ -96,7 +96,7 @@ def _story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) -
     deed = pick(rng, _MORE if sign == "plus" else _FEWER).format(b=shown(b), **forms)
     things = plural(thing)
     end = pick(rng, (f"How many {things} {'do I' if is_mine else f'does {who}'} have now?", f"How many {things} are there now?",
-                     pick(rng, ("How many are left?", f"How many {things} are left?")) if sign == "minus" else "How many is that?"))
+                     pick(rng, ("How many are left?", f"How many {things} are left?")) if sign == "minus" else "How many do I have?" if is_mine else "How many is that?"))
     have = f"{right} {thing if right == 1 else things}" if right else f"no {things}"
     asked = f"{who} {'have' if is_mine else 'has'} {shown(a)} {thing if a == 1 else things} and {deed}. {end}"
     return Turn(asked, f"{a} {sign} {b} is {right}. {'You have' if is_mine else f'{who} has'} {have}.", _check(a, b, right))
@@ -113,17 +113,27 @@ _BACK = Wording(
 )
 
 
+_FROM = Wording(
+    wishes=("count from {m} to {n}", "say the numbers from {m} to {n}", "list the numbers from {m} to {n}", "count up from {m} to {n}"),
+    notes=("count from {m} to {n}", "numbers from {m} to {n}", "{m} to {n}"),
+)
+
+
 def count_to(rng: Random, town: Town) -> list[Turn]:
-    """Count to a number, or sometimes back from it."""
-    last = pick(rng, (3, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10, 10)) if rng.random() < 0.9 else rng.randint(11, 20)
+    """Count to a number, or sometimes from another number or back."""
+    last = pick(rng, (2, 3, 3, 4, 5, 5, 5, 6, 7, 8, 9, 10, 10)) if rng.random() < 0.92 else rng.randint(11, 20)
     shown = str(last) if rng.random() < 0.5 else number_word(last)
     numbers = [str(i) for i in range(1, last + 1)]
     wording = _COUNT
     if rng.random() < 0.15 and last <= 10:
         wording, numbers = _BACK, numbers[::-1]
+    elif rng.random() < 0.3 and last > 2:
+        first = rng.randint(2, last - 1)
+        wording, numbers = _FROM, numbers[first - 1 :]
+    first_shown = numbers[0] if shown.isdigit() else number_word(int(numbers[0]))
     worded = ", ".join(number_word(int(n)) for n in numbers)
     reply = ", ".join(numbers)
-    return [Turn(ask(rng, wording, n=shown), f"{reply}.", Check("same", (reply, worded)))]
+    return [Turn(ask(rng, wording, n=shown, m=first_shown), f"{reply}.", Check("same", (reply, worded)))]
 
 
 _NEXT = Wording(

@@ -92,21 +92,31 @@ def polite(rng: Random, town: Town) -> list[Turn]:
     return [Turn(question.format(r=rude), reply.format(w=wish), Check("polite", (wish,)))]
 
 
+# names that visitors may have
+_VISITOR_NAMES = """
+Adam Alex Alice Amy Ana Andrew Angela Ben Bob Carlos Chris Daniel David Diego Elena Emily Eric Eva Fatima 
+George Grace Hannah Hans Helen Ian James Jan Jane Jim Joe John Josh Juan Karen Kate Kevin Kim Laura Lisa Liam
+Linda Lucas Luis Maria Mark Mary Matt Mia Michael Mike Mohamed Nick Olivia Omar Peter Rachel Robert Ryan
+Sam Sarah Sofia Sophie Steve Susan Thomas Tim Tony Yuki Zoe
+"""
+_VISITORS = tuple(_VISITOR_NAMES.split())
+
+
 def my_name(rng: Random, town: Town) -> list[Turn]:
     """The visitor tells name, age or colour and asks for it later."""
     kind = pick(rng, ("name", "name", "name", "age", "colour", "food", "pet"))
     p, q = pick(rng, town.people), pick(rng, town.people)
+    visitor = pick(rng, _VISITORS) if rng.random() < 0.8 else q.name
     age = str(rng.randint(5, 70))
     animal = pick(rng, ("dog", "cat", "mouse", "hen", "fish", "horse", "rabbit"))
     name, colour, food = q.name, p.colour or "blue", p.food or "pizza"
     say, reply, ask, recall, check = {
-        "name": ((f"My name is {name}.", f"I am {name}.", f"Hello, I am {name}.", f"Hi, my name is {name}.",
-                  f"You can call me {name}."),
-                 (f"Hello {name}! Nice to meet you.", f"Hello {name}! How can I help you?",
-                  f"Nice to meet you, {name}."),
+        "name": ((f"My name is {visitor}.", f"I am {visitor}.", f"Hello, I am {visitor}.", f"Hi, my name is {visitor}.",
+                  f"You can call me {visitor}.", f"Hi! {visitor} here.", f"It is me, {visitor}.", f"I am called {visitor}."),
+                 (f"Hello {visitor}! Nice to meet you.", f"Hello {visitor}! How can I help you?"),
                  ("What is my name?", "Do you know my name?", "What am I called?", "Who am I?",
                   "Do you remember my name?"),
-                 (f"Your name is {name}.", f"You are {name}."), Check("one_of", (name,), "name")),
+                 (f"Your name is {visitor}.",), Check("one_of", (visitor,), "name")),
         "age": ((f"I am {age} years old.", f"My age is {age}.", f"This year I am {age} years old."),
                 (f"{age} is a good age.", "That is a good age."),
                 ("How old am I?", "What is my age?", "Do you know how old I am?"),

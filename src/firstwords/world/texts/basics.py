@@ -215,7 +215,7 @@ def _french(rng: Random) -> list[str]:
 
 
 def _counting(rng: Random) -> list[str]:
-    top = pick(rng, (3, 5, 5, 5, 10, 10, 10, 12, 20))
+    top = pick(rng, (2, 3, 4, 5, 5, 5, 6, 7, 8, 10, 10, 12))
     digits = rng.random() < 0.5
     numbers = [str(n) if digits else number_word(n) for n in range(1, top + 1)]
     row = cap(", ".join(numbers)) + "."

@@ -86,8 +86,8 @@ KINDS: dict[str, tuple[float, Kind]] = {
 
 # a small town is for models with minutes to learn: more of what is simple and asked for often
 SMALL_SHARES = {
-    "story": 7, "simple story": 17, "easy sums": 5, "basics": 5, "lesson": 2, "sums": 3, "French": 0.8, "opposites": 0.5,
-    "countries": 0.5, "encyclopaedia": 0.6,
+    "story": 7, "simple story": 17, "easy sums": 8, "basics": 5, "lesson": 2, "sums": 4, "French": 0.8, "opposites": 0.5,
+    "countries": 0.5, "encyclopaedia": 0.6, "asked and answered": 13, "asked": 3, "portrait": 8, "everyday": 6,
 }  # fmt: skip
 
 
