@@ -49,6 +49,12 @@ def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool 
     page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
 
 
+def is_dark(page: Any) -> bool:
+    """Whether the page is in its dark colours."""
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(map(int, re.findall(r"\d+", background)[:3])) < 150
+
+
 def answers(page: Any) -> Any:
     """The texts of the model's messages."""
     return page.locator("article.assistant .text")
