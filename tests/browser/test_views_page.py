@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, VIEWS, ask, first_letter_ms, import_chat, is_dark, own_pair, turns
+from browser_talk import LONG, VIEWS, ask, first_letter_ms, import_chat, in_colours, own_pair, turns
 
 MAX_BYTES = 250_000  # of the whole page, gzipped
 FIRST_VIEW_MS = 1000  # from a new address to a letter in the chat's box, from this machine
@@ -181,11 +181,9 @@ def test_no_view_has_barriers_or_scrolls_sideways(
         own_pair(page)
     page.wait_for_load_state("networkidle")
     for dark in (False, True):
-        page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
+        where = in_colours(page, dark)
         page.wait_for_timeout(300)
-        where = "dark" if dark else "light"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, where
-        assert is_dark(page) == dark, where
         found = axe.run(page).response["violations"]
         told = [f"{v['id']}: {[n['html'][:200] + str(n['any'][:1])[:300] for n in v['nodes'][:3]]}" for v in found]
         assert not told, f"{where}\n" + "\n".join(told)
