@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,19 @@ def _denormals_stay():
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _known_machine():
+    """Measuring the machine takes six seconds in every new home, and plans that follow from it depend on the load.
+
+    Tests of measuring remove the variable.
+    """
+    from firstwords.plan.budget import Machine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(Machine())))
+        yield
 
 
 @pytest.fixture

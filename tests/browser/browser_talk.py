@@ -49,6 +49,20 @@ def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool 
     page.get_by_role("button", name=re.compile("^Left is better:")).wait_for(timeout=LONG)
 
 
+def in_colours(page: Any, dark: bool) -> str:
+    """Show the page that is open in its dark or its light colours, as a change of the system's setting would.
+
+    Returns which they are, for messages.
+    """
+    name = "dark" if dark else "light"
+    page.emulate_media(color_scheme=name, reduced_motion="reduce")
+    sum_of_background = (
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0)"
+    )
+    page.wait_for_function(f"isDark => ({sum_of_background} < 150) === isDark", arg=dark, timeout=LONG)
+    return name
+
+
 def answers(page: Any) -> Any:
     """The texts of the model's messages."""
     return page.locator("article.assistant .text")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,24 +90,16 @@ def browser_static() -> Path:
     return STATIC
 
 
-def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[subprocess.Popen[str], Server]:
+def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[forks.Child, Server]:
     """A server on a free port, once it says where it is. more: of its environment."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home), **more}
-    with open(log, "w", encoding="utf-8") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags],
-            env=environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert "http://" in line, f"the server did not start: {line}{log.read_text(encoding='utf-8')}"
+    errors = log.with_name(f"{log.name}-errors")
+    process = forks.start(["serve", "--port", "0", *flags], home, log, errors=errors, env=more)
+    line = process.first_line()
+    assert "http://" in line, f"the server did not start: {line}{process.said}"
     return process, Server(line.split(" is at ")[1].split()[0], home)
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop(process: forks.Child) -> None:
     process.terminate()
     process.wait(timeout=20)
 
@@ -126,9 +116,9 @@ def browser_server(tmp_path_factory: pytest.TempPathFactory, browser_static: Pat
 
 
 @pytest.fixture
-def browser_ending() -> Iterator[list[subprocess.Popen[str]]]:
+def browser_ending() -> Iterator[list[forks.Child]]:
     """Servers of one test. They end after its pages: a page that outlives its server logs that it lost it."""
-    processes: list[subprocess.Popen[str]] = []
+    processes: list[forks.Child] = []
     yield processes
     for process in processes:
         stop(process)
@@ -180,12 +170,22 @@ def browser_teachable_server(tmp_path: Path, browser_server: Server, browser_end
     return server
 
 
+@pytest.fixture(scope="module")
+def browser_shared_server(tmp_path_factory: pytest.TempPathFactory, browser_server: Server) -> Iterator[Server]:
+    """A server that the tests of a file share, which write into its home."""
+    folder = tmp_path_factory.mktemp("browser-shared")
+    shutil.copytree(browser_server.home / "models", folder / "home" / "models")
+    process, server = start(folder / "home", folder / "log")
+    yield server
+    stop(process)
+
+
 @pytest.fixture
 def browser_quick_server(tmp_path: Path, browser_static: Path, browser_ending: list[Any]) -> Server:
-    """A server without a model, whose trainings begin at once: they take the machine as known."""
+    """A server without a model, whose trainings begin at once: for a machine as slow as this, little text is read."""
     from firstwords.plan.budget import Machine
 
-    machine = json.dumps(asdict(Machine()))
+    machine = json.dumps(asdict(Machine(training_gflops={64: 2.0, 128: 3.0, 256: 4.0})))
     process, server = start(tmp_path / "home", tmp_path / "log", FIRSTWORDS_MACHINE=machine, OMP_NUM_THREADS="1")
     browser_ending.append(process)
     return server

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_talk import LONG, ask, import_chat, own_pair, turns
+from browser_talk import LONG, ask, import_chat, in_colours, own_pair, turns
 
 SIZES = [(360, 740), (1280, 800)]
 EXAM = {
@@ -110,9 +110,9 @@ STATES: dict[str, tuple[str, Callable[[Any], None]]] = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_what_is_opened_has_no_barriers(state: str, browser_open: Any, browser_teachable_server: Any) -> None:
+def test_what_is_opened_has_no_barriers(state: str, browser_open: Any, browser_shared_server: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    server = browser_teachable_server
+    server = browser_shared_server
     view, act = STATES[state]
     path = server.home / "models" / "pip" / "sft" / "firstwords.json"
     written = json.loads(path.read_text(encoding="utf-8"))
@@ -124,14 +124,14 @@ def test_what_is_opened_has_no_barriers(state: str, browser_open: Any, browser_t
         words = "The cat is on the mat and the dog is in the house, said Tom. " * 4
         view += import_chat(server, "Long", turns([("user", words), ("assistant", words)] * 24))
     for width, height in SIZES:
+        page = browser_open(view, server=server, width=width, max_tokens=12)
+        page.set_viewport_size({"width": width, "height": height})
+        act(page)
         for dark in (False, True):
-            page = browser_open(view, server=server, width=width, dark=dark, max_tokens=12)
-            page.set_viewport_size({"width": width, "height": height})
-            act(page)
+            where = f"{state}, {width} px, {in_colours(page, dark)}"
             page.wait_for_timeout(200)
-            where = f"{state}, {width} px, {'dark' if dark else 'light'}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, where
             violations = axe.run(page).response["violations"]
             told = [f"{v['id']}: {[node['html'][:200] for node in v['nodes'][:3]]}" for v in violations]
             assert not told, f"{where}\n" + "\n".join(told)
-            page.context.close()
+        page.context.close()

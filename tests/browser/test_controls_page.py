@@ -155,7 +155,7 @@ def test_a_new_chat_from_a_message_holds_the_way_to_it(browser_open: Any, browse
 def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_quick_server: Any) -> None:
     server = browser_quick_server
     page = browser_open("learning", server=server, max_tokens=20)
-    page.get_by_role("spinbutton", name="Minutes").fill("2")
+    page.get_by_role("spinbutton", name="Minutes").fill("0.7")
     page.get_by_label("Name", exact=True).fill("tiny")
     page.get_by_role("button", name="Start").click()
     run = page.get_by_role("region", name="Run tiny")

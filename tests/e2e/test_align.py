@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
+import forks
 import numpy as np
 import pytest
 import torch
@@ -194,14 +192,14 @@ def test_a_lost_state_is_named_and_not_begun_again(pip: Path, monkeypatch) -> No
     assert str(state) in str(caught.value) and "without --resume" not in str(caught.value)
 
 
-CHILD = """
-import sys, torch
-torch.set_num_threads(1)
-from firstwords.rlhf.methods import grpo, ppo
-main, kind = {"grpo": (grpo.main, grpo.Grpo), "ppo": (ppo.main, ppo.Ppo)}[sys.argv[1]]
-main(kind("pip", prompts=[sys.argv[2]], steps=40, step_prompts=8, samples=4, max_tokens=8, sft_share=0.0,
-          save_every_steps=3, threads=1))
-"""
+def run_method(argv: list[str]) -> int:
+    """The body of a child: METHOD PREFERENCES."""
+    main, kind = METHODS[argv[0]]
+    main(policy_config(Path(argv[1]), kind, **LONG_RUN))
+    return 0
+
+
+LONG_RUN = {"steps": 40, "stop_penalty": 1.0, "save_every_steps": 3, "threads": 1}
 
 
 @pytest.mark.parametrize("method", ["grpo", "ppo"])
@@ -209,25 +207,18 @@ def test_sigkill_at_any_moment_changes_nothing(method: str, pip: Path) -> None:
     """A separate process is killed some time after its first checkpoint, and continues to the same weights."""
     learn_rewards(pip)
     main, kind = METHODS[method]
-    # as the child's command below; its stop penalty is the default
-    make = partial(policy_config, pip, kind, steps=40, stop_penalty=1.0, save_every_steps=3, threads=1)
+    make = partial(policy_config, pip, kind, **LONG_RUN)
     whole = weights_hash(load_model(main(make())))
     version = home.stage_dir("pip", "rlhf-1")
     version.rename(version.with_name(".away"))
     steps = home.run_dir("pip", "rlhf-1") / "checkpoints"
     shutil.rmtree(steps.parent)
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, method, str(pip)],
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    child = forks.start_call(run_method, [method, str(pip)], pip.with_name("log"))
     deadline = time.monotonic() + 120
     while not (steps / "latest").exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(random.uniform(0.0, 0.5))
-    child.send_signal(signal.SIGKILL)
-    _, errors = child.communicate()
-    assert child.returncode == -signal.SIGKILL, errors.decode()
+    assert child.kill() == -signal.SIGKILL, child.said
     assert home.stages("pip") == ["sft"]  # it was not done
     assert weights_hash(load_model(main(make(resume=True)))) == whole
     notes = [row["text"] for row in RunLog.read(steps.parent) if row["kind"] == "note"]

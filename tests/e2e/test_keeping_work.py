@@ -7,14 +7,13 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+import forks
 import pytest
-from keeping_helpers import FIXED, ROOT, Command, KilledError, files, killed_after, of_chats, of_text, weights
+from keeping_helpers import FIXED, Command, KilledError, files, killed_after, of_chats, of_text, weights
 
 from firstwords import home
 from firstwords.config import UserError
@@ -342,20 +341,19 @@ def test_a_second_training_is_refused(firstwords: Command, inputs: Path) -> None
 
 def test_killed_at_any_moment_the_old_model_is_in_place_or_in_the_trash(inputs: Path, own: Path) -> None:
     old = {ref: weights(ref) for ref in ("mine/base", "mine/sft")}
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     words = ["pretrain", "mine", "--replace", *of_text(inputs), "--steps", "4", "--save-every-steps", "1"]
     shutil.copytree(own, own.with_name("kept"))
-    draw = random.Random(time.time_ns())
+    draw, began = random.Random(time.time_ns()), time.monotonic()
+    assert forks.run(words, own, own.with_name("log"))[0] == 0
+    seconds = time.monotonic() - began  # of the whole command, with this much else to do
     for _ in range(4):
         shutil.rmtree(own)
         shutil.copytree(own.with_name("kept"), own)
-        child = subprocess.Popen([sys.executable, "-m", "firstwords", *words], env=environment, stderr=subprocess.PIPE)
-        moment = draw.uniform(0.5, 8)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(moment)
+        child = forks.start(words, own, own.with_name("log"))
+        moment = draw.uniform(0.0, seconds)
+        child.process.join(moment)
         child.kill()
-        child.communicate()
-        subprocess.run([sys.executable, "-m", "firstwords", "models"], env=environment, check=True, capture_output=True)
+        assert forks.run(["models"], own, own.with_name("log"))[0] == 0
         entries = trash.entries()
         folder = entries[0].folder / "model" if entries else home.model_dir("mine")
         found = {f"mine/{stage}": read_card(folder / stage)["weights_sha256"] for stage in ("base", "sft")}

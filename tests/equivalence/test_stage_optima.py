@@ -65,7 +65,7 @@ def test_a_token_somewhere(method, flags):
     rewards_N = (table.all_NT == 2).any(1).float()
     best_N = optimum(reference.log_probs().detach(), rewards_N, 0.25)
     policy = policy_on(table, reference, method, 0.25, 0.08, step_prompts=128, **flags)
-    history = train(policy, method, lambda ids_BT, _: (ids_BT == 2).any(1).double().numpy(), steps=250)
+    history = train(policy, method, lambda ids_BT, _: (ids_BT == 2).any(1).double().numpy(), steps=125)
     check_history(history)
     assert distance(table.log_probs().exp(), best_N) < CLOSE
 
@@ -76,7 +76,7 @@ def test_stopping(method, flags):
     table, reference = pair(3, 4, seed=7, timed=True, stops=True)
     best_N = optimum(reference.log_probs().detach(), -lengths(reference, reference.all_NT).float(), 1.0)
     policy = policy_on(table, reference, method, 1.0, 0.08, stop_penalty=0.0, **flags)
-    history = train(policy, method, lambda ids_BT, _: -lengths(table, ids_BT).double().numpy(), steps=200)
+    history = train(policy, method, lambda ids_BT, _: -lengths(table, ids_BT).double().numpy(), steps=100)
     check_history(history)
     assert torch.softmax(table.logits_SV, 1)[0, 0] > torch.softmax(reference.logits_SV, 1)[0, 0] + 0.1
     assert distance(by_length(table, table.log_probs().exp().detach()), by_length(reference, best_N)) < CLOSE
@@ -87,7 +87,7 @@ def test_length_stays_where_rewards_ignore_it(method, flags):
     """Rewards are noise around -1, whatever the answer: the best policy is the reference, its lengths included."""
     table, reference = pair(3, 5, seed=8, timed=True, stops=True)
     policy = policy_on(table, reference, method, 0.5, 0.03, step_prompts=128, stop_penalty=0.0, **flags)
-    history = train(policy, method, lambda ids_BT, draw: draw.normal(-1.0, 0.5, len(ids_BT)), steps=200)
+    history = train(policy, method, lambda ids_BT, draw: draw.normal(-1.0, 0.5, len(ids_BT)), steps=100)
     check_history(history)
     found, expected = (by_length(t, t.log_probs().exp().detach()) for t in (table, reference))
     assert distance(found, expected) < CLOSE
@@ -100,7 +100,7 @@ def test_without_a_reward_the_policy_returns_to_the_reference(method, flags):
         table.logits_SV += 0.7 * torch.randn(table.logits_SV.shape, generator=torch.Generator().manual_seed(6))
     assert distance(table.log_probs().exp(), reference.log_probs().exp()) > 0.15
     policy = policy_on(table, reference, method, 0.5, 0.08, **flags)
-    history = train(policy, method, lambda ids_BT, _: np.zeros(len(ids_BT)), steps=200)
+    history = train(policy, method, lambda ids_BT, _: np.zeros(len(ids_BT)), steps=100)
     check_history(history)
     assert distance(table.log_probs().exp(), reference.log_probs().exp()) < CLOSE
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fault_forks import Child, start
 from fault_scenarios import Homes, Scenario, chats, leftovers, lost, rows, weights
+from forks import Child, start
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

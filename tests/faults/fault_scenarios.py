@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fault_forks import Child, run, start
+from forks import Child, run, start
 
 from firstwords import promotions
 

@@ -25,8 +25,8 @@ from fault_damage import (
     files,
     inventory,
 )
-from fault_forks import run
 from fault_scenarios import Homes, Step, split
+from forks import run
 
 EVERYTHING = os.environ.get("FIRSTWORDS_DAMAGES") == "all"
 SAMPLE = 2  # of each command in the suite

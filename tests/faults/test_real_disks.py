@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from fault_damage import FINISHED
-from fault_forks import run
 from fault_requests import CHATTING
 from fault_scenarios import BY_NAME, DPO, FINETUNE, IMPORT, Homes, Scenario, leftovers, rows, split, weights
+from forks import run
 
 READING = (  # with what is typed, and something that must be said
     ("models", "", "pip/rlhf-1"),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +24,7 @@ class Running:
 
     base_url: str
     home: Path
-    process: subprocess.Popen[str]
+    process: forks.Child
     log: Path
 
     def get(self, path: str) -> str:
@@ -85,13 +83,8 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     def start(home: Path, *flags: str) -> Running:
         log = tmp_path_factory.mktemp("log") / "server.txt"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_HOME": str(home)}
-        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # tiny models are faster on one
-        command = [sys.executable, "-m", "firstwords", "serve", "--port", "0", *flags]
-        with open(log, "w", encoding="utf-8") as errors:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        process = forks.start(["serve", "--port", "0", *flags], home, log.with_name("out.txt"), errors=log)
+        line = process.first_line()
         found = re.search(r"http://\S+", line)
         assert found, f"the server said {line!r} and {log.read_text(encoding='utf-8')!r}"
         running = Running(found[0], home, process, log)

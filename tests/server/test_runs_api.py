@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import forks
 import httpx
 import pytest
 
@@ -23,30 +24,23 @@ from firstwords.plan.budget import Machine
 from firstwords.runlog import RunLog
 
 ROOT = Path(__file__).resolve().parents[2]
+SLOW = json.dumps(asdict(Machine(training_gflops={64: 2.0, 128: 3.0, 256: 4.0})))  # for it, little text is read
 PATIENCE = 180.0  # seconds for what takes ten on a machine that is not busy
 
 
 @contextmanager
-def runs_server(folder: Path, *words: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+def runs_server(folder: Path, *words: str) -> Iterator[tuple[httpx.Client, forks.Child]]:
     """A server of its own process over that home, and a client of it."""
-    environment = os.environ | {"FIRSTWORDS_HOME": str(folder), "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    environment["FIRSTWORDS_MACHINE"] = json.dumps(asdict(Machine()))
-    server = subprocess.Popen(
-        [sys.executable, "-m", "firstwords", "serve", "--port", "0", *words],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdout is not None
-    address = server.stdout.readline().split()[3]
+    log, errors = folder.with_name("server.out"), folder.with_name("server.err")
+    env = {"FIRSTWORDS_MACHINE": SLOW, "OMP_NUM_THREADS": "1"}
+    server = forks.start(["serve", "--port", "0", *words], folder, log, errors=errors, env=env)
+    address = server.first_line().split()[3]
     try:
         with httpx.Client(base_url=address, timeout=60) as client:
             until(lambda: client.get("/health").status_code == 200, "the server to answer")
             yield client, server
     finally:
         server.kill()
-        server.communicate()
 
 
 def until(done: Callable[[], Any], what: str) -> Any:
@@ -193,7 +187,7 @@ def test_the_training_dies_and_the_server_lives(runs_home: Path) -> None:
 
 
 def test_a_run_of_a_terminal_can_be_watched_and_stopped(runs_home: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_MACHINE": json.dumps(asdict(Machine()))}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "FIRSTWORDS_MACHINE": SLOW}
     command = [sys.executable, "-m", "firstwords", "pretrain", "--name", "tiny", "--minutes", "2"]
     with runs_server(runs_home, "--key", "anna:long-secret") as (client, _):
         client.headers["Authorization"] = "Bearer long-secret"

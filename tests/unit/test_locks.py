@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,36 +16,56 @@ from firstwords.keeping import locks
 from firstwords.keeping.locks import LockedError, held, holder, holders
 
 ROOT = Path(__file__).resolve().parents[2]
-CHILD = """
-import sys, time
+RACER = """
+import sys
 from firstwords.keeping import locks
 from firstwords.config import UserError
-while time.time() < float(sys.argv[1]):
-    pass
-try:
-    with locks.held(["pip"], "learn"):
-        print("won", flush=True)
-        time.sleep(float(sys.argv[2]))
-except UserError as error:
-    print(error, flush=True)
+for line in sys.stdin:
+    try:
+        with locks.held(["pip"], "learn"):
+            print("won", flush=True)
+            sys.stdin.readline()
+    except UserError as error:
+        print(error, flush=True)
+        sys.stdin.readline()
+    print("over", flush=True)
+"""
+CHILD = """
+import time
+from firstwords.keeping import locks
+with locks.held(["pip"], "learn"):
+    print("won", flush=True)
+    time.sleep(600)
 """
 
 
-def child(at: float = 0.0, seconds: float = 60.0) -> subprocess.Popen[str]:
+def child(program: str = CHILD) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-c", CHILD, str(at), str(seconds)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", program]
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_of_two_that_start_at_the_same_instant_one_wins(empty_home: Path) -> None:
-    for _ in range(20):
-        at = time.time() + 0.7
-        pair = [child(at, 0.5) for _ in range(2)]
-        said = [process.communicate(timeout=60)[0] for process in pair]
+    pair = [child(RACER) for _ in range(2)]
+
+    def tell(process: subprocess.Popen[str]) -> None:
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+    for each in range(20):
+        for process in pair if each % 2 else reversed(pair):
+            tell(process)
+        said = [process.stdout.readline() for process in pair]  # the winner holds it until it is told
         assert sorted(text.startswith("won") for text in said) == [False, True], said
         (refused,) = [text for text in said if not text.startswith("won")]
         assert refused.startswith("`firstwords learn` is working on pip (process ")
         assert str(pair[0 if said[0].startswith("won") else 1].pid) in refused and "since 20" in refused
+        for process in pair:
+            tell(process)
+            assert process.stdout.readline() == "over\n"
+    for process in pair:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
 
 
 def test_a_killed_process_holds_nothing(empty_home: Path) -> None:

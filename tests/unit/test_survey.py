@@ -31,8 +31,10 @@ def text_of(script: str, size: int = 400_000) -> str:
     words = ["".join(rng.choices(letters, weights, k=rng.randint(*short))) for _ in range(5000)]
     ranks = [1 / (place + 1) for place in range(len(words))]
     parts: list[str] = []
-    while sum(map(len, parts)) * SCRIPTS[script][2] < size:
+    length = 0
+    while length * SCRIPTS[script][2] < size:
         parts += [(" " if has_blanks else "").join(rng.choices(words, ranks, k=rng.randint(5, 15))) + ". "]
+        length += len(parts[-1])
     return "".join(parts)
 
 

@@ -108,8 +108,10 @@ def take_rows(
     batch: dict[str, np.ndarray], ref_logits_NV: Tensor, rows: np.ndarray
 ) -> tuple[dict[str, np.ndarray], Tensor]:
     """Some rows of a batch, and the reference's logits for their chosen tokens."""
-    ends = np.cumsum(batch["mask"].sum(1))
-    places = np.concatenate([np.arange(ends[row] - batch["mask"][row].sum(), ends[row]) for row in rows])
+    mask_BT = batch["mask"].astype(bool)
+    numbers_BT = np.zeros(mask_BT.shape, np.int64)
+    numbers_BT[mask_BT] = np.arange(len(ref_logits_NV))
+    places = numbers_BT[rows][mask_BT[rows]]
     return {key: array[rows] for key, array in batch.items()}, ref_logits_NV[torch.from_numpy(places)]
 
 
