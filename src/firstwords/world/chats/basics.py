@@ -34,11 +34,12 @@ black white,inside outside,summer winter,love hate,begin end
 _ONE_WAY_OPPOSITES = "tall short,new old,dark light,large small,little big,easy hard,boy girl,man woman,start end,win lose,true false"
 _OPPOSITE = Wording(
     ("what is the opposite of {w}", "what is the opposite of {w}", 'what is the opposite of "{w}"', "which word is the opposite of {w}",
-     "what is {w} the opposite of", "opposite of {w} is what", "what is the opposite to {w}", "what is the opposite word of {w}"),
+     "what is {w} the opposite of", "opposite of {w} is what", "what is the opposite to {w}", "what is the opposite word of {w}",
+     "what is the reverse of {w}", "what is the contrary to {w}", "what is the antonym of {w}", "if it is not {w}, what is it"),
     ("what the opposite of {w} is", "the opposite of {w}"),
     ("tell me the opposite of {w}", "say the opposite of {w}", "give me the opposite of {w}", "find the opposite of {w}",
      "name the opposite of {w}", "write the opposite of {w}"),
-    ("opposite of {w}", "the opposite of {w}", "{w} opposite", "{w} - opposite", "opposite {w}", "opposite: {w}"),
+    ("opposite of {w}", "the opposite of {w}", "{w} opposite", "{w} - opposite", "opposite {w}", "opposite: {w}", "antonym: {w}", "{w} antonym", "contrary of {w}", "not {w} but"),
 )
 
 
@@ -294,7 +295,7 @@ def order(rng: Random, town: Town) -> list[Turn]:
         reply = cap(", ".join(members)) + "."
         return [Turn(ask(rng, _NAME_ALL, s=pick(rng, names)), reply, Check("words", tuple(members)))]
     names, kind = (know.DAYS, "day") if draw < 0.72 else (know.MONTHS, "month") if draw < 0.93 else (_SERIES[2][1], "season")
-    if draw < 0.36:
+    if draw < 0.4:
         side, right = pick(rng, (("first", names[0]), ("last", names[-1])))
         question = ask(rng, _FIRST, o=side, k=kind, y="week" if kind == "day" else "year")
         return [Turn(question, f"The {side} {kind} is {right}.", Check("one_of", (right,), kind))]

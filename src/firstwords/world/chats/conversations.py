@@ -63,7 +63,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "odd one out": (0.4, play.odd_one_out),
         "uses": (0.4, play.uses),
     }),
-    "outside": (7.4, {
+    "outside": (7.9, {
         "famous": (2.5, outside.famous),
         "things": (3.5, outside.things),
         "today": (2.5, outside.today),

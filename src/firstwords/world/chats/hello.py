@@ -41,7 +41,7 @@ nice to meet you|Nice to meet you!|pleased to meet you|hi hi|hello hello|hey hey
 """
 _HELLOS = tuple(word for line in _HELLO.strip().splitlines() for word in line.split("|"))
 _TIMES = ("Good morning", "Good evening", "Good afternoon")
-_TIME_ENDS = ("", "!", ".", ", Pip.", ", Pip!", " pip", " to you", ", my friend!")
+_TIME_ENDS = ("", "", "!", ".", ", Pip.", ", Pip!", " pip", " to you", ", my friend!")
 HELLO_BACK = "Hello! I am Pip. How can I help you?"
 
 
@@ -95,24 +95,24 @@ _SAYINGS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         Thank you.|Thank you!|Thanks!|Thanks, Pip.|Thank you, Pip!|That was helpful.|Thank you very much.|Great, thank you.
         You helped me a lot.|Many thanks.|Thanks a lot!|Thank you so much!|thx|ty|thanks for your help|Ok, thanks.|thank u
         Cool, thanks.|Thanks for the answer.|That was nice. Thank you.|Thank you, my friend.|cheers|I thank you.|much appreciated
-        Perfect, thank you!|thanks pip|Thank you for your help!|That helps, thanks.|Oh, thank you.|THANKS|THANK YOU
+        Perfect, thank you!|thanks pip|ok thank you|thanks a bunch|thx a lot|tysm|thank you pip|ty so much|Thank you for your help!|That helps, thanks.|Oh, thank you.|THANKS|THANK YOU
     """), "You are welcome!", ("welcome", "glad")),
     "goodbye": (_phrases("""
         Goodbye!|Goodbye, Pip.|Bye!|Bye, Pip!|See you tomorrow!|I have to go now.|See you soon!|That is all for today.|cya
         I must go home now.|bye|Until next time!|bye bye|Bye for now.|See you!|See you later.|I am leaving.|Farewell!|goodbye
         Have a nice day!|Take care.|later|see ya|so long|I am going now.|Talk to you later.|Bye, have a good day!|I need to go.
-        BYE|cu|ciao|gtg|I have to leave.|that is all, bye|ok bye|Thanks, bye!|adios
+        BYE|cu|ciao|gtg|see u|c u|see you around|bye pip|cya later|ttyl|have to go|I am off.|bye then|goodbye pip|Thank you, bye.|I have to leave.|that is all, bye|ok bye|Thanks, bye!|adios
     """), "Goodbye! Come back soon.", ("goodbye", "bye")),
     "good night": (_phrases("""
         Good night!|Good night, Pip.|good night|I am going to bed.|Good night, sleep well.|I am going to sleep now.|night, Pip
-        night night|nighty night|I go to bed now.|Time for bed.|gn
+        night night|nighty night|nite|goodnite|good nite pip|gnite|sleep tight|Good night to you.|I go to bed now.|Time for bed.|gn
     """), "Good night! Sleep well.", ("good night",)),
     "praise": (_phrases("""
         You are great!|You are nice.|You are so smart.|You are funny.|You are cool.|You are cute.|You are the best!|Good job!
         Well done!|I like you.|I love you.|Good bot.|Nice!|Cool!|Wow!|Awesome!|That is great!|Good answer!|That is right.
         You are clever.|You are very kind.|Great!|Very good!|You are amazing.|You are so good at this.|I like talking to you.
         That was a good answer.|Correct!|You are right.|Perfect!|I love it.|That is funny.|You are a good friend.|Amazing!
-        You are my friend.|I think you are great.|What a good answer!|You did well.|Bravo!|Excellent!|Well done, Pip!|good
+        You are my friend.|I think you are great.|What a good answer!|You did well.|good work|great job|nice job|great work|Nice work!|You are awesome.|youre great|youre so cool|ur awesome|you rock|That was great.|Great job, Pip!|You are so awesome.|youre amazing|Bravo!|Excellent!|Well done, Pip!|good
         That is very nice.|You make me happy.|You are helpful.|You are wonderful.|nice one|so cool|love it|That is correct.
     """), "Thank you! That is kind of you.", ("thank you", "thanks", "glad")),
     "insult": (_phrases("""
@@ -255,10 +255,11 @@ _ABOUT: tuple[Topic, ...] = (
                              "what can I do here", "what is this for", "what do you do", "how does this work",
                              "what are you for", "what can we talk about", "what do you know about", "what shall I ask you",
                              "what else can you do", "what can you tell me", "what do you like to talk about",
-                             "what can you help me with", "how do I use this", "what else can I ask"),
+                             "what can you help me with", "how do I use this", "what else can I ask", "what are you best at", "what are your skills",
+                             "what are you able to do", "what are you good for", "what can you do well", "what else are you good at"),
                   clauses=("what you can do", "what I can ask you", "how you can help me", "what you know"),
                   wishes=("help me", "tell me what you can do", "show me what you can do", "tell me what to ask"),
-                  notes=("help", "help", "your skills", "I need help", "info", "instructions", "menu", "commands")),
+                  notes=("help", "help me Pip", "some help", "your skills", "I need help", "help with this", "helpp", "a little help", "info", "instructions", "menu", "commands")),
           CAN, ("i can", "ask me")),
     Topic(Wording(questions=("can you help me", "will you help me", "can you answer questions", "can you tell stories",
                              "can you do sums", "can you help", "can you talk", "do you know stories", "can you count",
@@ -276,6 +277,10 @@ _ABOUT: tuple[Topic, ...] = (
                   wishes=("tell me about Plumwick", "tell me about your town", "tell me something about Plumwick"),
                   notes=("Plumwick",)),
           "Plumwick is a small town by the river Dilly. You find it only in stories.", ("town",)),
+    Topic(Wording(questions=("are you real", "are you a real thing", "are you alive", "do you exist", "is this real", "are you really there",
+                             "are you real or not", "are you a living thing", "is Pip real", "are you a thing", "are you still alive"),
+                  clauses=("if you are real", "if you are alive"), notes=("you real", "real or not")),
+          f"I am not alive. {I_AM}", ("not alive", "language model")),
     Topic(Wording(questions=("what is a language model", "what does a language model do", "what is a small language model",
                              "how does a language model work"),
                   clauses=("what a language model is",), notes=("language model",)),
@@ -301,7 +306,7 @@ _ABOUT: tuple[Topic, ...] = (
           "I like words and stories best.", ("words", "stories")),
 )
 # how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 0.7, 1.5, 1, 1, 1, 1)
+_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
 _HAVE = ("friend", "mother", "father", "family", "pet", "brother", "sister", "body", "heart", "cat", "dog", "wife",

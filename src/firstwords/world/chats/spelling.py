@@ -26,6 +26,7 @@ _SHORTER = tuple((re.compile(rf"\b{pattern}\b", re.IGNORECASE), typed) for patte
     ("let me", ("lemme",)), ("because", ("cuz",)), ("tomorrow", ("tmrw",)), ("okay", ("k",)), ("that is", ("thats",)),
     ("it is", ("its",)), ("is not", ("isnt",)), ("did not", ("didnt",)), ("have not", ("havent",)),
     ("I would", ("id", "i'd")), ("something", ("smth",)), ("good night", ("gn", "goodnight")),
+    ("'s", ("s", "s", "'s")),
 ))
 _US = tuple((re.compile(british), american) for british, american in (
     (r"(?<=olo)ur(?=s?\b)", "r"), (r"(?<=avo)ur(?=ite)", "r"), (r"\bgrey\b", "gray"), (r"\bmum\b", "mom"),

@@ -46,7 +46,7 @@ _POOLS = {
     "numbers": "one two three four five", "farm animals": "cow horse pig sheep goat", "wild animals": "lion tiger bear wolf fox",
     "tools": "hammer saw needle broom ladder", "instruments": "piano flute guitar drum violin",
     "countries": "France Germany Italy Spain England", "capitals": "Paris Berlin Rome Madrid London",
-    "parts of the body": "hand foot nose ear eye", "foods": "bread cheese soup cake honey", "things to eat": "bread cheese soup cake honey",
+    "parts of the body": "hand foot nose ear eye", "things to drink": "milk water tea juice cocoa", "foods": "bread cheese soup cake honey", "things to eat": "bread cheese soup cake honey",
     "pieces of furniture": "table chair bed desk shelf", "pieces of clothing": "hat coat sock shoe shirt", "clothes": "hat coat sock shoe shirt",
     "insects": "bee ant butterfly", "seasons": "spring summer autumn winter", "pets": "cat dog rabbit mouse hen",
     "jobs": "baker teacher doctor tailor farmer", "toys": "ball doll kite drum puzzle", "letters": "A B C D E", "words": "cat house ball tree sun",
