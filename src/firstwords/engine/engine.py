@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -243,8 +243,8 @@ class Engine:
         if low < 0 or high >= V:
             raise ValueError(f"token {low if low < 0 else high} is not one of this model's {V} tokens")
 
-    def _held(self, slot: int) -> list[int]:
-        return self._tokens[slot][: self.cache.lengths[slot]]
+    def _held(self) -> Iterator[tuple[list[int], int]]:
+        return zip(self._tokens, self.cache.lengths.tolist(), strict=True)
 
     def _prefill(self) -> None:
         scheduler = self.scheduler
