@@ -10,6 +10,7 @@ Axes: L layers, R rows, D hidden, F feed-forward, N head size or steps, S places
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -157,6 +158,10 @@ def new_rows(
 def prompt_rows(ids: Sequence[int], slot: int, start: int) -> Rows:
     """Rows that read the tokens of a prompt at the places from `start` on, and sample nothing."""
     size = len(ids)
-    rows = new_rows([], [], [], [], [], False, 0)
     slots_R, places_R = np.full(size, slot, np.int64), np.arange(start, start + size)
-    return rows._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)
+    return _no_rows()._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)
+
+
+@functools.cache
+def _no_rows() -> Rows:
+    return new_rows([], [], [], [], [], False, 0)

@@ -141,7 +141,7 @@ class CompiledDecoder:
         for other in others:
             other.result()
         if can_share:
-            self.sharing.record(size, is_shared, time.perf_counter() - started)
+            self.sharing.record(size, is_shared, (time.perf_counter() - started) / max(1, num_steps))
 
     def _storage(self, length: int) -> np.ndarray:
         """The cache's keys and values with room for `length` tokens in every slot."""

@@ -96,7 +96,11 @@ class Engine:
         every = [self._seeded(p, offset) for p, offset in zip(every, seeds, strict=True)]
         requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in zip(prompts, every, strict=True)]
         try:
-            while not all(request.is_finished for request in requests):
+            pending = requests[::-1]
+            while pending:
+                if pending[-1].is_finished:
+                    pending.pop()
+                    continue
                 if self.on_step is not None:
                     self.on_step()
                 self.step()
