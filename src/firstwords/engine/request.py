@@ -14,7 +14,8 @@ from firstwords.engine.scheduler import Slotted
 from firstwords.engine.text import TextStream
 
 
-class Token(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Token:
     """One sampled token of a stream. `text` may be empty (unfinished character, possible stop text, stop token)."""
 
     request_id: int
