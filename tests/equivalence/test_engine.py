@@ -185,6 +185,61 @@ def test_batched_equals_alone(model):
     same_answers(many, alone * 4)
 
 
+@pytest.mark.parametrize("burst", [2, 7, 32])
+def test_several_tokens_per_step_are_those_of_single_steps(model, tokenizer, burst, monkeypatch):
+    """Rows that end by a token, by a text in the middle of a burst, by their length, and beside a waiting request."""
+    free = Engine(model, tokenizer).generate([prompt_of(9)], SamplingParams(max_tokens=60, seed=2, ignore_eos=True))[0]
+    plain = SamplingParams(max_tokens=60, seed=2, ignore_eos=True, logprobs=2, uncertainty=True)
+    every = [
+        plain,
+        dataclasses.replace(plain, stop=(free.text[20:23],)),
+        dataclasses.replace(plain, stop_token_ids=(free.ids[17],), ignore_eos=False),
+        dataclasses.replace(plain, repetition_penalty=1.3, max_tokens=41, seed=7),
+        dataclasses.replace(plain, temperature=0.0, max_tokens=2),
+    ]
+
+    def told(most: int) -> tuple[dict[int, list], list, int]:
+        monkeypatch.setattr("firstwords.engine.engine.MAX_BURST", most)
+        engine, events, num_steps = Engine(model, tokenizer, num_slots=3), {}, 0
+        requests = [engine.add(prompt_of(9), params) for params in every]
+        while engine.has_work:
+            num_steps += 1
+            for token in engine.step():
+                events.setdefault(token.request_id, []).append(token)
+        # what a slot holds was computed for these tokens, also where sampled ones were dropped
+        again = engine.generate([request.all_ids for request in requests], plain)
+        pairs = [(request.completion(), answer.ids) for request, answer in zip(requests, again, strict=True)]
+        return events, pairs, num_steps
+
+    single, expected, most_steps = told(1)
+    several, found, num_steps = told(burst)
+    assert num_steps < most_steps
+    for number, tokens in single.items():
+        assert [(t.id, t.index, t.text, t.finish_reason) for t in tokens] == [
+            (t.id, t.index, t.text, t.finish_reason) for t in several[number]
+        ]
+        for mine, other in zip(several[number], tokens, strict=True):
+            assert mine.logprob == pytest.approx(other.logprob, abs=1e-5) and mine.rank == other.rank
+            assert mine.entropy == pytest.approx(other.entropy, abs=1e-4)
+    for (ours, ours_again), (theirs, theirs_again) in zip(found, expected, strict=True):
+        same_answers([ours], [theirs])
+        assert (ours.text, ours.finish_reason, ours_again) == (theirs.text, theirs.finish_reason, theirs_again)
+    assert len(expected[1][0].ids) < 30 and len(expected[2][0].ids) <= 18
+
+
+def test_a_first_token_and_a_new_request_wait_for_no_burst(model):
+    engine = Engine(model, num_slots=2, chunk_tokens=8)
+    first = engine.add(prompt_of(3), SamplingParams(max_tokens=200, seed=1))
+    assert len(engine.step()) == 1 and len(engine.step()) > 1
+    second = engine.add(prompt_of(30), SamplingParams(max_tokens=200, seed=2))
+    counts = []
+    while not second.num_generated:
+        before = first.num_generated
+        engine.step()
+        counts.append(first.num_generated - before)
+    assert counts == [1] * 4, "while a prompt is read, every step samples one token"
+
+
 def test_order_of_joining_changes_nothing(model):
     prompts = [prompt_of(length, length) for length in (3, 90, 1, 40, 12, 64)]
     expected = Engine(model).generate(prompts, MIXED)
@@ -231,14 +286,14 @@ def test_equal_prompts_are_computed_once_and_seeds_count_up(model):
 
 
 def test_cancelling_frees_the_slot_and_harms_nobody(model):
-    params = SamplingParams(max_tokens=30, seed=1, logprobs=0)
+    params = SamplingParams(max_tokens=300, seed=1, logprobs=0)  # more than six steps sample
     expected = Engine(model).generate([prompt_of(20, 1)], params)
     engine = Engine(model, num_slots=2, chunk_tokens=8)
     kept = engine.add(prompt_of(20, 1), params)
     running, reading, waiting = (engine.add(prompt_of(n, n), params) for n in (5, 60, 10))
     for _ in range(6):
         engine.step()
-    assert running.num_generated > 0 and waiting.num_generated == 0
+    assert 0 < running.num_generated < 300 and waiting.num_generated == 0
     engine.cancel(running)
     engine.step()
     assert not reading.num_generated and reading.slot >= 0, "the slot goes to the one who waited longest"

@@ -8,12 +8,12 @@ import torch
 from noisy_models import model_of
 from numba import njit
 
-from firstwords.engine import kernels
-from firstwords.engine.arrays import Rows, new_rows
-from firstwords.engine.compiled import CompiledDecoder
+from firstwords.engine.arrays import PANEL, Rows, new_rows
+from firstwords.engine.compiled import CompiledDecoder, in_panels
 from firstwords.engine.decode import TorchDecoder, decoder_for
 from firstwords.engine.engine import Engine
 from firstwords.engine.int8 import MAX_CHANGE, loss_change, quantised
+from firstwords.engine.loops import arithmetic, sampler
 from firstwords.engine.sampling import BatchParams, SamplingParams, rank_and_entropy, rule_out, sample, true_logprobs
 from firstwords.model.cache import KVCache
 from firstwords.model.config import ModelConfig
@@ -45,23 +45,28 @@ OPTIONS = [
 
 @njit
 def compiled_sample(logits_V, rows, r):
-    return kernels.sample(logits_V, rows, r, np.empty(logits_V.size, F32), np.empty(logits_V.size, F32))
+    return sampler.sample(logits_V, rows, r, np.empty(logits_V.size, F32), np.empty(logits_V.size, F32))
 
 
 @njit
 def compiled_explain(logits_V, token, rows, r):
-    kernels.explain(logits_V, token, rows, r)
+    sampler.explain(logits_V, token, rows, r, 0)
+
+
+@njit
+def compiled_draw(weights_V, least, u):
+    return sampler.draw(weights_V, least, u)
 
 
 @njit
 def compiled_exp(x, out):
     for i in range(x.size):
-        out[i] = kernels.exp(x[i])
+        out[i] = arithmetic.exp(x[i])
 
 
 @njit
-def compiled_product(x_RI, weight_OI, scale_O, bias_O, out_RO, rows, outputs):
-    kernels.product(x_RI, weight_OI, scale_O, bias_O, out_RO, rows, outputs)
+def compiled_product(x_RI, weight_PW, scale_O, bias_O, out_RO, rows, panels):
+    arithmetic.product(x_RI, weight_PW, scale_O, bias_O, out_RO, rows, panels)
 
 
 def noisy_model(seed: int = 0) -> Transformer:
@@ -123,11 +128,11 @@ def test_what_the_model_thinks_of_a_token():
         compiled_explain(logits_RV[r].numpy(), int(tokens_R[r]), rows, r)
     sampled_R, ids_RA, values_RA = true_logprobs(logits_RV, tokens_R, 7)
     rank_R, entropy_R = rank_and_entropy(logits_RV, tokens_R)
-    np.testing.assert_allclose(rows.logprob_R, sampled_R, atol=2e-5)
-    np.testing.assert_array_equal(rows.top_ids_RA, ids_RA)
-    np.testing.assert_allclose(rows.top_logprobs_RA, values_RA, atol=2e-5)
-    np.testing.assert_array_equal(rows.rank_R, rank_R)
-    np.testing.assert_allclose(rows.entropy_R, entropy_R, atol=1e-4)
+    np.testing.assert_allclose(rows.logprob_RN[:, 0], sampled_R, atol=2e-5)
+    np.testing.assert_array_equal(rows.top_ids_RNA[:, 0], ids_RA)
+    np.testing.assert_allclose(rows.top_logprobs_RNA[:, 0], values_RA, atol=2e-5)
+    np.testing.assert_array_equal(rows.rank_RN[:, 0], rank_R)
+    np.testing.assert_allclose(rows.entropy_RN[:, 0], entropy_R, atol=1e-4)
 
 
 def test_the_exponential_is_exact_to_the_last_bits():
@@ -137,7 +142,7 @@ def test_the_exponential_is_exact_to_the_last_bits():
     np.testing.assert_allclose(ours, np.exp(x.astype(np.float64)), rtol=3e-7)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 33, 70])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 33, 70])
 @pytest.mark.parametrize("dtype", [np.float32, np.int8])
 def test_products_of_every_shape(rows, dtype):
     generator = np.random.default_rng(rows)
@@ -146,12 +151,33 @@ def test_products_of_every_shape(rows, dtype):
         weight = (generator.standard_normal((outputs, inputs)) * 40).astype(dtype)
         scale, bias = generator.random(outputs).astype(F32), generator.random(outputs).astype(F32)
         expected = (x.astype(np.float64) @ weight.T.astype(np.float64)) * scale + bias
-        out = np.full((rows, outputs), np.nan, F32)
-        middle, third = rows // 2, outputs // 3
+        panels = in_panels(weight)
+        P = len(panels)
+        assert panels.shape == (-(-outputs // PANEL), inputs * PANEL) and panels.dtype == dtype
+        scales = np.pad(scale, (0, P * PANEL - outputs))
+        out = np.full((rows, P * PANEL), np.nan, F32)
+        middle, third = rows // 2, P // 3
         for some_rows in ((0, middle), (middle, rows)):
-            for some_outputs in ((0, third), (third, outputs)):
-                compiled_product(x, weight, scale, bias, out, some_rows, some_outputs)
-        np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-3)
+            for some_panels in ((0, third), (third, P)):
+                compiled_product(x, panels, scales, bias, out, some_rows, some_panels)
+        np.testing.assert_allclose(out[:, :outputs], expected, rtol=1e-4, atol=1e-3)
+        alone = np.empty_like(out)
+        for row in range(rows):
+            compiled_product(x, panels, scales, bias, alone, (row, row + 1), (0, P))
+        np.testing.assert_array_equal(out, alone, "batched rows are those that were computed alone, bit for bit")
+
+
+def test_a_draw_takes_every_token_that_has_a_share():
+    """Where a block of weights begins or ends, and where rounding could leave nothing to draw."""
+    for size in (1, 63, 64, 65, 200):
+        for v in {0, size // 2, size - 1}:
+            weights_V = np.zeros(size, F32)
+            weights_V[v] = 1.0
+            assert {compiled_draw(weights_V, F32(0), u) for u in (0.0, 0.5, 1.0 - 2.0**-48)} == {v}
+    weights_V = np.ones(130, F32)
+    assert [compiled_draw(weights_V, F32(0), (v + 0.5) / 130) for v in range(130)] == list(range(130))
+    weights_V[::2] = 0.25
+    assert compiled_draw(weights_V, F32(0.5), 0.0) == 1 and compiled_draw(weights_V, F32(0.5), 0.9999) == 129
 
 
 @torch.inference_mode()

@@ -56,6 +56,17 @@ def test_a_second_process_compiles_nothing(load) -> None:
     assert sum(second.stats.cache_hits.values()) == 1 and not second.stats.cache_misses
 
 
+def test_a_change_of_any_source_compiles_again(load, tmp_path: Path) -> None:
+    """numba looks only at the file of the function that it caches, not at those whose functions it calls."""
+    other, misses = tmp_path / "other.py", []
+    for text in ("one", "one", "two", "two"):
+        other.write_text(text)
+        function = load().double
+        assert machine_code(function, SIGNATURE, [str(other)])(21) == 42
+        misses.append(sum(function.stats.cache_misses.values()))
+    assert misses == [1, 0, 1, 0]
+
+
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage"], ids=["empty", "garbage"])
 def test_a_damaged_cache_is_written_again(load, tmp_path: Path, suffix: str, content: bytes) -> None:

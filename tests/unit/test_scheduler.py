@@ -108,17 +108,22 @@ def test_common_prefix_equals_the_obvious_loop(one, other):
     shared = 0
     while shared < min(len(one), len(other)) and one[shared] == other[shared]:
         shared += 1
-    assert common_prefix(one, other) == shared
+    length = min(len(one), len(other))
+    assert common_prefix(one, other, length) == shared
+    assert common_prefix(one, other, length // 2) == min(shared, length // 2)
 
 
 def test_prefixes_prefer_a_continued_slot_then_an_empty_one_then_the_oldest():
     held = {0: [1, 2, 3], 1: [1, 2, 3, 4, 5], 2: []}
-    index = PrefixIndex(3, held.__getitem__)
+    index = PrefixIndex(3, lambda: [(ids, len(ids)) for ids in held.values()])
     assert index.longest([1, 2, 3, 4, 9, 9]) == (1, 4)
     assert index.longest([1, 2, 3]) == (0, 2), "the last token must be computed to have its logits"
     assert index.longest([7, 8]) == (-1, 0)
     assert index.choose([1, 2, 3, 9], [0, 1, 2]) == 0, "continued in place"
     assert index.choose([1, 2, 3, 4, 9], [0, 1, 2]) == 2, "another branch must survive"
+    index = PrefixIndex(3, lambda: [([1, 2, 3], 2), ([1, 2, 3], 3), ([1, 2, 3, 4, 5], 1)])
+    assert index.longest([1, 2, 3, 4, 9]) == (1, 3), "only what is computed counts"
+    index = PrefixIndex(3, lambda: [(ids, len(ids)) for ids in held.values()])
     held[2] = [8]
     for slot in (1, 2, 0):
         index.touch(slot)

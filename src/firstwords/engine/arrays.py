@@ -1,50 +1,58 @@
 """The arrays that the decoders share: packed weights, buffers, and the decoding rows with what a step found out.
 
 Plain NumPy, so that compiled loops, PyTorch and the engine share one form. A row is one running request, or one token
-of a prompt. Compiled code depends on the order of the fields: after a change, touch `kernels.py` to renew its cache.
+of a prompt.
 
-Axes: L layers, R rows, D hidden, F feed-forward, N head size, S places of a slot, P positions, V vocabulary, I inputs
-      and O outputs of a matrix, T threads, W words of 32 tokens, A alternatives.
+Axes: L layers, R rows, D hidden, F feed-forward, N head size or steps, S places of a slot, V vocabulary, I inputs,
+      O outputs and P panels of a matrix, W weights of a panel or words of 32 tokens, T threads, A alternatives, E end
+      tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from firstwords.engine.sampling import GREEDY_BELOW, SamplingParams
 
+PANEL = 16  # outputs of a matrix that are computed together
+
 
 class Weights(NamedTuple):
-    """All parameters, layers stacked. Biases have no outputs (O = 0) where the family has none; the same for norms."""
+    """All parameters, layers stacked; matrices packed in panels, see `kernels.py`, so that O is a multiple of PANEL.
 
-    table_VD: np.ndarray
+    Biases have no outputs (O = 0) where the family has none; the same for norms.
+    """
+
+    table_PW: np.ndarray
     table_scale_V: np.ndarray
     attention_norm_LD: np.ndarray
-    qkv_LOI: np.ndarray
+    qkv_LPW: np.ndarray
     qkv_scale_LO: np.ndarray
     qkv_bias_LO: np.ndarray
     q_norm_LN: np.ndarray
     k_norm_LN: np.ndarray
-    out_LOI: np.ndarray
+    out_LPW: np.ndarray
     out_scale_LO: np.ndarray
     out_bias_LO: np.ndarray
     mlp_norm_LD: np.ndarray
-    gate_up_LOI: np.ndarray
+    gate_up_LPW: np.ndarray
     gate_up_scale_LO: np.ndarray
     gate_up_bias_LO: np.ndarray
-    down_LOI: np.ndarray
+    down_LPW: np.ndarray
     down_scale_LO: np.ndarray
     down_bias_LO: np.ndarray
     final_norm_D: np.ndarray
-    head_VD: np.ndarray
+    head_PW: np.ndarray
     head_scale_V: np.ndarray
     no_bias: np.ndarray  # of the head
-    cos_PN: np.ndarray  # (positions, N / 2)
-    sin_PN: np.ndarray
+    cos_SN: np.ndarray  # (places, N / 2)
+    sin_SN: np.ndarray
     eps: float
+    vocab_size: int
 
 
 class Buffers(NamedTuple):
@@ -64,9 +72,9 @@ class Buffers(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What each row reads, how it samples, and (the last five) what the step found out about the sampled token."""
+    """What each row reads, how it samples, and (from tokens_RN on) what it sampled in each of the last steps."""
 
-    ids_R: np.ndarray  # int64, the token that each row reads; then the token that it sampled
+    ids_R: np.ndarray  # int64, the token that each row reads next: the newest one
     slots_R: np.ndarray  # int64
     places_R: np.ndarray  # int64, where in its slot that token stands
     temperature_R: np.ndarray  # float32, 0 = greedy
@@ -80,11 +88,14 @@ class Rows(NamedTuple):
     masks_RW: np.ndarray  # uint32, bit i of word w allows token 32 w + i; no rows where nothing is constrained
     num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
-    logprob_R: np.ndarray  # float32
-    top_ids_RA: np.ndarray  # int64
-    top_logprobs_RA: np.ndarray  # float32
-    rank_R: np.ndarray  # int64
-    entropy_R: np.ndarray  # float32, bits
+    end_ids_RE: np.ndarray  # int64, tokens that end the answer; -1 fills up
+    has_ended_R: np.ndarray  # bool, whether the newest token is one of them
+    tokens_RN: np.ndarray  # int64
+    logprob_RN: np.ndarray  # float32
+    top_ids_RNA: np.ndarray  # int64
+    top_logprobs_RNA: np.ndarray  # float32
+    rank_RN: np.ndarray  # int64
+    entropy_RN: np.ndarray  # float32, bits
 
 
 def new_rows(
@@ -95,9 +106,14 @@ def new_rows(
     num_prompt_tokens: Sequence[int],
     constrained: bool,
     vocab_size: int,
+    end_ids: Sequence[Collection[int]] = (),
+    num_steps: int = 1,
 ) -> Rows:
-    """Rows that read the last of their `ids` (prompt and answer so far) next."""
-    size = len(params)
+    """Rows that read the last of their `ids` (prompt and answer so far) next, with room for the results of num_steps.
+
+    end_ids: the tokens that end each row's answer; none if empty.
+    """
+    size, N = len(params), num_steps
 
     def column(values: Sequence[Any], dtype: type) -> np.ndarray:
         return np.array(values, dtype=dtype)
@@ -110,6 +126,9 @@ def new_rows(
     num_words = -(-vocab_size // 32)
     num_top = [-1 if p.logprobs is None else min(p.logprobs, vocab_size) for p in params]
     width = max([0, *num_top])
+    end_ids_RE = np.full((size, max(map(len, end_ids), default=0)), -1, np.int64)
+    for row, ends in enumerate(end_ids):
+        end_ids_RE[row, : len(ends)] = sorted(ends)
     return Rows(
         ids_R=column([known[-1] for known in ids], np.int64),
         slots_R=column(slots, np.int64),
@@ -125,17 +144,24 @@ def new_rows(
         masks_RW=np.full((size if constrained else 0, num_words), 0xFFFFFFFF, dtype=np.uint32),
         num_top_R=column(num_top, np.int64),
         is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
-        logprob_R=np.zeros(size, np.float32),
-        top_ids_RA=np.zeros((size, width), np.int64),
-        top_logprobs_RA=np.zeros((size, width), np.float32),
-        rank_R=np.zeros(size, np.int64),
-        entropy_R=np.zeros(size, np.float32),
+        end_ids_RE=end_ids_RE,
+        has_ended_R=np.zeros(size, np.bool_),
+        tokens_RN=np.zeros((size, N), np.int64),
+        logprob_RN=np.zeros((size, N), np.float32),
+        top_ids_RNA=np.zeros((size, N, width), np.int64),
+        top_logprobs_RNA=np.zeros((size, N, width), np.float32),
+        rank_RN=np.zeros((size, N), np.int64),
+        entropy_RN=np.zeros((size, N), np.float32),
     )
 
 
 def prompt_rows(ids: Sequence[int], slot: int, start: int) -> Rows:
     """Rows that read the tokens of a prompt at the places from `start` on, and sample nothing."""
     size = len(ids)
-    rows = new_rows([], [], [], [], [], False, 0)
     slots_R, places_R = np.full(size, slot, np.int64), np.arange(start, start + size)
-    return rows._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)
+    return _no_rows()._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)
+
+
+@functools.cache
+def _no_rows() -> Rows:
+    return new_rows([], [], [], [], [], False, 0)

@@ -1,4 +1,4 @@
-"""Runs the compiled loops (`engine/kernels.py`): packs the weights, keeps the buffers, divides the work among threads.
+"""Runs the compiled loops (`engine/loops`): packs the weights, keeps the buffers, divides the work among threads.
 
 A small model computes each row on one thread, and the rows of a batch on several. A large one shares out the outputs of
 every matrix, since reading its weights takes the time. Both use one thread while that is faster (`engine/sharing.py`).
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from firstwords.engine.arrays import Buffers, Rows, Weights, new_rows, prompt_rows
+from firstwords.engine.arrays import PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
 from firstwords.engine.int8 import quantised
 from firstwords.engine.machine_code import CompileError, machine_code
 from firstwords.engine.request import Batch
@@ -30,7 +30,7 @@ from firstwords.model.transformer import Transformer
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
 
-Step = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, bool, int, int], None]
+Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int], None]
 
 
 class CompiledDecoder:
@@ -40,6 +40,7 @@ class CompiledDecoder:
     """
 
     needs_adjacent_slots = False
+    samples_ahead = True
 
     def __init__(
         self, model: Transformer, cache: KVCache, is_int8: bool = False, num_threads: int | None = None
@@ -50,7 +51,7 @@ class CompiledDecoder:
         self._storage_version = -1
         self._buffers = self._prompt_buffers = new_buffers(model, 0, 0, 0, 1)
         self.refresh()
-        self._step = compiled_step(self._weights, self._buffers)
+        self._steps = compiled_steps(self._weights, self._buffers)
         self.is_large = model.config.num_params > SMALL_PARAMS
         self.sharing = Sharing()
 
@@ -58,19 +59,22 @@ class CompiledDecoder:
         """Copy the weights as they are now."""
         self._weights = packed(self.model, self.is_int8)
 
-    def step(self, batch: Batch) -> None:
-        """Sample the next token of every row; see `TorchDecoder.step`."""
+    def step(self, batch: Batch, num_steps: int = 1) -> None:
+        """Sample up to num_steps tokens for every row; see `TorchDecoder.step`.
+
+        All rows, or those of each thread, stop where one of them samples one of its end tokens.
+        """
         rows = batch.rows
-        storage = self._storage(int(rows.places_R.max()) + 1)
+        storage = self._storage(int(rows.places_R.max()) + num_steps)
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        self._run(storage, self._buffers, rows, samples=True)
+        self._run(storage, self._buffers, rows, num_steps)
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
         start, size = int(self.cache.lengths[slot]), len(ids)
         storage = self._storage(start + size)
         buffers = self._prompt_buffers = self._grown(self._prompt_buffers, size, 0)
-        self._run(storage, buffers, prompt_rows(ids, slot, start), samples=False, are_independent=False)
+        self._run(storage, buffers, prompt_rows(ids, slot, start), num_steps=0, are_independent=False)
 
     def logits(self, ids_R: np.ndarray, slots_R: np.ndarray) -> Tensor:
         """The logits after one more token in each of these slots, (R, V). Does not advance the cache."""
@@ -89,13 +93,13 @@ class CompiledDecoder:
         rows.places_R[:] = places_R
         storage = self._storage(int(places_R.max()) + 1)
         buffers = new_buffers(self.model, R, self.cache.capacity, V, self.num_threads)
-        self._run(storage, buffers, rows, samples=True, are_independent=are_independent)
-        return torch.from_numpy(buffers.logits_RV)
+        self._run(storage, buffers, rows, num_steps=1, are_independent=are_independent)
+        return torch.from_numpy(buffers.logits_RV[:, :V])
 
     @property
     def last_logits_RV(self) -> np.ndarray:
         """The logits of the last step, before any filter; overwritten by the next one."""
-        return self._buffers.logits_RV
+        return self._buffers.logits_RV[:, : self.model.config.vocab_size]
 
     @contextlib.contextmanager
     def _scratch_cache(self, length: int) -> Iterator[None]:
@@ -108,7 +112,7 @@ class CompiledDecoder:
             self.cache, self._storage_version = kept, -1
 
     def _run(
-        self, storage: np.ndarray, buffers: Buffers, rows: Rows, samples: bool, are_independent: bool = True
+        self, storage: np.ndarray, buffers: Buffers, rows: Rows, num_steps: int, are_independent: bool = True
     ) -> None:
         """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
 
@@ -128,16 +132,16 @@ class CompiledDecoder:
         if is_shared and self._pool is None:
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="decode")
         others = [
-            self._pool.submit(self._step, self._weights, storage, buffers, rows, first, last, samples, i, team)
+            self._pool.submit(self._steps, self._weights, storage, buffers, rows, first, last, num_steps, i, team)
             for i, (first, last) in enumerate(ranges[1:], start=1)
             if self._pool is not None
         ]
         first, last = ranges[0]
-        self._step(self._weights, storage, buffers, rows, first, last, samples, 0, team)
+        self._steps(self._weights, storage, buffers, rows, first, last, num_steps, 0, team)
         for other in others:
             other.result()
         if can_share:
-            self.sharing.record(size, is_shared, time.perf_counter() - started)
+            self.sharing.record(size, is_shared, (time.perf_counter() - started) / max(1, num_steps))
 
     def _storage(self, length: int) -> np.ndarray:
         """The cache's keys and values with room for `length` tokens in every slot."""
@@ -162,23 +166,25 @@ def num_cores() -> int:
     return max(1, min(cores, int(wanted))) if wanted.isdecimal() else cores
 
 
-def compiled_step(weights: Weights, buffers: Buffers) -> Step:
-    """`kernels.step` for these types of weights, as machine code: from the cache, or compiled, which takes seconds.
+def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
+    """`kernels.steps` for these types of weights, as machine code: from the cache, or compiled, which takes seconds.
 
     Raises CompileError without numba, for a processor that it does not know, or without a folder for its cache.
     """
     try:
         import numba
 
-        from firstwords.engine import kernels
+        from firstwords.engine import arrays
+        from firstwords.engine.loops import arithmetic, kernels, sampler, vectors
 
         storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
-        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, True, 0, 1)
+        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, 1, 0, 1)
         signature = tuple(map(numba.typeof, arguments))
-        step: Step = machine_code(kernels.step, signature)
+        sources = [str(module.__file__) for module in (kernels, arithmetic, arrays, sampler, vectors)]
+        steps: Steps = machine_code(kernels.steps, signature, sources)
     except Exception as error:  # numba and LLVM raise errors of many kinds
         raise CompileError(str(error).partition("\n")[0] or type(error).__name__) from error
-    return step
+    return steps
 
 
 def new_buffers(model: Transformer, rows: int, length: int, vocab_size: int, num_threads: int) -> Buffers:
@@ -193,12 +199,12 @@ def new_buffers(model: Transformer, rows: int, length: int, vocab_size: int, num
     return Buffers(
         x_TRD=zeros(T, R, D),
         normed_TRD=zeros(T, R, D),
-        qkv_RO=zeros(R, (H + 2 * K) * N),
+        qkv_RO=zeros(R, padded((H + 2 * K) * N)),
         mixed_RI=zeros(R, H * N),
-        gate_up_RO=zeros(R, 2 * F),
-        added_RD=zeros(R, D),
+        gate_up_RO=zeros(R, 2 * padded(F)),
+        added_RD=zeros(R, padded(D)),
         scores_TS=zeros(T, length),
-        logits_RV=zeros(R, vocab_size),
+        logits_RV=zeros(R, padded(vocab_size)),
         weights_TV=zeros(T, vocab_size),
         likely_TV=zeros(T, vocab_size),
         meetings=np.zeros(1, np.int64),
@@ -213,40 +219,67 @@ def packed(model: Transformer, is_int8: bool) -> Weights:
     """The parameters for the loops: layers stacked, projections of one input next to each other."""
     blocks, config = model.model.blocks, model.config
     attention, mlp = [block.self_attn for block in blocks], [block.mlp for block in blocks]
-    qkv = _stacked([(a.q_proj, a.k_proj, a.v_proj) for a in attention], is_int8)
-    out = _stacked([(a.o_proj,) for a in attention], is_int8)
-    gate_up = _stacked([(m.gate_proj, m.up_proj) for m in mlp], is_int8)
-    down = _stacked([(m.down_proj,) for m in mlp], is_int8)
-    head_VD, head_scale_V = _matrix(_array(model.head_weight), is_int8)
-    table_VD, table_scale_V = head_VD, head_scale_V
+    qkv = _stacked([[_joined(a.q_proj, a.k_proj, a.v_proj)] for a in attention], is_int8)
+    out = _stacked([[_joined(a.o_proj)] for a in attention], is_int8)
+    gate_up = _stacked([[_joined(m.gate_proj), _joined(m.up_proj)] for m in mlp], is_int8)
+    down = _stacked([[_joined(m.down_proj)] for m in mlp], is_int8)
+    head_PW, head_scale_V = _matrix(_array(model.head_weight), is_int8)
+    table_PW, table_scale_V = head_PW, head_scale_V
     if not config.tie_word_embeddings:
-        table_VD, table_scale_V = _matrix(_array(model.model.embed_tokens.weight), is_int8)
+        table_PW, table_scale_V = _matrix(_array(model.model.embed_tokens.weight), is_int8)
     q_norms = [_array(a.q_norm.weight) if a.q_norm is not None else NOTHING for a in attention]
     k_norms = [_array(a.k_norm.weight) if a.k_norm is not None else NOTHING for a in attention]
     return Weights(
-        table_VD, table_scale_V,
+        table_PW, table_scale_V,
         np.stack([_array(block.input_layernorm.weight) for block in blocks]), *qkv,
         np.stack(q_norms), np.stack(k_norms), *out,
         np.stack([_array(block.post_attention_layernorm.weight) for block in blocks]), *gate_up, *down,
-        _array(model.model.norm.weight), head_VD, head_scale_V, NOTHING,
-        _array(model.rope_cos), _array(model.rope_sin), config.rms_norm_eps,
+        _array(model.model.norm.weight), head_PW, head_scale_V, NOTHING,
+        _array(model.rope_cos), _array(model.rope_sin), config.rms_norm_eps, config.vocab_size,
     )  # fmt: skip
 
 
 NOTHING = np.zeros(0, np.float32)
+Linear = tuple[np.ndarray, np.ndarray]  # weight_OI, bias_O
 
 
-def _stacked(layers: list[tuple[nn.Linear, ...]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(weight_LOI, scale_LO, bias_LO): the linears of each layer next to each other."""
-    pairs = [_matrix(np.concatenate([_array(linear.weight) for linear in linears]), is_int8) for linears in layers]
-    biases = [[_array(linear.bias) for linear in linears if linear.bias is not None] for linears in layers]
-    bias_LO = np.stack([np.concatenate(b) if b else NOTHING for b in biases])
-    return np.stack([weight for weight, _ in pairs]), np.stack([scale for _, scale in pairs]), bias_LO
+def padded(outputs: int) -> int:
+    """The number of outputs with those that fill the last panel."""
+    return -(-outputs // PANEL) * PANEL
+
+
+def in_panels(weight_OI: np.ndarray) -> np.ndarray:
+    """(P, W): the weights of PANEL outputs next to each other, input after input; zeros fill the last panel."""
+    O, I = weight_OI.shape  # noqa: E741
+    filled_OI = np.zeros((padded(O), I), weight_OI.dtype)
+    filled_OI[:O] = weight_OI
+    return np.ascontiguousarray(filled_OI.reshape(-1, PANEL, I).transpose(0, 2, 1)).reshape(-1, I * PANEL)
+
+
+def _joined(*linears: nn.Linear) -> Linear:
+    """Several linears as one."""
+    biases = [_array(linear.bias) for linear in linears if linear.bias is not None]
+    return np.concatenate([_array(linear.weight) for linear in linears]), np.concatenate(biases) if biases else NOTHING
+
+
+def _stacked(layers: list[list[Linear]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(weight_LPW, scale_LO, bias_LO): the matrices of each layer next to each other, each in panels of its own."""
+    pairs = [[_matrix(weight, is_int8) for weight, _ in layer] for layer in layers]
+    weight_LPW = np.stack([np.concatenate([weight for weight, _ in layer]) for layer in pairs])
+    scale_LO = np.stack([np.concatenate([scale for _, scale in layer]) for layer in pairs])
+    bias_LO = np.stack([np.concatenate([_filled(bias) for _, bias in layer]) for layer in layers])
+    return weight_LPW, scale_LO, bias_LO
 
 
 def _matrix(weight_OI: np.ndarray, is_int8: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(weight, scale of each output): int8, or float32 with scales of 1."""
-    return quantised(weight_OI) if is_int8 else (weight_OI, np.ones(len(weight_OI), np.float32))
+    """(panels, scale of each output): int8, or float32 with scales of 1."""
+    weight, scale_O = quantised(weight_OI) if is_int8 else (weight_OI, np.ones(len(weight_OI), np.float32))
+    return in_panels(weight), _filled(scale_O)
+
+
+def _filled(values_O: np.ndarray) -> np.ndarray:
+    """With zeros for the outputs that fill the last panel."""
+    return np.pad(values_O, (0, padded(len(values_O)) - len(values_O)))
 
 
 def _array(tensor: Tensor) -> np.ndarray:

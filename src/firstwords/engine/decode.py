@@ -81,6 +81,7 @@ class TorchDecoder:
     """The plain decoder, for GPUs and half precision: the model's own forward with T = 1, then `engine.sampling`."""
 
     needs_adjacent_slots = True  # a step computes all slots between its first and its last row
+    samples_ahead = False  # whether a step can sample several tokens per row
 
     def __init__(self, model: Transformer, cache: KVCache) -> None:
         self.model, self.cache = model, cache
@@ -99,8 +100,11 @@ class TorchDecoder:
         logits_BTV: Tensor = self.model(torch.from_numpy(ids_B).to(self.cache.device)[:, None], cache=self.cache)
         return logits_BTV[torch.from_numpy(slots_R - first).to(self.cache.device), 0]
 
-    def step(self, batch: Batch) -> None:
-        """Each row reads its token and samples the next; `batch.rows` then holds it, and what was asked about it."""
+    def step(self, batch: Batch, num_steps: int = 1) -> None:
+        """Each row reads its token and samples the next; `batch.rows` then holds it, and what was asked about it.
+
+        num_steps: at most so many tokens; here it is always one.
+        """
         rows, device = batch.rows, self.cache.device
         self.last_logits_RV = logits_RV = self.logits(rows.ids_R, rows.slots_R)
         V = logits_RV.shape[1]
@@ -108,7 +112,7 @@ class TorchDecoder:
             logits_RV = rule_out(logits_RV, [(row, allowed(rows.masks_RW[row])[:V]) for row, _ in batch.matchers])
         seen_RV = torch.from_numpy(rows.seen_RV).to(device) if len(rows.seen_RV) else None
         tokens_R = sample(logits_RV, batch.params_on(device), rows.counters_R, seen_RV)
-        rows.ids_R[:] = tokens_R.cpu().numpy()
+        rows.ids_R[:] = rows.tokens_RN[:, 0] = tokens_R.cpu().numpy()
         if len(rows.seen_RV):
             rows.seen_RV[np.arange(len(rows.ids_R)), rows.ids_R] = True
         explain(rows, np.flatnonzero((rows.num_top_R >= 0) | rows.is_uncertain_R), self.last_logits_RV)
@@ -125,16 +129,18 @@ class TorchDecoder:
 
 
 def explain(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> None:
-    """Record the model's own view of the token of these rows: log-probability, alternatives, rank, entropy."""
+    """Record the model's own view of the only token that these rows sampled: log-probability, alternatives, rank,
+    entropy.
+    """
     if not which.size:
         return
     part = torch.from_numpy(which).to(logits_RV.device)
     logits_RV, tokens_R = logits_RV[part], torch.from_numpy(rows.ids_R[which]).to(logits_RV.device)
-    sampled_R, ids_RA, values_RA = true_logprobs(logits_RV, tokens_R, rows.top_ids_RA.shape[1])
+    sampled_R, ids_RA, values_RA = true_logprobs(logits_RV, tokens_R, rows.top_ids_RNA.shape[2])
     rank_R, entropy_R = rank_and_entropy(logits_RV, tokens_R)
-    rows.logprob_R[which], rows.rank_R[which] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()
-    rows.entropy_R[which] = entropy_R.cpu().numpy()
-    rows.top_ids_RA[which], rows.top_logprobs_RA[which] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
+    rows.logprob_RN[which, 0], rows.rank_RN[which, 0] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()
+    rows.entropy_RN[which, 0] = entropy_R.cpu().numpy()
+    rows.top_ids_RNA[which, 0], rows.top_logprobs_RNA[which, 0] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
 
 
 def allowed(mask_W: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import secrets
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,8 @@ from firstwords.tokenizer.fast import Tokenizer
 if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
 
+BURST_TERMS = 40e6  # multiplications without a look at the queue: two milliseconds of a core
+MAX_BURST = 32  # tokens of a row
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
 
@@ -94,7 +96,11 @@ class Engine:
         every = [self._seeded(p, offset) for p, offset in zip(every, seeds, strict=True)]
         requests = [self.add(prompt, each, wants_tokens=False) for prompt, each in zip(prompts, every, strict=True)]
         try:
-            while not all(request.is_finished for request in requests):
+            pending = requests[::-1]
+            while pending:
+                if pending[-1].is_finished:
+                    pending.pop()
+                    continue
                 if self.on_step is not None:
                     self.on_step()
                 self.step()
@@ -241,8 +247,8 @@ class Engine:
         if low < 0 or high >= V:
             raise ValueError(f"token {low if low < 0 else high} is not one of this model's {V} tokens")
 
-    def _held(self, slot: int) -> list[int]:
-        return self._tokens[slot][: self.cache.lengths[slot]]
+    def _held(self) -> Iterator[tuple[list[int], int]]:
+        return zip(self._tokens, self.cache.lengths.tolist(), strict=True)
 
     def _prefill(self) -> None:
         scheduler = self.scheduler
@@ -294,33 +300,44 @@ class Engine:
                 self._prefixes.swap(one, other)
                 self.scheduler.moved(one, other)
         requests = self.scheduler.decoding()
-        return Batch(requests, self.model.config.vocab_size) if requests else None
+        if not requests:
+            return None
+        num_steps = 1
+        if self._decoder.samples_ahead and all(request.matcher is None for request in requests):
+            num_steps = int(BURST_TERMS / self.model.config.num_params / len(requests))
+        return Batch(requests, self.model.config.vocab_size, max(1, min(num_steps, MAX_BURST)))
 
     def _decode(self, batch: Batch) -> list[Token]:
         rows = batch.rows
         for row, matcher in batch.matchers:
             matcher.write_mask(rows.masks_RW[row])
-        self._decoder.step(batch)
+        self._decoder.step(batch, self._num_steps(batch))
         if batch.matchers:
             self._settle(batch)
-        self.cache.lengths[rows.slots_R] = rows.places_R
-        tokens = rows.ids_R.tolist()
-        if batch.has_logprobs:
-            self._keep_logprobs(batch)
-        if batch.has_uncertain:
-            values = zip(batch.requests, rows.rank_R.tolist(), rows.entropy_R.tolist(), strict=True)
-            for request, rank, entropy in values:
-                if request.params.uncertainty:
-                    request.rank, request.entropy = rank, entropy
-        events = []
-        for request, token in zip(batch.requests, tokens, strict=True):
-            request.all_ids.append(token)
-            text, reason = self._take(request, token)
-            if reason is not None:
-                text += self._finish(request, reason)
-            if request.wants_tokens:
-                events.append(token_event(request, token, text))
+        counts = (rows.places_R - self.cache.lengths[rows.slots_R]).tolist()
+        results, events = batch.results(max(counts)), []
+        for row, (request, count) in enumerate(zip(batch.requests, counts, strict=True)):
+            slot = request.slot
+            for n in range(count):
+                token = results.record(request, row, n)
+                self.cache.lengths[slot] += 1
+                text, reason = self._take(request, token)
+                if reason is not None:
+                    text += self._finish(request, reason)
+                if request.wants_tokens:
+                    events.append(token_event(request, token, text))
+                if reason is not None:
+                    break  # what was sampled after a stop text is dropped
         return events
+
+    def _num_steps(self, batch: Batch) -> int:
+        """How many tokens each row may sample before this engine looks at the queue and at the texts again."""
+        requests = batch.requests
+        if batch.num_steps == 1 or len(self.scheduler.running) > len(requests):  # some prompt is unfinished
+            return 1
+        if any(request.wants_tokens and request.num_generated == 0 for request in requests):
+            return 1  # a first token is sent at once
+        return min(batch.num_steps, *(request.max_generated - request.num_generated for request in requests))
 
     def _settle(self, batch: Batch) -> None:
         """Replace sampled tokens after which a constrained answer could no longer be completed."""
@@ -329,7 +346,7 @@ class Engine:
             request, token = batch.requests[row], int(rows.ids_R[row])
             settled = matcher.settle(token, request.max_generated - request.num_generated)
             if settled != token:
-                rows.ids_R[row] = settled
+                rows.ids_R[row] = rows.tokens_RN[row, 0] = settled
                 replaced.append(row)
                 if len(rows.seen_RV):
                     rows.seen_RV[row, token] = token in request.all_ids
@@ -356,16 +373,6 @@ class Engine:
         if request.num_generated < request.max_generated:
             return text, None
         return text, "stop" if matcher is not None and matcher.may_end else "length"
-
-    @staticmethod
-    def _keep_logprobs(batch: Batch) -> None:
-        rows = batch.rows
-        values = zip(rows.logprob_R.tolist(), rows.top_ids_RA.tolist(), rows.top_logprobs_RA.tolist(), strict=True)
-        for request, (logprob, ids, logprobs) in zip(batch.requests, values, strict=True):
-            count = request.params.logprobs
-            if count is not None:
-                request.logprobs.append(logprob)
-                request.top.append(list(zip(ids[:count], logprobs[:count], strict=True)))
 
     def _finish(self, request: Request, reason: str) -> str:
         """Free the slot (its keys and values stay for reuse); returns the text that was held back."""

@@ -1,14 +1,15 @@
 """Machine code that is compiled once per machine: numba's cache, safe for several processes, full disks and damage.
 
 numba keeps it in the `__pycache__` next to the source if it may write there, else in the user's cache folder;
-NUMBA_CACHE_DIR overrides both. It compiles again when the source, numba or the processor changes.
+NUMBA_CACHE_DIR overrides both. It compiles again when numba, the processor or any of the sources changes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ class CompileError(Exception):
     """The loops cannot be compiled here."""
 
 
-def machine_code(function: Any, signature: tuple[Any, ...]) -> Any:
+def machine_code(function: Any, signature: tuple[Any, ...], sources: Sequence[str] = ()) -> Any:
     """A jitted function, compiled or from its cache, for arguments of exactly these types.
 
-    Calling it skips the dispatcher, which would look up the types of all arguments.
+    sources: files of what is compiled into it; numba itself looks at the function's own file only. Calling the result
+    skips the dispatcher, which would look up the types of all arguments.
     """
-    with _alone(Path(function.stats.cache_path)):
+    folder = Path(function.stats.cache_path)
+    with _alone(folder):
+        _empty_if_changed(function, folder, sources)
         try:
             return function.compile(signature)
         except OSError:  # it is compiled, but could not be written to the cache: the disk is full
@@ -35,6 +39,16 @@ def machine_code(function: Any, signature: tuple[Any, ...]) -> Any:
         except Exception:  # a damaged cache raises whatever pickle makes of it
             function.recompile()  # empties the cache
             return function.compile(signature)
+
+
+def _empty_if_changed(function: Any, folder: Path, sources: Sequence[str]) -> None:
+    """Empty the function's cache if it was filled from other versions of the sources, which a file beside it says."""
+    digest = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
+    mark = folder / f"{function.__name__}.sha256"
+    with contextlib.suppress(OSError):  # a full disk: compile again next time
+        if not mark.exists() or mark.read_text() != digest:
+            function.recompile()
+            mark.write_text(digest)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,11 @@ same question or a shared system prompt costs only the new tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """Number of leading tokens that two sequences share: common_prefix([5, 6, 7], [5, 6, 9]) -> 2."""
-    length = min(len(one), len(other))
+def common_prefix(one: Sequence[int], other: Sequence[int], length: int) -> int:
+    """How many of the first `length` tokens two sequences share: common_prefix([5, 6, 7], [5, 6, 9], 3) -> 2."""
     if one[:length] == other[:length]:
         return length
     low, high = 0, length  # one[:low] is shared, one[:high] is not
@@ -27,11 +26,10 @@ def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
 class PrefixIndex:
     """The tokens that each slot holds; the least recently used slot is reused first.
 
-    held(slot) -> tokens currently computed in that slot (from the engine, also for running requests).
+    held() -> for each slot: (its sequence, how many tokens of it are computed), also for running requests.
     """
 
-    def __init__(self, num_slots: int, held: Callable[[int], list[int]]) -> None:
-        self.num_slots = num_slots
+    def __init__(self, num_slots: int, held: Callable[[], Iterable[tuple[list[int], int]]]) -> None:
         self._held = held
         self._used = [0] * num_slots
         self._clock = 0
@@ -44,13 +42,16 @@ class PrefixIndex:
         self._used[one], self._used[other] = self._used[other], self._used[one]
 
     def longest(self, prompt_ids: list[int]) -> tuple[int, int]:
-        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if none."""
-        wanted = prompt_ids[:-1]
-        best_slot, best = -1, 0
-        for slot in range(self.num_slots):
-            shared = common_prefix(wanted, self._held(slot))
-            if shared > best:
-                best_slot, best = slot, shared
+        """(slot, tokens shared) of the best match for all but the last token of the prompt; (-1, 0) if none.
+
+        Most prompts begin alike, with the template of a chat: a slot is compared only where it can be better.
+        """
+        best_slot, best, most = -1, 0, len(prompt_ids) - 1
+        for slot, (tokens, length) in enumerate(self._held()):
+            if best < most and length > best and tokens[best] == prompt_ids[best]:
+                shared = common_prefix(prompt_ids, tokens, min(length, most))
+                if shared > best:
+                    best_slot, best = slot, shared
         return best_slot, best
 
     def choose(self, prompt_ids: list[int], free_slots: list[int]) -> int:
@@ -60,6 +61,7 @@ class PrefixIndex:
         overwritten.
         """
         slot, shared = self.longest(prompt_ids)
-        if slot in free_slots and shared == len(self._held(slot)):
+        lengths = [length for _, length in self._held()]
+        if slot in free_slots and shared == lengths[slot]:
             return slot
-        return min(free_slots, key=lambda free: (len(self._held(free)) > 0, self._used[free], free))
+        return min(free_slots, key=lambda free: (lengths[free] > 0, self._used[free], free))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 
@@ -96,10 +97,35 @@ class Request(Slotted):
         )
 
 
+class Results(NamedTuple):
+    """What every row of a batch sampled, and what was asked about it; lists of rows of steps."""
+
+    tokens: list[list[int]]
+    logprobs: list[list[float]]
+    top_ids: list[list[list[int]]]
+    top_logprobs: list[list[list[float]]]
+    ranks: list[list[int]]
+    entropies: list[list[float]]
+
+    def record(self, request: Request, row: int, n: int) -> int:
+        """Append the token of step n to its request, with what was asked about it; returns the token."""
+        token = self.tokens[row][n]
+        request.all_ids.append(token)
+        count = request.params.logprobs
+        if count is not None:
+            request.logprobs.append(self.logprobs[row][n])
+            request.top.append(list(zip(self.top_ids[row][n][:count], self.top_logprobs[row][n][:count], strict=True)))
+        if request.params.uncertainty:
+            request.rank, request.entropy = self.ranks[row][n], self.entropies[row][n]
+        return token
+
+
 class Batch:
     """The decoding rows in the order of their slots, kept until a request joins or leaves."""
 
-    def __init__(self, requests: list[Request], vocab_size: int) -> None:
+    def __init__(self, requests: list[Request], vocab_size: int, num_steps: int = 1) -> None:
+        """num_steps: tokens that a row samples per step at most."""
+        self.num_steps = num_steps
         self.requests = sorted(requests, key=lambda request: request.slot)
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
         self.rows = new_rows(
@@ -110,10 +136,24 @@ class Batch:
             [len(r.prompt_ids) for r in self.requests],
             bool(self.matchers),
             vocab_size,
+            [r.end_ids for r in self.requests],
+            num_steps,
         )
         self.has_logprobs = bool((self.rows.num_top_R >= 0).any())
         self.has_uncertain = bool(self.rows.is_uncertain_R.any())
         self._params: BatchParams | None = None
+
+    def results(self, num_steps: int) -> Results:
+        """What the first num_steps tokens of the last step were."""
+        rows, N = self.rows, slice(num_steps)
+        return Results(
+            rows.tokens_RN[:, N].tolist(),
+            rows.logprob_RN[:, N].tolist() if self.has_logprobs else [],
+            rows.top_ids_RNA[:, N].tolist() if self.has_logprobs else [],
+            rows.top_logprobs_RNA[:, N].tolist() if self.has_logprobs else [],
+            rows.rank_RN[:, N].tolist() if self.has_uncertain else [],
+            rows.entropy_RN[:, N].tolist() if self.has_uncertain else [],
+        )
 
     def params_on(self, device: torch.device) -> BatchParams:
         """The rows' sampling parameters as tensors."""

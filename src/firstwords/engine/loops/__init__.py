@@ -1,0 +1,1 @@
+"""The model and the sampler as compiled loops: see `kernels.py`."""

@@ -1,0 +1,90 @@
+"""Eight float32 numbers in one register, for compiled loops: load, splat, fused multiply-add, store.
+
+    sums = splat(F32(0))
+    for i in range(inputs):
+        sums = multiply_add(splat(x_I[i]), load(weights, 8 * i), sums)
+
+numba turns most plain loops into such instructions by itself, but it cannot be told to keep the sums of a matrix
+product in registers. Each function becomes one or two instructions of the processor (two to four without AVX2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+LANES = 8
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class Float32x8(types.Type):
+    """The type of such a value in compiled code; it never reaches Python."""
+
+    def __init__(self) -> None:
+        super().__init__("float32x8")
+
+
+float32x8 = Float32x8()
+
+
+@register_model(Float32x8)
+class _Register(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, VECTOR)
+
+
+@intrinsic
+def load(typingctx, array, first):
+    """The eight numbers of a one-dimensional array (float32, or int8 converted to float32) that begin at `first`."""
+
+    def codegen(context, builder, signature, arguments):
+        kind = signature.args[0]
+        size = 1 if kind.dtype == types.int8 else 4
+        vector = builder.load(_pointer(context, builder, kind, arguments), align=size)
+        return builder.sitofp(builder.sext(vector, INTEGERS), VECTOR) if size == 1 else vector
+
+    return float32x8(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, first, vector):
+    """Write eight numbers into a one-dimensional float32 array from `first` on."""
+
+    def codegen(context, builder, signature, arguments):
+        builder.store(arguments[2], _pointer(context, builder, signature.args[0], arguments), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, float32x8), codegen
+
+
+@intrinsic
+def splat(typingctx, number):
+    """A float32 number eight times."""
+
+    def codegen(context, builder, signature, arguments):
+        undefined, zero = ir.Constant(VECTOR, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+        single = builder.insert_element(undefined, arguments[0], zero)
+        return builder.shuffle_vector(single, undefined, ir.Constant(INTEGERS, [0] * LANES))
+
+    return float32x8(types.float32), codegen
+
+
+@intrinsic
+def multiply_add(typingctx, a, b, c):
+    """a * b + c, rounded once where the processor can."""
+
+    def codegen(context, builder, signature, arguments):
+        fused = ("contract",)
+        return builder.fadd(builder.fmul(arguments[0], arguments[1], flags=fused), arguments[2], flags=fused)
+
+    return float32x8(float32x8, float32x8, float32x8), codegen
+
+
+def _pointer(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
+    data = context.make_array(kind)(context, builder, arguments[0]).data
+    first = builder.gep(data, [arguments[1]], inbounds=True)
+    return builder.bitcast(first, ir.VectorType(context.get_data_type(kind.dtype), LANES).as_pointer())
