@@ -26,7 +26,7 @@ from firstwords.data.formats import kinds
 from firstwords.data.source_stats import SourceStats
 from firstwords.data.sources import spec_names, split_column
 from firstwords.plain_text import clean_text
-from firstwords.retrieval import store
+from firstwords.retrieval import store, web
 from firstwords.retrieval.records import COLLECTION, OWNER, Document
 from firstwords.retrieval.store import Prepared
 
@@ -58,16 +58,18 @@ def add(
     owner: str = OWNER,
     collection: str = COLLECTION,
     stats: SourceStats | None = None,
+    allow_private: bool = False,
 ) -> Iterator[Outcome]:
-    """Add files, folders and hf:NAME; yields an outcome for each file once it is saved.
+    """Add files, folders, web pages and hf:NAME; yields an outcome for each file once it is saved.
 
-    An unchanged file is only hashed. `stats` gets the readers' remarks. Raises UserError if `specs` is empty.
+    An unchanged file is only hashed. `stats` gets the readers' remarks; allow_private: see `web.fetch`. Raises
+    UserError if `specs` is empty.
     """
     stats = stats if stats is not None else SourceStats()
     batch = _Batch(owner, collection)
     for spec in spec_names(specs, "no documents were given: give files or folders"):
         try:
-            for source in _sources(spec, stats):
+            for source in _sources(spec, stats, allow_private):
                 yield from batch.take(source)
         except UserError as error:
             yield Outcome(spec, "failed", str(error))
@@ -87,7 +89,7 @@ def add_bytes(name: str, content: bytes, owner: str = OWNER, collection: str = C
         except UserError as error:
             raise UserError(str(error).replace(str(path), name)) from None
     if outcomes[0].status == "failed":
-        raise UserError(outcomes[0].reason.replace(str(path), name))
+        raise UserError(outcomes[0].reason)
     return outcomes[0]
 
 
@@ -101,6 +103,7 @@ class Source:
     stats: SourceStats
     is_named: bool
     as_of: str | None = None
+    title: str = ""  # of a web page
 
     def texts(self) -> Iterator[tuple[int | None, str]]:
         """(page, text) of everything in it."""
@@ -109,7 +112,14 @@ class Source:
         return readers.file_pages(self.path, self.column, self.stats)
 
 
-def _sources(spec: str, stats: SourceStats) -> Iterator[Source]:
+def _sources(spec: str, stats: SourceStats, allow_private: bool) -> Iterator[Source]:
+    if web.is_url(spec):
+        page = web.fetch(spec, allow_private)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"page{page.suffix}"
+            path.write_bytes(page.content)
+            yield Source(spec, path, None, stats, True, page.as_of, page.title)
+        return
     if spec == "world":
         raise UserError("world is endless, so it can't be a document: give files or folders")
     if spec in ("-", "/dev/stdin"):
@@ -179,14 +189,16 @@ class _Batch:
             digest, size = _content(source)
             same = store.unchanged(source.name, digest, self.owner, self.collection) if digest else None
             if same is not None:
+                same = store.fetched_again(same, source.as_of, self.owner) if source.as_of else same
                 yield Outcome(source.name, "unchanged", document=same)
                 return
             spool = Spool(source.texts(), source.name)
         except UserError as error:
-            yield Outcome(source.name, "failed" if source.is_named else "skipped", str(error))
+            sentence = str(error).replace(str(source.path), source.name)  # a page or an upload is read from a copy
+            yield Outcome(source.name, "failed" if source.is_named else "skipped", sentence)
             return
         is_markdown = source.path is not None and kinds.reader(source.path) in ("markdown", "notebook")
-        title = title_of(source.name, spool.beginning, is_markdown)
+        title = source.title[:TITLE_CHARS] or title_of(source.name, spool.beginning, is_markdown)
         prepared = Prepared(
             source.name, title, digest or spool.sha256, size or spool.chars, spool, is_markdown, source.as_of
         )

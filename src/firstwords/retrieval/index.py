@@ -133,6 +133,16 @@ class LexicalIndex:
             total += count
         return chosen
 
+    def counts(self, query: str) -> dict[str, int]:
+        """The number of passages that contain each word of a query, by its stem."""
+        terms = words.matching(query)
+        found: dict[str, int] = {}
+        for table, column, some in (("chunk_words", "text", terms.words), ("chunk_grams", "grams", terms.grams)):
+            for term in some:
+                stem = words.stem(term) if table == "chunk_words" else term
+                found[stem] = max(found.get(stem, 0), self._count(table, f"{column} : {words.quoted(term)}"))
+        return found
+
     def _count(self, table: str, match: str) -> int:
         row = self._connection.execute(f"SELECT count(*) FROM {table} WHERE {table} MATCH ?", [match]).fetchone()
         return int(row[0])

@@ -9,6 +9,7 @@ replaced, readers see the old one. Other owners' documents are not found.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sqlite3
@@ -76,6 +77,13 @@ def unchanged(source: str, sha256: str, owner: str = OWNER, collection: str = CO
             [owner, collection, source, sha256, INDEX_VERSION],
         ).fetchone()
         return Document(**row) if row else None
+
+
+def fetched_again(document: Document, as_of: str, owner: str = OWNER) -> Document:
+    """The document of a web page that has not changed since, with its new date."""
+    with database(write=True) as connection:
+        connection.execute("UPDATE documents SET as_of = ? WHERE id = ?", [as_of, document.id])
+        return _document(connection, owner, document.id)
 
 
 def sources(owner: str = OWNER, collection: str = COLLECTION) -> set[str]:
@@ -184,6 +192,15 @@ def search(
         for number, score in hits.items()
         if (chunk := chunks_by_id[number])
     ]
+
+
+def rarity(query: str) -> dict[str, float]:
+    """BM25's weight (idf) of each word of a query, by its stem: the fewer passages contain it, the higher."""
+    with database() as connection:
+        index = LexicalIndex(connection)
+        total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+        counts = index.counts(query)
+    return {stem: math.log(1 + (total - count + 0.5) / (count + 0.5)) for stem, count in counts.items()}
 
 
 def reindex(owner: str = OWNER) -> list[Document]:

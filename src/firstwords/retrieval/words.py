@@ -9,6 +9,7 @@ spaces are indexed by pairs of characters: most of their words have two, which F
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import NamedTuple
@@ -38,6 +39,7 @@ UNSPACED = (
 )
 _UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
 _WORD = re.compile(rf"[^\W_{UNSPACED}]+")
+_SHORT_SUFFIX = re.compile(r"[se]$")
 _SUFFIX = re.compile(r"(?:ies|es|s|ing|ed|en|er|e)$")
 
 
@@ -87,10 +89,11 @@ def indexed_grams(text: str) -> str:
     )
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """A word without its commonest endings and accents, to compare questions with sentences: "Cats" -> "cat"."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
-    return _SUFFIX.sub("", plain) if len(plain) > 4 else plain.removesuffix("s") if len(plain) > 3 else plain
+    return (_SUFFIX if len(plain) > 4 else _SHORT_SUFFIX).sub("", plain) if len(plain) > 3 else plain
 
 
 def stems(text: str) -> list[str]:

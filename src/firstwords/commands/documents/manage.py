@@ -35,12 +35,15 @@ class CollectionFlag:
 
 @dataclass
 class DocumentsAdd(JsonFlag):
-    """Add documents to ask about: files, folders, hf:NAME. What is already there and unchanged is not read again."""
+    """Add documents to ask about: files, folders, web pages. An unchanged file is not read again."""
 
     files: Positional[list[str]]
-    """Files and folders: everything that --text of `firstwords learn` reads; FILE:COLUMN for tables."""
+    """Files and folders: everything that --text of `firstwords learn` reads; FILE:COLUMN for tables; addresses of web
+    pages; hf:NAME."""
     documents: str = COLLECTION
     """Name of the collection to add them to."""
+    allow_private: bool = False
+    """Also read web pages of this machine and its own network."""
 
 
 @dataclass
@@ -101,7 +104,7 @@ def add(config: DocumentsAdd) -> None:
 
     stats = SourceStats()
     outcomes: list[Outcome] = []
-    for outcome in add(config.files, collection=config.documents, stats=stats):
+    for outcome in add(config.files, collection=config.documents, stats=stats, allow_private=config.allow_private):
         outcomes.append(outcome)
         if outcome.document and outcome.status != "unchanged":
             passages = counted(outcome.document.chunks, "passage")
