@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "DocumentsReindex",
         "rebuild the index of the documents",
     ),
-    "ask": ("firstwords.commands.documents.ask", "Ask", "answer a question from the documents, with citations"),
+    "ask": ("firstwords.commands.documents.ask", "Ask", "answer from the documents, with citations"),
     "search": ("firstwords.commands.documents.manage", "Search", "search the documents"),
     "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
     "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),

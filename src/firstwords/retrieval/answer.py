@@ -64,7 +64,7 @@ class Citation:
 
 
 class Reader(Protocol):
-    """Answers a question from passages."""
+    """Answers from passages."""
 
     @property
     def kind(self) -> Kind:

@@ -16,6 +16,7 @@ from firstwords.commands.documents.manage import CollectionFlag, no_documents, p
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
+from firstwords.plain_text import counted
 from firstwords.retrieval.answer import Answer, answered, from_memory
 from firstwords.retrieval.evidence import Evidence, gather
 from firstwords.retrieval.readers import Extractive
@@ -27,7 +28,7 @@ NEAREST = 3  # passages that are printed where the documents don't say
 
 @dataclass
 class Ask(JsonFlag, CollectionFlag):
-    """Answer a question from the documents, with citations. Example: firstwords ask "Who repairs the bell?" """
+    """Answer from the documents, with citations. Example: firstwords ask "Who repairs the bell?" """
 
     question: Positional[str]
     """The question, in quotes."""
@@ -84,7 +85,7 @@ def read_the_web(question: str, allow_private: bool) -> str:
 
 
 def print_sources(answer: Answer) -> None:
-    """Print where each cited sentence is from, and how many other passages were found."""
+    """Print where each cited sentence is from, and how many other passages there are."""
     for number in dict.fromkeys(citation.number for citation in answer.citations):
         citations = [citation for citation in answer.citations if citation.number == number]
         chars = ", ".join(f"{c.char_start:,}-{c.char_end:,}" for c in citations)
@@ -92,10 +93,8 @@ def print_sources(answer: Answer) -> None:
         print(f"  [{number}] {title}  ({citations[0].passage.document.source}, characters {chars})")
     if answer.is_grounded:
         others = len(answer.evidence.passages) - len({citation.number for citation in answer.citations})
-        say(
-            f"{others} other passages were found; --json shows them. The gate's probability that the documents answer "
-            f"this is {answer.evidence.probability:.0%}."
-        )
+        if others:
+            say(f"--json shows {counted(others, 'other passage')} that fit the question less well.")
 
 
 def print_nearest(evidence: Evidence, can_remember: bool) -> None:
