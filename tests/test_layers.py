@@ -30,7 +30,7 @@ LAYERS = (
     ("data",),
     ("model", "classify"),
     ("engine", "keeping"),
-    ("eval", "preferences"),
+    ("eval", "preferences", "retrieval"),
     ("plan",),
     ("train",),
     ("rlhf",),
@@ -73,6 +73,7 @@ NO_TORCH = (
     "eval.report_card",
     "eval.decoding",
     "preferences",
+    "retrieval",
     "commands.models",
     "commands.tokenizer",
 )

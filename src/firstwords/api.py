@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
     from firstwords.engine.sampling import SamplingParams
     from firstwords.model.transformer import Transformer
+    from firstwords.retrieval.answer import Answer, Reader
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_CONTEXT = 4096  # other models reach 100k tokens; a cache of that size would fill the memory
@@ -225,6 +226,37 @@ class Model:
         Example: [token.text for token in model.tokens("The cat")] -> ["The", " cat"]
         """
         return self._pieces(self.text_ids(text, fits=False)[1:])
+
+    def ask(self, question: str, *, documents: str | None = None, reader: str = "auto") -> Answer:
+        """The answer of the stored documents to a question, with citations; or that they don't say.
+
+        documents: name of a collection, default all. reader: "extractive" quotes a sentence, "generative" lets this
+        model write, "auto": generative for models that can. Raises UserError for an unknown collection or reader.
+
+        Example: model.ask("Who repairs the bell?").citations[0].quote
+        """
+        from firstwords.retrieval.answer import answered
+        from firstwords.retrieval.evidence import gather
+
+        return answered(gather(question, collection=documents), self.reader(reader))
+
+    def reader(self, kind: str = "auto") -> Reader:
+        """A reader of passages that uses this model: "extractive", "generative", or "auto" for what it can."""
+        from firstwords.retrieval import readers
+
+        if kind not in readers.KINDS:
+            raise unknown("reader", kind, readers.KINDS, f"use one of {', '.join(readers.KINDS)}")
+        if kind == "generative" or (kind == "auto" and self.can_write_from_passages):
+            self.check_can_chat()
+            return readers.Generative(lambda messages: self.chat(messages, temperature=0.0))
+        return readers.Extractive(partial(readers.likelihood, self.model, self.tokenizer))
+
+    @property
+    def can_write_from_passages(self) -> bool:
+        """Whether it is large enough to answer from numbered passages in its prompt."""
+        from firstwords.retrieval.readers import GENERATIVE_PARAMETERS
+
+        return self.can_chat and sum(p.numel() for p in self.model.parameters()) >= GENERATIVE_PARAMETERS
 
     # ---- ids and engines ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""The SQLite file in home that holds chats and judgements, opened in the same way by every part with tables in it.
+"""The SQLite file in home that holds chats, judgements and documents, opened in the same way by every part with
+tables in it.
 
     with opened(home.home() / "firstwords.db", "judgements", MIGRATIONS, write=True) as connection:
         connection.execute("INSERT INTO judgements ...")

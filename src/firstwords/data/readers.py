@@ -31,6 +31,7 @@ __all__ = [
     "TEXT_COLUMNS",
     "TEXT_SUFFIXES",
     "file_hash",
+    "file_pages",
     "file_rows",
     "file_texts",
     "hub_rows",
@@ -70,6 +71,14 @@ def file_texts(path: Path, column: str | None, stats: SourceStats) -> Iterator[s
     elif str(path) == STDIN:
         chunks = _refuse_rows(chunks)
     yield from split_documents(chunks)
+
+
+def file_pages(path: Path, column: str | None, stats: SourceStats) -> Iterator[tuple[int | None, str]]:
+    """(page number from 1, text) of each page of a PDF; for other files, the documents of `file_texts` with None."""
+    if kinds.reader(path) == "pdf":
+        yield from enumerate(office.pdf_pages(path, stats), 1)
+    else:
+        yield from ((None, text) for text in file_texts(path, column, stats))
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ _LIGATURES = str.maketrans(
     }
 )
 _DIVIDED = re.compile(r"(\w+)[-\u2010]\n(\w+)([^\s\w]*)[ \n]?")
+_PAGE_GAP, _PAGE_END = "\n\n", "\f"
 _OLE = b"\xd0\xcf\x11\xe0"  # the first bytes of old Word files and of .docx files with a password
 _NS = {
     "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
@@ -52,6 +53,11 @@ def pdf_text(path: Path, stats: SourceStats) -> str:
 
     Raises UserError for a file that is damaged, password-protected, or made of images.
     """
+    return "".join(pdf_pages(path, stats)).removesuffix(_PAGE_GAP)
+
+
+def pdf_pages(path: Path, stats: SourceStats) -> list[str]:
+    """The text of each page, as in `pdf_text`, with a blank line at its end."""
     import pypdf
     from pypdf.errors import DependencyError, FileNotDecryptedError
 
@@ -72,7 +78,8 @@ def pdf_text(path: Path, stats: SourceStats) -> str:
         raise UserError(f"{path} contains no text, perhaps only scanned pages: run it through text recognition first")
     if num_empty:
         stats.remark("PDF", f"{path}: {num_empty} of {len(pages)} pages contain no text, perhaps only images")
-    return tidy_pdf("\n\n".join(pages))
+    tidied = tidy_pdf("".join(page.replace(_PAGE_END, "\n") + _PAGE_GAP + _PAGE_END for page in pages))
+    return tidied.split(_PAGE_END)[:-1]
 
 
 def tidy_pdf(text: str) -> str:

@@ -32,7 +32,7 @@ COOKIE = "firstwords_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 # these, and /assets/*, need no key
 OPEN_PATHS = ("/", "/health", "/api/session", "/api/state", "/favicon.ico", "/favicon.svg")
-LARGE_PATHS = ("/api/import", "/api/uploads")  # whose bodies contain files
+LARGE_PATHS = ("/api/import", "/api/uploads", "/api/documents")  # whose bodies contain files
 BODY_SECONDS = 60  # to receive a whole body
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

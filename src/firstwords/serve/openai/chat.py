@@ -12,6 +12,7 @@ from starlette.responses import Response
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai.choices import Choices, attended, jobs
+from firstwords.serve.openai.documents import documents_answer
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.json_route import JsonRoute
@@ -29,6 +30,8 @@ router = APIRouter(route_class=JsonRoute)
 @router.post("/chat/completions")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Answer the last message of a chat."""
+    if body.documents:
+        return await documents_answer(body, request)
     seconds = request.app.state.settings.max_seconds
     job = await begin(body, request)
     if body.stream:

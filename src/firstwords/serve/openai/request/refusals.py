@@ -41,7 +41,7 @@ REFUSED: dict[str, str] = {
     "truncate_prompt_tokens": "shorten the prompt",
     "continue_final_message": "use /v1/completions with token ids",
     "chat_template": "the model's own template is always used",
-    "documents": "put their text into a message",
+    "documents": "use /v1/chat/completions",
     "stop_token_ids": "use stop",
     "include_stop_str_in_output": "a stop text is never part of the answer",
     # llama.cpp

@@ -20,6 +20,7 @@ _PARTS = {"type": "array", "items": {"type": "object"}}
 Content = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}, _PARTS]})]
 Object = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
 SchemaOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})]
+BoolOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "null"}]})]
 Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})]
 
 
@@ -102,6 +103,9 @@ class ChatRequest(Sampling):
     max_completion_tokens: Whole | None = Field(None, description="As max_tokens.")
     logprobs: bool | None = False
     top_logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
+    documents: BoolOrText = Field(
+        None, description="An extension: answer from stored documents; true for all, or the name of a collection."
+    )
 
 
 class CompletionRequest(Sampling):

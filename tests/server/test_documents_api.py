@@ -1,0 +1,137 @@
+"""Documents over HTTP: the page's routes, and `documents` in a chat completion, with the official client."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import openai
+import pytest
+from openai import OpenAI
+from page_helpers import Listening, User
+
+from firstwords.retrieval.answer import DONT_SAY
+
+pytest_plugins = ("page_fixtures",)
+
+HOUSE = "# The mill\n\nThe mill was built in 1832 by Johann Berger. Its wheel has a diameter of six metres.\n"
+QUESTION = "When was the mill built?"
+
+
+def upload(user: User, name: str = "house.md", text: str = HOUSE, **more: Any) -> dict[str, Any]:
+    return user.post("/api/documents", {"name": name, "text": text, **more})
+
+
+def test_a_document_is_added_opened_searched_asked_and_removed(page_anna: User) -> None:
+    added = upload(page_anna)
+    assert added["status"] == "added" and upload(page_anna)["status"] == "unchanged"
+    number = added["document"]["id"]
+    encoded = base64.b64encode(HOUSE.replace("1832", "1833").encode()).decode()
+    changed = page_anna.post("/api/documents", {"name": "house.md", "base64": encoded})
+    assert changed["status"] == "replaced"
+    number = changed["document"]["id"]
+    listed = page_anna.get("/api/documents")
+    assert [d["source"] for d in listed["documents"]] == ["house.md"] and listed["collections"] == ["documents"]
+    text = "".join(chunk["text"] for chunk in page_anna.get(f"/api/documents/{number}/chunks")["chunks"])
+    (hit,) = page_anna.get("/api/documents/search?q=wheels")["passages"]
+    assert text[hit["char_start"] : hit["char_end"]] == hit["text"]
+    assert [hit["text"][start:end] for start, end in hit["marks"]] == ["wheel"]
+    answer = page_anna.post("/api/documents/ask", {"question": QUESTION})
+    (citation,) = answer["citations"]
+    assert "1833" in answer["answer"] and text[citation["char_start"] : citation["char_end"]] == citation["quote"]
+    assert page_anna.ask("DELETE", f"/api/documents/{number}") == {"removed": number}
+    assert page_anna.get("/api/documents")["documents"] == []
+    page_anna.get(f"/api/documents/{number}", status=404)
+
+
+def test_other_users_documents_are_not_found(page_anna: User, page_ben: User) -> None:
+    number = upload(page_anna, collection="private")["document"]["id"]
+    for method, path in (("GET", ""), ("GET", "/chunks"), ("DELETE", "")):
+        assert page_ben.ask(method, f"/api/documents/{number}{path}", status=404)["error"]["message"]
+    assert page_ben.get("/api/documents")["documents"] == []
+    assert page_ben.get("/api/documents/search?q=mill")["passages"] == []
+    assert page_ben.get("/api/documents/search?q=mill&collection=private", status=404)
+    assert page_ben.post("/api/documents/ask", {"question": QUESTION})["is_grounded"] is False
+    body = {"messages": [{"role": "user", "content": QUESTION}], "documents": True}
+    assert page_ben.post("/v1/chat/completions", body)["grounded"] is False
+    assert page_anna.post("/v1/chat/completions", body)["grounded"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"name": "a.md"}, "base64 or as text"),
+        ({"name": "a.md", "text": "x", "base64": "eA=="}, "base64 or as text"),
+        ({"name": "a.md", "base64": "?"}, "not base64"),
+        ({"name": "a.txt", "text": " "}, "a.txt"),
+        ({"name": "a.pdf", "text": "no pdf"}, "a.pdf is not a valid PDF file"),
+        ({"name": "a.png", "text": "x"}, "a.png is a picture"),
+        ({"name": "../../etc/x.zip", "text": "x"}, "../../etc/x.zip is an archive"),
+    ],
+)
+def test_an_upload_that_cannot_be_read_gets_one_sentence(page_anna: User, body: dict[str, str], words: str) -> None:
+    message = page_anna.post("/api/documents", body, status=400)["error"]["message"]
+    assert words in message and "/tmp" not in message and "\n" not in message
+    assert page_anna.get("/api/documents")["documents"] == []
+
+
+@pytest.mark.parametrize("path", ["/search?q=", "/search?q=x&limit=0", "/x", "/99999999999999999999", "/0/chunks"])
+def test_bad_requests_are_refused(page_anna: User, path: str) -> None:
+    answer = page_anna.client.get(f"/api/documents{path}", headers=page_anna.headers)
+    assert answer.status_code in (400, 404, 422) and answer.json()["error"]["message"]
+
+
+@pytest.fixture
+def client(page_server: Listening) -> OpenAI:
+    page_server.ask("POST", "/api/documents", {"name": "house.md", "text": HOUSE, "collection": "house"})
+    return OpenAI(base_url=f"http://127.0.0.1:{page_server.port}/v1", api_key="none", max_retries=0)
+
+
+def ask(client: OpenAI, question: str = QUESTION, **more: Any) -> Any:
+    documents = more.pop("documents", True)
+    messages = [{"role": "user", "content": question}]
+    body = {"documents": documents}
+    return client.chat.completions.create(model="pip", messages=messages, extra_body=body, **more)
+
+
+def test_the_official_client_gets_citations(client: OpenAI) -> None:
+    for documents in (True, "house"):
+        reply = ask(client, documents=documents)
+        assert "1832" in reply.choices[0].message.content and reply.choices[0].finish_reason == "stop"
+        (citation,) = reply.citations
+        assert citation["quote"] in HOUSE and citation["source"] == "house.md" and reply.grounded is True
+        assert reply.passages[0]["is_used"] and reply.usage.completion_tokens > 0
+    chunks = list(ask(client, stream=True, stream_options={"include_usage": True}))
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert text == reply.choices[0].message.content
+    assert [c.choices[0].finish_reason for c in chunks if c.choices] == [None, "stop"]
+    assert [c.citations for c in chunks if c.model_extra.get("citations")] == [reply.citations]
+    assert chunks[-1].usage.total_tokens == reply.usage.total_tokens
+
+
+def test_without_an_answer_it_says_so(client: OpenAI) -> None:
+    reply = ask(client, "Who is the president of Mars?")
+    assert reply.choices[0].message.content == DONT_SAY and reply.grounded is False and reply.citations == []
+
+
+def test_documents_are_off_by_default(client: OpenAI) -> None:
+    for documents in (None, False):
+        reply = ask(client, documents=documents, max_tokens=5)
+        assert "citations" not in reply.model_extra
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "words"),
+    [
+        ({"documents": "hose"}, 404, "there is no collection hose: there are house"),
+        ({"documents": [{"text": "x"}]}, 400, "documents must be true, or the name of a collection"),
+        ({"n": 2}, 400, "n can't be combined with documents"),
+        ({"logprobs": True}, 400, "logprobs can't be combined"),
+        ({"response_format": {"type": "json_object"}}, 400, "response_format can't be combined"),
+        ({"presence_penalty": 1.0}, 400, "presence_penalty is not supported"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused(client: OpenAI, more: dict[str, Any], status: int, words: str) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        ask(client, **more)
+    assert caught.value.status_code == status and words in str(caught.value)
