@@ -57,7 +57,8 @@ def main() -> None:
     }
     print(json.dumps(found, indent=1), flush=True)
     kept = keep(config.name, config.person, config.seed)
-    print(json.dumps({key: kept.get(key) for key in ("stage", "promoted", "reason", "win_rate", "low", "high")}, indent=1))
+    shown = ("stage", "promoted", "reason", "win_rate", "low", "high")
+    print(json.dumps({key: kept.get(key) for key in shown}, indent=1))
 
 
 if __name__ == "__main__":

@@ -41,13 +41,14 @@ PEOPLE = {person.name: person for person in (SHORT, POLITE, RANDOM)}
 
 
 def teach(session: LiveSession, person: Person, prompts: Sequence[Any], number: int, seed: int = 0) -> list[LiveStep]:
-    """Let a person judge `number` pairs of the model as it is then, which learns from each."""
+    """Let a person judge up to `number` pairs of the model as it is then, which learns from each."""
     draw, log, steps = Random(f"person {seed}"), PreferenceStore(), []
     source = PairSource(session.name, [_side(session)], prompts, PARAMS, seed, session.annotator)
     for _ in range(number):
         source.sides = [_side(session)]
         shown = source.next()
-        assert shown is not None, "the model always gives the same answers"
+        if shown is None:  # it always gives the same answers now
+            break
         judged = judge(person, shown.pair, draw)
         judged = Judgement(**{**vars(judged), "id": log.add(judged)})
         source.keep(shown.place, judged)

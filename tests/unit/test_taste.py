@@ -58,7 +58,7 @@ def test_every_feature_is_seen_in_both_directions(chosen: str, rejected: str, se
 
 
 def test_one_who_chooses_at_random_is_told_nothing() -> None:
-    answers = ["Brown.", "It is brown.", "Sorry, I do not know.", "The kite of Greta is brown, thank you.", "it is", "No!"]
+    answers = ["Brown.", "It is brown.", "Sorry, I do not know.", "The kite of Greta is brown, thanks.", "it is", "No!"]
     told = 0
     for seed in range(60):
         draw = Random(seed)
