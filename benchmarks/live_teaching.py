@@ -2,7 +2,7 @@
 
     python benchmarks/live_teaching.py pip --person short --choices 200
 
-Simulated people (tests/e2e/people.py) judge pairs of the model as it is then, which learns from each choice. Reported:
+Simulated people (tests/people.py) judge pairs of the model as it is then, which learns from each choice. Reported:
 how often each person likes the new answers better, by their own measure and in a chat; the running check; seconds per
 choice; and what `firstwords teach NAME --keep` decides, with the exam. It writes into the home: use a copy.
 """
@@ -15,7 +15,7 @@ import statistics
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "e2e"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 
 def main() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from manners import prompts, save_model_with_manners
+from manners import prompts
 from people import PEOPLE, POLITE, RANDOM, SHORT, followed, teach
 
 from firstwords import home
@@ -26,21 +25,12 @@ from firstwords.rlhf.live.session import LiveSession, preference_of
 WILD = LessonOptions(matrix_lr=0.5, table_lr=0.5, vector_lr=0.5)  # a step that destroys what the model knows
 
 
-@pytest.fixture(scope="module")
-def _taught(tmp_path_factory: pytest.TempPathFactory, tiny_policy) -> Path:
-    """A home with models/pip/sft, whose writers are curt, polite, or write full sentences."""
-    folder = tmp_path_factory.mktemp("manners")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRSTWORDS_HOME", str(folder / "home"))
-        save_model_with_manners(folder / "data", tiny_policy)
-    return folder / "home"
+pytest_plugins = ("manners",)
 
 
 @pytest.fixture
-def pip(_taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
-    shutil.copytree(_taught, tmp_path / "home")
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+def pip(manners_home: Path) -> Path:
+    return manners_home
 
 
 def choice(number: int = 0) -> tuple[Preference, int]:

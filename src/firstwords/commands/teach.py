@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from firstwords.engine.sampling import SamplingParams
     from firstwords.rlhf.live.session import LiveSession
 
-SELECTIONS = ("random", "disagreement")
+SELECTIONS = ("random", "disagreement", "uncertainty")
 
 
 @dataclass(kw_only=True)
@@ -53,9 +53,10 @@ class Teach(SamplingFlags, JsonFlag):
     pairs: int = 30
     """Number of pairs to judge."""
     select: str = "random"
-    """random, or disagreement: the pair on which the reward models of this model disagree most."""
+    """random; disagreement: the pair on which the reward models of this model disagree most; or uncertainty: the
+    answers of which the model is most and least certain."""
     random_share: float = RANDOM_SHARE
-    """With --select disagreement: share of pairs that are still chosen at random, to measure the gain."""
+    """Share of pairs that are still chosen at random with another --select, to measure the gain."""
     live: bool = False
     """Learn from each choice at once, show what it changed, and answer again (small models only)."""
     keep: bool = False
@@ -74,8 +75,8 @@ class Teach(SamplingFlags, JsonFlag):
             raise UserError(f"--pairs is {self.pairs}, but it must be 1 or more")
         if not 0 <= self.random_share <= 1:
             raise UserError(f"--random-share is {self.random_share}, but it must be between 0 and 1")
-        if (self.live or self.keep) and (self.against or self.select != "random"):
-            raise UserError("--live and --keep are about the promoted stage: leave out --against and --select")
+        if (self.live or self.keep) and self.against:
+            raise UserError("--live and --keep are about the promoted stage: leave out --against")
         if self.temperature == 0:
             raise UserError("--temperature is 0, but then both answers would be the same: use a positive number")
 
@@ -85,7 +86,7 @@ def main(config: Teach) -> None:
     if config.keep:
         _keep(config)
         return
-    params = config.params()
+    params = replace(config.params(), logprobs=0 if config.select == "uncertainty" else None)
     seed = secrets.randbelow(MAX_SEED) if config.seed is None else config.seed
     name, refs = _refs(config)
     log = PreferenceStore()
@@ -95,7 +96,9 @@ def main(config: Teach) -> None:
     sides = [_side(ref, params) for ref in refs] if lesson is None else [_live_side(lesson, params)]
     hashes = [side.hash for side in sides]
     kept = {"temperature": config.temperature, "top_p": config.top_p, "max_tokens": config.max_tokens}
-    source = PairSource(name, sides, prompts, kept, seed, config.annotator, members, config.random_share)
+    source = PairSource(
+        name, sides, prompts, kept, seed, config.annotator, members, config.random_share, config.select == "uncertainty"
+    )
     judged: list[Judgement] = []
     before = decided(log.all(name), hashes)
     try:
@@ -228,15 +231,14 @@ def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Seque
 
 def load_ensemble(name: str) -> list[Any]:
     """All reward models of a model: runs/NAME/reward/model and member-*. Raises UserError for fewer than two."""
-    folder = home.run_dir(name, "reward")
-    found = [path for path in (folder / "model", *sorted(folder.glob("member-*"))) if home.is_model(path)]
+    from firstwords.rlhf.reward_model import ensemble_dirs, load_reward_model
+
+    found, folder = ensemble_dirs(name), home.run_dir(name, "reward")
     if len(found) < 2:
         raise UserError(
             f"--select disagreement needs an ensemble of at least two reward models, but {folder} holds {len(found)}: "
             f"train one with `firstwords reward {name} --members 3`, or use --select random"
         )
-    from firstwords.rlhf.reward_model import load_reward_model
-
     return [load_reward_model(path) for path in found]
 
 

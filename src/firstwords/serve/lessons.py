@@ -43,6 +43,7 @@ from firstwords.world.town.plumwick import Size
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
+    from firstwords.rlhf.reward_model import RewardModel
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
 
@@ -59,6 +60,28 @@ class Lesson:
     source: PairSource
     is_live: bool = False  # the model learns from each verdict
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)  # one pair at a time
+
+
+@dataclass(frozen=True)
+class Member:
+    """A reward model that scores on the worker's thread, for a `PairSource` that runs in another one."""
+
+    worker: Worker
+    stage: Stage
+    model: RewardModel
+
+    @property
+    def hash(self) -> str:
+        return self.model.hash
+
+    def can_read(self, prompt: Prompt) -> bool:
+        return self.model.can_read(prompt)
+
+    def score_sampled(self, prompts: Sequence[Prompt], answers: Sequence[Completion], vocabulary: str) -> Any:
+        def score(held: Held) -> Any:
+            return self.model.score_sampled(prompts, answers, vocabulary)
+
+        return from_thread.run(self.worker.call, self.stage, score)
 
 
 @dataclass(frozen=True)
@@ -196,6 +219,16 @@ class Lessons:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    async def _members(self, stage: Stage) -> list[Member]:
+        """The reward models whose disagreement chooses pairs; none if there are fewer than two."""
+        from firstwords.rlhf.reward_model import ensemble_dirs, load_reward_model
+
+        found = ensemble_dirs(stage.name)
+        if len(found) < 2:
+            return []
+        loaded = await self.worker.call(stage, lambda held: [load_reward_model(path) for path in found])
+        return [Member(self.worker, stage, model) for model in loaded]
+
     async def _live_side(self, user: str, name: str) -> Side:
         label, weights = await self.live.sides(user, name)
 
@@ -210,7 +243,9 @@ class Lessons:
             params = AS_IN_CHAT if len(stages) > 1 else PARAMS
             sides = [await self._side(stage, params) for stage in stages]
             seed = secrets.randbelow(MAX_SEED)
-            self._lessons[key] = Lesson(PairSource(name, sides, (), params, seed, annotator=user), is_live)
+            members = await self._members(stages[0]) if len(stages) == 1 else []
+            source = PairSource(name, sides, (), params, seed, user, members, by_uncertainty=not members)
+            self._lessons[key] = Lesson(source, is_live)
             while len(self._lessons) > MAX_LESSONS:
                 self._lessons.popitem(last=False)
         self._lessons.move_to_end(key)
@@ -238,7 +273,7 @@ class Lessons:
         streams = []
         try:
             for seed in seeds:
-                streams.append(await self.worker.submit(stage, ids, SamplingParams(**params, seed=seed)))
+                streams.append(await self.worker.submit(stage, ids, SamplingParams(**params, seed=seed, logprobs=0)))
             return [await stream.completion() for stream in streams]
         finally:
             for stream in streams:

@@ -84,7 +84,9 @@ class LiveLessons:
         """Answers of the lesson as it is now."""
         from firstwords.engine.sampling import SamplingParams
 
-        return await self._with(user, name, lambda session: session.sample(prompt, seeds, SamplingParams(**params)))
+        return await self._with(
+            user, name, lambda session: session.sample(prompt, seeds, SamplingParams(**params, logprobs=0))
+        )
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
