@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from firstwords import home
 from firstwords.data.packing import ChatRows, pack_chats
@@ -57,21 +53,3 @@ def save_model_with_manners(folder: Path, build) -> None:
         learner.optim_step(min(1.0, (STEPS - step) / (0.6 * STEPS)))
     card = {"stage": "sft", "weights_sha256": weights_hash(model), "data": {"chats": [str(file)]}, "metrics": {}}
     save_model(model, home.stage_dir("pip", "sft"), tokenizer, card)
-
-
-@pytest.fixture(scope="session")
-def _taught_home(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Callable[..., Transformer]) -> Path:
-    """A home with models/pip/sft, whose writers are curt, polite, or write full sentences."""
-    folder = tmp_path_factory.mktemp("manners")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRSTWORDS_HOME", str(folder / "home"))
-        save_model_with_manners(folder / "data", tiny_policy)
-    return folder / "home"
-
-
-@pytest.fixture
-def manners_home(_taught_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
-    """A copy of that home, to write into."""
-    shutil.copytree(_taught_home, tmp_path / "home")
-    monkeypatch.setenv("FIRSTWORDS_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"

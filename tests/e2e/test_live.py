@@ -25,7 +25,7 @@ from firstwords.rlhf.live.session import LiveSession, preference_of
 WILD = LessonOptions(matrix_lr=0.5, table_lr=0.5, vector_lr=0.5)  # a step that destroys what the model knows
 
 
-pytest_plugins = ("manners",)
+pytest_plugins = ("manners_fixtures",)
 
 
 @pytest.fixture

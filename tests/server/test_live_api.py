@@ -1,4 +1,4 @@
-"""Teaching live through the page's API: each choice is learned at once, undone, redone, kept, and survives a restart."""
+"""Teaching live through the page's API: each choice is learned at once, can be undone, and survives a restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf.live import session as sessions
 from firstwords.serve.settings import Settings
 
-pytest_plugins = ("manners", "page_fixtures")
+pytest_plugins = ("manners_fixtures", "page_fixtures")
 
 
 @pytest.fixture

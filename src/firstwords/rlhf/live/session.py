@@ -7,7 +7,7 @@
 
 A choice that would cost more of what the model knew than the check allows is tried again with a quarter of the rate,
 and otherwise refused: the weights stay as they were, bit by bit. The session belongs to one thread; whoever calls it
-holds the model's lock, so that no training runs beside it.
+holds the model's lock, so that no training runs at the same time.
 """
 
 from __future__ import annotations
