@@ -1,7 +1,7 @@
 """Teaching live through the server: each user's lesson in memory, learned on the worker's thread, one choice at a time.
 
 Two lessons of one model never run at the same time, and each choice holds the model's lock for the moment in which it
-is learned, so that no training of that name runs at the same time. A lesson that is not in memory, because the server was
+is learned, so that no training of that name runs meanwhile. A lesson that is not in memory, because the server was
 restarted or others were taught since, is rebuilt from its record and the log of judgements.
 """
 
