@@ -280,7 +280,5 @@ def test_each_typed_choice_is_learned_at_once(
     monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
     assert "teaching pip live, after 2 choices" in firstwords("teach", "pip", "--live", "--prompts", prompts)[2]
     code, out, err = firstwords("teach", "pip", "--keep")
-    assert (
-        code == 0 and out.startswith("kept as pip/rlhf-1, not promoted: your choices show no taste")
-    )
+    assert code == 0 and out.startswith("kept as pip/rlhf-1, not promoted: your choices show no taste")
     assert home.promoted("pip") == "sft"
