@@ -27,9 +27,12 @@ MAX_BET = 0.5  # share of the capital at risk in one comparison, as Waudby-Smith
 Interval = tuple[float, float]
 
 
-def wilson(right: float, n: int) -> Interval:
-    """Wilson's (1927) score interval of a rate; (0, 1) without data. A tie may count as one half."""
-    return _score_interval(right / n, n, Z) if n else (0.0, 1.0)
+def wilson(right: float, n: int, z: float = Z) -> Interval:
+    """Wilson's (1927) score interval of a rate; (0, 1) without data. A tie may count as one half.
+
+    z: the two-sided quantile of another level, for several rates at once.
+    """
+    return _score_interval(right / n, n, z) if n else (0.0, 1.0)
 
 
 def rate_of(outcomes: Sequence[bool]) -> dict[str, float]:

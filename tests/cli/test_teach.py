@@ -20,6 +20,8 @@ from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf import pair_choice as teaching
 from firstwords.tokenizer.prompts import chat_ids
 
+pytest_plugins = ("manners_fixtures",)
+
 
 @pytest.fixture
 def prompts(tmp_path: Path) -> Path:
@@ -250,3 +252,33 @@ def test_a_directory_elsewhere_has_no_name_to_keep_judgements_under(firstwords, 
     (own_home / "models" / "pip" / "sft").rename(tmp_path / "elsewhere")
     code, _, err = firstwords("teach", tmp_path / "elsewhere")
     assert code == 2 and "teach needs a model's name" in err
+
+
+def test_answers_of_which_the_model_is_most_and_least_sure(typed) -> None:
+    assert typed("l\nr\nl\nq\n", "--select", "uncertainty", "--random-share", "0")[0] == 0
+    rows = log()
+    assert len(rows) == 3 and {j.selection for j in rows} == {"uncertainty"}
+    assert all(j.params["disagreement"] > 0 and "members" not in j.params for j in rows)
+
+
+def test_a_model_that_cannot_be_taught_live_says_why(typed) -> None:
+    for flag in ("--live", "--keep"):
+        code, out, err = typed("l\n", flag)
+        assert code == 2 and out == "" and "cannot be read again" in err and "Traceback" not in err
+    assert "leave out --against" in typed("l\n", "--live", "--against", "base")[2]
+
+
+def test_each_typed_choice_is_learned_at_once(
+    firstwords, manners_home: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts.write_text("What colour is the cat?\nWhat colour is the dog?\n", encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", io.StringIO("l\nl\nt\nq\n"))
+    code, out, err = firstwords("teach", "pip", "--live", "--prompts", prompts, "--seed", "1", "--max-tokens", "30")
+    assert code == 0 and out.endswith("next: firstwords teach pip --keep\n")
+    assert "teaching pip live, after 0 choices: still sure of" in err
+    assert err.count("  learned") == 2 and err.count("now it answers: ") == 2, "a tie teaches nothing"
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    assert "teaching pip live, after 2 choices" in firstwords("teach", "pip", "--live", "--prompts", prompts)[2]
+    code, out, err = firstwords("teach", "pip", "--keep")
+    assert code == 0 and out.startswith("kept as pip/rlhf-1, not promoted: your choices show no taste")
+    assert home.promoted("pip") == "sft"

@@ -7,7 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from firstwords.preferences.pairs import REPEAT_GAP, choose_pair, choose_repeat, disagreement, self_consistency
+from firstwords.preferences.pairs import (
+    REPEAT_GAP,
+    choose_pair,
+    choose_repeat,
+    disagreement,
+    self_consistency,
+    uncertainty_scores,
+)
 from firstwords.preferences.records import Judgement
 
 ABC = ["a", "b", "c"]
@@ -104,3 +111,15 @@ def test_a_coin_has_kappa_zero() -> None:
     rng = np.random.default_rng(0)
     said = [("left", "right")[i] for i in rng.integers(2, size=4000)]
     assert abs(self_consistency(judged(*zip(said[::2], said[1::2], strict=True)))["kappa"]) < 0.07
+
+
+def test_without_a_reward_model_the_surest_and_the_least_sure_answer_are_shown() -> None:
+    texts, logprobs = ["one", "two", "three", "four"], [-0.5, -0.1, -2.0, -0.4]
+    for seed in range(20):
+        pair = choose_pair(texts, uncertainty_scores(logprobs), seed=seed, random_share=0, selection="uncertainty")
+        assert pair is not None and {pair.left, pair.right} == {1, 2} and pair.selection == "uncertainty"
+    shown = [
+        choose_pair(texts, uncertainty_scores(logprobs), seed=seed, selection="uncertainty") for seed in range(400)
+    ]
+    share = sum(pair is not None and pair.selection == "random" for pair in shown) / 400
+    assert 0.14 < share < 0.26, "one in five is a random control"

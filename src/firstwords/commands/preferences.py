@@ -18,6 +18,7 @@ from firstwords.config import UserError
 from firstwords.flags import Positional
 from firstwords.plain_text import counted
 from firstwords.preferences.store import Judgement, PreferenceStore, import_preferences
+from firstwords.preferences.taste import tastes
 from firstwords.runlog import say
 from firstwords.tokenizer.chat import Message
 
@@ -73,7 +74,7 @@ class PreferencesImport:
 
 @dataclass
 class PreferencesStats(JsonFlag):
-    """Count the judgements, and show how often the left side won and how consistent the judge was."""
+    """Count the judgements, show how consistent the judge was, and say what the choices have in common."""
 
     model: str | None = None
     """Only judgements for this model."""
@@ -147,7 +148,9 @@ def bring_in(config: PreferencesImport) -> None:
 
 def stats(config: PreferencesStats) -> None:
     """Print counts and rates."""
-    result = PreferenceStore().stats(config.model)
+    store = PreferenceStore()
+    found = tastes(store.all(config.model))
+    result = store.stats(config.model) | {"tastes": [vars(taste) | {"sentence": taste.sentence} for taste in found]}
     if config.json:
         shared.emit(result)
         return
@@ -156,6 +159,8 @@ def stats(config: PreferencesStats) -> None:
     for name, text in (("left", "the left side won"), ("consistency", "same verdict on a hidden repeat")):
         if (figures := result[name])["n"]:
             print(f"{text}: {shown(figures)}")
+    for taste in found:
+        print(taste.sentence)
     if result["unpaired_thumbs"]:
         print(unpaired(result["unpaired_thumbs"]))
 

@@ -4,6 +4,8 @@
     firstwords teach mine --prompts questions.txt          # one question per line, or `log`: prompts judged before
     firstwords teach mine --against sft                    # one answer is from another stage; the sides are hidden
     firstwords teach mine --select disagreement            # pairs on which several reward models disagree
+    firstwords teach pip --live                            # the model learns from each choice at once
+    firstwords teach pip --keep                            # compare what it learned live, and keep it as rlhf-N
 
 A few pairs come back later with their sides swapped, which measures the judge's consistency
 (`firstwords preferences stats`). `firstwords align NAME` trains on the saved verdicts.
@@ -33,8 +35,9 @@ from firstwords.stats import pairs_needed
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
     from firstwords.engine.sampling import SamplingParams
+    from firstwords.rlhf.live.session import LiveSession
 
-SELECTIONS = ("random", "disagreement")
+SELECTIONS = ("random", "disagreement", "uncertainty")
 
 
 @dataclass(kw_only=True)
@@ -50,9 +53,14 @@ class Teach(SamplingFlags, JsonFlag):
     pairs: int = 30
     """Number of pairs to judge."""
     select: str = "random"
-    """random, or disagreement: the pair on which the reward models of this model disagree most."""
+    """random; disagreement: the pair on which the reward models of this model disagree most; or uncertainty: the
+    answers of which the model is most and least certain."""
     random_share: float = RANDOM_SHARE
-    """With --select disagreement: share of pairs that are still chosen at random, to measure the gain."""
+    """Share of pairs that are still chosen at random with another --select, to measure the gain."""
+    live: bool = False
+    """Learn from each choice at once, show what it changed, and answer again (small models only)."""
+    keep: bool = False
+    """Compare what was taught live with the stage it began at, keep it as rlhf-N, and promote it if it is better."""
     annotator: str = ""
     """Name of the judge, for a log shared by several people."""
     temperature: float = 1.0
@@ -67,26 +75,36 @@ class Teach(SamplingFlags, JsonFlag):
             raise UserError(f"--pairs is {self.pairs}, but it must be 1 or more")
         if not 0 <= self.random_share <= 1:
             raise UserError(f"--random-share is {self.random_share}, but it must be between 0 and 1")
+        if (self.live or self.keep) and self.against:
+            raise UserError("--live and --keep are about the promoted stage: leave out --against")
         if self.temperature == 0:
             raise UserError("--temperature is 0, but then both answers would be the same: use a positive number")
 
 
 def main(config: Teach) -> None:
     """Show pairs until enough are judged or the person leaves."""
-    params = config.params()
+    if config.keep:
+        _keep(config)
+        return
+    params = replace(config.params(), logprobs=0 if config.select == "uncertainty" else None)
     seed = secrets.randbelow(MAX_SEED) if config.seed is None else config.seed
     name, refs = _refs(config)
     log = PreferenceStore()
     prompts = _prompts(config, name, log, seed)
     members = load_ensemble(name) if config.select == "disagreement" else []
-    sides = [_side(ref, params) for ref in refs]
+    lesson = _lesson(config, name) if config.live else None
+    sides = [_side(ref, params) for ref in refs] if lesson is None else [_live_side(lesson, params)]
     hashes = [side.hash for side in sides]
     kept = {"temperature": config.temperature, "top_p": config.top_p, "max_tokens": config.max_tokens}
-    source = PairSource(name, sides, prompts, kept, seed, config.annotator, members, config.random_share)
+    source = PairSource(
+        name, sides, prompts, kept, seed, config.annotator, members, config.random_share, config.select == "uncertainty"
+    )
     judged: list[Judgement] = []
     before = decided(log.all(name), hashes)
     try:
         while len(judged) < config.pairs:
+            if lesson is not None:
+                source.sides = [_live_side(lesson, params)]
             shown = source.next()
             if shown is None:
                 say(f"{MAX_FAILED} questions in a row did not give two different answers that fit: change --prompts")
@@ -100,6 +118,8 @@ def main(config: Teach) -> None:
                 pair = replace(pair, verdict=choice.verdict, reasons=reasons)
                 judged.append(replace(pair, id=log.add(pair)))
                 source.keep(shown.place, judged[-1])
+                if lesson is not None:
+                    _learn(lesson, judged[-1])
     except KeyboardInterrupt:  # while the model is answering; all verdicts are already in the log
         say("")
     _finish(config, name, log, judged, sides)
@@ -133,6 +153,66 @@ def _side(ref: str, params: SamplingParams) -> Side:
     return Side(loaded.label, loaded.hash, answer, loaded.tokenizer.hash)
 
 
+def _lesson(config: Teach, name: str) -> LiveSession:
+    """The live lesson of this judge, rebuilt if it was interrupted."""
+    from firstwords.rlhf.live.session import LiveSession
+    from firstwords.train.learner import prepare_process
+
+    prepare_process(threads=1)  # faster for a small model, and as the server learns
+    lesson = LiveSession(name, config.annotator)
+    say(f"teaching {name} live, after {counted(len(lesson.choices), 'choice')}: {lesson.checked.sentence}")
+    return lesson
+
+
+def _live_side(lesson: LiveSession, params: SamplingParams) -> Side:
+    """The live lesson as it is now."""
+
+    def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:
+        return lesson.sample(prompt, seeds, params)
+
+    return Side(f"{lesson.name}/live", lesson.hash, answer, lesson.tokenizer.hash)
+
+
+def _learn(lesson: LiveSession, judged: Judgement) -> None:
+    """Learn from a verdict, and say what it changed."""
+    from math import exp
+
+    from firstwords.keeping import locks
+    from firstwords.rlhf.live.session import preference_of
+
+    preference = preference_of(judged)
+    if preference is None or judged.repeat_of is not None:
+        return
+    assert judged.id is not None
+    with locks.held([lesson.name], "teach"):
+        step = lesson.choose(preference, judged.id)
+    moved = (f"{exp(was):.2%} -> {exp(now):.2%}" for was, now in zip(step.before, step.after, strict=True))
+    chosen, rejected = moved
+    what = {"refused": "not learned, it would have harmed what it knew", "gently": "learned at a lower rate"}
+    say(f"  {what.get(step.outcome, 'learned')}: your choice {chosen}, the other {rejected}; {step.check.sentence}")
+    say(f"  now it answers: {step.answer}")
+
+
+def _keep(config: Teach) -> None:
+    """Compare and keep what was taught live."""
+    from dataclasses import asdict
+
+    from firstwords.keeping import locks
+    from firstwords.process import recorded
+    from firstwords.rlhf.live.keep import keep
+    from firstwords.train.learner import prepare_process
+
+    name, _ = _refs(config)
+    with locks.held([name], "teach"), recorded(home.run_dir(name), "teach", asdict(config)):
+        prepare_process(threads=1)  # as the choices were learned
+        kept = keep(name, config.annotator, config.seed or 0)
+    if config.json:
+        shared.emit(kept)
+        return
+    state = "promoted" if kept["promoted"] else "not promoted"
+    print(f"kept as {name}/{kept['stage']}, {state}: {kept['reason']}")
+
+
 def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Sequence[Prompt]:
     if config.prompts == "log":
         found = list({prompt_key(j.prompt): j.prompt for j in log.all(name)}.values())
@@ -151,15 +231,14 @@ def _prompts(config: Teach, name: str, log: PreferenceStore, seed: int) -> Seque
 
 def load_ensemble(name: str) -> list[Any]:
     """All reward models of a model: runs/NAME/reward/model and member-*. Raises UserError for fewer than two."""
-    folder = home.run_dir(name, "reward")
-    found = [path for path in (folder / "model", *sorted(folder.glob("member-*"))) if home.is_model(path)]
+    from firstwords.rlhf.reward_model import ensemble_dirs, load_reward_model
+
+    found, folder = ensemble_dirs(name), home.run_dir(name, "reward")
     if len(found) < 2:
         raise UserError(
             f"--select disagreement needs an ensemble of at least two reward models, but {folder} holds {len(found)}: "
             f"train one with `firstwords reward {name} --members 3`, or use --select random"
         )
-    from firstwords.rlhf.reward_model import load_reward_model
-
     return [load_reward_model(path) for path in found]
 
 
@@ -182,5 +261,7 @@ def _finish(config: Teach, name: str, log: PreferenceStore, judged: list[Judgeme
         print(f"in this round {' and '.join(preferred)}")
     if done < needed:
         print(f"detecting a {TARGET_RATE:.0%} preference with 80 % power takes {needed}: {needed - done} to go")
-    if log.preferences(name):
+    if config.live:
+        print(f"next: firstwords teach {name} --keep")
+    elif log.preferences(name):
         print(f"next: firstwords align {name}")

@@ -42,12 +42,13 @@ def choose_pair(
     seed: object = 0,
     random_share: float = RANDOM_SHARE,
     groups: Sequence[int] | None = None,
+    selection: str = "disagreement",
 ) -> Pair | None:
     """Two different answers on random sides; None if no two differ or one is empty.
 
     Without scores the pair is random. With the scores of an ensemble it is the pair on which the members disagree most
     (random among ties), except for a random share of cases; `selection` records which. groups: the model of each
-    candidate; the two sides are then from different models.
+    candidate; the two sides are then from different models. selection: what a pair chosen by its scores is recorded as.
     """
     spread_CC = None if scores_MC is None else disagreement(scores_MC)
     if spread_CC is not None and len(spread_CC) != len(candidates):
@@ -67,7 +68,7 @@ def choose_pair(
         options.sort(key=lambda pair: -spread_CC[pair])
     left, right = options[0] if rng.random() < 0.5 else options[0][::-1]
     value = None if spread_CC is None else float(spread_CC[left, right])
-    return Pair(left, right, "random" if is_random else "disagreement", value)
+    return Pair(left, right, "random" if is_random else selection, value)
 
 
 def disagreement(scores_MC: np.ndarray) -> np.ndarray:
@@ -75,6 +76,15 @@ def disagreement(scores_MC: np.ndarray) -> np.ndarray:
     count."""
     scores = np.asarray(scores_MC, dtype=np.float64)
     return (scores[:, :, None] - scores[:, None, :]).var(axis=0)
+
+
+def uncertainty_scores(mean_logprobs: Sequence[float]) -> np.ndarray:
+    """(2, C): scores for `choose_pair` before there is a reward model, from the model's own certainty of each answer.
+
+    mean_logprobs: of each candidate, per token. The first row is constant, so that `disagreement` is largest for the
+    two answers of which the model is most and least certain.
+    """
+    return np.stack([np.zeros(len(mean_logprobs)), np.asarray(mean_logprobs, dtype=np.float64)])
 
 
 def choose_repeat(repeat_of: Sequence[int | None], *, seed: object = 0, rate: float = REPEAT_RATE) -> int | None:

@@ -63,7 +63,7 @@ class Judgement:
     annotator: str = ""
     model: str = ""
     repeat_of: int | None = None  # a hidden repeat of that row, which measures the judge
-    selection: str = "random"  # how the pair was chosen: random, disagreement, import, thumbs
+    selection: str = "random"  # how the pair was chosen: random, disagreement, uncertainty, import, thumbs
     created: str = ""
     id: int | None = None
     origin: str = ""  # of an imported row: name of the file or dataset,

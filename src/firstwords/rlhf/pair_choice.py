@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from firstwords.eval.winrate import Comparison
-from firstwords.preferences.pairs import RANDOM_SHARE, choose_pair, choose_repeat
+from firstwords.preferences.pairs import RANDOM_SHARE, choose_pair, choose_repeat, uncertainty_scores
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.tokenizer.chat import Message
 
@@ -60,7 +60,11 @@ class Shown:
 
 
 class PairSource:
-    """The pairs of a session. members: reward models that choose the two answers to show."""
+    """The pairs of a session.
+
+    members: reward models that choose the two answers to show: those on which they disagree most. Without any,
+    by_uncertainty shows the answers of which the model is most and least certain. A random share is neither.
+    """
 
     def __init__(
         self,
@@ -72,9 +76,13 @@ class PairSource:
         annotator: str = "",
         members: Sequence[Any] = (),
         random_share: float = RANDOM_SHARE,
+        by_uncertainty: bool = False,
     ) -> None:
         self.name, self.sides, self.params, self.seed = name, sides, params, seed
         self.annotator, self.members, self.random_share = annotator, members, random_share
+        self.by_uncertainty = (
+            by_uncertainty and not members and len(sides) == 1
+        )  # two stages' differ by more than doubt
         self.ask(prompts)
         self._number = 0  # of the next prompt
         self._kept: list[Judgement | None] = []  # the judgement of each pair shown, None if there is none
@@ -115,7 +123,7 @@ class PairSource:
     def _pair(self, prompt: Prompt, key: str) -> Judgement | None:
         """Sample candidates from every side and choose two to show; None if that is impossible."""
         draw = Random(f"answers {key}")
-        num_each = (CANDIDATES if self.members else 2) // len(self.sides)
+        num_each = (CANDIDATES if self.members or self.by_uncertainty else 2) // len(self.sides)
         texts: list[str] = []
         scores: list[Any] = []  # of each side's answers, (M, C)
         seeds: list[int] = []
@@ -132,15 +140,19 @@ class PairSource:
                 if not all(member.can_read(prompt) for member in self.members):
                     return None
                 scores.append(ensemble_scores(self.members, prompt, answers, side.vocabulary))
-        scores_MC = joined(scores) if self.members else None
+            elif self.by_uncertainty:
+                scores.append(uncertainty_scores([certainty(answer) for answer in answers]))
+        scores_MC = joined(scores) if scores else None
         models = groups if len(self.sides) > 1 else None
-        pair = choose_pair(texts, scores_MC, seed=key, random_share=self.random_share, groups=models)
+        how = "disagreement" if self.members else "uncertainty"
+        pair = choose_pair(texts, scores_MC, seed=key, random_share=self.random_share, groups=models, selection=how)
         if pair is None:
             return None
         left, right = (self.sides[groups[side]] for side in (pair.left, pair.right))
         params = self.params | {"left": left.label, "right": right.label}
-        if self.members:
+        if scores:
             params |= {"random_share": self.random_share, "disagreement": pair.disagreement}
+        if self.members:
             params |= {"members": [member.hash for member in self.members]}
         return Judgement(
             prompt,
@@ -155,6 +167,11 @@ class PairSource:
             model=self.name,
             selection=pair.selection,
         )
+
+
+def certainty(answer: Completion) -> float:
+    """Mean log-probability per token of a sampled answer; 0 for an empty one."""
+    return sum(answer.logprobs) / max(1, len(answer.logprobs))
 
 
 def ensemble_scores(members: Sequence[Any], prompt: Prompt, answers: Sequence[Completion], vocabulary: str) -> Any:

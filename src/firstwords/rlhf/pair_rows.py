@@ -6,14 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from firstwords.data.packing import EpochOrder
 from firstwords.model.config import ModelConfig
+from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import Footprint, free_bytes
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.rlhf.reward_model import answer_ids, closed, padded
+from firstwords.rlhf.rollout import chosen_logits
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train.losses import token_logprobs
 
 BATCH_PAIRS = 16
 
@@ -136,3 +141,16 @@ def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> t
             "context"
         )
     return found, len(pairs) - len(found)
+
+
+def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """A batch as tensors on the model's device."""
+    return {key: torch.from_numpy(value).to(model.head_weight.device) for key, value in batch.items()}
+
+
+def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
+    """Summed log-probability of each row's answer, including the stop token, (2P,)."""
+    mask_BT, ids_BT = batch["mask"], batch["inputs"]
+    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
+    rows_N = mask_BT.nonzero()[:, 0]
+    return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)

@@ -26,6 +26,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from firstwords import home
 from firstwords.config import UserError
 from firstwords.model.card import CARD
 from firstwords.model.heads import ScalarModel, load_scalar_model
@@ -206,3 +207,9 @@ def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel
         raise UserError(f"{Path(directory) / CARD} is damaged ({error}): copy it again from its source") from None
     reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
     return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight)
+
+
+def ensemble_dirs(name: str) -> list[Path]:
+    """All reward models of a model: runs/NAME/reward/model and member-*."""
+    folder = home.run_dir(name, "reward")
+    return [path for path in (folder / "model", *sorted(folder.glob("member-*"))) if home.is_model(path)]

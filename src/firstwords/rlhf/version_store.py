@@ -132,17 +132,31 @@ def _check_kept(path: Path) -> None:
 def save_version(
     config: Any, run: Run, model: Transformer, tokenizer: Tokenizer, parent: Path, data: dict, metrics: dict, seen: Seen
 ) -> Path:
+    """Save the version that a run has made; see `save_stage`."""
+    return save_stage(config, run.stage, model, tokenizer, parent, data, metrics, seen)
+
+
+def save_stage(
+    config: Any,
+    stage: str,
+    model: Transformer,
+    tokenizer: Tokenizer,
+    parent: Path,
+    data: dict,
+    metrics: dict,
+    seen: Seen,
+) -> Path:
     """Save rlhf-N and return its directory. It is not promoted before it is shown to be better.
 
     `seen`: the training data of this run, to which that of the version before is added.
     """
-    target = home.stage_dir(config.name, run.stage)
+    target = home.stage_dir(config.name, stage)
     home.pin_promoted(config.name)  # first, so that the new stage never counts as promoted, whatever happens next
     before = read_card(parent).get("weights_sha256")
     data = data | {"base": (read_card(parent).get("data") or {}).get("base"), "town": town_size(parent)}
-    taught = (read_card(home.stage_dir(config.name, stage)).get("data") or {} for stage in ("base", "sft"))
+    taught = (read_card(home.stage_dir(config.name, earlier)).get("data") or {} for earlier in ("base", "sft"))
     examples = choose(model, tokenizer, *candidates(*taught), chat_defaults.chat_sampling(parent))
-    details = card(run.stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
+    details = card(stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
     more = (seen | read_seen(parent)).write
     save_model(model, target, tokenizer, details, more, sampling=chat_defaults.to_save(parent))
     return target

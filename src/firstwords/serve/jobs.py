@@ -289,13 +289,15 @@ def progress(
 
 
 def result(run_dir: Path, command: str) -> dict[str, Any] | None:
-    """The result of a comparison of two versions: of `compare`, or at the end of `align`.
+    """The result of a comparison of two versions: of `compare`, at the end of `align`, or of a live lesson (`teach`).
 
-    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; for align also stage ("" if no version was made),
+    {win_rate, low, high, verdict, wins, ties, losses, n, ...}; for the last two also stage ("" if no version was made),
     before, promoted, reason, and in honesty and honesty_before the shares invented and refused.
     """
     if command == "compare":
         return read_json(run_dir / "compare.json")
+    if command == "teach":
+        return read_json(run_dir / "live" / "keep.json")
     aligned = read_json(run_dir / "align" / "align.json") or {}
     if not isinstance(aligned.get("made"), str) or not (aligned["made"] or aligned.get("done")):
         return None

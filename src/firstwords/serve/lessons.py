@@ -22,6 +22,7 @@ from firstwords.model.card import knows_world, town_size
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
+from firstwords.preferences.taste import tastes
 from firstwords.rlhf.pair_choice import (
     MAX_SEED,
     REASONS,
@@ -36,11 +37,13 @@ from firstwords.rlhf.pair_choice import (
 from firstwords.serve import models
 from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
+from firstwords.serve.live import LiveLessons
 from firstwords.stats import pairs_needed
 from firstwords.world.town.plumwick import Size
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Completion
+    from firstwords.rlhf.reward_model import RewardModel
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
 
@@ -55,7 +58,30 @@ class Lesson:
     """One user's pairs from one model, or from two of its stages."""
 
     source: PairSource
+    is_live: bool = False  # the model learns from each verdict
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)  # one pair at a time
+
+
+@dataclass(frozen=True)
+class Member:
+    """A reward model that scores on the worker's thread, for a `PairSource` that runs in another one."""
+
+    worker: Worker
+    stage: Stage
+    model: RewardModel
+
+    @property
+    def hash(self) -> str:
+        return self.model.hash
+
+    def can_read(self, prompt: Prompt) -> bool:
+        return self.model.can_read(prompt)
+
+    def score_sampled(self, prompts: Sequence[Prompt], answers: Sequence[Completion], vocabulary: str) -> Any:
+        def score(held: Held) -> Any:
+            return self.model.score_sampled(prompts, answers, vocabulary)
+
+        return from_thread.run(self.worker.call, self.stage, score)
 
 
 @dataclass(frozen=True)
@@ -71,7 +97,7 @@ class Lessons:
     """All lessons of a server. Belongs to the event loop."""
 
     def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+        self.worker, self.live = worker, LiveLessons(worker)
         self._lessons: OrderedDict[tuple[str, ...], Lesson] = OrderedDict()
         self._pending: OrderedDict[str, Pending] = OrderedDict()
 
@@ -94,13 +120,25 @@ class Lessons:
             "usable": len(usable),
             "reasons": list(REASONS),
             "annotator": user,
+            "tastes": [vars(taste) | {"sentence": taste.sentence} for taste in tastes(mine)],
         }
 
-    async def next(self, user: str, name: str, against: str | None, prompt: Prompt | None) -> tuple[str, Shown]:
-        """(Id of a pair, the pair), for this user only. Raises UserError if no two different answers are found."""
+    async def next(
+        self, user: str, name: str, against: str | None, prompt: Prompt | None, is_live: bool = False
+    ) -> tuple[str, Shown]:
+        """(Id of a pair, the pair), for this user only. Raises UserError if no two different answers are found.
+
+        is_live: both answers are the user's live lesson's, which will learn from the verdict.
+        """
+        if is_live and against:
+            raise ApiError(
+                400, "a live lesson answers alone: compare two stages with learning live switched off", "live"
+            )
         stages = _stages(name, against)
-        lesson = await self._lesson(user, name, stages)
+        lesson = await self._lesson(user, name, stages, is_live)
         async with lesson.asking:
+            if is_live:  # with the weights as they are now
+                lesson.source.sides = [await self._live_side(user, name)]
             if prompt is None and not lesson.source.has_prompts:  # there may be some by now
                 lesson.source.ask(await to_thread.run_sync(partial(_prompts, user, name, stages[0])))
                 if not lesson.source.has_prompts:
@@ -132,13 +170,35 @@ class Lessons:
             source.keep(pending.shown.place, replace(said, id=number))
         judgements = await to_thread.run_sync(partial(log.all, source.name))
         saved = verdict != "skip"
-        return {
+        taught = await self._teach(pending, replace(said, id=number)) if saved and pending.lesson.is_live else {}
+        return taught | {
             "saved": saved,
             "decided": decided(judgements, [side.hash for side in source.sides]),
             "needed": pairs_needed(TARGET_RATE),
             # a skipped pair stays blind: its sides would reveal how this stage answers
             "sides": {side: pair.params[side] for side in ("left", "right")} if saved else None,
         }
+
+    async def _teach(self, pending: Pending, judged: Judgement) -> dict[str, Any]:
+        """{"live": what a live lesson learned, or None, "not_learned": why}. The verdict is saved, whatever happens."""
+        from firstwords.rlhf.live.session import preference_of
+
+        preference = preference_of(judged)
+        if preference is None:
+            return {"live": None, "not_learned": "Nothing to learn: you chose neither answer."}
+        if judged.repeat_of is not None:
+            return {
+                "live": None,
+                "not_learned": "Nothing to learn: this pair was a repeat, to see how consistent you are.",
+            }
+        try:
+            assert judged.id is not None
+            return {
+                "live": await self.live.choose(pending.user, judged.model, preference, judged.id),
+                "not_learned": "",
+            }
+        except UserError as error:
+            return {"live": None, "not_learned": f"Saved, but not learned: {error}."}
 
     async def tally(self, user: str, name: str, against: str) -> dict[str, Any]:
         """The result of a user's choices between two stages: how often `against` won over the promoted one.
@@ -159,13 +219,33 @@ class Lessons:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    async def _lesson(self, user: str, name: str, stages: Sequence[Stage]) -> Lesson:
-        key = (user, *(f"{stage.ref} {stage.identity}" for stage in stages))
+    async def _members(self, stage: Stage) -> list[Member]:
+        """The reward models whose disagreement chooses pairs; none if there are fewer than two."""
+        from firstwords.rlhf.reward_model import ensemble_dirs, load_reward_model
+
+        found = ensemble_dirs(stage.name)
+        if len(found) < 2:
+            return []
+        loaded = await self.worker.call(stage, lambda held: [load_reward_model(path) for path in found])
+        return [Member(self.worker, stage, model) for model in loaded]
+
+    async def _live_side(self, user: str, name: str) -> Side:
+        label, weights = await self.live.sides(user, name)
+
+        def answer(prompt: Prompt, seeds: Sequence[int]) -> list[Completion] | None:  # in a thread
+            return from_thread.run(self.live.sample, user, name, prompt, seeds, PARAMS)
+
+        return Side(label, weights, answer)
+
+    async def _lesson(self, user: str, name: str, stages: Sequence[Stage], is_live: bool = False) -> Lesson:
+        key = (user, *(f"{stage.ref} {stage.identity}" for stage in stages), "live" if is_live else "")
         if key not in self._lessons:
             params = AS_IN_CHAT if len(stages) > 1 else PARAMS
             sides = [await self._side(stage, params) for stage in stages]
             seed = secrets.randbelow(MAX_SEED)
-            self._lessons[key] = Lesson(PairSource(name, sides, (), params, seed, annotator=user))
+            members = await self._members(stages[0]) if len(stages) == 1 else []
+            source = PairSource(name, sides, (), params, seed, user, members, by_uncertainty=not members)
+            self._lessons[key] = Lesson(source, is_live)
             while len(self._lessons) > MAX_LESSONS:
                 self._lessons.popitem(last=False)
         self._lessons.move_to_end(key)
@@ -193,7 +273,7 @@ class Lessons:
         streams = []
         try:
             for seed in seeds:
-                streams.append(await self.worker.submit(stage, ids, SamplingParams(**params, seed=seed)))
+                streams.append(await self.worker.submit(stage, ids, SamplingParams(**params, seed=seed, logprobs=0)))
             return [await stream.completion() for stream in streams]
         finally:
             for stream in streams:

@@ -108,8 +108,13 @@ export const api = {
 
   teach: (name: string) => get<T.Teach>(`/api/teach/${at(name)}`),
   tally: (name: string, against: string) => get<T.Tally>(`/api/teach/${at(name)}/tally?against=${at(against)}`),
-  nextPair: (name: string, how: { against?: string; prompt?: string } = {}) =>
+  nextPair: (name: string, how: { against?: string; prompt?: string; live?: boolean } = {}) =>
     post<T.Pair>(`/api/teach/${at(name)}/next`, how),
   judge: (pair: string, verdict: T.PairVerdict, reasons: string[]) =>
     post<T.Judged>(`/api/teach/pairs/${at(pair)}`, { verdict, reasons }),
+  liveOffer: (name: string) => get<T.LiveOffer>(`/api/teach/${at(name)}/live`),
+  openLive: (name: string) => post<T.LiveState>(`/api/teach/${at(name)}/live`),
+  moveLive: (name: string, way: "undo" | "redo") => post<T.LiveStep>(`/api/teach/${at(name)}/live/${way}`),
+  forgetLive: (name: string) => call<unknown>("DELETE", `/api/teach/${at(name)}/live`),
+  keepLive: (name: string) => post<T.Run>(`/api/teach/${at(name)}/live/keep`),
 };

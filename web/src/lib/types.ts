@@ -303,6 +303,38 @@ export interface Teach {
   usable: number;
   reasons: string[];
   annotator: string;
+  tastes: { feature: string; sentence: string }[];
+}
+
+/** Whether a model can be taught live, whether that is on unless one says otherwise, and how many choices its lesson holds. */
+export interface LiveOffer {
+  is_available: boolean;
+  is_default: boolean;
+  reason: string;
+  choices: number;
+}
+
+export interface LiveState {
+  stage: string; // at which the lesson began
+  choices: number;
+  undo: number;
+  redo: number;
+  check: { sentence: string; is_harmed: boolean };
+}
+
+export interface LiveSide {
+  text: string;
+  before: number;
+  after: number;
+}
+
+/** What one choice, undo or redo changed. */
+export interface LiveStep extends LiveState {
+  outcome: string;
+  prompt: PromptMessage[];
+  answer: string;
+  seconds: number;
+  probabilities: { chosen: LiveSide; rejected: LiveSide };
 }
 
 export interface Pair {
@@ -331,4 +363,7 @@ export interface Judged {
   decided: number;
   needed: number;
   sides: { left: string; right: string } | null; // null for a pair that was skipped
+  /** Of a live lesson only: what it learned, or why it did not. */
+  live?: LiveStep | null;
+  not_learned?: string;
 }

@@ -29,9 +29,8 @@ from firstwords.plain_text import counted
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf.judgements import PreferenceFlags, gather
 from firstwords.rlhf.losses import dpo_loss
-from firstwords.rlhf.pair_rows import PairRows, footprint_of, that_fit
+from firstwords.rlhf.pair_rows import PairRows, answer_logprobs, footprint_of, on_device, that_fit
 from firstwords.rlhf.provenance import Seen
-from firstwords.rlhf.rollout import chosen_logits
 from firstwords.rlhf.version_store import (
     has_kept,
     keep_weights,
@@ -43,7 +42,6 @@ from firstwords.rlhf.version_store import (
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, adamw_config, prepare_process
-from firstwords.train.losses import token_logprobs
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run
 from firstwords.train.run_flags import StageFlags
@@ -154,19 +152,6 @@ class DpoRows(PairRows):
         """A batch of these pairs; see `PairRows.take`."""
         ref = self.ref_logprobs[indices]
         return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]])}
-
-
-def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """A batch as tensors on the model's device."""
-    return {key: torch.from_numpy(value).to(model.head_weight.device) for key, value in batch.items()}
-
-
-def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
-    """Summed log-probability of each row's answer, including the stop token, (2P,)."""
-    mask_BT, ids_BT = batch["mask"], batch["inputs"]
-    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
-    rows_N = mask_BT.nonzero()[:, 0]
-    return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError
+from firstwords.serve.jobs import Jobs
 from firstwords.serve.lessons import Lessons
 from firstwords.serve.page.messages import Reasons
 from firstwords.serve.page.parts import Body, User
@@ -37,6 +39,7 @@ class Next(Body):
 
     against: str | None = None
     prompt: str | list[Turn] | None = None
+    live: bool = False  # answers of the live lesson, which learns from the verdict
 
     @property
     def turns(self) -> tuple[Message, ...] | None:
@@ -77,8 +80,51 @@ async def tally(
 async def next_pair(user: User, lessons: Taught, name: str, body: Next | None = None) -> dict[str, Any]:
     """Two answers, without their stages."""
     body = body or Next()
-    pair_id, shown = await lessons.next(user, _name(name), body.against, body.turns)
+    pair_id, shown = await lessons.next(user, _name(name), body.against, body.turns, body.live)
     return {"pair_id": pair_id, "prompt": shown.pair.prompt, "left": shown.pair.left, "right": shown.pair.right}
+
+
+@router.get("/{name}/live")
+async def live(user: User, lessons: Taught, name: str) -> dict[str, Any]:
+    """Whether this model can be taught live, and how many choices the user's lesson holds."""
+    return await lessons.live.offered(user, _name(name))
+
+
+@router.post("/{name}/live")
+async def open_live(user: User, lessons: Taught, name: str) -> dict[str, Any]:
+    """Prepare the user's live lesson, or rebuild it after a restart: its choices, and the running check."""
+    return await lessons.live.open(user, _name(name))
+
+
+@router.delete("/{name}/live")
+async def forget_live(user: User, lessons: Taught, name: str) -> dict[str, bool]:
+    """Discard what was taught live; the judgements stay in the log."""
+    await lessons.live.forget(user, _name(name))
+    return {"forgotten": True}
+
+
+@router.post("/{name}/live/undo")
+async def undo(user: User, lessons: Taught, name: str) -> dict[str, Any]:
+    """The model as before the last choice that was learned; the judgement stays in the log."""
+    return await lessons.live.move(user, _name(name), "undo")
+
+
+@router.post("/{name}/live/redo")
+async def redo(user: User, lessons: Taught, name: str) -> dict[str, Any]:
+    """Learn again what was undone last."""
+    return await lessons.live.move(user, _name(name), "redo")
+
+
+@router.post("/{name}/live/keep")
+async def keep_live(user: User, lessons: Taught, name: str, request: Request) -> dict[str, Any]:
+    """Compare what was taught live with the stage it began at, in a separate process, and keep it as rlhf-N."""
+    found = _name(name)
+    if not (await lessons.live.offered(user, found))["choices"]:
+        raise ApiError(400, f"nothing has been taught live to {found}: choose between some answers first")
+    jobs: Jobs = request.app.state.jobs
+    words = ["teach", found, "--keep", "--json", *([f"--annotator={user}"] if user else [])]
+    await to_thread.run_sync(jobs.start, found, words)
+    return await to_thread.run_sync(jobs.run, found)
 
 
 @router.post("/pairs/{pair_id}")

@@ -1,0 +1,1 @@
+"""Teach live: each choice trains the model at once."""

@@ -1,0 +1,183 @@
+"""Keep what a live lesson taught, as rlhf-N, after a comparison with the stage at which it began.
+
+    keep("pip")    -> {"stage": "rlhf-1", "win_rate": 0.71, "promoted": True, "reason": "...", ...}
+
+Both versions answer new questions as in a chat. A person's own taste decides, as far as the log of choices establishes
+one (`preferences/taste.py`): shorter answers, say. The model was trained on pairs, never on these features, so they can
+judge it, as a reward model trained on the same choices could not. Where the truth is known, the exam and the refusals
+have to hold as well (`eval/promotion.py`), and for other chats the loss on chats that were set aside. Without an
+established taste nothing can be shown: the version is kept, and not promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firstwords import home
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
+from firstwords.engine.engine import Engine
+from firstwords.eval.decoding import Decoding
+from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
+from firstwords.eval.promotion import Decision, Measured, decide
+from firstwords.eval.winrate import Comparison, WinRate, win_rate
+from firstwords.model.card import knows_world, town_size
+from firstwords.model.hub import add_metrics, read_card
+from firstwords.preferences.annotator import tasks
+from firstwords.preferences.records import prompt_key
+from firstwords.preferences.taste import Taste, suits, tastes_of
+from firstwords.rlhf.judgements import answer_params
+from firstwords.rlhf.live.record import FOLDER
+from firstwords.rlhf.live.session import LiveSession
+from firstwords.rlhf.provenance import Seen
+from firstwords.rlhf.version_store import next_stage, save_stage
+from firstwords.runlog import say, write_json
+from firstwords.stats import wilson
+from firstwords.tokenizer.prompts import chat_ids
+from firstwords.world.chats.checks import abstains
+
+if TYPE_CHECKING:
+    from firstwords.preferences.annotator import Task
+    from firstwords.tokenizer.chat import Message
+
+QUESTIONS, SAMPLES = 400, 2  # answers of each side to each question
+KEPT = "keep.json"
+LEAST_PREDICTED = 20  # choices, before anything is said about how well they could be predicted
+
+
+@dataclass
+class Kept:
+    """What a version's card records as its settings."""
+
+    name: str
+    annotator: str
+    choices: int
+    lesson: dict[str, Any]
+
+
+def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIONS) -> dict[str, Any]:
+    """Compare the lesson with the stage at which it began, save it, and promote it if it is better.
+
+    Raises UserError if nothing has been taught. The caller holds the model's lock.
+    """
+    session = LiveSession(name, annotator)
+    if not session.choices:
+        raise UserError(f"nothing has been taught live to {name}: choose between some answers first")
+    found, stage = tastes_of([choice.preference for choice in session.choices]), next_stage(name)
+    predicted = [choice.learned.predicted for choice in session.choices]
+    say(f"comparing what {len(session.choices)} choices taught with {session.parent.name}, as in a chat")
+    rows, refused = compared(session, found, seed, questions)
+    result = win_rate(rows)
+    directory = save(session, stage)
+    decision = judge(session, directory, result, found, refused)
+    if not found:
+        decision = Decision(False, no_taste(predicted))
+    if decision.is_promoted and home.promoted(name) != session.parent.name:
+        decision = Decision(False, f"{name} was switched from {session.parent.name} to another version in the meantime")
+    if decision.is_promoted:
+        home.set_promoted(name, stage, by="teach")
+    entry = {"before": session.parent.name, "promoted": decision.is_promoted, "reason": decision.reason}
+    add_metrics(directory, {"promotion": entry})
+    session.records.clear()  # the next lesson begins at the promoted stage, with this one's choices in the log
+    facts = {"command": "teach", "stage": stage, "choices": len(predicted), "predicted": _rate(predicted)}
+    told = facts | entry | (asdict(result) if found else {}) | {"tastes": [asdict(taste) for taste in found]}
+    told |= {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "check": session.checked.sentence}
+    write_json(home.run_dir(name, FOLDER) / KEPT, told)
+    return told
+
+
+def compared(
+    session: LiveSession, established: Sequence[Taste], seed: int, questions: int
+) -> tuple[list[Comparison], tuple[float, float]]:
+    """(comparisons of the lesson's answers with those of its beginning by these tastes, the shares refused by each).
+
+    Both answer as in a chat. The shares are of answerable questions of the built-in world; 0 for other models.
+    """
+    asked = _questions(session, seed, questions)
+    prompts = [prompt for prompt, _ in asked]
+    engines = [session.engine, Engine(session.reference, session.tokenizer, num_slots=32)]
+    rows: list[Comparison] = []
+    refusals: tuple[list[bool], list[bool]] = ([], [])
+    for number in range(SAMPLES):
+        sides, records = [], []
+        for side, engine in enumerate(engines):
+            engine.refresh()
+            params = answer_params((seed, 191 + 2 * number + side), CHAT_TEMPERATURE, CHAT_TOP_P)
+            ids = [chat_ids(session.tokenizer, prompt) for prompt in prompts]
+            sides.append([answer.text.strip() for answer in engine.generate(ids, params)])
+            records.append(Decoding.of(params))
+        for (prompt, task), now, then in zip(asked, *sides, strict=True):
+            outcome = suits(established, prompt, now, then)
+            lengths = len(now.split()), len(then.split())
+            rows.append(Comparison(prompt_key(prompt), outcome, *lengths, outcome, *records))
+            if task is not None and not task.is_unanswerable:
+                refusals[0].append(abstains(now))
+                refusals[1].append(abstains(then))
+    now_refused, then_refused = (sum(side) / max(1, len(side)) for side in refusals)
+    return rows, (now_refused, then_refused)
+
+
+def _questions(session: LiveSession, seed: int, number: int) -> list[tuple[tuple[Message, ...], Task | None]]:
+    """New questions, with their task where the truth is known."""
+    limit = session.engine.max_length
+    if knows_world(session.parent):
+        asked: list[Any] = [(task.messages, task) for task in tasks(seed, number, "eval", town_size(session.parent))]
+    else:
+        asked = [(prompt, None) for prompt in session.chats.prompts]
+    fitting = [(prompt, task) for prompt, task in asked if len(chat_ids(session.tokenizer, prompt)) < limit]
+    if not fitting:
+        raise UserError(f"none of the {len(asked)} questions fits a context of {limit:,} tokens")
+    return fitting
+
+
+def save(session: LiveSession, stage: str) -> Path:
+    """Save the lesson's model as a version, not promoted."""
+    learned = [choice.preference for choice in session.choices]
+    config = Kept(session.name, session.annotator, len(learned), asdict(session.lesson.options))
+    data = {"preferences": ["log"], "num_preferences": len(learned), "reference": session.parent.name, "live": True}
+    metrics = {"choices": len(learned), "check": session.checked.sentence}
+    return save_stage(config, stage, session.model, session.tokenizer, session.parent, data, metrics, Seen.of(learned))
+
+
+def judge(
+    session: LiveSession, directory: Path, result: WinRate, established: Sequence[Taste], refused: tuple[float, float]
+) -> Decision:
+    """Whether the version is promoted: better by the person's taste, and worse in nothing that is measured."""
+    new, old = directory.name, session.parent.name
+    by = f"by your taste ({', '.join(taste.words for taste in established)}), "
+    if session.checked.is_harmed:
+        return Decision(False, f"{by}{new} wins {result.win_rate:.1%}, but it knows less: {session.checked.sentence}")
+    if result.verdict != "better":
+        decision = decide(new, old, result, None, None)
+    elif knows_world(session.parent):
+        engine = session.engine
+        engine.refresh()
+        exam = put_on_card(directory, run_exam(engine, session.tokenizer, size=town_size(session.parent)))
+        before = exam_on_card(read_card(session.parent))
+        if before is None:
+            other = Engine(session.reference, session.tokenizer, num_slots=32)
+            before = put_on_card(session.parent, run_exam(other, session.tokenizer, size=town_size(session.parent)))
+        decision = decide(new, old, result, Measured(exam, refused[0]), Measured(before, refused[1]))
+    else:
+        rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
+        decision = Decision(True, f"{new} wins {rate} against {old} in a chat, and {session.checked.sentence}")
+    return replace(decision, reason=by + decision.reason)
+
+
+def no_taste(predicted: Sequence[bool]) -> str:
+    """Why nothing is promoted without an established taste, and whether the choices may be noise."""
+    reason = "your choices show no taste that can be measured"
+    if len(predicted) >= LEAST_PREDICTED:
+        low, high = wilson(sum(predicted), len(predicted))
+        rate = f"{sum(predicted) / len(predicted):.0%} ({low:.0%}-{high:.0%}) of them before it learned them"
+        if low <= 0.5:
+            return f"{reason}, and the model predicted {rate}, which is no better than chance: they may be noise"
+        return f"{reason}, although the model predicted {rate}. Compare the two versions yourself"
+    return f"{reason} yet: choose some more times, or compare the two versions yourself"
+
+
+def _rate(predicted: Sequence[bool]) -> dict[str, float]:
+    low, high = wilson(sum(predicted), len(predicted))
+    return {"rate": sum(predicted) / max(1, len(predicted)), "low": low, "high": high, "n": len(predicted)}
