@@ -31,7 +31,14 @@ class KilledError(Exception):
     pass
 
 
-def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0.048, visitor: float = 0.8) -> dict:
+def table(
+    told: float = 0.889,
+    two_steps: float = 0.525,
+    told_refused: float = 0.048,
+    visitor: float = 0.8,
+    sums: float = 0.7,
+    townspeople: float = 0.7,
+) -> dict:
     """Exam results, as `run_exam` returns them."""
     rates = {
         "told": (told, 252),
@@ -40,6 +47,8 @@ def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0
         "visitor": (visitor, 464),
     }
     parts = {part: {"rate": rate, "low": rate, "high": rate, "n": n} for part, (rate, n) in rates.items()}
+    kinds = {"sums": {"rate": sums, "n": 54}, "townspeople": {"rate": townspeople, "n": 6}}
+    parts["visitor"]["kinds"] = kinds
     return parts | {"version": exam.version(), "examples": [], "seconds": 1.0}
 
 
@@ -110,6 +119,9 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"now": table(told_refused=0.083)}, "sft", "worse in known facts refused (4.8% -> 8.3%)"),
         ({"now": table(told_refused=0.01)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(visitor=0.77)}, "sft", "worse in sensible replies to visitors (80.0% -> 77.0%)"),
+        ({"now": table(sums=0.63)}, "sft", "worse in replies to visitors about sums (70.0% -> 63.0%)"),
+        ({"now": table(sums=0.69)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(townspeople=0.5)}, "rlhf-1", "is worse by more than 2 points"),  # one answer of six
         ({"now": table(told=0.869)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(two_steps=0.475, told=0.8)}, "sft", "known facts (88.9% -> 80.0%); two-step facts ("),
     ],

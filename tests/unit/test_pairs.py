@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from firstwords.preferences.pairs import REPEAT_GAP, choose_pair, choose_repeat, disagreement, self_consistency
-from firstwords.preferences.records import Judgement
+from firstwords.preferences.records import Judgement, prompt_key
+from firstwords.rlhf import judgements
 
 ABC = ["a", "b", "c"]
 # All members shift their scores as they like; about b they disagree with each other.
@@ -104,3 +105,23 @@ def test_a_coin_has_kappa_zero() -> None:
     rng = np.random.default_rng(0)
     said = [("left", "right")[i] for i in rng.integers(2, size=4000)]
     assert abs(self_consistency(judged(*zip(said[::2], said[1::2], strict=True)))["kappa"]) < 0.07
+
+
+def test_the_built_in_judge_s_pairs_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that always answers known questions alike gives few pairs about them: more are asked until there are."""
+    asked = []
+
+    def answers(engine, tokenizer, tasks, seed):
+        asked.extend(tasks)
+        texts = []
+        for i, task in enumerate(tasks):
+            differs = seed[1] == 1 and (task.is_unanswerable or i % 5 == 0)
+            texts.append("Ned is the baker." if differs else "I do not know.")
+        return [judgements.Answer(text, True, (1,), (2,)) for text in texts]
+
+    monkeypatch.setattr(judgements, "sample", answers)
+    pairs, chances = judgements.judge_world(None, None, 100, 0)
+    unknown = {prompt_key(task.messages) for task in asked if task.is_unanswerable}
+    assert len(pairs) == len(chances) == 100
+    assert sum(pair.prompt_key in unknown for pair in pairs) == 28
+    assert len({pair.prompt_key for pair in pairs}) == 100
