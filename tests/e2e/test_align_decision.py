@@ -122,6 +122,12 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"now": table(sums=0.63)}, "sft", "worse in replies to visitors about sums (70.0% -> 63.0%)"),
         ({"now": table(sums=0.69)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(townspeople=0.5)}, "rlhf-1", "is worse by more than 2 points"),  # one answer of six
+        (
+            {"now": table(told=0.8, two_steps=0.4, told_refused=0.1, visitor=0.7, sums=0.5), "refused": (0.1, 0.02)},
+            "sft",
+            "known facts refused (4.8% -> 10.0%); two-step facts (52.5% -> 40.0%); sensible replies to visitors "
+            "(80.0% -> 70.0%); and 2 more parts",
+        ),
         ({"now": table(told=0.869)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(two_steps=0.475, told=0.8)}, "sft", "known facts (88.9% -> 80.0%); two-step facts ("),
     ],

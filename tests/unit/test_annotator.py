@@ -8,7 +8,7 @@ from firstwords.preferences.annotator import Annotator, Task, noise_ceiling, tas
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats.checks import Check
-from firstwords.world.chats.writers import BRUSQUE
+from firstwords.world.writers import BRUSQUE
 
 KNOWN = Task(({"role": "user", "content": "How old is Tom?"},), Check("number", ("12",)), "fact")
 NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain"), "invented person")

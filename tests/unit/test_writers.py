@@ -13,8 +13,8 @@ from firstwords.world.chats.checks import abstains, passes
 from firstwords.world.chats.conversations import checked
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.phrases import NEVER
-from firstwords.world.chats.writers import BRUSQUE, NEVER_FORMS, WRITERS, Writer, invented, is_brusque
 from firstwords.world.town.plumwick import town
+from firstwords.world.writers import BRUSQUE, NEVER_FORMS, WRITERS, Writer, invented, is_brusque
 
 NUM = 4000
 GUESSED = {"invented person", "never told", "told, then not", "famous"}

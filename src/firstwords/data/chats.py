@@ -50,7 +50,7 @@ def conversations(
     specs: Iterable[str | Path], stats: SourceStats | None = None, town: Size = "whole", writers: str = "careful"
 ) -> Iterator[list[Message]]:
     """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
-    `world` (endless, about its `town` of that size, by these `writers`: see world/chats/writers.py).
+    `world` (endless, about its `town` of that size, by these `writers`: see world/writers.py).
 
     Raises UserError for an unreadable source and for one without any usable chat.
     """

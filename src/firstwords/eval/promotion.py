@@ -31,6 +31,7 @@ from firstwords.eval.exam_parts import PARTS, SMALLER_IS_BETTER
 from firstwords.eval.winrate import WinRate
 
 MAX_FALL = 0.02  # of a rate, 2 points
+MOST_NAMED = 4  # parts that got worse, in the line that gives the reason
 MIN_KIND = 20  # inputs of a kind on the visitor's list; with fewer, one answer would be more than 5 points
 NAMES = PARTS | {"refused": "answerable questions refused"}
 ROUNDING = 1e-9
@@ -64,7 +65,9 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
     if now is None or before is None:
         raise ValueError(f"{new} wins, but its exam and refusals were not measured")
     if losses := worse(now, before):
-        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {'; '.join(losses)}")
+        more = f"; and {len(losses) - MOST_NAMED} more parts" if len(losses) > MOST_NAMED + 1 else ""
+        named = "; ".join(losses[:MOST_NAMED] if more else losses)
+        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {named}{more}")
     points = f"{MAX_FALL * 100:.0f} points"
     return Decision(
         True, f"{new} wins {rate} against {old} in a chat, and no part of the exam is worse by more than {points}"

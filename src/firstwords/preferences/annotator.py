@@ -26,7 +26,7 @@ from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
-from firstwords.world.chats.writers import is_brusque
+from firstwords.world.writers import is_brusque
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message

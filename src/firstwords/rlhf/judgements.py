@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from firstwords.config import Settings
 from firstwords.data.source_stats import SourceStats
@@ -18,15 +19,17 @@ from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, tas
 from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.preferences.store import PreferenceStore
-from firstwords.runlog import say
+from firstwords.runlog import say, write_json
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train.opening import saved_json
 from firstwords.world.town.plumwick import Size
 
 ANSWER_TOKENS = 48  # maximum per answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
 SLOTS = 64
+PAIRS = "pairs.json"  # in the reward model's run folder: the pairs it was trained on, for methods/bestofn.py
 TRIES = 12  # tasks per requested pair: two equal answers cannot be judged
 
 
@@ -201,3 +204,15 @@ def sft_samples(
     params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
     answers = engine.generate(prompts, params)
     return [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)], list(map(len, prompts))
+
+
+def write_pairs(directory: Path, pairs: Sequence[Preference]) -> None:
+    """Keep the texts of the pairs in the run folder."""
+    rows = [[list(pair.prompt), pair.chosen, pair.rejected] for pair in pairs]
+    write_json(directory / PAIRS, {"pairs": rows})
+
+
+def read_pairs(directory: Path) -> list[Preference]:
+    """The pairs that `write_pairs` kept; none for the reward model of an earlier version."""
+    saved = saved_json(directory / PAIRS, ("pairs",)) or {"pairs": []}
+    return [Preference(tuple(prompt), chosen, rejected) for prompt, chosen, rejected in saved["pairs"]]

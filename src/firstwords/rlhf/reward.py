@@ -33,13 +33,13 @@ from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples
+from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples, write_pairs
 from firstwords.rlhf.losses import bradley_terry_loss
 from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.reward_model import REFERENCE, RewardModel
 from firstwords.rlhf.version_store import sft_dir
-from firstwords.runlog import say, write_json
+from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.train.learner import Learner, adamw_config, prepare_process
@@ -54,7 +54,6 @@ HELDOUT_SHARE = 0.2  # of the prompts
 HEAD_SCALE = 0.1  # of the head's initial weights: it starts as a small correction of the confidence
 SEED_STEP = 1_000_003  # between the members of an ensemble
 MAX_MEMBERS = 9
-PAIRS = "pairs.json"  # in the run folder: the pairs to train on, for `methods/bestofn.py`
 RATE = 3e-4  # AdamW, all parameters; better than 1e-4 for a mean over the answer on fresh pairs (docs/LOG.md)
 
 
@@ -136,18 +135,6 @@ def main(config: Reward) -> Path:
         reward_model.normalise_on(usual, starts)
         _finish(config, run, target, reward_model, judged, heldout, sft, started)
     return members(directory, 1)[0]
-
-
-def write_pairs(directory: Path, pairs: Sequence[Preference]) -> None:
-    """Keep the texts of the pairs in the run folder."""
-    rows = [[list(pair.prompt), pair.chosen, pair.rejected] for pair in pairs]
-    write_json(directory / PAIRS, {"pairs": rows})
-
-
-def read_pairs(directory: Path) -> list[Preference]:
-    """The pairs that `write_pairs` kept; none for the reward model of an earlier version."""
-    saved = saved_json(directory / PAIRS, ("pairs",)) or {"pairs": []}
-    return [Preference(tuple(prompt), chosen, rejected) for prompt, chosen, rejected in saved["pairs"]]
 
 
 def learn(

@@ -25,6 +25,7 @@ from torch import Tensor
 from firstwords import home
 from firstwords.engine.engine import Engine
 from firstwords.model.transformer import Transformer
+from firstwords.rlhf.judgements import read_pairs
 from firstwords.rlhf.policy import (
     REHEARSAL_ROWS,
     SLOTS,
@@ -36,7 +37,6 @@ from firstwords.rlhf.policy import (
     open_policy,
     policy_optim,
 )
-from firstwords.rlhf.reward import read_pairs
 from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import Rollouts, piece_logits, pieces_of
 from firstwords.rlhf.siblings import FEATURES, Scorer, fit_scorer

@@ -15,10 +15,10 @@ from firstwords.world.chats import words as play
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.spelling import RATE, TOO_LONG, careless
-from firstwords.world.chats.writers import WRITERS
 from firstwords.world.phrases import pick
 from firstwords.world.town.plumwick import Size, Town, town
 from firstwords.world.visitor import is_held_out
+from firstwords.world.writers import WRITERS
 
 Maker = Callable[[Random, Town], list[Turn]]
 

@@ -21,10 +21,10 @@ from firstwords.world.chats.facts import (
     slots_of,
 )
 from firstwords.world.chats.phrases import NEVER, PERSON, Ask
-from firstwords.world.chats.writers import NEVER_FORMS
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town.data import HELD_BACK, INVENTED
 from firstwords.world.town.plumwick import Town, town
+from firstwords.world.writers import NEVER_FORMS
 
 # more people who do not exist, beside the town's own list
 _MORE_NAMES = """
