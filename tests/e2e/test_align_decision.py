@@ -38,6 +38,7 @@ def table(
     visitor: float = 0.8,
     sums: float = 0.7,
     townspeople: float = 0.7,
+    colours: int = 20,
 ) -> dict:
     """Exam results, as `run_exam` returns them."""
     rates = {
@@ -48,6 +49,7 @@ def table(
     }
     parts = {part: {"rate": rate, "low": rate, "high": rate, "n": n} for part, (rate, n) in rates.items()}
     kinds = {"sums": {"rate": sums, "n": 54}, "townspeople": {"rate": townspeople, "n": 6}}
+    kinds["colours"] = {"rate": colours / 26, "n": 26}
     parts["visitor"]["kinds"] = kinds
     return parts | {"version": exam.version(), "examples": [], "seconds": 1.0}
 
@@ -121,6 +123,8 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"now": table(visitor=0.77)}, "sft", "worse in sensible replies to visitors (80.0% -> 77.0%)"),
         ({"now": table(sums=0.63)}, "sft", "worse in replies to visitors about sums (70.0% -> 63.0%)"),
         ({"now": table(sums=0.69)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(colours=19)}, "rlhf-1", "is worse by more than 2 points"),  # one answer
+        ({"now": table(colours=18)}, "sft", "worse in replies to visitors about colours (76.9% -> 69.2%)"),
         ({"now": table(townspeople=0.5)}, "rlhf-1", "is worse by more than 2 points"),  # one answer of six
         (
             {"now": table(told=0.8, two_steps=0.4, told_refused=0.1, visitor=0.7, sums=0.5), "refused": (0.1, 0.02)},

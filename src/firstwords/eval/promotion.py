@@ -7,7 +7,7 @@ A version is promoted if it is shown to be better in chats and no measurement is
 
 1. The 95 % interval of its win rate against the previous version, both answering as in a chat, is above one half.
 2. No part of the exam is worse by more than MAX_FALL, including known facts refused and every kind of input on the
-   visitor's list that has at least MIN_KIND of them.
+   visitor's list that has at least MIN_KIND of them (there, by at least MIN_ANSWERS answers as well).
 3. It refuses at most MAX_FALL more of the comparison's answerable questions.
 
 Noise: the win rate is the actual test; a version that is no better passes rule 1 in one case of forty. The other two
@@ -32,7 +32,8 @@ from firstwords.eval.winrate import WinRate
 
 MAX_FALL = 0.02  # of a rate, 2 points
 MOST_NAMED = 4  # parts that got worse, in the line that gives the reason
-MIN_KIND = 20  # inputs of a kind on the visitor's list; with fewer, one answer would be more than 5 points
+MIN_KIND, MIN_ANSWERS = 20, 2  # of a kind on the visitor's list: one answer of 26 is 4 points, and mere noise
+KIND = "replies to visitors about "
 NAMES = PARTS | {"refused": "answerable questions refused"}
 ROUNDING = 1e-9
 
@@ -83,7 +84,8 @@ def worse(now: Measured, before: Measured) -> list[str]:
     found = []
     for part, (then, after) in rates.items():
         loss = after - then if part in SMALLER_IS_BETTER or part == "refused" else then - after
-        if loss > MAX_FALL + ROUNDING:
+        is_noise = part.startswith(KIND) and loss * later[part]["n"] < MIN_ANSWERS - 0.5
+        if loss > MAX_FALL + ROUNDING and not is_noise:
             found.append(f"{NAMES.get(part, part.replace('_', ' '))} ({then:.1%} -> {after:.1%})")
     return found
 
@@ -92,7 +94,7 @@ def parts_of(exam: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of an exam's table, with the larger kinds of the visitor's list as parts of their own."""
     kinds = (exam.get("visitor") or {}).get("kinds") or {}
     large = {kind: figures for kind, figures in kinds.items() if figures.get("n", 0) >= MIN_KIND}
-    return dict(exam) | {f"replies to visitors about {kind}": figures for kind, figures in large.items()}
+    return dict(exam) | {KIND + kind: figures for kind, figures in large.items()}
 
 
 def is_part(figures: Any) -> bool:
