@@ -148,6 +148,12 @@ class Policy:
         """Tokens per micro-batch."""
         return min(MICRO_TOKENS, self.most_tokens)
 
+    @property
+    def beta(self) -> float:
+        """The KL coefficient as it is now."""
+        assert self.kl is not None, "this method has no KL divergence"
+        return self.kl.beta
+
     def sample(self, step: int) -> Rollouts:
         """Answers of the current policy to this step's prompts."""
         if self.kl is not None and "kl" in self.run.state:  # from a resumed run
