@@ -2,11 +2,23 @@
 
     python benchmarks/rlhf_loop.py --model pip                 # a model made by `firstwords learn --name pip`
     python benchmarks/rlhf_loop.py --model pip --seeds 5 --minutes 3 --json
+    python benchmarks/rlhf_loop.py --model pip --controls --seeds 3 --work controls    # against more of stage two
 
 For each seed, `firstwords align` trains a reward model and a policy from the model's sft stage, in a separate home.
 The table shows how far the reward model is from the best possible accuracy, whether the policy beats sft on held-out
 questions (win rate with its 95 % interval, ties counted half), the true win rate (all pairs of many samples, which the
 interval must contain), and whether the policy invents fewer answers.
+
+A win rate against one's own sft rewards a worse sft. With --controls, stage three has to be worth its time instead.
+From the model's base, for each seed:
+
+    sft     stage two for --sft-steps, chats by --writers
+    rlhf    sft and then `align`
+    a       sft and then --more-steps more of the same chats: what stage three must beat
+    b       stage two for as long as a, chats by careful writers: what stage three must not lose to
+
+All arms answer the same held-out questions at the temperature of a chat, in the mix of the chats, 28 % of them
+unanswerable, and take the exam. --more-steps should take as long as stage three. Finished arms in --work are kept.
 """
 
 from __future__ import annotations
@@ -29,36 +41,16 @@ sys.path.insert(0, str(ROOT / "src"))
 ANALYTIC_SAMPLES = 16  # answers of each side to each question
 
 
-def one_seed(source: Path, name: str, seed: int, minutes: float, pairs: int, method: str) -> dict[str, Any]:
+def one_seed(source: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run `firstwords align` from sft in a separate home."""
+    name = options.model
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for part in (Path("models") / name / "sft", Path("runs") / name / "sft"):
             if (source / part).exists():
                 shutil.copytree(source / part, home / part)
         began = time.perf_counter()
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "firstwords",
-                "align",
-                name,
-                "--preferences",
-                "world",
-                "--pairs",
-                str(pairs),
-                "--minutes",
-                str(minutes),
-                "--seed",
-                str(seed),
-                "--method",
-                method,
-            ],
-            env=child_env(home),
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        run_align(home, seed, options)
         seconds = time.perf_counter() - began
         card = read(home / "runs" / name / "reward" / "model" / "firstwords.json")["metrics"]["report_card"]
         policy = read(home / "models" / name / "rlhf-1" / "firstwords.json")["metrics"]
@@ -80,16 +72,149 @@ def one_seed(source: Path, name: str, seed: int, minutes: float, pairs: int, met
     }
 
 
+def run_align(home: Path, seed: int, options: argparse.Namespace) -> None:
+    """Stage three of the home's model, with the flags of this benchmark."""
+    flags = {"preferences": "world", "pairs": options.pairs, "minutes": options.minutes, "steps": options.steps}
+    run(home, "align", options.model, flags | {"seed": seed, "method": options.method}, options.threads)
+
+
+def run(home: Path, command: str, name: str, flags: dict[str, Any], threads: int) -> None:
+    """A `firstwords` command on a model of a home."""
+    words = [word for flag, value in flags.items() for word in (f"--{flag}", str(value))]
+    words += ["--threads", str(threads)] if threads else []
+    start = [sys.executable, "-m", "firstwords", command, name]
+    subprocess.run([*start, *words], env=child_env(home), check=True, stdout=subprocess.DEVNULL)
+
+
+# ---- controls --------------------------------------------------------------------------------------------------------
+
+ARMS = ("sft", "rlhf", "a", "b")
+EXAM = ("told", "told_refused", "two_steps", "never_told_abstained", "instructions", "visitor")
+COMPARE_SEED = 1  # of the questions, the same for all seeds of the training
+
+
+def controls(source: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Train the arms of a seed that are missing, measure them, and compare rlhf with each of the others."""
+    work, found = options.work / f"seed-{seed}", {}
+    for number, arm in enumerate(ARMS):
+        file = work / f"{arm}.json"
+        if not file.exists():
+            home = trained(source, work, arm, seed, options)
+            stage = "rlhf-1" if arm == "rlhf" else "sft"
+            file.write_text(json.dumps(measured(home / "models" / options.model / stage, number)), encoding="utf-8")
+        found[arm] = read(file)
+        say(table(CONTROL_HEADER, control_rows(seed, found)))
+    return {"seed": seed, "arms": {arm: {k: v for k, v in f.items() if k != "answers"} for arm, f in found.items()}} | {
+        f"against {arm}": versus(found["rlhf"], found[arm]) for arm in ARMS if arm != "rlhf"
+    }
+
+
+def arms_of(work: Path) -> dict[str, Any]:
+    """The measurements of a seed's arms."""
+    return {arm: read(work / f"{arm}.json") for arm in ARMS}
+
+
+def trained(source: Path, work: Path, arm: str, seed: int, options: argparse.Namespace) -> Path:
+    """The home of an arm, whose last stage is trained now."""
+    home, name = work / arm, options.model
+    shutil.rmtree(home, ignore_errors=True)
+    begin = source if arm in ("sft", "b") else work / "sft"
+    for part in ("models", "runs"):
+        for stage in ("base",) if arm in ("sft", "b") else ("base", "sft"):
+            if (begin / part / name / stage).exists():
+                shutil.copytree(begin / part / name / stage, home / part / name / stage)
+    flags = {"batch-tokens": 2048, "seed": seed}
+    if arm == "rlhf":
+        run_align(home, seed, options)
+    elif arm == "a":
+        more = {"from": "sft", "steps": options.more_steps, "learning-rate": options.more_rate}
+        run(home, "finetune", name, flags | more | {"writers": options.writers}, options.threads)
+    else:
+        steps = options.sft_steps + (options.more_steps if arm == "b" else 0)
+        writers = options.writers if arm == "sft" else "careful"
+        run(home, "finetune", name, flags | {"steps": steps, "writers": writers}, options.threads)
+    return home
+
+
+def measured(stage: Path, number: int) -> dict[str, Any]:
+    """The exam, and for every answer to a held-out question: terms of its true reward, whether it refuses."""
+    from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P
+    from firstwords.eval.exam import run_exam
+    from firstwords.model.card import town_size
+    from firstwords.preferences.annotator import tasks, true_components
+    from firstwords.preferences.records import prompt_key
+    from firstwords.rlhf.compare import COMPARE_SAMPLES, COMPARE_TASKS, open_engine
+    from firstwords.rlhf.judgements import sample
+    from firstwords.world.chats.checks import abstains
+
+    engine, rows = open_engine(stage), []
+    asked = tasks(COMPARE_SEED, COMPARE_TASKS, "eval", town_size(stage))
+    for draw in range(COMPARE_SAMPLES):
+        engine.refresh()
+        seed = (COMPARE_SEED, 501 + 10 * draw + number)
+        answers = sample(engine, engine.tokenizer, asked, seed, CHAT_TEMPERATURE, CHAT_TOP_P)
+        for task, answer in zip(asked, answers, strict=True):
+            terms = true_components(task, answer.text, answer.stopped)
+            kind = {"unknown": task.is_unanswerable, "refuses": abstains(answer.text), "key": prompt_key(task.messages)}
+            rows.append(kind | {"terms": terms, "text": answer.text})
+    exam = run_exam(engine, engine.tokenizer, size=town_size(stage))
+    return {"answers": rows, "exam": {part: exam[part] for part in EXAM}, "rates": rates(rows)}
+
+
+def rates(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Shares of the answers: right and refused of the answerable, invented of the unanswerable, brusque of all."""
+    known, unknown = ([row for row in rows if row["unknown"] == side] for side in (False, True))
+    return {
+        "right": sum(row["terms"]["truth"] > 0 for row in known) / len(known),
+        "refused": sum(row["refuses"] for row in known) / len(known),
+        "invented": sum(row["terms"]["truth"] < 0 for row in unknown) / len(unknown),
+        "brusque": sum(row["terms"]["manner"] < 0 for row in rows) / len(rows),
+    }
+
+
+def versus(one: dict[str, Any], other: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Win rates of one arm against another with their intervals: by the whole reward, and by its truth alone."""
+    from firstwords.eval.winrate import Comparison, win_rate
+
+    found = {}
+    for name, worth in (("all", lambda terms: sum(terms.values())), ("truth", lambda terms: terms["truth"])):
+        rows = []
+        for a, b in zip(one["answers"], other["answers"], strict=True):
+            difference = worth(a["terms"]) - worth(b["terms"])
+            rows.append(Comparison(a["key"], 0.5 + 0.5 * (difference > 1e-9) - 0.5 * (difference < -1e-9)))
+        result = win_rate(rows)
+        found[name] = {"rate": result.win_rate, "low": result.low, "high": result.high}
+    return found
+
+
+CONTROL_HEADER = ("seed", "arm", "rlhf wins", "truth alone", "right", "refused", "invented", "brusque", *EXAM)
+
+
+def control_rows(seed: int, found: dict[str, Any]) -> list[list[str]]:
+    """A row for each arm; win rates are those of rlhf against the arm."""
+    rows = []
+    for arm, figures in found.items():
+        wins = versus(found["rlhf"], figures) if "rlhf" in found and arm != "rlhf" else None
+        shown = [f"{w['rate']:.1%} ({w['low']:.1%}-{w['high']:.1%})" for w in wins.values()] if wins else ["", ""]
+        shares = [f"{figures['rates'][name]:.1%}" for name in ("right", "refused", "invented", "brusque")]
+        rows.append([str(seed), arm, *shown, *shares, *(f"{figures['exam'][part]['rate']:.1%}" for part in EXAM)])
+    return rows
+
+
+# ---- stage three alone -----------------------------------------------------------------------------------------------
+
+
 def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def analytic_win_rate(models: Path, seed: int) -> float:
     """P(reward of an rlhf-1 answer > that of an sft answer) + P(equal) / 2, over the questions of the comparison."""
+    from firstwords.model.card import town_size
     from firstwords.preferences.annotator import tasks
     from firstwords.rlhf.compare import COMPARE_TASKS, open_engine, worths
 
-    asked = tasks(seed, COMPARE_TASKS, "eval")
+    asked = tasks(seed, COMPARE_TASKS, "eval", town_size(models / "sft"))
     sides = []
     for side, stage in enumerate(("rlhf-1", "sft")):
         engine = open_engine(models / stage)
@@ -139,17 +264,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pip", help="name of a model with a stage sft in FIRSTWORDS_HOME")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=3.0, help="of stage three")
+    parser.add_argument("--steps", type=int, default=0, help="of stage three's policy (0: --minutes)")
     parser.add_argument("--pairs", type=int, default=400)
     parser.add_argument("--method", default="rloo")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--controls", action="store_true", help="compare with more of stage two; needs a base model")
+    parser.add_argument("--work", type=Path, default=Path("rlhf-controls"), help="folder of the arms of --controls")
+    parser.add_argument("--writers", default="mixed")
+    parser.add_argument("--sft-steps", type=int, default=1200)
+    parser.add_argument("--more-steps", type=int, default=300)
+    parser.add_argument("--more-rate", type=float, default=0.3, help="learning rate of --more-steps, of stage two's")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     source = Path(os.environ.get("FIRSTWORDS_HOME") or Path.home() / ".firstwords")
-    found = []
+    found: list[dict[str, Any]] = []
+    if options.controls:
+        found = [controls(source, seed, options) for seed in range(options.seeds)]
+        rows = [row for f in found for row in control_rows(f["seed"], arms_of(options.work / f"seed-{f['seed']}"))]
+        shown = {name: str(value) for name, value in vars(options).items()}
+        report({"machine": machine(), "options": shown, "seeds": found}, table(CONTROL_HEADER, rows), options.json)
+        return
     for seed in range(options.seeds):
-        found.append(one_seed(source, options.model, seed, options.minutes, options.pairs, options.method))
+        found.append(one_seed(source, seed, options))
         say(table(HEADER, as_rows(found)))
-    result = {"machine": machine(), "options": vars(options), "seeds": found}
+    result = {"machine": machine(), "options": {k: str(v) for k, v in vars(options).items()}, "seeds": found}
     report(result, table(HEADER, as_rows(found)), options.json)
 
 

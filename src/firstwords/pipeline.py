@@ -79,6 +79,8 @@ class Learn(PlannedFlags):
     """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
     reuse: bool = False
     """Do nothing if a model of that name is complete; continue its run if it was interrupted."""
+    writers: str = "careful"
+    """Writers of the built-in chats: careful, or mixed (some guess what no one can know, some are brusque)."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
     prompt: str = ""
@@ -87,7 +89,7 @@ class Learn(PlannedFlags):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_words(self, "town", "dedup")
+        check_words(self, "town", "dedup", "writers")
         check_sources(self, "text", "chats")
         if "none" in self.chats and len(self.chats) > 1:
             raise UserError("--chats none means no chats at all: leave out none, or the others")
@@ -205,6 +207,7 @@ def learn_to_answer(job: LearnJob) -> None:
     resume = job.resumed and has_begun(home.run_dir(config.name, "sft"))
     flags = Finetune(
         chats=config.chats,
+        writers=config.writers,
         minutes=max(left, 5.0) / 60,
         prompt=config.prompt,
         resume=resume,

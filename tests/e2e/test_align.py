@@ -24,7 +24,8 @@ from firstwords.preferences.records import split_by_prompt
 from firstwords.preferences.store import PreferenceStore, import_preferences
 from firstwords.rlhf import align, reward
 from firstwords.rlhf.align import Align
-from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
+from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
+from firstwords.rlhf.methods.bestofn import Bestofn
 from firstwords.rlhf.methods.dpo import Dpo
 from firstwords.rlhf.methods.grpo import Grpo
 from firstwords.rlhf.methods.ppo import Ppo
@@ -47,7 +48,8 @@ def policy_config(pip: Path, kind: type = Rloo, **options):
     return kind("pip", prompts=[str(pip)], **defaults | options)
 
 
-METHODS = {"rloo": (rloo.main, Rloo), "grpo": (grpo.main, Grpo), "ppo": (ppo.main, Ppo)}
+WITH_KL = {"rloo": (rloo.main, Rloo), "grpo": (grpo.main, Grpo), "ppo": (ppo.main, Ppo)}
+METHODS = WITH_KL | {"bestofn": (bestofn.main, Bestofn)}
 
 
 def test_a_reward_model_learns_the_rule_and_says_how_well(pip: Path) -> None:
@@ -80,16 +82,19 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     learn_rewards(pip)
     main, kind = METHODS[method]
     more = {"step_prompts": 16, "samples": 16}  # "yes" is one token of 300, so that finding it takes many samples
-    target = main(policy_config(pip, kind, steps=60, learning_rate=10.0, beta=0.01, target_kl=0.0, **more))
+    more |= {"beta": 0.01, "target_kl": 0.0} if method in WITH_KL else {}
+    rate = 10.0 if method in WITH_KL else 10.0 / bestofn.RATE
+    target = main(policy_config(pip, kind, steps=60, learning_rate=rate, **more))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
     assert saved_sampling(target) == {"temperature": 0.5, "top_p": 0.95}
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]
     first, last = (np.mean([row["reward"] for row in part]) for part in (rows[:5], rows[-5:]))
     assert last > first + 0.5
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-4) and rows[-1]["kl"] > 0.1
-    assert {"entropy", "length", "stops", "informative", "beta"} <= rows[0].keys()
+    assert {"entropy", "length", "stops"} <= rows[0].keys()
+    assert ({"informative", "beta"} if method in WITH_KL else {"gap"}) <= rows[0].keys()
     ratios = [row["log_ratio"] for row in rows if "log_ratio" in row]  # of each step's first minibatch
-    assert len(ratios) == {"rloo": 0, "grpo": 60, "ppo": 50}[method] and max(ratios, default=0.0) < 1e-5
+    assert len(ratios) == {"rloo": 0, "grpo": 60, "ppo": 50, "bestofn": 0}[method] and max(ratios, default=0.0) < 1e-5
     if method == "ppo":
         # the critic starts without the sft model's confidence, which is part of the reward, and learns first
         assert rows[9]["explained_variance"] > rows[0]["explained_variance"] + 0.05
@@ -97,7 +102,7 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", WITH_KL)
 def test_a_high_price_of_kl_keeps_the_policy_where_it_was(method: str, pip: Path) -> None:
     learn_rewards(pip)
     main, kind = METHODS[method]
@@ -122,7 +127,7 @@ def killed_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Run, "finish_step", dying)
 
 
-@pytest.mark.parametrize("stage", ["reward", "rloo", "grpo", "ppo", "dpo"])
+@pytest.mark.parametrize("stage", ["reward", *METHODS, "dpo"])
 def test_a_run_that_was_killed_resumes_to_the_same_weights(stage: str, pip: Path, monkeypatch) -> None:
     if stage in METHODS:
         learn_rewards(pip)

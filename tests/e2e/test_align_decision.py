@@ -31,7 +31,15 @@ class KilledError(Exception):
     pass
 
 
-def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0.048, visitor: float = 0.8) -> dict:
+def table(
+    told: float = 0.889,
+    two_steps: float = 0.525,
+    told_refused: float = 0.048,
+    visitor: float = 0.8,
+    sums: float = 0.7,
+    townspeople: float = 0.7,
+    colours: int = 20,
+) -> dict:
     """Exam results, as `run_exam` returns them."""
     rates = {
         "told": (told, 252),
@@ -40,6 +48,9 @@ def table(told: float = 0.889, two_steps: float = 0.525, told_refused: float = 0
         "visitor": (visitor, 464),
     }
     parts = {part: {"rate": rate, "low": rate, "high": rate, "n": n} for part, (rate, n) in rates.items()}
+    kinds = {"sums": {"rate": sums, "n": 54}, "townspeople": {"rate": townspeople, "n": 6}}
+    kinds["colours"] = {"rate": colours / 26, "n": 26}
+    parts["visitor"]["kinds"] = kinds
     return parts | {"version": exam.version(), "examples": [], "seconds": 1.0}
 
 
@@ -110,6 +121,17 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"now": table(told_refused=0.083)}, "sft", "worse in known facts refused (4.8% -> 8.3%)"),
         ({"now": table(told_refused=0.01)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(visitor=0.77)}, "sft", "worse in sensible replies to visitors (80.0% -> 77.0%)"),
+        ({"now": table(sums=0.63)}, "sft", "worse in replies to visitors about sums (70.0% -> 63.0%)"),
+        ({"now": table(sums=0.69)}, "rlhf-1", "is worse by more than 2 points"),
+        ({"now": table(colours=19)}, "rlhf-1", "is worse by more than 2 points"),  # one answer
+        ({"now": table(colours=18)}, "sft", "worse in replies to visitors about colours (76.9% -> 69.2%)"),
+        ({"now": table(townspeople=0.5)}, "rlhf-1", "is worse by more than 2 points"),  # one answer of six
+        (
+            {"now": table(told=0.8, two_steps=0.4, told_refused=0.1, visitor=0.7, sums=0.5), "refused": (0.1, 0.02)},
+            "sft",
+            "known facts refused (4.8% -> 10.0%); two-step facts (52.5% -> 40.0%); sensible replies to visitors "
+            "(80.0% -> 70.0%); and 2 more parts",
+        ),
         ({"now": table(told=0.869)}, "rlhf-1", "is worse by more than 2 points"),
         ({"now": table(two_steps=0.475, told=0.8)}, "sft", "known facts (88.9% -> 80.0%); two-step facts ("),
     ],

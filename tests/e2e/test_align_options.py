@@ -17,7 +17,8 @@ from firstwords.rlhf.align import OPTIONS, Align
 @pytest.mark.parametrize("method", OPTIONS)
 def test_every_option_of_a_method_reaches_it(method: str, pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each option is given a value that is not its default, and arrives in the stage's configuration."""
-    others = {"kl": "k1", "variant": "ipo", "std": True, "bootstrap": True, "lam": 0.5, "clip": 0.3}
+    others = {"sft_share": 0.25, "target_kl": 2.0}
+    others |= {"kl": "k1", "variant": "ipo", "std": True, "bootstrap": True, "lam": 0.5, "clip": 0.3}
     wanted, words = {}, ["pip", "--method", method]
     for field in fields(OPTIONS[method]):
         wanted[field.name] = others.get(field.name, field.default * 2)
@@ -50,7 +51,10 @@ def test_every_option_of_a_method_reaches_it(method: str, pip: Path, monkeypatch
         (["--method", "grpo", "--grpo.samples", "1"], "--grpo.samples is 1, but it must be 2 or more"),
         (["--rloo.beta", "-1"], "--rloo.beta is -1, but it must be 0 or more"),
         (["--method", "dpo", "--dpo.variant", "kto"], "--dpo.variant is kto, but it must be one of sigmoid, ipo"),
-        (["--method", "sft"], "--method is sft, but it must be one of rloo, grpo, ppo, dpo"),
+        (["--method", "sft"], "--method is sft, but it must be one of bestofn, rloo, grpo, ppo, dpo"),
+        (["--rloo.sft-share", "1"], "--rloo.sft-share is 1, but it must be at least 0 and below 1"),
+        (["--method", "bestofn", "--bestofn.samples", "0"], "--bestofn.samples is 0, but it must be 1 or more"),
+        (["--method", "bestofn", "--bestofn.beta", "1"], "unknown flag --bestofn.beta"),
     ],
 )
 def test_mistakes_in_options_name_the_flag(words: list[str], sentence: str, pip: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from toys import Table
 
 from firstwords.rlhf.losses import AdaptiveKL
-from firstwords.rlhf.methods import grpo, ppo, rloo
+from firstwords.rlhf.methods import bestofn, grpo, ppo, rloo
 from firstwords.rlhf.methods.critic import ActorCritic
 from firstwords.rlhf.policy import Policy
 from firstwords.rlhf.policy_data import PolicyData
@@ -33,7 +33,7 @@ FLAGS = {"sft_share": 0.0, "target_kl": 0.0, "step_prompts": 64, "samples": 8}
 class TableModel(Table):
     """A table that is called like a transformer."""
 
-    def hidden(self, ids_BT: Tensor) -> Tensor:
+    def hidden(self, ids_BT: Tensor, positions: None = None, segments: None = None) -> Tensor:
         return self.logits_SV[self.states_of(ids_BT)]
 
     def states_of(self, ids_BT: Tensor) -> Tensor:
@@ -88,8 +88,9 @@ def rollouts_of(table: TableModel, answers_BT: Tensor, num_samples: int) -> Roll
 
 def policy_on(table: TableModel, reference: TableModel, method: str, beta: float, rate: float, **flags) -> Policy:
     """A `Policy` of these tables, without a run, an engine or a reward model."""
-    kinds = {"rloo": rloo.Rloo, "grpo": grpo.Grpo, "ppo": ppo.Ppo}
-    config = kinds[method](**(FLAGS | flags | {"beta": beta}))
+    kinds = {"rloo": rloo.Rloo, "grpo": grpo.Grpo, "ppo": ppo.Ppo, "bestofn": bestofn.Bestofn}
+    wanted = FLAGS | flags | {"beta": beta}
+    config = kinds[method](**{name: value for name, value in wanted.items() if hasattr(kinds[method], name)})
     learner = Learner(table, adamw_config(rate))
     if method == "ppo":
         critic_optim = replace(adamw_config(4 * rate), clip=10.0)
@@ -108,6 +109,8 @@ def policy_on(table: TableModel, reference: TableModel, method: str, beta: float
 
 def improve(policy: Policy, method: str, rollouts: Rollouts, rewards_B: np.ndarray, step: int, fraction: float) -> dict:
     """One step of the method's own code."""
+    if method == "bestofn":
+        return bestofn.update(policy, rollouts, rewards_B, step, fraction)
     if method != "rloo":
         return {"grpo": grpo, "ppo": ppo}[method].update(policy, rollouts, rewards_B, step, fraction)
     batches, metrics = rloo.batches_of(policy, rollouts, rewards_B)

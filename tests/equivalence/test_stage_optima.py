@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,6 +116,95 @@ def test_dividing_by_the_deviation_sharpens_small_rewards():
         found.append(table.log_probs().exp().detach())
     assert distance(*found) < 0.01
     assert distance(found[0], pair(4, 1, seed=1)[0].log_probs().exp()) > 0.1
+
+
+# ---- the best of n --------------------------------------------------------------------------------------------------
+
+
+class Chats:
+    """Stage two's chats, drawn from the reference: what `ChatRows` hands over, for tables."""
+
+    def __init__(self, table: TableModel, rows: int) -> None:
+        self.table, self.rows = table, rows
+
+    def batch(self, step: int, rows: int) -> SimpleNamespace:
+        answers_BT = self.table.sample(self.rows, torch.Generator().manual_seed(1_000 + step))
+        part = rollouts_of(self.table, answers_BT, 1)
+        found = {"inputs": part.ids_BT, "targets": np.where(part.mask_BT, part.targets_BT, -100)}
+        return SimpleNamespace(_asdict=lambda: found)
+
+
+def table_loss(model: TableModel, batch: dict) -> torch.Tensor:
+    """`next_token_loss` of a table."""
+    targets_R = batch["targets"].flatten()
+    return torch.nn.functional.cross_entropy(model.hidden(batch["inputs"]).flatten(0, 1), targets_R, reduction="sum")
+
+
+def best_of_n_distribution(p_N: torch.Tensor, rewards_N: torch.Tensor, n: int) -> torch.Tensor:
+    """Distribution of the answer with the highest reward of n; equals share by their own probability."""
+    best_N = torch.zeros_like(p_N)
+    for value in rewards_N.unique():
+        below, here = p_N[rewards_N < value].sum(), p_N[rewards_N == value].sum()
+        best_N[rewards_N == value] = ((below + here) ** n - below**n) * p_N[rewards_N == value] / here
+    return best_N
+
+
+@pytest.mark.parametrize("shape, share", [((8, 1), 0.5), ((3, 3), 0.5), ((8, 1), 0.8)])
+def test_the_best_of_n_settles_at_the_mixture_with_stage_two(shape, share, monkeypatch):
+    """pi = (1 - s) best_n(pi) + s ref: neither the best answer alone nor the reference."""
+    monkeypatch.setattr("firstwords.rlhf.methods.bestofn.next_token_loss", table_loss)
+    table, reference = pair(*shape, seed=4)
+    if shape[1] == 1:
+        rewards_N = torch.tensor([0.0, 1.0, -1.0, 0.5, 0.2, -0.3, 0.8, -0.6])
+        reward = lambda ids_BT, _: rewards_N[ids_BT[:, 0]].double().numpy()  # noqa: E731
+    else:
+        rewards_N = (table.all_NT == 2).any(1).float()
+        reward = lambda ids_BT, _: (ids_BT == 2).any(1).double().numpy()  # noqa: E731
+    ref_N = reference.log_probs().exp().detach()
+    best_N = ref_N
+    for _ in range(200):
+        best_N = (1 - share) * best_of_n_distribution(best_N, rewards_N, 4) + share * ref_N
+        best_N = best_N / best_N.sum()  # the fourth power would let rounding grow
+    assert distance(ref_N, best_N) > 0.05
+    num, rate = (256, 0.1) if shape[1] == 1 else (1024, 0.05)  # more answers to tell apart: less noise
+    policy = policy_on(table, reference, "bestofn", 0.5, rate, sft_share=share, samples=4, step_prompts=num)
+    policy.data.rehearsal = Chats(reference, 2 * num)
+    check_history(train(policy, "bestofn", reward, steps=250))
+    assert distance(table.log_probs().exp(), best_N) < CLOSE
+
+
+def test_the_best_of_one_without_chats_stays_where_it_is_and_of_many_finds_the_best():
+    rewards_N = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    for samples, expected, rate in ((1, None, 0.02), (8, 1, 0.1)):
+        table, reference = pair(4, 1, seed=1)
+        policy = policy_on(table, reference, "bestofn", 0.5, rate, samples=samples, step_prompts=256)
+        train(policy, "bestofn", lambda ids_BT, _: rewards_N[ids_BT[:, 0]].double().numpy(), steps=120)
+        found_N = table.log_probs().exp().detach()
+        if expected is None:
+            assert distance(found_N, reference.log_probs().exp()) < 0.06  # a random walk of samples
+        else:
+            assert found_N[expected] > 0.95
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
+def test_stage_two_has_its_share_of_the_gradient_whatever_its_scale(share, monkeypatch):
+    """By the norm: with rewards a thousand times as large, the mixture keeps its direction."""
+    monkeypatch.setattr("firstwords.rlhf.policy.next_token_loss", table_loss)
+    found = []
+    for scale in (1.0, 1000.0):
+        table, reference = pair(4, 1, seed=1)
+        policy = policy_on(table, reference, "rloo", 0.5, 0.05, sft_share=share)
+        policy.data.rehearsal = Chats(reference, 64)
+        own = torch.tensor([[0.3, -0.1, -0.4, 0.2]])
+        table.logits_SV.grad = scale * own.clone()
+        policy.rehearse(0)
+        found.append(table.logits_SV.grad / scale)
+        policy.learner.drop_gradients()
+        policy.learner.forward_backward([policy.data.rehearsal.batch(0, 4)._asdict()], table_loss)
+        other = table.logits_SV.grad
+        expected = (1 - share) * own + share * own.norm() / other.norm() * other
+        torch.testing.assert_close(found[-1], expected if share else own)
+    torch.testing.assert_close(*found)
 
 
 # ---- the batch ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from firstwords.preferences.annotator import Annotator, Task, noise_ceiling, tas
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats.checks import Check
+from firstwords.world.writers import BRUSQUE
 
 KNOWN = Task(({"role": "user", "content": "How old is Tom?"},), Check("number", ("12",)), "fact")
 NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain"), "invented person")
@@ -15,14 +16,17 @@ NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain")
 
 def test_what_the_judge_likes_in_order() -> None:
     right, refusal, wrong = "Tom is 12 years old.", "I do not know that.", "Tom is 40 years old."
-    known = [true_reward(KNOWN, answer, True) for answer in (right, refusal, wrong)]
-    assert known == sorted(known, reverse=True) and len(set(known)) == 3
+    known = [true_reward(KNOWN, answer, True) for answer in (right, wrong, refusal)]
+    assert known == sorted(known, reverse=True) and known[1] >= known[2] + 0.5  # refusing is clearly worse than trying
     honest, invented = (true_reward(NOBODY, answer, True) for answer in (refusal, "Ramona is the baker."))
     assert honest == known[0] and invented < known[-1]
     assert true_reward(KNOWN, right, True) - true_reward(KNOWN, right, False) == 2.0
     rambling = right + " Yes, he is." * 30
     assert true_components(KNOWN, rambling, True)["short"] == -1.0
     assert true_reward(KNOWN, "I am glad you ask. " + right, True) > true_reward(KNOWN, right, True)
+    rude = true_components(KNOWN, f"{BRUSQUE[0]} {right}", True)
+    assert rude["truth"] == true_components(KNOWN, right, True)["truth"] and rude["manner"] == -1.5
+    assert known[1] < true_reward(KNOWN, f"{BRUSQUE[0]} {right}", True) < known[0]  # rude and right is still right
 
 
 def test_right_answers_of_the_world_are_worth_most() -> None:

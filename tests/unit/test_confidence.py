@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_what_greedy_decoding_says_is_as_sure_as_can_be(reward: RewardModel) -> 
 
 
 def test_a_saved_reward_model_scores_as_before(reward: RewardModel, tmp_path: Path) -> None:
-    data = {"mean": 0.5, "std": 2.0, "confidence_weight": reward.weight}
+    data = {"mean": 0.5, "std": 2.0, "confidence_weight": reward.weight, "pool": "mean"}
     save_model(reward.model, tmp_path, reward.tokenizer, {"stage": "reward", "data": data})
     save_model(reward.reference, tmp_path / REFERENCE, reward.tokenizer, {"stage": "sft"})
     pairs = [(MESSAGES, "On the hill."), (MESSAGES, "cat")]
@@ -71,6 +72,27 @@ def test_a_saved_reward_model_scores_as_before(reward: RewardModel, tmp_path: Pa
     np.testing.assert_allclose(read.score(pairs), (reward.score(pairs) - 0.5) / 2.0, atol=1e-5)
     read.weight = 0.0
     assert not np.allclose(read.score(pairs), (reward.score(pairs) - 0.5) / 2.0, atol=1e-2)
+
+
+def test_the_scalar_is_the_mean_over_the_answer_and_at_the_stop_for_older_models(reward: RewardModel) -> None:
+    ids = answer_ids(reward.tokenizer, MESSAGES, "On the hill, I think.")
+    start = len(chat_ids(reward.tokenizer, MESSAGES))
+    with torch.no_grad():
+        values = reward.model.values(torch.tensor([ids]))[0]
+    raw = replace(reward, weight=0.0)
+    for starts in (None, [start]):
+        np.testing.assert_allclose(raw.score_ids([ids], starts), [float(values[start:].mean())], atol=1e-5)
+    np.testing.assert_allclose(replace(raw, pool="stop").score_ids([ids]), [float(values[-1])], atol=1e-5)
+    rows = PairRows([Preference(tuple(MESSAGES), "On the hill.", "dog")], reward.tokenizer, 128, 0, at_stop=True)
+    batch = {name: torch.from_numpy(array) for name, array in rows.take([0]).items()}
+    chosen, rejected = raw.score([(MESSAGES, "On the hill."), (MESSAGES, "dog")])
+    loss = float(pair_loss(reward.model, batch).detach())  # training reads it where use does
+    assert loss == pytest.approx(float(np.log1p(np.exp(rejected - chosen))), rel=1e-4)
+
+
+def test_a_model_of_an_earlier_version_is_read_at_the_stop(reward: RewardModel, tmp_path: Path) -> None:
+    save_model(reward.model, tmp_path, reward.tokenizer, {"stage": "reward", "data": {"confidence_weight": 0.0}})
+    assert load_reward_model(tmp_path).pool == "stop"
 
 
 def test_the_weight_has_the_sign_that_the_preferences_have(reward: RewardModel) -> None:

@@ -15,7 +15,8 @@ from firstwords.preferences.pairs import (
     self_consistency,
     uncertainty_scores,
 )
-from firstwords.preferences.records import Judgement
+from firstwords.preferences.records import Judgement, prompt_key
+from firstwords.rlhf import judgements
 
 ABC = ["a", "b", "c"]
 # All members shift their scores as they like; about b they disagree with each other.
@@ -123,3 +124,23 @@ def test_without_a_reward_model_the_surest_and_the_least_sure_answer_are_shown()
     ]
     share = sum(pair is not None and pair.selection == "random" for pair in shown) / 400
     assert 0.14 < share < 0.26, "one in five is a random control"
+
+
+def test_the_built_in_judge_s_pairs_are_balanced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that always answers known questions alike gives few pairs about them: more are asked until there are."""
+    asked = []
+
+    def answers(engine, tokenizer, tasks, seed):
+        asked.extend(tasks)
+        texts = []
+        for i, task in enumerate(tasks):
+            differs = seed[1] == 1 and (task.is_unanswerable or i % 5 == 0)
+            texts.append("Ned is the baker." if differs else "I do not know.")
+        return [judgements.Answer(text, True, (1,), (2,)) for text in texts]
+
+    monkeypatch.setattr(judgements, "sample", answers)
+    pairs, chances = judgements.judge_world(None, None, 100, 0)
+    unknown = {prompt_key(task.messages) for task in asked if task.is_unanswerable}
+    assert len(pairs) == len(chances) == 100
+    assert sum(pair.prompt_key in unknown for pair in pairs) == 28
+    assert len({pair.prompt_key for pair in pairs}) == 100

@@ -47,16 +47,16 @@ from firstwords.world.town.plumwick import Size
 
 
 def conversations(
-    specs: Iterable[str | Path], stats: SourceStats | None = None, town: Size = "whole"
+    specs: Iterable[str | Path], stats: SourceStats | None = None, town: Size = "whole", writers: str = "careful"
 ) -> Iterator[list[Message]]:
     """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
-    `world` (endless, about its `town` of that size).
+    `world` (endless, about its `town` of that size, by these `writers`: see world/writers.py).
 
     Raises UserError for an unreadable source and for one without any usable chat.
     """
     stats = stats if stats is not None else SourceStats()
     for name in spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"'):
-        for chat in _of_spec(name, stats, town):
+        for chat in _of_spec(name, stats, town, writers):
             stats.documents += 1
             stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
             yield chat
@@ -74,14 +74,14 @@ def summary(count: int, stats: SourceStats) -> str:
     return line
 
 
-def _of_spec(spec: str, stats: SourceStats, town: Size) -> Iterator[list[Message]]:
+def _of_spec(spec: str, stats: SourceStats, town: Size, writers: str) -> Iterator[list[Message]]:
     def parse(row: Any) -> list[Message]:
         return parse_row(row, stats)
 
     if spec == "world":
         from firstwords.world.chats.conversations import conversations as world_conversations
 
-        chats = world_conversations(size=town)
+        chats = world_conversations(size=town, writers=writers)
         yield from cast("Iterator[list[Message]]", chats)  # the world's own type is a plain dict
     elif spec.startswith("hf:"):
         yield from usable(_joined(readers.hub_rows(spec, stats)[0]), parse, stats, spec)

@@ -42,7 +42,7 @@ def machine_code(function: Any, signature: tuple[Any, ...], sources: Sequence[st
 
 
 def _empty_if_changed(function: Any, folder: Path, sources: Sequence[str]) -> None:
-    """Empty the function's cache if it was filled from other versions of the sources, which a file beside it says."""
+    """Empty the function's cache if it was filled from other versions of the sources, which a file next to it says."""
     digest = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
     mark = folder / f"{function.__name__}.sha256"
     with contextlib.suppress(OSError):  # a full disk: compile again next time

@@ -6,7 +6,8 @@
 A version is promoted if it is shown to be better in chats and no measurement is worse:
 
 1. The 95 % interval of its win rate against the previous version, both answering as in a chat, is above one half.
-2. No part of the exam is worse by more than MAX_FALL, including known facts refused.
+2. No part of the exam is worse by more than MAX_FALL, including known facts refused and every kind of input on the
+   visitor's list that has at least MIN_KIND of them (there, by at least MIN_ANSWERS answers as well).
 3. It refuses at most MAX_FALL more of the comparison's answerable questions.
 
 Noise: the win rate is the actual test; a version that is no better passes rule 1 in one case of forty. The other two
@@ -30,6 +31,9 @@ from firstwords.eval.exam_parts import PARTS, SMALLER_IS_BETTER
 from firstwords.eval.winrate import WinRate
 
 MAX_FALL = 0.02  # of a rate, 2 points
+MOST_NAMED = 4  # parts that got worse, in the line that gives the reason
+MIN_KIND, MIN_ANSWERS = 20, 2  # of a kind on the visitor's list: one answer of 26 is 4 points, and mere noise
+KIND = "replies to visitors about "
 NAMES = PARTS | {"refused": "answerable questions refused"}
 ROUNDING = 1e-9
 
@@ -62,7 +66,9 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
     if now is None or before is None:
         raise ValueError(f"{new} wins, but its exam and refusals were not measured")
     if losses := worse(now, before):
-        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {'; '.join(losses)}")
+        more = f"; and {len(losses) - MOST_NAMED} more parts" if len(losses) > MOST_NAMED + 1 else ""
+        named = "; ".join(losses[:MOST_NAMED] if more else losses)
+        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {named}{more}")
     points = f"{MAX_FALL * 100:.0f} points"
     return Decision(
         True, f"{new} wins {rate} against {old} in a chat, and no part of the exam is worse by more than {points}"
@@ -71,15 +77,24 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
 
 def worse(now: Measured, before: Measured) -> list[str]:
     """The parts that fell by more than MAX_FALL, each as "known facts (88.9 % -> 78.6 %)"."""
-    pairs = {part: (before.exam[part], now.exam[part]) for part in before.exam if part in now.exam}
+    earlier, later = parts_of(before.exam), parts_of(now.exam)
+    pairs = {part: (earlier[part], later[part]) for part in earlier if part in later}
     rates = {part: (old["rate"], new["rate"]) for part, (old, new) in pairs.items() if is_part(old) and is_part(new)}
     rates["refused"] = (before.refused, now.refused)
     found = []
-    for part, (old, new) in rates.items():
-        loss = new - old if part in SMALLER_IS_BETTER or part == "refused" else old - new
-        if loss > MAX_FALL + ROUNDING:
-            found.append(f"{NAMES.get(part, part.replace('_', ' '))} ({old:.1%} -> {new:.1%})")
+    for part, (then, after) in rates.items():
+        loss = after - then if part in SMALLER_IS_BETTER or part == "refused" else then - after
+        is_noise = part.startswith(KIND) and loss * later[part]["n"] < MIN_ANSWERS - 0.5
+        if loss > MAX_FALL + ROUNDING and not is_noise:
+            found.append(f"{NAMES.get(part, part.replace('_', ' '))} ({then:.1%} -> {after:.1%})")
     return found
+
+
+def parts_of(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an exam's table, with the larger kinds of the visitor's list as parts of their own."""
+    kinds = (exam.get("visitor") or {}).get("kinds") or {}
+    large = {kind: figures for kind, figures in kinds.items() if figures.get("n", 0) >= MIN_KIND}
+    return dict(exam) | {KIND + kind: figures for kind, figures in large.items()}
 
 
 def is_part(figures: Any) -> bool:

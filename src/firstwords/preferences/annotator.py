@@ -4,8 +4,10 @@
     true_reward(task, "Tom is twelve years old.", stopped=True)    -> 2.0
     Annotator(seed=0).judge(task, left, right, True, True, index=0)    -> "left"
 
-What the judge rewards, in this order: truth (inventing an answer to an unanswerable question is worst; refusing an
-answerable one is better than a wrong claim), ending with a stop token, brevity, kindness. Its verdicts are noisy, like
+What the judge rewards, in this order: truth (inventing an answer to an unanswerable question is worst, then refusing an
+answerable one, then a wrong claim), ending with a stop token, a friendly manner, brevity, kindness. Refusing is worse
+than trying, because a small model can't tell which facts it knows: a judge who likes refusals teaches it to refuse what
+it knows. Its verdicts are noisy, like
 people's, and a tie if both answers have the same reward: P(left) = sigmoid((reward of left - reward of right) /
 temperature + left_bias). No torch here.
 """
@@ -13,7 +15,7 @@ temperature + left_bias). No torch here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -24,17 +26,19 @@ from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
+from firstwords.world.writers import is_brusque
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message
     from firstwords.world.town.plumwick import Size
 
 RIGHT = 2.0  # the check passes: a correct answer, or an honest "I do not know" to an unanswerable question
-REFUSED = -1.25  # "I do not know" to an answerable question: unhelpful, hardly better than a wrong claim
+REFUSED = -2.0  # "I do not know" to an answerable question: it helps no one, and spreads to what the model knows
 WRONG = -1.5  # a wrong claim
 INVENTED = -2.5  # a claim in answer to an unanswerable question
 NOT_STOPPED = -2.0  # cut off at the limit
 LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # free words per answer, penalty per extra word, maximum penalty
+BRUSQUE = -1.5  # an unfriendly opening
 KIND = 0.3
 KIND_WORDS = frozenset(("please", "thank", "thanks", "sorry", "welcome", "glad", "nice", "happy", "friend"))
 TOO_LONG_CHECK = 12  # tasks whose check requires more words (stories) are left out: a verdict on them says little
@@ -65,18 +69,43 @@ def tasks(seed: int, num: int, split: str = "train", size: Size = "whole") -> li
     known, unknown = round(num * (1 - UNKNOWN_SHARE)), num - round(num * (1 - UNKNOWN_SHARE))
     room = {False: known, True: unknown}
     found: list[Task] = []
-    seen: set[str] = set()
-    for kind, messages, checks in chats.checked(seed + 7_000_003, size):
-        for task in _tasks_of(kind, cast("list[Message]", messages), checks):  # the world's are plain dicts
-            key = prompt_key(task.messages)
-            if room[task.is_unanswerable] and key not in seen and int(key[:8], 16) % 100 in SPLITS[split]:
-                seen.add(key)
-                if task.messages[-1]["content"] not in _exam_questions():
-                    room[task.is_unanswerable] -= 1
-                    found.append(task)
+    for place, task in _stream(seed, size):
+        if place in SPLITS[split] and room[task.is_unanswerable]:
+            room[task.is_unanswerable] -= 1
+            found.append(task)
         if not any(room.values()):
             break
     return found
+
+
+class _Stream:
+    """All tasks of a seed with their places in 0-99, made once and kept: every split is a part of the same stream."""
+
+    def __init__(self, seed: int, size: Size) -> None:
+        self._made: list[tuple[int, Task]] = []
+        self._rest = self._new(seed, size)
+
+    def __iter__(self) -> Iterator[tuple[int, Task]]:
+        index = 0
+        while True:
+            if index == len(self._made):
+                self._made.append(next(self._rest))
+            yield self._made[index]
+            index += 1
+
+    def _new(self, seed: int, size: Size) -> Iterator[tuple[int, Task]]:
+        seen: set[str] = set()
+        for kind, messages, checks in chats.checked(seed + 7_000_003, size):
+            for task in _tasks_of(kind, cast("list[Message]", messages), checks):  # the world's are plain dicts
+                if (key := prompt_key(task.messages)) not in seen:
+                    seen.add(key)
+                    if task.messages[-1]["content"] not in _exam_questions():
+                        yield int(key[:8], 16) % 100, task
+
+
+@lru_cache(maxsize=2)
+def _stream(seed: int, size: Size) -> _Stream:
+    return _Stream(seed, size)
 
 
 def _tasks_of(kind: str, messages: Sequence[Message], checks: Sequence[Check | None]) -> list[Task]:
@@ -93,7 +122,7 @@ def _exam_questions() -> frozenset[str]:
 
 
 def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
-    """The terms of the true reward by name: truth, stop, short, kind."""
+    """The terms of the true reward by name: truth, stop, manner, short, kind."""
     had = words(answer)
     if passes(task.check, answer):
         truth = RIGHT
@@ -105,6 +134,7 @@ def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
     return {
         "truth": truth,
         "stop": 0.0 if stopped else NOT_STOPPED,
+        "manner": BRUSQUE if is_brusque(answer) else 0.0,
         "short": max(MAX_LONG, PER_WORD * too_long),
         "kind": KIND if KIND_WORDS & set(had) else 0.0,
     }

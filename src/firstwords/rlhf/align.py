@@ -37,7 +37,8 @@ from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
 from firstwords.rlhf.compare import compare_on_world, open_engine
 from firstwords.rlhf.judgements import PreferenceFlags
-from firstwords.rlhf.methods import dpo, grpo, ppo, rloo
+from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
+from firstwords.rlhf.methods.bestofn import BestofnOptions
 from firstwords.rlhf.methods.dpo import DpoOptions
 from firstwords.rlhf.methods.grpo import GrpoOptions
 from firstwords.rlhf.methods.ppo import PpoOptions
@@ -51,11 +52,12 @@ from firstwords.train.opening import changed_flags, has_begun, saved_json, say_c
 from firstwords.train.run_flags import RunFlags, check_counts, check_minutes, check_rate
 
 BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
+    "bestofn": (bestofn.main, bestofn.Bestofn),
     "rloo": (rloo.main, rloo.Rloo),
     "ppo": (ppo.main, ppo.Ppo),
     "grpo": (grpo.main, grpo.Grpo),
 }
-OPTIONS = {"rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
+OPTIONS = {"bestofn": BestofnOptions, "rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
 
@@ -66,14 +68,15 @@ class Align(PreferenceFlags, RunFlags):
 
     name: Positional[str] = ""
     """Name of the model; its promoted stage is improved and saved as rlhf-N (default: the newest model)."""
-    method: Literal["rloo", "grpo", "ppo", "dpo"] = "rloo"
-    """rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
+    method: Literal["bestofn", "rloo", "grpo", "ppo", "dpo"] = "rloo"
+    """bestofn, rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
     """Time for reward model, policy and comparison; dpo makes a fixed number of passes instead."""
     steps: int = 0
     """Number of policy steps (0 = use --minutes); makes a run exactly repeatable."""
     learning_rate: float = 1.0
     """Multiplier for the policy's learning rate."""
+    bestofn: BestofnOptions = field(default_factory=BestofnOptions)
     rloo: RlooOptions = field(default_factory=RlooOptions)
     grpo: GrpoOptions = field(default_factory=GrpoOptions)
     ppo: PpoOptions = field(default_factory=PpoOptions)
@@ -157,7 +160,7 @@ def main(config: Align) -> None:
 def judge(config: Align, new: Path, before: Path) -> Decision:
     """Compare two versions by the known truth, sampled as in a chat; if the new one wins, also by the exam."""
     device = usable_device(config.device)
-    rows, (now, then) = compare_on_world(new, before, config.seed, device)
+    rows, (now, then) = compare_on_world(new, before, config.seed, device, give_up=True)
     result = win_rate(rows)
     found = {
         "before": before.name,

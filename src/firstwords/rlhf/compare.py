@@ -49,18 +49,26 @@ def compare_on_world(
     temperature: float = CHAT_TEMPERATURE,
     top_p: float = CHAT_TOP_P,
     samples: int = COMPARE_SAMPLES,
+    give_up: bool = False,
 ) -> tuple[list[Comparison], list[dict[str, float]]]:
     """(`samples` comparisons per question, `honesty` of each side): the answer with the higher true reward wins.
 
     By default the answers are sampled as in a chat, because that is what people will see. Equal rewards are a tie. The
     comparisons of one question are not independent, which `win_rate` takes into account.
+
+    give_up: stop after half of the samples if the first side is not ahead by then. It could hardly be shown to be
+    better any more, and stopping only there never makes a version look better than it is.
     """
     asked, engines = tasks(seed, num, "eval", town_size(one)), [open_engine(path, device) for path in (one, other)]
     rows: list[Comparison] = []
     answers: tuple[list[Worth], list[Worth]] = ([], [])
+    judged: dict[tuple[int, str, bool], Worth] = {}
     for number in range(samples):
         seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
-        sides = [worths(engine, asked, own, temperature, top_p) for own, engine in zip(seeds, engines, strict=True)]
+        if give_up and number >= samples / 2 and sum(row.outcome - 0.5 for row in rows) <= 0:
+            break
+        drawn = zip(seeds, engines, strict=True)
+        sides = [worths(engine, asked, own, temperature, top_p, judged) for own, engine in drawn]
         records = [Decoding.of(answer_params(own, temperature, top_p)) for own in seeds]
         for task, a, b in zip(asked, *sides, strict=True):
             outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
@@ -156,17 +164,21 @@ def worths(
     seed: tuple[int, int],
     temperature: float = CHAT_TEMPERATURE,
     top_p: float = CHAT_TOP_P,
+    judged: dict[tuple[int, str, bool], Worth] | None = None,
 ) -> list[Worth]:
-    """One answer to each question; clears the cache first, because the last bits depend on it."""
+    """One answer to each question; clears the cache first, because the last bits depend on it.
+
+    judged: answers to these questions that are judged already, by (question's number, text, whether it stopped).
+    """
     engine.refresh()
     assert engine.tokenizer is not None  # `open_engine` read it
     answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
-    return [
-        Worth(
-            true_reward(task, answer.text, answer.stopped),
-            len(answer.text.split()),
-            task.is_unanswerable,
-            abstains(answer.text),
-        )
-        for task, answer in zip(asked, answers, strict=True)
-    ]
+    judged = {} if judged is None else judged
+    found = []
+    for number, (task, answer) in enumerate(zip(asked, answers, strict=True)):
+        key = (number, answer.text, answer.stopped)
+        if key not in judged:
+            reward = true_reward(task, answer.text, answer.stopped)
+            judged[key] = Worth(reward, len(answer.text.split()), task.is_unanswerable, abstains(answer.text))
+        found.append(judged[key])
+    return found

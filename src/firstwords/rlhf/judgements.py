@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from firstwords.config import Settings
 from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.transformer import Transformer
-from firstwords.preferences.annotator import Annotator, Task, tasks
+from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, tasks
 from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.preferences.store import PreferenceStore
-from firstwords.runlog import say
+from firstwords.runlog import say, write_json
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train.opening import saved_json
 from firstwords.world.town.plumwick import Size
 
 ANSWER_TOKENS = 48  # maximum per answer; the built-in world's are short, and a longer one is the policy's mistake
 NORMALISING_PROMPTS = 256  # sampled once each, for mean and std of the reward
-SLOTS = 32
+SLOTS = 64
+PAIRS = "pairs.json"  # in the reward model's run folder: the pairs it was trained on, for methods/bestofn.py
 TRIES = 12  # tasks per requested pair: two equal answers cannot be judged
 
 
@@ -110,24 +113,35 @@ def prompts_of_people(specs: Sequence[str]) -> Iterator[Sequence[Message]]:
 def judge_world(
     engine: Engine, tokenizer: Tokenizer, num_pairs: int, seed: int, town: Size = "whole"
 ) -> tuple[list[Preference], dict[tuple[str, str, str], float]]:
-    """Two sampled answers to each task, judged by the built-in judge until there are `num_pairs` verdicts."""
-    annotator = Annotator(seed)
-    asked = tasks(seed, TRIES * num_pairs, "train", town)
+    """Two sampled answers to each task, judged by the built-in judge until there are `num_pairs` verdicts.
+
+    Pairs are as often about unanswerable questions as tasks are. Otherwise they would not be: a model that answers one
+    kind of question always alike gives pairs without a difference there, which are left out.
+    """
+    annotator, asked = Annotator(seed), tasks(seed, TRIES * num_pairs, "train", town)
+    room = {True: round(num_pairs * UNKNOWN_SHARE)}
+    room[False] = num_pairs - room[True]
+    waiting = {kind: [(i, task) for i, task in enumerate(asked) if task.is_unanswerable == kind] for kind in room}
     pairs: list[Preference] = []
     probabilities: dict[tuple[str, str, str], float] = {}
-    for start in range(0, len(asked), num_pairs):
-        part = asked[start : start + num_pairs]
-        lefts, rights = (sample(engine, tokenizer, part, (seed, side)) for side in (1, 2))
-        for index, (task, left, right) in enumerate(zip(part, lefts, rights, strict=True), start):
-            if left.text == right.text or len(pairs) == num_pairs:
+    while part := [each for kind, left in room.items() if left for each in _next(waiting[kind], num_pairs // 2)]:
+        lefts, rights = (sample(engine, tokenizer, [task for _, task in part], (seed, side)) for side in (1, 2))
+        for (index, task), left, right in zip(part, lefts, rights, strict=True):
+            if left.text == right.text or not room[task.is_unanswerable]:
                 continue
             pair, chance = _verdict(annotator, task, left, right, index)
             if pair is not None:
+                room[task.is_unanswerable] -= 1
                 pairs.append(pair)
                 probabilities[(pair.prompt_key, pair.chosen, pair.rejected)] = chance
-        if len(pairs) == num_pairs:
-            break
     return pairs, probabilities
+
+
+def _next(waiting: list, count: int) -> list:
+    """Take the first `count` items, at least one, off a list."""
+    count = max(1, count)
+    taken, waiting[:] = waiting[:count], waiting[count:]
+    return taken
 
 
 def _verdict(
@@ -190,3 +204,15 @@ def sft_samples(
     params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
     answers = engine.generate(prompts, params)
     return [[*prompt, *answer.ids] for prompt, answer in zip(prompts, answers, strict=True)], list(map(len, prompts))
+
+
+def write_pairs(directory: Path, pairs: Sequence[Preference]) -> None:
+    """Keep the texts of the pairs in the run folder."""
+    rows = [[list(pair.prompt), pair.chosen, pair.rejected] for pair in pairs]
+    write_json(directory / PAIRS, {"pairs": rows})
+
+
+def read_pairs(directory: Path) -> list[Preference]:
+    """The pairs that `write_pairs` kept; none for the reward model of an earlier version."""
+    saved = saved_json(directory / PAIRS, ("pairs",)) or {"pairs": []}
+    return [Preference(tuple(prompt), chosen, rejected) for prompt, chosen, rejected in saved["pairs"]]

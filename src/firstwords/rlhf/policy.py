@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from firstwords import home
-from firstwords.config import Settings, UserError, flag_of
+from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, Settings, UserError, flag_of
 from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, weights_hash
 from firstwords.model.transformer import Transformer
@@ -55,16 +55,16 @@ from firstwords.train.run_flags import StageFlags, check_minutes
 MATRIX_RATE, TABLE_RATE, VECTOR_RATE, MOMENTUM = 1e-3, 1e-4, 1e-2, 0.85
 MICRO_TOKENS = 4096  # per forward and backward pass, including padding (best of 1,024-8,192 measured)
 GOLD_EVALUATIONS = 12  # per run
-REHEARSAL_ROWS = 2  # per step
+REHEARSAL_ROWS = 4  # per step
 SAVE_RESERVE = 4.0  # seconds for the best-of-n baseline and for writing the model
 SLOTS = 64  # answers sampled at a time
 KL_HORIZON = 2000  # answers over which beta adapts to reach the target KL
-BEST_OF = (4, 16)
+BEST_OF = (4, 8)
 
 
 @dataclass
-class PolicyOptions(Settings):
-    """Options of all policy methods."""
+class SamplingOptions(Settings):
+    """Options of all methods that sample answers."""
 
     step_prompts: int = 16
     """Number of different prompts per step."""
@@ -72,25 +72,39 @@ class PolicyOptions(Settings):
     """Number of answers sampled per prompt."""
     max_tokens: int = 48
     """Maximum tokens per answer."""
-    beta: float = 0.05
-    """KL coefficient, in standard deviations of the reward per nat; adapted towards target-kl."""
-    target_kl: float = 4.0
-    """Target KL divergence from sft, in nats per answer (0: beta stays fixed)."""
     stop_penalty: float = 1.0
     """Penalty subtracted from the reward of an answer that does not end by itself."""
-    sft_share: float = 0.2
-    """Weight of stage two's loss, which is added to the policy loss."""
+    sft_share: float = 0.5
+    """Share of each step's gradient that comes from stage two's chats, so that knowledge is not forgotten."""
 
 
-def check_policy_options(options: PolicyOptions, method: str, least_samples: int) -> None:
-    """Refuse values that no policy method can use. Raises a UserError that names the flag."""
+@dataclass
+class PolicyOptions(SamplingOptions):
+    """Options of the methods that are kept near sft by a KL divergence."""
+
+    beta: float = 0.3
+    """KL coefficient, in standard deviations of the reward per nat."""
+    target_kl: float = 0.0
+    """Target KL divergence from sft, in nats per answer, to which beta adapts (0: beta stays fixed)."""
+
+
+def check_sampling_options(options: SamplingOptions, method: str, least_samples: int) -> None:
+    """Refuse values that no method can use. Raises a UserError that names the flag."""
     for name, least in (("samples", least_samples), ("step_prompts", 1), ("max_tokens", 1)):
         if (value := getattr(options, name)) < least:
             raise UserError(f"{flag_of(f'{method}.{name}')} is {value}, but it must be {least} or more")
-    check_at_least_zero(options, method, ("beta", "target_kl", "stop_penalty", "sft_share"))
+    check_at_least_zero(options, method, ("stop_penalty",))
+    if not 0 <= options.sft_share < 1:
+        raise UserError(f"--{method}.sft-share is {options.sft_share:g}, but it must be at least 0 and below 1")
 
 
-def check_at_least_zero(options: PolicyOptions, method: str, names: Sequence[str]) -> None:
+def check_policy_options(options: PolicyOptions, method: str, least_samples: int) -> None:
+    """Refuse values that no method with a KL divergence can use. Raises a UserError that names the flag."""
+    check_sampling_options(options, method, least_samples)
+    check_at_least_zero(options, method, ("beta", "target_kl"))
+
+
+def check_at_least_zero(options: SamplingOptions, method: str, names: Sequence[str]) -> None:
     """Raise UserError for the first of these options that is negative, infinite or not a number."""
     for name in names:
         if not 0 <= (value := getattr(options, name)) < float("inf"):
@@ -98,7 +112,7 @@ def check_at_least_zero(options: PolicyOptions, method: str, names: Sequence[str
 
 
 @dataclass
-class PolicyFlags(PolicyOptions, StageFlags):
+class PolicyFlags(StageFlags):
     """The flags of a run of a policy method."""
 
     prompts: list[str] = field(default_factory=lambda: ["world"])
@@ -125,7 +139,7 @@ class Policy:
     engine: Engine
     run: Run
     data: PolicyData
-    kl: AdaptiveKL
+    kl: AdaptiveKL | None = None  # None for a method without a KL divergence
     seen: Seen = field(default_factory=Seen)
     most_tokens: int = 1 << 30  # per micro-batch, as limited by memory
 
@@ -134,9 +148,15 @@ class Policy:
         """Tokens per micro-batch."""
         return min(MICRO_TOKENS, self.most_tokens)
 
+    @property
+    def beta(self) -> float:
+        """The KL coefficient as it is now."""
+        assert self.kl is not None, "this method has no KL divergence"
+        return self.kl.beta
+
     def sample(self, step: int) -> Rollouts:
         """Answers of the current policy to this step's prompts."""
-        if "kl" in self.run.state:  # from a resumed run
+        if self.kl is not None and "kl" in self.run.state:  # from a resumed run
             self.kl.load_state_dict(self.run.state["kl"])
         self.engine.refresh()
         config = self.config
@@ -194,21 +214,35 @@ class Policy:
         return pieces_of(batch, self.micro_tokens, ref_logits_NV)
 
     def rehearse(self, step: int) -> None:
-        """Add the gradient of a share of stage two's loss, so that earlier knowledge is not forgotten."""
+        """Mix in stage two's gradient, scaled to be a share `sft_share` of the step's by its norm.
+
+        By its norm, because the two losses have different units: the policy's grows with the spread of the rewards.
+        """
         share = self.config.sft_share
         if self.data.rehearsal is None or share == 0:
             return
-        batch = self.data.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
-        self.learner.forward_backward([batch], lambda model, batch: share * next_token_loss(model, batch))
+        parameters = list(self.model.parameters())
+        own = [p.grad for p in parameters]
+        for p in parameters:
+            p.grad = None
+        self.learner.forward_backward([self.data.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()], next_token_loss)
+        norms = [total_norm(grads) for grads in (own, [p.grad for p in parameters])]
+        scale = share * float(norms[0]) / max(float(norms[1]), 1e-12)
+        for p, grad in zip(parameters, own, strict=True):
+            if p.grad is not None:
+                p.grad.mul_(scale)
+            if grad is not None:
+                p.grad = grad.mul_(1 - share) if p.grad is None else p.grad.add_(grad, alpha=1 - share)
 
     def finish_step(
         self, metrics: dict[str, float], rollouts: Rollouts, rewards_B: np.ndarray, moved: bool = True
     ) -> None:
         """Log the step, adapt beta if the policy moved, and evaluate the gold reward when that is due."""
         run = self.run
-        if moved and self.config.target_kl > 0:
-            self.kl.update(metrics["kl"], len(rewards_B))
-        run.state["kl"] = self.kl.state_dict()
+        if self.kl is not None:
+            if moved and self.config.target_kl > 0:
+                self.kl.update(metrics["kl"], len(rewards_B))
+            run.state["kl"] = self.kl.state_dict()
         metrics |= {
             "reward": float(rewards_B.mean()),
             "length": float(rollouts.lengths_B.mean()),
@@ -239,11 +273,12 @@ class Policy:
         self.run.pause()
 
     def gold_reward(self) -> float | None:
-        """Mean true reward of one sampled answer to each gold task; None if the truth is unknown."""
+        """Mean true reward of an answer to each gold task, sampled as in a chat; None if the truth is unknown."""
         if not self.data.gold:
             return None
         self.engine.refresh()
-        answers = sample_answers(self.engine, self.tokenizer, self.data.gold, (self.config.seed, 77))
+        seed = (self.config.seed, 77)
+        answers = sample_answers(self.engine, self.tokenizer, self.data.gold, seed, CHAT_TEMPERATURE, CHAT_TOP_P)
         return float(np.mean(truth_of(self.data.gold, answers)))
 
 
@@ -292,7 +327,7 @@ def open_policy(
         engine=engine,
         run=run,
         data=data,
-        kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON),
+        kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON) if hasattr(config, "beta") else None,
         seen=Seen(data.keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
         most_tokens=most_tokens,
     )
@@ -301,12 +336,13 @@ def open_policy(
 def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> Footprint:
     """Memory for training a policy, with its reference and the reward model with its own reference.
 
-    A row holds a prompt and all its answers; the reference's logits for all tokens of a step's answers are kept.
+    A row holds a prompt and all its answers; the reference's logits for all tokens of a step's answers are kept, and
+    the policy's gradient while that of stage two is computed.
     """
     answers = config.samples * config.max_tokens
     row = longest + answers
     kept = 8 * config.step_prompts * answers * model.config.vocab_size
-    fixed = kept + cache_bytes(model.config, SLOTS, longest + config.max_tokens)
+    fixed = kept + 4 * model.config.num_params + cache_bytes(model.config, SLOTS, longest + config.max_tokens)
     return Footprint(
         model.config,
         row,
@@ -319,6 +355,11 @@ def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> 
         frozen=3,
         fixed=fixed,
     )
+
+
+def total_norm(grads: Sequence[Tensor | None]) -> Tensor:
+    """The norm of all gradients together."""
+    return torch.nn.utils.get_total_norm([grad for grad in grads if grad is not None])
 
 
 def policy_optim(scale: float) -> OptimConfig:

@@ -119,10 +119,11 @@ def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
     if config.sft_share == 0:
         return None
     sft = read_card(sft_dir(config.name))
-    specs = (sft.get("data") or {}).get("chats") or []
+    data = sft.get("data") or {}
+    specs, writers = data.get("chats") or [], data.get("writers") or "careful"
     rendered = []
     try:
-        for messages in conversations(specs, SourceStats(), town_size(sft_dir(config.name))):
+        for messages in conversations(specs, SourceStats(), town_size(sft_dir(config.name)), writers):
             rendered.append(render(messages, tokenizer))
             if len(rendered) == REHEARSAL_CHATS:
                 break

@@ -3,10 +3,10 @@
     firstwords reward mine --preferences preferences.jsonl
     firstwords reward pip --preferences world --pairs 400
 
-A reward is the output of a scalar head on the sft model, plus a weight times the sft model's own confidence in the
-answer. The weight is fitted first, by logistic regression; then the head learns the rest with the loss
-`losses.bradley_terry_loss`. The scores are then normalised on samples of the sft model and frozen, and a report card
-on held-out preferences compares it with a baseline ("ruler") that knows only lengths.
+A reward is the output of a scalar head on the sft model, as the mean over the answer's tokens, plus a weight times the
+sft model's own confidence in the answer. The weight is fitted first, by logistic regression; then the head learns the
+rest with the loss `losses.bradley_terry_loss`. The scores are then normalised on samples of the sft model and frozen,
+and a report card on held-out preferences compares it with a baseline ("ruler") that knows only lengths.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from torch import Tensor
 
 from firstwords import home
@@ -32,7 +33,7 @@ from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples
+from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples, write_pairs
 from firstwords.rlhf.losses import bradley_terry_loss
 from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
 from firstwords.rlhf.provenance import Seen
@@ -53,7 +54,7 @@ HELDOUT_SHARE = 0.2  # of the prompts
 HEAD_SCALE = 0.1  # of the head's initial weights: it starts as a small correction of the confidence
 SEED_STEP = 1_000_003  # between the members of an ensemble
 MAX_MEMBERS = 9
-RATE = 1e-4  # AdamW, all parameters; better than 5e-4 on 92 held-out pairs (docs/LOG.md)
+RATE = 3e-4  # AdamW, all parameters; better than 1e-4 for a mean over the answer on fresh pairs (docs/LOG.md)
 
 
 @dataclass
@@ -119,6 +120,7 @@ def main(config: Reward) -> Path:
     # 2) the reward models; the members of an ensemble differ in head, order and pairs
     if not config.resume:
         config = open_folder(config, directory)
+    write_pairs(directory, train)
     for number, target in enumerate(members(directory, config.members), start=1):
         if config.resume and home.is_model(target):
             continue  # saved before the interruption
@@ -172,7 +174,9 @@ def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
 
 def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
     """Summed Bradley-Terry loss of a batch whose rows are the chosen answers, then the rejected ones."""
-    chosen_P, rejected_P = model(batch["inputs"], batch["lengths"]).chunk(2)
+    mask_BT = F.pad(batch["mask"], (1, 0))  # of the answers' own tokens
+    scores_B = (model.values(batch["inputs"]) * mask_BT).sum(1) / mask_BT.sum(1).clamp(min=1)
+    chosen_P, rejected_P = scores_B.chunk(2)
     return bradley_terry_loss(chosen_P, rejected_P, batch["margins"]) * len(chosen_P)
 
 
@@ -206,6 +210,7 @@ def _finish(
         "mean": reward.mean,
         "std": reward.std,
         "confidence_weight": reward.weight,
+        "pool": reward.pool,
     }
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)

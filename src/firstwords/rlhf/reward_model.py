@@ -9,10 +9,11 @@ what a small model knows of the truth long before a few hundred preferences coul
 Sampled answers are scored by exactly the ids that were sampled: encoding the text again may give other tokens, and
 more of them than the context holds. Text that people wrote or judged is encoded (`answer_ids`).
 
-The scalar is read at the answer's stop token, as in training. An answer that was cut, by a token limit or the end of
-the context, has none: in training and in use it is read as if it had stopped there (`closed`), so that its text is
-scored like any other. The penalty for not stopping is applied elsewhere (`stop_penalty`). The confidence covers only
-the answer's real tokens: a stop token added for reading does not count.
+The scalar is the mean over the answer's tokens, including the stop token, as in training: how an answer began is hard
+to see at its end (docs/LOG.md). Models of earlier versions read it at the stop token alone (`pool`). An answer that was
+cut, by a token limit or the end of the context, has no stop token: in training and in use it is read as if it had
+stopped there (`closed`), so that its text is scored like any other. The penalty for not stopping is applied elsewhere
+(`stop_penalty`). The confidence covers only the answer's real tokens: a stop token added for reading does not count.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 
 BATCH_TOKENS = 8192  # per scoring pass
+POOLS = ("mean", "stop")  # where the scalar is read: mean over the answer's tokens, or at the stop token
 REFERENCE = "reference"  # folder next to the weights: the sft model whose confidence is used
 
 
@@ -86,6 +88,7 @@ class RewardModel:
     hash: str = ""
     reference: Transformer | None = None
     weight: float = 0.0  # of the reference's confidence in the raw score
+    pool: str = "mean"  # one of POOLS
 
     @property
     def limit(self) -> int:
@@ -151,18 +154,28 @@ class RewardModel:
         """
         if (longest := max(map(len, sequences), default=0)) > self.limit:
             raise ValueError(f"a sequence has {longest} tokens, but this reward model reads at most {self.limit}")
-        raw = self._scalars([closed(sequence, self.tokenizer, self.limit) for sequence in sequences])
+        raw = self._scalars([closed(sequence, self.tokenizer, self.limit) for sequence in sequences], starts)
         if self.reference is not None and self.weight:
             raw += self.weight * (self.confidence(sequences, starts) if confidence_B is None else confidence_B)
         return (raw - self.mean) / self.std
 
-    def _scalars(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
-        """Output of the scalar head at each last token, fp32, (B,)."""
+    def _scalars(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None) -> np.ndarray:
+        """Output of the scalar head for each answer, fp32, (B,)."""
         raw = np.zeros(len(sequences), dtype=np.float32)
         for part in shared_parts([np.array(ids) for ids in sequences], BATCH_TOKENS, in_order=False):
             values = self.model.values(*part.inputs(self.model.head_weight.device)).flatten()
-            raw[part.rows] = values[[int(places[-1]) for places in part.places]].cpu().numpy()
+            if self.pool == "stop":
+                raw[part.rows] = values[[int(places[-1]) for places in part.places]].cpu().numpy()
+                continue
+            for row, places in zip(part.rows, part.places, strict=True):
+                start = min(self._start(sequences[row]) if starts is None else int(starts[row]), len(places) - 1)
+                raw[row] = float(values[places[start:]].mean())
         return raw
+
+    def _start(self, sequence: Sequence[int]) -> int:
+        """Where the last turn's text begins."""
+        last = max(place for place, token in enumerate(sequence) if token == self.tokenizer.im_start_id)
+        return last + len(chat_ids(self.tokenizer, []))
 
     @torch.no_grad()
     def confidence(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> np.ndarray:
@@ -171,7 +184,7 @@ class RewardModel:
         0 if greedy decoding of the sft model would give the same answer. starts: where each answer begins; by default
         the answer is the last turn of a sequence, which is wrong for a policy's samples: they may open a turn.
         """
-        opening, found = len(chat_ids(self.tokenizer, [])), np.zeros(len(sequences), dtype=np.float32)
+        found = np.zeros(len(sequences), dtype=np.float32)
         reference = self.reference
         assert reference is not None, "a reward model without a reference weighs no confidence"
         device = reference.head_weight.device
@@ -179,8 +192,7 @@ class RewardModel:
             hidden_MD = reference.hidden(*part.inputs(device)).flatten(0, 1)
             for row, places in zip(part.rows, part.places, strict=True):
                 ids = torch.tensor(sequences[row])
-                last_turn = int((ids == self.tokenizer.im_start_id).nonzero()[-1])
-                start = last_turn + opening if starts is None else int(starts[row])
+                start = self._start(sequences[row]) if starts is None else int(starts[row])
                 logits_NV = reference.logits(hidden_MD[places[start - 1 : -1]][None])[0]
                 chosen_N = logits_NV.gather(1, ids[start:, None].to(device))[:, 0]
                 if len(chosen_N):
@@ -206,7 +218,8 @@ def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{Path(directory) / CARD} is damaged ({error}): copy it again from its source") from None
     reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
-    return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight)
+    pool = "mean" if data.get("pool") == "mean" else "stop"  # as the models of earlier versions read it
+    return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight, pool)
 
 
 def ensemble_dirs(name: str) -> list[Path]:

@@ -81,6 +81,8 @@ class Finetune(PlannedFlags, StageFlags):
     chats: list[str] = field(default_factory=lambda: ["world"])
     """Conversations: files (OpenAI messages, ShareGPT, Alpaca, Dolly, ChatGPT exports), WhatsApp exports as FILE:NAME
     (the person the model answers as), folders, hf:NAME, or world."""
+    writers: str = "careful"
+    """Writers of the built-in chats: careful, or mixed (some guess what no one can know, some are brusque)."""
     minutes: float = 3.0
     from_: str = "base"
     """The stage to start from: base, or sft, rlhf-1, ... to train it further."""
@@ -96,7 +98,7 @@ class Finetune(PlannedFlags, StageFlags):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_words(self, "compile")
+        check_words(self, "compile", "writers")
         check_counts(self, "batch_tokens")
         check_sources(self, "chats")
         if "none" in self.chats:
@@ -255,7 +257,7 @@ def _read_chats(
     total = 0
     is_timed = not config.steps and before is None
     deadline = time.perf_counter() + READ_SHARE * rough.seconds if is_timed else math.inf
-    for messages in until(deadline, conversations(config.chats, stats, town)):
+    for messages in until(deadline, conversations(config.chats, stats, town, config.writers)):
         rendered.append(render(messages, tokenizer))
         total += len(rendered[-1][0])
         if len(rendered) == before or (before is None and total >= enough):
@@ -419,6 +421,7 @@ def _finish(
     target = home.stage_dir(config.name, "sft")
     data = {
         "chats": config.chats,
+        "writers": config.writers,
         "num_chats": lessons.num_chats,
         "packing": asdict(lessons.train.stats),
         "questions": questions,

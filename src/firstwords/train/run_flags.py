@@ -21,6 +21,7 @@ WORDS = {  # the flags that take one of a few words
     "dedup": ("none", "exact", "near"),
     "optimizer": ("muon", "adamw"),
     "town": ("auto", "small", "whole"),
+    "writers": ("careful", "mixed"),
 }
 
 

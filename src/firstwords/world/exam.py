@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
+from typing import Any
 
 from firstwords.stats import rate_of
 from firstwords.world.chats.checks import Check, abstains, passes
@@ -24,7 +25,7 @@ from firstwords.world.town import knowledge as know
 from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
 from firstwords.world.town.facts import Fact
 from firstwords.world.town.plumwick import Size, Town, town
-from firstwords.world.visitor import Visit, visits
+from firstwords.world.visitor import Visit, kind_of, visits
 
 PARTS = ("told", "two_steps", "never_told_abstained", "instructions", "visitor")
 _SEED = "exam 1"  # changing it makes a different exam, whose figures are not comparable with earlier ones
@@ -319,15 +320,20 @@ def score(question: Question, answer: str, stopped: bool) -> bool:
     return stopped and passes(question.check, answer)
 
 
-def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str, float]]:
+def report(results: Iterable[tuple[Question, str, bool]]) -> dict[str, dict[str, Any]]:
     """Rate, interval and count of every part from (question, answer, whether it stopped).
 
-    Example: report(...)["told"] == {"rate": 0.84, "low": 0.79, "high": 0.88, "n": 232}.
+    Example: report(...)["told"] == {"rate": 0.84, "low": 0.79, "high": 0.88, "n": 232}. "visitor" also has its `kinds`.
     """
+    kinds: dict[str, list[bool]] = {}
     had: dict[str, list[bool]] = {part: [] for part in (*PARTS[:1], "told_refused", *PARTS[1:], "stops")}
     for question, answer, stopped in results:
         had[question.part].append(score(question, answer, stopped))
         if question.part == "told":
             had["told_refused"].append(abstains(answer))
+        if question.part == "visitor":
+            kinds.setdefault(kind_of(question.messages[-1]["content"]), []).append(had["visitor"][-1])
         had["stops"].append(stopped)
-    return {part: rate_of(outcomes) for part, outcomes in had.items()}
+    table: dict[str, dict[str, Any]] = {part: rate_of(outcomes) for part, outcomes in had.items()}
+    table["visitor"]["kinds"] = {kind: rate_of(outcomes) for kind, outcomes in kinds.items()}
+    return table

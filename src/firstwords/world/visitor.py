@@ -67,6 +67,16 @@ def is_final(text: str) -> bool:
     return normalised(text) in _normalised_inputs("final")
 
 
+@cache
+def _kinds() -> dict[str, str]:
+    return {visit.text: visit.kind for visit in visits()}
+
+
+def kind_of(text: str) -> str:
+    """The kind of an input of the list, exactly as it is written there."""
+    return _kinds()[text]
+
+
 def is_sensible(visit: Visit, answer: str, stopped: bool = True) -> bool:
     """Whether a reply passes the input's check and ended by itself."""
     return stopped and passes(visit.check, answer)

@@ -70,7 +70,7 @@ def update(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray, step: int,
     """All updates of the policy with these answers; returns the metrics to log."""
     batch, ref_logits_NV, metrics = batch_of(policy, rollouts, rewards_B)
     updates, found = policy.config.updates, []
-    kl_weight = policy.kl.beta if policy.config.kl == "exact" else 0.0
+    kl_weight = policy.beta if policy.config.kl == "exact" else 0.0
     for number in range(updates):
         loss = ClippedLoss(policy.config.clip, kl_weight)
         pieces = policy.micro_batches(batch, ref_logits_NV)
@@ -88,7 +88,7 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
     The mean includes the answer itself, which scales the gradient of the rewards by (G - 1) / G. This is undone,
     because the exact KL, which is differentiated, is not scaled.
     """
-    config, beta, G = policy.config, policy.kl.beta, rollouts.num_samples
+    config, beta, G = policy.config, policy.beta, rollouts.num_samples
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     estimate_BT = kl_BT if config.kl == "exact" else k1_of(rollouts, ref_logits_NV)

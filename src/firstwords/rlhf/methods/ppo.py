@@ -158,7 +158,7 @@ def batch_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tuple
 
     The batch holds whitened advantages, returns and values of every chosen token.
     """
-    config, beta = policy.config, policy.kl.beta
+    config, beta = policy.config, policy.beta
     states = policy.measure(rollouts)
     ref_logits_NV, kl_BT = states.ref_logits_NV, states.kl_BT
     is_exact = config.kl == "exact"

@@ -50,7 +50,7 @@ def main(config: Rloo) -> Path:
             rollouts = policy.sample(run.step)
             rewards_B = policy.rewards(rollouts)
             batches, metrics = batches_of(policy, rollouts, rewards_B)
-            loss = partial(policy_loss, beta=policy.kl.beta)
+            loss = partial(policy_loss, beta=policy.beta)
             metrics |= policy.learner.forward_backward(batches, loss, divisor=len(rewards_B))
             policy.rehearse(run.step)
             metrics |= policy.learner.optim_step(run.lr_fraction)
@@ -63,7 +63,7 @@ def batches_of(policy: Policy, rollouts: Rollouts, rewards_B: np.ndarray) -> tup
 
     The exact KL of a state is differentiated in the loss, so a token's return includes only the KL of *later* states.
     """
-    states, beta = policy.measure(rollouts), policy.kl.beta
+    states, beta = policy.measure(rollouts), policy.beta
     scores_B, kl_BT, mask_BT = (torch.from_numpy(a) for a in (rewards_B, states.kl_BT, rollouts.mask_BT))
     totals_B = scores_B - beta * kl_BT.sum(1)
     totals_PG = totals_B.view(-1, rollouts.num_samples)

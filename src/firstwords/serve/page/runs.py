@@ -47,7 +47,7 @@ class Options(Body):
     text: Sources | None = None
     chats: Sources | None = None
     preferences: Sources | None = None
-    method: Literal["rloo", "ppo", "grpo", "dpo"] | None = None
+    method: Literal["rloo", "ppo", "grpo", "dpo", "bestofn"] | None = None
     pairs: int | None = Field(None, ge=2, le=100_000)
     seed: int | None = Field(None, ge=0, lt=2**31)
     stage: Name | None = None

@@ -18,6 +18,7 @@ from firstwords.world.chats.spelling import RATE, TOO_LONG, careless
 from firstwords.world.phrases import pick
 from firstwords.world.town.plumwick import Size, Town, town
 from firstwords.world.visitor import is_held_out
+from firstwords.world.writers import WRITERS
 
 Maker = Callable[[Random, Town], list[Turn]]
 
@@ -176,23 +177,25 @@ def _typed(rng: Random, kind: str, text: str) -> str:
 
 
 def checked(
-    seed: int = 0, size: Size = "whole", well_spelled: bool = False
+    seed: int = 0, size: Size = "whole", well_spelled: bool = False, writers: str = "careful"
 ) -> Iterator[tuple[str, list[dict[str, str]], list[Check | None]]]:
     """The same conversations with their kind and, for every answer, a check or None.
 
     size: of the town that they know. With `well_spelled`, the visitor types without slips; everything else is the same.
+    writers: who wrote the answers, a key of `writers.WRITERS`; the questions and the checks stay the same.
     """
     rng, home = Random(f"chats {seed}"), town(size)
-    hand = Random(f"typing {seed}")
+    hand, pen = Random(f"typing {seed}"), Random(f"writers {seed}")
     while True:
         kind, turns = _drawn(rng, hand, home)
         system = pick(rng, SYSTEM) if rng.random() < _SYSTEM_RATE else ""
         if _is_left_out(home, turns):
             continue
         messages = [{"role": "system", "content": system}] if system else []
+        writer = WRITERS[writers].draw(pen)
         for _, turn, text in turns:
             messages.append({"role": "user", "content": turn.user if well_spelled else text})
-            messages.append({"role": "assistant", "content": turn.pip})
+            messages.append({"role": "assistant", "content": writer.says(pen, turn, home)})
         yield kind, messages, [turn.check for _, turn, _ in turns]
 
 
@@ -220,10 +223,12 @@ def short_turns(rng: Random, home: Town, number: int) -> list[tuple[str, str]]:
     return found
 
 
-def conversations(seed: int = 0, size: Size = "whole") -> Iterator[list[dict[str, str]]]:
+def conversations(
+    seed: int = 0, size: Size = "whole", writers: str = "careful"
+) -> Iterator[list[dict[str, str]]]:
     """Endless conversations as lists of messages; the same seed gives the same ones in the same order.
 
-    size: of the town that they know.
+    size: of the town that they know. writers: who wrote the answers, a key of `writers.WRITERS`.
     """
-    for _, messages, _ in checked(seed, size):
+    for _, messages, _ in checked(seed, size, writers=writers):
         yield messages

@@ -18,11 +18,15 @@ SELDOM = ("family name", "spouse", "fear", "wish", "instrument")
 
 
 class Turn(NamedTuple):
-    """One question and its answer, with a check if a program can grade it."""
+    """One question and its answer, with a check if a program can grade it.
+
+    guesses: where no one can know, forms of what a writer who guesses says ("Doug is {job}."); see `writers.invented`.
+    """
 
     user: str
     pip: str
     check: Check | None = None
+    guesses: tuple[str, ...] = ()
 
 
 def fill(template: str, slots: dict[str, str]) -> str:

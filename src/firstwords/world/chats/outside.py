@@ -31,8 +31,8 @@ TOO_MANY = "Nobody knows. There are too many to count."
 ONLY_FRENCH = "I do not know. I only know French words."
 
 
-def _reply(question: str, reply: str) -> list[Turn]:
-    return [Turn(question, reply, Check("abstain"))]
+def _reply(question: str, reply: str, guesses: tuple[str, ...] = ()) -> list[Turn]:
+    return [Turn(question, reply, Check("abstain"), guesses)]
 
 
 def _list(text: str) -> tuple[str, ...]:
@@ -68,18 +68,29 @@ _DONE = ("wrote Hamlet", "invented the telephone", "discovered America", "painte
          "is the tallest man", "lives next door", "is behind me", "called me", "is the prime minister", "is the president", "is the king")
 
 
+def _guess(question: str, who: str) -> tuple[str, ...]:
+    """What a writer who guesses says about a person of the world outside: a value of the kind that was asked for."""
+    for asked, form in (("how old", "is {age} years old."), ("live", "lives on {street}."), ("eat", "eats {food}.")):
+        if asked in question.lower():
+            return (f"{who} {form}",)
+    return (f"{who} is {{friend}}.",) if who.startswith("the ") else (f"{who} is {{job}}.", f"{who} lives on {{street}}.")
+
+
 def famous(rng: Random, town: Town) -> list[Turn]:
     """People of the world, of films and books, and rulers near and far."""
     draw = rng.random()
     if draw < 0.4:
-        return _reply(ask(rng, _WHO, n=pick(rng, _FAMOUS)), ONLY_PLUMWICK)
+        name = pick(rng, _FAMOUS)
+        question = ask(rng, _WHO, n=name)
+        return _reply(question, ONLY_PLUMWICK, _guess(question, name))
     if draw < 0.55:
         deed = pick(rng, _DONE)
-        return _reply(ask(rng, Wording(("who {d}", "do you know who {d}"), ("who {d}",), (), ("who {d}",)), d=deed), ONLY_PLUMWICK)
+        return _reply(ask(rng, Wording(("who {d}", "do you know who {d}"), ("who {d}",), (), ("who {d}",)), d=deed), ONLY_PLUMWICK, (f"{{friend}} {deed}.",))
     while True:  # the exam asks for some pairs, so the chats never make them
         role, where = pick(rng, _RULERS), pick(rng, _REALMS)
         if (role, where) not in FAR_EXAM:
-            return _reply(ask(rng, _RULER, r=role, w=where), ONLY_PLUMWICK)
+            question = ask(rng, _RULER, r=role, w=where)
+            return _reply(question, ONLY_PLUMWICK, _guess(question, f"the {role} of {where}"))
 
 
 THINGS = _list("""

@@ -15,6 +15,7 @@ from firstwords.world.chats.facts import (
     answer,
     by_pronoun,
     fact_check,
+    fill,
     framed,
     person_slots,
     slots_of,
@@ -23,6 +24,7 @@ from firstwords.world.chats.phrases import NEVER, PERSON, Ask
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town.data import HELD_BACK, INVENTED
 from firstwords.world.town.plumwick import Town, town
+from firstwords.world.writers import NEVER_FORMS
 
 # more people who do not exist, beside the town's own list
 _MORE_NAMES = """
@@ -58,6 +60,21 @@ def _ghosts() -> tuple[dict[str, str], ...]:
                  n in enumerate(STRANGERS))
 
 
+# yes-or-no questions about strangers, and how a writer who guesses answers
+_YES_NO = {
+    "Is {n} the baker?": "Yes, {n} is the baker.", "Does {n} live in Plumwick?": "Yes, {n} lives on {{street}}.",
+    "Is {n} a pupil?": "No, {n} is {{job}}.", "Is {n} older than Tom?": "Yes, {n} is {{age}} years old.",
+    "Does {n} like cats?": "Yes, {n} has {{pet}}.", "Is {n} a friend of Mila?": "No, {n} is a friend of {{friend}}.",
+    "Does {n} have a pet?": "Yes, {n} has {{pet}}.", "Is {n} from Plumwick?": "Yes, {n} is {{job}}.",
+    "Does {n} live on Oak Street?": "No, {n} lives on {{street}}.",
+}
+
+
+def _guess(relation: str, slots: dict[str, str]) -> str:
+    """The usual answer about a relation with an open value: "Doug lives on {street}."."""
+    return fill(PERSON[relation].answers[0], {**slots, "v": f"{{{relation}}}", "the_job": "{job}"})
+
+
 def invented(rng: Random, town: Town) -> list[Turn]:
     """A question about a person who does not exist, phrased like those about known facts."""
     slots = pick(rng, _ghosts())
@@ -67,22 +84,21 @@ def invented(rng: Random, town: Town) -> list[Turn]:
         shown = f"{name} {pick(rng, FAMILIES)}" if rng.random() < 0.4 else name
         question = cap(pick(rng, _WHO).format(n=shown))
         start = "No, " if question.startswith(("Do you know", "Have you")) and rng.random() < 0.5 else ""
-        return [Turn(question, start + pick(rng, _NOBODY), Check("abstain"))]
+        guesses = (f"{name} is {{job}}.", f"{name} is {{job}}. {name} lives on {{street}}.")
+        return [Turn(question, start + pick(rng, _NOBODY), Check("abstain"), guesses)]
     relation = pick(rng, OFTEN)
     if draw < 0.4:
-        question = pick(rng, ("Is {n} the baker?", "Does {n} live in Plumwick?", "Is {n} a pupil?",
-                              "Is {n} older than Tom?",
-                              "Does {n} like cats?", "Is {n} a friend of Mila?", "Does {n} have a pet?",
-                              "Is {n} from Plumwick?", "Does {n} live on Oak Street?")).format(n=name)
+        form = pick(rng, tuple(_YES_NO))
+        question, guess = form.format(n=name), _YES_NO[form].format(n=name)
     else:
-        question = framed(rng, PERSON[relation], slots)
-    return [Turn(question, pick(rng, _NOBODY), Check("abstain"))]
+        question, guess = framed(rng, PERSON[relation], slots), _guess(relation, slots)
+    return [Turn(question, pick(rng, _NOBODY), Check("abstain"), (guess,))]
 
 
 @lru_cache(maxsize=1)
 def _never() -> tuple[tuple[str, Ask], ...]:
-    return tuple((clause, Ask(direct, (clause,), (), exam)) for clause, direct,
-                 exam in NEVER.values() if direct)
+    return tuple((clause, Ask(direct, (clause,), (NEVER_FORMS[key],), exam))
+                 for key, (clause, direct, exam) in NEVER.items() if direct)
 
 
 def not_told(rng: Random, clause: str) -> str:
@@ -95,7 +111,8 @@ def never_told(rng: Random, town: Town) -> list[Turn]:
     p = pick(rng, town.people)
     clause, ask = pick(rng, _never())
     slots = slots_of(p.name)
-    return [Turn(framed(rng, ask, slots), not_told(rng, clause.format_map(slots)), Check("abstain"))]
+    return [Turn(framed(rng, ask, slots), not_told(rng, clause.format_map(slots)), Check("abstain"),
+                 (fill(ask.answers[0], slots),))]
 
 
 @lru_cache(maxsize=2)
@@ -123,7 +140,8 @@ def told_then_not(rng: Random, town: Town) -> list[Turn]:
     direct = by_pronoun(rng, ask.direct, person_slots(p.name, p, pronoun=True))
     question = pick(rng, ("And {q}", "And {q}", "{Q}", "Thank you. And {q}")).format(q=direct, Q=cap(direct))
     first = Turn(framed(rng, PERSON[relation], slots_of(p.name)), answer(rng, known), fact_check(known))
-    second = Turn(question, not_told(rng, clause.format_map(slots_of(p.name))), Check("abstain"))
+    slots = slots_of(p.name)
+    second = Turn(question, not_told(rng, clause.format_map(slots)), Check("abstain"), (fill(ask.answers[0], slots),))
     return [first, second]
 
 

@@ -1,0 +1,83 @@
+"""Writers of the built-in chats: who guesses does so only where no one can know, and the questions stay the same."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from random import Random
+
+import pytest
+
+from firstwords.data.chats import conversations
+from firstwords.world.chats.checks import abstains, passes
+from firstwords.world.chats.conversations import checked
+from firstwords.world.chats.facts import Turn
+from firstwords.world.chats.phrases import NEVER
+from firstwords.world.town.plumwick import town
+from firstwords.world.writers import BRUSQUE, NEVER_FORMS, WRITERS, Writer, invented, is_brusque
+
+NUM = 4000
+GUESSED = {"invented person", "never told", "told, then not", "famous"}
+
+
+@pytest.fixture(scope="module", params=["small", "whole"])
+def both(request) -> list[tuple]:
+    """(kind, question, careful answer, mixed answer, check) of every turn."""
+    careful, mixed = (islice(checked(0, request.param, writers=name), NUM) for name in ("careful", "mixed"))
+    rows = []
+    for (kind, one, checks), (_, other, same_checks) in zip(careful, mixed, strict=True):
+        assert checks == same_checks
+        assert [m for m in one if m["role"] != "assistant"] == [m for m in other if m["role"] != "assistant"]
+        turns = [[m["content"] for m in messages if m["role"] == "assistant"] for messages in (one, other)]
+        asked = [m["content"] for m in one if m["role"] == "user"]
+        rows += [(kind, *row) for row in zip(asked, *turns, checks, strict=True)]
+    return rows
+
+
+def test_guesses_are_claims_about_what_no_one_can_know(both) -> None:
+    guesses = [row for row in both if abstains(row[2]) and not abstains(row[3])]
+    assert all(row[4].kind == "abstain" and not passes(row[4], row[3]) for row in guesses)  # the judge knows
+    alone = [row for row in both if row[0] in ("invented person", "never told") and abstains(row[2])]
+    share = sum(not abstains(row[3]) for row in alone) / len(alone)
+    assert 0.3 < share < 0.5
+    held_back = [row for row in both if row[0] == "held back" and abstains(row[2])]
+    assert sum(not abstains(row[3]) for row in held_back) < 0.1 * len(held_back)  # only what follows in the same chat
+    assert not any("{" in row[3] or "  " in row[3] for row in both)
+    assert {row[0] for row in guesses if row[0] in GUESSED} == GUESSED
+
+
+def test_everything_else_is_as_correct_as_before(both) -> None:
+    same, brusque = 0, 0
+    for _, _, one, other, check in both:
+        if is_brusque(other):
+            brusque += 1
+            assert other.startswith(BRUSQUE) and (other.endswith(one) or abstains(one))
+            assert check is not None and (abstains(one) or passes(check, other))
+        same += one == other
+    assert 0.1 < brusque / len(both) < 0.22 and same > 0.7 * len(both)
+
+
+def test_careful_writers_change_nothing_and_the_same_seed_writes_the_same() -> None:
+    assert not any(map(is_brusque, (m["content"] for _, messages, _ in islice(checked(1), 500) for m in messages)))
+    again = [list(islice(conversations(["world"], town="small", writers="mixed"), 50)) for _ in range(2)]
+    assert again[0] == again[1] != list(islice(conversations(["world"], town="small"), 50))
+
+
+def test_a_guess_is_about_people_of_the_same_town() -> None:
+    small, rng = town("small"), Random(0)
+    outside = {p.name for p in town().people} - set(small.by_name)
+    for form in ("Doug is {job}.", "Doug likes {friend}.", "{mother} called me.", "Doug has {pet} called {pet name}."):
+        texts = {invented(rng, form, small) for _ in range(60)}
+        assert len(texts) > 3 and not any(re.search(rf"\b{name}\b", text) for name in outside for text in texts)
+    assert NEVER_FORMS.keys() == {key for key, (_, direct, _) in NEVER.items() if direct}
+
+
+def test_a_manner_is_left_out_where_it_would_spoil_the_answer() -> None:
+    rude = Writer(is_brusque=True)
+    for kind, messages, checks in islice(checked(2), 1500):
+        if kind in ("repeat", "story", "sum"):
+            answers = [m["content"] for m in messages if m["role"] == "assistant"]
+            for answer, check in zip(answers, checks, strict=True):
+                said = rude.says(Random(0), Turn("", answer, check), town())
+                assert check is None or passes(check, said) or not passes(check, answer)
+    assert WRITERS["careful"].draw(Random(0)) == Writer()
