@@ -93,7 +93,8 @@ def browser_static() -> Path:
 def start(home: Path, log: Path, *flags: str, **more: str) -> tuple[forks.Child, Server]:
     """A server on a free port, once it says where it is. more: of its environment."""
     errors = log.with_name(f"{log.name}-errors")
-    process = forks.start(["serve", "--port", "0", *flags], home, log, errors=errors, env=more)
+    hook = "slow_engine:one_token_at_a_time"
+    process = forks.start(["serve", "--port", "0", *flags], home, log, errors=errors, env=more, hook=hook)
     line = process.first_line()
     assert "http://" in line, f"the server did not start: {line}{process.said}"
     return process, Server(line.split(" is at ")[1].split()[0], home)

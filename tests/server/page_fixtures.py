@@ -11,6 +11,7 @@ import pytest
 from page_helpers import KEYS, Listening, User, running
 from starlette.testclient import TestClient
 
+from firstwords.engine import engine as engine_module
 from firstwords.engine.engine import Engine
 from firstwords.serve.settings import Settings
 
@@ -33,8 +34,16 @@ def page_ben(page_client: TestClient) -> User:
 
 
 @pytest.fixture
-def page_server(own_home: Path, one_thread: None) -> Iterator[Listening]:
-    """A listening server without keys."""
+def page_server(own_home: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listening]:
+    """A listening server without keys, whose answers can be watched: a token at a time, of two milliseconds or more."""
+    step = Engine.step
+
+    def slow(engine: Engine) -> Any:
+        time.sleep(0.002)
+        return step(engine)
+
+    monkeypatch.setattr(engine_module, "MAX_BURST", 1)
+    monkeypatch.setattr(Engine, "step", slow)
     listening = Listening()
     listening.thread.start()
     while not listening.server.started:
@@ -45,7 +54,8 @@ def page_server(own_home: Path, one_thread: None) -> Iterator[Listening]:
 
 @pytest.fixture
 def page_slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
-    """Make every step of every engine take so many seconds."""
+    """Make every step of every engine give each row one token, and take so many seconds."""
+    monkeypatch.setattr(engine_module, "MAX_BURST", 1)
     seconds, step = [0.03], Engine.step
 
     def slow(engine: Engine) -> Any:

@@ -231,6 +231,7 @@ def test_an_engine_that_breaks_is_an_error_of_the_message(page_anna: User, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "step", broken)
+        patch.setattr("firstwords.engine.engine.MAX_BURST", 1)
         asked = {"content": "What is it?", **greedy(temperature=1, seed=1)}  # the likeliest token here has no text
         said = page_anna.post(f"/api/chats/{chat}/messages", asked)
         kind, data = page_anna.events(said["assistant"]["id"])[-1]
