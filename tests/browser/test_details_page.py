@@ -41,6 +41,11 @@ def test_a_note_never_lies_over_the_box_one_writes_in(width: int, browser_open: 
     note.wait_for(timeout=LONG)
     over, box = note.bounding_box(), page.locator(".composer form").bounding_box()
     assert over["y"] + over["height"] <= box["y"] or over["y"] >= box["y"] + box["height"]
+    for _ in range(100):  # it slides in
+        if over["x"] >= 0 and over["x"] + over["width"] <= width:
+            break
+        page.wait_for_timeout(50)
+        over = note.bounding_box()
     assert over["x"] >= 0 and over["x"] + over["width"] <= width
 
 

@@ -152,7 +152,8 @@ def test_what_was_sampled_is_scored_by_its_ids_and_read_at_a_stop_token(pip, wor
         read = closed(answer.sequence, tokenizer, 96)
         assert len(read) <= 96 and read[-1] == tokenizer.im_end_id
         with torch.no_grad():
-            scalar = float(model.model.values(torch.tensor([read]))[0, -1])
+            values = model.model.values(torch.tensor([read]))[0]
+            scalar = float(values[min(len(answer.prompt_ids), len(read) - 1) :].mean())
         confidence = float(model.confidence([answer.sequence], [len(answer.prompt_ids)])[0])
         assert score == pytest.approx((scalar + model.weight * confidence - model.mean) / model.std, abs=1e-4)
 

@@ -69,7 +69,7 @@ def _value(rng: Random, field: str, town: Town) -> str:
     if field.startswith("pet"):
         p = pick(rng, [p for p in town.people if p.pet])
         return p.pet if field == "pet" else p.pet_name
-    return str(getattr(pick(rng, town.people), field))
+    return str(pick(rng, [value for p in town.people if (value := getattr(p, field))]))
 
 
 @dataclass(frozen=True)
