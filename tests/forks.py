@@ -99,22 +99,10 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def start(
-    argv: list[str],
-    home: Path,
-    log: Path,
-    hook: str = "",
-    options: dict[str, Any] | None = None,
-    typed: str = "",
-    errors: Path | None = None,
-    env: dict[str, str] | None = None,
-) -> Child:
-    """Begin `firstwords ARGV` in that home; stdout and stderr go to `log`, `typed` is its stdin.
-
-    errors: a file of its own for stderr. env: added to the environment of a child, in which MACHINE is known.
-    """
+def start(argv: list[str], home: Path, log: Path, env: dict[str, str] | None = None, **more: Any) -> Child:
+    """Begin `firstwords ARGV` in that home, where MACHINE is known; more: see `start_call`."""
     environment = {"FIRSTWORDS_HOME": str(home), "FIRSTWORDS_MACHINE": MACHINE, **(env or {})}
-    return start_call(_command, [str(word) for word in argv], log, hook, options, typed, errors, environment)
+    return start_call(_command, [str(word) for word in argv], log, env=environment, **more)
 
 
 def start_call(
@@ -127,7 +115,10 @@ def start_call(
     errors: Path | None = None,
     env: dict[str, str] | None = None,
 ) -> Child:
-    """The same for a function of a module, which gets the words and returns the exit code."""
+    """Begin a function of a module, which gets the words and returns the exit code; stdout and stderr go to `log`.
+
+    typed: its stdin. errors: a file of its own for stderr. env: added to its environment.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(env or {})}
     arguments = (function, argv, str(log), str(errors or log), environment, hook, options or {}, typed)
     Path(log).unlink(missing_ok=True)  # nobody takes an earlier child's words for this one's
