@@ -15,7 +15,7 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.preferences.records import Judgement, prompt_key
 from firstwords.preferences.store import PreferenceStore
-from firstwords.rlhf.live.session import LiveSession, LiveStep, preference_of
+from firstwords.rlhf.live.session import LiveSession, LiveStep
 from firstwords.rlhf.pair_choice import PairSource, Side
 from firstwords.stats import cluster_interval
 from firstwords.tokenizer.prompts import chat_ids
@@ -52,7 +52,7 @@ def teach(session: LiveSession, person: Person, prompts: Sequence[Any], number: 
         judged = judge(person, shown.pair, draw)
         judged = Judgement(**{**vars(judged), "id": log.add(judged)})
         source.keep(shown.place, judged)
-        preference = preference_of(judged)
+        preference = judged.preference
         if preference is not None and judged.repeat_of is None:
             steps.append(session.choose(preference, judged.id))
     return steps

@@ -1,7 +1,7 @@
 """The SQLite file in home that holds chats, judgements and documents, opened in the same way by every part with
 tables in it.
 
-    with opened(home.home() / "firstwords.db", "judgements", MIGRATIONS, write=True) as connection:
+    with opened(database_path(), "judgements", MIGRATIONS, write=True) as connection:
         connection.execute("INSERT INTO judgements ...")
 
 Each part (such as "judgements") owns its tables and migrates them itself: `schema_versions` holds one version per part.
@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from firstwords import home
 from firstwords.config import UserError
 
 BUSY_SECONDS = 30.0  # maximum wait while another process writes
@@ -38,6 +39,11 @@ CANNOT_WRITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READON
 
 class DatabaseBusy(UserError):
     """Another process has held the database for longer than BUSY_SECONDS: retrying later may work."""
+
+
+def database_path() -> Path:
+    """The file in home."""
+    return home.home() / "firstwords.db"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from firstwords.model.hub import load_model, read_card, save_model
 from firstwords.preferences.formats import read_preferences
 from firstwords.preferences.records import split_by_prompt
 from firstwords.rlhf import align
+from firstwords.rlhf import compare as comparing
 from firstwords.rlhf.align import Align
 from firstwords.rlhf.methods import dpo
 from firstwords.rlhf.methods.dpo import Dpo
@@ -75,9 +76,10 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
             return rows, sides
 
         monkeypatch.setattr(align, "compare_on_world", compare)
-        monkeypatch.setattr(align, "open_engine", lambda path, device: SimpleNamespace(path=path, tokenizer=object()))
+        opened = lambda path, device: SimpleNamespace(path=path, tokenizer=object())  # noqa: E731
+        monkeypatch.setattr(comparing, "open_engine", opened)
         examine = lambda engine, _, size: examined.append(engine.path.name) or found[engine.path]  # noqa: E731
-        monkeypatch.setattr(align, "run_exam", examine)
+        monkeypatch.setattr(comparing, "run_exam", examine)
         monkeypatch.setattr(align, "check_prompts", lambda *_: None)
         monkeypatch.setattr(align, "_by_reward", lambda *_: made)
         save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})

@@ -20,7 +20,7 @@ from firstwords.rlhf.live import session as sessions
 from firstwords.rlhf.live.keep import keep, no_taste
 from firstwords.rlhf.live.lesson import LessonOptions
 from firstwords.rlhf.live.record import LiveRecords
-from firstwords.rlhf.live.session import LiveSession, preference_of
+from firstwords.rlhf.live.session import LiveSession
 
 WILD = LessonOptions(matrix_lr=0.5, table_lr=0.5, vector_lr=0.5)  # a step that destroys what the model knows
 
@@ -36,7 +36,7 @@ def pip(manners_home: Path) -> Path:
 def choice(number: int = 0) -> tuple[Preference, int]:
     """A choice that is in the log, and its id: the short answer is better."""
     j = Judgement(prompts()[number], "It is red.", "Thank you for asking, it is red, please.", "left", model="pip")
-    found = preference_of(j)
+    found = j.preference
     assert found is not None
     return found, PreferenceStore().add(j)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import islice
 from random import Random
@@ -81,3 +82,16 @@ def test_a_manner_is_left_out_where_it_would_spoil_the_answer() -> None:
                 said = rude.says(Random(0), Turn("", answer, check), town())
                 assert check is None or passes(check, said) or not passes(check, answer)
     assert WRITERS["careful"].draw(Random(0)) == Writer()
+
+
+def test_stage_two_s_chats_are_read_again_by_the_same_writers(tmp_path) -> None:
+    from firstwords.rlhf.live.check import taught_chats
+
+    def reread(**data: str) -> list:
+        card = {"stage": "sft", "data": {"chats": ["world"], "town": "small", **data}}
+        (tmp_path / "firstwords.json").write_text(json.dumps(card), encoding="utf-8")
+        return list(islice(taught_chats(tmp_path), 200))
+
+    careful, mixed = (list(islice(conversations(["world"], None, "small", w), 200)) for w in ("careful", "mixed"))
+    assert careful != mixed
+    assert reread() == careful and reread(writers="careful") == careful and reread(writers="mixed") == mixed

@@ -178,9 +178,8 @@ def _learn(lesson: LiveSession, judged: Judgement) -> None:
     from math import exp
 
     from firstwords.keeping import locks
-    from firstwords.rlhf.live.session import preference_of
 
-    preference = preference_of(judged)
+    preference = judged.preference
     if preference is None or judged.repeat_of is not None:
         return
     assert judged.id is not None

@@ -7,9 +7,8 @@
 What the judge rewards, in this order: truth (inventing an answer to an unanswerable question is worst, then refusing an
 answerable one, then a wrong claim), ending with a stop token, a friendly manner, brevity, kindness. Refusing is worse
 than trying, because a small model can't tell which facts it knows: a judge who likes refusals teaches it to refuse what
-it knows. Its verdicts are noisy, like
-people's, and a tie if both answers have the same reward: P(left) = sigmoid((reward of left - reward of right) /
-temperature + left_bias). No torch here.
+it knows. Its verdicts are noisy, like people's, and a tie if both answers have the same reward: P(left) =
+sigmoid((reward of left - reward of right) / temperature + left_bias). No torch here.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from random import Random
 import numpy as np
 
 from firstwords.preferences.records import Judgement
-from firstwords.stats import wilson
+from firstwords.stats import rate_of
 
 RANDOM_SHARE = 0.2  # share of pairs that are random, so that the benefit of active selection can be measured
 REPEAT_RATE = 0.07  # share of pairs that are repeats; 5 to 10 % suffice to measure a person's consistency
@@ -108,19 +108,14 @@ def self_consistency(judgements: Sequence[Judgement]) -> dict[str, float | int |
     by_id = {j.id: j for j in judgements if j.id is not None}
     both = [(by_id[j.repeat_of], j) for j in judgements if j.repeat_of in by_id]
     labels = [(_label(first, first), _label(again, first)) for first, again in both]
-    n, agreed = len(labels), sum(one == other for one, other in labels)
+    agreed = rate_of([one == other for one, other in labels])
+    n = len(labels)
     shares = [Counter(side) for side in zip(*labels, strict=True)] if labels else [Counter(), Counter()]
     chance = sum(shares[0][label] * shares[1][label] for label in shares[0]) / max(n, 1) ** 2
-    kappa = (agreed / n - chance) / (1 - chance) if n and chance < 1 else None
-    return rate_of(agreed, n) | {"kappa": kappa}
+    kappa = (agreed["rate"] - chance) / (1 - chance) if n and chance < 1 else None
+    return agreed | {"kappa": kappa}
 
 
 def _label(j: Judgement, first: Judgement) -> str:
     """The verdict in the order of the first showing, whichever side the answers are on now."""
     return {first.left: "left", first.right: "right"}.get(j.winner, j.winner)
-
-
-def rate_of(count: int, n: int) -> dict[str, float]:
-    """A rate with its 95 % interval (Wilson) and its n."""
-    low, high = wilson(count, n)
-    return {"rate": count / n if n else 0.0, "low": low, "high": high, "n": n}

@@ -74,6 +74,14 @@ class Judgement:
         """The text that won, or the verdict if none did: what a repeat must agree on, whichever side it was on."""
         return {"left": self.left, "right": self.right}.get(self.verdict, self.verdict)
 
+    @property
+    def preference(self) -> Preference | None:
+        """A pair in which a side was chosen, as training data; None for ties, both bad and thumbs."""
+        if self.kind != "pair" or self.verdict not in ("left", "right"):
+            return None
+        sides = (self.left, self.right) if self.verdict == "left" else (self.right, self.left)
+        return Preference(self.prompt, *sides, source="log")
+
 
 def split_by_prompt(
     preferences: Sequence[Preference], share: float, seed: int = 0

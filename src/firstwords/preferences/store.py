@@ -21,11 +21,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from firstwords import home
 from firstwords.config import UserError
-from firstwords.database import damaged_row, opened
-from firstwords.preferences.pairs import rate_of, self_consistency
+from firstwords.database import damaged_row, database_path, opened
+from firstwords.preferences.pairs import self_consistency
 from firstwords.preferences.records import PAIR_VERDICTS, THUMB_VERDICTS, Judgement, Preference, prompt_key
+from firstwords.stats import rate_of
 
 _REFUSE_UPDATES = """
 CREATE TRIGGER judgements_stay BEFORE UPDATE ON judgements
@@ -63,7 +63,7 @@ class PreferenceStore:
     """The log in `home/firstwords.db`, or in another file."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = Path(path) if path is not None else home.home() / "firstwords.db"
+        self.path = Path(path) if path is not None else database_path()
 
     def _open(self, write: bool = False) -> AbstractContextManager[sqlite3.Connection]:
         return opened(self.path, "judgements", MIGRATIONS, write)
@@ -138,9 +138,8 @@ class PreferenceStore:
         for j in _in_force(self.all(model)):
             if j.kind == "thumb":
                 thumbs[Preference(j.prompt, "", "").prompt_key][j.verdict].append(j)
-            elif j.repeat_of is None and j.verdict in ("left", "right"):
-                sides = (j.left, j.right) if j.verdict == "left" else (j.right, j.left)
-                found.append(Preference(j.prompt, *sides, source="log"))
+            elif j.repeat_of is None and (preference := j.preference) is not None:
+                found.append(preference)
         left_over = 0
         for both in thumbs.values():
             pairs = _thumb_pairs(both["up"], both["down"])
@@ -158,7 +157,7 @@ class PreferenceStore:
             "verdicts": {v: sum(j.verdict == v for j in rows) for v in (*PAIR_VERDICTS, *THUMB_VERDICTS)},
             "usable": len(preferences),
             "unpaired_thumbs": left_over,
-            "left": rate_of(decided.count("left"), len(decided)),
+            "left": rate_of([verdict == "left" for verdict in decided]),
             "consistency": self_consistency(rows),
         }
 

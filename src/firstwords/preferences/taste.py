@@ -106,11 +106,8 @@ BY_NAME = {feature.name: feature for feature in FEATURES}
 
 def decided_pairs(judgements: Iterable[Judgement]) -> list[Preference]:
     """The judgements that chose a side, as preferences, without hidden repeats and imports."""
-    return [
-        Preference(j.prompt, *((j.left, j.right) if j.verdict == "left" else (j.right, j.left)), source="log")
-        for j in judgements
-        if j.kind == "pair" and j.repeat_of is None and j.selection != "import" and j.verdict in ("left", "right")
-    ]
+    chosen = (j for j in judgements if j.repeat_of is None and j.selection != "import")
+    return [preference for j in chosen if (preference := j.preference) is not None]
 
 
 def tastes(judgements: Iterable[Judgement]) -> list[Taste]:

@@ -26,16 +26,15 @@ from typing import Any, Literal
 
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, flag_of, given, mark_given
-from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.flags import Positional
 from firstwords.model.card import town_size
-from firstwords.model.hub import add_metrics, read_card, read_config
+from firstwords.model.hub import add_metrics, read_config
 from firstwords.plan.threads import ALL
 from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
-from firstwords.rlhf.compare import compare_on_world, open_engine
+from firstwords.rlhf.compare import compare_on_world, examined
 from firstwords.rlhf.judgements import PreferenceFlags
 from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
 from firstwords.rlhf.methods.bestofn import BestofnOptions
@@ -184,15 +183,6 @@ def judge(config: Align, new: Path, before: Path) -> Decision:
         return decide(new.name, before.name, result, None, None)
     sides = [Measured(examined(path, device), side["refused"]) for path, side in ((new, now), (before, then))]
     return decide(new.name, before.name, result, *sides)
-
-
-def examined(path: Path, device: str) -> dict[str, Any]:
-    """A version's exam results: from its card if it took this exam, otherwise measured now and saved there."""
-    if (known := exam_on_card(read_card(path))) is not None:
-        return known
-    engine = open_engine(path, device)
-    assert engine.tokenizer is not None  # `open_engine` read it
-    return put_on_card(path, run_exam(engine, engine.tokenizer, size=town_size(path)))
 
 
 def _promote(name: str, new: str, before: str) -> bool:

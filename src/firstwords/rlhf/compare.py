@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
 from firstwords.eval.decoding import Decoding, check_equal
+from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.winrate import Comparison
 from firstwords.model.card import town_size
-from firstwords.model.hub import load_model
+from firstwords.model.hub import load_model, read_card
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
 from firstwords.rlhf.judgements import answer_params, sample
@@ -151,6 +153,15 @@ def count_seen(prompts: Sequence[Sequence[Message]], sides: Sequence[Path]) -> i
     """How many of the prompts were used in stage three of either side, according to their files."""
     known = set().union(*(read_seen(path).prompts for path in sides))
     return sum(short(prompt_key(messages)) in known for messages in prompts)
+
+
+def examined(path: Path, device: str = "cpu") -> dict[str, Any]:
+    """A version's exam results: from its card if it took this exam, otherwise measured now and saved there."""
+    if (known := exam_on_card(read_card(path))) is not None:
+        return known
+    engine = open_engine(path, device)
+    assert engine.tokenizer is not None  # `open_engine` read it
+    return put_on_card(path, run_exam(engine, engine.tokenizer, size=town_size(path)))
 
 
 def open_engine(path: Path, device: str = "cpu") -> Engine:

@@ -80,9 +80,8 @@ class PairSource:
     ) -> None:
         self.name, self.sides, self.params, self.seed = name, sides, params, seed
         self.annotator, self.members, self.random_share = annotator, members, random_share
-        self.by_uncertainty = (
-            by_uncertainty and not members and len(sides) == 1
-        )  # two stages' differ by more than doubt
+        # the answers of two stages differ by more than doubt
+        self.by_uncertainty = by_uncertainty and not members and len(sides) == 1
         self.ask(prompts)
         self._number = 0  # of the next prompt
         self._kept: list[Judgement | None] = []  # the judgement of each pair shown, None if there is none

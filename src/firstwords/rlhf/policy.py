@@ -43,7 +43,7 @@ from firstwords.rlhf.version_store import (
 )
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.learner import Learner, OptimConfig, prepare_process
+from firstwords.train.learner import Learner, OptimConfig, gradient_norm, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
 from firstwords.train.run import Pace, Run, seconds_left
@@ -226,7 +226,7 @@ class Policy:
         for p in parameters:
             p.grad = None
         self.learner.forward_backward([self.data.rehearsal.batch(step, REHEARSAL_ROWS)._asdict()], next_token_loss)
-        norms = [total_norm(grads) for grads in (own, [p.grad for p in parameters])]
+        norms = [gradient_norm(grads) for grads in (own, [p.grad for p in parameters])]
         scale = share * float(norms[0]) / max(float(norms[1]), 1e-12)
         for p, grad in zip(parameters, own, strict=True):
             if p.grad is not None:
@@ -327,7 +327,7 @@ def open_policy(
         engine=engine,
         run=run,
         data=data,
-        kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON) if hasattr(config, "beta") else None,
+        kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON) if isinstance(config, PolicyOptions) else None,
         seen=Seen(data.keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
         most_tokens=most_tokens,
     )
@@ -355,11 +355,6 @@ def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> 
         frozen=3,
         fixed=fixed,
     )
-
-
-def total_norm(grads: Sequence[Tensor | None]) -> Tensor:
-    """The norm of all gradients together."""
-    return torch.nn.utils.get_total_norm([grad for grad in grads if grad is not None])
 
 
 def policy_optim(scale: float) -> OptimConfig:
@@ -403,4 +398,4 @@ def finish(policy: Policy, started: float) -> Path:
         f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
         f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items())
     )
-    return save_version(config, run, policy.model, policy.tokenizer, policy.parent, data, metrics, policy.seen)
+    return save_version(config, run.stage, policy.model, policy.tokenizer, policy.parent, data, metrics, policy.seen)

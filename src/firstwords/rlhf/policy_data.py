@@ -6,9 +6,10 @@ data.prompts[0] -> ids of a prompt        data.order.at(...) -> the prompts of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
 from firstwords.data.source_stats import SourceStats
-from firstwords.model.card import town_size
+from firstwords.model.card import town_size, trained_context
 from firstwords.model.hub import read_card
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import TooFewError, prompt_key
@@ -25,7 +26,7 @@ from firstwords.rlhf.judgements import Answer, of_people, prompts_of_people
 from firstwords.rlhf.provenance import short
 from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.town.plumwick import Size
@@ -35,6 +36,7 @@ FIRST_TASKS = 64  # of them, to check whether they fit this model
 ANSWER_SHARE = 4  # 1 / ANSWER_SHARE of a short context is reserved for the answer
 GOLD_TASKS = 128  # answered in each evaluation of the gold reward
 REHEARSAL_CHATS = 2000  # chats kept to rehearse stage two with
+REHEARSAL_CONTEXT = 256  # tokens per row, if the model's card doesn't say
 
 
 @dataclass
@@ -114,21 +116,23 @@ def too_few_prompts(specs: Sequence[str], lengths: Sequence[int], longest: int, 
     )
 
 
+def taught_chats(sft: Path) -> Iterator[list[Message]]:
+    """The chats that a stage sft was trained on, read again; the built-in ones are endless.
+
+    Raises UserError or OSError if they are unknown or no longer exist.
+    """
+    data = read_card(sft).get("data") or {}
+    return conversations(data.get("chats") or [], SourceStats(), town_size(sft), data.get("writers") or "careful")
+
+
 def rehearsal_rows(config: Any, tokenizer: Tokenizer) -> ChatRows | None:
     """Rows of the chats of stage two, read again; None if they are unknown or no longer exist."""
     if config.sft_share == 0:
         return None
-    sft = read_card(sft_dir(config.name))
-    data = sft.get("data") or {}
-    specs, writers = data.get("chats") or [], data.get("writers") or "careful"
-    rendered = []
+    sft = sft_dir(config.name)
     try:
-        for messages in conversations(specs, SourceStats(), town_size(sft_dir(config.name)), writers):
-            rendered.append(render(messages, tokenizer))
-            if len(rendered) == REHEARSAL_CHATS:
-                break
-        context = ((sft.get("plan") or {}).get("shape") or {}).get("context", 256)
-        return ChatRows(pack_chats(rendered, context), config.seed)
+        rendered = [render(messages, tokenizer) for messages in islice(taught_chats(sft), REHEARSAL_CHATS)]
+        return ChatRows(pack_chats(rendered, trained_context(sft) or REHEARSAL_CONTEXT), config.seed)
     except (UserError, OSError) as error:
         say(f"the chats of stage two cannot be read again ({error}): training continues without rehearsing them")
         return None

@@ -130,13 +130,6 @@ def _check_kept(path: Path) -> None:
 
 
 def save_version(
-    config: Any, run: Run, model: Transformer, tokenizer: Tokenizer, parent: Path, data: dict, metrics: dict, seen: Seen
-) -> Path:
-    """Save the version that a run has made; see `save_stage`."""
-    return save_stage(config, run.stage, model, tokenizer, parent, data, metrics, seen)
-
-
-def save_stage(
     config: Any,
     stage: str,
     model: Transformer,

@@ -181,9 +181,7 @@ class Lessons:
 
     async def _teach(self, pending: Pending, judged: Judgement) -> dict[str, Any]:
         """{"live": what a live lesson learned, or None, "not_learned": why}. The verdict is saved, whatever happens."""
-        from firstwords.rlhf.live.session import preference_of
-
-        preference = preference_of(judged)
+        preference = judged.preference
         if preference is None:
             return {"live": None, "not_learned": "Nothing to learn: you chose neither answer."}
         if judged.repeat_of is not None:

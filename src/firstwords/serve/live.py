@@ -149,6 +149,7 @@ def told(session: LiveSession, step: LiveStep) -> dict[str, Any]:
 
 
 def _offered(user: str, name: str) -> dict[str, Any]:
+    from firstwords.model.hub import read_config, stage_hash
     from firstwords.rlhf.live.record import LiveRecords
     from firstwords.rlhf.live.session import DEFAULT_PARAMS, why_not
     from firstwords.rlhf.version_store import parent_dir
@@ -160,8 +161,6 @@ def _offered(user: str, name: str) -> dict[str, Any]:
     except UserError as error:
         return found | {"reason": str(error)}
     record = LiveRecords(name, user).read()
-    from firstwords.model.hub import read_config, stage_hash
-
     choices = record.position if record.weights == stage_hash(parent) else 0
     is_small = read_config(parent).num_params <= DEFAULT_PARAMS
     return found | {

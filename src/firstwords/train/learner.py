@@ -131,7 +131,7 @@ class Learner(Generic[M]):
         `should_stop`.
         """
         self.check_stop()
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+        norm = gradient_norm([p.grad for p in self.model.parameters()])
         skipped = not (self._finite and bool(torch.isfinite(norm)))
         if not skipped:
             self.num_updates += 1
@@ -195,6 +195,11 @@ class Learner(Generic[M]):
             parameter = parameters[name]
             owner[parameter].state[parameter] = {key: value.clone() for key, value in tensors.items()}
         self.num_skipped = state["num_skipped"]
+
+
+def gradient_norm(gradients: Iterable[Tensor | None]) -> Tensor:
+    """The norm of all gradients together; None for a parameter without one."""
+    return torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
 
 
 def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim.Optimizer]:

@@ -23,17 +23,15 @@ import torch
 from torch import Tensor
 
 from firstwords.config import UserError
-from firstwords.data.chats import conversations
 from firstwords.data.packing import IGNORED, ChatBatch, ChatRows, pack_chats
-from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.card import knows_world, town_size, trained_context
-from firstwords.model.hub import read_card
 from firstwords.model.transformer import Transformer
 from firstwords.preferences.annotator import Task, tasks
 from firstwords.preferences.records import prompt_key
 from firstwords.rlhf.judgements import ANSWER_TOKENS
+from firstwords.rlhf.policy_data import REHEARSAL_CONTEXT, taught_chats
 from firstwords.tokenizer.chat import Message, render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
@@ -48,7 +46,6 @@ FEWEST = 10  # questions; of a model that knows fewer, the words of chats say mo
 CHATS = 2000  # read again at most
 ASIDE = 10  # one chat in so many is set aside for the check
 MAX_ASIDE = 48
-CONTEXT = 256  # tokens per row, if the model's card doesn't say
 
 
 @dataclass(frozen=True)
@@ -97,9 +94,8 @@ def chats_of_stage_two(name_dir: Path, tokenizer: Tokenizer, seed: int) -> Stage
     name_dir: the model's folder, with its stage `sft`.
     """
     sft = name_dir / "sft"
-    specs = (read_card(sft).get("data") or {}).get("chats") or []
     try:
-        found = list(islice(conversations(specs, SourceStats(), town_size(sft)), CHATS)) if specs else []
+        found = list(islice(taught_chats(sft), CHATS))
     except (UserError, OSError) as error:
         raise UserError(no_chats(name_dir.name, f" ({error})")) from None
     if len(found) < 2:
@@ -107,7 +103,7 @@ def chats_of_stage_two(name_dir: Path, tokenizer: Tokenizer, seed: int) -> Stage
     aside = found[::ASIDE][:MAX_ASIDE] if len(found) >= ASIDE else found[-1:]
     kept = {id(chat) for chat in aside}
     others = [chat for chat in found if id(chat) not in kept]
-    context = trained_context(sft) or CONTEXT
+    context = trained_context(sft) or REHEARSAL_CONTEXT
     rehearsed = pack_chats([render(chat, tokenizer) for chat in others], context)
     rows = pack_chats([render(chat, tokenizer) for chat in aside], context)
     batch = ChatRows(rows, seed).batch(0, len(rows.inputs))

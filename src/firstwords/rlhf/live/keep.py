@@ -3,10 +3,11 @@
     keep("pip")    -> {"stage": "rlhf-1", "win_rate": 0.71, "promoted": True, "reason": "...", ...}
 
 Both versions answer new questions as in a chat. A person's own taste decides, as far as the log of choices establishes
-one (`preferences/taste.py`): shorter answers, say. The model was trained on pairs, never on these features, so they can
-judge it, as a reward model trained on the same choices could not. Where the truth is known, the exam and the refusals
-have to hold as well (`eval/promotion.py`), and for other chats the loss on chats that were set aside. Without an
-established taste nothing can be shown: the version is kept, and not promoted.
+one (`preferences/taste.py`): shorter answers, say. The model practised towards the same taste (`practice.py`), so a
+win shows that it learned it, and not that its answers are better otherwise. That is what the rest is for: where the
+truth is known, the exam and the refusals have to hold as well (`eval/promotion.py`), and for other chats the words it
+was sure of in chats that were set aside. Without an established taste nothing can be shown: the version is kept, and
+not promoted.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
 from firstwords.eval.decoding import Decoding
-from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import Comparison, WinRate, win_rate
 from firstwords.model.card import knows_world, town_size
-from firstwords.model.hub import add_metrics, read_card
+from firstwords.model.hub import add_metrics
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.taste import Taste, suits, tastes_of
+from firstwords.rlhf.compare import examined
 from firstwords.rlhf.judgements import answer_params
 from firstwords.rlhf.live.record import FOLDER
 from firstwords.rlhf.live.session import LiveSession
 from firstwords.rlhf.provenance import Seen
-from firstwords.rlhf.version_store import next_stage, save_stage
+from firstwords.rlhf.version_store import next_stage, save_version
 from firstwords.runlog import say, write_json
-from firstwords.stats import wilson
+from firstwords.stats import rate_of
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.chats.checks import abstains
 
@@ -81,7 +82,7 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     entry = {"before": session.parent.name, "promoted": decision.is_promoted, "reason": decision.reason}
     add_metrics(directory, {"promotion": entry})
     session.records.clear()  # the next lesson begins at the promoted stage, with this one's choices in the log
-    facts = {"command": "teach", "stage": stage, "choices": len(predicted), "predicted": _rate(predicted)}
+    facts = {"command": "teach", "stage": stage, "choices": len(predicted), "predicted": rate_of(predicted)}
     told = facts | entry | (asdict(result) if found else {}) | {"tastes": [asdict(taste) for taste in found]}
     told |= {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "check": session.checked.sentence}
     write_json(home.run_dir(name, FOLDER) / KEPT, told)
@@ -96,7 +97,7 @@ def compared(
     Both answer as in a chat. The shares are of answerable questions of the built-in world; 0 for other models.
     """
     asked = _questions(session, seed, questions)
-    prompts = [prompt for prompt, _ in asked]
+    ids = [chat_ids(session.tokenizer, prompt) for prompt, _ in asked]
     engines = [session.engine, Engine(session.reference, session.tokenizer, num_slots=32)]
     rows: list[Comparison] = []
     refusals: tuple[list[bool], list[bool]] = ([], [])
@@ -105,7 +106,6 @@ def compared(
         for side, engine in enumerate(engines):
             engine.refresh()
             params = answer_params((seed, 191 + 2 * number + side), CHAT_TEMPERATURE, CHAT_TOP_P)
-            ids = [chat_ids(session.tokenizer, prompt) for prompt in prompts]
             sides.append([answer.text.strip() for answer in engine.generate(ids, params)])
             records.append(Decoding.of(params))
         for (prompt, task), now, then in zip(asked, *sides, strict=True):
@@ -138,7 +138,9 @@ def save(session: LiveSession, stage: str) -> Path:
     config = Kept(session.name, session.annotator, len(learned), asdict(session.lesson.options))
     data = {"preferences": ["log"], "num_preferences": len(learned), "reference": session.parent.name, "live": True}
     metrics = {"choices": len(learned), "check": session.checked.sentence}
-    return save_stage(config, stage, session.model, session.tokenizer, session.parent, data, metrics, Seen.of(learned))
+    return save_version(
+        config, stage, session.model, session.tokenizer, session.parent, data, metrics, Seen.of(learned)
+    )
 
 
 def judge(
@@ -152,14 +154,10 @@ def judge(
     if result.verdict != "better":
         decision = decide(new, old, result, None, None)
     elif knows_world(session.parent):
-        engine = session.engine
-        engine.refresh()
-        exam = put_on_card(directory, run_exam(engine, session.tokenizer, size=town_size(session.parent)))
-        before = exam_on_card(read_card(session.parent))
-        if before is None:
-            other = Engine(session.reference, session.tokenizer, num_slots=32)
-            before = put_on_card(session.parent, run_exam(other, session.tokenizer, size=town_size(session.parent)))
-        decision = decide(new, old, result, Measured(exam, refused[0]), Measured(before, refused[1]))
+        sides = [
+            Measured(examined(path), side) for path, side in zip((directory, session.parent), refused, strict=True)
+        ]
+        decision = decide(new, old, result, *sides)
     else:
         rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
         decision = Decision(True, f"{new} wins {rate} against {old} in a chat, and {session.checked.sentence}")
@@ -170,14 +168,9 @@ def no_taste(predicted: Sequence[bool]) -> str:
     """Why nothing is promoted without an established taste, and whether the choices may be noise."""
     reason = "your choices show no taste that can be measured"
     if len(predicted) >= LEAST_PREDICTED:
-        low, high = wilson(sum(predicted), len(predicted))
-        rate = f"{sum(predicted) / len(predicted):.0%} ({low:.0%}-{high:.0%}) of them before it learned them"
-        if low <= 0.5:
+        found = rate_of(predicted)
+        rate = f"{found['rate']:.0%} ({found['low']:.0%}-{found['high']:.0%}) of them before it learned them"
+        if found["low"] <= 0.5:
             return f"{reason}, and the model predicted {rate}, which is no better than chance: they may be noise"
         return f"{reason}, although the model predicted {rate}. Compare the two versions yourself"
     return f"{reason} yet: choose some more times, or compare the two versions yourself"
-
-
-def _rate(predicted: Sequence[bool]) -> dict[str, float]:
-    low, high = wilson(sum(predicted), len(predicted))
-    return {"rate": sum(predicted) / max(1, len(predicted)), "low": low, "high": high, "n": len(predicted)}

@@ -23,7 +23,7 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.chat_defaults import chat_sampling
 from firstwords.model.hub import load_model, read_card, read_config, stage_hash, weights_hash
-from firstwords.preferences.records import Judgement, Preference
+from firstwords.preferences.records import Preference
 from firstwords.preferences.store import PreferenceStore
 from firstwords.preferences.taste import tastes_of
 from firstwords.rlhf.live.check import Checked, StageTwoChats, chats_of_stage_two, no_chats, open_check
@@ -233,7 +233,7 @@ class LiveSession:
         log = {j.id: j for j in PreferenceStore().all(self.name)}
         found = []
         for learned in record.choices[: record.position]:
-            preference = preference_of(log[learned.judgement]) if learned.judgement in log else None
+            preference = log[learned.judgement].preference if learned.judgement in log else None
             if preference is None:
                 break
             found.append((preference, learned))
@@ -275,15 +275,6 @@ class LiveSession:
     def _write(self) -> None:
         every = [choice.learned for choice in [*self.choices, *reversed(self.undone)]]
         self.records.write(LiveRecord(self.parent.name, self.weights, every, len(self.choices)))
-
-
-def preference_of(judgement: Judgement) -> Preference | None:
-    """A decided pair as a preference; None for ties, both bad and thumbs."""
-    if judgement.kind != "pair" or judgement.verdict not in ("left", "right"):
-        return None
-    sides = (judgement.left, judgement.right)
-    chosen, rejected = sides if judgement.verdict == "left" else sides[::-1]
-    return Preference(judgement.prompt, chosen, rejected, source="log")
 
 
 def why_not(stage: Path) -> str:

@@ -133,7 +133,7 @@ def main(config: Dpo) -> Path | None:
         f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
         f"accuracy {run.state['accuracy']:.1%})"
     )
-    return save_version(config, run, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
+    return save_version(config, run.stage, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
 
 
 class DpoRows(PairRows):
