@@ -256,7 +256,7 @@ class Model:
         """Whether it is large enough to answer from numbered passages in its prompt."""
         from firstwords.retrieval.readers import GENERATIVE_PARAMETERS
 
-        return self.can_chat and sum(p.numel() for p in self.model.parameters()) >= GENERATIVE_PARAMETERS
+        return self.can_chat and self.model.config.num_params >= GENERATIVE_PARAMETERS
 
     # ---- ids and engines ---------------------------------------------------------------------------------------------
 

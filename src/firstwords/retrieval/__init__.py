@@ -1,1 +1,1 @@
-"""Documents: stored with their passages, searched, quoted as answers; and where a model's own words come from."""
+"""Documents: stored with their passages, searched, and quoted as answers."""

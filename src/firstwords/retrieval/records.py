@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstwords import home
-from firstwords.database import opened
+from firstwords.database import database_path, opened
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,13 +48,8 @@ MIGRATIONS = (_TABLES,)
 @contextmanager
 def database(write: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in home with the tables of documents; see `firstwords.database.opened`."""
-    with opened(path(), "documents", MIGRATIONS, write) as connection:
+    with opened(database_path(), "documents", MIGRATIONS, write) as connection:
         yield connection
-
-
-def path() -> Path:
-    """The database file in home."""
-    return home.home() / "firstwords.db"
 
 
 @dataclass(frozen=True)

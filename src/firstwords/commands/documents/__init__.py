@@ -1,1 +1,1 @@
-"""Documents: adding and searching them, asking about them, tracing words to the training text."""
+"""Documents: adding and searching them, asking about them."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.commands.documents.manage import CollectionFlag, no_documents, passage_text, place
+from firstwords.commands.documents.manage import CollectionFlag, nothing_found, passage_text, place
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
@@ -100,17 +100,10 @@ def print_sources(answer: Answer) -> None:
 def print_nearest(evidence: Evidence, can_remember: bool) -> None:
     """Print the nearest passages, and how to get an answer all the same."""
     if not evidence.passages:
-        say("no passage contains any of these words" if has_documents() else no_documents())
+        say(nothing_found())
     else:
         say("The nearest passages:")
     for number, passage in enumerate(evidence.passages[:NEAREST], 1):
         print(passage_text(passage, number, is_coloured=sys.stdout.isatty()))
     if can_remember:
         say("--from-memory lets the model answer without them.")
-
-
-def has_documents() -> bool:
-    """Whether any are stored."""
-    from firstwords.retrieval import store
-
-    return bool(store.documents())

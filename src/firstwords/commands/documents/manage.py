@@ -22,6 +22,7 @@ from firstwords.plain_text import counted
 from firstwords.retrieval.records import COLLECTION, Document, Passage
 from firstwords.runlog import say
 
+NO_DOCUMENTS = "there are no documents yet: add some with `firstwords documents add FILES`"
 SHOWN_OUTCOMES = 20  # skipped files that are listed one by one
 
 
@@ -138,7 +139,7 @@ def show_list(config: DocumentsList) -> None:
         shared.emit({"documents": [document.to_dict() for document in found]})
         return
     if not found:
-        say("there are no documents yet: add some with `firstwords documents add FILES`")
+        say(NO_DOCUMENTS)
         return
     titles = (
         ("document", "<"),
@@ -214,14 +215,16 @@ def search(config: Search) -> None:
         shared.emit({"query": config.query, "passages": [passage.to_dict() for passage in found]})
         return
     if not found:
-        say("no passage contains any of these words" if store.documents() else no_documents())
+        say(nothing_found())
     for number, passage in enumerate(found, 1):
         print(passage_text(passage, number, is_coloured=sys.stdout.isatty()) + "\n")
 
 
-def no_documents() -> str:
-    """What to do if there are none."""
-    return "there are no documents yet: add some with `firstwords documents add FILES`"
+def nothing_found() -> str:
+    """Why a search found nothing."""
+    from firstwords.retrieval import store
+
+    return "no passage contains any of these words" if store.documents() else NO_DOCUMENTS
 
 
 def passage_text(passage: Passage, number: int, is_coloured: bool) -> str:

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstwords import home
-from firstwords.database import damaged_row, opened
+from firstwords.database import damaged_row, database_path, opened
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message as Turn
@@ -69,12 +67,8 @@ STATUSES = ("done", "streaming", "stopped", "interrupted", "error")
 @contextmanager
 def database(write: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in home with the tables of chats; see `firstwords.database.opened`."""
-    with opened(_path(), "chats", MIGRATIONS, write) as connection:
+    with opened(database_path(), "chats", MIGRATIONS, write) as connection:
         yield connection
-
-
-def _path() -> Path:
-    return home.home() / "firstwords.db"
 
 
 def new_id() -> str:
@@ -131,7 +125,7 @@ def message_of(row: sqlite3.Row, tokens: str | None = None) -> Message:
         for name in ("params", "rating"):
             fields[name] = json.loads(fields[name]) if fields[name] else None
     except (ValueError, TypeError) as error:
-        raise damaged_row(_path(), "messages", row["number"], error) from None
+        raise damaged_row(database_path(), "messages", row["number"], error) from None
     return Message(**fields, tokens=tokens)
 
 
@@ -172,5 +166,5 @@ def tokens_of(connection: sqlite3.Connection, where: str, values: Sequence[Any])
         try:
             parts.setdefault(number, []).append(zlib.decompress(packed).decode())
         except (zlib.error, ValueError, TypeError) as error:
-            raise damaged_row(_path(), "message_tokens", number, error) from None
+            raise damaged_row(database_path(), "message_tokens", number, error) from None
     return {number: joined(lists) for number, lists in parts.items()}

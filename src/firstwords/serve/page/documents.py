@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,19 +15,16 @@ from firstwords.retrieval.records import COLLECTION, Document
 from firstwords.serve import models
 from firstwords.serve.asking import ask, check_collection
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, User
+from firstwords.serve.page.parts import Body, FileBody, User
 
 router = APIRouter(prefix="/api/documents")
 MAX_CHUNKS = 200  # of a document per request
 Collection = Annotated[str | None, Query(min_length=1, max_length=store.NAME_CHARS)]
 
 
-class Upload(Body):
-    """A file as base64, or a text that was pasted, for a collection."""
+class Upload(FileBody):
+    """A file for a collection."""
 
-    name: str = Field(min_length=1, max_length=500)
-    base64: str | None = None
-    text: str | None = None
     collection: str = Field(COLLECTION, min_length=1, max_length=store.NAME_CHARS)
 
 
@@ -52,14 +47,8 @@ def listed(user: User, collection: Collection = None) -> dict[str, Any]:
 @router.post("")
 def add(user: User, body: Upload) -> dict[str, Any]:
     """Add a file or a text; `status` is added, replaced or unchanged. The file itself is not kept."""
-    if (body.base64 is None) == (body.text is None):
-        raise ApiError(400, "give the file as base64 or as text", "text")
     try:
-        content = (body.text or "").encode() if body.base64 is None else base64.b64decode(body.base64, validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError(400, "the file is not base64", "base64") from None
-    try:
-        outcome = adding.add_bytes(body.name, content, user, body.collection)
+        outcome = adding.add_bytes(body.name, body.content(), user, body.collection)
     except UserError as error:
         raise ApiError(400, str(error), "name") from None
     return outcome.to_dict()

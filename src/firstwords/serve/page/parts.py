@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from firstwords.model.chat_defaults import IN_CHATS, chat_sampling
 from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers
 from firstwords.serve.chats.records import Message
+from firstwords.serve.errors import ApiError
 
 DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`; temperature and top_p are the model's own if it has any
     **IN_CHATS._asdict(),
@@ -48,6 +50,23 @@ class Body(BaseModel):
     @classmethod
     def _clean(cls, given: Any) -> Any:
         return in_all_texts(given, clean_text)
+
+
+class FileBody(Body):
+    """A file as base64, or a text that was pasted."""
+
+    name: str = Field(min_length=1, max_length=500)
+    base64: str | None = None
+    text: str | None = None
+
+    def content(self) -> bytes:
+        """The file's bytes. Raises ApiError 400."""
+        if (self.base64 is None) == (self.text is None):
+            raise ApiError(400, "give the file as base64 or as text", "text")
+        try:
+            return (self.text or "").encode() if self.base64 is None else b64decode(self.base64, validate=True)
+        except ValueError:  # binascii's too
+            raise ApiError(400, "the file is not base64", "base64") from None
 
 
 class Params(Body):

@@ -5,8 +5,6 @@ A file's name comes from outside: only its extension and its safe characters are
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import re
@@ -14,24 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from firstwords import home
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, User
+from firstwords.serve.page.parts import FileBody, User
 
 router = APIRouter(prefix="/api/uploads")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 NAME_CHARS = 60
 HASH_CHARS = 12
-
-
-class Upload(Body):
-    """A file as base64, or a text that was pasted."""
-
-    name: str = Field(min_length=1, max_length=500)
-    base64: str | None = None
-    text: str | None = None
 
 
 def folder() -> Path:
@@ -40,14 +29,9 @@ def folder() -> Path:
 
 
 @router.post("")
-def upload(user: User, body: Upload) -> dict[str, Any]:
+def upload(user: User, body: FileBody) -> dict[str, Any]:
     """Save a file; `path` is the source for a training run. Duplicate files are stored once."""
-    if (body.base64 is None) == (body.text is None):
-        raise ApiError(400, "give the file as base64 or as text", "text")
-    try:
-        content = (body.text or "").encode() if body.base64 is None else base64.b64decode(body.base64, validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError(400, "the file is not base64", "base64") from None
+    content = body.content()
     if not content.strip():
         raise ApiError(400, f"{body.name} is empty: choose another file", "name")
     harmless = _ODD.sub("_", body.name).strip("._")[-NAME_CHARS:] or "file.txt"
