@@ -1,7 +1,8 @@
 """What a child knows, asked for often: opposites, colours, animals, what things are, days, months, capitals, French.
 
 The everyday part of each table comes up far more often than the rest, and every answer repeats the words of the question
-before the word that answers it: "The opposite of big is small.", "A cow says moo.", "The capital of France is Paris.".
+before the word that answers it: "The opposite of big is small.", "A cow says moo.", "The capital of France is Paris.", "The
+sky is blue, so no.".
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from random import Random
 
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
-from firstwords.world.chats.facts import Turn
+from firstwords.world.chats.facts import Turn, verdict
 from firstwords.world.chats.school import opposite_pairs
 from firstwords.world.phrases import a_an, cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
@@ -98,8 +99,7 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
     draw = rng.random()
     if draw < 0.25:
         asked = colour if rng.random() < 0.5 else pick(rng, [c for c in _WRONG_COLOURS if c != colour])
-        reply = f"{'Yes' if asked == colour else 'No'}, {fact[0].lower()}{fact[1:]}"
-        return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), reply, Check("yes" if asked == colour else "no"))]
+        return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), *verdict(fact, asked == colour))]
     if draw < 0.3 and colour in _COLOURS.values():
         first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
         return [Turn(ask(rng, _NAME_COLOURED, c=colour, ac=a_an(colour)), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
@@ -231,8 +231,7 @@ def what_is(rng: Random, town: Town) -> list[Turn]:
     if rng.random() < 0.35 and what in kinds:
         others = [k for k in kinds if k != what and not (k == "an animal" and name in know.ANIMAL_BY_NAME)]
         asked = what if rng.random() < 0.5 or name == "orange" else pick(rng, others)
-        yes = asked == what
-        return [Turn(ask(rng, _IS_A, a=thing, k=asked), f"{'Yes' if yes else 'No'}, {fact}", Check("yes" if yes else "no"))]
+        return [Turn(ask(rng, _IS_A, a=thing, k=asked), *verdict(cap(fact), asked == what))]
     wording = _WHAT_IS if thing != name else _WHAT_IS._replace(questions=("what is {a}", "what is {a}, really", "what does {n} mean"),
                                                                  clauses=("what {a} is",), wishes=("explain what {a} is", "say what {a} is"),
                                                                  notes=("what {a} is",))
@@ -254,7 +253,7 @@ def animal_can(rng: Random, town: Town) -> list[Turn]:
     able, unable = _CAN_DO[deed]
     yes = bool(able) and rng.random() < 0.5
     who = pick(rng, able if yes else unable)
-    return [Turn(ask(rng, _CAN, a=who, d=deed), f"Yes, {who} can {deed}." if yes else f"No, {who} cannot {deed}.", Check("yes" if yes else "no"))]
+    return [Turn(ask(rng, _CAN, a=who, d=deed), *verdict(f"{cap(who)} {'can' if yes else 'cannot'} {deed}.", yes))]
 
 
 _NEXT = Wording(
@@ -345,8 +344,7 @@ def country(rng: Random, town: Town) -> list[Turn]:
     fact = f"The capital of {land} is {capital}."
     if about == "yes or no":
         asked = capital if rng.random() < 0.5 else pick(rng, [c for c in _CAPITALS.values() if c != capital])
-        yes = asked == capital
-        return [Turn(ask(rng, _IS_CAPITAL, v=asked, c=land), f"{'Yes' if yes else 'No'}, the{fact[3:]}", Check("yes" if yes else "no"))]
+        return [Turn(ask(rng, _IS_CAPITAL, v=asked, c=land), *verdict(fact, asked == capital))]
     return [Turn(ask(rng, _CAPITAL, c=land), fact, Check("one_of", (capital,), "capital"))]
 
 

@@ -265,10 +265,18 @@ def _shown(fact: Fact) -> str:
     return town().by_name[fact.subject].the_job if fact.relation == "job" else fact.value
 
 
-def yes_no(rng: Random, town: Town) -> list[Turn]:
-    """A known fact, stated correctly or incorrectly. The answer says the fact first and then yes or no: a model that
-    has said the fact only has to compare two words, and one that begins with "Yes" has to know before it has looked.
+def verdict(fact: str, yes: bool) -> tuple[str, Check]:
+    """The answer to a yes or no question, and its check: "The sky is blue.", False -> "The sky is blue, so no."
+
+    The fact comes first: a model that has said it only has to compare two words, and one that begins with "Yes" has to
+    know before it has looked.
     """
+    word = "yes" if yes else "no"
+    return f"{fact.rstrip('.')}, so {word}.", Check(word)
+
+
+def yes_no(rng: Random, town: Town) -> list[Turn]:
+    """A known fact, stated correctly or incorrectly."""
     while True:
         p = pick(rng, town.people)
         relation = pick(rng, tuple(_YES_NO))
@@ -286,8 +294,7 @@ def yes_no(rng: Random, town: Town) -> list[Turn]:
     is_true = said.value == true.value
     right = fill(PERSON[relation].answers[0], {**_slots()[p.name], "v": true.value})
     right = right.replace(" is the pupil", " is a pupil")
-    verdict = "yes" if is_true else "no"
-    return [Turn(question, f"{right.rstrip('.')}, so {verdict}.", Check(verdict))]
+    return [Turn(question, *verdict(right, is_true))]
 
 
 def has_pet(rng: Random, town: Town) -> list[Turn]:
