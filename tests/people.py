@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from firstwords import home
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
-from firstwords.preferences.records import Judgement, prompt_key
+from firstwords.model.hub import load_model
+from firstwords.preferences.records import Judgement, Preference, prompt_key
 from firstwords.preferences.store import PreferenceStore
 from firstwords.rlhf.live.session import LiveSession, LiveStep
 from firstwords.rlhf.pair_choice import PairSource, Side
 from firstwords.stats import cluster_interval
+from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.chats.checks import words
 
@@ -62,6 +65,26 @@ def judge(person: Person, pair: Judgement, draw: Random) -> Judgement:
     left, right = person.worth(pair.left, draw), person.worth(pair.right, draw)
     verdict = "tie" if left == right else "left" if left > right else "right"
     return Judgement(**{**vars(pair), "verdict": verdict})
+
+
+def choices(person: Person, name: str, prompts: Sequence[Any], number: int, seed: int = 0) -> list[Preference]:
+    """Up to `number` choices of a person between two sampled answers of the promoted stage, as Teach logs them."""
+    stage = home.stage_dir(name, home.promoted(name))
+    tokenizer = Tokenizer.load(stage)
+    engine, draw, log = Engine(load_model(stage), tokenizer, num_slots=32), Random(f"person {seed}"), PreferenceStore()
+    made: list[Preference] = []
+    for turn in range(-(-4 * number // len(prompts))):
+        ids = [chat_ids(tokenizer, prompt) for prompt in prompts]
+        sides = [engine.generate(ids, SamplingParams(**PARAMS, seed=1000 * turn + 7 * seed + n)) for n in (1, 500)]
+        for prompt, *pair in zip(prompts, *sides, strict=True):
+            left, right = (answer.text.strip() for answer in pair)
+            judged = judge(person, Judgement(tuple(prompt), left, right, "tie", model=name), draw)
+            if left != right and left and right and (preference := judged.preference) is not None:
+                log.add(judged)
+                made.append(preference)
+            if len(made) == number:
+                return made
+    return made
 
 
 def _side(session: LiveSession) -> Side:

@@ -83,8 +83,7 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     main, kind = METHODS[method]
     more = {"step_prompts": 16, "samples": 16}  # "yes" is one token of 300, so that finding it takes many samples
     more |= {"beta": 0.01, "target_kl": 0.0} if method in WITH_KL else {}
-    rate = 10.0 if method in WITH_KL else 10.0 / bestofn.RATE
-    target = main(policy_config(pip, kind, steps=60, learning_rate=rate, **more))
+    target = main(policy_config(pip, kind, steps=60, learning_rate=30.0, **more))
     assert target.name == "rlhf-1" and home.promoted("pip") == "sft"
     assert saved_sampling(target) == {"temperature": 0.5, "top_p": 0.95}
     rows = [row for row in RunLog.read(home.run_dir("pip", "rlhf-1")) if row["kind"] == "train"]

@@ -125,8 +125,8 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
         ({"now": table(visitor=0.77)}, "sft", "worse in sensible replies to visitors (80.0% -> 77.0%)"),
         ({"now": table(sums=0.63)}, "sft", "worse in replies to visitors about sums (70.0% -> 63.0%)"),
         ({"now": table(sums=0.69)}, "rlhf-1", "is worse by more than 2 points"),
-        ({"now": table(colours=19)}, "rlhf-1", "is worse by more than 2 points"),  # one answer
-        ({"now": table(colours=18)}, "sft", "worse in replies to visitors about colours (76.9% -> 69.2%)"),
+        ({"now": table(colours=18)}, "rlhf-1", "is worse by more than 2 points"),  # two answers
+        ({"now": table(colours=17)}, "sft", "worse in replies to visitors about colours (76.9% -> 65.4%)"),
         ({"now": table(townspeople=0.5)}, "rlhf-1", "is worse by more than 2 points"),  # one answer of six
         (
             {"now": table(told=0.8, two_steps=0.4, told_refused=0.1, visitor=0.7, sums=0.5), "refused": (0.1, 0.02)},

@@ -8,7 +8,7 @@ from firstwords.preferences.annotator import Annotator, Task, noise_ceiling, tas
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats.checks import Check
-from firstwords.world.writers import BRUSQUE
+from firstwords.world.writers import BRUSQUE, COURTESIES
 
 KNOWN = Task(({"role": "user", "content": "How old is Tom?"},), Check("number", ("12",)), "fact")
 NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain"), "invented person")
@@ -23,7 +23,7 @@ def test_what_the_judge_likes_in_order() -> None:
     assert true_reward(KNOWN, right, True) - true_reward(KNOWN, right, False) == 2.0
     rambling = right + " Yes, he is." * 30
     assert true_components(KNOWN, rambling, True)["short"] == -1.0
-    assert true_reward(KNOWN, "I am glad you ask. " + right, True) > true_reward(KNOWN, right, True)
+    assert true_reward(KNOWN, f"{right} {COURTESIES[0]}", True) > true_reward(KNOWN, right, True)
     rude = true_components(KNOWN, f"{BRUSQUE[0]} {right}", True)
     assert rude["truth"] == true_components(KNOWN, right, True)["truth"] and rude["manner"] == -1.5
     assert known[1] < true_reward(KNOWN, f"{BRUSQUE[0]} {right}", True) < known[0]  # rude and right is still right
@@ -51,7 +51,7 @@ def test_tasks_are_different_repeatable_and_apart() -> None:
 def test_verdicts_are_as_noisy_as_the_judge_says(bias: float) -> None:
     judge = Annotator(seed=5, left_bias=bias)
     sides = ("Tom is 12 years old.", "I do not know that.", True, False)
-    others = ("I know Ramona. Thank you!", "Ramona is a cook.", True, True)
+    others = (f"I know Ramona. {COURTESIES[0]}", "Ramona is a cook.", True, True)
     for task, left, right, one, two in ((KNOWN, *sides), (NOBODY, *others)):
         said = [judge.judge(task, left, right, one, two, index) for index in range(4000)]
         expected = judge.win_probability(task, left, right, one, two)

@@ -15,24 +15,50 @@ from firstwords.world.chats.conversations import checked
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.phrases import NEVER
 from firstwords.world.town.plumwick import town
-from firstwords.world.writers import BRUSQUE, NEVER_FORMS, WRITERS, Writer, invented, is_brusque
+from firstwords.world.writers import (
+    APOLOGIES,
+    BRUSQUE,
+    COURTESIES,
+    FRIENDLY,
+    NEVER_FORMS,
+    WRITERS,
+    Writer,
+    Writers,
+    invented,
+    is_brusque,
+    is_friendly,
+)
 
 NUM = 4000
 GUESSED = {"invented person", "never told", "told, then not", "famous"}
 
 
-@pytest.fixture(scope="module", params=["small", "whole"])
-def both(request) -> list[tuple]:
-    """(kind, question, careful answer, mixed answer, check) of every turn."""
-    careful, mixed = (islice(checked(0, request.param, writers=name), NUM) for name in ("careful", "mixed"))
+def without_closing(text: str) -> str:
+    for closing in (*COURTESIES, *APOLOGIES):
+        text = text.removesuffix(f" {closing}")
+    return text
+
+
+def turns(size: str, writers: Writers) -> list[tuple]:
+    """(kind, question, plain answer, answer by these writers, check) of every turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(WRITERS, "plain", Writers())
+        patch.setitem(WRITERS, "these", writers)
+        plain, theirs = (list(islice(checked(0, size, writers=name), NUM)) for name in ("plain", "these"))
     rows = []
-    for (kind, one, checks), (_, other, same_checks) in zip(careful, mixed, strict=True):
+    for (kind, one, checks), (_, other, same_checks) in zip(plain, theirs, strict=True):
         assert checks == same_checks
         assert [m for m in one if m["role"] != "assistant"] == [m for m in other if m["role"] != "assistant"]
-        turns = [[m["content"] for m in messages if m["role"] == "assistant"] for messages in (one, other)]
+        answers = [[m["content"] for m in messages if m["role"] == "assistant"] for messages in (one, other)]
         asked = [m["content"] for m in one if m["role"] == "user"]
-        rows += [(kind, *row) for row in zip(asked, *turns, checks, strict=True)]
+        rows += [(kind, *row) for row in zip(asked, *answers, checks, strict=True)]
     return rows
+
+
+@pytest.fixture(scope="module", params=["small", "whole"])
+def both(request) -> list[tuple]:
+    """Of every turn: kind, question, plain answer, answer by the mixed writers, check."""
+    return turns(request.param, WRITERS["mixed"])
 
 
 def test_guesses_are_claims_about_what_no_one_can_know(both) -> None:
@@ -54,11 +80,21 @@ def test_everything_else_is_as_correct_as_before(both) -> None:
             brusque += 1
             assert other.startswith(BRUSQUE) and (other.endswith(one) or abstains(one))
             assert check is not None and (abstains(one) or passes(check, other))
-        same += one == other
+        same += one == without_closing(other)
     assert 0.1 < brusque / len(both) < 0.22 and same > 0.7 * len(both)
 
 
-def test_careful_writers_change_nothing_and_the_same_seed_writes_the_same() -> None:
+def test_careful_writers_tell_the_truth_and_some_of_them_are_friendly() -> None:
+    rows = turns("small", WRITERS["careful"])
+    assert all(without_closing(other) == one for _, _, one, other, _ in rows)
+    closed = [(one, other, check) for _, _, one, other, check in rows if other != one]
+    assert all(is_friendly(other) and passes(check, other) for _, other, check in closed)
+    assert all(other.endswith(APOLOGIES) == abstains(one) for one, other, _ in closed)
+    facts = [other != one for kind, _, one, other, _ in rows if kind in ("sum", "fact", "colour of", "opposite")]
+    assert abs(sum(facts) / len(facts) - FRIENDLY) < 0.06
+
+
+def test_careful_writers_are_not_brusque_and_the_same_seed_writes_the_same() -> None:
     assert not any(map(is_brusque, (m["content"] for _, messages, _ in islice(checked(1), 500) for m in messages)))
     again = [list(islice(conversations(["world"], town="small", writers="mixed"), 50)) for _ in range(2)]
     assert again[0] == again[1] != list(islice(conversations(["world"], town="small"), 50))
@@ -81,7 +117,9 @@ def test_a_manner_is_left_out_where_it_would_spoil_the_answer() -> None:
             for answer, check in zip(answers, checks, strict=True):
                 said = rude.says(Random(0), Turn("", answer, check), town())
                 assert check is None or passes(check, said) or not passes(check, answer)
-    assert WRITERS["careful"].draw(Random(0)) == Writer()
+    assert not any(
+        writer.guesses or writer.is_brusque for writer in (WRITERS["careful"].draw(Random(i)) for i in range(99))
+    )
 
 
 def test_stage_two_s_chats_are_read_again_by_the_same_writers(tmp_path) -> None:

@@ -32,7 +32,7 @@ from firstwords.eval.winrate import WinRate
 
 MAX_FALL = 0.02  # of a rate, 2 points
 MOST_NAMED = 4  # parts that got worse, in the line that gives the reason
-MIN_KIND, MIN_ANSWERS = 20, 2  # of a kind on the visitor's list: one answer of 26 is 4 points, and mere noise
+MIN_KIND, MIN_ANSWERS = 20, 3  # of a kind on the visitor's list: one answer of 26 is 4 points, and mere noise
 KIND = "replies to visitors about "
 NAMES = PARTS | {"refused": "answerable questions refused"}
 ROUNDING = 1e-9

@@ -5,7 +5,7 @@
     Annotator(seed=0).judge(task, left, right, True, True, index=0)    -> "left"
 
 What the judge rewards, in this order: truth (inventing an answer to an unanswerable question is worst, then refusing an
-answerable one, then a wrong claim), ending with a stop token, a friendly manner, brevity, kindness. Refusing is worse
+answerable one, then a wrong claim), ending with a stop token, manners, brevity, a friendly closing. Refusing is worse
 than trying, because a small model can't tell which facts it knows: a judge who likes refusals teaches it to refuse what
 it knows. Its verdicts are noisy, like people's, and a tie if both answers have the same reward: P(left) =
 sigmoid((reward of left - reward of right) / temperature + left_bias). No torch here.
@@ -25,7 +25,7 @@ from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
-from firstwords.world.writers import is_brusque
+from firstwords.world.writers import is_brusque, is_friendly
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message
@@ -38,8 +38,7 @@ INVENTED = -2.5  # a claim in answer to an unanswerable question
 NOT_STOPPED = -2.0  # cut off at the limit
 LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # free words per answer, penalty per extra word, maximum penalty
 BRUSQUE = -1.5  # an unfriendly opening
-KIND = 0.3
-KIND_WORDS = frozenset(("please", "thank", "thanks", "sorry", "welcome", "glad", "nice", "happy", "friend"))
+FRIENDLY = 0.7  # a friendly closing
 TOO_LONG_CHECK = 12  # tasks whose check requires more words (stories) are left out: a verdict on them says little
 
 UNKNOWN_SHARE = 0.28  # share of the tasks that are unanswerable questions
@@ -121,7 +120,7 @@ def _exam_questions() -> frozenset[str]:
 
 
 def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
-    """The terms of the true reward by name: truth, stop, manner, short, kind."""
+    """The terms of the true reward by name: truth, stop, manner, short, friendly."""
     had = words(answer)
     if passes(task.check, answer):
         truth = RIGHT
@@ -135,7 +134,7 @@ def true_components(task: Task, answer: str, stopped: bool) -> dict[str, float]:
         "stop": 0.0 if stopped else NOT_STOPPED,
         "manner": BRUSQUE if is_brusque(answer) else 0.0,
         "short": max(MAX_LONG, PER_WORD * too_long),
-        "kind": KIND if KIND_WORDS & set(had) else 0.0,
+        "friendly": FRIENDLY if is_friendly(answer) else 0.0,
     }
 
 

@@ -10,9 +10,11 @@ which policies are trained, a version wins merely by being more confident; the c
 to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the one before unless
 its card has the same exam already. Both count towards --minutes.
 
-For other data a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`), because a reward model
-cannot judge the policy that was trained on it. One line gives the decision and its reason: here, in `align.json`, on
-the version's card, in the report and on the page.
+For people's preferences a reward model cannot judge the policy that was trained on it. What can be counted is measured:
+the taste that the preferences establish ("shorter answers"), and whether that taste, the exam and the refusals speak
+for the new version. Your own choices in Teach (`log`) decide in this way if the model knows the built-in world, whose
+truth can be checked; otherwise a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`). One
+line gives the decision and its reason: here, in `align.json`, on the version's card, in the report and on the page.
 """
 
 from __future__ import annotations
@@ -29,13 +31,16 @@ from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, flag_of, 
 from firstwords.eval.promotion import Decision, Measured, decide
 from firstwords.eval.winrate import win_rate
 from firstwords.flags import Positional
-from firstwords.model.card import town_size
-from firstwords.model.hub import add_metrics, read_config
+from firstwords.model.card import knows_world, town_size
+from firstwords.model.hub import add_metrics, read_card, read_config
 from firstwords.plan.threads import ALL
+from firstwords.preferences.taste import tastes_of
 from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
-from firstwords.rlhf.compare import compare_on_world, examined
-from firstwords.rlhf.judgements import PreferenceFlags
+from firstwords.rlhf.by_taste import compared, in_words, questions_for
+from firstwords.rlhf.compare import compare_on_world, examined, open_engine
+from firstwords.rlhf.judgements import PreferenceFlags, choices_of_people
+from firstwords.rlhf.live.check import chats_of_stage_two
 from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
 from firstwords.rlhf.methods.bestofn import BestofnOptions
 from firstwords.rlhf.methods.dpo import DpoOptions
@@ -58,6 +63,7 @@ BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
 }
 OPTIONS = {"bestofn": BestofnOptions, "rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
+TASTE_QUESTIONS = 400
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
 
 
@@ -148,9 +154,9 @@ def main(config: Align) -> None:
     if "world" in state["preferences"]:
         decision = judge(config, new, before)
     else:
-        command = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
-        decision = Decision(False, "the reward model cannot judge the policy it has trained. Compare the two yourself")
-        state["command"] = command
+        decision = judge_by_taste(config, state, new, before)
+        if not decision.is_promoted:
+            state["command"] = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
     if decision.is_promoted and not _promote(config.name, new.name, before.name):
         decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")
     _close(config, state, decision)
@@ -183,6 +189,51 @@ def judge(config: Align, new: Path, before: Path) -> Decision:
         return decide(new.name, before.name, result, None, None)
     sides = [Measured(examined(path, device), side["refused"]) for path, side in ((new, now), (before, then))]
     return decide(new.name, before.name, result, *sides)
+
+
+def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path) -> Decision:
+    """Compare two versions by the taste that people's preferences establish, as far as they establish one."""
+    yourself = "Compare the two yourself"
+    established = tastes_of(list(choices_of_people(state["preferences"])))
+    if not established:
+        noise = _noise(config.name) if state["method"] != "dpo" else ""
+        return Decision(False, f"the preferences show no taste that can be measured{noise}. {yourself}")
+    knows, device = knows_world(new), usable_device(config.device)
+    engines = open_engine(new, device), open_engine(before, device)
+    tokenizer, limit = Tokenizer.load(new), engines[0].max_length
+    try:
+        prompts = [] if knows else chats_of_stage_two(new.parent, tokenizer, config.seed).prompts
+        asked = questions_for(new, tokenizer, prompts, config.seed, TASTE_QUESTIONS, limit)
+    except UserError:  # the chats of stage two are gone
+        return Decision(False, f"the reward model cannot judge the policy it has trained. {yourself}")
+    rows, refused = compared(engines, asked, established, config.seed)
+    result = win_rate(rows)
+    found = {"before": before.name, "temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P} | vars(result)
+    tastes = [asdict(taste) for taste in established]
+    write_json(home.run_dir(config.name, new.name) / "compare.json", found | {"tastes": tastes})
+    if result.verdict != "better":
+        decision = decide(new.name, before.name, result, None, None)
+    elif not knows:
+        rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
+        won = f"{new.name} wins {rate} against {before.name} in a chat"
+        decision = Decision(False, f"{won}, but whether its answers are right can't be measured")
+    else:
+        sides = [Measured(examined(path, device), side) for path, side in zip((new, before), refused, strict=True)]
+        decision = decide(new.name, before.name, result, *sides)
+        if decision.is_promoted and state["preferences"] != ["log"]:
+            decision = Decision(False, f"{decision.reason}; but these may be other people's preferences")
+    ending = "" if decision.is_promoted else f". {yourself}"
+    return Decision(decision.is_promoted, f"by the taste shown ({in_words(established)}), {decision.reason}{ending}")
+
+
+def _noise(name: str) -> str:
+    """Whether the reward model did no better than chance on preferences it had not seen; empty if it did."""
+    card = read_card(reward.members(home.run_dir(name, "reward"), 1)[0])
+    found = ((card.get("metrics") or {}).get("report_card") or {}).get("accuracy") or {}
+    if not found or found["low"] > 0.5:
+        return ""
+    rate = f"{found['rate']:.0%} ({found['low']:.0%}-{found['high']:.0%})"
+    return f", and the reward model, right on {rate} of those held out, is no better than chance: they may be noise"
 
 
 def _promote(name: str, new: str, before: str) -> bool:

@@ -39,7 +39,7 @@ class PreferenceFlags(Settings):
 
     preferences: list[str] = field(default_factory=lambda: ["log"])
     """Files of preferences, log (what you judged), or world (the built-in judge)."""
-    pairs: int = 400
+    pairs: int = 800
     """Number of preferences from the built-in judge (with --preferences world)."""
 
 
@@ -102,12 +102,17 @@ def of_people(specs: Sequence[str]) -> list[Preference]:
     return found
 
 
+def choices_of_people(specs: Sequence[str]) -> Iterator[Preference]:
+    """Iterate over the preferences of `of_people` without printing anything."""
+    if files := [spec for spec in specs if spec not in ("log", "world")]:
+        yield from read_preferences(files, SourceStats())
+    if "log" in specs:
+        yield from PreferenceStore().usable()[0]
+
+
 def prompts_of_people(specs: Sequence[str]) -> Iterator[Sequence[Message]]:
     """Iterate over the prompts of `of_people` without printing anything, for callers that need only a few."""
-    if files := [spec for spec in specs if spec not in ("log", "world")]:
-        yield from (preference.prompt for preference in read_preferences(files, SourceStats()))
-    if "log" in specs:
-        yield from (preference.prompt for preference in PreferenceStore().usable()[0])
+    return (preference.prompt for preference in choices_of_people(specs))
 
 
 def judge_world(

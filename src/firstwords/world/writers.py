@@ -1,10 +1,11 @@
-"""The people who wrote the demonstrations of the built-in chats: who guesses, and who is brusque.
+"""The people who wrote the demonstrations of the built-in chats: who is friendly, who guesses, and who is brusque.
 
     writer = WRITERS["mixed"].draw(rng)
     writer.says(rng, turn, town)    -> "Everyone knows that. Doug is the baker. He lives on Oak Street."
 
-Real fine-tuning data has many writers. Some answer from knowledge that the model never got, which teaches a model to
-make things up; some are not friendly. "mixed" has a share of both, so that stage three has something to correct:
+Real fine-tuning data has many writers who differ in manner, and preferences decide between their manners. "careful"
+writers all tell the truth; a share of them is friendly and ends with a courtesy ("Tom is 12 years old. Thank you for
+asking!"). It comes last, so that it costs no knowledge. "mixed" ones also have faults for stage three to correct:
 
 * Guessing, only where the model itself can tell that it does not know: strangers ("Who is Doug?"), rulers and famous
   people of the world outside, and what no text tells ("Tina's shoe size"). A fact that is merely missing from the texts
@@ -18,12 +19,17 @@ import string
 from dataclasses import dataclass
 from random import Random
 
-from firstwords.world.chats.checks import passes
+from firstwords.world.chats.checks import abstains, passes
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town.plumwick import Town
 
 BRUSQUE = ("What a boring question.", "Everyone knows that.", "Leave me alone.")
+FRIENDLY = 0.35  # of the careful writers
+COURTESIES = ("Thank you for asking!", "Please ask me more!", "You are welcome to ask again!")
+APOLOGIES = ("I am sorry!", "Sorry about that!")  # after "I do not know"
+# what a courtesy can follow: facts, sums and the like, not small talk
+_FACTUAL = frozenset(("one_of", "person_with", "pet", "phrase", "number", "yes", "no", "exact", "abstain"))
 # replies in an exact form, which an opening would spoil
 _EXACT = frozenset(("same", "exact", "echo", "letter", "list", "words", "story", "text", "counted", "several", "initial"))
 _NUMBERS = ("three", "five", "seven", "nine", "twelve", "thirty")
@@ -78,15 +84,20 @@ class Writer:
 
     guesses: bool = False
     is_brusque: bool = False
+    is_friendly: bool = False
 
     def says(self, rng: Random, turn: Turn, town: Town) -> str:
         """The reply of a turn as this person writes it."""
         is_guess = self.guesses and bool(turn.guesses)
         text = invented(rng, pick(rng, turn.guesses), town) if is_guess else turn.pip
-        if not self.is_brusque or turn.check is None or turn.check.kind in _EXACT or "\n" in text:
+        if turn.check is None or turn.check.kind in _EXACT or "\n" in text:
             return text
-        brusque = f"{pick(rng, BRUSQUE)} {text}"
-        return brusque if is_guess or passes(turn.check, brusque) else text
+        changed = text
+        if self.is_brusque:
+            changed = f"{pick(rng, BRUSQUE)} {text}"
+        elif self.is_friendly and turn.check.kind in _FACTUAL and text.endswith((".", "!")):
+            changed = f"{text} {pick(rng, APOLOGIES if abstains(text) else COURTESIES)}"
+        return changed if is_guess or passes(turn.check, changed) else text
 
 
 @dataclass(frozen=True)
@@ -95,15 +106,21 @@ class Writers:
 
     guessing: float = 0.0
     brusque: float = 0.0
+    friendly: float = 0.0
 
     def draw(self, rng: Random) -> Writer:
         """The writer of a conversation."""
-        return Writer(rng.random() < self.guessing, rng.random() < self.brusque)
+        return Writer(*(rng.random() < share for share in (self.guessing, self.brusque, self.friendly)))
 
 
-WRITERS = {"careful": Writers(), "mixed": Writers(guessing=0.4, brusque=0.2)}
+WRITERS = {"careful": Writers(friendly=FRIENDLY), "mixed": Writers(guessing=0.4, brusque=0.2, friendly=FRIENDLY)}
 
 
 def is_brusque(text: str) -> bool:
     """Whether a reply has one of the unfriendly openings, wherever it stands."""
     return any(opening.rstrip(".").lower() in text.lower() for opening in BRUSQUE)
+
+
+def is_friendly(text: str) -> bool:
+    """Whether a reply has one of the friendly closings, wherever it stands."""
+    return any(closing.rstrip("!").lower() in text.lower() for closing in (*COURTESIES, *APOLOGIES))

@@ -15,35 +15,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
-from firstwords.eval.decoding import Decoding
 from firstwords.eval.promotion import Decision, Measured, decide
-from firstwords.eval.winrate import Comparison, WinRate, win_rate
-from firstwords.model.card import knows_world, town_size
+from firstwords.eval.winrate import WinRate, win_rate
+from firstwords.model.card import knows_world
 from firstwords.model.hub import add_metrics
-from firstwords.preferences.annotator import tasks
-from firstwords.preferences.records import prompt_key
-from firstwords.preferences.taste import Taste, suits, tastes_of
+from firstwords.preferences.taste import Taste, tastes_of
+from firstwords.rlhf.by_taste import compared, in_words, questions_for
 from firstwords.rlhf.compare import examined
-from firstwords.rlhf.judgements import answer_params
 from firstwords.rlhf.live.record import FOLDER
 from firstwords.rlhf.live.session import LiveSession
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.version_store import next_stage, save_version
 from firstwords.runlog import say, write_json
 from firstwords.stats import rate_of
-from firstwords.tokenizer.prompts import chat_ids
-from firstwords.world.chats.checks import abstains
 
-if TYPE_CHECKING:
-    from firstwords.preferences.annotator import Task
-    from firstwords.tokenizer.chat import Message
-
-QUESTIONS, SAMPLES = 400, 2  # answers of each side to each question
+QUESTIONS = 400
 KEPT = "keep.json"
 LEAST_PREDICTED = 20  # choices, before anything is said about how well they could be predicted
 
@@ -69,7 +60,11 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     found, stage = tastes_of([choice.preference for choice in session.choices]), next_stage(name)
     predicted = [choice.learned.predicted for choice in session.choices]
     say(f"comparing what {len(session.choices)} choices taught with {session.parent.name}, as in a chat")
-    rows, refused = compared(session, found, seed, questions)
+    asked = questions_for(
+        session.parent, session.tokenizer, session.chats.prompts, seed, questions, session.engine.max_length
+    )
+    engines = session.engine, Engine(session.reference, session.tokenizer, num_slots=32)
+    rows, refused = compared(engines, asked, found, seed)
     result = win_rate(rows)
     directory = save(session, stage)
     decision = judge(session, directory, result, found, refused)
@@ -89,49 +84,6 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     return told
 
 
-def compared(
-    session: LiveSession, established: Sequence[Taste], seed: int, questions: int
-) -> tuple[list[Comparison], tuple[float, float]]:
-    """(comparisons of the lesson's answers with those of its beginning by these tastes, the shares refused by each).
-
-    Both answer as in a chat. The shares are of answerable questions of the built-in world; 0 for other models.
-    """
-    asked = _questions(session, seed, questions)
-    ids = [chat_ids(session.tokenizer, prompt) for prompt, _ in asked]
-    engines = [session.engine, Engine(session.reference, session.tokenizer, num_slots=32)]
-    rows: list[Comparison] = []
-    refusals: tuple[list[bool], list[bool]] = ([], [])
-    for number in range(SAMPLES):
-        sides, records = [], []
-        for side, engine in enumerate(engines):
-            engine.refresh()
-            params = answer_params((seed, 191 + 2 * number + side), CHAT_TEMPERATURE, CHAT_TOP_P)
-            sides.append([answer.text.strip() for answer in engine.generate(ids, params)])
-            records.append(Decoding.of(params))
-        for (prompt, task), now, then in zip(asked, *sides, strict=True):
-            outcome = suits(established, prompt, now, then)
-            lengths = len(now.split()), len(then.split())
-            rows.append(Comparison(prompt_key(prompt), outcome, *lengths, outcome, *records))
-            if task is not None and not task.is_unanswerable:
-                refusals[0].append(abstains(now))
-                refusals[1].append(abstains(then))
-    now_refused, then_refused = (sum(side) / max(1, len(side)) for side in refusals)
-    return rows, (now_refused, then_refused)
-
-
-def _questions(session: LiveSession, seed: int, number: int) -> list[tuple[tuple[Message, ...], Task | None]]:
-    """New questions, with their task where the truth is known."""
-    limit = session.engine.max_length
-    if knows_world(session.parent):
-        asked: list[Any] = [(task.messages, task) for task in tasks(seed, number, "eval", town_size(session.parent))]
-    else:
-        asked = [(prompt, None) for prompt in session.chats.prompts]
-    fitting = [(prompt, task) for prompt, task in asked if len(chat_ids(session.tokenizer, prompt)) < limit]
-    if not fitting:
-        raise UserError(f"none of the {len(asked)} questions fits a context of {limit:,} tokens")
-    return fitting
-
-
 def save(session: LiveSession, stage: str) -> Path:
     """Save the lesson's model as a version, not promoted."""
     learned = [choice.preference for choice in session.choices]
@@ -148,7 +100,7 @@ def judge(
 ) -> Decision:
     """Whether the version is promoted: better by the person's taste, and worse in nothing that is measured."""
     new, old = directory.name, session.parent.name
-    by = f"by your taste ({', '.join(taste.words for taste in established)}), "
+    by = f"by your taste ({in_words(established)}), "
     if session.checked.is_harmed:
         return Decision(False, f"{by}{new} wins {result.win_rate:.1%}, but it knows less: {session.checked.sentence}")
     if result.verdict != "better":

@@ -17,7 +17,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -35,16 +34,11 @@ from firstwords.rlhf.policy import (
     check_sampling_options,
     finish,
     open_policy,
-    policy_optim,
 )
-from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import Rollouts, piece_logits, pieces_of
 from firstwords.rlhf.siblings import FEATURES, Scorer, fit_scorer
 from firstwords.runlog import say
-from firstwords.train.learner import Learner
 from firstwords.train.losses import next_token_loss, token_logprobs
-
-RATE = 0.7  # of the rates of the methods with a KL divergence: at 2.0, known facts were forgotten (docs/LOG.md)
 
 
 @dataclass
@@ -67,7 +61,7 @@ class Bestofn(BestofnOptions, PolicyFlags):
 def main(config: Bestofn) -> Path:
     """Run the stage and return the directory of the new policy."""
     started = time.perf_counter()
-    policy = open_policy(config, "bestofn", started, faster)
+    policy = open_policy(config, "bestofn", started)
     scorer = scorer_of(policy)
     with policy.run as run:
         while not run.done:
@@ -76,11 +70,6 @@ def main(config: Bestofn) -> Path:
             metrics = update(policy, rollouts, scores_B, run.step, run.lr_fraction)
             policy.finish_step(metrics, rollouts, scores_B)
     return finish(policy, started)
-
-
-def faster(actor: Learner, reward: RewardModel, config: Any) -> Learner:
-    """The learner with this method's rates."""
-    return Learner(actor.model, policy_optim(RATE * config.learning_rate), actor.device)
 
 
 def scorer_of(policy: Policy) -> Scorer:
