@@ -1,7 +1,7 @@
 """Stage 3a: from preferences to a reward model (Bradley-Terry).
 
     firstwords reward mine --preferences preferences.jsonl
-    firstwords reward pip --preferences world --pairs 400
+    firstwords reward pip --preferences world --pairs 800
 
 A reward is the output of a scalar head on the sft model, as the mean over the answer's tokens, plus a weight times the
 sft model's own confidence in the answer. The weight is fitted first, by logistic regression; then the head learns the
