@@ -30,6 +30,13 @@ export class OpenChat {
   readonly children = $derived(childrenOf(this.byId.values()));
   readonly streaming = $derived(this.path.find((message) => message.status === "streaming") ?? null);
 
+  /** Where the next answer of a chat comes from; an answer from memory was an exception. */
+  lookup(id: string): Lookup {
+    const isOpen = this.head?.id === id;
+    const last = isOpen ? this.path.findLast((message) => message.role === "assistant" && message.params?.documents !== false) : undefined;
+    return documents.lookup(id, last?.params?.documents);
+  }
+
   get(id: string): Message | undefined {
     return this.byId.get(id);
   }
@@ -81,7 +88,7 @@ export class OpenChat {
       }
       instruction.value = "";
       const chat = this.head.id;
-      const lookup = documents.lookup(chat);
+      const lookup = this.lookup(chat);
       const where = lookup === false ? {} : { documents: lookup };
       const said = await api.send(chat, { parent_id: parent, content, model, ...where, params: params() });
       this.byId.set(said.user.id, said.user);

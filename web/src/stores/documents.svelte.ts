@@ -21,23 +21,23 @@ class Documents {
     this.isLoaded = true;
   }
 
-  /** Where a chat's answers come from: true for all documents, a collection, or false for the model alone. */
-  lookup(chat: string): Lookup {
-    const kept = this.lookups.value[chat] ?? false;
+  /** Where a chat's answers come from: true for all documents, a collection, or false for the model alone. before:
+   * where the last answer came from, which counts until the person has chosen in this browser. */
+  lookup(chat: string, before: Lookup = false): Lookup {
+    const kept = this.lookups.value[chat] ?? before;
     if (this.isLoaded && typeof kept === "string" && !this.collections.includes(kept)) return this.total > 0;
     return kept;
   }
 
   setLookup(chat: string, lookup: Lookup): void {
-    const { [chat]: _, ...others } = this.lookups.value;
-    this.lookups.value = lookup === false ? others : { ...others, [chat]: lookup };
+    this.lookups.value = { ...this.lookups.value, [chat]: lookup };
   }
 
   /** A new chat has got its id. */
   moveLookup(chat: string): void {
     const lookup = this.lookup("");
-    this.setLookup("", false);
-    this.setLookup(chat, lookup);
+    const { "": _, ...others } = this.lookups.value;
+    this.lookups.value = lookup === false ? others : { ...others, [chat]: lookup };
   }
 }
 
