@@ -17,6 +17,7 @@ N places, S sequences, L their length.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ MAX_LENGTH = 512  # tokens of a sequence that is found
 BLOCK_TOKENS = 2**23  # sorting a block takes 30 bytes per token
 LENGTHS = (32, 128, MAX_LENGTH)  # compared first: most sequences that occur are short, only the others are longer
 _PAD, _END, NEVER = -1, -2, -3  # after the corpus, after a query, and in a query: none of them equals a token
+TRIES = 5  # to put an index in its place
 INFO, STARTS = "index.json", "starts.npy"
 
 
@@ -58,11 +60,23 @@ def build(tokens: Path, directory: Path, separator: int, block_tokens: int = BLO
         np.save(partial / STARTS, np.concatenate(starts)[:-1])  # the last separator closes the corpus
         info = {"version": VERSION, "tokens": shards.num_tokens, "block_tokens": block_tokens}
         write_json(partial / INFO, info | {"tokenizer": shards.tokenizer_hash})
-        shutil.rmtree(directory, ignore_errors=True)
-        os.replace(partial, directory)
+        _replace(partial, directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return TokenIndex(tokens, directory)
+
+
+def _replace(partial: Path, directory: Path) -> None:
+    """Put an index in its place. Another process may be doing the same: then either one will do."""
+    for _ in range(TRIES):
+        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            os.replace(partial, directory)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    raise UserError(f"{directory} is being replaced by another process: try again later")
 
 
 def _read(shards: TokenShards, first: int, length: int) -> np.ndarray:

@@ -38,7 +38,7 @@ SAMPLES = 3  # places of a span that are shown
 AROUND = 24  # tokens before and after a match
 TITLE_TOKENS, TITLE_CHARS = 24, 60  # of the beginning of a document
 MIN_WORDS = 2  # of a span: one alone says nothing
-_ROLE_TOKENS = 8  # "assistant" and the line end, in any vocabulary
+_ROLE_TOKENS = 16  # "assistant" and the line end, also where each letter is a token
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def trace(ids: Sequence[int], indexes: Indexes, tokenizer: Tokenizer, samples: i
     return Trace(
         list(ids),
         texts,
-        sorted(found_spans, key=lambda s: (s.start - s.end, s.count, s.start)),
+        sorted(found_spans, key=lambda s: (-len(s.text.strip()), s.count, s.start)),
         sorted(unseen, key=lambda s: (s.end - s.start, s.start)),
         indexes,
     )

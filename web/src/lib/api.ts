@@ -94,6 +94,8 @@ export const api = {
     post<T.Attention>("/api/inside/attention", { model, ids, layer }, signal),
   lens: (model: string, ids: number[], top = 3, signal?: AbortSignal) =>
     post<T.Lens>("/api/inside/lens", { model, ids, top }, signal),
+  trace: (model: string, ids: number[], signal?: AbortSignal) => post<T.Trace>("/api/trace", { model, ids }, signal),
+  traceMessage: (id: string, signal?: AbortSignal) => post<T.Trace>(`/api/messages/${at(id)}/trace`, {}, signal),
   stages: (name: string, text: string, params: T.Params, signal?: AbortSignal) =>
     post<T.Stages>("/api/stages", { name, text, params }, signal),
   stagePairs: (name: string, limit = 20) => post<{ pairs: T.StagePair[] }>("/api/stages/pairs", { name, limit }),

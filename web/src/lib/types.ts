@@ -139,6 +139,37 @@ export interface Sources {
   passages: (Passage & { number: number; is_used: boolean })[];
 }
 
+/** One place where words were read. speaker: of a chat's message, or whether a judged answer was chosen. */
+export interface TraceSample {
+  document: number;
+  title: string;
+  speaker: string;
+  before: string;
+  text: string;
+  after: string;
+}
+
+export type TraceKind = "text" | "chats" | "preferences";
+
+export interface TraceSpan {
+  /** Tokens start to end. */
+  start: number;
+  end: number;
+  text: string;
+  count: number;
+  places: { stage: string; kind: TraceKind; count: number; samples: TraceSample[] }[];
+}
+
+/** The longest parts of a text that its model has read, and the shortest that it has not. */
+export interface Trace {
+  model: string;
+  tokens: string[];
+  spans: TraceSpan[];
+  unseen: { start: number; end: number; text: string }[];
+  searched: { stage: string; kind: TraceKind; tokens: number; documents: number }[];
+  missing: { stage: string; kind: TraceKind }[];
+}
+
 export interface Message {
   id: string;
   parent_id: string | null;
