@@ -258,6 +258,11 @@ class TokenShards:
         self.tokenizer_hash, self.num_bytes, self.vocab_size = hash_text, num_bytes, vocab
         return np.memmap(path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,))
 
+    @property
+    def flat(self) -> np.ndarray | None:
+        """All ids as one array, still on disk; None if there are several shards."""
+        return np.asarray(self._maps[0]) if len(self._maps) == 1 else None
+
     def gather(self, starts: np.ndarray, length: int) -> np.ndarray:
         """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts), length].
 

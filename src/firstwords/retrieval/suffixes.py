@@ -101,11 +101,13 @@ class TokenIndex:
         same = (info.get("version"), info.get("tokens"), info.get("tokenizer"))
         if same != (VERSION, self.shards.num_tokens, self.shards.tokenizer_hash):
             raise UserError(f"{directory} is the index of another text or version: {again}")
+        self._flat = self.shards.flat
         self._block_tokens = int(info["block_tokens"])
         try:
             self.starts = np.load(directory / STARTS, mmap_mode="r", allow_pickle=False)
             count = -(-self.shards.num_tokens // self._block_tokens)
-            self._blocks = [np.load(directory / _name(n), mmap_mode="r", allow_pickle=False) for n in range(count)]
+            loaded = (np.load(directory / _name(n), mmap_mode="r", allow_pickle=False) for n in range(count))
+            self._blocks = [np.asarray(block) for block in loaded]  # indexed faster than a memmap, and still on disk
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{directory} is damaged ({error}): {again}") from None
         if sum(map(len, self._blocks)) != self.shards.num_tokens:
@@ -152,7 +154,7 @@ class TokenIndex:
 
     def longest(self, ids: Sequence[int]) -> np.ndarray:
         """Length of the longest sequence from each place of `ids` on that occurs, at most MAX_LENGTH: int64 [N]."""
-        ids_N = np.asarray(ids, np.int64)
+        ids_N = np.asarray(ids, np.int32)
         longest_N = np.zeros(len(ids_N), np.int64)
         rest = np.arange(len(ids_N))
         for length in LENGTHS:
@@ -163,8 +165,10 @@ class TokenIndex:
 
     def tokens(self, start: int, end: int) -> list[int]:
         """Tokens of the corpus from `start` to `end`."""
-        found: list[int] = self.shards.gather(np.array([start]), end - start)[0].tolist()
-        return found
+        if self._flat is not None:
+            found: list[int] = self._flat[start:end].tolist()
+            return found
+        return [int(token) for token in self.shards.gather(np.array([start]), end - start)[0]]
 
     def document_at(self, place: int) -> tuple[int, int, int]:
         """(number from 0, start, end) of the document at a place; its tokens are between start + 1 and end."""
@@ -178,7 +182,7 @@ class TokenIndex:
         queries_SL = _windows(ids_N, starts_S, length)
         longest_S = np.zeros(len(starts_S), np.int64)
         for number in range(len(self._blocks)):
-            at_S = self._bound(number, len(starts_S), lambda have_SL: _is_less(have_SL, queries_SL), length)
+            at_S = self._bound(number, len(starts_S), lambda have_SL: _compared(have_SL, queries_SL)[0], length)
             for near_S in (at_S - 1, at_S):  # what shares most with a sequence is next to where it would be
                 near_S = np.clip(near_S, 0, len(self._blocks[number]) - 1)
                 differs_SL = self._following(number, near_S, length) != queries_SL
@@ -192,20 +196,24 @@ class TokenIndex:
         if len(lengths_S) and not 1 <= lengths_S.min() <= lengths_S.max() <= MAX_LENGTH:
             raise ValueError(f"a sequence has 1 to {MAX_LENGTH} tokens")
         length = int(lengths_S.max(initial=1))
-        queries_SL = np.full((len(sequences), length), _END, np.int64)
+        queries_SL = np.full((len(sequences), length), _END, np.int32)
         for row, sequence in enumerate(sequences):
             queries_SL[row, : len(sequence)] = sequence
         beyond_SL = np.arange(length) >= lengths_S[:, None]  # of a shorter sequence: whatever follows it is equal
 
-        def is_less(have_SL: np.ndarray) -> np.ndarray:
-            return _is_less(np.where(beyond_SL, _END, have_SL), queries_SL)
-
-        def is_not_more(have_SL: np.ndarray) -> np.ndarray:
-            return ~_is_less(queries_SL, np.where(beyond_SL, _END, have_SL))
-
+        # both ends of a range in one search: the first suffix that is not less, and the first that is more
         number = len(sequences)
-        blocks = range(len(self._blocks))
-        return [(self._bound(b, number, is_less, length), self._bound(b, number, is_not_more, length)) for b in blocks]
+        both_SL = np.concatenate([queries_SL, queries_SL])
+        ignored_SL = np.concatenate([beyond_SL, beyond_SL])
+        is_end_S = np.arange(2 * number) >= number
+
+        def is_before(have_SL: np.ndarray) -> np.ndarray:
+            have_SL[ignored_SL] = _END
+            less_S, equal_S = _compared(have_SL, both_SL)
+            return less_S | (equal_S & is_end_S)
+
+        bounds = [self._bound(block, 2 * number, is_before, length) for block in range(len(self._blocks))]
+        return [(bound[:number], bound[number:]) for bound in bounds]
 
     def _bound(
         self, number: int, sequences: int, is_before: Callable[[np.ndarray], np.ndarray], length: int
@@ -222,16 +230,21 @@ class TokenIndex:
         return low_S
 
     def _following(self, number: int, ranks_S: np.ndarray, length: int) -> np.ndarray:
-        """The tokens of the suffixes at these ranks of a block's array: int64 [S, L], padded after the corpus."""
+        """The tokens of the suffixes at these ranks of a block's array: int32 [S, L], padded after the corpus."""
         places_S = self._first(number) + self._blocks[number][ranks_S].astype(np.int64)
+        if self._flat is not None:
+            at_SL = places_S[:, None] + np.arange(length)
+            if places_S.max(initial=0) + length <= self.num_tokens:
+                return self._flat[at_SL].astype(np.int32)
+            have_SL = self._flat[np.minimum(at_SL, self.num_tokens - 1)].astype(np.int32)
+            return np.where(at_SL < self.num_tokens, have_SL, _PAD)
         width = min(length, self.num_tokens)
         shift_S = np.maximum(0, places_S + width - self.num_tokens)
-        have_SL = self.shards.gather(places_S - shift_S, width)
+        have_SL = self.shards.gather(places_S - shift_S, width).astype(np.int32)
         if shift_S.any() or width < length:
             columns_SL = np.arange(length) + shift_S[:, None]
-            inside_SL = columns_SL < width
             have_SL = np.take_along_axis(have_SL, np.minimum(columns_SL, width - 1), 1)
-            have_SL = np.where(inside_SL, have_SL, _PAD)
+            have_SL = np.where(columns_SL < width, have_SL, _PAD)
         return have_SL
 
     def _first(self, number: int) -> int:
@@ -240,14 +253,15 @@ class TokenIndex:
 
 def _windows(ids_N: np.ndarray, starts_S: np.ndarray, length: int) -> np.ndarray:
     """Windows of a query from each start on, padded after its end."""
-    padded = np.concatenate([ids_N, np.full(length, _END, np.int64)])
+    padded = np.concatenate([ids_N, np.full(length, _END, np.int32)])
     return padded[starts_S[:, None] + np.arange(length)]
 
 
-def _is_less(one_SL: np.ndarray, other_SL: np.ndarray) -> np.ndarray:
-    """Whether each row is before the other's in the order of suffixes."""
+def _compared(one_SL: np.ndarray, other_SL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(less, equal): whether each row is before the other's in the order of suffixes, or the same."""
     differs_SL = one_SL != other_SL
     first_S = differs_SL.argmax(1)
     rows = np.arange(len(first_S))
-    less: np.ndarray = differs_SL.any(1) & (one_SL[rows, first_S] < other_SL[rows, first_S])
-    return less
+    equal_S = ~differs_SL[rows, first_S]
+    less_S = one_SL[rows, first_S] < other_SL[rows, first_S]
+    return less_S, equal_S

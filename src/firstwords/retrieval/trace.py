@@ -199,8 +199,8 @@ def text_ids(text: str, indexes: Indexes, tokenizer: Tokenizer) -> list[int]:
 
 
 def trace(ids: Sequence[int], indexes: Indexes, tokenizer: Tokenizer, samples: int = SAMPLES) -> Trace:
-    """Trace tokens. Special tokens are never part of a span: only words are traced. samples: shown for each span."""
-    known = [NEVER if i in tokenizer.special_ids else i for i in ids]
+    """Trace tokens. A chat template's are never part of a span: only words are traced. samples: shown for each span."""
+    known = _words_only(ids, tokenizer)
     longest_N = _longest(known, indexes)
     texts = [tokenizer.decode([i], skip_special=False) for i in ids]
     is_start = _word_starts(texts)
@@ -228,6 +228,20 @@ def trace(ids: Sequence[int], indexes: Indexes, tokenizer: Tokenizer, samples: i
         sorted(unseen, key=lambda s: (s.end - s.start, s.start)),
         indexes,
     )
+
+
+def _words_only(ids: Sequence[int], tokenizer: Tokenizer) -> list[int]:
+    """The tokens, with NEVER for special ones and for the line that names whose turn it is."""
+    found = []
+    is_role = False
+    for i in ids:
+        is_special = i in tokenizer.special_ids
+        found.append(NEVER if is_special or is_role else i)
+        if is_special:
+            is_role = tokenizer.has_chat_tokens and i == tokenizer.im_start_id
+        elif is_role and "\n" in tokenizer.decode([i]):
+            is_role = False
+    return found
 
 
 def _longest(ids: Sequence[int], indexes: Indexes) -> np.ndarray:

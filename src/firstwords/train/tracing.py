@@ -18,7 +18,7 @@ from firstwords.retrieval.trace import INDEX, TOKENS, Corpus, corpora, index
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 
-AT_ONCE = 200_000  # tokens that are sorted in a fraction of a second
+AT_ONCE = 500_000  # tokens that are sorted in a fraction of a second
 _background: list[subprocess.Popen[bytes]] = []  # kept, since a process that is forgotten while it runs is a warning
 
 

@@ -109,7 +109,8 @@ def as_text(traced: tracing.Trace, top: int, colour: bool) -> str:
     bright, off = ("\033[1m", "\033[0m") if colour else ("", "")
     lines = []
     for span in traced.spans[:top]:
-        places = ", ".join(f"{place.count:,} in {_OF[place.kind]} of {place.stage}" for place in span.places)
+        times = (f"{counted(place.count, 'time')} in {_OF[place.kind]} of {place.stage}" for place in span.places)
+        places = ", ".join(times)
         lines.append(f"{bright}{shared.shown(span.text.strip())}{off}  {places}")
         for place in span.places:
             for sample in place.samples[:1]:
