@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "rebuild the index of the documents",
     ),
     "ask": ("firstwords.commands.documents.ask", "Ask", "answer from the documents, with citations"),
+    "trace": ("firstwords.commands.documents.trace", "Trace", "find the words of a text in what a model learned from"),
     "search": ("firstwords.commands.documents.manage", "Search", "search the documents"),
     "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
     "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),

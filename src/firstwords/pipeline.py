@@ -47,6 +47,7 @@ from firstwords.train.opening import (
 from firstwords.train.pretrain import Pretrain
 from firstwords.train.prompts import WORLD_QUESTIONS
 from firstwords.train.run_flags import PlannedFlags, check_sources, check_words
+from firstwords.train.tracing import index_after_run
 
 CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts
 WORLD_CHATS_SHARE = 0.60  # the same for the built-in world, whose visitors notice the chats most (docs/LOG.md)
@@ -107,6 +108,8 @@ def main(config: Learn) -> str:
             mine, state = opened
             with recorded(directory, "learn", asdict(mine)):
                 run_stages(mine, state, directory, started)
+            if not mine.no_trace:
+                index_after_run(mine.name)
         return mine.name
 
 
@@ -138,7 +141,8 @@ class LearnJob:
     @property
     def shared_flags(self) -> dict[str, Any]:
         """The flags that every stage takes."""
-        return {name: getattr(self.config, name) for name in ("name", "seed", "device", "precision", "threads")}
+        names = ("name", "seed", "device", "precision", "threads", "no_trace")
+        return {name: getattr(self.config, name) for name in names}
 
     @property
     def elapsed(self) -> float:

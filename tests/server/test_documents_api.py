@@ -135,3 +135,77 @@ def test_what_cannot_be_combined_is_refused(client: OpenAI, more: dict[str, Any]
     with pytest.raises(openai.APIStatusError) as caught:
         ask(client, **more)
     assert caught.value.status_code == status and words in str(caught.value)
+
+
+# ---- in a chat of the page -------------------------------------------------------------------------------------------
+
+
+def test_a_chat_answers_from_documents_and_keeps_the_sources(page_anna: User, page_ben: User) -> None:
+    upload(page_anna)
+    chat = page_anna.chat()
+    answer = page_anna.say(chat, QUESTION, documents=True)["assistant"]
+    assert answer["status"] == "done" and "1832" in answer["content"] and answer["tokens"] is None
+    sources = answer["sources"]
+    (citation,) = sources["citations"]
+    assert sources["kind"] == "extractive" and citation["quote"] in HOUSE and sources["passages"][0]["is_used"]
+    page_anna.ask("DELETE", f"/api/documents/{citation['document_id']}")
+    kept = page_anna.get(f"/api/chats/{chat}")["messages"][-1]
+    assert kept["sources"] == sources and kept["params"]["documents"] is True
+    ben = page_ben.say(page_ben.chat(), QUESTION, documents=True)["assistant"]
+    assert ben["content"] == DONT_SAY and ben["sources"]["passages"] == []
+
+
+def test_below_the_gate_the_model_answers_from_memory_when_asked_to(page_anna: User) -> None:
+    upload(page_anna)
+    answer = page_anna.say(page_anna.chat(), "Who is the president of Mars?", documents=True)["assistant"]
+    assert answer["content"] == DONT_SAY and answer["sources"]["kind"] == "none"
+    again = page_anna.post(f"/api/messages/{answer['id']}/regenerate")["assistant"]
+    assert page_anna.end(again["id"])["content"] == DONT_SAY  # the same place again
+    memory = page_anna.post(f"/api/messages/{answer['id']}/regenerate", {"documents": False})["assistant"]
+    assert memory["sources"]["kind"] == "memory"  # labelled while it is being written
+    ended = page_anna.end(memory["id"])
+    assert ended["sources"] == memory["sources"] and ended["tokens"] and ended["content"] != DONT_SAY
+    body = {"index": 1, "token_id": ended["tokens"][1]["top"][-1][0]}
+    branch = page_anna.post(f"/api/messages/{memory['id']}/branch", body)["assistant"]
+    assert page_anna.end(branch["id"])["sources"]["kind"] == "memory"
+    back = page_anna.post(f"/api/messages/{memory['id']}/regenerate", {"documents": True})["assistant"]
+    assert page_anna.end(back["id"])["sources"]["kind"] == "none"
+
+
+def test_a_thumb_for_a_quotation_teaches_the_model_nothing(page_anna: User) -> None:
+    upload(page_anna)
+    quoted = page_anna.say(page_anna.chat(), QUESTION, documents=True)["assistant"]
+    rated = page_anna.post(f"/api/messages/{quoted['id']}/rating", {"verdict": "up"})["message"]
+    assert rated["rating"]["verdict"] == "up" and page_anna.get("/api/export")["judgements"] == []
+    written = page_anna.say(page_anna.chat(), QUESTION)["assistant"]
+    page_anna.post(f"/api/messages/{written['id']}/rating", {"verdict": "up"})
+    assert len(page_anna.get("/api/export")["judgements"]) == 1
+
+
+def test_an_unknown_collection_is_said_before_anything_is_saved(page_anna: User) -> None:
+    upload(page_anna, collection="house")
+    chat = page_anna.chat()
+    body = {"content": QUESTION, "documents": "hose"}
+    error = page_anna.post(f"/api/chats/{chat}/messages", body, status=404)["error"]
+    assert error["message"] == "there is no collection hose: there are house"
+    assert page_anna.get(f"/api/chats/{chat}")["messages"] == []
+
+
+def test_sources_are_exported_and_imported_but_not_damaged_ones(page_anna: User, page_ben: User) -> None:
+    upload(page_anna)
+    page_anna.say(page_anna.chat(), QUESTION, documents=True)
+    document = page_anna.get("/api/export")
+    page_ben.post("/api/import", document)
+    (chat,) = page_ben.get("/api/chats")["chats"]
+    copied = page_ben.get(f"/api/chats/{chat['id']}")["messages"][-1]
+    assert copied["sources"] == document["chats"][0]["messages"][-1]["sources"]
+    document["chats"][0]["messages"][-1]["sources"]["passages"][0]["text"] = 5
+    assert "sources.passages.0.text" in page_ben.post("/api/import", document, status=400)["error"]["message"]
+
+
+def test_an_export_without_sources_is_from_an_earlier_version(page_anna: User, page_ben: User) -> None:
+    page_anna.say(page_anna.chat(), "Hello!")
+    document = page_anna.get("/api/export")
+    for message in document["chats"][0]["messages"]:
+        del message["sources"]
+    assert page_ben.post("/api/import", document)["messages"] == 2

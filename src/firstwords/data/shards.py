@@ -14,7 +14,7 @@ import shutil
 import struct
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -59,7 +59,21 @@ def write_shards(
     Stops after the document that reaches `max_tokens`. Works in a `.partial` directory next to the target; after an
     error it is removed and the target is unchanged. Raises UserError when the disk is full or not writable.
     """
-    directory = Path(directory)
+    return _write(_encoded(documents, tokenizer), tokenizer, Path(directory), max_tokens, shard_tokens)
+
+
+def write_ids(documents: Iterable[Sequence[int]], tokenizer: Tokenizer, directory: Path | str) -> ShardStats:
+    """Write documents that are encoded already; `bytes` is 0. See `write_shards`."""
+    return _write(((ids, 0) for ids in documents), tokenizer, Path(directory), None, SHARD_TOKENS)
+
+
+def _write(
+    documents: Iterable[tuple[Sequence[int], int]],
+    tokenizer: Tokenizer,
+    directory: Path,
+    max_tokens: int | None,
+    shard_tokens: int,
+) -> ShardStats:
     partial = directory.with_name(directory.name + ".partial")
     started = time.monotonic()
     try:
@@ -67,7 +81,7 @@ def write_shards(
         partial.mkdir(parents=True)
         writer = _Writer(partial, tokenizer, shard_tokens)
         try:
-            num_documents, num_bytes = _write_documents(documents, tokenizer, writer, max_tokens)
+            num_documents, num_bytes = _write_documents(documents, tokenizer.endoftext_id, writer, max_tokens)
             shards = writer.finish(num_bytes)
         finally:
             writer.close()
@@ -83,22 +97,25 @@ def write_shards(
     return ShardStats(num_documents, writer.num_tokens, num_bytes, shards, time.monotonic() - started)
 
 
-def _write_documents(
-    documents: Iterable[str], tokenizer: Tokenizer, writer: _Writer, max_tokens: int | None
-) -> tuple[int, int]:
-    separator = np.array([tokenizer.endoftext_id], dtype=writer.dtype)
-    num_documents = num_bytes = 0
+def _encoded(documents: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Sequence[int], int]]:
+    """(ids, UTF-8 bytes) of each text."""
     for batch in _batches(documents):
         for text, ids in zip(batch, tokenizer.encode_batch(batch), strict=True):
-            writer.add(separator)
-            writer.add(np.array(ids, dtype=writer.dtype))
-            num_documents += 1
-            num_bytes += len(text) if text.isascii() else len(text.encode())
-            if max_tokens is not None and writer.num_tokens >= max_tokens:
-                break
-        else:
-            continue
-        break
+            yield ids, len(text) if text.isascii() else len(text.encode())
+
+
+def _write_documents(
+    documents: Iterable[tuple[Sequence[int], int]], endoftext_id: int, writer: _Writer, max_tokens: int | None
+) -> tuple[int, int]:
+    separator = np.array([endoftext_id], dtype=writer.dtype)
+    num_documents = num_bytes = 0
+    for ids, size in documents:
+        writer.add(separator)
+        writer.add(np.array(ids, dtype=writer.dtype))
+        num_documents += 1
+        num_bytes += size
+        if max_tokens is not None and writer.num_tokens >= max_tokens:
+            break
     if not num_documents:
         raise UserError("there is no text to write into shards: every document was empty")
     writer.add(separator)
@@ -240,6 +257,11 @@ class TokenShards:
             raise UserError(f"{path} belongs to a different corpus than the other shards: {again}")
         self.tokenizer_hash, self.num_bytes, self.vocab_size = hash_text, num_bytes, vocab
         return np.memmap(path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,))
+
+    @property
+    def flat(self) -> np.ndarray | None:
+        """All ids as one array, still on disk; None if there are several shards."""
+        return np.asarray(self._maps[0]) if len(self._maps) == 1 else None
 
     def gather(self, starts: np.ndarray, length: int) -> np.ndarray:
         """Windows of `length` ids from each of `starts` (positions in the whole corpus): int64 [len(starts), length].

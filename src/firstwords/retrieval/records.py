@@ -103,6 +103,7 @@ class Passage:
         chunk, document = self.chunk, self.document
         return {
             "chunk_id": chunk.id,
+            "chunk_number": chunk.number,
             "document_id": document.id,
             "collection": document.collection,
             "source": document.source,

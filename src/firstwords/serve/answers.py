@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,11 @@ from anyio import to_thread
 
 from firstwords.config import UserError
 from firstwords.database import DatabaseBusy
+from firstwords.retrieval.answer import Answer as Found
+from firstwords.serve.asking import ask
 from firstwords.serve.chats import store
 from firstwords.serve.chats.records import Message
+from firstwords.serve.chats.sources import sources_json
 from firstwords.serve.chats.writer import ALTERNATIVES, Branch, Prepared, TokenWriter, prepare, with_text
 from firstwords.serve.errors import ApiError
 
@@ -43,6 +46,7 @@ class Answer:
         self.tokens: list[str] = []
         self.writer: TokenWriter | None = None
         self.stream: Stream | None = None
+        self.lookup: asyncio.Task[Found] | None = None  # in documents
         self.is_stopped = False
         self.is_ending = False  # no more tokens will come
         self.is_over = False  # and the answer is saved
@@ -52,7 +56,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.writer.text if self.writer else ""
+        return self.writer.text if self.writer else self.message.content
 
     def begin(self, prepared: Prepared) -> None:
         """Record the weights that give the answer, and the beginning of a branch."""
@@ -65,6 +69,19 @@ class Answer:
         assert self.writer is not None
         self.tokens += [self.writer.push(token) for token in tokens]
         self.tell()
+
+    def quote(self, found: Found) -> None:
+        """Take an answer from documents. It has no tokens: most of them are quoted, not sampled."""
+        self.message = replace(self.message, content=found.text, sources=sources_json(found))
+        self.tell()
+
+    def cancel(self) -> None:
+        """Stop writing."""
+        self.is_stopped = True
+        if self.lookup is not None:
+            self.lookup.cancel()
+        if self.stream is not None:
+            self.stream.cancel()
 
     def end(self, status: str, finish_reason: str | None = None, error: str | None = None) -> None:
         """Record how it ended; it is over once that is saved."""
@@ -107,6 +124,14 @@ def listed(tokens: Sequence[str]) -> str | None:
     return f"[{','.join(tokens)}]" if tokens else None
 
 
+@dataclass(frozen=True)
+class Lookup:
+    """Whose documents answer. collection: None for all of them."""
+
+    user: str
+    collection: str | None
+
+
 class Answers:
     """All answers being generated. Belongs to the event loop."""
 
@@ -143,10 +168,16 @@ class Answers:
         stage: Stage,
         params: dict[str, Any],
         branch: Branch | None = None,
+        lookup: Lookup | None = None,
     ) -> Answer:
-        """Start to answer: `message` is the empty answer created by the store, `path` the messages before it."""
+        """Start to answer: `message` is the empty answer created by the store, `path` the messages before it.
+        With `lookup`, the answer to the last of them comes from documents."""
         answer = self._live[message.id] = Answer(message)
-        answer.task = asyncio.create_task(self._run(answer, path, stage, params, branch))
+        if lookup is None:
+            work: Callable[[], Awaitable[str | None]] = partial(self._generate, answer, path, stage, params, branch)
+        else:
+            work = partial(self._quote, answer, path, stage, lookup)
+        answer.task = asyncio.create_task(self._run(answer, stage, work))
         return answer
 
     def get(self, message_id: str) -> Answer | None:
@@ -157,21 +188,17 @@ class Answers:
         """End some answers as they are, and wait until they are saved."""
         found = [answer for message_id in message_ids if (answer := self._live.get(message_id)) is not None]
         for answer in found:
-            answer.is_stopped = True
-            if answer.stream is not None:
-                answer.stream.cancel()
+            answer.cancel()
         tasks = [answer.task for answer in found if answer.task is not None]
         if tasks:
             await asyncio.wait(tasks)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    async def _run(
-        self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None
-    ) -> None:
+    async def _run(self, answer: Answer, stage: Stage, work: Callable[[], Awaitable[str | None]]) -> None:
         try:
             async with asyncio.timeout(self.max_seconds):
-                reason = await self._generate(answer, path, stage, params, branch)
+                reason = await work()
             answer.end("stopped" if answer.is_stopped else "done", reason)
         except asyncio.CancelledError:
             answer.end("interrupted")
@@ -185,6 +212,19 @@ class Answers:
             LOG.exception("an answer of %s failed", stage.ref)
             answer.end("error", error=f"{stage.ref} failed because of an internal error; see the server's log")
         await self._keep(answer)
+
+    async def _quote(self, answer: Answer, path: Sequence[Message], stage: Stage, lookup: Lookup) -> str | None:
+        """Answer from documents; returns the finish reason, None if it was stopped before."""
+        asked = ask(self.worker, stage, lookup.user, path[-1].content, lookup.collection)
+        answer.lookup = asyncio.create_task(asked)
+        try:
+            answer.quote(await answer.lookup)
+        except asyncio.CancelledError:
+            if not answer.is_stopped:
+                raise
+            return None
+        answer.is_stopped = False  # it had already ended before the request to stop
+        return "stop"
 
     async def _generate(
         self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None

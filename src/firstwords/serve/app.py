@@ -21,7 +21,19 @@ from firstwords.serve.lessons import Lessons
 from firstwords.serve.metrics import CONTENT_TYPE, Metrics
 from firstwords.serve.models import find
 from firstwords.serve.openai import routes as openai_routes
-from firstwords.serve.page import chats, documents, inside, ladder, messages, models, runs, session, teach, uploads
+from firstwords.serve.page import (
+    chats,
+    documents,
+    inside,
+    ladder,
+    messages,
+    models,
+    runs,
+    session,
+    teach,
+    trace,
+    uploads,
+)
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
 from firstwords.version import __version__
@@ -82,7 +94,8 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    for routes in (session, models, chats, messages, documents, inside, ladder, teach, runs, uploads, static_files):
+    page = (session, models, chats, messages, documents, inside, trace, ladder, teach, runs, uploads, static_files)
+    for routes in page:
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

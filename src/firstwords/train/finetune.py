@@ -23,6 +23,7 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations, summary
 from firstwords.data.dedup import copy_key
 from firstwords.data.packing import IGNORED, ChatRows, PackedChats, pack_chats
+from firstwords.data.shards import write_ids
 from firstwords.data.source_stats import SourceStats
 from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
@@ -34,6 +35,7 @@ from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
+from firstwords.retrieval.trace import TOKENS
 from firstwords.runlog import damaged, say, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
@@ -111,7 +113,12 @@ class Lessons:
 
     train: PackedChats
     heldout: PackedChats | None
-    num_chats: int
+    chats: list[list[int]]  # the tokens of those that are learned
+
+    @property
+    def num_chats(self) -> int:
+        """Chats that are learned."""
+        return len(self.chats)
 
 
 def check(config: Finetune) -> Path | None:
@@ -364,7 +371,7 @@ def _lessons(rendered: list[tuple[list[int], list[int]]], tokenizer: Tokenizer, 
     train = pack_chats(kept, chosen.shape.context)
     if train.stats.cut or train.stats.dropped:
         say(f"{train.stats.cut} chats were cut at a turn and {train.stats.dropped} skipped: longer than the context")
-    return Lessons(train, _pack_or_none(heldout, chosen.shape.context), len(kept))
+    return Lessons(train, _pack_or_none(heldout, chosen.shape.context), [ids for ids, _ in kept])
 
 
 def _pack_or_none(rendered: list, context: int) -> PackedChats | None:
@@ -438,6 +445,8 @@ def _finish(
         sampling=chat_defaults.to_save(base),
     )
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)
+    if not config.no_trace:
+        write_ids(lessons.chats, tokenizer, run.directory / TOKENS)
     home.set_promoted(config.name, "sft", by="finetune")
     shown = f", loss {metrics['heldout_loss']:.3f} on held-out chats" if "heldout_loss" in metrics else ""
     say(f"saved {config.name}/sft after {counted(run.step, 'step')}{shown} ({metrics['seconds']:.0f} s)")

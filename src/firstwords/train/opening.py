@@ -25,14 +25,16 @@ from firstwords.model.card import read_card
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
+from firstwords.train.tracing import index_after_run
 
 
 class Flags(Protocol):
-    """The flags of a run: a dataclass with the name of a model and whether to resume."""
+    """The flags of a run: a dataclass with the name of a model, whether to resume, and whether to leave no index."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     name: str
     resume: bool
+    no_trace: bool
 
 
 C = TypeVar("C", bound=Flags)
@@ -63,7 +65,10 @@ def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C],
                 if found is not None:
                     return found
                 with process.recorded(home.run_dir(mine.name), command, asdict(mine)):
-                    return main(mine)
+                    result = main(mine)
+                if not mine.no_trace:
+                    index_after_run(mine.name)
+                return result
 
         return run
 

@@ -39,6 +39,8 @@ class RunFlags(Settings):
     """cpu, cuda or auto."""
     threads: int = 0
     """CPU threads (0 = one per core, fewer while other programs need them)."""
+    no_trace: bool = False
+    """Leave out the index of the training tokens that `firstwords trace` searches."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -67,9 +67,9 @@ export const api = {
   changeChat: (id: string, change: { title?: string; active?: string }) =>
     call<T.Chat>("PATCH", `/api/chats/${at(id)}`, change),
   deleteChat: (id: string) => call<unknown>("DELETE", `/api/chats/${at(id)}`),
-  send: (chat: string, said: { parent_id: string | null; content: string; model?: string; params: Partial<T.Params> }) =>
+  send: (chat: string, said: { parent_id: string | null; content: string; model?: string; documents?: T.Lookup; params: Partial<T.Params> }) =>
     post<{ user: T.Message; assistant: T.Message }>(`/api/chats/${at(chat)}/messages`, said),
-  regenerate: (id: string, how: { model?: string; params?: T.Params }) =>
+  regenerate: (id: string, how: { model?: string; documents?: T.Lookup; params?: T.Params }) =>
     post<{ assistant: T.Message }>(`/api/messages/${at(id)}/regenerate`, how),
   branch: (id: string, how: { index: number; token_id: number; params?: T.Params }) =>
     post<{ assistant: T.Message }>(`/api/messages/${at(id)}/branch`, how),
@@ -94,9 +94,19 @@ export const api = {
     post<T.Attention>("/api/inside/attention", { model, ids, layer }, signal),
   lens: (model: string, ids: number[], top = 3, signal?: AbortSignal) =>
     post<T.Lens>("/api/inside/lens", { model, ids, top }, signal),
+  trace: (model: string, ids: number[], signal?: AbortSignal) => post<T.Trace>("/api/trace", { model, ids }, signal),
+  traceMessage: (id: string, signal?: AbortSignal) => post<T.Trace>(`/api/messages/${at(id)}/trace`, {}, signal),
   stages: (name: string, text: string, params: T.Params, signal?: AbortSignal) =>
     post<T.Stages>("/api/stages", { name, text, params }, signal),
   stagePairs: (name: string, limit = 20) => post<{ pairs: T.StagePair[] }>("/api/stages/pairs", { name, limit }),
+
+  documents: (limit: number) => get<{ documents: T.Doc[]; total: number; collections: string[] }>(`/api/documents?limit=${limit}`),
+  addDocument: (file: { name: string; base64?: string; text?: string; collection: string }) => post<T.DocOutcome>("/api/documents", file),
+  removeDocument: (id: number) => call<unknown>("DELETE", `/api/documents/${id}`),
+  documentChunks: (id: number, first: number, limit: number, signal?: AbortSignal) =>
+    get<{ document: T.Doc; chunks: T.DocChunk[] }>(`/api/documents/${id}/chunks?first=${first}&limit=${limit}`, signal),
+  searchDocuments: (q: string, collection: string, limit: number, signal?: AbortSignal) =>
+    get<{ passages: T.Passage[] }>(`/api/documents/search?q=${at(q)}&limit=${limit}${collection ? `&collection=${at(collection)}` : ""}`, signal),
 
   runs: () => get<{ runs: T.Run[] }>("/api/runs"),
   run: (name: string) => get<T.RunDetail>(`/api/runs/${at(name)}`),

@@ -3,8 +3,9 @@ import { SvelteMap } from "svelte/reactivity";
 import { api } from "../lib/api";
 import { follow } from "../lib/sse";
 import { childrenOf, countBelow, newestLeaf, pathTo } from "../lib/tree";
-import type { Chat, Message, Rating, Token } from "../lib/types";
+import type { Chat, Lookup, Message, Rating, Token } from "../lib/types";
 import { chats } from "./chats.svelte";
+import { documents } from "./documents.svelte";
 import { allParams, instruction, params } from "./settings.svelte";
 import { status } from "./status.svelte";
 
@@ -28,6 +29,13 @@ export class OpenChat {
   readonly path = $derived(pathTo(this.active, (id) => this.byId.get(id)));
   readonly children = $derived(childrenOf(this.byId.values()));
   readonly streaming = $derived(this.path.find((message) => message.status === "streaming") ?? null);
+
+  /** Where the next answer of a chat comes from; an answer from memory was an exception. */
+  lookup(id: string): Lookup {
+    const isOpen = this.head?.id === id;
+    const last = isOpen ? this.path.findLast((message) => message.role === "assistant" && message.params?.documents !== false) : undefined;
+    return documents.lookup(id, last?.params?.documents);
+  }
 
   get(id: string): Message | undefined {
     return this.byId.get(id);
@@ -74,18 +82,25 @@ export class OpenChat {
   /** Say something below `parent` (by default the end of what one reads); makes the chat when there is none. */
   async send(content: string, model: string, parent: string | null = this.active): Promise<string> {
     return this.act(async () => {
-      if (!this.head) this.head = await api.newChat({ model, system: instruction.value.trim() });
+      if (!this.head) {
+        this.head = await api.newChat({ model, system: instruction.value.trim() });
+        documents.moveLookup(this.head.id);
+      }
       instruction.value = "";
       const chat = this.head.id;
-      const said = await api.send(chat, { parent_id: parent, content, model, params: params() });
+      const lookup = this.lookup(chat);
+      const where = lookup === false ? {} : { documents: lookup };
+      const said = await api.send(chat, { parent_id: parent, content, model, ...where, params: params() });
       this.byId.set(said.user.id, said.user);
       this.follow(said.assistant);
       return chat;
     });
   }
 
-  async regenerate(message: Message, model: string): Promise<void> {
-    await this.act(async () => this.replace(message, (await api.regenerate(message.id, { model, params: allParams(model) })).assistant));
+  /** Answer again; lookup: from other documents than before, or (false) from memory. */
+  async regenerate(message: Message, model: string, lookup?: Lookup): Promise<void> {
+    const where = lookup === undefined ? {} : { documents: lookup };
+    await this.act(async () => this.replace(message, (await api.regenerate(message.id, { model, ...where, params: allParams(model) })).assistant));
   }
 
   /** Go on from another token than the one that was drawn at `index`. */

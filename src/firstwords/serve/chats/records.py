@@ -58,7 +58,8 @@ END;
 """
 _WORDS = _INDEX.format(name="words", tokenizer="porter unicode61 remove_diacritics 2")
 _GRAMS = _INDEX.format(name="grams", tokenizer="trigram")
-MIGRATIONS = (_TABLES + _WORDS + _GRAMS,)
+_SOURCES = "ALTER TABLE messages ADD COLUMN sources TEXT;"  # of an answer from documents
+MIGRATIONS = (_TABLES + _WORDS + _GRAMS, _SOURCES)
 
 ROLES = ("system", "user", "assistant")
 STATUSES = ("done", "streaming", "stopped", "interrupted", "error")
@@ -83,7 +84,8 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a tree. `tokens` is the JSON text of a list, None if there are none."""
+    """One message of a tree. `tokens` is the JSON text of a list, `sources` of what `chats.sources` describes; None if
+    there are none."""
 
     id: str
     chat_id: str
@@ -99,13 +101,14 @@ class Message:
     rating: dict[str, Any] | None = None
     created: str = ""
     tokens: str | None = None
+    sources: str | None = None
 
     def to_json(self) -> str:
         """The message as sent to the page."""
-        fields = {name: value for name, value in vars(self).items() if name not in ("chat_id", "tokens")}
+        fields = {name: value for name, value in vars(self).items() if name not in ("chat_id", "tokens", "sources")}
         if self.error is None:
             del fields["error"]
-        return f'{dump(fields)[:-1]},"tokens":{self.tokens or "null"}}}'
+        return f'{dump(fields)[:-1]},"sources":{self.sources or "null"},"tokens":{self.tokens or "null"}}}'
 
     @property
     def turn(self) -> Turn:

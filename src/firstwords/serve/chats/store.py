@@ -111,7 +111,9 @@ def add_turn(
         return question, _answer(connection, question, model, params)
 
 
-def add_answer(user: str, message_id: str, model: str | None, params: dict[str, Any]) -> Message:
+def add_answer(
+    user: str, message_id: str, model: str | None, params: dict[str, Any], sources: str | None = None
+) -> Message:
     """Another, still empty answer: a sibling of an answer, or a child of a user's message."""
     with database(write=True) as connection:
         message = _own(connection, user, message_id)
@@ -120,7 +122,7 @@ def add_answer(user: str, message_id: str, model: str | None, params: dict[str, 
             message = _own(connection, user, str(message.parent_id))
         if message.role != "user" or model is None:
             raise ApiError(400, "only a user's message can be answered")
-        return _answer(connection, message, model, params)
+        return _answer(connection, message, model, params, sources)
 
 
 def message(user: str, message_id: str) -> Message:
@@ -216,7 +218,7 @@ def finish(message: Message) -> None:
     with database(write=True) as connection:
         connection.execute(
             "UPDATE messages SET content = ?, status = ?, error = ?, model = ?, stage_hash = ?, params = ?, "
-            "finish_reason = ? WHERE id = ?",
+            "finish_reason = ?, sources = ? WHERE id = ?",
             [
                 message.content,
                 message.status,
@@ -225,6 +227,7 @@ def finish(message: Message) -> None:
                 message.stage_hash,
                 dump(message.params),
                 message.finish_reason,
+                message.sources,
                 message.id,
             ],
         )
@@ -288,7 +291,9 @@ def _path(connection: sqlite3.Connection, user: str, message_id: str, with_token
     return [message_of(row, tokens.get(row["number"])) for row in rows]
 
 
-def _answer(connection: sqlite3.Connection, question: Message, model: str, params: dict[str, Any]) -> Message:
+def _answer(
+    connection: sqlite3.Connection, question: Message, model: str, params: dict[str, Any], sources: str | None = None
+) -> Message:
     answer = Message(
         new_id(),
         question.chat_id,
@@ -299,6 +304,7 @@ def _answer(connection: sqlite3.Connection, question: Message, model: str, param
         model=model,
         params=params,
         created=now(),
+        sources=sources,
     )
     insert_message(connection, answer)
     connection.execute("UPDATE chats SET model = ? WHERE id = ?", [model, question.chat_id])

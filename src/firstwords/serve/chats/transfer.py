@@ -20,6 +20,7 @@ from firstwords.preferences.records import Judgement
 from firstwords.preferences.store import PreferenceStore
 from firstwords.serve.chats import store
 from firstwords.serve.chats.records import Message, database, dump, insert_message, now
+from firstwords.serve.chats.sources import SourcesIn
 from firstwords.serve.errors import ApiError
 
 KIND, VERSION = "firstwords", 1
@@ -66,6 +67,7 @@ class MessageIn(_Part):
     finish_reason: str | None
     rating: RatingIn | None
     created: Time
+    sources: SourcesIn | None = None
     tokens: list[TokenIn] | None
 
 
@@ -209,11 +211,12 @@ def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, impor
         if known:
             imported.skipped += 1
             continue
-        fields = message.model_dump(exclude={"tokens"})
+        fields = message.model_dump(exclude={"tokens", "sources"})
         fields |= {"id": ids[message.id], "parent_id": ids[message.parent_id], "chat_id": chat_id}
         fields["status"] = "interrupted" if message.status == "streaming" else message.status
         tokens = None if message.tokens is None else dump([token.model_dump() for token in message.tokens])
-        insert_message(connection, Message(**fields, tokens=tokens))
+        sources = None if message.sources is None else message.sources.to_json()
+        insert_message(connection, Message(**fields, tokens=tokens, sources=sources))
         imported.messages += 1
     if not is_there:
         connection.execute("UPDATE chats SET active = ? WHERE id = ?", [ids[chat.active], chat_id])

@@ -14,9 +14,10 @@ from pydantic import Field
 from firstwords.serve import models
 from firstwords.serve.chats import search, store, transfer
 from firstwords.serve.chats.records import Message, dump, now
+from firstwords.serve.chats.sources import Wanted
 from firstwords.serve.chats.writer import fitted
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import DEFAULTS, Body, JsonText, Live, Params, User, listed
+from firstwords.serve.page.parts import DEFAULTS, Body, JsonText, Live, Params, User, listed, lookup_of
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
@@ -41,11 +42,12 @@ class Change(Body):
 
 
 class NewMessage(Body):
-    """A user's message, and how to answer it."""
+    """A user's message, and how to answer it. documents: true, or the name of a collection, to answer from them."""
 
     parent_id: str | None = None
     content: str
     model: str | None = None
+    documents: Wanted = None
     params: Params = Params()
 
 
@@ -137,12 +139,14 @@ async def send(user: User, live: Live, request: Request, chat_id: str, body: New
         raise ApiError(400, "the message is empty: write something", "content")
     known = await to_thread.run_sync(partial(store.chat, user, chat_id))
     stage = _find(request, body.model or known["model"])
+    lookup = await lookup_of(user, body.documents)
     params = body.params.chosen(stage.directory)
+    kept = params if lookup is None else params | {"documents": body.documents}
     question, answer = await to_thread.run_sync(
-        partial(store.add_turn, user, chat_id, body.parent_id, body.content, stage.ref, params)
+        partial(store.add_turn, user, chat_id, body.parent_id, body.content, stage.ref, kept)
     )
     path = await to_thread.run_sync(partial(store.path, user, question.id))
-    live.begin(answer, path, stage, params)
+    live.begin(answer, path, stage, params, lookup=lookup)
     return JsonText(f'{{"user":{question.to_json()},"assistant":{answer.to_json()}}}')
 
 

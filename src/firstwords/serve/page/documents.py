@@ -37,11 +37,14 @@ class Asked(Body):
 
 
 @router.get("")
-def listed(user: User, collection: Collection = None) -> dict[str, Any]:
-    """The documents, and the names of all collections."""
+def listed(
+    user: User, collection: Collection = None, limit: Annotated[int | None, Query(ge=0, lt=2**31)] = None
+) -> dict[str, Any]:
+    """The documents (the first `limit` of `total`), and the names of all collections."""
     check_collection(user, collection)
     found = store.documents(user, collection)
-    return {"documents": [document.to_dict() for document in found], "collections": store.collections(user)}
+    rows = [document.to_dict() for document in found[:limit]]
+    return {"documents": rows, "total": len(found), "collections": store.collections(user)}
 
 
 @router.post("")

@@ -20,9 +20,10 @@ from firstwords.serve import models
 from firstwords.serve.answers import Answer
 from firstwords.serve.chats import store
 from firstwords.serve.chats.records import Message, dump
+from firstwords.serve.chats.sources import FROM_MEMORY, Wanted
 from firstwords.serve.chats.writer import Branch
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event
+from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event, lookup_of
 
 router = APIRouter(prefix="/api/messages/{message_id}")
 QUIET_SECONDS = 15.0  # between keep-alive comments of a stream
@@ -30,9 +31,11 @@ Reasons = Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], F
 
 
 class Again(Body):
-    """How to regenerate an answer."""
+    """How to regenerate an answer. documents: as in the request for the first one, or false to answer from memory;
+    null for the same as before."""
 
     model: str | None = None
+    documents: Wanted = None
     params: Params = Params()
 
 
@@ -80,7 +83,8 @@ async def regenerate(user: User, live: Live, request: Request, message_id: str, 
     message = await to_thread.run_sync(partial(store.message, user, message_id))
     chat = await to_thread.run_sync(partial(store.chat, user, message.chat_id))
     stage = models.find(body.model or message.model or chat["model"], request.app.state.settings.model)
-    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params))
+    wanted = _wanted(message) if body.documents is None else body.documents
+    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params), wanted)
 
 
 @router.post("/branch")
@@ -92,7 +96,8 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
         raise ApiError(400, f"index is {body.index}, but this answer has {len(tokens)} tokens", "index")
     stage = models.find(message.model, request.app.state.settings.model)
     chosen = Branch(tokens[: body.index], body.token_id, message.stage_hash)
-    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params), chosen)
+    params = body.params.chosen(stage.directory, message.params)
+    return await _answer(user, live, message, stage, params, _wanted(message), chosen)
 
 
 @router.post("/rating")
@@ -102,7 +107,8 @@ async def rate(user: User, message_id: str, body: Rating) -> Response:
     message = _finished(path[-1])
     rating = None if body.verdict is None else {"verdict": body.verdict, "reasons": body.reasons}
     verdict = body.verdict or "withdrawn"
-    if (rating or message.rating) and not _continues(message):  # a base model's continuation is not an answer
+    is_quoted = message.sources is not None and bool(_wanted(message))  # a search's answer teaches a model nothing
+    if (rating or message.rating) and not is_quoted and not _continues(message):  # a continuation is not an answer
         thumb = Judgement(
             tuple(m.turn for m in path[:-1]),
             message.content.strip(),
@@ -136,11 +142,20 @@ async def fork(user: User, message_id: str) -> dict[str, Any]:
 
 
 async def _answer(
-    user: str, live: Live, message: Message, stage: models.Stage, params: dict[str, Any], chosen: Branch | None = None
+    user: str,
+    live: Live,
+    message: Message,
+    stage: models.Stage,
+    params: dict[str, Any],
+    wanted: Wanted,
+    chosen: Branch | None = None,
 ) -> Response:
-    answer = await to_thread.run_sync(partial(store.add_answer, user, message.id, stage.ref, params))
+    lookup = await lookup_of(user, wanted)
+    kept = params if wanted is None else params | {"documents": wanted}
+    label = FROM_MEMORY if wanted is False else None
+    answer = await to_thread.run_sync(partial(store.add_answer, user, message.id, stage.ref, kept, label))
     path = await to_thread.run_sync(partial(store.path, user, str(answer.parent_id)))
-    live.begin(answer, path, stage, params, chosen)
+    live.begin(answer, path, stage, params, chosen, lookup)
     return JsonText(f'{{"assistant":{answer.to_json()}}}')
 
 
@@ -150,6 +165,12 @@ def _finished(message: Message) -> Message:
     if message.status == "streaming":
         raise ApiError(409, "this answer is still being written: wait for it, or stop it")
     return message
+
+
+def _wanted(message: Message) -> Wanted:
+    """Where an answer was to come from."""
+    wanted = (message.params or {}).get("documents")
+    return wanted if isinstance(wanted, bool | str) else None
 
 
 def _continues(message: Message) -> bool:

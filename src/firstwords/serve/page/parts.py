@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from firstwords.model.chat_defaults import IN_CHATS, chat_sampling
 from firstwords.plain_text import clean_text, in_all_texts
-from firstwords.serve.answers import Answers
+from firstwords.serve.answers import Answers, Lookup
+from firstwords.serve.asking import check_collection
 from firstwords.serve.chats.records import Message
+from firstwords.serve.chats.sources import Wanted
 from firstwords.serve.errors import ApiError
 
 DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`; temperature and top_p are the model's own if it has any
@@ -86,6 +90,15 @@ class Params(Body):
         given = {name: value for name, value in self.model_dump().items() if value is not None}
         own = chat_sampling(directory)._asdict()
         return DEFAULTS | own | known | {"seed": secrets.randbelow(SEEDS)} | given
+
+
+async def lookup_of(user: str, wanted: Wanted) -> Lookup | None:
+    """What a request looks up in documents, if anything. Raises ApiError 404 for an unknown collection."""
+    if wanted is None or wanted is False:
+        return None
+    collection = wanted if isinstance(wanted, str) else None
+    await to_thread.run_sync(partial(check_collection, user, collection))
+    return Lookup(user, collection)
 
 
 class JsonText(Response):
