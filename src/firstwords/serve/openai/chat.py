@@ -99,6 +99,7 @@ async def _whole(job: ChatJob, reply: Reply) -> dict[str, Any]:
             "message": {"role": "assistant", "content": texts[index], "refusal": None},
             "logprobs": job.logprobs(entries[index]),
             "finish_reason": check_reason(transcript.finish_reason),
+            **transcript.extension,
         }
         for index, transcript in enumerate(job.transcripts)
     ]
@@ -116,6 +117,7 @@ async def _events(job: ChatJob, reply: Reply, with_usage: bool) -> AsyncIterator
         delta = {"content": text} if has_begun[index] else {"role": "assistant", "content": text, "refusal": None}
         has_begun[index] = True
         logprobs = job.logprobs(entries)
-        yield reply.event({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason})
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        yield reply.event(choice | job.transcripts[index].extension)
     if with_usage:
         yield event(reply.whole([], job.usage()))

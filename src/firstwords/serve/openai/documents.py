@@ -65,6 +65,7 @@ def _collection(body: ChatRequest) -> str | None:
         "n": (body.n or 1) > 1,
         "logprobs": bool(body.logprobs),
         **{name: getattr(body, name) is not None for name in ("structured_outputs", "json_schema", "grammar")},
+        "rules": bool(body.rules),
         "response_format": (body.response_format or {"type": "text"}) != {"type": "text"},
     }
     for name, is_given in given.items():

@@ -83,6 +83,11 @@ class Sampling(_Request):
     guided_grammar: str | None = Field(None, description="vLLM's older name of structured_outputs.grammar.")
     json_schema: SchemaOrText = Field(None, description="llama.cpp's: a JSON schema.")
     grammar: str | None = Field(None, description="llama.cpp's: a grammar in GBNF, or in Lark.")
+    rules: Object = Field(
+        None,
+        description="An extension: rules that the answer obeys, any of only_words_with, without_letter, words, "
+        "rhyme_with, regex, choice and json_schema.",
+    )
     n_predict: Whole | None = Field(None, description="llama.cpp's name of max_tokens.")
     repeat_penalty: Number | None = Field(None, ge=0.01, le=100, description="llama.cpp's name of repetition_penalty.")
 
