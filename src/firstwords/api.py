@@ -34,7 +34,7 @@ from firstwords.config import WEIGHT_FORMATS, UserError, WeightFormat, mark_give
 from firstwords.engine.rules.rules import Rules
 from firstwords.model.card import examples, is_base, knows_world
 from firstwords.model.chat_defaults import IN_CHATS, ChatSampling, chat_sampling
-from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, text_ids
+from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, prefill_ids, text_ids
 
 if TYPE_CHECKING:
     from firstwords.engine import request
@@ -148,18 +148,21 @@ class Model:
         top_p: float | None = None,
         seed: int | None = None,
         rules: Rules | Mapping[str, Any] | None = None,
+        prefill: str = "",
     ) -> str:
         """The answer to a question or a list of messages; the oldest turns are dropped if there is no room.
 
         temperature and top_p: by default the model's own (`chat_sampling`); temperature 0 always takes the most likely
         token. The same seed gives the same answer. rules: what the answer must obey, e.g. {"only_words_with": "f",
-        "words": "3-"}; see `Rules`. Raises UserError for a base model, which continues text and does not answer, for
-        a question that is too long, and for rules that no text obeys.
+        "words": "3-"}; see `Rules`. prefill: how the answer begins; what follows it is returned. Raises UserError for
+        a base model, which continues text and does not answer, for a question that is too long, and for rules that no
+        text obeys.
 
         Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
         """
         how: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed, "rules": rules}
-        return "".join(self.stream(messages, max_tokens=max_tokens, **how)).strip()
+        text = "".join(self.stream(messages, max_tokens=max_tokens, prefill=prefill, **how))
+        return text if prefill else text.strip()
 
     def stream(
         self,
@@ -170,15 +173,16 @@ class Model:
         top_p: float | None = None,
         seed: int | None = None,
         rules: Rules | Mapping[str, Any] | None = None,
+        prefill: str = "",
     ) -> Iterator[str]:
         """Like `chat`, but yields text as it is generated. Closing the iterator ends the answer.
 
         Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
         """
         self.check_can_chat()
-        ids, max_tokens, _ = self.chat_ids(messages, max_tokens)
+        ids, max_tokens, _ = self.chat_ids(messages, max_tokens, prefill)
         how = self.chat_sampling(temperature, top_p)._asdict()
-        params = sampling(max_tokens=max_tokens, seed=seed, constraint=constraint(rules), **how)
+        params = sampling(max_tokens=max_tokens, seed=seed, constraint=constraint(rules, prefill), **how)
         return (token.text for token in self.generate(ids, params) if token.text)
 
     def complete(
@@ -294,15 +298,17 @@ class Model:
 
         return stage_hash(self.directory, self.model)
 
-    def chat_ids(self, messages: Chat, max_tokens: int) -> tuple[list[int], int, int]:
+    def chat_ids(self, messages: Chat, max_tokens: int, prefill: str = "") -> tuple[list[int], int, int]:
         """(ids of a chat with an open turn, maximum tokens of the answer, number of oldest turns dropped).
 
-        Raises UserError for invalid messages, and for one that is too long.
+        prefill: how the answer begins. Raises UserError for invalid messages, and for one that is too long.
         """
         from firstwords.tokenizer.chat import fit
 
         max_tokens = min(max_tokens, max(1, self.context // 2))
-        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens)
+        begun = prefill_ids(self.tokenizer, prefill)
+        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens - len(begun))
+        ids += begun
         check_fits(ids, self.context, "the message")
         return ids, max_tokens, dropped
 

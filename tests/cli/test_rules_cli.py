@@ -65,3 +65,8 @@ def test_impossible_rules(pip_home, firstwords, tmp_path, monkeypatch, command, 
     (tmp_path / "wrong.json").write_text('{"type": 3}')
     code, out, err = firstwords(*command, *flags)
     assert code == 2 and message in err and not out and err.count("\n") == 1
+
+
+def test_prefill(pip_home, spawn) -> None:
+    done = spawn("chat", "--prefill", "My name is", "--max-tokens", "8", "--seed", "1", text="Hello!\n")
+    assert done.returncode == 0 and done.stdout.startswith("My name is") and len(done.stdout) > len("My name is\n")

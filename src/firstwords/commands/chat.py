@@ -49,6 +49,8 @@ class Chat(SamplingFlags, RuleFlags, WeightsFlag):
     """NAME, NAME/STAGE or the path of a model directory; default: the newest model."""
     system: str = ""
     """System message: tells the model how to behave."""
+    prefill: str = ""
+    """How each answer begins; the model continues from there."""
     demo: bool = False
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
@@ -66,7 +68,7 @@ class Conversation:
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
         self.how = loaded.chat_sampling(config.temperature, config.top_p)._asdict()
-        self.constraint = api.constraint(config.rules())
+        self.constraint = api.constraint(config.rules(), after=config.prefill)
         # before the first question: raises UserError for impossible values
         shared.check_rules(loaded, config.params(constraint=self.constraint, **self.how))
         self.turns: list[dict[str, str]] = []
@@ -79,12 +81,13 @@ class Conversation:
     def ask(self, text: str) -> str:
         """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept."""
         self.turns.append({"role": "user", "content": text})
-        answer, lost, num_tokens = "", 0.0, 0
+        answer, lost, num_tokens = self.config.prefill, 0.0, 0
         try:
-            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens)
+            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens, answer)
             del self.turns[:dropped]
             params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, **self.how)
             stream = self.loaded.generate(ids, params)
+            print(answer, end="", flush=True)
             with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
                 for token in stream:
                     answer += token.text

@@ -29,7 +29,7 @@ router = APIRouter(route_class=JsonRoute)
 
 @router.post("/chat/completions")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
-    """Answer the last message of a chat."""
+    """Answer the last message of a chat, or continue it if it is the assistant's and the request says so."""
     if body.documents:
         return await documents_answer(body, request)
     seconds = request.app.state.settings.max_seconds
@@ -47,8 +47,10 @@ async def begin(body: ChatRequest, request: Request) -> ChatJob:
     worker = request.app.state.worker
     stage = models.find(body.model, request.app.state.settings.model)
     held = await worker.held(stage)
-    ids = prompts.chat_ids(held, body.messages)
-    params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body), stage.directory)
+    messages, prefill = prompts.split(body)
+    ids = prompts.chat_ids(held, messages, prefill)
+    max_tokens = _max_tokens(body, held.engine.max_length)
+    params = limits.params(body, max_tokens, _num_logprobs(body), stage.directory, after=prefill)
     n = body.n or 1
     running = Choices(worker, stage, jobs([ids], params, n))
     transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]

@@ -15,7 +15,7 @@ from firstwords.tokenizer.prompts import text_ids
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
-    from firstwords.serve.openai.request.schemas import Message
+    from firstwords.serve.openai.request.schemas import ChatRequest, Message, TokenizeRequest
     from firstwords.tokenizer.chat import Message as Turn
     from firstwords.tokenizer.fast import Tokenizer
 
@@ -30,8 +30,10 @@ ROLES = {
 }
 
 
-def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
-    """Ids of a chat with an open turn. Raises ApiError 400 for input that this model does not support."""
+def chat_ids(held: Held, messages: Sequence[Message], prefill: str = "") -> list[int]:
+    """Ids of a chat with an open turn that begins with `prefill`. Raises ApiError 400 for input that this model does
+    not support.
+    """
     turns = turns_of(messages)
     if not held.loaded.can_chat:
         raise ApiError(
@@ -40,8 +42,27 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
             "model",
             "model_cannot_chat",
         )
-    check_bytes(held, sum(len(turn["content"]) for turn in turns), "messages")
-    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns), "messages")
+    check_bytes(held, sum(len(turn["content"]) for turn in turns) + len(prefill), "messages")
+    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns, prefill), "messages")
+
+
+def split(body: ChatRequest | TokenizeRequest) -> tuple[list[Message], str]:
+    """(The messages, the beginning of the answer): the last message where `continue_final_message` says so.
+
+    Raises ApiError 400 for a last message that can't be continued, and for contradictory fields.
+    """
+    messages = body.messages or []
+    if not body.continue_final_message:
+        return messages, ""
+    if body.add_generation_prompt:
+        reason = "a message that is continued has no new one after it: send add_generation_prompt: false"
+        raise ApiError(400, f"continue_final_message contradicts add_generation_prompt: {reason}", "messages")
+    if not messages or ROLES.get(messages[-1].role) != "assistant":
+        raise ApiError(400, "continue_final_message needs a last message of the assistant", "continue_final_message")
+    if (messages[-1].model_extra or {}).get("tool_calls"):
+        raise ApiError(400, "continue_final_message needs a last message without tool_calls", "continue_final_message")
+    last = _turn(messages[-1], len(messages) - 1)
+    return messages[:-1], last["content"]
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:

@@ -39,7 +39,7 @@ REFUSED: dict[str, str] = {
     "guided_whitespace_pattern": "JSON is always written without white space",
     "prompt_logprobs": "use /v1/completions with echo and logprobs",
     "truncate_prompt_tokens": "shorten the prompt",
-    "continue_final_message": "use /v1/completions with token ids",
+    "continue_final_message": "use /v1/chat/completions",
     "chat_template": "the model's own template is always used",
     "documents": "use /v1/chat/completions",
     "stop_token_ids": "use stop",

@@ -106,6 +106,10 @@ class ChatRequest(Sampling):
 
     messages: list[Message] = Field(min_length=1, max_length=2000)
     max_completion_tokens: Whole | None = Field(None, description="As max_tokens.")
+    continue_final_message: bool | None = Field(
+        None, description="vLLM's: the last message is the assistant's and is continued; the answer is the new text."
+    )
+    add_generation_prompt: bool | None = Field(None, description="vLLM's: true or none, unless a message is continued.")
     logprobs: bool | None = False
     top_logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
     documents: BoolOrText = Field(
@@ -135,7 +139,8 @@ class TokenizeRequest(_Request):
     prompt: str | None = None
     messages: list[Message] | None = Field(None, max_length=2000)
     add_special_tokens: bool = True
-    add_generation_prompt: bool = True
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     return_token_strs: bool | None = False
 
 
