@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class Constraint:
     The constructors raise ValueError for a source that is too long; `Constraints.matcher` for an unsupported one.
     """
 
-    name: str  # its name in messages: schema, expression, choice, grammar, rule
+    name: str  # its name in messages: schema, expression, choice, grammar, rule, call
     source: str
     origin: str = field(default="constraint", compare=False)  # the parameter that requested it, for error messages
 
@@ -89,6 +89,14 @@ class Constraint:
     def rules(cls, rules: Rules, after: str = "") -> Constraint:
         """Text that obeys rules for words, and any of the other forms that they name. after: the text it continues."""
         return cls("rule", rules.source(after))
+
+    @classmethod
+    def calls(cls, functions: Sequence[Mapping[str, Any]], is_tagged: bool, most: int) -> Constraint:
+        """One to `most` calls of tools (OpenAI's functions), whose arguments satisfy their schemas.
+
+        is_tagged: each between <tool_call> and </tool_call>.
+        """
+        return cls("call", json.dumps({"functions": list(functions), "is_tagged": is_tagged, "most": most}))
 
 
 class Constraints:
@@ -169,6 +177,12 @@ def _expression(source: str) -> tuple[str, Shape | None]:
     return LLMatcher.grammar_from_regex(regular.to_rust(tree)), shape
 
 
+def _call(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar.calls import shape_of
+
+    return _of_shape(shape_of(**json.loads(source)))
+
+
 def _rule(source: str) -> tuple[str, Shape | None]:
     from firstwords.engine.rules.rules import shape_of
 
@@ -199,6 +213,7 @@ _READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
     "expression": _expression,
     "grammar": _grammar,
     "rule": _rule,
+    "call": _call,
 }
 
 

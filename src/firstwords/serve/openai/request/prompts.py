@@ -6,12 +6,15 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from firstwords.config import UserError
 from firstwords.data.messages import call_text, text_of
 from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
 from firstwords.serve.errors import ApiError
+from firstwords.serve.openai.request.tools import Tools, as_template_messages
 from firstwords.tokenizer.prompts import chat_ids as ids_of_chat
-from firstwords.tokenizer.prompts import text_ids
+from firstwords.tokenizer.prompts import cleaned, text_ids
+from firstwords.tokenizer.tools import plain_ids, template_ids, tool_template, tools_text
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
@@ -35,6 +38,12 @@ def chat_ids(held: Held, messages: Sequence[Message], prefill: str = "") -> list
     not support.
     """
     turns = turns_of(messages)
+    _check_can_chat(held)
+    check_bytes(held, sum(len(turn["content"]) for turn in turns) + len(prefill), "messages")
+    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns, prefill), "messages")
+
+
+def _check_can_chat(held: Held) -> None:
     if not held.loaded.can_chat:
         raise ApiError(
             400,
@@ -42,8 +51,24 @@ def chat_ids(held: Held, messages: Sequence[Message], prefill: str = "") -> list
             "model",
             "model_cannot_chat",
         )
-    check_bytes(held, sum(len(turn["content"]) for turn in turns) + len(prefill), "messages")
-    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns, prefill), "messages")
+
+
+def tool_ids(held: Held, body: ChatRequest, tools: Tools) -> list[int]:
+    """Ids of a chat with an open turn in which the tools are listed. Raises ApiError 400."""
+    turns, tokenizer = turns_of(body.messages), held.loaded.tokenizer
+    _check_can_chat(held)
+    if body.continue_final_message:
+        raise ApiError(400, "continue_final_message cannot be used together with tools", "continue_final_message")
+    num_chars = sum(len(turn["content"]) for turn in turns) + len(tools_text(tools.functions))
+    check_bytes(held, num_chars, "messages")
+    try:
+        if not tool_template(tokenizer):
+            ids = plain_ids(tokenizer, cleaned(turns), tools.functions)
+        else:
+            ids = template_ids(tokenizer, as_template_messages(body, cleaned(turns)), tools.functions)
+    except UserError as error:
+        raise ApiError(400, str(error), "messages") from None
+    return fitting(held, ids, "messages")
 
 
 def split(body: ChatRequest | TokenizeRequest) -> tuple[list[Message], str]:

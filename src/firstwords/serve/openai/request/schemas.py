@@ -21,6 +21,7 @@ Content = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": 
 Object = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
 SchemaOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})]
 BoolOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "null"}]})]
+Objects = Annotated[Any, WithJsonSchema({"anyOf": [_PARTS, {"type": "null"}]})]
 Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})]
 
 
@@ -106,6 +107,9 @@ class ChatRequest(Sampling):
 
     messages: list[Message] = Field(min_length=1, max_length=2000)
     max_completion_tokens: Whole | None = Field(None, description="As max_tokens.")
+    tools: Objects = Field(None, description="Functions that the model may call.")
+    tool_choice: SchemaOrText = Field(None, description='"auto", "none", "required", or a named function.')
+    parallel_tool_calls: bool | None = Field(None, description="false: at most one call.")
     continue_final_message: bool | None = Field(
         None, description="vLLM's: the last message is the assistant's and is continued; the answer is the new text."
     )
