@@ -17,8 +17,9 @@ from firstwords.version import __version__
 if TYPE_CHECKING:
     from firstwords.api import Distribution, Model, Token, learn, load
     from firstwords.config import UserError
+    from firstwords.engine.rules.rules import Rules
 
-__all__ = ["Distribution", "Model", "Token", "UserError", "__version__", "learn", "load"]
+__all__ = ["Distribution", "Model", "Rules", "Token", "UserError", "__version__", "learn", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -31,12 +31,14 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords import home
 from firstwords.config import WEIGHT_FORMATS, UserError, WeightFormat, mark_given, unknown
+from firstwords.engine.rules.rules import Rules
 from firstwords.model.card import examples, is_base, knows_world
 from firstwords.model.chat_defaults import IN_CHATS, ChatSampling, chat_sampling
-from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, text_ids
+from firstwords.tokenizer.prompts import chat_ids, check_fits, cleaned, prefill_ids, text_ids
 
 if TYPE_CHECKING:
     from firstwords.engine import request
+    from firstwords.engine.constraints import Constraint
     from firstwords.engine.engine import Engine
     from firstwords.engine.sampling import SamplingParams
     from firstwords.model.transformer import Transformer
@@ -145,17 +147,22 @@ class Model:
         temperature: float | None = None,
         top_p: float | None = None,
         seed: int | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
+        prefill: str = "",
     ) -> str:
         """The answer to a question or a list of messages; the oldest turns are dropped if there is no room.
 
         temperature and top_p: by default the model's own (`chat_sampling`); temperature 0 always takes the most likely
-        token. The same seed gives the same answer. Raises UserError for a
-        base model, which continues text and does not answer, and for a question that is too long.
+        token. The same seed gives the same answer. rules: what the answer must obey, e.g. {"only_words_with": "f",
+        "words": "3-"}; see `Rules`. prefill: how the answer begins; what follows it is returned. Raises UserError for
+        a base model, which continues text and does not answer, for a question that is too long, and for rules that no
+        text obeys.
 
         Example: model.chat([{"role": "user", "content": "How old is Tom?"}], seed=1)
         """
-        parts = self.stream(messages, max_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed)
-        return "".join(parts).strip()
+        how: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed, "rules": rules}
+        text = "".join(self.stream(messages, max_tokens=max_tokens, prefill=prefill, **how))
+        return text if prefill else text.strip()
 
     def stream(
         self,
@@ -165,15 +172,17 @@ class Model:
         temperature: float | None = None,
         top_p: float | None = None,
         seed: int | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
+        prefill: str = "",
     ) -> Iterator[str]:
         """Like `chat`, but yields text as it is generated. Closing the iterator ends the answer.
 
         Example: for text in model.stream("Tell me a story."): print(text, end="", flush=True)
         """
         self.check_can_chat()
-        ids, max_tokens, _ = self.chat_ids(messages, max_tokens)
-        how = self.chat_sampling(temperature, top_p)
-        params = sampling(max_tokens=max_tokens, temperature=how.temperature, top_p=how.top_p, seed=seed)
+        ids, max_tokens, _ = self.chat_ids(messages, max_tokens, prefill)
+        how = self.chat_sampling(temperature, top_p)._asdict()
+        params = sampling(max_tokens=max_tokens, seed=seed, constraint=constraint(rules, prefill), **how)
         return (token.text for token in self.generate(ids, params) if token.text)
 
     def complete(
@@ -185,12 +194,14 @@ class Model:
         top_p: float = 1.0,
         top_k: int = 0,
         seed: int | None = None,
+        rules: Rules | Mapping[str, Any] | None = None,
     ) -> str:
-        """The model's continuation of a text, without the text itself.
+        """The model's continuation of a text, without the text itself. rules: what it must obey; see `Rules`.
 
-        Example: model.complete("Once upon a time", max_tokens=40, seed=1)
+        Example: model.complete("Once upon a time", max_tokens=40, seed=1, rules={"without_letter": "e"})
         """
-        params = sampling(max_tokens=max_tokens, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed)
+        how: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "seed": seed}
+        params = sampling(max_tokens=max_tokens, constraint=constraint(rules, text), **how)
         return "".join(token.text for token in self.generate(self.text_ids(text), params))
 
     def next(self, text: str, top: int = 10) -> Distribution:
@@ -287,15 +298,17 @@ class Model:
 
         return stage_hash(self.directory, self.model)
 
-    def chat_ids(self, messages: Chat, max_tokens: int) -> tuple[list[int], int, int]:
+    def chat_ids(self, messages: Chat, max_tokens: int, prefill: str = "") -> tuple[list[int], int, int]:
         """(ids of a chat with an open turn, maximum tokens of the answer, number of oldest turns dropped).
 
-        Raises UserError for invalid messages, and for one that is too long.
+        prefill: how the answer begins. Raises UserError for invalid messages, and for one that is too long.
         """
         from firstwords.tokenizer.chat import fit
 
         max_tokens = min(max_tokens, max(1, self.context // 2))
-        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens)
+        begun = prefill_ids(self.tokenizer, prefill)
+        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens - len(begun))
+        ids += begun
         check_fits(ids, self.context, "the message")
         return ids, max_tokens, dropped
 
@@ -327,6 +340,17 @@ class Model:
                 "later stage, such as NAME/sft"
             )
 
+    def check_constraint(self, params: SamplingParams, num_prompt: int = 0) -> None:
+        """Raise UserError where no text obeys, or the shortest does not fit after a prompt of so many tokens."""
+        if params.constraint is None:
+            return
+        with self._lock:
+            try:
+                matcher = self._engine.constraints.matcher(params.constraint, frozenset())
+                self._engine.check_room(params, matcher.min_tokens, num_prompt)
+            except ValueError as error:
+                raise UserError(str(error)) from None
+
     def text_ids(self, text: str, fits: bool = True) -> list[int]:
         """Ids of a text as at the beginning of a training document. fits: raise UserError if it leaves no room."""
         ids = text_ids(self.tokenizer, text)
@@ -337,10 +361,14 @@ class Model:
     def generate(self, ids: Sequence[int], params: SamplingParams) -> Generator[request.Token, None, None]:
         """Sample tokens after `ids`, each with its text and what `params` requests. Closing the iterator cancels.
 
-        Several threads share steps: the thread that holds the lock computes a token for all that are waiting.
+        Several threads share steps: the thread that holds the lock computes a token for all that are waiting. Raises
+        UserError for a constraint that no text satisfies, or that needs more room.
         """
         with self._lock:
-            asked = self._engine.add(ids, params)
+            try:
+                asked = self._engine.add(ids, params)
+            except ValueError as error:
+                raise UserError(str(error)) from None
             arrived = self._arrived[asked.request_id] = deque[Any]()
         try:
             is_over = False
@@ -393,6 +421,19 @@ def _messages(messages: Chat) -> list[Mapping[str, Any]]:
     if not messages:
         raise UserError("there is no message to answer: give a question, or a list of messages")
     return list(messages)
+
+
+def constraint(rules: Rules | Mapping[str, Any] | None, after: str = "") -> Constraint | None:
+    """What an answer must obey; None without rules. after: the text that it continues. Raises UserError for a rule
+    that does not exist, and for an impossible value.
+    """
+    from firstwords.engine.constraints import Constraint
+
+    try:
+        stated = rules if isinstance(rules, Rules) else Rules.of(rules or {})
+        return Constraint.rules(stated, after) if stated else None
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def sampling(**values: Any) -> SamplingParams:

@@ -287,7 +287,7 @@ def test_embeddings(client, pip_model) -> None:
         ({"messages": []}, openai.BadRequestError, "messages"),
         ({"temperature": -1}, openai.BadRequestError, "temperature"),
         ({"extra_body": {"top_logprobs": 21, "logprobs": True}}, openai.BadRequestError, "top_logprobs"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, openai.BadRequestError, "tools"),
+        ({"tools": [{"type": "function", "function": {"name": ""}}]}, openai.BadRequestError, "tools"),
         ({"logit_bias": {"5": 10}}, openai.BadRequestError, "logit_bias"),
         (
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "foo"}}}},

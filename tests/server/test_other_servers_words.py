@@ -211,18 +211,20 @@ def test_no_limit_and_nothing_but_the_likeliest(post) -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"tools": TOOLS}, "tools"),
-        ({"tools": TOOLS, "tool_choice": "auto"}, "tools"),
         ({"functions": [{"name": "f"}]}, "functions"),
-        ({"tools": TOOLS, "tool_choice": "required"}, "tools"),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "weather"}}}, "tools"),
+        ({"function_call": {"name": "f"}}, "function_call"),
     ],
 )
-def test_tools_are_refused_in_one_sentence(post, body, param) -> None:
+def test_older_names_of_tools_are_refused_in_one_sentence(post, body, param) -> None:
     status, error = post(**body)
     assert status == 400 and error["param"] == param
-    assert error["message"].startswith(f"{param} is not supported: these models were not taught to call tools")
+    assert error["message"].startswith(f"{param} is not supported: use tools")
+
+
+@pytest.mark.parametrize("body", [{"tools": TOOLS}, {"tool_choice": "required"}])
+def test_only_chats_call_tools(post, body) -> None:
+    status, error = post("/v1/completions", model="pip", prompt="The cat", **body)
+    assert status == 400 and "only /v1/chat/completions calls tools" in error["message"]
 
 
 def test_tools_that_need_not_be_called_are_no_reason_to_refuse(post) -> None:

@@ -302,7 +302,7 @@ REFUSED = [
     ({"conversation": "conv_1"}, "conversation", "whole conversation"),
     ({"prompt": {"id": "pmpt_1"}}, "prompt", "instructions"),
     ({"background": True}, "background", "stream: true"),
-    ({"tools": [TOOL]}, "tools", "not taught to call tools"),
+    ({"tools": [TOOL]}, "tools", "only /v1/chat/completions calls tools"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "store: false"),
     ({"input": [{"id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),

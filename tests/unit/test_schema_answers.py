@@ -69,8 +69,10 @@ LEANINGS: dict[str, Callable[[Tokenizer], np.ndarray]] = {
 }
 
 
-def say(tokenizer: Tokenizer, matcher: Matcher, weights_V: np.ndarray, room: int, dice: np.random.Generator) -> str:
-    """What a model with these weights says in at most `room` tokens."""
+def say(
+    tokenizer: Tokenizer, matcher: Matcher, weights_V: np.ndarray, room: int, dice: np.random.Generator, end: int = 0
+) -> str:
+    """What a model with these weights says in at most `room` tokens; `end` ends it."""
     ids: list[int] = []
     while len(ids) < room and not matcher.is_complete:
         allowed_V = matcher.allowed()
@@ -78,7 +80,7 @@ def say(tokenizer: Tokenizer, matcher: Matcher, weights_V: np.ndarray, room: int
         possible_V = weights_V * allowed_V
         token = matcher.settle(int(dice.choice(len(possible_V), p=possible_V / possible_V.sum())), room - len(ids))
         assert allowed_V[token] or matcher.has_ended, "a token that the grammar rules out was taken"
-        if token == 0 or matcher.has_ended:
+        if token == end or matcher.has_ended:
             break
         matcher.advance(token)
         assert not matcher.has_failed, tokenizer.decode([*ids, token])

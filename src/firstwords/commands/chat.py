@@ -4,6 +4,7 @@ firstwords chat
 firstwords chat --model pip/sft --system "Answer in one word."
 echo "What colour is the sky?" | firstwords chat
 firstwords chat --demo
+echo "The cat sleeps in the box." | firstwords chat --only-words-with f --words 3-
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from firstwords import api, home
 from firstwords.commands import shared
-from firstwords.commands.shared import SamplingFlags, WeightsFlag
+from firstwords.commands.shared import RuleFlags, SamplingFlags, WeightsFlag
 from firstwords.config import UserError
 from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
@@ -41,13 +42,15 @@ DEMO = (
 
 
 @dataclass
-class Chat(SamplingFlags, WeightsFlag):
+class Chat(SamplingFlags, RuleFlags, WeightsFlag):
     """Chat with a model. Lines that begin with / are commands; /help lists them."""
 
     model: str | None = None
     """NAME, NAME/STAGE or the path of a model directory; default: the newest model."""
     system: str = ""
     """System message: tells the model how to behave."""
+    prefill: str = ""
+    """How each answer begins; the model continues from there."""
     demo: bool = False
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
@@ -65,7 +68,9 @@ class Conversation:
     def __init__(self, loaded: api.Model, config: Chat) -> None:
         self.loaded, self.config, self.system = loaded, config, config.system
         self.how = loaded.chat_sampling(config.temperature, config.top_p)._asdict()
-        config.params(**self.how)  # before the first question: raises UserError for impossible values
+        self.constraint = api.constraint(config.rules(), after=config.prefill)
+        # before the first question: raises UserError for impossible values
+        shared.check_rules(loaded, config.params(constraint=self.constraint, **self.how))
         self.turns: list[dict[str, str]] = []
 
     @property
@@ -76,21 +81,26 @@ class Conversation:
     def ask(self, text: str) -> str:
         """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept."""
         self.turns.append({"role": "user", "content": text})
-        answer = ""
+        answer, lost, num_tokens = self.config.prefill, 0.0, 0
         try:
-            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens)
+            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens, answer)
             del self.turns[:dropped]
-            stream = self.loaded.generate(ids, self.config.params(max_tokens=max_tokens, **self.how))
+            params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, **self.how)
+            stream = self.loaded.generate(ids, params)
+            print(answer, end="", flush=True)
             with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
                 for token in stream:
                     answer += token.text
+                    lost, num_tokens = lost + (token.logprob_lost or 0), num_tokens + 1
                     print(token.text, end="", flush=True)
                     if token.finish_reason == "length":
                         say(f"\n(cut after {counted(token.index + 1, 'token')})")
-        except UserError:
+        except UserError as error:
             self.turns.pop()
-            raise
+            raise UserError(shared.as_flags(str(error))) from None
         print()
+        if self.constraint is not None:
+            shared.note_loss(lost, num_tokens)
         self.turns.append({"role": "assistant", "content": answer.strip()})
         return answer
 

@@ -5,18 +5,23 @@ Results go to stdout and remarks to stderr; with `--json`, stdout gets one JSON 
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords import api
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError, WeightFormat
+from firstwords.runlog import say
 
 if TYPE_CHECKING:
+    from firstwords.engine.rules.rules import Rules
     from firstwords.engine.sampling import SamplingParams
 
 
@@ -56,6 +61,68 @@ class SamplingFlags:
         """Sampling parameters from these flags, and `others` that override or complement them."""
         flags = {"max_tokens": self.max_tokens, "temperature": self.temperature, "top_p": self.top_p, "seed": self.seed}
         return sampling(**(flags | others))
+
+
+@dataclass(kw_only=True)
+class RuleFlags:
+    """The flags of every command whose answers can obey rules."""
+
+    only_words_with: str = ""
+    """Every word of the answer begins with this letter, e.g. b."""
+    without_letter: str = ""
+    """The answer contains no word with this letter, e.g. e (several letters: ae)."""
+    words: str = ""
+    """Number of words of the answer: 5, 5-12, or 5- for at least five."""
+    rhyme_with: str = ""
+    """The last word of the answer rhymes with this English word."""
+    regex: str = ""
+    """The whole answer matches this regular expression."""
+    choice: str = ""
+    """The answer is one of these, e.g. "yes|no|maybe"."""
+    json_schema: str = ""
+    """The answer is JSON that satisfies the schema in this file."""
+
+    def rules(self) -> Rules:
+        """The rules of these flags. Raises UserError, naming the flag, for impossible ones."""
+        from firstwords.engine.rules.rules import Rules
+
+        names = ("only_words_with", "without_letter", "words", "rhyme_with", "regex", "choice")
+        given = {name: getattr(self, name) for name in names if getattr(self, name)}
+        if self.json_schema:
+            try:
+                given["json_schema"] = Path(self.json_schema).expanduser().read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not text"
+                raise UserError(f"--json-schema: cannot read {self.json_schema}: {reason}") from None
+        try:
+            return Rules.of(given)
+        except ValueError as error:
+            raise UserError(as_flags(str(error))) from None
+
+
+def check_rules(loaded: api.Model, params: SamplingParams, num_prompt: int = 0) -> None:
+    """Raise UserError, naming the flags, for rules that no answer can obey."""
+    try:
+        loaded.check_constraint(params, num_prompt)
+    except UserError as error:
+        raise UserError(as_flags(str(error))) from None
+
+
+def as_flags(message: str) -> str:
+    """A message about rules with the names of flags: "--rhyme-with" for "rhyme_with"."""
+    message = message.replace("max_tokens", "--max-tokens")
+    for field in dataclasses.fields(RuleFlags):
+        if "_" in field.name:
+            message = message.replace(field.name, "--" + field.name.replace("_", "-"))
+        else:
+            message = re.sub(rf"(^|(?<=: )|(?<=, )|(?<=with )){field.name}(?=[ ,]|$)", f"--{field.name}", message)
+    return message
+
+
+def note_loss(logprob_lost: float, num_tokens: int) -> None:
+    """Say what the rules cost: how unlikely the model found what they let it say."""
+    share = logprob_lost / max(1, num_tokens)
+    say(f"(log-probability lost to the rules: {logprob_lost:.1f} nats, {share:.1f} per token)")
 
 
 def sampling(**values: Any) -> SamplingParams:

@@ -23,6 +23,7 @@ from typing import Any
 
 from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
+from firstwords.tokenizer import tools
 from firstwords.tokenizer.chat import Message
 
 ROLE_NAMES = ("role", "from", "speaker", "sender", "author")
@@ -177,7 +178,7 @@ def call_text(turn: Mapping[str, Any]) -> str:
             raise UnusableRowError("a message's tool_calls must contain functions with a name")
         arguments = function.get("arguments", {})
         arguments = from_json(arguments) if isinstance(arguments, str) else arguments
-        lines.append(json.dumps({"name": function["name"], "arguments": arguments}, ensure_ascii=False))
+        lines.append(tools.call_text(function["name"], arguments))
     return clean_text("\n".join(lines))
 
 

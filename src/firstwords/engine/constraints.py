@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
     from firstwords.engine.grammar.closing import Follower, Growing, Place
     from firstwords.engine.grammar.shape import Shape
+    from firstwords.engine.rules.rules import Rules
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_CHARS = 32_768  # of a schema or expression; one of this size compiles in a few tenths of a second
 MAX_REMEMBERED = 32  # compiled grammars
+LANDING = 12  # tokens before the limit from which on sentences begin no new word: more than most words have
+MAX_LANDING = 32  # as above, where the answer has had longer words
+LONGEST_ENDING = 24  # bytes: a rhyming word and a full stop
 # A quarter of llguidance's own limits: at most about 5 ms per token, because other answers wait for it.
 LIMITS: dict[str, Any] = {"initial_lexer_fuel": 1_000_000, "step_lexer_fuel": 50_000, "step_max_items": 12_500}
 
@@ -40,7 +44,7 @@ class Constraint:
     The constructors raise ValueError for a source that is too long; `Constraints.matcher` for an unsupported one.
     """
 
-    name: str  # its name in messages: schema, expression, choice, grammar
+    name: str  # its name in messages: schema, expression, choice, grammar, rule, call
     source: str
     origin: str = field(default="constraint", compare=False)  # the parameter that requested it, for error messages
 
@@ -81,6 +85,19 @@ class Constraint:
         """
         return cls("grammar", grammar)
 
+    @classmethod
+    def rules(cls, rules: Rules, after: str = "") -> Constraint:
+        """Text that obeys rules for words, and any of the other forms that they name. after: the text it continues."""
+        return cls("rule", rules.source(after))
+
+    @classmethod
+    def calls(cls, functions: Sequence[Mapping[str, Any]], is_tagged: bool, most: int) -> Constraint:
+        """One to `most` calls of tools (OpenAI's functions), whose arguments satisfy their schemas.
+
+        is_tagged: each between <tool_call> and </tool_call>.
+        """
+        return cls("call", json.dumps({"functions": list(functions), "is_tagged": is_tagged, "most": most}))
+
 
 class Constraints:
     """Compiles grammars for one tokenizer. Thread-safe."""
@@ -117,8 +134,13 @@ class Constraints:
             matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=self._limits)
             if matcher.is_error():
                 raise ValueError(_first_line(matcher.get_error()))
-            return matcher, Follower(shape) if shape is not None else None
+            follower = Follower(shape) if shape is not None else None
+            if follower is not None and self._vocabulary.spelled(follower.start().rest) is None:
+                raise ValueError("this model's vocabulary cannot spell such a text")
+            return matcher, follower
         except ValueError as error:
+            if constraint.name == "rule":  # whose messages say which rule it is
+                raise ValueError(str(error)) from None
             raise ValueError(f"the {constraint.name} is not supported: {error}") from None
 
 
@@ -155,6 +177,18 @@ def _expression(source: str) -> tuple[str, Shape | None]:
     return LLMatcher.grammar_from_regex(regular.to_rust(tree)), shape
 
 
+def _call(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.grammar.calls import shape_of
+
+    return _of_shape(shape_of(**json.loads(source)))
+
+
+def _rule(source: str) -> tuple[str, Shape | None]:
+    from firstwords.engine.rules.rules import shape_of
+
+    return _of_shape(shape_of(source))
+
+
 def _grammar(source: str) -> tuple[str, Shape | None]:
     from llguidance import LLMatcher
     from llguidance.gbnf_to_lark import gbnf_to_lark
@@ -178,6 +212,8 @@ _READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
     "choice": _choice,
     "expression": _expression,
     "grammar": _grammar,
+    "rule": _rule,
+    "call": _call,
 }
 
 
@@ -201,6 +237,9 @@ class Matcher:
         self._way: list[int] | None = None  # tokens that would finish the answer from here, if they were computed
         self._growing: Growing | None = None  # the text being generated, if later ones need room as well
         self._least_room = 0  # tokens that it must leave to those
+        self._landing = 0  # tokens before the last one, from which on sentences begin no new word; 0 before the first
+        self._word_tokens = 0  # of the word being written
+        self._last_words: list[int] | None = None  # the tokens that end the last sentence, once that was decided
         self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
         self.has_failed = False  # the grammar has become too complex, or no token can continue
         self.has_ended = False  # the settled token is past the end and not part of the answer
@@ -231,8 +270,10 @@ class Matcher:
         preserves this. A string followed by other values ends when it has used half of the room, because a model may
         never end it.
         """
-        if self._place is None or self.has_failed or token in self._end_ids:
+        if self._place is None or self.has_failed or (token in self._end_ids and not self._last_words):
             return token
+        if self._place.follower.shape.is_prose and self._begins_too_late(token, room):
+            return self._end_sentence(token)
         after = self._after(token)
         if after is not None and self._is_too_long(after, room):
             end = self._vocabulary.spelled(self._place.end_of_text)
@@ -249,6 +290,35 @@ class Matcher:
             return self._end_ids[0] if self._end_ids else token
         self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
         return way[0]
+
+    def _begins_too_late(self, token: int, room: int) -> bool:
+        """Whether a sentence has to end here: a new word might be cut by the end of the room. Where the model begins
+        a word, the one before it is whole.
+        """
+        assert self._place is not None
+        if self._last_words is not None:
+            return True
+        if not self._landing:
+            self._landing = min(LANDING, max(1, room // 4))
+        data = self._vocabulary.tokens[token]
+        if data.strip() == data:
+            self._word_tokens += 1
+            return False
+        self._landing = max(self._landing, min(self._word_tokens + 2, MAX_LANDING))
+        self._word_tokens = 1
+        return room <= self._landing and self._place.length <= LONGEST_ENDING
+
+    def _end_sentence(self, token: int) -> int:
+        """The next token of the shortest way to the end of the sentence."""
+        assert self._place is not None
+        if self._last_words is None:
+            self._last_words = self._vocabulary.spelled(self._place.rest) or []
+        if not self._last_words:
+            self.has_ended = True
+            return self._end_ids[0] if self._end_ids else token
+        settled = self._last_words.pop(0)
+        self._next = self._place.after(self._vocabulary.tokens[settled])
+        return settled
 
     def _after(self, token: int) -> Place | None:
         """The place after a token; None where the answer could not be finished from there."""

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,6 +143,24 @@ def explain(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> None:
     rows.logprob_RN[which, 0], rows.rank_RN[which, 0] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()
     rows.entropy_RN[which, 0] = entropy_R.cpu().numpy()
     rows.top_ids_RNA[which, 0], rows.top_logprobs_RNA[which, 0] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
+
+
+def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor, forced: Collection[int]) -> list[float]:
+    """What a constraint costs at this step, for each of some rows: -log of the probability that the model gives to all
+    tokens that the constraint allows, in nats. forced: rows whose token replaced the sampled one, which was the only
+    one allowed.
+    """
+    V = logits_RV.shape[1]
+    allowed_RV = np.stack([allowed(rows.masks_RW[row])[:V] for row in which])
+    for place, row in enumerate(which):
+        if row in forced:
+            allowed_RV[place] = False
+            allowed_RV[place, rows.ids_R[row]] = True
+    logits_RV = logits_RV[torch.from_numpy(which).to(logits_RV.device)].double()
+    kept_RV = logits_RV.masked_fill(~torch.from_numpy(allowed_RV).to(logits_RV.device), -math.inf)
+    lost_R = logits_RV.logsumexp(-1) - kept_RV.logsumexp(-1)
+    found: list[float] = lost_R.clamp_(min=0).tolist()
+    return found
 
 
 def allowed(mask_W: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from firstwords.engine.constraints import Constraints, Matcher
-from firstwords.engine.decode import TorchDecoder, decoder_for, explain
+from firstwords.engine.decode import TorchDecoder, decoder_for, excluded_logprobs, explain
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
@@ -340,8 +340,10 @@ class Engine:
         return min(batch.num_steps, *(request.max_generated - request.num_generated for request in requests))
 
     def _settle(self, batch: Batch) -> None:
-        """Replace sampled tokens after which a constrained answer could no longer be completed."""
-        rows, replaced = batch.rows, []
+        """Replace sampled tokens after which a constrained answer could no longer be completed, and note what rules
+        cost.
+        """
+        rows, replaced = batch.rows, list[int]()
         for row, matcher in batch.matchers:
             request, token = batch.requests[row], int(rows.ids_R[row])
             settled = matcher.settle(token, request.max_generated - request.num_generated)
@@ -351,7 +353,12 @@ class Engine:
                 if len(rows.seen_RV):
                     rows.seen_RV[row, token] = token in request.all_ids
                     rows.seen_RV[row, settled] = True
-        explain(rows, np.array(replaced, np.int64), torch.as_tensor(self._decoder.last_logits_RV))
+        logits_RV = torch.as_tensor(self._decoder.last_logits_RV)
+        explain(rows, np.array(replaced, np.int64), logits_RV)
+        if batch.ruled.size:
+            lost = excluded_logprobs(rows, batch.ruled, logits_RV, replaced)
+            for row, each in zip(batch.ruled, lost, strict=True):
+                batch.requests[row].losses.append(each)
 
     @staticmethod
     def _take(request: Request, token: int) -> tuple[str, str | None]:

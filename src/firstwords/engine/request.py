@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from firstwords.engine.arrays import new_rows
@@ -27,6 +28,7 @@ class Token:
     finish_reason: str | None
     rank: int | None = None  # 1 = the likeliest; set, with the entropy (bits), only if SamplingParams.uncertainty is
     entropy: float | None = None
+    logprob_lost: float | None = None  # to a rule at this token, in nats; the sampled one has logprob + this
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Completion:
 
     finish_reason: "stop" (stop token or stop text), "length" (max_tokens or the end of the context),
     "cancelled", "failed" (the constraint became too complex to follow). logprobs and top (per token,
-    [(id, logprob)]) are empty unless SamplingParams.logprobs is set.
+    [(id, logprob)]) are empty unless SamplingParams.logprobs is set. logprob_lost: to a rule, in nats: the sum over
+    tokens of -log of the probability of all that the rule allowed; None without a rule.
     """
 
     ids: list[int]
@@ -46,6 +49,7 @@ class Completion:
     num_prompt_tokens: int
     num_cached_tokens: int
     seed: int
+    logprob_lost: float | None = None
 
 
 @dataclass(eq=False)
@@ -64,6 +68,7 @@ class Request(Slotted):
     top: list[list[tuple[int, float]]] = field(default_factory=list)
     rank: int | None = None  # of the last sampled token
     entropy: float | None = None
+    losses: list[float] = field(default_factory=list)  # log-probability lost to a rule at each token
     has_started: bool = False
     num_cached: int = 0
     text: str = ""
@@ -94,7 +99,13 @@ class Request(Slotted):
             len(self.prompt_ids),
             self.num_cached,
             self.seed,
+            sum(self.losses) if self.has_rule else None,
         )
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether its constraint is a rule, whose cost is reported."""
+        return self.params.constraint is not None and self.params.constraint.name == "rule"
 
 
 class Results(NamedTuple):
@@ -128,6 +139,7 @@ class Batch:
         self.num_steps = num_steps
         self.requests = sorted(requests, key=lambda request: request.slot)
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
+        self.ruled = np.array([row for row, r in enumerate(self.requests) if r.has_rule], np.int64)
         self.rows = new_rows(
             [r.params for r in self.requests],
             [r.seed for r in self.requests],
@@ -175,4 +187,5 @@ def token_event(request: Request, token: int, text: str) -> Token:
         request.finish_reason,
         request.rank,
         request.entropy,
+        request.losses[-1] if request.losses else None,
     )

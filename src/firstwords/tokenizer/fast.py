@@ -186,6 +186,11 @@ class Tokenizer:
     # ---- facts ---------------------------------------------------------------------------------------------
 
     @property
+    def config(self) -> dict[str, Any] | None:
+        """The content of `tokenizer_config.json`; None for a tokenizer that was not loaded with one."""
+        return self._config
+
+    @property
     def vocab_size(self) -> int:
         """Number of ids, specials included (one more than the largest id)."""
         return len(self._bytes)

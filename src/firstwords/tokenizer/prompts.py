@@ -27,9 +27,15 @@ def cleaned(messages: Iterable[Any]) -> list[Any]:
     return [{**message, "content": clean_text(message["content"])} for message in messages]
 
 
-def chat_ids(tokenizer: Tokenizer, messages: Sequence[Any]) -> list[int]:
-    """Ids of a chat with an open turn for the assistant."""
-    return render(cleaned(messages), tokenizer, add_generation_prompt=True)[0]
+def chat_ids(tokenizer: Tokenizer, messages: Sequence[Any], prefill: str = "") -> list[int]:
+    """Ids of a chat with an open turn for the assistant, which begins with `prefill`."""
+    return render(cleaned(messages), tokenizer, add_generation_prompt=True)[0] + prefill_ids(tokenizer, prefill)
+
+
+def prefill_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Ids of the beginning of an answer; none for an empty one. No turn begins with white space."""
+    text = clean_text(text).lstrip()
+    return tokenizer.encode(text) if text else []
 
 
 def opening(tokenizer: Tokenizer, is_base: bool, text: str) -> tuple[str, list[int]]:

@@ -292,8 +292,8 @@ def _holds(ranges: Ranges, code: int) -> bool:
 
 
 def _pick(ranges: Ranges) -> int:
-    """A character of a set with the fewest bytes, preferring a letter or digit."""
-    return next((code for code in b"a01" if _holds(ranges, code)), ranges[0][0])
+    """A character of a set with the fewest bytes, preferring a letter, a digit, a space or a full stop."""
+    return next((code for code in b"a01 ." if _holds(ranges, code)), ranges[0][0])
 
 
 def _bytes(code: int) -> int:

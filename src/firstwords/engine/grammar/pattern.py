@@ -64,8 +64,10 @@ def _categories() -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def _category(prefix: str) -> Chars:
-    return chars(pair for name, ranges in _categories().items() if name.startswith(prefix) for pair in ranges)
+@functools.cache
+def category(*prefixes: str) -> Chars:
+    """The characters of Unicode's general categories: category("L", "Nd") has all letters and decimal digits."""
+    return chars(pair for name, ranges in _categories().items() if name.startswith(prefixes) for pair in ranges)
 
 
 def parse(pattern: str) -> Expression:
@@ -207,7 +209,7 @@ class _Reader:
         if char == "S":
             return without(ANY, _ALL_SPACE)
         if char in "DW":
-            other = without(ANY, _category("N")) if char == "D" else _not_word()
+            other = without(ANY, category("N")) if char == "D" else _not_word()
             return without(other, classes[char.lower()])
         if char in "pP":
             return self._property(is_negated=char == "P")
@@ -245,7 +247,7 @@ class _Reader:
             while (char := self.take()) != "}":
                 name += char
         short = {"Letter": "L", "Number": "N", "Punctuation": "P", "Symbol": "S", "Alphabetic": "L"}.get(name, name)
-        found = _category(short)
+        found = category(short)
         if not short or not found.ranges:
             self.fail(f"the property {name[:30]!r} is not known")
         return without(ANY, found) if is_negated else found
@@ -297,5 +299,5 @@ class _Reader:
 def _not_word() -> Chars:
     found = without(ANY, _WORD)
     for prefix in ("L", "N", "M", "Pc"):
-        found = without(found, _category(prefix))
+        found = without(found, category(prefix))
     return found

@@ -80,6 +80,8 @@ def without(one: Chars, other: Chars) -> Chars:
 
 def common(one: Ranges, other: Ranges) -> Ranges:
     """The characters in both."""
+    if other == ((0, LAST),):
+        return one
     found, i, j = [], 0, 0
     while i < len(one) and j < len(other):
         low, high = max(one[i][0], other[j][0]), min(one[i][1], other[j][1])

@@ -22,9 +22,12 @@ MAX_ITEMS = 10_000  # of an array; a larger maxItems is lowered to it
 Member = tuple[str, Node, bool]  # name, value, is required
 
 
-def shape_of(schema: Any) -> Shape:
-    """The shape of the JSON texts that satisfy a schema. Raises ValueError with a one-sentence message."""
-    builder = _Builder(schema)
+def shape_of(schema: Any, conditions: tuple[regular.Expression, ...] = ()) -> Shape:
+    """The shape of the JSON texts that satisfy a schema. Raises ValueError with a one-sentence message.
+
+    conditions: expressions that each string which the schema leaves open must match too.
+    """
+    builder = _Builder(schema, conditions)
     try:
         start = builder.value(schema)
         shape = Shape(start, builder.rules, builder.has_unique)
@@ -38,8 +41,8 @@ def shape_of(schema: Any) -> Shape:
 class _Builder:
     """Builds the nodes of one schema, and a rule for each value used in several places."""
 
-    def __init__(self, root: Any) -> None:
-        self._root = root
+    def __init__(self, root: Any, conditions: tuple[regular.Expression, ...] = ()) -> None:
+        self._root, self._conditions = root, conditions
         self.rules: dict[str, Node] = {}
         self._of_pointer: dict[str, Reference] = {}
         self._free: dict[int, Reference] = {}
@@ -127,7 +130,7 @@ class _Builder:
         if kind == "boolean":
             return self._text(regular.any_of(("true", "false")))
         if kind == "string":
-            return self._text(*strings.string(schema))
+            return self._text(*strings.string(schema, self._conditions))
         if kind == "array":
             return self._array(schema)
         if kind == "object":
@@ -182,7 +185,7 @@ class _Builder:
         """Any value of at most this nesting depth."""
         if depth not in self._free:
             names = self._text(regular.any_of(("true", "false", "null")))
-            scalars = self._text(strings.FREE), self._of("number", {}), names
+            scalars = self._of("string", {}), self._of("number", {}), names
             reference = self._free[depth] = self._rule(Choice(scalars))
             if depth:
                 inner = self._any(depth - 1)

@@ -91,11 +91,14 @@ NOTHING = Choice(())  # no text has this shape
 
 @dataclass(eq=False)
 class Shape:
-    """Where a text begins, and the rules that references name. has_unique: some of its sequences are unique."""
+    """Where a text begins, and the rules that references name. has_unique: some of its sequences are unique.
+    is_prose: it consists of sentences, and should end between words.
+    """
 
     start: Node
     rules: dict[str, Node] = field(default_factory=dict)
     has_unique: bool = False
+    is_prose: bool = False
 
     @functools.cached_property
     def shortest_of_rules(self) -> dict[str, str | None]:

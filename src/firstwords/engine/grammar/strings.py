@@ -106,10 +106,10 @@ _IMPLIED = {
 }
 
 
-def string(schema: dict[str, Any]) -> list[Expression]:
+def string(schema: dict[str, Any], conditions: tuple[Expression, ...] = ()) -> list[Expression]:
     """Expressions that a string's JSON text must all match, for minLength, maxLength, pattern and format.
 
-    Raises ValueError for unsupported values.
+    conditions: expressions that the string itself must match too. Raises ValueError for unsupported values.
     """
     names, patterns = _texts(schema, "format"), _texts(schema, "pattern")
     patterns = [pattern for pattern in patterns if not any(_IMPLIED.get(name) == pattern for name in names)]
@@ -128,6 +128,7 @@ def string(schema: dict[str, Any]) -> list[Expression]:
         raise ValueError(f"minLength is {low:,}, but the limit is {MAX_LENGTH:,}")
     if high is not None and high < low:
         return [Either(())]
+    contents += conditions
     shortest, longest = _lengths(contents)
     if low > shortest or (high is not None and (longest is None or high < longest)):
         contents.append(Times(ANY, low, None if high is None else min(high, MAX_LENGTH)))

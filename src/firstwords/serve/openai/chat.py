@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -11,14 +12,17 @@ from starlette.responses import Response
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
+from firstwords.serve.openai.calls import CallReader
 from firstwords.serve.openai.choices import Choices, attended, jobs
 from firstwords.serve.openai.documents import documents_answer
 from firstwords.serve.openai.replies import Reply, check_reason, usage
 from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.json_route import JsonRoute
 from firstwords.serve.openai.request.schemas import ChatRequest
+from firstwords.serve.openai.request.tools import tools_of
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
+from firstwords.tokenizer.tools import uses_tags
 
 if TYPE_CHECKING:
     from firstwords.engine.sampling import SamplingParams
@@ -29,7 +33,7 @@ router = APIRouter(route_class=JsonRoute)
 
 @router.post("/chat/completions")
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
-    """Answer the last message of a chat."""
+    """Answer the last message of a chat, or continue it if it is the assistant's and the request says so."""
     if body.documents:
         return await documents_answer(body, request)
     seconds = request.app.state.settings.max_seconds
@@ -47,12 +51,18 @@ async def begin(body: ChatRequest, request: Request) -> ChatJob:
     worker = request.app.state.worker
     stage = models.find(body.model, request.app.state.settings.model)
     held = await worker.held(stage)
-    ids = prompts.chat_ids(held, body.messages)
-    params = limits.params(body, _max_tokens(body, held.engine.max_length), _num_logprobs(body), stage.directory)
+    messages, prefill = prompts.split(body)
+    tools = tools_of(body)
+    ids = prompts.chat_ids(held, messages, prefill) if tools is None else prompts.tool_ids(held, body, tools)
+    max_tokens = _max_tokens(body, held.engine.max_length)
+    params = limits.params(body, max_tokens, _num_logprobs(body), stage.directory, after=prefill)
+    if tools is not None and tools.required:
+        params = dataclasses.replace(params, constraint=tools.constraint(uses_tags(held.loaded.tokenizer)))
     n = body.n or 1
     running = Choices(worker, stage, jobs([ids], params, n))
     transcripts = [Transcript(held.loaded.tokenizer, bool(body.logprobs)) for _ in range(n)]
-    return ChatJob(stage.ref, params, running, transcripts, held.loaded.tokenizer, len(ids))
+    readers = [CallReader(tools.names) for _ in range(n)] if tools is not None else []
+    return ChatJob(stage.ref, params, running, transcripts, held.loaded.tokenizer, len(ids), readers)
 
 
 def _max_tokens(body: ChatRequest, context: int) -> int:
@@ -77,6 +87,24 @@ class ChatJob:
     transcripts: list[Transcript]
     tokenizer: Tokenizer
     num_prompt: int
+    readers: list[CallReader] = field(default_factory=list)  # of each choice, where tools may be called
+
+    def reason(self, index: int) -> str | None:
+        """A choice's finish_reason; "tool_calls" where it has called."""
+        reason = check_reason(self.transcripts[index].finish_reason)
+        return "tool_calls" if reason == "stop" and self.readers and self.readers[index].calls else reason
+
+    def message(self, index: int, text: str) -> dict[str, Any]:
+        """A choice's message, with the calls that its text contains."""
+        message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+        if not self.readers:
+            return message
+        reader = self.readers[index]
+        reader.push(text, is_last=True)
+        if not reader.calls:
+            return message
+        calls = [call.to_json() for call in reader.calls]
+        return message | {"content": reader.text.strip() or None, "tool_calls": calls}
 
     def logprobs(self, entries: list[Entry]) -> dict[str, Any] | None:
         return chat_logprobs(self.tokenizer, entries) if self.transcripts[0].wants_entries else None
@@ -96,9 +124,10 @@ async def _whole(job: ChatJob, reply: Reply) -> dict[str, Any]:
     choices = [
         {
             "index": index,
-            "message": {"role": "assistant", "content": texts[index], "refusal": None},
+            "message": job.message(index, texts[index]),
             "logprobs": job.logprobs(entries[index]),
-            "finish_reason": check_reason(transcript.finish_reason),
+            "finish_reason": job.reason(index),
+            **transcript.extension,
         }
         for index, transcript in enumerate(job.transcripts)
     ]
@@ -110,12 +139,36 @@ async def _events(job: ChatJob, reply: Reply, with_usage: bool) -> AsyncIterator
     has_begun = [False] * len(job.transcripts)
     async for index, tokens in job.running.parts():
         text, entries = job.transcripts[index].push(tokens)
-        reason = check_reason(job.transcripts[index].finish_reason)
-        if not (text or entries or reason or not has_begun[index]):
-            continue  # a stop text or a character may have begun: there is nothing to show yet
-        delta = {"content": text} if has_begun[index] else {"role": "assistant", "content": text, "refusal": None}
+        is_last = job.transcripts[index].finish_reason is not None
+        deltas = _deltas(job, index, text, is_last)
+        if not (deltas or entries or is_last or not has_begun[index]):
+            continue  # a stop text, a character or a call may have begun: there is nothing to show yet
+        if not has_begun[index]:
+            first = {"role": "assistant", "content": "", "refusal": None}
+            deltas = [first | deltas[0], *deltas[1:]] if deltas and "content" in deltas[0] else [first, *deltas]
         has_begun[index] = True
         logprobs = job.logprobs(entries)
-        yield reply.event({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason})
+        for place, delta in enumerate(deltas or [{} if job.readers else {"content": ""}]):
+            is_end = is_last and place >= len(deltas) - 1
+            choice = {"index": index, "delta": delta, "logprobs": None if place else logprobs}
+            extension = job.transcripts[index].extension if is_end else {}
+            yield reply.event(choice | {"finish_reason": job.reason(index) if is_end else None} | extension)
     if with_usage:
         yield event(reply.whole([], job.usage()))
+
+
+def _deltas(job: ChatJob, index: int, text: str, is_last: bool) -> list[dict[str, Any]]:
+    """What more text adds to a choice: content, or the beginning or more of a call."""
+    if not job.readers:
+        return [{"content": text}] if text else []
+    reader, deltas = job.readers[index], []
+    for part in reader.push(text, is_last):
+        if part.index is None:
+            deltas.append({"content": part.text})
+            continue
+        call: dict[str, Any] = {"index": part.index, "function": {"arguments": part.arguments}}
+        if part.name:
+            call |= {"id": reader.calls[part.index].id, "type": "function"}
+            call["function"] = {"name": part.name, "arguments": ""}
+        deltas.append({"tool_calls": [call]})
+    return deltas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from starlette.responses import Response
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
-from firstwords.serve.openai.choices import Choices, attended, jobs
+from firstwords.serve.openai.choices import Choices, Job, attended, jobs
 from firstwords.serve.openai.replies import Reply, check_reason, usage
-from firstwords.serve.openai.request import limits, prompts
+from firstwords.serve.openai.request import forms, limits, prompts
 from firstwords.serve.openai.request.json_route import JsonRoute
 from firstwords.serve.openai.request.schemas import MAX_CHOICES, CompletionRequest
 from firstwords.serve.openai.scoring import score
@@ -22,6 +23,7 @@ from firstwords.serve.openai.transcript import CompletionLogprobs, Entry, Transc
 from firstwords.tokenizer.fast import StreamDecoder
 
 if TYPE_CHECKING:
+    from firstwords.engine.sampling import SamplingParams
     from firstwords.engine.score import TokenScores
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
@@ -65,7 +67,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         raise ApiError(400, f"{len(given):,} prompts and n={n} are more than {MAX_CHOICES} choices", "n")
     asked = [_Prompt(ids, added, _text(held, ids, added)) for ids, added in given]
     choices = [_choice(held, prompt, body) for prompt in asked for _ in range(n)]
-    running = Choices(worker, stage, jobs([prompt.ids for prompt in asked], params, n) if max_tokens else [])
+    running = Choices(worker, stage, _jobs(body, asked, params, n) if max_tokens else [])
     job = _Job(body, worker, stage, held, asked, choices, running)
     if body.stream:
         with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
@@ -73,6 +75,14 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         return EventStream(_events(job, reply, with_usage), running.cancel, settings.max_seconds)
     async with attended(request, running, settings.max_seconds):
         return Json(await _whole(job, Reply("cmpl", "text_completion", stage.ref)))
+
+
+def _jobs(body: CompletionRequest, asked: list[_Prompt], params: SamplingParams, n: int) -> list[Job]:
+    """Every prompt n times; rules continue each prompt in its own way."""
+    if not body.rules:
+        return jobs([prompt.ids for prompt in asked], params, n)
+    ruled = [dataclasses.replace(params, constraint=forms.constraint(body, prompt.text)) for prompt in asked]
+    return [job for prompt, each in zip(asked, ruled, strict=True) for job in jobs([prompt.ids], each, n)]
 
 
 def _text(held: Held, ids: list[int], added: int) -> str:
@@ -156,6 +166,7 @@ async def _whole(job: _Job, reply: Reply) -> dict[str, Any]:
                 "text": before + choice.text,
                 "logprobs": job.logprobs(choice, prompt_entries + choice.entries, True),
                 "finish_reason": check_reason(choice.transcript.finish_reason or "length"),
+                **choice.transcript.extension,
             }
         )
     return reply.whole(choices, job.usage())
@@ -176,6 +187,7 @@ async def _events(job: _Job, reply: Reply, with_usage: bool) -> AsyncIterator[by
             reason = check_reason(choice.transcript.finish_reason)
             if text or entries or reason:
                 logprobs = job.logprobs(choice, entries, False)
-                yield reply.event({"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason})
+                part = {"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason}
+                yield reply.event(part | choice.transcript.extension)
     if with_usage:
         yield event(reply.whole([], job.usage()))

@@ -65,6 +65,9 @@ def _collection(body: ChatRequest) -> str | None:
         "n": (body.n or 1) > 1,
         "logprobs": bool(body.logprobs),
         **{name: getattr(body, name) is not None for name in ("structured_outputs", "json_schema", "grammar")},
+        "rules": bool(body.rules),
+        "tools": bool(body.tools) and body.tool_choice != "none",
+        "continue_final_message": bool(body.continue_final_message),
         "response_format": (body.response_format or {"type": "text"}) != {"type": "text"},
     }
     for name, is_given in given.items():

@@ -16,6 +16,7 @@ from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.schemas import DetokenizeRequest, TokenizeRequest
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.files import CHAT_TEMPLATE
+from firstwords.tokenizer.prompts import prefill_ids
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
@@ -57,7 +58,9 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Json:
     if (body.prompt is None) == (body.messages is None):
         raise ApiError(400, "send prompt or messages", "prompt")
     if body.messages is not None:
-        ids = render(prompts.turns_of(body.messages), tokenizer, body.add_generation_prompt)[0]
+        messages, prefill = prompts.split(body)
+        is_open = body.continue_final_message or body.add_generation_prompt is not False
+        ids = render(prompts.turns_of(messages), tokenizer, is_open)[0] + prefill_ids(tokenizer, prefill)
     else:
         added = [tokenizer.endoftext_id] if body.add_special_tokens else []
         ids = added + with_specials(tokenizer, body.prompt or "")

@@ -44,6 +44,7 @@ class Transcript:
         self._num_shown = 0  # characters returned but not yet in an entry
         self.num_tokens = 0
         self.finish_reason: str | None = None
+        self.logprob_lost: float | None = None  # to a rule, so far
 
     def push(self, tokens: Iterable[Token]) -> tuple[str, list[Entry]]:
         """The text that the tokens produce, and the entries that it completes."""
@@ -52,12 +53,20 @@ class Transcript:
             self.num_tokens += 1
             text += token.text
             self.finish_reason = token.finish_reason
+            if token.logprob_lost is not None:
+                self.logprob_lost = (self.logprob_lost or 0.0) + token.logprob_lost
             if self.wants_entries:
                 self._waiting.append(self._entry(token))
         if not self.wants_entries:
             return text, []
         self._num_shown += len(text)
         return text, self._complete()
+
+    @property
+    def extension(self) -> dict[str, float]:
+        """What a finished choice says about its rules, as a field that OpenAI's form lacks."""
+        lost = self.logprob_lost if self.finish_reason is not None else None
+        return {} if lost is None else {"logprob_lost": lost}
 
     def _entry(self, token: Token) -> Entry:
         is_known = token.id < self._tokenizer.vocab_size

@@ -2,6 +2,7 @@
 
 {"response_format": {"type": "json_schema", "json_schema": {"schema": {...}}}}
 {"structured_outputs": {"choice": ["yes", "no"]}}    {"guided_regex": "[0-9]+"}    {"grammar": "root ::= ..."}
+{"rules": {"only_words_with": "b", "words": "5-12"}}    an extension, which combines with all of these except grammars
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.constraints import Constraint
+from firstwords.engine.rules.rules import Rules
 from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
@@ -39,8 +41,41 @@ _NEUTRAL = (
 _STRUCTURED = ("json", "json_object", "regex", "choice", "grammar")
 
 
-def constraint(body: Sampling) -> Constraint | None:
-    """What the answer must look like; None for text. Raises ApiError 400, also for two forms at once."""
+# the names of constraints whose source a rule can hold -> the rule
+_AS_RULES = {"schema": "json_schema", "expression": "regex", "choice": "choice"}
+
+
+def constraint(body: Sampling, after: str = "") -> Constraint | None:
+    """What the answer must look like; None for text. after: the text that it continues. Raises ApiError 400, also for
+    two forms at once.
+    """
+    form = _form(body)
+    try:
+        rules = rules_of(body.rules)
+        if not rules:
+            return form
+        if form is not None:
+            if form.name not in _AS_RULES:
+                raise ValueError(f"rules cannot be used together with {form.origin} of this kind: send one of them")
+            name = _AS_RULES[form.name]
+            if getattr(rules, name):
+                raise ValueError(f"rules.{name} cannot be used together with {form.origin}: send one of them")
+            value: Any = tuple(json.loads(form.source)) if name == "choice" else form.source
+            rules = dataclasses.replace(rules, **{name: value})
+        return dataclasses.replace(Constraint.rules(rules, after), origin="rules")
+    except ValueError as error:
+        raise ApiError(400, str(error), "rules") from None
+
+
+def rules_of(given: Any) -> Rules:
+    """The rules of a request. Raises ValueError in one sentence."""
+    if not isinstance(given or {}, dict):
+        raise ValueError('rules must be an object such as {"only_words_with": "b", "words": "5-12"}')
+    return Rules.of(given or {})
+
+
+def _form(body: Sampling) -> Constraint | None:
+    """What response_format or one of its relatives asks for."""
     found: list[tuple[str, Constraint]] = []
     for name in FIELDS:
         value = getattr(body, name)

@@ -23,10 +23,12 @@ COMPLETION_TOKENS = 16  # where a completion names no max_tokens, as OpenAI has 
 NO_LIMIT = 10**9  # tokens of an answer; the engine ends it with the context
 
 
-def params(body: Sampling, max_tokens: int, logprobs: int | None, directory: Path | None = None) -> SamplingParams:
+def params(
+    body: Sampling, max_tokens: int, logprobs: int | None, directory: Path | None = None, after: str = ""
+) -> SamplingParams:
     """The sampling parameters of a request's first choice. directory: of the model that chats, whose own temperature
     and top-p count where the request names none; None for a completion, which samples from the model's distribution.
-    Raises ApiError 400.
+    after: the text that the answer continues. Raises ApiError 400.
     """
     from firstwords.engine.sampling import MAX_SEED, SamplingParams
 
@@ -49,7 +51,7 @@ def params(body: Sampling, max_tokens: int, logprobs: int | None, directory: Pat
             seed=seed,
             logprobs=logprobs,
             ignore_eos=bool(body.ignore_eos),
-            constraint=constraint(body),
+            constraint=constraint(body, after),
         )
     except ValueError as error:
         raise ApiError(400, str(error), str(error).partition(" ")[0]) from None

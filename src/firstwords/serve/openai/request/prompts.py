@@ -6,16 +6,19 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from firstwords.config import UserError
 from firstwords.data.messages import call_text, text_of
 from firstwords.data.source_stats import UnusableRowError
 from firstwords.plain_text import clean_text
 from firstwords.serve.errors import ApiError
+from firstwords.serve.openai.request.tools import Tools, as_template_messages
 from firstwords.tokenizer.prompts import chat_ids as ids_of_chat
-from firstwords.tokenizer.prompts import text_ids
+from firstwords.tokenizer.prompts import cleaned, text_ids
+from firstwords.tokenizer.tools import plain_ids, template_ids, tool_template, tools_text
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
-    from firstwords.serve.openai.request.schemas import Message
+    from firstwords.serve.openai.request.schemas import ChatRequest, Message, TokenizeRequest
     from firstwords.tokenizer.chat import Message as Turn
     from firstwords.tokenizer.fast import Tokenizer
 
@@ -30,9 +33,17 @@ ROLES = {
 }
 
 
-def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
-    """Ids of a chat with an open turn. Raises ApiError 400 for input that this model does not support."""
+def chat_ids(held: Held, messages: Sequence[Message], prefill: str = "") -> list[int]:
+    """Ids of a chat with an open turn that begins with `prefill`. Raises ApiError 400 for input that this model does
+    not support.
+    """
     turns = turns_of(messages)
+    _check_can_chat(held)
+    check_bytes(held, sum(len(turn["content"]) for turn in turns) + len(prefill), "messages")
+    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns, prefill), "messages")
+
+
+def _check_can_chat(held: Held) -> None:
     if not held.loaded.can_chat:
         raise ApiError(
             400,
@@ -40,8 +51,43 @@ def chat_ids(held: Held, messages: Sequence[Message]) -> list[int]:
             "model",
             "model_cannot_chat",
         )
-    check_bytes(held, sum(len(turn["content"]) for turn in turns), "messages")
-    return fitting(held, ids_of_chat(held.loaded.tokenizer, turns), "messages")
+
+
+def tool_ids(held: Held, body: ChatRequest, tools: Tools) -> list[int]:
+    """Ids of a chat with an open turn in which the tools are listed. Raises ApiError 400."""
+    turns, tokenizer = turns_of(body.messages), held.loaded.tokenizer
+    _check_can_chat(held)
+    if body.continue_final_message:
+        raise ApiError(400, "continue_final_message cannot be used together with tools", "continue_final_message")
+    num_chars = sum(len(turn["content"]) for turn in turns) + len(tools_text(tools.functions))
+    check_bytes(held, num_chars, "messages")
+    try:
+        if not tool_template(tokenizer):
+            ids = plain_ids(tokenizer, cleaned(turns), tools.functions)
+        else:
+            ids = template_ids(tokenizer, as_template_messages(body, cleaned(turns)), tools.functions)
+    except UserError as error:
+        raise ApiError(400, str(error), "messages") from None
+    return fitting(held, ids, "messages")
+
+
+def split(body: ChatRequest | TokenizeRequest) -> tuple[list[Message], str]:
+    """(The messages, the beginning of the answer): the last message where `continue_final_message` says so.
+
+    Raises ApiError 400 for a last message that can't be continued, and for contradictory fields.
+    """
+    messages = body.messages or []
+    if not body.continue_final_message:
+        return messages, ""
+    if body.add_generation_prompt:
+        reason = "a message that is continued has no new one after it: send add_generation_prompt: false"
+        raise ApiError(400, f"continue_final_message contradicts add_generation_prompt: {reason}", "messages")
+    if not messages or ROLES.get(messages[-1].role) != "assistant":
+        raise ApiError(400, "continue_final_message needs a last message of the assistant", "continue_final_message")
+    if (messages[-1].model_extra or {}).get("tool_calls"):
+        raise ApiError(400, "continue_final_message needs a last message without tool_calls", "continue_final_message")
+    last = _turn(messages[-1], len(messages) - 1)
+    return messages[:-1], last["content"]
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:

@@ -15,7 +15,7 @@ from firstwords.serve.errors import ApiError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_TOOLS = "these models were not taught to call tools"
+_TOOLS = "only /v1/chat/completions calls tools"
 _GUIDED = "use response_format"
 _SAMPLERS = "use temperature, top_p, top_k or min_p"
 # field -> what to do instead, or why not
@@ -24,7 +24,7 @@ REFUSED: dict[str, str] = {
     "presence_penalty": "use repetition_penalty",
     "frequency_penalty": "use repetition_penalty",
     "tools": _TOOLS,
-    "functions": _TOOLS,
+    "functions": "use tools",
     "audio": "these models read and write text only",
     "modalities": "these models read and write text only",
     "prediction": "this server has no speculative decoding",
@@ -39,7 +39,7 @@ REFUSED: dict[str, str] = {
     "guided_whitespace_pattern": "JSON is always written without white space",
     "prompt_logprobs": "use /v1/completions with echo and logprobs",
     "truncate_prompt_tokens": "shorten the prompt",
-    "continue_final_message": "use /v1/completions with token ids",
+    "continue_final_message": "use /v1/chat/completions",
     "chat_template": "the model's own template is always used",
     "documents": "use /v1/chat/completions",
     "stop_token_ids": "use stop",
@@ -171,17 +171,12 @@ def _wants_no_tools(given: dict[str, Any]) -> bool:
 
 
 def _refuse_tools(given: dict[str, Any]) -> None:
-    """Refuse tools, unless tool_choice is "none"."""
+    """Refuse tools where they cannot be called, and their older names, unless no call is asked for."""
     named = [name for name in ("tools", "functions") if given.get(name) and not _wants_no_tools(given)]
     named += [name for name in ("tool_choice", "function_call") if given.get(name) not in (None, "none", "auto")]
     if named:
-        raise ApiError(
-            400,
-            f"{named[0]} is not supported: {_TOOLS}. Leave it out, or send tool_choice: 'none'; use "
-            "response_format to get JSON",
-            named[0],
-            "unsupported_parameter",
-        )
+        instead = {"functions": "use tools", "function_call": "use tools and tool_choice"}.get(named[0], _TOOLS)
+        raise ApiError(400, f"{named[0]} is not supported: {instead}", named[0], "unsupported_parameter")
 
 
 def _nearest(name: str, fields: Any) -> str | None:

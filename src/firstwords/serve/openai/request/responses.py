@@ -44,7 +44,7 @@ REFUSED = {
 _SHARED = (
     "model", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "ignore_eos", "seed", "stop", "stream",
     "top_logprobs", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
-    "json_schema", "grammar", "n_predict", "repeat_penalty",
+    "json_schema", "grammar", "n_predict", "repeat_penalty", "rules",
 )  # fmt: skip
 _TEXT_PARTS = ("input_text", "output_text", "text", "refusal")
 

@@ -21,6 +21,7 @@ Content = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": 
 Object = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "null"}]})]
 SchemaOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})]
 BoolOrText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "null"}]})]
+Objects = Annotated[Any, WithJsonSchema({"anyOf": [_PARTS, {"type": "null"}]})]
 Strings = Annotated[Any, WithJsonSchema({"anyOf": [_STRINGS, {"type": "null"}]})]
 
 
@@ -83,6 +84,11 @@ class Sampling(_Request):
     guided_grammar: str | None = Field(None, description="vLLM's older name of structured_outputs.grammar.")
     json_schema: SchemaOrText = Field(None, description="llama.cpp's: a JSON schema.")
     grammar: str | None = Field(None, description="llama.cpp's: a grammar in GBNF, or in Lark.")
+    rules: Object = Field(
+        None,
+        description="An extension: rules that the answer obeys, any of only_words_with, without_letter, words, "
+        "rhyme_with, regex, choice and json_schema.",
+    )
     n_predict: Whole | None = Field(None, description="llama.cpp's name of max_tokens.")
     repeat_penalty: Number | None = Field(None, ge=0.01, le=100, description="llama.cpp's name of repetition_penalty.")
 
@@ -101,6 +107,13 @@ class ChatRequest(Sampling):
 
     messages: list[Message] = Field(min_length=1, max_length=2000)
     max_completion_tokens: Whole | None = Field(None, description="As max_tokens.")
+    tools: Objects = Field(None, description="Functions that the model may call.")
+    tool_choice: SchemaOrText = Field(None, description='"auto", "none", "required", or a named function.')
+    parallel_tool_calls: bool | None = Field(None, description="false: at most one call.")
+    continue_final_message: bool | None = Field(
+        None, description="vLLM's: the last message is the assistant's and is continued; the answer is the new text."
+    )
+    add_generation_prompt: bool | None = Field(None, description="vLLM's: true or none, unless a message is continued.")
     logprobs: bool | None = False
     top_logprobs: Whole | None = Field(None, ge=0, le=MAX_LOGPROBS)
     documents: BoolOrText = Field(
@@ -130,7 +143,8 @@ class TokenizeRequest(_Request):
     prompt: str | None = None
     messages: list[Message] | None = Field(None, max_length=2000)
     add_special_tokens: bool = True
-    add_generation_prompt: bool = True
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     return_token_strs: bool | None = False
 
 
