@@ -14,7 +14,7 @@ from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.schemas import DetokenizeRequest, TokenizeRequest
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import ids_of
 from firstwords.tokenizer.files import CHAT_TEMPLATE
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ async def tokenizer_info(request: Request, model: str | None = None) -> Json:
         "vocab_size": tokenizer.vocab_size,
         "max_model_len": held.engine.max_length,
     }
-    return Json(info | ({"chat_template": CHAT_TEMPLATE} if tokenizer.has_chat_tokens else {}))
+    template = tokenizer.template.source if tokenizer.template is not None else CHAT_TEMPLATE
+    return Json(info | ({"chat_template": template} if tokenizer.has_chat_tokens else {}))
 
 
 @router.post("/tokenize")
@@ -57,7 +58,7 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Json:
     if (body.prompt is None) == (body.messages is None):
         raise ApiError(400, "send prompt or messages", "prompt")
     if body.messages is not None:
-        ids = render(prompts.turns_of(body.messages), tokenizer, body.add_generation_prompt)[0]
+        ids = ids_of(prompts.turns_of(body.messages), tokenizer, body.add_generation_prompt)
     else:
         added = [tokenizer.endoftext_id] if body.add_special_tokens else []
         ids = added + with_specials(tokenizer, body.prompt or "")
