@@ -180,13 +180,25 @@ class Tokenizer:
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
-        if self._words is not None:
+        if self.is_own:
             config["add_bos_token"] = True
-            whole = with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
-        else:
-            whole = self._backend.to_str(pretty=False)
-        write_text(directory / "tokenizer.json", whole)
+        write_text(directory / "tokenizer.json", self.saved_json())
         write_text(directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it splits text as the tokenizers do that are trained here."""
+        return self._words is not None
+
+    def backend_json(self) -> str:
+        """The library's own description of this tokenizer, as JSON."""
+        return str(self._backend.to_str(pretty=False))
+
+    def saved_json(self) -> str:
+        """The text of `tokenizer.json`: our own tokenizers begin every text (`files.py`), others keep their rule."""
+        if self.is_own:
+            return with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
+        return self.backend_json()
 
     def _default_config(self) -> dict[str, Any]:
         return {

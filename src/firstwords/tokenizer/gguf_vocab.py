@@ -14,7 +14,7 @@ from firstwords.config import UserError
 from firstwords.tokenizer.fast import PATTERN, byte_of_char
 
 if TYPE_CHECKING:
-    import tokenizers
+    from firstwords.tokenizer.fast import Tokenizer
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # types of tokens
 WHOLE = "tokenizer.huggingface.json"  # the entry that holds a tokenizer.json
@@ -248,12 +248,60 @@ def sentencepiece_state(
 
 # ---- the other direction ---------------------------------------------------------------------------------------------
 
+NEAREST = "llama-bpe"  # to our own splitting of text: see `splits_alike`
+
+
+def gguf_tokenizer(tokenizer: Tokenizer, size: int) -> dict[str, Any]:
+    """The metadata of a GGUF file for this tokenizer. size: the rows of the model's table.
+
+    Raises UserError for a tokenizer that llama.cpp has no equal of.
+    """
+    state = json.loads(tokenizer.backend_json())
+    texts, types = token_list(state, size)
+    name = split_name(state)
+    if name is None:
+        raise UserError(
+            "this model's tokenizer splits text in a way that llama.cpp does not know, so it cannot be written to a "
+            "GGUF file; --to hf copies it for other programs"
+        )
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in state["model"]["merges"]]
+    entries: dict[str, Any] = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": name,
+        "tokenizer.ggml.tokens": texts,
+        "tokenizer.ggml.token_type": types,
+        "tokenizer.ggml.merges": merges,
+        "tokenizer.ggml.eos_token_id": tokenizer.answer_end_id if tokenizer.has_chat_tokens else tokenizer.endoftext_id,
+        "tokenizer.ggml.bos_token_id": tokenizer.endoftext_id,
+        "tokenizer.ggml.padding_token_id": tokenizer.endoftext_id,
+        "tokenizer.ggml.add_bos_token": _begins(state, tokenizer),
+        WHOLE: tokenizer.saved_json(),
+    }
+    return {key: value for key, value in entries.items() if value != []}
+
+
+def token_list(state: Mapping[str, Any], size: int) -> tuple[list[str], list[int]]:
+    """(text, type) of each of `size` ids, as a GGUF file lists them."""
+    texts, types = [f"[PAD{i}]" for i in range(size)], [UNUSED] * size
+    for text, i in state["model"]["vocab"].items():
+        texts[i], types[i] = text, NORMAL
+    for token in state["added_tokens"]:
+        texts[token["id"]], types[token["id"]] = token["content"], CONTROL if token["special"] else USER_DEFINED
+    return texts, types
+
+
+def _begins(state: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
+    """Whether texts begin with a special token; chats bring theirs with their template."""
+    return tokenizer.is_own or (state.get("post_processor") or {}).get("type") == "TemplateProcessing"
+
 
 def split_name(state: Mapping[str, Any]) -> str | None:
-    """The name that llama.cpp has for how this byte-level tokenizer.json splits text; None if it has none.
+    """llama.cpp's name for how a tokenizer.json splits text before merging; None if it has none.
 
-    For our own tokenizers, that of the nearest one (`is_exact` says which texts it splits alike).
+    For our own tokenizers, that of the nearest one.
     """
+    if state["model"].get("type") != "BPE" or state["model"].get("byte_fallback"):
+        return None
     before = state.get("pre_tokenizer") or {}
     parts = before.get("pretokenizers", [before]) if before.get("type") == "Sequence" else [before]
     kinds = [part.get("type") for part in parts]
@@ -266,21 +314,18 @@ def split_name(state: Mapping[str, Any]) -> str | None:
     pattern = (parts[0].get("pattern") or {}).get("Regex")
     if pattern == PATTERN:
         return NEAREST
-    name = next((name for name, split in SPLITS.items() if split == pattern), None)
-    is_whole = bool(state["model"].get("ignore_merges"))
-    if name == "llama-bpe" and not is_whole:
-        return "smaug-bpe"
-    return name
+    found = [name for name, split in SPLITS.items() if split == pattern]
+    whole = bool(state["model"].get("ignore_merges"))
+    return next((name for name in found if (name in WHOLE_WORDS) == whole), None)
 
 
-NEAREST = "llama-bpe"  # to our own pattern: letters, punctuation and numbers of one or two digits are split alike
+def splits_alike(text: str) -> bool:
+    """Whether llama.cpp splits a text as our own tokenizers do. It does not where a text has numbers of three or more
+    digits, letters with combining marks, or contractions that mix capitals ('Re).
 
+    >>> splits_alike("Anna is 42."), splits_alike("In 1984"), splits_alike("हिन्दी")
+    (True, False, False)
+    """
+    import regex
 
-def token_types(backend: tokenizers.Tokenizer, size: int) -> tuple[list[str], list[int]]:
-    """(text, type) of each id below `size`, as a GGUF file lists them."""
-    texts, types = [f"[PAD{i}]" for i in range(size)], [UNUSED] * size
-    for text, i in backend.get_vocab(with_added_tokens=True).items():
-        texts[i], types[i] = text, NORMAL
-    for i, token in backend.get_added_tokens_decoder().items():
-        texts[i], types[i] = token.content, CONTROL if token.special else USER_DEFINED
-    return texts, types
+    return [*map(str, regex.findall(PATTERN, text))] == [*map(str, regex.findall(_LLAMA3, text))]
