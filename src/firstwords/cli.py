@@ -62,6 +62,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "classify songs": ("firstwords.commands.classify.run", "ClassifySongs", "the ladder, step 1: a line between songs"),
     "classify sentiment": ("firstwords.commands.classify.run", "ClassifySentiment", "step 2: words as numbers"),
     "classify network": ("firstwords.commands.classify.run", "ClassifyNetwork", "step 3: more than a line"),
+    "import": (
+        "firstwords.commands.exchange.importing",
+        "Import",
+        "import an open model: hf:ORG/NAME, a folder, a .gguf file",
+    ),
+    "export": ("firstwords.commands.exchange.exporting", "Export", "write a model for llama.cpp, Ollama or others"),
     "models": ("firstwords.commands.models", "Models", "list the trained models"),
     "models rename": ("firstwords.commands.keeping", "ModelsRename", "give a model another name"),
     "models copy": ("firstwords.commands.keeping", "ModelsCopy", "copy a model, to train the copy further"),

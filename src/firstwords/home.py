@@ -1,6 +1,6 @@
 """Where files are stored: one folder, `$FIRSTWORDS_HOME` (default `~/.firstwords`), holds models and run logs.
 
-    home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory
+    home/models/NAME/{base,sft,rlhf-1,...}   a stage = a Hugging Face directory; `chat` is an imported one that answers
     home/models/NAME/promoted                the stage that NAME alone refers to (absent: the latest stage)
     home/models/NAME/promotions.jsonl        the stages promoted before (promotions.py)
     home/runs/NAME[/STAGE]                   metrics.jsonl, checkpoints and report.html of a run
@@ -79,7 +79,7 @@ def models() -> list[str]:
 
 
 def stages(name: str) -> list[str]:
-    """Complete stages of a model in the order of training: base, sft, rlhf-1, rlhf-2, ..., then any others."""
+    """Complete stages of a model in the order of training: base or chat, sft, rlhf-1, rlhf-2, ..., then any others."""
     folder = model_dir(name)
     if not folder.is_dir():
         return []
@@ -190,7 +190,7 @@ def _checked(name: str, what: str) -> str:
 
 def _stage_order(stage: str) -> tuple[int, int, str]:
     kind, _, number = stage.partition("-")
-    rank = {"base": 0, "sft": 1, "rlhf": 2}.get(kind, 3)
+    rank = {"base": 0, "chat": 0, "sft": 1, "rlhf": 2}.get(kind, 3)
     return rank, int(number) if number.isdigit() else 0, stage
 
 

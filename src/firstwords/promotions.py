@@ -82,10 +82,24 @@ def can_chat(directory: Path) -> bool:
     card = _card(directory)
     if card:
         return card.get("stage") != "base"
-    if directory.name == "base":
-        return False
-    try:  # a model made by other tools
-        return "<|im_start|>" in (directory / "tokenizer.json").read_text(encoding="utf-8")
+    return directory.name != "base" and has_chat_form(directory)
+
+
+def has_chat_form(directory: Path) -> bool:
+    """Whether a model made by other tools has a chat template, or a tokenizer that knows ChatML."""
+    return has_template(directory) or _names(directory / "tokenizer.json", "<|im_start|>")
+
+
+def has_template(directory: Path) -> bool:
+    """Whether a model made by other tools has a chat template."""
+    return (directory / "chat_template.jinja").is_file() or _names(
+        directory / "tokenizer_config.json", '"chat_template"'
+    )
+
+
+def _names(path: Path, word: str) -> bool:
+    try:
+        return word in path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -14,5 +14,6 @@ def model_of(config: ModelConfig, seed: int = 0) -> Transformer:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            parameter.copy_(1 + 0.3 * noise if name.endswith("norm.weight") else 0.15 * noise)
+            one = 0.0 if config.is_gemma else 1.0  # Gemma stores the gain minus one
+            parameter.copy_(one + 0.3 * noise if name.endswith("norm.weight") else 0.15 * noise)
     return model.requires_grad_(False)

@@ -15,7 +15,7 @@ from firstwords.engine.decode import TorchDecoder
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.cache import KVCache
-from firstwords.model.config import ModelConfig
+from firstwords.model.config import GLOBAL, LOCAL, NO_POSITIONS, ModelConfig
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
 
@@ -52,6 +52,17 @@ FAMILIES = {
     "Mistral": config_of("Mistral", num_key_value_heads=4),
     "Qwen2": config_of("Qwen2", num_key_value_heads=1),
     "Qwen3": config_of("Qwen3", rms_norm_eps=1e-3),
+    "Mistral with a window": config_of("Mistral", windows=(30, 30, 30)),
+    "SmolLM3": config_of("SmolLM3", tables=(GLOBAL, NO_POSITIONS, GLOBAL)),
+    "Gemma 3": config_of(
+        "Gemma3",
+        qk_norm=True,
+        tie_word_embeddings=False,
+        windows=(70, 0, 7),
+        tables=(LOCAL, GLOBAL, LOCAL),
+        local_theta=500.0,
+        attention_scalar=24.0,
+    ),
     "Qwen3 wide": config_of("Qwen3", hidden_size=128, intermediate_size=416, head_dim=64, vocab_size=1031),
 }
 

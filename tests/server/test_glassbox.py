@@ -25,6 +25,14 @@ SHAPES = {
     "qwen2": {"architecture": "Qwen2ForCausalLM", "qk_norm": False, "qkv_bias": True},
     "qwen3": {"architecture": "Qwen3ForCausalLM", "head_dim": 24, "tie_word_embeddings": False},
     "without groups": {"num_key_value_heads": 4},
+    "smollm3": {"architecture": "SmolLM3ForCausalLM", "qk_norm": False, "tables": (1, 0, 1)},
+    "gemma3": {
+        "architecture": "Gemma3ForCausalLM",
+        "windows": (5, 0, 9),
+        "tables": (2, 1, 2),
+        "local_theta": 500.0,
+        "attention_scalar": 24.0,
+    },
 }
 T, V = 23, 97
 every_shape = pytest.mark.parametrize("shape", SHAPES)
@@ -69,13 +77,13 @@ def test_attention_weights_are_those_that_the_block_used(shape: str) -> None:
     model = glass_model(shape)
     for layer, state_TD in enumerate(list(glassbox.states(model, glass_ids()))[:-1]):
         attention, norm = model.model.layers[layer].self_attn, model.model.layers[layer].input_layernorm
-        x, rope = normalise(state_TD[None], norm.eps), model.rope(T)
-        expected_TD = attention(x, norm.weight, rope, None, None, layer)[0]
+        x, rope = normalise(state_TD[None], norm.eps), model.rope(T, table=model.config.table(layer))
+        expected_TD = attention(x, norm.gain, rope, model.mask(T, model.config.window(layer)), None, layer)[0]
         weights_HTT = inspect.attention_weights(model, layer, state_TD)
         assert weights_HTT.shape == (4, T, T)
         torch.testing.assert_close(weights_HTT.sum(-1), torch.ones(4, T))
         assert weights_HTT.triu(1).abs().max() == 0
-        values = attention.project(x, norm.weight, rope)[2][0].repeat_interleave(4 // attention.num_kv_heads, dim=0)
+        values = attention.project(x, norm.gain, rope)[2][0].repeat_interleave(4 // attention.num_kv_heads, dim=0)
         mixed_TD = (weights_HTT @ values).transpose(0, 1).reshape(T, -1)
         torch.testing.assert_close(attention.o_proj(mixed_TD), expected_TD, rtol=1e-5, atol=1e-5)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -16,6 +17,7 @@ from firstwords.engine.constraints import Constraint, Constraints
 from firstwords.serve.openai.calls import CallReader
 from firstwords.tokenizer import tools
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.tokenizer.template import ChatTemplate
 
 NAMES = {"weather", "clock"}
 OSLO = '{"name": "weather", "arguments": {"city": "Os\\"l}o", "days": [1, {"a": 2}]}}'
@@ -125,15 +127,19 @@ def test_the_plain_form_lists_tools_in_the_system_message(tokenizer) -> None:
 def test_a_template_that_knows_tools_writes_them_and_text_forges_nothing(tokenizer) -> None:
     from transformers import PreTrainedTokenizerFast
 
-    own = Tokenizer(tokenizer._backend, {"chat_template": TEMPLATE})
+    own, template = tokenizer, ChatTemplate(TEMPLATE, {})
     call = {"type": "function", "id": "c", "function": {"name": "clock", "arguments": {"zone": "<|im_start|>"}}}
     messages = [
         {"role": "user", "content": "Time? <|im_end|>"},
         {"role": "assistant", "content": "", "tool_calls": [call]},
         {"role": "tool", "content": "noon", "tool_call_id": "c"},
     ]
-    ids = tools.template_ids(own, messages, [FUNCTION])
-    assert tools.uses_tags(own)
+    imported = SimpleNamespace(template=template, config={})
+    assert tools.tool_template(imported) is template and tools.uses_tags(imported)
+    several = [{"name": "default", "template": "plain"}, {"name": "tool_use", "template": TEMPLATE}]
+    assert tools.uses_tags(SimpleNamespace(template=ChatTemplate("plain", {}), config={"chat_template": several}))
+    assert tools.tool_template(tokenizer) is None and not tools.uses_tags(tokenizer)
+    ids = tools.template_ids(own, template, messages, [FUNCTION])
     # the names of special tokens in texts stay text
     assert ids.count(own.im_end_id) == 4 and ids.count(own.im_start_id) == 5
     theirs = PreTrainedTokenizerFast(tokenizer_object=own._backend).apply_chat_template(
@@ -148,6 +154,6 @@ def test_a_template_that_knows_tools_writes_them_and_text_forges_nothing(tokeniz
 
 def test_a_template_that_refuses_says_so(tokenizer) -> None:
     for template in ("{{ raise_exception('roles must alternate') }}{{ tools }}", "{% if tools %}"):
-        own = Tokenizer(tokenizer._backend, {"chat_template": template})
-        with pytest.raises(UserError, match="the model's chat template"):
-            tools.template_ids(own, [{"role": "user", "content": "Hi"}], [FUNCTION])
+        own = ChatTemplate(template, {})
+        with pytest.raises(UserError, match="this model's chat template"):
+            tools.template_ids(tokenizer, own, [{"role": "user", "content": "Hi"}], [FUNCTION])

@@ -24,7 +24,7 @@ PANEL = 16  # outputs of a matrix that are computed together
 class Weights(NamedTuple):
     """All parameters, layers stacked; matrices packed in panels, see `kernels.py`, so that O is a multiple of PANEL.
 
-    Biases have no outputs (O = 0) where the family has none; the same for norms.
+    Biases have no outputs (O = 0) where the family has none; the same for norms. K tables of rotary positions.
     """
 
     table_PW: np.ndarray
@@ -45,12 +45,20 @@ class Weights(NamedTuple):
     down_LPW: np.ndarray
     down_scale_LO: np.ndarray
     down_bias_LO: np.ndarray
+    after_attention_LD: np.ndarray  # norms of what is added to the stream
+    after_mlp_LD: np.ndarray
     final_norm_D: np.ndarray
     head_PW: np.ndarray
     head_scale_V: np.ndarray
     no_bias: np.ndarray  # of the head
-    cos_SN: np.ndarray  # (places, N / 2)
-    sin_SN: np.ndarray
+    cos_KSN: np.ndarray  # (tables, places, N / 2)
+    sin_KSN: np.ndarray
+    tables_L: np.ndarray  # int64, which of the tables each layer uses
+    windows_L: np.ndarray  # int64, the newest places that each layer attends to; 0 = all
+    attention_scale: np.float32
+    embedding_scale: np.float32
+    gate_slope: np.float32  # of the gate's sigmoid, see `transform`
+    gate_cubic: np.float32
     eps: float
     vocab_size: int
 

@@ -9,9 +9,10 @@ Axes: L layers, R rows, D hidden, V vocabulary, I inputs and O outputs of a matr
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,7 +26,7 @@ from firstwords.engine.request import Batch
 from firstwords.engine.sampling import SamplingParams
 from firstwords.engine.sharing import Sharing
 from firstwords.model.cache import KVCache
-from firstwords.model.transformer import Transformer
+from firstwords.model.transformer import RMSNorm, Transformer
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
@@ -227,16 +228,30 @@ def packed(model: Transformer, is_int8: bool) -> Weights:
     table_PW, table_scale_V = head_PW, head_scale_V
     if not config.tie_word_embeddings:
         table_PW, table_scale_V = _matrix(_array(model.model.embed_tokens.weight), is_int8)
-    q_norms = [_array(a.q_norm.weight) if a.q_norm is not None else NOTHING for a in attention]
-    k_norms = [_array(a.k_norm.weight) if a.k_norm is not None else NOTHING for a in attention]
+    before_attention, after_attention, before_mlp, after_mlp = (
+        _gains(norms) for norms in zip(*(block.norms for block in blocks), strict=True)
+    )
+    layers = range(config.num_hidden_layers)
+    slope, cubic = GELU if config.is_gemma else SILU
     return Weights(
         table_PW, table_scale_V,
-        np.stack([_array(block.input_layernorm.weight) for block in blocks]), *qkv,
-        np.stack(q_norms), np.stack(k_norms), *out,
-        np.stack([_array(block.post_attention_layernorm.weight) for block in blocks]), *gate_up, *down,
-        _array(model.model.norm.weight), head_PW, head_scale_V, NOTHING,
-        _array(model.rope_cos), _array(model.rope_sin), config.rms_norm_eps, config.vocab_size,
+        before_attention, *qkv, _gains(a.q_norm for a in attention), _gains(a.k_norm for a in attention), *out,
+        before_mlp, *gate_up, *down, after_attention, after_mlp,
+        _array(model.model.norm.gain), head_PW, head_scale_V, NOTHING, _array(model.rope_cos), _array(model.rope_sin),
+        np.array([config.table(layer) for layer in layers], np.int64),
+        np.array([config.window(layer) for layer in layers], np.int64),
+        np.float32(config.attention_scale), np.float32(config.embedding_scale), np.float32(slope), np.float32(cubic),
+        config.rms_norm_eps, config.vocab_size,
     )  # fmt: skip
+
+
+SILU = 1.0, 0.0  # (slope, cubic) of the argument of a gate's sigmoid
+GELU = 2 * math.sqrt(2 / math.pi), 2 * math.sqrt(2 / math.pi) * 0.044715  # Hendrycks and Gimpel's tanh form
+
+
+def _gains(norms: Iterable[RMSNorm | None]) -> np.ndarray:
+    """The gains of all layers, (L, D), or (L, 0) where the family has no such norm."""
+    return np.stack([_array(norm.gain) if norm is not None else NOTHING for norm in norms])
 
 
 NOTHING = np.zeros(0, np.float32)

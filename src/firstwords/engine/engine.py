@@ -72,8 +72,7 @@ class Engine:
         self.on_step: Callable[[], None] | None = None  # called before each step of `generate`; may raise
         self._end_ids = frozenset[int]()
         if tokenizer is not None:
-            chat = [tokenizer.im_end_id] if tokenizer.has_chat_tokens else []
-            self._end_ids = frozenset([tokenizer.endoftext_id, *chat])
+            self._end_ids = tokenizer.end_ids
 
     # -- whole answers -------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from firstwords import home
 from firstwords.config import UserError
 from firstwords.model.card import is_base, read_card
 from firstwords.model.config import ModelConfig
+from firstwords.promotions import has_chat_form
 from firstwords.runlog import read_json
 
 
@@ -67,10 +68,7 @@ def _form(directory: Path, card: dict[str, Any]) -> str:
         return "text"
     if card:
         return "chat"
-    try:  # a model made by other tools
-        return "chat" if "<|im_start|>" in (directory / "tokenizer.json").read_text(encoding="utf-8") else "text"
-    except (OSError, UnicodeDecodeError):
-        return "text"
+    return "chat" if has_chat_form(directory) else "text"
 
 
 def _num_params(config: dict[str, Any]) -> int:

@@ -18,20 +18,20 @@ from firstwords.process import ERRORS, FILE, OUTPUT
 
 def rename(old: str, new: str) -> None:
     """Rename a model and its run folders. Raises UserError if there is none, or the new name is taken."""
-    with locks.held([_present(old), _free(new)], "models rename"):
+    with locks.held([_present(old), free(new)], "models rename"):
         moves.recover()
-        _present(old), _free(new)
+        _present(old), free(new)
         with locks.mutex(), moves.renames() as steps:
-            _clear(new)
+            clear(new)
             pairs = [(home.model_dir(old), home.model_dir(new)), (home.run_dir(old), home.run_dir(new))]
             steps += [(source, target) for source, target in pairs if source.exists()]
 
 
 def copy(old: str, new: str) -> None:
     """Copy a model and its run folders. Raises UserError if there is none, or the new name is taken."""
-    with locks.held([_present(old), _free(new)], "models copy"):
+    with locks.held([_present(old), free(new)], "models copy"):
         moves.recover()
-        _present(old), _free(new)
+        _present(old), free(new)
         aside = home.starting_dir(new)
         shutil.rmtree(aside, ignore_errors=True)
         try:
@@ -45,7 +45,7 @@ def copy(old: str, new: str) -> None:
                     trash.copy_tree(source, between, without=(FILE, OUTPUT, ERRORS))
                     copied.append((between, target))
             with locks.mutex(), moves.renames() as steps:
-                _clear(new)
+                clear(new)
                 steps += copied
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -94,14 +94,14 @@ def _present(name: str, stage: str = "") -> str:
     return name
 
 
-def _free(name: str) -> str:
+def free(name: str) -> str:
     """The name, if no model has it. Raises UserError if it is taken."""
     if home.stages(name) or trash.kept_runs(name):
         raise UserError(f"{name} already exists: choose another name, or first `firstwords models delete {name}`")
     return name
 
 
-def _clear(name: str) -> None:
+def clear(name: str) -> None:
     """Remove what a failed run left under a free name."""
     for folder in (home.model_dir(name), home.run_dir(name)):
         shutil.rmtree(folder, ignore_errors=True)

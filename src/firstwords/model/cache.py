@@ -86,19 +86,21 @@ class KVCache:
         self._positions_BT = torch.from_numpy(lengths[:, None] + np.arange(T)).to(self.device)
         return self._positions_BT
 
-    def mask(self, T: int) -> Tensor | None:
-        """(B or 1, 1, T, S), True where a new token may attend: everything up to itself.
+    def mask(self, T: int, window: int = 0) -> Tensor | None:
+        """(B or 1, 1, T, S), True where a new token may attend: everything up to itself, or the newest `window` tokens.
 
         None means plain causal attention: all selected slots are empty, and the new tokens see only each other.
         """
-        if self._same_start == 0:
+        if self._same_start == 0 and (not window or window >= T):
             self._span = T
             return None
         longest = int(self.lengths[self._first : self._last].max()) + T
-        self._span = self.span(longest)
+        self._span = T if self._same_start == 0 else self.span(longest)
         rows_BT = self._positions_BT if self._same_start is None else self._positions_BT[:1]
         seen_S = torch.arange(self._span, device=self.device)
-        return (seen_S <= rows_BT[:, :, None])[:, None]
+        behind_BTS = rows_BT[:, :, None] - seen_S
+        seen_BTS = (behind_BTS >= 0) & (behind_BTS < window) if window else behind_BTS >= 0
+        return seen_BTS[:, None]
 
     def update(self, layer: int, keys_BKTN: Tensor, values_BKTN: Tensor) -> tuple[Tensor, Tensor]:
         """Store the new keys and values of one layer; returns all keys and values to attend to, both (B, K, S, N)."""

@@ -54,7 +54,8 @@ def seed_copying(model: Seedable, table_std: float, generator: torch.Generator) 
     """
     config = model.config
     D, N = config.hidden_size, config.head_dim
-    speed = torch.atan2(model.rope_sin[1], model.rope_cos[1]) if len(model.rope_cos) > 1 else torch.zeros(N // 2)
+    cos_SN, sin_SN = model.rope_cos[0], model.rope_sin[0]
+    speed = torch.atan2(sin_SN[1], cos_SN[1]) if len(cos_SN) > 1 else torch.zeros(N // 2)
     fast, slow = (torch.cat((pairs, pairs)).float() for pairs in (speed > FAST, speed < SLOW))
     if config.num_hidden_layers < 2 or not config.qk_norm or N > D or not (fast.any() and slow.any()):
         return

@@ -234,7 +234,7 @@ def _write_files(
 def _special_ids(tokenizer: Tokenizer | None) -> dict[str, Any]:
     if tokenizer is None:
         return {}
-    ends = [tokenizer.im_end_id, tokenizer.endoftext_id]
+    ends = [tokenizer.answer_end_id, *sorted(tokenizer.end_ids - {tokenizer.answer_end_id})]
     return {"bos_token_id": tokenizer.endoftext_id, "eos_token_id": ends, "pad_token_id": tokenizer.endoftext_id}
 
 

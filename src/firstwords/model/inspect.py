@@ -18,7 +18,6 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from firstwords.model.functional import normalise
@@ -32,14 +31,15 @@ def embed(model: Transformer, ids: Sequence[int]) -> Tensor:
     if not 0 < len(ids) <= limit:
         raise ValueError(f"there are {len(ids)} tokens, but this model reads 1 to {limit}")
     ids_T = torch.as_tensor(list(ids), device=model.head_weight.device)
-    return F.embedding(ids_T, model.model.embed_tokens.weight).to(model.compute_dtype)
+    return model.embed(ids_T[None])[0]
 
 
 @torch.inference_mode()
 def advance(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
     """The state after a layer (0 is the first), given the state before it."""
-    rope = model.rope(len(state_TD))
-    after_BTD: Tensor = model.model.blocks[layer](state_TD[None], rope, None, None, layer)
+    rope = model.rope(len(state_TD), table=model.config.table(layer))
+    mask = model.mask(len(state_TD), model.config.window(layer))
+    after_BTD: Tensor = model.model.blocks[layer](state_TD[None], rope, mask, None, layer)
     return after_BTD[0]
 
 
@@ -47,16 +47,20 @@ def advance(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
 def attention_weights(model: Transformer, layer: int, state_TD: Tensor) -> Tensor:
     """Attention weights of each token over the tokens up to itself, by head: (H, T, T), fp32, rows sum to 1.
 
-    state_TD is the state before that layer. softmax(q k^T / sqrt(N)) (Vaswani et al. 2017, equation 1).
+    state_TD is the state before that layer. softmax(q k^T / sqrt(N)) (Vaswani et al. 2017, equation 1); tokens outside
+    the layer's window have weight 0.
     """
     block = model.model.blocks[layer]
     norm = block.input_layernorm
     T = len(state_TD)
-    q, k, _ = block.self_attn.project(normalise(state_TD[None], norm.eps), norm.weight, model.rope(T))
+    rope = model.rope(T, table=model.config.table(layer))
+    q, k, _ = block.self_attn.project(normalise(state_TD[None], norm.eps), norm.gain, rope)
     k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # adjacent query heads share keys
-    scores_HTT = (q @ k.transpose(2, 3))[0].float() / math.sqrt(q.shape[-1])
-    causal_TT = torch.ones(T, T, dtype=torch.bool, device=scores_HTT.device).tril()
-    weights_HTT: Tensor = scores_HTT.masked_fill(~causal_TT, -math.inf).softmax(-1)
+    scores_HTT = (q @ k.transpose(2, 3))[0].float() * block.self_attn.scale
+    seen_TT = torch.ones(T, T, dtype=torch.bool, device=scores_HTT.device).tril()
+    mask = model.mask(T, model.config.window(layer))
+    seen_TT = seen_TT if mask is None else mask[0, 0]
+    weights_HTT: Tensor = scores_HTT.masked_fill(~seen_TT, -math.inf).softmax(-1)
     return weights_HTT
 
 

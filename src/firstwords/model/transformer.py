@@ -1,4 +1,4 @@
-"""The language model, top to bottom: a decoder-only transformer that *is* Llama, Qwen2, Qwen3, Mistral and SmolLM.
+"""The language model, top to bottom: a decoder-only transformer that *is* Llama, Mistral, SmolLM, Qwen and Gemma 3.
 
 Parameter names are Hugging Face's, so that loading a checkpoint only compares keys. Weights may be stored in fp32 while
 the computation runs in `compute_dtype` (bf16 on GPUs): each matrix is cast where it is used.
@@ -7,8 +7,8 @@ Axes: B rows, T tokens per row, S tokens that may be attended to, D hidden, F fe
       K key-value heads, N head size, V vocabulary.
 
 The cache protocol (see `cache.py`): the model gets the positions of the new tokens from `cache.positions(T)`, calls
-`cache.update(layer, keys_BKTN, values_BKTN)`, which stores them and returns what to attend to, and uses `cache.mask(T)`
-(True = may attend). It never advances the cache; the caller does.
+`cache.update(layer, keys_BKTN, values_BKTN)`, which stores them and returns what to attend to, and uses
+`cache.mask(T, window)` (True = may attend). It never advances the cache; the caller does.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from firstwords.model.config import ModelConfig
 from firstwords.model.copying import seed_copying
 from firstwords.model.functional import normalise, rms_norm, rotate, swiglu
+from firstwords.model.rope import Rope, rope_tables
 
 if TYPE_CHECKING:
     from firstwords.model.cache import KVCache
@@ -43,13 +44,25 @@ class Embedding(nn.Embedding):
 
 
 class RMSNorm(nn.Module):
-    def __init__(self, size: int, eps: float) -> None:
+    """offset: what the stored weight lacks to be the gain; Gemma stores the gain minus one."""
+
+    def __init__(self, size: int, eps: float, offset: float = 0.0) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
+        self.eps, self.offset = eps, offset
+
+    @property
+    def gain(self) -> Tensor:
+        """What each normalised element is multiplied by, (size,)."""
+        return self.weight + self.offset if self.offset else self.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        return rms_norm(x, self.weight, self.eps)
+        return rms_norm(x, self.gain, self.eps)
+
+
+def norm_of(config: ModelConfig, size: int) -> RMSNorm:
+    """A norm of this model's family."""
+    return RMSNorm(size, config.rms_norm_eps, 1.0 if config.is_gemma else 0.0)
 
 
 def fused_linear(x: Tensor, *layers: nn.Linear, gain: Tensor | None = None) -> Tensor:
@@ -77,8 +90,9 @@ class Attention(nn.Module):
         self.k_proj = Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
         self.v_proj = Linear(D, self.num_kv_heads * N, bias=config.qkv_bias)
         self.o_proj = Linear(self.num_heads * N, D, bias=config.o_bias)
-        self.q_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
-        self.k_norm = RMSNorm(N, config.rms_norm_eps) if config.qk_norm else None
+        self.q_norm = norm_of(config, N) if config.qk_norm else None
+        self.k_norm = norm_of(config, N) if config.qk_norm else None
+        self.scale = config.attention_scale
 
     def forward(
         self, x_BTD: Tensor, gain: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int
@@ -88,7 +102,9 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.update(layer, k, v)
         is_grouped = self.num_heads != self.num_kv_heads
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped)
+        out = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=is_grouped, scale=self.scale
+        )
         return fused_linear(out.transpose(1, 2).reshape(B, T, self.num_heads * self.head_dim), self.o_proj)
 
     def project(self, x_BTD: Tensor, gain: Tensor, rope: Rope) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,7 +114,7 @@ class Attention(nn.Module):
         qkv = fused_linear(x_BTD, self.q_proj, self.k_proj, self.v_proj, gain=gain).view(B, T, H + 2 * K, N)
         qk, v = qkv.split((H + K, K), dim=2)  # the gradient of a split takes one copy, that of two slices five passes
         if self.q_norm is not None and self.k_norm is not None:  # one pass over queries and keys, with a gain per head
-            gains = torch.cat((self.q_norm.weight.expand(H, N), self.k_norm.weight.expand(K, N)))
+            gains = torch.cat((self.q_norm.gain.expand(H, N), self.k_norm.gain.expand(K, N)))
             qk = rms_norm(qk, gains, self.q_norm.eps)
         q, k = rotate(qk, *rope).split((H, K), dim=2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -111,26 +127,44 @@ class MLP(nn.Module):
         self.gate_proj = Linear(D, hidden, bias=bias)
         self.up_proj = Linear(D, hidden, bias=bias)
         self.down_proj = Linear(hidden, D, bias=bias)
+        self.is_gelu = config.is_gemma
 
     def forward(self, x_BTD: Tensor, gain: Tensor) -> Tensor:
         gate, up = (fused_linear(x_BTD, layer, gain=gain) for layer in (self.gate_proj, self.up_proj))
-        return fused_linear(swiglu(gate, up), self.down_proj)
+        gated = F.gelu(gate, approximate="tanh") * up if self.is_gelu else swiglu(gate, up)
+        return fused_linear(gated, self.down_proj)
 
 
 class Block(nn.Module):
+    """Attention and MLP, each after a norm and added to the stream; Gemma normalises what is added, too.
+
+    The norms' names are Hugging Face's, where `post_attention_layernorm` is the norm *before* the MLP, except in Gemma.
+    """
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        D = config.hidden_size
+        self.input_layernorm = norm_of(config, D)
         self.self_attn = Attention(config)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = norm_of(config, D)
         self.mlp = MLP(config)
+        self.pre_feedforward_layernorm = norm_of(config, D) if config.is_gemma else None
+        self.post_feedforward_layernorm = norm_of(config, D) if config.is_gemma else None
+
+    @property
+    def norms(self) -> tuple[RMSNorm, RMSNorm | None, RMSNorm, RMSNorm | None]:
+        """The norms before and after attention, and before and after the MLP."""
+        if self.pre_feedforward_layernorm is None:
+            return self.input_layernorm, None, self.post_attention_layernorm, None
+        after_mlp = self.post_feedforward_layernorm
+        return self.input_layernorm, self.post_attention_layernorm, self.pre_feedforward_layernorm, after_mlp
 
     def forward(self, x_BTD: Tensor, rope: Rope, mask: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        norm = self.input_layernorm
-        x_BTD = x_BTD + self.self_attn(normalise(x_BTD, norm.eps), norm.weight, rope, mask, cache, layer)
-        norm = self.post_attention_layernorm
-        added_BTD: Tensor = self.mlp(normalise(x_BTD, norm.eps), norm.weight)
-        return x_BTD + added_BTD
+        before, after, before_mlp, after_mlp = self.norms
+        added_BTD: Tensor = self.self_attn(normalise(x_BTD, before.eps), before.gain, rope, mask, cache, layer)
+        x_BTD = x_BTD + (added_BTD if after is None else after(added_BTD))
+        added_BTD = self.mlp(normalise(x_BTD, before_mlp.eps), before_mlp.gain)
+        return x_BTD + (added_BTD if after_mlp is None else after_mlp(added_BTD))
 
 
 class Decoder(nn.Module):
@@ -138,7 +172,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = norm_of(config, config.hidden_size)
 
     @property
     def blocks(self) -> list[Block]:
@@ -191,18 +225,36 @@ class Transformer(nn.Module):
         limit = self.config.max_position_embeddings
         if positions_BT is None and limit < T:
             raise ValueError(f"{T} tokens do not fit into this model's context of {limit}")
-        mask = None
-        if cache is not None:
-            positions_BT = cache.positions(T) if positions_BT is None else positions_BT
-            mask = cache.mask(T)
-        elif segments_BT is not None:
-            mask = packed_mask(segments_BT)
-        rope = self.rope(T, positions_BT)
-        x_BTD = F.embedding(ids_BT, self.model.embed_tokens.weight).to(self.compute_dtype)
+        if cache is not None and positions_BT is None:
+            positions_BT = cache.positions(T)
+        config = self.config
+        masks = {
+            window: cache.mask(T, window) if cache is not None else self.mask(T, window, positions_BT, segments_BT)
+            for window in set(config.windows or (0,))
+        }
+        ropes = [self.rope(T, positions_BT, table) for table in range(len(config.rope_tables))]
+        x_BTD = self.embed(ids_BT)
         for layer, block in enumerate(self.model.layers):
-            x_BTD = block(x_BTD, rope, mask, cache, layer)
+            x_BTD = block(x_BTD, ropes[config.table(layer)], masks[config.window(layer)], cache, layer)
         normed_BTD: Tensor = self.model.norm(x_BTD)
         return normed_BTD
+
+    def embed(self, ids_BT: Tensor) -> Tensor:
+        """The state before the first layer, (B, T, D)."""
+        x_BTD = F.embedding(ids_BT, self.model.embed_tokens.weight).to(self.compute_dtype)
+        return x_BTD * self.config.embedding_scale if self.config.is_gemma else x_BTD
+
+    def mask(
+        self, T: int, window: int = 0, positions_BT: Tensor | None = None, segments_BT: Tensor | None = None
+    ) -> Tensor | None:
+        """(B or 1, 1, T, T), True where a token may attend; None for all tokens up to itself. See `hidden`."""
+        mask = packed_mask(segments_BT) if segments_BT is not None else None
+        if not window or (window >= T and segments_BT is None):
+            return mask
+        if positions_BT is None:
+            positions_BT = torch.arange(T, device=self.rope_cos.device)[None]
+        near = within(positions_BT, positions_BT, window)
+        return near & mask if mask is not None else near.tril()
 
     def logits(self, x_BTD: Tensor) -> Tensor:
         """Unnormalised log-probabilities of the next token, fp32, (B, T, V)."""
@@ -217,12 +269,16 @@ class Transformer(nn.Module):
     ) -> Tensor:
         return self.logits(self.hidden(ids_BT, positions_BT, segments_BT, cache))
 
-    def rope(self, T: int, positions_BT: Tensor | None = None) -> Rope:
-        """cos and sin of each token's angle, shaped to broadcast over heads: (B or 1, T, 1, N/2)."""
+    def rope(self, T: int, positions_BT: Tensor | None = None, table: int = 0) -> Rope:
+        """cos and sin of each token's angle, shaped to broadcast over heads: (B or 1, T, 1, N/2).
+
+        table: which of the model's rotary tables (`config.table`).
+        """
+        cos, sin = self.rope_cos[table], self.rope_sin[table]
         if positions_BT is None:
-            cos, sin = self.rope_cos[None, :T, None], self.rope_sin[None, :T, None]
+            cos, sin = cos[None, :T, None], sin[None, :T, None]
         else:
-            cos, sin = self.rope_cos[positions_BT].unsqueeze(2), self.rope_sin[positions_BT].unsqueeze(2)
+            cos, sin = cos[positions_BT].unsqueeze(2), sin[positions_BT].unsqueeze(2)
         return cos.to(self.compute_dtype), sin.to(self.compute_dtype)
 
     def hf_config(self) -> dict[str, Any]:
@@ -240,7 +296,7 @@ class Transformer(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
             if name.endswith("norm.weight"):
-                parameter.fill_(1.0)
+                parameter.fill_(0.0 if self.config.is_gemma else 1.0)
             elif name.endswith((".bias", "o_proj.weight", "down_proj.weight")):
                 parameter.zero_()
             elif name == "model.embed_tokens.weight" or name == "lm_head.weight":
@@ -249,26 +305,6 @@ class Transformer(nn.Module):
                 std = 1.0 / math.sqrt(parameter.shape[1])
                 parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
         seed_copying(self, TABLE_STD, generator)
-
-
-Rope = tuple[Tensor, Tensor]
-
-
-def rope_tables(config: ModelConfig) -> Rope:
-    """cos and sin for every position, each (context, N/2), of angles position / theta^(2i/N) (Su et al. 2021).
-
-    "llama3" scaling stretches the slow frequencies, as in Llama 3.1's reference code.
-    """
-    half = torch.arange(0, config.head_dim, 2, dtype=torch.float32)
-    frequencies = 1.0 / config.rope_theta ** (half / config.head_dim)
-    scaling = dict(config.rope_scaling)
-    if scaling:
-        factor, low, high = scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"]
-        turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
-        smooth = ((turns - low) / (high - low)).clamp(0.0, 1.0)
-        frequencies = (1 - smooth) * frequencies / factor + smooth * frequencies
-    angles = torch.outer(torch.arange(config.max_position_embeddings, dtype=torch.float32), frequencies)
-    return angles.cos(), angles.sin()
 
 
 def packed_mask(segments_BT: Tensor) -> Tensor:
@@ -280,3 +316,8 @@ def packed_mask(segments_BT: Tensor) -> Tensor:
     same = (segments_BT[:, :, None] == segments_BT[:, None, :]) | (segments_BT[:, None, :] < 0)
     causal = torch.ones(T, T, dtype=torch.bool, device=segments_BT.device).tril()
     return (same & causal)[:, None]
+
+
+def within(queries_BT: Tensor, keys_BS: Tensor, window: int) -> Tensor:
+    """(B, 1, T, S), True where a key's position is one of the `window` newest up to a query's, or later."""
+    return (queries_BT[:, :, None] - keys_BS[:, None, :] < window)[:, None]

@@ -34,7 +34,7 @@ from firstwords.model.heads import ScalarModel, load_scalar_model
 from firstwords.model.hub import load_model, weights_hash, whole_card
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.prefix_rows import shared_parts
-from firstwords.tokenizer.chat import Message
+from firstwords.tokenizer.chat import Message, opening_ids
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
 
@@ -45,7 +45,7 @@ REFERENCE = "reference"  # folder next to the weights: the sft model whose confi
 
 def answer_ids(tokenizer: Tokenizer, messages: Sequence[Message], answer: str) -> list[int]:
     """Ids of prompt and answer including the stop token, as the policy would have sampled this text."""
-    return [*chat_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.im_end_id]
+    return [*chat_ids(tokenizer, messages), *tokenizer.encode(answer.strip()), tokenizer.answer_end_id]
 
 
 def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
@@ -54,8 +54,8 @@ def closed(ids: Sequence[int], tokenizer: Tokenizer, limit: int) -> list[int]:
     An answer that was cut gets one, in place of its last token if the context of `limit` tokens is full. One that ended
     with the end-of-text token gets it instead of that.
     """
-    ended = bool(ids) and ids[-1] in (tokenizer.im_end_id, tokenizer.endoftext_id)
-    return [*(ids[:-1] if ended else ids)[: limit - 1], tokenizer.im_end_id]
+    ended = bool(ids) and ids[-1] in (tokenizer.answer_end_id, tokenizer.endoftext_id)
+    return [*(ids[:-1] if ended else ids)[: limit - 1], tokenizer.answer_end_id]
 
 
 class Sampled(Protocol):
@@ -174,8 +174,9 @@ class RewardModel:
 
     def _start(self, sequence: Sequence[int]) -> int:
         """Where the last turn's text begins."""
-        last = max(place for place, token in enumerate(sequence) if token == self.tokenizer.im_start_id)
-        return last + len(chat_ids(self.tokenizer, []))
+        opening = opening_ids(self.tokenizer)
+        last = max(place for place, token in enumerate(sequence) if token == opening[0])
+        return last + len(opening)
 
     @torch.no_grad()
     def confidence(self, sequences: Sequence[Sequence[int]], starts: Sequence[int] | None = None) -> np.ndarray:

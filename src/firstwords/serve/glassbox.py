@@ -24,6 +24,7 @@ from firstwords.engine.sampling import SamplingParams
 from firstwords.engine.score import Surprise, score, surprise
 from firstwords.model import inspect
 from firstwords.model.transformer import Transformer
+from firstwords.tokenizer.chat import opening_ids
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids, text_ids
 
@@ -80,7 +81,7 @@ def read(
             *messages, last = messages
             answer = last["content"]
         prompt, form = chat_ids(tokenizer, messages), "chat"
-        said = [] if answer is None else [*tokenizer.encode(answer.strip()), tokenizer.im_end_id]
+        said = [] if answer is None else [*tokenizer.encode(answer.strip()), tokenizer.answer_end_id]
     else:
         prompt, form = text_ids(tokenizer, text or ""), "text"
         said = tokenizer.encode(answer or "")
@@ -94,7 +95,7 @@ def _cut(ids: list[int], num_prompt: int, form: str, limit: int) -> Reading:
 def prompt_length(tokenizer: Tokenizer, ids: Sequence[int]) -> int:
     """Number of ids before the assistant's last answer; all of them if there is no assistant turn."""
     if tokenizer.has_chat_tokens:
-        opening = [tokenizer.im_start_id, *tokenizer.encode("assistant\n")]
+        opening = opening_ids(tokenizer)
         for start in range(len(ids) - len(opening), -1, -1):
             if list(ids[start : start + len(opening)]) == opening:
                 return start + len(opening)

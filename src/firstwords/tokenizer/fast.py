@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
-from firstwords.tokenizer.files import CHAT_TEMPLATE, read_config, with_beginning, write_text
+from firstwords.tokenizer.files import CHAT_TEMPLATE, read_config, read_end_ids, with_beginning, write_text
 from firstwords.tokenizer.sample import longest_token, sample_of
+from firstwords.tokenizer.template import ChatTemplate, read_template, token_text
 
 if TYPE_CHECKING:
     import tokenizers
@@ -59,19 +60,29 @@ _RUST_CORES = 6  # with this many cores or more, Rust's threads beat the word ca
 
 
 class Tokenizer:
-    """Byte-level BPE. Create one with `train`, `load` or `from_gpt2`."""
+    """Byte-level BPE, or the tokenizer of an imported model. Create one with `train`, `load` or `from_gpt2`.
 
-    def __init__(self, backend: tokenizers.Tokenizer, config: dict[str, Any] | None = None) -> None:
+    template: how an imported model writes chats; None for ChatML as `chat.render` writes it.
+    """
+
+    def __init__(
+        self,
+        backend: tokenizers.Tokenizer,
+        config: dict[str, Any] | None = None,
+        template: ChatTemplate | None = None,
+        end_ids: Sequence[int] = (),
+    ) -> None:
         self._backend = backend
         self._backend.encode_special_tokens = True  # "<|im_end|>" typed by a person stays ordinary text
         self._config = config
         names = config or {}
-        self._endoftext = self._find(
-            ENDOFTEXT, _token_text(names.get("bos_token")), _token_text(names.get("eos_token"))
-        )
+        self._endoftext = self._find(ENDOFTEXT, token_text(names.get("bos_token")), token_text(names.get("eos_token")))
         self._im_start = backend.token_to_id(IM_START)
         self._im_end = backend.token_to_id(IM_END)
         self._words: _WordCache | None = _WordCache(backend) if _splits_like_ours(backend) else None
+        is_own = self._words is not None or (template is not None and template.source == CHAT_TEMPLATE)
+        self.template = None if is_own else template
+        self._own_end_ids = end_ids
 
     def _find(self, *texts: str | None) -> int | None:
         return next((i for t in texts if t and (i := self._backend.token_to_id(t)) is not None), None)
@@ -154,7 +165,8 @@ class Tokenizer:
             raise UserError(
                 f"{path} is not a valid tokenizer file ({error}): restore it, or copy the whole folder again"
             ) from error
-        return cls(backend, read_config(path.with_name("tokenizer_config.json")))
+        config = read_config(path.with_name("tokenizer_config.json"))
+        return cls(backend, config, read_template(path.parent, config), read_end_ids(path.parent))
 
     def save(self, directory: Path | str, max_length: int | None = None) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`; `transformers.AutoTokenizer` opens the result. Our own
@@ -162,17 +174,31 @@ class Tokenizer:
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         config = dict(self._config) if self._config is not None else self._default_config()
-        if self.has_chat_tokens:  # the template must match `chat.render`
+        if self.template is not None:
+            config["chat_template"] = self.template.source
+        elif self.has_chat_tokens:  # the template must match `chat.render`
             config["chat_template"] = CHAT_TEMPLATE
         if max_length is not None:
             config["model_max_length"] = max_length
-        if self._words is not None:
+        if self.is_own:
             config["add_bos_token"] = True
-            whole = with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
-        else:
-            whole = self._backend.to_str(pretty=False)
-        write_text(directory / "tokenizer.json", whole)
+        write_text(directory / "tokenizer.json", self.saved_json())
         write_text(directory / "tokenizer_config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it splits text as the tokenizers do that are trained here."""
+        return self._words is not None
+
+    def backend_json(self) -> str:
+        """The library's own description of this tokenizer, as JSON."""
+        return str(self._backend.to_str(pretty=False))
+
+    def saved_json(self) -> str:
+        """The text of `tokenizer.json`: our own tokenizers begin every text (`files.py`), others keep their rule."""
+        if self.is_own:
+            return with_beginning(self._backend, ENDOFTEXT, self.endoftext_id)
+        return self.backend_json()
 
     def _default_config(self) -> dict[str, Any]:
         return {
@@ -213,7 +239,29 @@ class Tokenizer:
     @property
     def has_chat_tokens(self) -> bool:
         """Whether chats can be rendered (false for, say, plain GPT-2)."""
-        return self._im_start is not None and self._im_end is not None
+        return self.template is not None or (self._im_start is not None and self._im_end is not None)
+
+    @functools.cached_property
+    def answer_end_id(self) -> int:
+        """Closes an answer: the token at which a trained model stops."""
+        if self.template is None:
+            return self.im_end_id
+        name = self.template.closing(self.special_names)
+        if name is not None:
+            return self.special_names[name]
+        ends = [i for i in self._own_end_ids if i < self.vocab_size]
+        return ends[0] if ends else self.endoftext_id
+
+    @functools.cached_property
+    def end_ids(self) -> frozenset[int]:
+        """Every token that ends an answer or a text: the one that closes an answer, and those of the model's files."""
+        texts = [token_text((self._config or {}).get("eos_token"))]
+        ids = [i for text in texts if text and (i := self._backend.token_to_id(text)) is not None]
+        ids += [i for i in self._own_end_ids if i < self.vocab_size]
+        ids += [self.answer_end_id] if self.has_chat_tokens else []
+        if not ids or (separator := self._backend.token_to_id(ENDOFTEXT)) is None:
+            return frozenset(ids or [self.endoftext_id])
+        return frozenset([*ids, separator])
 
     @staticmethod
     def _required(token_id: int | None, name: str) -> int:
@@ -229,6 +277,32 @@ class Tokenizer:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     # ---- text <-> ids --------------------------------------------------------------------------------------
+
+    def encode_template(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """(ids, first and last + 1 letter of each) of what a template wrote, in which names of special tokens stand for
+        them. Only for text without anything a person could have put there; see `chat.render`.
+        """
+        encoding = self._with_specials.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    def encode_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """`encode`, with the first and last + 1 letter of each token."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    @functools.cached_property
+    def _with_specials(self) -> tokenizers.Tokenizer:
+        from tokenizers import Tokenizer as Backend
+
+        copy = Backend.from_str(self._backend.to_str())
+        copy.encode_special_tokens = False
+        return copy
+
+    @functools.cached_property
+    def special_names(self) -> dict[str, int]:
+        """The name of each special token, longest first, with its id."""
+        names = {t.content: i for i, t in self._backend.get_added_tokens_decoder().items() if t.special}
+        return dict(sorted(names.items(), key=lambda pair: -len(pair[0])))
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; no text can produce a special token. Lone surrogates become
@@ -378,9 +452,3 @@ def _splits_like_ours(backend: tokenizers.Tokenizer) -> bool:
     theirs, ours = (json.loads(b.to_str()) for b in (backend, _new_backend()))
     names = [token["content"] for token in theirs["added_tokens"]]
     return all(theirs[k] == ours[k] for k in ("normalizer", "pre_tokenizer")) and names == list(SPECIAL_TOKENS)
-
-
-def _token_text(token: Any) -> str | None:
-    """tokenizer_config.json writes a token as text or as {"content": text, ...}."""
-    text = token.get("content") if isinstance(token, dict) else token
-    return text if isinstance(text, str) else None

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firstwords.runlog import read_state
+from firstwords.runlog import read_json, read_state
 
 if TYPE_CHECKING:
     import tokenizers
@@ -35,6 +35,16 @@ CHAT_TEMPLATE = (
 def read_config(path: Path) -> dict[str, Any] | None:
     """`tokenizer_config.json`; None where there is none. Raises UserError for a damaged one."""
     return read_state(path, "put back a copy of it, or delete it")
+
+
+def read_end_ids(directory: Path) -> list[int]:
+    """The tokens that end an answer, from a model's generation_config.json and config.json."""
+    found: list[int] = []
+    for name in ("generation_config.json", "config.json"):
+        value = (read_json(directory / name) or {}).get("eos_token_id")
+        values = value if isinstance(value, list) else [value]
+        found += [i for i in values if isinstance(i, int) and not isinstance(i, bool) and i >= 0 and i not in found]
+    return found
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
 from firstwords.plain_text import clean_text
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import ids_of
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
@@ -29,7 +29,7 @@ def cleaned(messages: Iterable[Any]) -> list[Any]:
 
 def chat_ids(tokenizer: Tokenizer, messages: Sequence[Any], prefill: str = "") -> list[int]:
     """Ids of a chat with an open turn for the assistant, which begins with `prefill`."""
-    return render(cleaned(messages), tokenizer, add_generation_prompt=True)[0] + prefill_ids(tokenizer, prefill)
+    return ids_of(cleaned(messages), tokenizer, add_generation_prompt=True) + prefill_ids(tokenizer, prefill)
 
 
 def prefill_ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -17,8 +17,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from firstwords.config import UserError
 from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.template import ChatTemplate
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
@@ -42,16 +42,19 @@ def call_text(name: str, arguments: Any) -> str:
 
 def uses_tags(tokenizer: Tokenizer) -> bool:
     """Whether this model's template writes a call between <tool_call> and </tool_call>."""
-    return TAG in tool_template(tokenizer)
+    template = tool_template(tokenizer)
+    return template is not None and TAG in template.source
 
 
-def tool_template(tokenizer: Tokenizer) -> str:
-    """The model's own chat template if it knows tools, else an empty text."""
-    template = (tokenizer.config or {}).get("chat_template")
-    if isinstance(template, list):  # several, by name
-        named = {each.get("name"): each.get("template") for each in template if isinstance(each, Mapping)}
-        template = named.get("tool_use") or named.get("default")
-    return template if isinstance(template, str) and re.search(r"\btools\b", template) else ""
+def tool_template(tokenizer: Tokenizer) -> ChatTemplate | None:
+    """The model's own chat template if it knows tools: the one named tool_use if it has several."""
+    template = tokenizer.template
+    several = (tokenizer.config or {}).get("chat_template")
+    if isinstance(several, list):
+        named = {each.get("name"): each.get("template") for each in several if isinstance(each, Mapping)}
+        if isinstance(source := named.get("tool_use"), str):
+            template = ChatTemplate(source, template.variables if template is not None else {})
+    return template if template is not None and re.search(r"\btools\b", template.source) else None
 
 
 def plain_ids(tokenizer: Tokenizer, turns: Sequence[Any], functions: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -65,18 +68,17 @@ def plain_ids(tokenizer: Tokenizer, turns: Sequence[Any], functions: Sequence[Ma
 
 
 def template_ids(
-    tokenizer: Tokenizer, messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    messages: Sequence[Mapping[str, Any]],
+    functions: Sequence[Mapping[str, Any]],
 ) -> list[int]:
     """Ids of a chat with an open turn, as the model's own template writes it with tools.
 
     messages: OpenAI's, with the arguments of calls as objects. Text that contains a special token's name stays text.
     Raises UserError if the template refuses the chat.
     """
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    special = {tokenizer.token_bytes(i).decode("utf-8", "replace"): i for i in tokenizer.special_ids}
-    names = sorted(special, key=len, reverse=True)
+    names = list(tokenizer.special_names)  # the longest first
     marks = {name: chr(_FIRST_MARK + place) for place, name in enumerate(names)}
 
     def marked(value: Any) -> Any:
@@ -88,24 +90,11 @@ def template_ids(
             return {key: marked(each) for key, each in value.items()}
         return [marked(each) for each in value] if isinstance(value, list | tuple) else value
 
-    def refuse(message: str) -> None:
-        raise UserError(f"the model's chat template refuses this chat: {message}")
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.filters["tojson"] = lambda value, **how: json.dumps(value, ensure_ascii=False, **how)
-    environment.globals["raise_exception"] = refuse
     tools = [{"type": "function", "function": marked(each)} for each in functions]
-    try:
-        template = environment.from_string(tool_template(tokenizer))
-        text = template.render(messages=marked(messages), tools=tools, add_generation_prompt=True)
-    except jinja2.TemplateError as error:
-        raise UserError(f"the model's chat template cannot write this chat: {error}") from None
     ids: list[int] = []
-    for part in re.split("(" + "|".join(map(re.escape, names)) + ")", text):
-        if part in special:
-            ids.append(special[part])
+    for part in re.split("(" + "|".join(map(re.escape, names)) + ")", template.written(marked(messages), True, tools)):
+        if part in tokenizer.special_names:
+            ids.append(tokenizer.special_names[part])
             continue
         for name in names:
             part = part.replace(marks[name], name)

@@ -17,7 +17,7 @@ from firstwords.classify.songs import sigmoid
 from firstwords.commands import shared
 from firstwords.config import UserError
 from firstwords.model.transformer import Transformer
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import ids_of
 from firstwords.tokenizer.prompts import chat_ids, cleaned, text_ids
 
 BATCH_TOKENS = 4096
@@ -123,7 +123,7 @@ def zero_shot(
         prompts.append(chat_ids(loaded.tokenizer, asked))
         for answer in answers:
             replied = [*asked, {"role": "assistant", "content": REPLY.format(answer=answer)}]
-            rows.append(render(cleaned(replied), loaded.tokenizer)[0])
+            rows.append(ids_of(cleaned(replied), loaded.tokenizer))
     fitting = [n for n in range(len(texts)) if max(map(len, rows[2 * n : 2 * n + 2])) <= loaded.context]
     places = [2 * n + answer for n in fitting for answer in (0, 1)]
     with suitable_threads(loaded.model):

@@ -88,7 +88,7 @@ def forward(weights, cache, buffers, rows, first, last, samples, thread, team):
     streams = share(weights.out_LPW.shape[1], 1, member, team)
     inside = first, last
     for r in range(first, last):
-        embed(weights.table_PW, weights.table_scale_V, rows.ids_R[r], x_RD[r])
+        embed(weights.table_PW, weights.table_scale_V, weights.embedding_scale, rows.ids_R[r], x_RD[r])
     for layer in range(cache.shape[0]):
         # attention
         for r in range(first, last):
@@ -97,14 +97,14 @@ def forward(weights, cache, buffers, rows, first, last, samples, thread, team):
         meet(buffers.meetings, team)
         if layer == cache.shape[0] - 1 and not samples:
             return
-        attend_all(cache, layer, buffers, rows, inside, H, thread, member, team)
+        attend_all(weights, cache, layer, buffers, rows, inside, H, thread, member, team)
         meet(buffers.meetings, team)
         product(
             buffers.mixed_RI, weights.out_LPW[layer], weights.out_scale_LO[layer], weights.out_bias_LO[layer],
             added_RD, inside, streams,
         )  # fmt: skip
         meet(buffers.meetings, team)
-        add(x_RD, added_RD, first, last)
+        add(x_RD, added_RD, first, last, weights.after_attention_LD[layer], weights.eps)
 
         # feed-forward
         for r in range(first, last):
@@ -116,7 +116,7 @@ def forward(weights, cache, buffers, rows, first, last, samples, thread, team):
             added_RD, inside, streams,
         )  # fmt: skip
         meet(buffers.meetings, team)
-        add(x_RD, added_RD, first, last)
+        add(x_RD, added_RD, first, last, weights.after_mlp_LD[layer], weights.eps)
 
     for r in range(first, last):
         rms_norm(x_RD[r], weights.final_norm_D, weights.eps, normed_RD[r])
@@ -126,11 +126,11 @@ def forward(weights, cache, buffers, rows, first, last, samples, thread, team):
 
 
 @inner
-def embed(table_PW, scale_V, token, x_D):
-    """A token's row of the table, which is packed like every matrix."""
-    panel_W, lane = table_PW[token // PANEL], token % PANEL
+def embed(table_PW, scale_V, scale, token, x_D):
+    """A token's row of the table, which is packed like every matrix, times the family's scale."""
+    panel_W, lane, factor = table_PW[token // PANEL], token % PANEL, scale_V[token] * scale
     for d in range(x_D.size):
-        x_D[d] = F32(panel_W[d * PANEL + lane]) * scale_V[token]
+        x_D[d] = F32(panel_W[d * PANEL + lane]) * factor
 
 
 @inner
@@ -142,16 +142,25 @@ def rms_norm(x_I, gain_I, eps, out_I):
 
 
 @inner
-def add(x_RD, y_RD, first, last):
+def add(x_RD, y_RD, first, last, gain_D, eps):
+    """x += y, or x += y / rms(y) * gain in families that normalise what is added."""
+    D = x_RD.shape[1]
     for r in range(first, last):
-        for d in range(x_RD.shape[1]):
-            x_RD[r, d] += y_RD[r, d]
+        if gain_D.size:
+            y_D = y_RD[r, :D]
+            factor = F32(1.0 / math.sqrt(dot(y_D, y_D) / D + eps))
+            for d in range(D):
+                x_RD[r, d] += y_D[d] * factor * gain_D[d]
+        else:
+            for d in range(D):
+                x_RD[r, d] += y_RD[r, d]
 
 
 @inner
 def project(weights, layer, cache, buffers, normed_RD, rows, inside, H, member, team):
     """Queries, keys and values of this member's heads; norms and rotary positions; keys and values into the cache."""
     qkv_RO, K, N = buffers.qkv_RO, cache.shape[3], cache.shape[5]
+    cos_SN, sin_SN = weights.cos_KSN[weights.tables_L[layer]], weights.sin_KSN[weights.tables_L[layer]]
     first_head, last_head = share(H + 2 * K, 1 if N % PANEL == 0 else PANEL, member, team)
     panels = first_head * N // PANEL, (last_head * N + PANEL - 1) // PANEL
     product(
@@ -166,7 +175,7 @@ def project(weights, layer, cache, buffers, normed_RD, rows, inside, H, member, 
                 if weights.q_norm_LN.shape[1]:
                     gain_LN = weights.q_norm_LN if h < H else weights.k_norm_LN
                     rms_norm(head_N, gain_LN[layer], weights.eps, head_N)
-                rotate(head_N, weights.cos_SN[place], weights.sin_SN[place])
+                rotate(head_N, cos_SN[place], sin_SN[place])
             if h >= H:
                 stored_N = cache[layer, (h - H) // K, slot, (h - H) % K, place]
                 for n in range(N):
@@ -184,22 +193,24 @@ def rotate(head_N, cos_N, sin_N):
 
 
 @inner
-def attend_all(cache, layer, buffers, rows, inside, H, thread, member, team):
+def attend_all(weights, cache, layer, buffers, rows, inside, H, thread, member, team):
     """Attention of this member's heads. A row of a prompt sees the rows before it, whose keys are stored by now."""
-    K, N = cache.shape[3], cache.shape[5]
+    K, N, window, scale = cache.shape[3], cache.shape[5], weights.windows_L[layer], weights.attention_scale
     first_head, last_head = share(H, 1, member, team)
     for r in range(inside[0], inside[1]):
         slot, length = rows.slots_R[r], rows.places_R[r] + 1
         for h in range(first_head, last_head):
-            keys_SN, values_SN = cache[layer, 0, slot, h // (H // K)], cache[layer, 1, slot, h // (H // K)]
+            k, oldest = h // (H // K), max(0, length - window) if window else 0
+            keys_SN, values_SN = cache[layer, 0, slot, k, oldest:length], cache[layer, 1, slot, k, oldest:length]
             query_N, mixed_N = buffers.qkv_RO[r, h * N : (h + 1) * N], buffers.mixed_RI[r, h * N : (h + 1) * N]
-            attend(query_N, keys_SN, values_SN, length, buffers.scores_TS[thread], mixed_N)
+            attend(query_N, keys_SN, values_SN, scale, buffers.scores_TS[thread], mixed_N)
 
 
 @inner
-def attend(query_N, keys_SN, values_SN, length, scores_S, mixed_N):
-    """mixed = softmax(query . keys / sqrt(N)) @ values over the first `length` places, four at a time."""
-    factor, whole = F32(1.0 / math.sqrt(query_N.size)), length & ~3
+def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
+    """mixed = softmax(query . keys * factor) @ values over all places, four at a time."""
+    length = keys_SN.shape[0]
+    whole = length & ~3
     for s in range(0, whole, 4):
         a_N, b_N, c_N, d_N = keys_SN[s], keys_SN[s + 1], keys_SN[s + 2], keys_SN[s + 3]
         a = b = c = d = F32(0)
@@ -230,7 +241,11 @@ def attend(query_N, keys_SN, values_SN, length, scores_S, mixed_N):
 
 @inner
 def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
-    """SwiGLU (Shazeer 2020) of this member's features: silu(gate) * up, over the gates."""
+    """SwiGLU (Shazeer 2020) of this member's features: gate * sigmoid(g) * up, over the gates.
+
+    g is the gate itself (SiLU), or a cubic of it: 0.5 x (1 + tanh(u)) = x sigmoid(2 u), the usual form of GELU.
+    """
+    slope, cubic = weights.gate_slope, weights.gate_cubic
     gate_up_RO, weight_PW, num_panels = buffers.gate_up_RO, weights.gate_up_LPW[layer], (F + PANEL - 1) // PANEL
     scale_O, bias_O, up = weights.gate_up_scale_LO[layer], weights.gate_up_bias_LO[layer], num_panels * PANEL
     low, high = share(num_panels, 1, member, team)
@@ -239,7 +254,7 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
     for r in range(inside[0], inside[1]):
         for f in range(low * PANEL, high * PANEL):
             gate = gate_up_RO[r, f]
-            gate_up_RO[r, f] = gate / (F32(1) + exp(-gate)) * gate_up_RO[r, up + f]
+            gate_up_RO[r, f] = gate / (F32(1) + exp(-gate * (slope + cubic * gate * gate))) * gate_up_RO[r, up + f]
 
 
 # ---- steps -----------------------------------------------------------------------------------------------------------

@@ -123,9 +123,7 @@ class TokenWriter:
         from firstwords.engine.text import TextStream
 
         self.tokenizer = tokenizer
-        self.end_ids = {tokenizer.endoftext_id}
-        if tokenizer.has_chat_tokens:
-            self.end_ids.add(tokenizer.im_end_id)
+        self.end_ids = tokenizer.end_ids
         self._stream = TextStream(tokenizer)
         self._labels: dict[int, str] = {}
 

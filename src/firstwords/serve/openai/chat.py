@@ -161,7 +161,8 @@ def _deltas(job: ChatJob, index: int, text: str, is_last: bool) -> list[dict[str
     """What more text adds to a choice: content, or the beginning or more of a call."""
     if not job.readers:
         return [{"content": text}] if text else []
-    reader, deltas = job.readers[index], []
+    reader = job.readers[index]
+    deltas: list[dict[str, Any]] = []
     for part in reader.push(text, is_last):
         if part.index is None:
             deltas.append({"content": part.text})

@@ -14,7 +14,7 @@ from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai.request import limits, prompts
 from firstwords.serve.openai.request.schemas import DetokenizeRequest, TokenizeRequest
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import ids_of
 from firstwords.tokenizer.files import CHAT_TEMPLATE
 from firstwords.tokenizer.prompts import prefill_ids
 
@@ -46,7 +46,8 @@ async def tokenizer_info(request: Request, model: str | None = None) -> Json:
         "vocab_size": tokenizer.vocab_size,
         "max_model_len": held.engine.max_length,
     }
-    return Json(info | ({"chat_template": CHAT_TEMPLATE} if tokenizer.has_chat_tokens else {}))
+    template = tokenizer.template.source if tokenizer.template is not None else CHAT_TEMPLATE
+    return Json(info | ({"chat_template": template} if tokenizer.has_chat_tokens else {}))
 
 
 @router.post("/tokenize")
@@ -60,7 +61,7 @@ async def tokenize(body: TokenizeRequest, request: Request) -> Json:
     if body.messages is not None:
         messages, prefill = prompts.split(body)
         is_open = body.continue_final_message or body.add_generation_prompt is not False
-        ids = render(prompts.turns_of(messages), tokenizer, is_open)[0] + prefill_ids(tokenizer, prefill)
+        ids = ids_of(prompts.turns_of(messages), tokenizer, is_open) + prefill_ids(tokenizer, prefill)
     else:
         added = [tokenizer.endoftext_id] if body.add_special_tokens else []
         ids = added + with_specials(tokenizer, body.prompt or "")

@@ -62,10 +62,12 @@ def tool_ids(held: Held, body: ChatRequest, tools: Tools) -> list[int]:
     num_chars = sum(len(turn["content"]) for turn in turns) + len(tools_text(tools.functions))
     check_bytes(held, num_chars, "messages")
     try:
-        if not tool_template(tokenizer):
+        template = tool_template(tokenizer)
+        if template is None:
             ids = plain_ids(tokenizer, cleaned(turns), tools.functions)
         else:
-            ids = template_ids(tokenizer, as_template_messages(body, cleaned(turns)), tools.functions)
+            messages = as_template_messages(body, cleaned(turns))
+            ids = template_ids(tokenizer, template, messages, tools.functions)
     except UserError as error:
         raise ApiError(400, str(error), "messages") from None
     return fitting(held, ids, "messages")
