@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstwords.config import UserError
-from firstwords.model.cache import FIRST_CAPACITY
 from firstwords.model.config import ModelConfig
 from firstwords.plan.budget import Machine
 
@@ -108,6 +107,8 @@ class Footprint:
 
 def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
     """Bytes of keys and values for `slots` sequences of up to `length` tokens, in fp32; storage grows by doubling."""
+    from firstwords.model.cache import FIRST_CAPACITY  # needs torch, the estimates do not
+
     capacity = FIRST_CAPACITY
     while capacity < length:
         capacity *= 2
