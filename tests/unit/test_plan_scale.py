@@ -138,9 +138,12 @@ def test_shard_sizes_divide_the_gpus() -> None:
 
 def test_the_refit_predicts_chinchilla_and_its_ratio() -> None:
     loss = expected_loss(70e9, 1.4e12)
+    assert loss is not None
     assert loss.nats == pytest.approx(1.97, abs=0.02)  # Besiroglu et al. 2024; the original fit says 1.94
     assert loss.low < ORIGINAL.loss(70e9, 1.4e12) < loss.nats < loss.high and loss.is_extrapolated
-    assert not expected_loss(1e9, 20e9).is_extrapolated
+    small = expected_loss(1e9, 20e9)
+    assert small is not None and not small.is_extrapolated
+    assert expected_loss(1e6, 20e6) is None  # the formula would say 11 nats, more than a random model's loss
     # where 6 N D is fixed, twenty tokens per parameter are within a hundredth of a nat of the best
     best = min(REFIT.loss(n, 1e21 / 6 / n) for n in (10 ** (8 + i / 50) for i in range(150)))
     at_twenty = math.sqrt(1e21 / 6 / TOKENS_PER_PARAM)
@@ -170,7 +173,8 @@ def test_gpus_are_read() -> None:
         (["--params", "1e9", "--tokens", "1e9", "--budget-usd", "3"], "time and cost follow from --params and"),
         (["--params", "1e9", "--tokens", "1e9", "--minutes", "3", "--gpus", "h100:8"], "leave --minutes out, or the"),
         (["--params", "1e9", "--utilisation", "40"], "--utilisation is 40, but it must be between 0 and 1"),
-        (["--params", "1e9", "--context", "3"], "--context is 3, but it must be 16 or more"),
+        (["--params", "0"], "--params is 0, but it must be a positive number"),
+        (["--params", "1e9", "--context", "3"], "--context is 3, but it must be between 16 and"),
         (["--params", "1e9", "--tokens", "0.5"], "--tokens is 0.5, but it must be 1 or more"),
         (["--params", "1e9", "--optimizer", "sgd"], "--optimizer is sgd, but it must be one of muon, adamw"),
     ],
@@ -203,6 +207,21 @@ def test_a_plan_reads_well_and_agrees_with_its_json(words: list[str], capsys: py
     assert data["fits"] == ("does not fit on" not in text)
     kept = data["memory_per_gpu"]["kept"]
     assert kept["total"] == pytest.approx(sum(value for name, value in kept.items() if name != "total"))
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (["--params", "176e9", "--gpus", "h100:8"], "does not fit on 8 GPUs of this kind: it needs at least"),
+        (["--params", "405e9", "--gpus", "h100:4096"], "for rows of 8,192; --context 4096 fits"),
+        (["--params", "8e12", "--gpus", "v100:8"], "no number of them is enough: choose GPUs with more memory"),
+        (["--params", "7e9", "--gpus", "h100:4096"], "a step has 328 rows, fewer than GPUs"),
+        (["--params", "7e9", "--tokens", "1e9"], "few tokens for this size"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(words: list[str], note: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", *words]) == 0
+    assert note in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_was_asked_for_is_in_the_plan() -> None:

@@ -12,6 +12,8 @@ from firstwords.config import UserError, flag_of
 from firstwords.plan.scale.estimate import Question, estimate
 from firstwords.plan.scale.hardware import parse_gpus
 
+LEAST_CONTEXT, MOST_CONTEXT = 16, 1 << 20
+
 
 @dataclass(kw_only=True)
 class Plan(JsonFlag):
@@ -23,36 +25,37 @@ class Plan(JsonFlag):
     firstwords plan --params 7e9 --tokens 1e12 --minutes 20160 --gpus h100
     """
 
-    params: float = 0.0
-    """Number of parameters, such as 176e9 (0 = chosen to suit the rest)."""
-    tokens: float = 0.0
-    """Number of training tokens, such as 2e12 (0 = 20 per parameter, or what time or money allow)."""
-    minutes: float = 0.0
+    params: float | None = None
+    """Number of parameters, such as 176e9 (default: what suits the rest)."""
+    tokens: float | None = None
+    """Number of training tokens, such as 2e12 (default: 20 per parameter, or what time or money allow)."""
+    minutes: float | None = None
     """Time for pre-training, in minutes."""
-    budget_usd: float = 0.0
+    budget_usd: float | None = None
     """Money for pre-training, in US dollars."""
     gpus: str = "h100"
     """Kind and number of GPUs, such as h100:8; kinds: v100, a100-40, a100, h100, h200, b200. Without a number, as many
     as the model or the time needs, and at least 8."""
-    context: int = 0
-    """Tokens per row (0 = the usual number for the size)."""
+    context: int | None = None
+    """Tokens per row (default: the usual number for the size)."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon or adamw, which needs more memory."""
-    utilisation: float = 0.0
-    """Share of the GPUs' peak speed that training reaches, such as 0.4 (0 = what published runs reached)."""
-    usd_per_gpu_hour: float = 0.0
-    """Price per GPU-hour in US dollars (0 = a published one)."""
+    utilisation: float | None = None
+    """Share of the GPUs' peak speed that training reaches, such as 0.4 (default: what published runs reached)."""
+    usd_per_gpu_hour: float | None = None
+    """Price per GPU-hour in US dollars (default: a published one)."""
 
     def __post_init__(self) -> None:
-        for name in ("params", "tokens", "minutes", "budget_usd", "context", "usd_per_gpu_hour"):
-            if not 0 <= (value := getattr(self, name)) < float("inf"):
-                raise UserError(f"{flag_of(name)} is {value:g}, but it must be a positive number (0 = not given)")
-        if not 0 <= self.utilisation <= 1:
+        for name in ("params", "tokens", "minutes", "budget_usd", "context", "utilisation", "usd_per_gpu_hour"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UserError(f"{flag_of(name)} is {value:g}, but it must be a positive number")
+        if self.utilisation is not None and self.utilisation > 1:
             raise UserError(f"--utilisation is {self.utilisation:g}, but it must be between 0 and 1, such as 0.4")
-        if 0 < self.tokens < 1:
+        if self.tokens is not None and self.tokens < 1:
             raise UserError(f"--tokens is {self.tokens:g}, but it must be 1 or more, such as 2e12")
-        if 0 < self.context < 16:
-            raise UserError(f"--context is {self.context}, but it must be 16 or more")
+        if self.context is not None and not LEAST_CONTEXT <= self.context <= MOST_CONTEXT:
+            raise UserError(f"--context is {self.context}, but it must be between {LEAST_CONTEXT} and {MOST_CONTEXT:,}")
 
 
 def main(config: Plan) -> int:
@@ -60,16 +63,16 @@ def main(config: Plan) -> int:
     gpu, count = parse_gpus(config.gpus)
     found = estimate(
         Question(
-            params=config.params,
-            tokens=config.tokens,
-            minutes=config.minutes,
-            budget_usd=config.budget_usd,
+            params=config.params or 0,
+            tokens=config.tokens or 0,
+            minutes=config.minutes or 0,
+            budget_usd=config.budget_usd or 0,
             gpu=gpu,
             count=count or 0,
-            context=config.context,
+            context=config.context or 0,
             optimizer=config.optimizer,
-            utilisation=config.utilisation,
-            usd_per_gpu_hour=config.usd_per_gpu_hour,
+            utilisation=config.utilisation or 0,
+            usd_per_gpu_hour=config.usd_per_gpu_hour or 0,
         )
     )
     if config.json:

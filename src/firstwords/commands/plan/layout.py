@@ -12,6 +12,7 @@ from firstwords.plan.scale.memory import USABLE, Memory, memory_per_gpu
 
 WIDTH = 80  # columns of the printed plan
 LABEL = 14  # columns of the labels
+FEW_TOKENS = 5.0  # per parameter
 UNITS = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 MEMORY_ROWS = {
     "weights": "weights (fp32)",
@@ -44,6 +45,7 @@ def as_json(found: Estimate) -> dict[str, Any]:
         "usd": found.usd,
         "fits": sharding is not None,
         "least_gpus": found.least_gpus,
+        "fitting_context": found.fitting_context,
         "sharding": None
         if sharding is None
         else {
@@ -57,7 +59,8 @@ def as_json(found: Estimate) -> dict[str, Any]:
             for name, memory in zip(("kept", "recomputed"), _both(found), strict=True)
         },
         "gpu_memory": question.gpu.memory_gb * 1e9,
-        "loss": asdict(found.loss),
+        "loss": None if found.loss is None else asdict(found.loss),
+        "notes": notes(found),
         "assumptions": assumptions(found),
     }
 
@@ -65,7 +68,6 @@ def as_json(found: Estimate) -> dict[str, Any]:
 def as_text(found: Estimate) -> list[str]:
     """The plan for people, in lines of at most WIDTH columns."""
     question, shape = found.question, found.config
-    loss = found.loss
     kind = f"{found.count:,} x {question.gpu.title}"
     per_param = found.tokens / found.params
     rows = [
@@ -77,11 +79,43 @@ def as_text(found: Estimate) -> list[str]:
         ("GPUs", kind),
         ("time", f"{duration(found.seconds)}, {gpu_hours(found.gpu_hours)}"),
         ("cost", f"{dollars(found.usd)} at ${question.price.usd:,.2f} per GPU-hour"),
-        ("expected loss", f"{loss.nats:.2f} nats per token ({loss.low:.2f} to {loss.high:.2f})"
-                          + (", beyond the sizes the law was fitted to" if loss.is_extrapolated else "")),
+        ("expected loss", _loss(found)),
     ]  # fmt: skip
     lines = [line for label, text in rows for line in _row(label, text)]
-    return [*lines, "", *_memory_lines(found), "", *_sharding_lines(found), "", "Assumptions", *_bullets(found)]
+    lines += ["", *_memory_lines(found), "", *_sharding_lines(found)]
+    lines += [line for note in notes(found) for line in _row("note", note)]
+    return [*lines, "", "Assumptions", *_bullets(found)]
+
+
+def _loss(found: Estimate) -> str:
+    loss = found.loss
+    if loss is None:
+        return "unknown: no published law covers so small a run"
+    beyond = ", beyond the sizes the law was fitted to" if loss.is_extrapolated else ""
+    return f"{loss.nats:.2f} nats per token ({loss.low:.2f} to {loss.high:.2f}){beyond}"
+
+
+def notes(found: Estimate) -> list[str]:
+    """What stands in the way of the plan, and what would help."""
+    said = []
+    rows, needed = found.batch_tokens // found.context, found.least_gpus
+    if found.sharding is None:
+        count = "one GPU" if found.count == 1 else f"{found.count:,} GPUs"
+        if needed:
+            help = f"it needs at least {needed:,} GPUs"
+        elif found.fitting_context:
+            help = f"no number of them is enough for rows of {found.context:,}; --context {found.fitting_context} fits"
+        else:
+            help = "no number of them is enough: choose GPUs with more memory"
+        said.append(f"the model does not fit on {count} of this kind: {help}")
+    if rows < found.count:
+        said.append(
+            f"a step has {rows:,} rows, fewer than GPUs: without tensor or pipeline parallelism, which firstwords does "
+            f"not have, at most {rows:,} GPUs can work"
+        )
+    if found.tokens < FEW_TOKENS * found.params:
+        said.append("few tokens for this size: a smaller model would be better for the same cost")
+    return said
 
 
 def _both(found: Estimate) -> tuple[Memory, Memory]:
@@ -111,14 +145,13 @@ def _memory_lines(found: Estimate) -> list[str]:
 def _sharding_lines(found: Estimate) -> list[str]:
     sharding = found.sharding
     if sharding is None:
-        needed = f"it needs at least {found.least_gpus:,}" if found.least_gpus else "no number of them is enough"
-        count = "one GPU" if found.count == 1 else f"{found.count:,} GPUs"
-        return _row("sharding", f"does not fit on {count} of this kind: {needed}")
+        return []
     if sharding.shard == 1:
         how = "none, each GPU holds the whole model" if found.count > 1 else "none"
     else:
         copies = "one copy" if sharding.replicate == 1 else f"{sharding.replicate:,} copies"
-        how = f"{copies} of the model, each divided among {sharding.shard:,} GPUs"
+        each = "" if sharding.replicate == 1 else "each "
+        how = f"{copies} of the model, {each}divided among {sharding.shard:,} GPUs"
     rows = "1 row" if sharding.rows == 1 else f"{sharding.rows} rows"
     again = "recomputed, a third more computation" if sharding.recompute else "kept"
     return _row("sharding", f"{how}; {rows} per GPU and pass; activations {again}")
@@ -175,11 +208,16 @@ def duration(seconds: float) -> str:
 
 
 def gpu_hours(hours: float) -> str:
+    """gpu_hours(102.3) == "102 GPU-hours"."""
+    if hours < 0.01:
+        return "less than 0.01 GPU-hours"
     return f"{counted(hours)} GPU-hours" if hours >= 1000 else f"{hours:.3g} GPU-hours"
 
 
 def dollars(usd: float) -> str:
     """dollars(8.3e6) == "$8.3 million"."""
+    if usd < 0.01:
+        return "less than a cent"
     if usd < 10:
         return f"${usd:.2f}"
     return f"${counted(float(f'{usd:.3g}'))}" if usd >= 1e6 else f"${float(f'{usd:.3g}'):,.0f}"

@@ -23,6 +23,7 @@ from firstwords.plan.scale.shapes import LEAST_PARAMS, MOST_PARAMS, shape_for
 BATCH_FACTOR, BATCH_EXPONENT = 0.58, 0.571  # tokens per step = 0.58 D^0.571 ("Step Law", Li et al. 2025) ...
 MOST_BATCH = 1 << 24  # ... up to 16M, the largest of Llama 3.1 405B
 BISECTIONS = 60
+LEAST_ROW = 512  # tokens; shorter rows are not proposed
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Question:
 @dataclass(frozen=True)
 class Estimate:
     """The answer. flops: without recomputation, whose cost is in gpu_hours. sharding: None if the model does not fit
-    on `count` GPUs; it needs at least `least_gpus` (0: no number is enough)."""
+    on `count` GPUs; it needs at least `least_gpus`. If no number is enough (0), rows of `fitting_context` may help (0:
+    not even those).
+    """
 
     question: Question
     config: ModelConfig
@@ -66,7 +69,8 @@ class Estimate:
     usd: float
     sharding: Sharding | None
     least_gpus: int
-    loss: ExpectedLoss
+    fitting_context: int
+    loss: ExpectedLoss | None
 
     @property
     def params(self) -> int:
@@ -167,6 +171,7 @@ def _complete(question: Question, config: ModelConfig, tokens: float, count: int
     flops = tokens * config.flops_per_token(context)
     factor = RECOMPUTE_FACTOR if sharding is not None and sharding.recompute else 1.0
     hours = flops * factor / question.flops_per_gpu_hour
+    least = least_gpus(config, context, question.gpu, optimizer)
     return Estimate(
         question=replace(question, utilisation=question.utilisation or question.gpu.utilisation),
         config=config,
@@ -178,9 +183,19 @@ def _complete(question: Question, config: ModelConfig, tokens: float, count: int
         gpu_hours=hours,
         usd=hours * question.price.usd,
         sharding=sharding,
-        least_gpus=least_gpus(config, context, question.gpu, optimizer),
+        least_gpus=least,
+        fitting_context=context if least else _fitting_context(config, context, question),
         loss=expected_loss(config.num_params, tokens),
     )
+
+
+def _fitting_context(config: ModelConfig, context: int, question: Question) -> int:
+    """The longest rows, by halving, with which enough GPUs can train the model; 0 if there are none."""
+    while context > LEAST_ROW:
+        context //= 2
+        if least_gpus(config, context, question.gpu, question.optimizer):
+            return context
+    return 0
 
 
 def batch_tokens(tokens: float, context: int) -> int:

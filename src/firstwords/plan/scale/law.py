@@ -32,6 +32,7 @@ REFIT = Law("Besiroglu et al. 2024 (arXiv 2404.10102)", 1.8172, 482.01, 0.3478, 
 ORIGINAL = Law("Hoffmann et al. 2022 (arXiv 2203.15556)", 1.69, 406.4, 0.34, 410.7, 0.28)
 ENTROPY_ERROR = 0.03  # standard error of E in the refit
 FITTED_PARAMS, FITTED_TOKENS = (70e6, 16e9), (5e9, 500e9)  # of the models that the laws were fitted to
+LEAST_PARAMS, LEAST_TOKENS = 1e7, 1e8  # far below, the law gives losses above that of a random model
 TOKENS_PER_PARAM = 20.0  # compute-optimal (Hoffmann et al. 2022, approaches 1 and 2; the refit agrees)
 
 
@@ -45,8 +46,12 @@ class ExpectedLoss:
     is_extrapolated: bool
 
 
-def expected_loss(params: float, tokens: float) -> ExpectedLoss:
-    """What a model of that size is expected to reach after that many tokens of text read once."""
+def expected_loss(params: float, tokens: float) -> ExpectedLoss | None:
+    """What a model of that size is expected to reach after that many tokens of text read once; None if it is far
+    smaller than any that the laws were fitted to.
+    """
+    if params < LEAST_PARAMS or tokens < LEAST_TOKENS:
+        return None
     losses = [law.loss(params, tokens) for law in (REFIT, ORIGINAL)]
     is_inside = FITTED_PARAMS[0] <= params <= FITTED_PARAMS[1] and FITTED_TOKENS[0] <= tokens <= FITTED_TOKENS[1]
     return ExpectedLoss(
