@@ -142,6 +142,14 @@ def _forget_output(run_dir: Path) -> None:
                 (run_dir / name).unlink()
 
 
+def team_place() -> tuple[int, int]:
+    """(number of this process, how many train together), from the environment that torchrun sets; (0, 1) without."""
+    try:
+        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    except (KeyError, ValueError):
+        return 0, 1
+
+
 def identity(pid: int) -> str:
     """A text unique to this process, even if its PID is reused later; "" if no such process is alive."""
     try:

@@ -25,6 +25,7 @@ from firstwords.model.card import read_card
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
+from firstwords.train.distributed import following
 
 
 class Flags(Protocol):
@@ -53,17 +54,21 @@ def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C],
     """
 
     def wrap(main: Callable[[C], Any]) -> Callable[[C], Any]:
+        def joinable(config: C) -> Any:
+            with following.stage(main.__module__, config):
+                return main(config)
+
         @functools.wraps(main)
         def run(config: C) -> Any:
             if process.is_recorded():
                 found = check(config)
-                return main(config) if found is None else found
+                return joinable(config) if found is None else found
             with claimed(config, command) as mine:
                 found = check(mine)
                 if found is not None:
                     return found
                 with process.recorded(home.run_dir(mine.name), command, asdict(mine)):
-                    return main(mine)
+                    return joinable(mine)
 
         return run
 

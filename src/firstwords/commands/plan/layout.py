@@ -96,7 +96,7 @@ def _loss(found: Estimate) -> str:
 
 
 def notes(found: Estimate) -> list[str]:
-    """What stands in the way of the plan, and what would help."""
+    """Obstacles to the plan, and what would help."""
     said = []
     rows, needed = found.batch_tokens // found.context, found.least_gpus
     if found.sharding is None:
