@@ -30,7 +30,7 @@ _is_silent = False
 
 
 def silence() -> None:
-    """Print and log nothing from now on in this process: another one does it for both."""
+    """Print, log and write nothing from now on in this process: another one does it for both."""
     global _is_silent
     _is_silent = True
 
@@ -94,6 +94,8 @@ def parse_rows(data: bytes) -> list[dict[str, Any]]:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file to a temporary name and rename it: a crash or a full disk leaves the old file intact."""
+    if _is_silent:
+        return
     aside = path.with_name(f".{path.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:

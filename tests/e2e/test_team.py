@@ -39,14 +39,24 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     pairs = ((f"What is {number}?", f"It is {number + 1}.") for number in range(60))
     chats = ([{"role": "user", "content": q}, {"role": "assistant", "content": a}] for q, a in pairs)
     (folder / "chats.jsonl").write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats))
-    return {"text": folder / "text.txt", "chats": folder / "chats.jsonl"}
+    better = ({"prompt": f"What is {n}?", "chosen": f"It is {n + 1}.", "rejected": "No."} for n in range(30))
+    (folder / "preferences.jsonl").write_text("".join(json.dumps(row) + "\n" for row in better))
+    return {name.partition(".")[0]: folder / name for name in ("text.txt", "chats.jsonl", "preferences.jsonl")}
+
+
+def stages(files: dict[str, Path]) -> list[list]:
+    return [
+        [*PRETRAIN, "--text", files["text"]],
+        [*FINETUNE, "--chats", files["chats"]],
+        ["reward", "pip", "--steps", "4", "--members", "2", "--preferences", files["preferences"]],
+    ]
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> Path:
-    """The home in which one process ran both stages."""
+    """The home in which one process ran the stages."""
     folder = tmp_path_factory.mktemp("alone")
-    for words in ([*PRETRAIN, "--text", files["text"]], [*FINETUNE, "--chats", files["chats"]]):
+    for words in stages(files):
         code, said = forks.run(words, folder / "home", folder / "log")
         assert code == 0, said
     return folder / "home"
@@ -68,17 +78,18 @@ def assert_same_weights(found: Path, expected: Path) -> None:
     assert (errors > TOLERANCE).float().mean() < 1e-3 and errors.mean() < TOLERANCE / 10, errors.max()
 
 
-def test_both_stages_are_the_same_on_two_processes(tmp_path: Path, files: dict[str, Path], alone: Path) -> None:
-    said = run(2, tmp_path, [*PRETRAIN, "--text", files["text"]])
-    assert "saved pip/base after 4 steps" in said[0] and not said[1]
-    said = run(2, tmp_path, [*FINETUNE, "--chats", files["chats"]])
-    assert "saved pip/sft after 4 steps" in said[0] and not said[1]
+def test_stages_are_the_same_on_two_processes(tmp_path: Path, files: dict[str, Path], alone: Path) -> None:
+    saved = ("saved pip/base after 4 steps", "saved pip/sft after 4 steps", "saved member 2 of the ensemble of pip")
+    for words, sentence in zip(stages(files), saved, strict=True):
+        said = run(2, tmp_path, words)
+        assert sentence in said[0] and not said[1]
     home = tmp_path / "home"
-    for stage in ("base", "sft"):
-        assert_same_weights(home / "models" / "pip" / stage, alone / "models" / "pip" / stage)
+    for part in ("models/pip/base", "models/pip/sft", "runs/pip/reward/model", "runs/pip/reward/member-2"):
+        assert_same_weights(home / part, alone / part)
+    for stage in ("base", "sft", "reward"):
         rows, others = (RunLog.read(folder / "runs" / "pip" / stage) for folder in (home, alone))
         losses, expected = ([row["loss"] for row in part if row["kind"] == "train"] for part in (rows, others))
-        assert losses == pytest.approx(expected, rel=TOLERANCE) and len(losses) == 4
+        assert losses == pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE) and len(losses) == 4
         assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
 
 

@@ -39,10 +39,11 @@ from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import row_tokens
 from firstwords.train.corpus import READ_SHARE, until
+from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import micro_rows, shard
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import machine
+from firstwords.train.machine import machine, of_team
 from firstwords.train.opening import (
     begin,
     check_replacing,
@@ -150,7 +151,7 @@ def main(config: Finetune) -> Path:
     if not config.resume and config.from_ != "base":
         base = home.stage_dir(config.name, config.from_)
     threads = prepare_process(config.threads, config.steps)
-    this = machine(config.device, config.precision)
+    this = of_team(machine(config.device, config.precision), config.steps)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory, town_size(base))
@@ -327,7 +328,15 @@ def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) ->
 
 
 def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
-    return Footprint(model.config, chosen.shape.context, chosen.optimizer, chosen.precision, device, is_packed=True)
+    return Footprint(
+        model.config,
+        chosen.shape.context,
+        chosen.optimizer,
+        chosen.precision,
+        device,
+        is_packed=True,
+        shards=processes.size(),
+    )
 
 
 def _predicted(lessons: Lessons, device: str) -> float:

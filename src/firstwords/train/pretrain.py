@@ -49,10 +49,11 @@ from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import chat_sizes, positions_for
 from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
+from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import micro_rows, new_model, shard
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import learn_speed, machine
+from firstwords.train.machine import learn_speed, machine, of_team
 from firstwords.train.opening import (
     added_seconds,
     begin,
@@ -166,7 +167,7 @@ def main(config: Pretrain) -> Path:
     threads = prepare_process(config.threads, config.steps)
 
     # 1) the machine, the text, the plan
-    this = machine(config.device, config.precision)
+    this = of_team(machine(config.device, config.precision), config.steps)
     corpus = _corpus(config, directory, this, started)
     chosen = corpus.plan
     for reason in chosen.reasons:
@@ -319,7 +320,14 @@ def bounded(chosen: Plan, this: Machine, seconds: float) -> Plan:
 
     seconds: left for training, 0 for a run without a time limit. Raises UserError if the plan cannot work.
     """
-    need = Footprint(_model_config(chosen), chosen.shape.context, chosen.optimizer, chosen.precision, this.device)
+    need = Footprint(
+        _model_config(chosen),
+        chosen.shape.context,
+        chosen.optimizer,
+        chosen.precision,
+        this.device,
+        shards=processes.size(),
+    )
     smaller, free = "a smaller --hidden-size, --layers, --context or --vocab-size", free_bytes(this.device)
     if seconds:
         first = step_seconds(need.config, chosen.batch_tokens, chosen.shape.context, this, chosen.optimizer)

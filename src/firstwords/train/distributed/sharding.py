@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Transformer)
 REPLICAS = "FIRSTWORDS_REPLICAS"
 PLAIN = "_plain"  # attribute of a divided model: (class, configuration), to put it together again
-FORWARDS = ("hidden", "values")  # methods that compute, besides `forward`: they gather the weights too
 
 
 def new_model(config: ModelConfig, seed: int) -> Transformer:
@@ -64,9 +63,7 @@ def shard(model: M, device: str, precision: str = "fp32") -> M:
     for block in model.model.layers:
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
-    for method in FORWARDS:
-        if hasattr(model, method):
-            register_fsdp_forward_method(model, method)
+    register_fsdp_forward_method(model, "hidden")  # what losses call instead of `forward`
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
