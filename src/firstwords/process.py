@@ -150,6 +150,14 @@ def team_place() -> tuple[int, int]:
         return 0, 1
 
 
+def may_resume() -> bool:
+    """Whether this command line may have been started before and should then continue its run: torchrun (with
+    --max-restarts) and Slurm (with --requeue) count the restarts, and FIRSTWORDS_RESUME=auto says so for others.
+    """
+    counts = (os.environ.get(name, "0") for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+    return os.environ.get("FIRSTWORDS_RESUME") == "auto" or any(count not in ("", "0") for count in counts)
+
+
 def identity(pid: int) -> str:
     """A text unique to this process, even if its PID is reused later; "" if no such process is alive."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import forks
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from firstwords.runlog import RunLog
+from firstwords.train import checkpoint
 
 TEXT = "The cat is on the mat. The dog is in the house. It is blue, and the sun is warm. What is your name?\n"
 SHAPE = ["--vocab-size", "300", "--hidden-size", "64", "--layers", "1", "--context", "32", "--batch-tokens", "192"]
@@ -111,3 +113,24 @@ def test_nothing_to_resume_ends_all(tmp_path: Path, files: dict[str, Path]) -> N
     run(2, tmp_path, [*PRETRAIN, "--text", files["text"]])
     said = run(2, tmp_path, ["pretrain", "pip", "--resume"])
     assert "pip/base is complete" in said[0] and not said[1]
+
+
+def test_a_command_that_is_started_again_continues(tmp_path: Path, files: dict[str, Path]) -> None:
+    """torchrun's --max-restarts, Slurm's --requeue and a pod's restart run the same words a second time."""
+    words = [*PRETRAIN, "--text", files["text"], "--save-every-steps", "1"]
+    words[words.index("--steps") + 1] = "4000"
+    home = tmp_path / "home"
+    child = forks.start(words, home, tmp_path / "log", env={"FIRSTWORDS_RESUME": "auto"})
+    until = time.monotonic() + 60
+    while not (home / "runs/pip/base/checkpoints/latest").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    child.terminate()
+    assert child.wait() == 143 and "started again" not in child.said
+    at = max(checkpoint.steps(home / "runs/pip/base/checkpoints"))
+    child = forks.start(words, home, tmp_path / "log", env={"TORCHELASTIC_RESTART_COUNT": "1"})
+    while not (home / f"runs/pip/base/checkpoints/step-{at + 1}").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    child.terminate()
+    assert child.wait() == 143 and "pip: started again, continuing from the last checkpoint" in child.said
+    notes = [row["text"] for row in RunLog.read(home / "runs/pip/base") if row["kind"] == "note"]
+    assert f"resumed at step {at}" in notes

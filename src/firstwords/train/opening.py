@@ -39,6 +39,13 @@ class Flags(Protocol):
 C = TypeVar("C", bound=Flags)
 DEFAULT_NAME = "mine"  # for a new model without --name; the next ones are mine-2, mine-3 ...
 MAKES_A_MODEL = ("learn", "pretrain")
+BEGUN = {  # files in a run folder by which a command sees that its run has begun
+    "learn": ("learn.json",),
+    "pretrain": ("base/plan.json",),
+    "finetune": ("sft/plan.json",),
+    "reward": ("reward/config.json",),
+    "align": ("align/align.json",),
+}
 HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that may change on --resume
 PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, for which the plan was made
 
@@ -81,6 +88,8 @@ def claimed(config: C, command: str) -> Iterator[C]:
 
     Yields the config with its name. Raises LockedError if another process is working on the model.
     """
+    if process.may_resume():
+        config = resumed_if_begun(config, command)
     for name in [config.name] if config.name else candidates(config, command):
         is_new = not config.name and makes_new(config, command)
         with ExitStack() as stack:
@@ -100,6 +109,16 @@ def claimed(config: C, command: str) -> Iterator[C]:
             stack.callback(shutil.rmtree, starting, ignore_errors=True)
             yield mark_given(replace(config, name=name), given(config))
             return
+
+
+def resumed_if_begun(config: C, command: str) -> C:
+    """The flags, with --resume if this command line has begun its run before and was started again."""
+    name = config.name or next(iter(_newest_runs()), "")
+    directory = home.run_dir(name) if name else None
+    if directory is None or not any((directory / begun).exists() for begun in BEGUN[command]):
+        return config
+    say(f"{name}: started again, continuing from the last checkpoint")
+    return mark_given(replace(config, name=name, resume=True, **_not_replacing(config)), given(config))
 
 
 def makes_new(config: Any, command: str) -> bool:
