@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +46,11 @@ def train(words: list[str]) -> int:
 
     out: a folder, with the run in out/run, which is resumed if it has checkpoints. steps, optimizer, save_every_steps.
     signal_at: [rank, step, name] of a signal that a process gets. stop_after: the step after which all get SIGTERM.
+    hang_at: [rank, step] of a process that sleeps for a minute. timeout: seconds after which the others give up.
     """
     options = json.loads(words[0])
     torch.set_num_threads(1)
+    processes.STEP_TIMEOUT = timedelta(seconds=options.get("timeout", 600))
     several = team_place()[1] > 1
     with processes.joined() if several else nullcontext():
         model = shard(new_model(CONFIG, 0), "cpu")
@@ -79,6 +83,8 @@ def _misbehave(options: dict, step: int) -> None:
     """Send this process the signals that the options ask for in this step."""
     if options.get("stop_after") == step + 1:
         os.kill(os.getpid(), signal.SIGTERM)
+    if options.get("hang_at") == [processes.rank(), step]:
+        time.sleep(60)
     if "signal_at" in options:
         rank, at, number = options["signal_at"]
         if rank == processes.rank() and at == step:

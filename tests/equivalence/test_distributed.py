@@ -81,6 +81,15 @@ def test_a_signal_to_one_process_saves_and_ends_all(tmp_path: Path) -> None:
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [7]
 
 
+def test_a_process_that_hangs_ends_all(tmp_path: Path) -> None:
+    team = Team(2, tmp_path).start(
+        team_work.train, [json.dumps({"steps": STEPS, "out": str(tmp_path), "hang_at": [1, 3], "timeout": 4})]
+    )
+    assert team.children[0].wait(30) == 2, team.said
+    assert "another process ended or did not answer, so training stopped in step 4" in team.said[0]
+    team.children[1].kill()
+
+
 def test_a_killed_process_ends_all_with_one_sentence(tmp_path: Path) -> None:
     team = Team(2, tmp_path)
     options = {"steps": STEPS, "out": tmp_path, "signal_at": [1, 6, "SIGKILL"], "save_every_steps": 2}

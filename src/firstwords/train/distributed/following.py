@@ -41,6 +41,7 @@ def invite() -> None:
     global _has_joined
     if processes.is_main() and _stage is not None:
         processes.of_main(_stage)
+    processes.wait_for_all()
     _has_joined = True
 
 

@@ -68,7 +68,8 @@ def joined() -> Iterator[Team]:
     has_gpu = torch.cuda.is_available()
     if has_gpu:
         torch.cuda.set_device(local % torch.cuda.device_count())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", rank=number, world_size=count)
+    backends = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
+    dist.init_process_group(backends, rank=number, world_size=count, timeout=STEP_TIMEOUT)
     groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT))
     _team = Team(number, count, *groups)
     if number:
@@ -103,6 +104,12 @@ def of_main(value: Any) -> Any:
     box = [value]
     dist.broadcast_object_list(box, src=0, group=_team.waiting)
     return box[0]
+
+
+def wait_for_all() -> None:
+    """Wait until every process is here, however long one of them needs."""
+    if _team is not None:
+        dist.barrier(group=_team.waiting)
 
 
 def of_main_or_gone(value: Any) -> None:
