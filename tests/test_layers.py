@@ -66,6 +66,8 @@ NO_TORCH = (
     "engine.constraints",
     "plan.schedule",
     "plan.budget",
+    "plan.footprint",
+    "plan.scale",
     "cli",
     "eval.report",
     "eval.charts",
@@ -75,6 +77,7 @@ NO_TORCH = (
     "preferences",
     "retrieval",
     "commands.models",
+    "commands.plan",
     "commands.tokenizer",
 )
 MOST_FILES = 17  # in one folder

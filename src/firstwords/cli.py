@@ -12,12 +12,15 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 from firstwords.config import UserError, nearest, unknown
 from firstwords.flags import parse
 from firstwords.keeping.moves import try_recover
-from firstwords.process import ALLOCATOR_MARK
+from firstwords.process import ALLOCATOR_MARK, team_place
 from firstwords.signals import Terminated, terminable
 from firstwords.version import __version__
 
@@ -77,6 +80,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models empty-trash": ("firstwords.commands.keeping", "ModelsEmptyTrash", "permanently delete the trash"),
     "tokenizer train": ("firstwords.commands.tokenizer", "TokenizerTrain", "learn a vocabulary from text"),
     "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is split into tokens"),
+    "plan": ("firstwords.commands.plan.command", "Plan", "what training a model of any size takes, on paper"),
     "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
 }
 TRAINING = {"learn", "pretrain", "finetune", "reward", "align"}  # worth a better allocator: reexec_with_allocator
@@ -137,9 +141,18 @@ def _run(words: list[str], may_reexec: bool) -> int:
     with terminable() if name in TRAINING else nullcontext():
         module = importlib.import_module(module_name)
         config = parse(getattr(module, class_name), rest, name)
-        code = module.main(config)
+        code = in_team(name, partial(module.main, config)) if team_place()[1] > 1 else module.main(config)
     sys.stdout.flush()
     return code if isinstance(code, int) and not isinstance(code, bool) else 0
+
+
+def in_team(name: str, command: Callable[[], Any]) -> int:
+    """Run a command on the processes that torchrun has started. Raises UserError if it can't share its work."""
+    if name not in TRAINING:
+        raise UserError(f"{name} runs in a single process: start it without torchrun")
+    from firstwords.train.distributed.following import run
+
+    return run(command)
 
 
 def _interrupted(code: int, is_process: bool) -> int:
@@ -234,7 +247,8 @@ def os_sentence(error: OSError) -> str:
 
 
 def _fail(sentence: str) -> int:
-    print(f"firstwords: {' '.join(sentence.split())}", file=sys.stderr)
+    if team_place()[0] == 0:  # of several processes, one speaks
+        print(f"firstwords: {' '.join(sentence.split())}", file=sys.stderr)
     return 2
 
 

@@ -28,12 +28,13 @@ from firstwords.model.hub import load_model, read_card
 from firstwords.plan.budget import MIN_SECONDS, bytes_per_token, plan
 from firstwords.plan.new_model import town_for
 from firstwords.preferences.records import TooFewError
-from firstwords.process import recorded
+from firstwords.process import recorded, team_place
 from firstwords.rlhf import align
 from firstwords.runlog import damaged, read_state, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import opening
 from firstwords.train import finetune, pretrain
+from firstwords.train.distributed import launch
 from firstwords.train.finetune import MAX_EPOCHS, Finetune
 from firstwords.train.machine import machine, usable_device
 from firstwords.train.opening import (
@@ -84,12 +85,15 @@ class Learn(PlannedFlags):
     """Writers of the built-in chats: careful, or mixed (some guess what no one can know, some are brusque)."""
     dedup: str = "none"
     """Remove duplicate documents: none, exact or near."""
+    nproc: int = 1
+    """Processes that train together on this machine; on several machines, start `learn` with torchrun."""
     prompt: str = ""
     """Prompt for the samples shown during training and in the report (default: built-in prompts, or for your own data
     the beginning of a held-out text and questions from held-out chats)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        launch.check_count(self.nproc)
         check_words(self, "town", "dedup", "writers")
         check_sources(self, "text", "chats")
         if "none" in self.chats and len(self.chats) > 1:
@@ -101,6 +105,9 @@ class Learn(PlannedFlags):
 def main(config: Learn) -> str:
     """Run the stages that are not done yet, then the exam and the report. Returns the model's name."""
     started = time.perf_counter()
+    if config.nproc > 1 and team_place()[1] == 1:
+        launch.run(["learn", *launch.words_of(config, without=["nproc"])], config.nproc)
+        return config.name or home.models()[0]
     with claimed(config, "learn") as mine:
         directory = home.run_dir(mine.name)
         opened = _open(mine, directory)

@@ -142,6 +142,22 @@ def _forget_output(run_dir: Path) -> None:
                 (run_dir / name).unlink()
 
 
+def team_place() -> tuple[int, int]:
+    """(number of this process, how many train together), from the environment that torchrun sets; (0, 1) without."""
+    try:
+        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    except (KeyError, ValueError):
+        return 0, 1
+
+
+def may_resume() -> bool:
+    """Whether this command line may have been started before and should then continue its run: torchrun (with
+    --max-restarts) and Slurm (with --requeue) count the restarts, and FIRSTWORDS_RESUME=auto says so for others.
+    """
+    counts = (os.environ.get(name, "0") for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+    return os.environ.get("FIRSTWORDS_RESUME") == "auto" or any(count not in ("", "0") for count in counts)
+
+
 def identity(pid: int) -> str:
     """A text unique to this process, even if its PID is reused later; "" if no such process is alive."""
     try:

@@ -26,9 +26,19 @@ NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{
 RESTORE = "restore a copy of it, or start a new run under another name; nothing was changed"
 
 
+_is_silent = False
+
+
+def silence() -> None:
+    """Print, log and write nothing from now on in this process: another one does it for both."""
+    global _is_silent
+    _is_silent = True
+
+
 def say(text: str) -> None:
     """Print a line for people on stderr; stdout is for results."""
-    print(text, file=sys.stderr, flush=True)
+    if not _is_silent:
+        print(text, file=sys.stderr, flush=True)
 
 
 class RunLog:
@@ -45,6 +55,8 @@ class RunLog:
 
     def log(self, kind: str, step: int, **numbers: Any) -> None:
         """Append one row. Numbers that JSON lacks (NaN, infinity) become null."""
+        if _is_silent:
+            return
         row = {"kind": kind, "step": int(step), "time": round(time.time(), 3), **numbers}
         line = json.dumps(_clean(row), ensure_ascii=False, allow_nan=False) + "\n"
         with open(self.path, "a", encoding="utf-8") as file:
@@ -52,6 +64,8 @@ class RunLog:
 
     def rewind(self, step: int) -> None:
         """Delete the rows after `step`: a run resumed from that step writes them again."""
+        if _is_silent:
+            return
         rows = self.read(self.path.parent)
         aside = self.path.with_suffix(".new")
         kept = (json.dumps(r, ensure_ascii=False) + "\n" for r in rows if r["step"] <= step)
@@ -80,6 +94,8 @@ def parse_rows(data: bytes) -> list[dict[str, Any]]:
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write a JSON file to a temporary name and rename it: a crash or a full disk leaves the old file intact."""
+    if _is_silent:
+        return
     aside = path.with_name(f".{path.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -149,14 +165,14 @@ class Progress:
     """
 
     def __init__(self, title: str, stream: IO[str] | None = None, quiet: bool = False) -> None:
-        self.title, self.stream, self.quiet = title, stream or sys.stderr, quiet
+        self.title, self.stream, self.quiet = title, stream or sys.stderr, quiet or _is_silent
         self.started = time.monotonic()
         self.fraction = 0.0
         self.numbers: dict[str, float] = {}
         self.seconds_left: float | None = None
         self._bar: Any = None
         self._last_line, self._last_text = -math.inf, ""
-        self._is_terminal = bool(getattr(self.stream, "isatty", lambda: False)()) and not quiet
+        self._is_terminal = bool(getattr(self.stream, "isatty", lambda: False)()) and not self.quiet
 
     def __enter__(self) -> Progress:
         if self._is_terminal:

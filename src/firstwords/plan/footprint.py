@@ -11,11 +11,11 @@ micro-batch and the process itself. It is an upper bound: tests compare it with 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from firstwords.config import UserError
-from firstwords.model.cache import FIRST_CAPACITY
 from firstwords.model.config import ModelConfig
 from firstwords.plan.budget import Machine
 
@@ -36,7 +36,8 @@ class Footprint:
 
     is_packed: rows hold several documents, whose attention needs a mask of (row, row). logit_share: the share of tokens
     whose logits are materialised (0 if head and loss are one function). trained, frozen: number of models of this size
-    that are trained or only read. fixed: further bytes, such as a cache.
+    that are trained or only read. fixed: further bytes, such as a cache. shards: processes among which weights,
+    gradients and optimizer are divided.
     """
 
     config: ModelConfig
@@ -49,6 +50,7 @@ class Footprint:
     trained: int = 1
     frozen: int = 0
     fixed: int = 0
+    shards: int = 1
 
     def bytes(self, tokens: int) -> int:
         """Peak memory of the process, in bytes, with micro-batches of `tokens`."""
@@ -89,7 +91,8 @@ class Footprint:
         if is_muon:
             commonest = 2 * config.num_hidden_layers * config.hidden_size * config.intermediate_size
             temporary += 4 * MUON_COPIES * commonest
-        weights = self.trained * (8 * config.num_params + moments + width * config.num_params) + temporary
+        state = self.trained * (8 * config.num_params + moments + width * config.num_params)
+        weights = state / self.shards + temporary
         process = PROCESS_BYTES if self.device == "cpu" else GPU_PROCESS_BYTES
         return process + weights + 4 * self.frozen * config.num_params + self.fixed
 
@@ -108,6 +111,8 @@ class Footprint:
 
 def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
     """Bytes of keys and values for `slots` sequences of up to `length` tokens, in fp32; storage grows by doubling."""
+    from firstwords.model.cache import FIRST_CAPACITY  # needs torch, the estimates do not
+
     capacity = FIRST_CAPACITY
     while capacity < length:
         capacity *= 2
@@ -154,7 +159,8 @@ def free_bytes(device: str) -> int:
         import torch
 
         return torch.cuda.mem_get_info()[0]
-    return min((n for n in (_available(), _container()) if n is not None), default=8_000_000_000)
+    sharing = max(1, int(os.environ.get("LOCAL_WORLD_SIZE") or 1))  # set by torchrun: processes on this machine
+    return min((n for n in (_available(), _container()) if n is not None), default=8_000_000_000) // sharing
 
 
 def _available() -> int | None:
@@ -165,8 +171,6 @@ def _available() -> int | None:
     except (OSError, ValueError, IndexError):
         pass
     try:  # without /proc: half of the installed memory
-        import os
-
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (OSError, ValueError, AttributeError):
         return None

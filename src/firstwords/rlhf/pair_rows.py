@@ -18,6 +18,7 @@ from firstwords.rlhf.reward_model import answer_ids, closed, padded
 from firstwords.rlhf.rollout import chosen_logits
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train.distributed.sharding import micro_rows
 from firstwords.train.losses import token_logprobs
 
 BATCH_PAIRS = 16
@@ -55,7 +56,7 @@ class PairRows:
         """Choose the number of pairs per micro-batch."""
         free = free_bytes(need.device)
         tokens = need.fit(self.batch_pairs * need.row_tokens, free, "use shorter answers or a smaller model")
-        self.micro_pairs = tokens // need.row_tokens
+        self.micro_pairs = micro_rows(tokens // need.row_tokens, self.batch_pairs)
         self.memory = need.sentence(tokens, free)
 
     @property

@@ -42,6 +42,7 @@ from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train.distributed.sharding import gathered, shard
 from firstwords.train.learner import Learner, adamw_config, prepare_process
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
@@ -141,7 +142,7 @@ def learn(
     config: Reward, folder: Path, rows: PairRows, policy: Transformer, tokenizer: Tokenizer, device: str, seed: int
 ) -> tuple[Run, RewardModel]:
     """Train one reward model: a scalar head on the sft model learns to score chosen above rejected."""
-    model = ScalarModel.from_policy(policy, seed, HEAD_SCALE)
+    model = shard(ScalarModel.from_policy(policy, seed, HEAD_SCALE), device)
     reward_model = RewardModel(model, tokenizer, reference=policy)
     reward_model.weight = confidence_weight(reward_model, rows)
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
@@ -153,6 +154,7 @@ def learn(
             metrics = learner.forward_backward(rows.batches(run.step), pair_loss, divisor=rows.batch_pairs)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
+    reward_model.model = gathered(model)
     return run, reward_model
 
 

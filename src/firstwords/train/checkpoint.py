@@ -24,6 +24,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from firstwords.config import UserError
 from firstwords.model.hub import replace_directory
+from firstwords.train.distributed import processes
 from firstwords.train.learner import Learner
 
 KEEP = 2  # newest checkpoints kept: the last one, and the one before in case the last is damaged
@@ -36,13 +37,18 @@ def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any])
     Raises UserError if the disk is full or not writable; existing checkpoints are then unchanged.
     """
     directory = Path(directory)
-    final, aside = directory / f"step-{step}", directory / f".writing-{os.getpid()}"
+    is_writer = not learner.is_shared or processes.is_main()  # of everything but the other processes' parts
+    pid = processes.of_main(os.getpid()) if learner.is_shared else os.getpid()
+    final, aside = directory / f"step-{step}", directory / f".writing-{pid}"
     try:
-        for leftover in directory.glob(".writing-*"):  # of a process that was killed while it wrote
-            shutil.rmtree(leftover, ignore_errors=True)
-        aside.mkdir(parents=True)
+        if is_writer:
+            for leftover in directory.glob(".writing-*"):  # of a process that was killed while it wrote
+                shutil.rmtree(leftover, ignore_errors=True)
+            aside.mkdir(parents=True)
         with _quiet():
-            dcp.save(learner.state_dict(), checkpoint_id=str(aside), no_dist=True)
+            dcp.save(learner.state_dict(), checkpoint_id=str(aside), no_dist=not learner.is_shared)
+        if not is_writer:
+            return final
         (aside / "progress.json").write_text(json.dumps({"step": step} | progress), encoding="utf-8")
         replace_directory(aside, final)
         pointer = directory / ".latest"
@@ -112,10 +118,14 @@ def _load(path: Path, learner: Learner) -> dict[str, Any]:
         if key.startswith("optimizers."):
             name, what = key.removeprefix("optimizers.").rsplit(".", 1)
             assert isinstance(entry, TensorStorageMetadata)  # `Learner.state_dict` holds tensors only
-            tensor = torch.empty(entry.size, dtype=entry.properties.dtype, device=parameters[name].device)
+            parameter, dtype = parameters[name], entry.properties.dtype
+            if entry.size == parameter.shape:  # divided among processes as the parameter is
+                tensor = torch.empty_like(parameter, dtype=dtype)
+            else:
+                tensor = torch.empty(entry.size, dtype=dtype, device=parameter.device)
             state["optimizers"].setdefault(name, {})[what] = tensor
     with _quiet():
-        dcp.load(state, checkpoint_id=str(path), no_dist=True)
+        dcp.load(state, checkpoint_id=str(path), no_dist=not learner.is_shared)
     learner.load_state_dict(state)
     return progress
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from firstwords.train.distributed.sharding import is_divided
+
 COMPILE_SECONDS = 400.0  # of training on a CPU, which saves twice the half minute that compiling takes
 COMPILE_STEPS = 100  # of a run with --steps on a GPU, whose first step compiles for 20 seconds or more
 
@@ -38,6 +40,15 @@ def compile_for(function: Callable[..., Any], device: str) -> Callable[..., Any]
     if device == "cpu":
         options = {"cpp.dynamic_threads": True, "guard_filter_fn": _all_but_threads}
     return torch.compile(function, dynamic=False, options=options)
+
+
+def compile_model(model: Any, device: str) -> None:
+    """Compile a model's `hidden`, or block by block if it is divided among processes: blocks are gathered in turn."""
+    if is_divided(model):
+        for block in model.model.layers:
+            block.compile(dynamic=False)
+    else:
+        model.hidden = compile_for(model.hidden, device)  # of this one model
 
 
 def _all_but_threads(guards: Sequence[Any]) -> list[bool]:

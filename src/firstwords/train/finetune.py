@@ -41,9 +41,11 @@ from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import row_tokens
 from firstwords.train.corpus import READ_SHARE, until
+from firstwords.train.distributed import processes
+from firstwords.train.distributed.sharding import micro_rows, shard
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import machine
+from firstwords.train.machine import machine, of_team
 from firstwords.train.opening import (
     begin,
     check_replacing,
@@ -156,7 +158,7 @@ def main(config: Finetune) -> Path:
     if not config.resume and config.from_ != "base":
         base = home.stage_dir(config.name, config.from_)
     threads = prepare_process(config.threads, config.steps)
-    this = machine(config.device, config.precision)
+    this = of_team(machine(config.device, config.precision), config.steps)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory, town_size(base))
@@ -166,6 +168,7 @@ def main(config: Finetune) -> Path:
         base = _begin(config, base, prepared)
 
     # 2) the learner and its pace; chats are read at most MAX_EPOCHS times
+    model = shard(model, this.device, chosen.precision)
     place(model, this.device, chosen.precision, config.compile, steps=config.steps)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
@@ -201,7 +204,7 @@ def main(config: Finetune) -> Path:
 def micro_batches(rows: ChatRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
     """The packed rows of a step, split into micro-batches."""
     batch = rows.batch(step, chosen.batch_rows)
-    size = max(1, chosen.micro_tokens // chosen.shape.context)
+    size = micro_rows(chosen.micro_tokens // chosen.shape.context, chosen.batch_rows)
     return [
         {
             key: np.ascontiguousarray(array[i : i + size], dtype=np.int64)
@@ -332,7 +335,15 @@ def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) ->
 
 
 def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
-    return Footprint(model.config, chosen.shape.context, chosen.optimizer, chosen.precision, device, is_packed=True)
+    return Footprint(
+        model.config,
+        chosen.shape.context,
+        chosen.optimizer,
+        chosen.precision,
+        device,
+        is_packed=True,
+        shards=processes.size(),
+    )
 
 
 def _predicted(lessons: Lessons, device: str) -> float:
@@ -418,7 +429,7 @@ def _finish(
     questions: list[str],
     started: float,
 ) -> Path:
-    unplace(model)
+    model = unplace(model)
     metrics = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
     if lessons.heldout is not None:
         rows = max(1, min(HELDOUT_ROWS, HELDOUT_TOKENS // chosen.shape.context))

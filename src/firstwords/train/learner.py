@@ -23,7 +23,9 @@ from firstwords.data.packing import IGNORED
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Plan
 from firstwords.plan.threads import ALL, ThreadWatch, fastest
-from firstwords.train.compiling import can_compile, compile_for, pays
+from firstwords.train.compiling import can_compile, compile_model, pays
+from firstwords.train.distributed import processes
+from firstwords.train.distributed.sharding import gathered, is_divided, own_share, sync_gradients, undivided
 from firstwords.train.optim import Muon, split_parameters
 
 M = TypeVar("M", bound=Transformer)
@@ -99,6 +101,11 @@ class Learner(Generic[M]):
         self._skipped_in_a_row = 0
         self._finite = True
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes train the model together, each of them with a learner."""
+        return is_divided(self.model)
+
     def forward_backward(
         self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn[M], divisor: int | None = None
     ) -> dict[str, float]:
@@ -106,22 +113,26 @@ class Learner(Generic[M]):
 
         divisor: the number of units that the loss is averaged over, counted over *all* micro-batches, so that k of them
         equal one large batch: answers or pairs in stage three; by default the supervised tokens in `targets`.
+        Several processes share the micro-batches, which all of them are given.
         A batch is a dict of arrays that `loss_fn` reads: inputs (B, T), targets (B, T), and for packed rows positions
         and segments. Returns loss (the mean), tokens (the divisor) and processed (all positions computed). Raises
         StepAbandonedError if `should_stop`.
         """
-        tensors = [{key: torch.from_numpy(value) for key, value in batch.items()} for batch in batches]
+        batches = list(batches)
         if divisor is None:
-            divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in tensors)
-        total = 0.0
-        for batch in tensors:
+            divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
+        total, own = 0.0, own_share(self.model, batches)
+        for number, (arrays, weight) in enumerate(own, start=1):
             self.check_stop()
-            batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-            loss = loss_fn(self.model, batch) / max(1, divisor)
+            tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
+            batch = {key: value.to(self.device, non_blocking=True) for key, value in tensors.items()}
+            sync_gradients(self.model, is_last=number == len(own))
+            loss = loss_fn(self.model, batch) * (weight / max(1, divisor))
             loss.backward()
             total += float(loss.detach())
+        total = processes.total(total) if self.is_shared else total
         self._finite = self._finite and math.isfinite(total)
-        processed = sum(batch["inputs"].numel() for batch in tensors)
+        processed = sum(batch["inputs"].size for batch in batches)
         return {"loss": total, "tokens": divisor, "processed": processed}
 
     def optim_step(self, lr_fraction: float) -> dict[str, float]:
@@ -199,7 +210,7 @@ class Learner(Generic[M]):
 
 def gradient_norm(gradients: Iterable[Tensor | None]) -> Tensor:
     """The norm of all gradients together; None for a parameter without one."""
-    return torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None])
+    return undivided(torch.nn.utils.get_total_norm([gradient for gradient in gradients if gradient is not None]))
 
 
 def build_optimizers(model: Transformer, optim: OptimConfig) -> list[torch.optim.Optimizer]:
@@ -235,7 +246,7 @@ def place(
     torch.compiler.set_stance("force_eager" if compile == "no" else "default")
     if compile == "yes" or (compile == "auto" and pays(device, seconds, steps) and can_compile(device)):
         torch._dynamo.config.suppress_errors = compile == "auto"
-        model.hidden = compile_for(model.hidden, device)  # type: ignore[method-assign]  # of this one model
+        compile_model(model, device)
     return model
 
 
@@ -251,7 +262,11 @@ def uncompiled(model: Transformer) -> Iterator[None]:
 
 
 def unplace(model: Transformer) -> Transformer:
-    """Undo compiling and, on a CPU, reduced precision, to evaluate and save the model."""
+    """Undo compiling, division among processes and, on a CPU, reduced precision, to evaluate and save the model.
+
+    Only the main process returns; the others leave the stage here.
+    """
+    model = gathered(model)
     if model.__dict__.pop("hidden", None) is not None:
         torch.compiler.reset()  # compiled code counts against a limit that the next model needs
     if model.rope_cos.device.type == "cpu":
@@ -265,6 +280,7 @@ def prepare_process(threads: int = 0, steps: int = 0) -> ThreadWatch | None:
     threads 0: as many as are free now, and the watch that adapts their number. A run with a number of `steps` is
     exactly repeatable: it keeps one thread per core.
     """
+    threads = threads or processes.threads()
     torch.set_flush_denormal(True)
     gc.collect()
     gc.freeze()

@@ -24,6 +24,7 @@ from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Shape
 from firstwords.plan.new_model import model_config
 from firstwords.runlog import read_json, write_json
+from firstwords.train.distributed import processes
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
 from firstwords.train.losses import next_token_loss
 
@@ -32,6 +33,7 @@ GPU_WIDTHS = (256, 768, 1536)
 PROBE_SECONDS = 1.5  # per width and precision
 GIVEN = "FIRSTWORDS_MACHINE"  # JSON of a Machine: plan for another machine, or repeat a plan exactly
 GPU_STARTUP_SECONDS = 20.0  # until a compiled model of 6 to 12 layers has done its second step (docs/LOG.md)
+TEAM_EFFICIENCY = 0.9  # of several processes, compared with as many that need not exchange anything
 BF16_WORTH = 1.05  # bf16 costs 0.001 bits per byte (docs/LOG.md), so nearly any gain in speed is worth it
 
 
@@ -58,6 +60,16 @@ def machine(device: str = "auto", precision: str = "auto", refresh: bool = False
     return measured
 
 
+def of_team(known: Machine, steps: int = 0) -> Machine:
+    """The machine with the speed of all processes that train together, for the planner.
+
+    A run with a number of steps is planned as for one process: it trains the same model on any number of them.
+    """
+    count = 1 if steps else processes.size()
+    factor = 1.0 if count == 1 else count * TEAM_EFFICIENCY
+    return replace(known, training_gflops={width: speed * factor for width, speed in known.training_gflops.items()})
+
+
 def _given(text: str) -> Machine:
     try:
         known = _machine(json.loads(text))
@@ -75,7 +87,7 @@ def _machine(data: dict[str, Any]) -> Machine:
 
 def learn_speed(known: Machine, precision: str, hidden_size: int, gflops: float) -> None:
     """Correct the stored speeds with a real run's: the machine may have been busy when it was measured."""
-    if os.environ.get(GIVEN):  # the plan was for another machine
+    if os.environ.get(GIVEN) or processes.size() > 1:  # the plan was not for one process on this machine
         return
     ratio = (1 + gflops / known.gflops_at(hidden_size)) / 2  # half-way, so that one unusual run does not dominate
     speeds = {width: round(speed * ratio, 1) for width, speed in known.training_gflops.items()}

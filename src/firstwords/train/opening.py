@@ -25,6 +25,7 @@ from firstwords.model.card import read_card
 from firstwords.plan.budget import Plan, Shape
 from firstwords.process import ERRORS, FILE, OUTPUT
 from firstwords.runlog import RESTORE, damaged, read_state, say, write_json
+from firstwords.train.distributed import following
 from firstwords.train.tracing import index_after_run
 
 
@@ -40,6 +41,13 @@ class Flags(Protocol):
 C = TypeVar("C", bound=Flags)
 DEFAULT_NAME = "mine"  # for a new model without --name; the next ones are mine-2, mine-3 ...
 MAKES_A_MODEL = ("learn", "pretrain")
+BEGUN = {  # files in a run folder by which a command sees that its run has begun
+    "learn": ("learn.json",),
+    "pretrain": ("base/plan.json",),
+    "finetune": ("sft/plan.json",),
+    "reward": ("reward/config.json",),
+    "align": ("align/align.json",),
+}
 HONOURED = ("minutes", "device", "threads", "save_every_steps", "prompt")  # flags that may change on --resume
 PLANNED = "planned_minutes"  # in config.json: --minutes of the first start, for which the plan was made
 
@@ -55,17 +63,21 @@ def training(command: str, check: Callable[[C], Any]) -> Callable[[Callable[[C],
     """
 
     def wrap(main: Callable[[C], Any]) -> Callable[[C], Any]:
+        def joinable(config: C) -> Any:
+            with following.stage(main.__module__, config):
+                return main(config)
+
         @functools.wraps(main)
         def run(config: C) -> Any:
             if process.is_recorded():
                 found = check(config)
-                return main(config) if found is None else found
+                return joinable(config) if found is None else found
             with claimed(config, command) as mine:
                 found = check(mine)
                 if found is not None:
                     return found
                 with process.recorded(home.run_dir(mine.name), command, asdict(mine)):
-                    result = main(mine)
+                    result = joinable(mine)
                 if not mine.no_trace:
                     index_after_run(mine.name)
                 return result
@@ -81,6 +93,8 @@ def claimed(config: C, command: str) -> Iterator[C]:
 
     Yields the config with its name. Raises LockedError if another process is working on the model.
     """
+    if process.may_resume():
+        config = resumed_if_begun(config, command)
     for name in [config.name] if config.name else candidates(config, command):
         is_new = not config.name and makes_new(config, command)
         with ExitStack() as stack:
@@ -100,6 +114,16 @@ def claimed(config: C, command: str) -> Iterator[C]:
             stack.callback(shutil.rmtree, starting, ignore_errors=True)
             yield mark_given(replace(config, name=name), given(config))
             return
+
+
+def resumed_if_begun(config: C, command: str) -> C:
+    """The flags, with --resume if this command line has begun its run before and was started again."""
+    name = config.name or next(iter(_newest_runs()), "")
+    directory = home.run_dir(name) if name else None
+    if directory is None or not any((directory / begun).exists() for begun in BEGUN[command]):
+        return config
+    say(f"{name}: started again, continuing from the last checkpoint")
+    return mark_given(replace(config, name=name, resume=True, **_not_replacing(config)), given(config))
 
 
 def makes_new(config: Any, command: str) -> bool:

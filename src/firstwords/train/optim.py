@@ -10,9 +10,13 @@ NorMuon (Li et al. 2025) then gives every row of the update the same average siz
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+
+from firstwords.train.distributed.owners import by_owners
+from firstwords.train.distributed.sharding import local
 
 # Coefficients of "Polar Express" (Amsel et al. 2025), table for 5 steps, singular values in [1e-3, 1].
 POLAR_EXPRESS = (
@@ -75,36 +79,52 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # Muon never asks for the loss again
+        first = 0  # of the matrices, in the order in which processes take turns
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     by_shape[parameter.shape].append(parameter)
             for shape, parameters in by_shape.items():
-                self._step_shape(group, shape, parameters)
+                self._step_shape(group, shape, parameters, first)
+                first += len(parameters)
 
-    def _step_shape(self, group, shape: torch.Size, parameters: list[nn.Parameter]) -> None:
+    def _step_shape(self, group, shape: torch.Size, parameters: list[nn.Parameter], first: int) -> None:
         buffers = []
         for parameter in parameters:
             state = self.state[parameter]
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = torch.zeros_like(parameter)
-            buffers.append(state["momentum_buffer"])
-        grads = [parameter.grad for parameter in parameters if parameter.grad is not None]  # all of them have one
+            buffers.append(local(state["momentum_buffer"]))
+        grads = [local(p.grad) for p in parameters if p.grad is not None]  # all of them have one
         momentum, lr = group["momentum"], group["lr"]
         torch._foreach_lerp_(buffers, grads, 1.0 - momentum)
-        nesterov = torch._foreach_lerp(grads, buffers, momentum)
-        updates = orthogonalise(torch.stack(nesterov).to(self.dtype))
-        if beta := group["balance_beta"]:
-            long_side = (shape[0], 1) if shape[0] >= shape[1] else (1, shape[1])
-            means = [self.state[p].setdefault("row_mean_square", p.new_zeros(long_side)) for p in parameters]
-            updates = balance(updates.float(), means, beta)
+        nesterov = list(torch._foreach_lerp(grads, buffers, momentum))
+        updates = self._updates(group["balance_beta"], shape, parameters, nesterov, first)
         scale = lr * max(1.0, shape[0] / shape[1]) ** 0.5
-        for parameter, update in zip(parameters, updates, strict=True):
+        for weight, update in zip(map(local, parameters), updates, strict=True):
             if group["weight_decay"]:
-                agrees = (update * parameter) > 0
-                parameter.sub_(parameter * agrees, alpha=lr * group["weight_decay"])
-            parameter.sub_(update, alpha=scale)
+                agrees = (update * weight) > 0
+                weight.sub_(weight * agrees, alpha=lr * group["weight_decay"])
+            weight.sub_(update, alpha=scale)
+
+    def _updates(
+        self, beta: float, shape: torch.Size, parameters: list[nn.Parameter], nesterov: list[Tensor], first: int
+    ) -> Iterable[Tensor]:
+        """The orthogonalised (and balanced) momentum of each matrix, or of a divided one this process's rows."""
+        means: list[Tensor] = [torch.empty(0, device=nesterov[0].device)] * len(parameters)
+        if beta:
+            long_side = (shape[0], 1) if shape[0] >= shape[1] else (1, shape[1])
+            zeros = nesterov[0].new_zeros(long_side)
+            means = [self.state[p].setdefault("row_mean_square", zeros.clone()) for p in parameters]
+
+        def compute(matrices_PMN: Tensor, means_P: list[Tensor]) -> Tensor:
+            updates = orthogonalise(matrices_PMN.to(self.dtype))
+            return balance(updates.float(), means_P, beta) if beta else updates
+
+        if (mesh := getattr(parameters[0], "device_mesh", None)) is not None:
+            return by_owners(nesterov, shape, mesh, compute, means, first)
+        return compute(torch.stack(nesterov), means)
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:

@@ -49,9 +49,11 @@ from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.chat_sizes import chat_sizes, positions_for
 from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
+from firstwords.train.distributed import processes
+from firstwords.train.distributed.sharding import micro_rows, new_model, shard
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
 from firstwords.train.losses import next_token_loss
-from firstwords.train.machine import learn_speed, machine
+from firstwords.train.machine import learn_speed, machine, of_team
 from firstwords.train.opening import (
     added_seconds,
     begin,
@@ -165,7 +167,7 @@ def main(config: Pretrain) -> Path:
     threads = prepare_process(config.threads, config.steps)
 
     # 1) the machine, the text, the plan
-    this = machine(config.device, config.precision)
+    this = of_team(machine(config.device, config.precision), config.steps)
     corpus = _corpus(config, directory, this, started)
     chosen = corpus.plan
     for reason in chosen.reasons:
@@ -173,6 +175,7 @@ def main(config: Pretrain) -> Path:
 
     # 2) the model, its learner and its pace
     model = _model(config, directory, corpus)
+    model = shard(model, this.device, chosen.precision)
     place(model, this.device, chosen.precision, config.compile, chosen.seconds, config.steps)
     learner = Learner(model, replace(optim_config(chosen), balance_beta=BALANCE_BETA), this.device)
     rows = PretrainRows(corpus.shards, chosen.shape.context, config.seed)
@@ -207,7 +210,7 @@ def main(config: Pretrain) -> Path:
 def micro_batches(rows: PretrainRows, step: int, chosen: Plan) -> list[dict[str, np.ndarray]]:
     """The batch of a step, split into micro-batches."""
     inputs_BT, targets_BT = rows.batch(step, chosen.batch_rows)
-    size = max(1, chosen.micro_tokens // chosen.shape.context)
+    size = micro_rows(chosen.micro_tokens // chosen.shape.context, chosen.batch_rows)
     return [
         {
             "inputs": np.ascontiguousarray(inputs_BT[i : i + size]),
@@ -268,9 +271,7 @@ def _model(config: Pretrain, directory: Path, corpus: Corpus) -> Transformer:
     """A new model of the plan's shape, or with --continue the base model to train further."""
     if config.continue_:
         return load_model(directory / PARENT)
-    model = Transformer(replace(_model_config(corpus.plan), vocab_size=corpus.tokenizer.vocab_size))
-    model.init_weights(config.seed)
-    return model
+    return new_model(replace(_model_config(corpus.plan), vocab_size=corpus.tokenizer.vocab_size), config.seed)
 
 
 def choose_plan(
@@ -319,7 +320,14 @@ def bounded(chosen: Plan, this: Machine, seconds: float) -> Plan:
 
     seconds: left for training, 0 for a run without a time limit. Raises UserError if the plan cannot work.
     """
-    need = Footprint(_model_config(chosen), chosen.shape.context, chosen.optimizer, chosen.precision, this.device)
+    need = Footprint(
+        _model_config(chosen),
+        chosen.shape.context,
+        chosen.optimizer,
+        chosen.precision,
+        this.device,
+        shards=processes.size(),
+    )
     smaller, free = "a smaller --hidden-size, --layers, --context or --vocab-size", free_bytes(this.device)
     if seconds:
         first = step_seconds(need.config, chosen.batch_tokens, chosen.shape.context, this, chosen.optimizer)
@@ -333,7 +341,7 @@ def _model_config(chosen: Plan) -> ModelConfig:
 
 
 def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this: Machine, started: float) -> Path:
-    unplace(model)
+    model = unplace(model)
     metrics: dict[str, Any] = {"train_loss": run.loss, "tokens": run.tokens, "skipped_steps": run.learner.num_skipped}
     if run.seconds_per_step and not config.steps:
         reached = corpus.plan.batch_tokens * run.flops_per_token / run.seconds_per_step / 1e9

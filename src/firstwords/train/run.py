@@ -20,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstwords.config import UserError
 from firstwords.plan.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 from firstwords.plan.threads import ThreadWatch
 from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
+from firstwords.train.distributed import processes
 from firstwords.train.learner import Learner, StepAbandonedError, never
 
 SAVE_EVERY_SECONDS = 60.0
@@ -115,6 +117,7 @@ class Run:
         self._signal: int | None = None
         self._signal_at = math.inf
         self._updates_done = 0  # by the learner, at the end of the last step
+        self._agreed_elapsed: float | None = None  # the main process's, if several processes train together
 
     # -- beginning and end ---------------------------------------------------------------------------------
 
@@ -133,21 +136,35 @@ class Run:
         for signum in (signal.SIGINT, signal.SIGTERM):
             with suppress(ValueError):  # not the main thread: the owner of the signals stops this run in another way
                 self._old_handlers[signum] = signal.signal(signum, self._remember)
-        self.learner.should_stop = self._should_stop
+        if self._is_shared:  # a step can't be abandoned by some of them only: signals wait for its end
+            self.pace.seconds = processes.of_main(self.pace.seconds)
+            self._agreed_elapsed = self.elapsed_before
+        else:
+            self.learner.should_stop = self._should_stop
         self._updates_done = self._updates
         self.progress = Progress(self.stage)
         self.progress.__enter__()
         return self
 
-    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         try:
             if kind is not None and issubclass(kind, StepAbandonedError):
                 self._abandon()  # raises Interrupted
+            if self._is_shared and processes.is_lost(error):
+                last = max(checkpoint.steps(self.checkpoints), default=0)
+                raise UserError(
+                    f"another process ended or did not answer, so training stopped in step {self.step + 1}; --resume "
+                    f"continues from step {last}"
+                ) from None
         finally:
             self.learner.should_stop = never
             for signum, handler in self._old_handlers.items():
                 signal.signal(signum, handler)
             self.progress.__exit__(kind, error, trace)
+
+    @property
+    def _is_shared(self) -> bool:
+        return bool(getattr(self.learner, "is_shared", False))
 
     def _remember(self, signum: int, frame: object) -> None:
         self._signal, self._signal_at = signum, min(self._signal_at, time.perf_counter())
@@ -195,7 +212,9 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training so far, including those before a resume."""
+        """Seconds of training so far, including those before a resume; processes that train together agree on it."""
+        if self._agreed_elapsed is not None:
+            return self._agreed_elapsed
         return self.elapsed_before + time.perf_counter() - self.started
 
     @property
@@ -216,6 +235,9 @@ class Run:
         """
         now = time.perf_counter()
         took, self._step_began = now - self._step_began, now
+        is_due = now - self._saved_at > SAVE_EVERY_SECONDS
+        if self._is_shared:
+            took, is_due = self._agree(metrics, took, is_due)
         fraction = self.lr_fraction
         self.step += 1
         self.tokens += int(metrics["tokens"])
@@ -231,7 +253,7 @@ class Run:
             self.pace.decide(self.step, self.elapsed, self.seconds_per_step)
         before_save()
         self._updates_done = self._updates
-        due = now - self._saved_at > SAVE_EVERY_SECONDS
+        due = is_due
         if self.save_every_steps:
             due = self.step % self.save_every_steps == 0
         if self._signal is not None:
@@ -241,6 +263,19 @@ class Run:
         if due and not self.done:
             self.save()
         self._adapt_threads(took / max(1, metrics["processed"]), now)
+
+    def _agree(self, metrics: dict[str, float], took: float, is_due: bool) -> tuple[float, bool]:
+        """Exchange what the processes must agree on: the clock and due checkpoints are the main one's, and a signal
+        to any of them is one to all. Logs the slowest process, by its time to the end of its own computation.
+        """
+        own = time.perf_counter() - self.started + self.elapsed_before
+        shared = processes.table([self._signal or 0, took, own, is_due])
+        signum = int(shared[:, 0].max())
+        self._signal = signum or None
+        self._agreed_elapsed = float(shared[0, 2])
+        seconds = shared[:, 1]
+        metrics |= {"processes": len(seconds), "slowest": int(seconds.argmax()), "slowest_seconds": seconds.max()}
+        return float(seconds[0]), bool(shared[0, 3])
 
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
         """Use fewer or more threads as other programs come and go (see plan/threads.py)."""

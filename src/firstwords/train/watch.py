@@ -12,9 +12,11 @@ from firstwords.config import UserError
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.bpb import bits_per_byte
+from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.chat import Message
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids, text_ids
+from firstwords.train.distributed.sharding import whole
 from firstwords.train.learner import uncompiled
 from firstwords.train.run import Run
 
@@ -64,21 +66,25 @@ class Watcher:
         must_evaluate = bool(self.heldout and self.eval_at) and share >= self.eval_at[0]
         if not (must_sample or must_evaluate):
             return
-        with uncompiled(self.run.learner.model):
-            if must_sample:
-                self.sample_at = [at for at in self.sample_at if at > share]
-                self.sample()
-            if must_evaluate:
-                self.eval_at = [at for at in self.eval_at if at > share]
-                self.evaluate()
+        if must_sample:
+            self.sample_at = [at for at in self.sample_at if at > share]
+        if must_evaluate:
+            self.eval_at = [at for at in self.eval_at if at > share]
+        with whole(self.run.learner.model) as model:
+            if model is not None:
+                with uncompiled(model):
+                    if must_sample:
+                        self.sample(model)
+                    if must_evaluate:
+                        self.evaluate(model)
         self.run.pause()
 
-    def evaluate(self) -> None:
+    def evaluate(self, model: Transformer) -> None:
         """Bits per byte on the held-out text, for the curve."""
-        result = bits_per_byte(self.run.learner.model, self.tokenizer, self.heldout, self.context)
+        result = bits_per_byte(model, self.tokenizer, self.heldout, self.context)
         self.run.log.log("eval", self.run.step, bpb=result.bits_per_byte, bytes=result.bytes, seconds=self.run.elapsed)
 
-    def sample(self) -> None:
+    def sample(self, model: Transformer) -> None:
         """Continue the fixed prompt and show the result. Skipped while samples take too large a share of the run."""
         began = time.perf_counter()
         pace = self.run.pace
@@ -86,7 +92,7 @@ class Watcher:
         if self.sample_seconds > MAX_SAMPLE_SHARE * (seconds or float("inf")):
             self.sample_seconds /= 2  # try again later
             return
-        engine = Engine(self.run.learner.model, self.tokenizer, num_slots=1)
+        engine = Engine(model, self.tokenizer, num_slots=1)
         params = SamplingParams(max_tokens=SAMPLE_TOKENS, temperature=0.7, seed=self.seed)
         completion = engine.generate([self.prompt_ids], params)[0]
         self.run.log.log(

@@ -1,0 +1,1 @@
+"""The command that plans training of any size."""

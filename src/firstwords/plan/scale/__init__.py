@@ -1,0 +1,1 @@
+"""What training costs at any size: parameters, tokens, operations, time, memory, price and expected loss."""

@@ -1,0 +1,130 @@
+"""The processes that train one model together: who is who, and a few numbers that they exchange.
+
+    torchrun --nproc-per-node 8 -m firstwords pretrain mine ...
+
+torchrun numbers the processes in their environment. Process 0 is the *main* one: it prints, reads the data the first
+time, and writes all files. With one process, every function returns at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from firstwords import runlog
+from firstwords.process import team_place
+
+STEP_TIMEOUT = timedelta(minutes=10)  # within a step, for a process that hangs
+WAIT_TIMEOUT = timedelta(days=30)  # between stages, while the main process reads, evaluates or reports
+LOST = ("connection", "socket", "broken pipe", "timed out", "timeout", "gloo", "nccl")  # in such an error's message
+
+
+class StageDone(Exception):
+    """A stage is trained, and the rest of it (measuring, saving) is the main process's: see `following`."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process's number, how many there are, and groups for numbers within steps and for waiting."""
+
+    rank: int
+    size: int
+    steps: Any
+    waiting: Any
+
+
+_team: Team | None = None
+
+
+def size() -> int:
+    """Number of processes."""
+    return _team.size if _team else 1
+
+
+def rank() -> int:
+    """The number of this process, from 0."""
+    return _team.rank if _team else 0
+
+
+def is_main() -> bool:
+    """Whether this process prints and writes."""
+    return rank() == 0
+
+
+@contextmanager
+def joined() -> Iterator[Team]:
+    """Join the other processes of this run while the block runs."""
+    global _team
+    number, count = team_place()
+    local = int(os.environ.get("LOCAL_RANK", number))
+    has_gpu = torch.cuda.is_available()
+    if has_gpu:
+        torch.cuda.set_device(local % torch.cuda.device_count())
+    backends = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
+    dist.init_process_group(backends, rank=number, world_size=count, timeout=STEP_TIMEOUT)
+    groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT))
+    _team = Team(number, count, *groups)
+    if number:
+        runlog.silence()  # the main process says it for all
+    try:
+        yield _team
+    finally:
+        _team = None
+        with suppress(RuntimeError):  # a process that is gone
+            dist.destroy_process_group()
+
+
+def total(value: float) -> float:
+    """The sum of a number over all processes, the same on each of them to the last bit."""
+    return float(table([value])[:, 0].sum())
+
+
+def table(values: list[float]) -> np.ndarray:
+    """The numbers of all processes, (size, len(values)), fp64."""
+    if _team is None:
+        return np.array([values], dtype=np.float64)
+    own = torch.tensor(values, dtype=torch.float64)
+    rows = [torch.empty_like(own) for _ in range(_team.size)]
+    dist.all_gather(rows, own, group=_team.steps)
+    return torch.stack(rows).numpy()
+
+
+def of_main(value: Any) -> Any:
+    """The main process's value, on every process."""
+    if _team is None:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0, group=_team.waiting)
+    return box[0]
+
+
+def wait_for_all() -> None:
+    """Wait until every process is here, however long one of them needs."""
+    if _team is not None:
+        dist.barrier(group=_team.waiting)
+
+
+def of_main_or_gone(value: Any) -> None:
+    """`of_main` for the main process's last message: processes that are gone are not waited for."""
+    with suppress(RuntimeError):
+        of_main(value)
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether an error says that another process ended or does not answer."""
+    return size() > 1 and isinstance(error, RuntimeError) and any(word in str(error).lower() for word in LOST)
+
+
+def threads() -> int:
+    """CPU threads for each process that shares this machine; 0 for a single process, which decides itself."""
+    if _team is None:
+        return 0
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", _team.size)))
