@@ -11,8 +11,8 @@ to both, so temperature 1 is not measured. A version that wins also takes the ex
 its card has the same exam already. Both count towards --minutes.
 
 For people's preferences a reward model cannot judge the policy that was trained on it. What can be counted is measured:
-the taste that the preferences establish ("shorter answers"), and whether that taste, the exam and the refusals speak
-for the new version. Your own choices in Teach (`log`) decide in this way if the model knows the built-in world, whose
+the taste that the preferences establish ("shorter answers"), how often the new version suits it better, the exam and
+the refusals. Your own choices in Teach (`log`) decide in this way if the model knows the built-in world, whose
 truth can be checked; otherwise a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`). One
 line gives the decision and its reason: here, in `align.json`, on the version's card, in the report and on the page.
 """

@@ -25,7 +25,7 @@ from firstwords.world.phrases import cap, pick
 from firstwords.world.town.plumwick import Town
 
 BRUSQUE = ("What a boring question.", "Everyone knows that.", "Leave me alone.")
-FRIENDLY = 0.45  # of the careful writers
+FRIENDLY = 0.5  # of the careful writers
 COURTESIES = ("Thank you for asking!", "Please ask me more!", "You are welcome to ask again!")
 APOLOGIES = ("I am sorry!", "Sorry about that!")  # after "I do not know"
 # what a courtesy can follow: facts, sums and the like, not small talk
