@@ -59,6 +59,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "DocumentsReindex",
         "rebuild the index of the documents",
     ),
+    "documents eval": (
+        "firstwords.commands.documents.evaluate",
+        "DocumentsEval",
+        "measure search and answers on your own questions",
+    ),
     "ask": ("firstwords.commands.documents.ask", "Ask", "answer from the documents, with citations"),
     "trace": ("firstwords.commands.documents.trace", "Trace", "find the words of a text in what a model learned from"),
     "search": ("firstwords.commands.documents.manage", "Search", "search the documents"),

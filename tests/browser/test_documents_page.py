@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, answers, ask, in_colours, say
+from browser_talk import LONG, answers, ask, import_chat, in_colours, say, turns
 
 HOUSE = (
     "# The mill \U0001f3e0\n\nThe mill was built in 1832 by Johann Berger. Its wheel has a diameter of six metres.\n\n"
@@ -97,7 +97,7 @@ def test_a_folder_is_added_with_its_paths_and_without_hidden_files(
 
 def test_search_marks_the_words_and_opens_the_passage(browser_open: Any, documents_server: Any) -> None:
     page = browser_open("documents", server=documents_server)
-    page.get_by_placeholder("Search your documents").fill("berger repairing", timeout=LONG)
+    page.get_by_label("Words to search for").fill("berger repairing", timeout=LONG)
     found = page.get_by_role("list", name="Passages found").get_by_role("listitem")
     found.first.wait_for(timeout=LONG)
     assert found.first.locator("mark").all_inner_texts() == ["repaired", "Berger"]
@@ -106,8 +106,22 @@ def test_search_marks_the_words_and_opens_the_passage(browser_open: Any, documen
     page.locator("mark", has_text="The bell is repaired").wait_for(timeout=LONG)
     page.get_by_text("built in 1832").wait_for()  # around it
     page.get_by_role("link", name="All documents").click()
-    page.get_by_placeholder("Search your documents").fill("zebra")
+    page.get_by_label("Words to search for").fill("zebra")
     page.get_by_text("No passage contains these words.").wait_for(timeout=LONG)
+
+
+def test_search_finds_chats_and_what_a_model_has_read(browser_open: Any, documents_server: Any) -> None:
+    chat = import_chat(documents_server, "Weather", turns([("user", "Is it raining?"), ("assistant", "It rains.")]))
+    page = browser_open("documents", server=documents_server)
+    page.get_by_label("Words to search for").fill("rains", timeout=LONG)
+    page.get_by_label("Where to search").select_option("chats")
+    found = page.get_by_role("list", name="Chats found").get_by_role("listitem")
+    found.first.wait_for(timeout=LONG)
+    assert found.first.get_by_role("link", name="Weather").get_attribute("href") == f"#/chat/{chat}"
+    page.get_by_label("Words to search for").fill("zebra")
+    page.get_by_text("No chat contains these words.").wait_for(timeout=LONG)
+    page.get_by_label("Where to search").select_option("text:pip")
+    page.get_by_text("firstwords trace --index --model pip").wait_for(timeout=LONG)  # there is no index here
 
 
 def test_a_document_is_removed_after_a_question(browser_open: Any, documents_server: Any) -> None:
@@ -205,7 +219,7 @@ def test_no_state_has_barriers_or_scrolls_sideways(width: int, browser_open: Any
             assert not violations, (where, colours, violations)
 
     page = browser_open("documents", server=documents_server, width=width)
-    page.get_by_placeholder("Search your documents").fill("bell", timeout=LONG)
+    page.get_by_label("Words to search for").fill("bell", timeout=LONG)
     page.get_by_role("list", name="Passages found").wait_for(timeout=LONG)
     page.get_by_text("Paste a text").click()
     check(page, "list")
@@ -225,6 +239,6 @@ def test_without_a_model_documents_are_read_and_searched(browser_open: Any, brow
     page.get_by_text("Paste a text, or name another collection").click()
     page.get_by_label("Text", exact=True).fill("The party begins at seven.")
     page.get_by_role("button", name="Add this text").click()
-    page.get_by_placeholder("Search your documents").fill("parties", timeout=LONG)
+    page.get_by_label("Words to search for").fill("parties", timeout=LONG)
     page.locator("mark", has_text="party").wait_for(timeout=LONG)
     assert page.get_by_role("button", name="Ask about them").count() == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from page_helpers import User
+from page_helpers import Listening, User
 
 from firstwords import home
 from firstwords.data.shards import write_ids
@@ -23,12 +23,21 @@ def index(*texts: str) -> Tokenizer:
     return tokenizer
 
 
+def test_only_the_owner_of_a_server_with_several_users_reads_the_training_text(
+    page_anna: User, page_server: Listening
+) -> None:
+    index(TEXT)
+    (span,) = page_anna.post("/api/trace", {"model": "pip", "text": TEXT})["spans"]
+    assert span["count"] == 1 and span["places"][0]["samples"] == []
+    (span,) = page_server.ask("POST", "/api/trace", {"model": "pip", "text": TEXT})["spans"]  # no keys: one user
+    assert [sample["text"] for sample in span["places"][0]["samples"]] == [TEXT]
+
+
 def test_a_text_and_its_tokens_are_traced(page_anna: User) -> None:
     tokenizer = index(TEXT, "The dog is on the mat.")
     by_text = page_anna.post("/api/trace", {"model": "pip", "text": "is on the mat."})
     (span,) = by_text["spans"]
     assert span["text"].strip() == "is on the mat." and span["count"] == 2
-    assert [sample["document"] for sample in span["places"][0]["samples"]] == [1, 2]
     assert by_text["searched"][0]["documents"] == 2 and by_text["missing"] == [{"stage": "sft", "kind": "chats"}]
     by_ids = page_anna.post("/api/trace", {"model": "pip", "ids": tokenizer.encode(" is on the mat.")})
     assert by_ids["spans"] == by_text["spans"]

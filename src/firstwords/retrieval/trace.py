@@ -36,7 +36,7 @@ TOKENS, INDEX = "tokens", "trace"  # folders in a run's
 PAIRS = "pairs.json"  # the preferences in a reward model's run
 SAMPLES = 3  # places of a span that are shown
 AROUND = 24  # tokens before and after a match
-TITLE_TOKENS, TITLE_CHARS = 24, 60  # of the beginning of a document
+TITLE_TOKENS, TITLE_CHARS = 40, 60  # of the beginning of a document
 MIN_WORDS = 2  # of a span: one alone says nothing
 _ROLE_TOKENS = 16  # "assistant" and the line end, also where each letter is a token
 
@@ -343,11 +343,9 @@ def _sample(corpus: Corpus, found: TokenIndex, place: int, length: int, tokenize
         text_before = text_before.removeprefix(f"{speaker}\n") if cut >= 0 else text_before
     elif corpus.kind == "preferences":
         number, speaker = number // 2, ("chosen", "rejected")[number % 2]
-    beginning = tokenizer.decode(found.tokens(start + 1, min(end, start + 1 + TITLE_TOKENS)))
+    title = _title(found.tokens(start + 1, min(end, start + 1 + TITLE_TOKENS)), tokenizer)
     text = tokenizer.decode(found.tokens(place, place + length))
-    return Sample(
-        number + 1, _title(beginning, corpus.kind), speaker, text_before, text, tokenizer.decode(after[:stop])
-    )
+    return Sample(number + 1, title, speaker, text_before, text, tokenizer.decode(after[:stop]))
 
 
 def _speaker(found: TokenIndex, start: int, place: int, tokenizer: Tokenizer) -> str:
@@ -361,9 +359,10 @@ def _speaker(found: TokenIndex, start: int, place: int, tokenizer: Tokenizer) ->
     return role if end and role in ("system", "user", "assistant") else ""
 
 
-def _title(beginning: str, kind: Kind) -> str:
-    """The first words of a document, on one line."""
-    if kind == "chats":
-        beginning = beginning.partition("\n")[2]  # behind the role
-    line = " ".join(beginning.split())
+def _title(beginning: Sequence[int], tokenizer: Tokenizer) -> str:
+    """The first words of a document, or of a chat's first message, on one line."""
+    special = [at for at, token in enumerate(beginning) if token in tokenizer.special_ids]
+    is_chat = special[:1] == [0]  # it begins with the mark of a turn and a role
+    text = tokenizer.decode(list(beginning[: special[1]] if is_chat and len(special) > 1 else beginning))
+    line = " ".join((text.partition("\n")[2] if is_chat else text).split())
     return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rsplit(" ", 1)[0] + "…"

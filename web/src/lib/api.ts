@@ -95,6 +95,7 @@ export const api = {
   lens: (model: string, ids: number[], top = 3, signal?: AbortSignal) =>
     post<T.Lens>("/api/inside/lens", { model, ids, top }, signal),
   trace: (model: string, ids: number[], signal?: AbortSignal) => post<T.Trace>("/api/trace", { model, ids }, signal),
+  traceText: (model: string, text: string, signal?: AbortSignal) => post<T.Trace>("/api/trace", { model, text }, signal),
   traceMessage: (id: string, signal?: AbortSignal) => post<T.Trace>(`/api/messages/${at(id)}/trace`, {}, signal),
   stages: (name: string, text: string, params: T.Params, signal?: AbortSignal) =>
     post<T.Stages>("/api/stages", { name, text, params }, signal),

@@ -17,6 +17,7 @@ from firstwords.serve.chats import store
 from firstwords.serve.errors import ApiError
 from firstwords.serve.models import Stage
 from firstwords.serve.page.parts import Body, User
+from firstwords.serve.settings import OWNER
 from firstwords.tokenizer.fast import Tokenizer
 
 router = APIRouter(prefix="/api")
@@ -33,12 +34,15 @@ class Traced(Body):
 
 
 @router.post("/trace")
-async def trace(request: Request, body: Traced) -> dict[str, Any]:
-    """The longest parts of a text that its model has read, how often and where, and what it has never read together."""
+async def trace(user: User, request: Request, body: Traced) -> dict[str, Any]:
+    """The longest parts of a text that its model has read, how often and where, and what it has never read together.
+
+    Where a server has several users, only its owner gets the places: the text may be no one else's business.
+    """
     if (body.text is None) == (body.ids is None):
         raise ApiError(400, "give a text or its ids", "text")
     stage = models.find(body.model, request.app.state.settings.model)
-    return await to_thread.run_sync(partial(_trace, stage, body.text, body.ids))
+    return await to_thread.run_sync(partial(_trace, stage, body.text, body.ids, _samples(user, request)))
 
 
 @router.post("/messages/{message_id}/trace")
@@ -52,16 +56,22 @@ async def trace_message(user: User, request: Request, message_id: str) -> dict[s
     held = await request.app.state.worker.held(stage)
     if message.stage_hash != held.loaded.hash:
         raise ApiError(409, f"{stage.ref} was trained again since: this answer is of an earlier model", "model")
-    return await to_thread.run_sync(partial(_trace, stage, None, ids[:MAX_TOKENS]))
+    return await to_thread.run_sync(partial(_trace, stage, None, ids[:MAX_TOKENS], _samples(user, request)))
 
 
-def _trace(stage: Stage, text: str | None, ids: list[int] | None) -> dict[str, Any]:
+def _samples(user: str, request: Request) -> int:
+    """How many places of each part a user gets."""
+    is_shared = len(request.app.state.settings.user_names) > 1
+    return tracing.SAMPLES if user == OWNER or not is_shared else 0
+
+
+def _trace(stage: Stage, text: str | None, ids: list[int] | None, samples: int) -> dict[str, Any]:
     tokenizer = _tokenizer(str(stage.directory), stage.identity)
     if ids is not None and max(ids) >= tokenizer.vocab_size:
         raise ApiError(400, f"{max(ids)} is not a token of {stage.ref}", "ids")
     indexes = tracing.open_indexes(stage.directory, tokenizer)
     ids = tracing.text_ids(text, indexes, tokenizer) if text is not None else ids
-    return tracing.trace((ids or [])[:MAX_TOKENS], indexes, tokenizer).to_dict() | {"model": stage.ref}
+    return tracing.trace((ids or [])[:MAX_TOKENS], indexes, tokenizer, samples).to_dict() | {"model": stage.ref}
 
 
 @functools.lru_cache(maxsize=8)
