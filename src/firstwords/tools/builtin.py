@@ -54,7 +54,7 @@ def _documents(given: dict[str, Any]) -> str:
     passages = gather(str(given["query"])).passages[:MAX_PASSAGES]
     if not passages:
         return "Nothing was found."
-    return "\n".join(f"[{number}] {each.text}"[:MAX_CHARS] for number, each in enumerate(passages, 1))
+    return "\n".join(f"[{number}] {each.chunk.text}"[:MAX_CHARS] for number, each in enumerate(passages, 1))
 
 
 def _units(given: dict[str, Any]) -> str:

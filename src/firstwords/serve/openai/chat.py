@@ -145,7 +145,8 @@ async def _events(job: ChatJob, reply: Reply, with_usage: bool) -> AsyncIterator
             continue  # a stop text, a character or a call may have begun: there is nothing to show yet
         if not has_begun[index]:
             first: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
-            deltas = [first | deltas[0], *deltas[1:]] if deltas and "content" in deltas[0] else [first, *deltas]
+            opens = bool(deltas) and "content" in deltas[0]
+            deltas = [first | deltas[0], *deltas[1:]] if opens else [first, *deltas]
         has_begun[index] = True
         logprobs = job.logprobs(entries)
         for place, delta in enumerate(deltas or [{} if job.readers else {"content": ""}]):
@@ -161,7 +162,7 @@ def _deltas(job: ChatJob, index: int, text: str, is_last: bool) -> list[dict[str
     """What more text adds to a choice: content, or the beginning or more of a call."""
     if not job.readers:
         return [{"content": text}] if text else []
-    reader, deltas = job.readers[index], []
+    reader, deltas = job.readers[index], list[dict[str, Any]]()
     for part in reader.push(text, is_last):
         if part.index is None:
             deltas.append({"content": part.text})

@@ -92,7 +92,9 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
         raise ApiError(400, f"index is {body.index}, but this answer has {len(tokens)} tokens", "index")
     stage = models.find(message.model, request.app.state.settings.model)
     chosen = Branch(tokens[: body.index], body.token_id, message.stage_hash)
-    return await _answer(user, live, message, stage, body.params.chosen(stage.directory, message.params), chosen)
+    params = body.params.chosen(stage.directory, message.params)
+    params.pop("rules", None)  # they hold for whole answers
+    return await _answer(user, live, message, stage, params, chosen)
 
 
 @router.post("/rating")
