@@ -31,7 +31,7 @@ LAYERS = (
     ("model", "classify"),
     ("engine", "keeping"),
     ("eval", "preferences", "retrieval"),
-    ("plan",),
+    ("plan", "tools"),
     ("train",),
     ("rlhf",),
     ("pipeline",),  # stages one to three, one after the other
@@ -76,6 +76,7 @@ NO_TORCH = (
     "eval.decoding",
     "preferences",
     "retrieval",
+    "tools",
     "commands.models",
     "commands.plan",
     "commands.tokenizer",

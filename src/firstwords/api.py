@@ -298,16 +298,24 @@ class Model:
 
         return stage_hash(self.directory, self.model)
 
-    def chat_ids(self, messages: Chat, max_tokens: int, prefill: str = "") -> tuple[list[int], int, int]:
+    def chat_ids(
+        self, messages: Chat, max_tokens: int, prefill: str = "", functions: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[list[int], int, int]:
         """(ids of a chat with an open turn, maximum tokens of the answer, number of oldest turns dropped).
 
-        prefill: how the answer begins. Raises UserError for invalid messages, and for one that is too long.
+        prefill: how the answer begins. functions: tools that it may call, as OpenAI describes them. Raises UserError
+        for invalid messages, and for one that is too long.
         """
         from firstwords.tokenizer.chat import fit
+        from firstwords.tokenizer.tools import template_ids, tool_template, with_tools
 
         max_tokens = min(max_tokens, max(1, self.context // 2))
         begun = prefill_ids(self.tokenizer, prefill)
-        ids, dropped = fit(cleaned(_messages(messages)), self.tokenizer, self.context - max_tokens - len(begun))
+        turns, room = cleaned(_messages(messages)), self.context - max_tokens - len(begun)
+        if functions and tool_template(self.tokenizer):
+            ids, dropped = template_ids(self.tokenizer, turns, functions), 0
+        else:
+            ids, dropped = fit(with_tools(turns, functions) if functions else turns, self.tokenizer, room)
         ids += begun
         check_fits(ids, self.context, "the message")
         return ids, max_tokens, dropped

@@ -57,6 +57,19 @@ def uploads(page: Any) -> None:
     source.get_by_role("button", name="Remove text.txt").wait_for(timeout=LONG)
 
 
+def rules(page: Any) -> None:
+    page.get_by_role("button", name="Rules").click()
+    page.get_by_label("Only words with").fill("f")
+    page.get_by_label("Number of words").fill("3-5")
+    page.get_by_label("Your message").fill("The cat sleeps in the box.")
+    page.get_by_role("button", name="Send").click()
+    cost = page.get_by_text("Rules: only words with f, 3-5 words. Log-probability lost to them:")
+    cost.wait_for(timeout=30_000)
+    answer = page.locator("article").last.locator(".text").inner_text().split()
+    assert 3 <= len(answer) <= 5 and all(word.strip('"\u201c\u201d().,;:!?\u2026').lower()[0] == "f" for word in answer)
+    page.get_by_role("button", name="Rules, 2 set").wait_for()
+
+
 def sampling(page: Any) -> None:
     page.get_by_role("button", name="Sampling settings").click(timeout=LONG)
     page.get_by_role("group", name="Sampling settings").wait_for(timeout=LONG)
@@ -102,6 +115,7 @@ STATES: dict[str, tuple[str, Callable[[Any], None]]] = {
     "shortcuts": ("models", shortcuts),
     "uploads": ("learning/new", uploads),
     "sampling": ("chat", sampling),
+    "rules": ("chat", rules),
     "token": ("chat", token),
     "too long": ("chat", too_long),
     "left out": ("chat/", left_out),

@@ -14,8 +14,8 @@ from test_schema_answers import LEANINGS, TEXT, say
 
 from firstwords.config import UserError
 from firstwords.engine.constraints import Constraint, Constraints
-from firstwords.serve.openai.calls import CallReader
 from firstwords.tokenizer import tools
+from firstwords.tokenizer.calls import CallReader
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.template import ChatTemplate
 

@@ -318,3 +318,18 @@ def test_sampling_is_exact_among_what_is_allowed(engine) -> None:
     chi2 = ((counts_V - expected_V * n) ** 2 / (expected_V * n))[likely_V].sum()
     df = int(likely_V.sum())
     assert float(chi2) < df + 5 * math.sqrt(2 * df)
+
+
+def test_what_a_rule_costs_is_counted_where_it_allows_almost_nothing(engine) -> None:
+    """The probability of what is allowed may be smaller than single precision holds."""
+    from types import SimpleNamespace
+
+    from firstwords.engine.decode import excluded_logprobs
+
+    logits_RV = torch.tensor([[0.0, -150.0, 1.0, -150.0]] * 3)
+    masks_RW = np.array([[0b1010], [0b1111], [0b0101]], np.uint32)
+    rows = SimpleNamespace(masks_RW=masks_RW, ids_R=np.array([1, 0, 0]))
+    total = math.log(1 + math.e)
+    lost = excluded_logprobs(rows, np.array([0, 1, 2]), logits_RV, forced=[2])
+    assert lost == pytest.approx([total + 150 - math.log(2), 0.0, total], abs=1e-6)
+    assert excluded_logprobs(rows, np.array([1, 2]), logits_RV, forced=[]) == pytest.approx([0.0, 0.0], abs=1e-6)

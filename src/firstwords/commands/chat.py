@@ -21,6 +21,9 @@ from firstwords.commands.shared import RuleFlags, SamplingFlags, WeightsFlag
 from firstwords.config import UserError
 from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
+from firstwords.tools import builtin
+
+MAX_ROUNDS = 4  # of calls for one question
 
 HELP = """\
 /reset        start a new chat
@@ -51,6 +54,8 @@ class Chat(SamplingFlags, RuleFlags, WeightsFlag):
     """System message: tells the model how to behave."""
     prefill: str = ""
     """How each answer begins; the model continues from there."""
+    tools: str = ""
+    """Built-in tools that the model may call: calculator, clock, units, documents (separated by commas)."""
     demo: bool = False
     """Ask a few built-in questions, print the answers and exit."""
     max_tokens: int = 256
@@ -69,6 +74,7 @@ class Conversation:
         self.loaded, self.config, self.system = loaded, config, config.system
         self.how = loaded.chat_sampling(config.temperature, config.top_p)._asdict()
         self.constraint = api.constraint(config.rules(), after=config.prefill)
+        self.tools = builtin.chosen(filter(None, (name.strip() for name in config.tools.split(","))))
         # before the first question: raises UserError for impossible values
         shared.check_rules(loaded, config.params(constraint=self.constraint, **self.how))
         self.turns: list[dict[str, str]] = []
@@ -79,30 +85,59 @@ class Conversation:
         return ([{"role": "system", "content": self.system}] if self.system else []) + self.turns
 
     def ask(self, text: str) -> str:
-        """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept."""
+        """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept.
+
+        Where the model calls tools, their results go back to it, up to MAX_ROUNDS times.
+        """
+        before = list(self.turns)
         self.turns.append({"role": "user", "content": text})
-        answer, lost, num_tokens = self.config.prefill, 0.0, 0
         try:
-            ids, max_tokens, dropped = self.loaded.chat_ids(self.messages, self.config.max_tokens, answer)
-            del self.turns[:dropped]
-            params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, **self.how)
-            stream = self.loaded.generate(ids, params)
-            print(answer, end="", flush=True)
-            with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
-                for token in stream:
-                    answer += token.text
-                    lost, num_tokens = lost + (token.logprob_lost or 0), num_tokens + 1
-                    print(token.text, end="", flush=True)
-                    if token.finish_reason == "length":
-                        say(f"\n(cut after {counted(token.index + 1, 'token')})")
+            answer = self._answer()
+            for _ in range(MAX_ROUNDS if self.tools else 0):
+                calls = self._calls(answer)
+                if not calls:
+                    break
+                self.turns += [{"role": "tool", "content": result} for result in calls]
+                answer = self._answer()
         except UserError as error:
-            self.turns.pop()
+            self.turns[:] = before
             raise UserError(shared.as_flags(str(error))) from None
+        return answer
+
+    def _answer(self) -> str:
+        """Generate, print and keep one turn."""
+        answer, lost, num_tokens = self.config.prefill, 0.0, 0
+        ids, max_tokens, dropped = self.loaded.chat_ids(
+            self.messages, self.config.max_tokens, answer, [tool.function for tool in self.tools]
+        )
+        del self.turns[:dropped]
+        params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, **self.how)
+        stream = self.loaded.generate(ids, params)
+        print(answer, end="", flush=True)
+        with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):
+            for token in stream:
+                answer += token.text
+                lost, num_tokens = lost + (token.logprob_lost or 0), num_tokens + 1
+                print(token.text, end="", flush=True)
+                if token.finish_reason == "length":
+                    say(f"\n(cut after {counted(token.index + 1, 'token')})")
         print()
         if self.constraint is not None:
             shared.note_loss(lost, num_tokens)
         self.turns.append({"role": "assistant", "content": answer.strip()})
         return answer
+
+    def _calls(self, answer: str) -> list[str]:
+        """The results of the calls in an answer, which are printed too."""
+        from firstwords.tokenizer.calls import CallReader
+
+        reader = CallReader([tool.name for tool in self.tools])
+        reader.push(answer, is_last=True)
+        results = []
+        for call in reader.calls:
+            results.append(builtin.run(call.name, call.arguments))
+            say(f"({call.name}: {results[-1]})")
+        return results
 
     def reset(self) -> None:
         """Forget the turns."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
 
 
+FAINT = 1e-25  # a sum of weights below which single precision is not enough
+
+
 def decoder_for(
     model: Transformer, cache: KVCache, weights: str = "fp32", tokenizer: Tokenizer | None = None
 ) -> CompiledDecoder | TorchDecoder:
@@ -156,9 +159,15 @@ def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor, forced: 
         if row in forced:
             allowed_RV[place] = False
             allowed_RV[place, rows.ids_R[row]] = True
-    logits_RV = logits_RV[torch.from_numpy(which).to(logits_RV.device)].double()
-    kept_RV = logits_RV.masked_fill(~torch.from_numpy(allowed_RV).to(logits_RV.device), -math.inf)
-    lost_R = logits_RV.logsumexp(-1) - kept_RV.logsumexp(-1)
+    logits_RV = logits_RV[torch.from_numpy(which).to(logits_RV.device)].float()
+    excluded_RV = torch.from_numpy(~allowed_RV).to(logits_RV.device)
+    weights_RV = (logits_RV - logits_RV.amax(-1, keepdim=True)).exp_()
+    total_R = weights_RV.sum(-1, dtype=torch.float64)
+    kept_R = weights_RV.masked_fill_(excluded_RV, 0.0).sum(-1, dtype=torch.float64)
+    lost_R = total_R.log() - kept_R.log()
+    if bool((kept_R < FAINT).any()):  # too little for single precision
+        logits_RV = logits_RV.double()
+        lost_R = logits_RV.logsumexp(-1) - logits_RV.masked_fill(excluded_RV, -math.inf).logsumexp(-1)
     found: list[float] = lost_R.clamp_(min=0).tolist()
     return found
 

@@ -230,13 +230,23 @@ class Answers:
         self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], branch: Branch | None
     ) -> str | None:
         """Generate the tokens; returns the finish reason."""
+        from firstwords.engine.constraints import Constraint
+        from firstwords.engine.rules.rules import Rules
         from firstwords.engine.sampling import SamplingParams
 
         prepared = await self.worker.call(stage, lambda held: prepare(held, path, params["max_tokens"], branch))
         answer.begin(prepared)
         if prepared.finish_reason is not None or answer.is_stopped:
             return prepared.finish_reason
-        chosen = SamplingParams(**params | {"max_tokens": prepared.room}, logprobs=ALTERNATIVES, uncertainty=True)
+        rules = params.get("rules")
+        how = {name: value for name, value in params.items() if name != "rules"} | {"max_tokens": prepared.room}
+        chosen = SamplingParams(**how, logprobs=ALTERNATIVES, uncertainty=True)
+        if rules:
+            constraint = Constraint.rules(Rules.of(rules), prepared.after)
+            engine = (await self.worker.held(stage)).engine
+            # in a thread of its own, since it may take a second; the engine finds it compiled
+            await asyncio.to_thread(engine.constraints.matcher, constraint, frozenset())
+            chosen = replace(chosen, constraint=constraint)
         answer.stream = stream = await self.worker.submit(stage, prepared.ids, chosen)
         try:
             if answer.is_stopped:

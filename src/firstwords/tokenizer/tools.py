@@ -59,12 +59,15 @@ def tool_template(tokenizer: Tokenizer) -> ChatTemplate | None:
 
 def plain_ids(tokenizer: Tokenizer, turns: Sequence[Any], functions: Sequence[Mapping[str, Any]]) -> list[int]:
     """Ids of a chat with an open turn, with the tools in its system message."""
+    return render(with_tools(turns, functions), tokenizer, add_generation_prompt=True)[0]
+
+
+def with_tools(turns: Sequence[Any], functions: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The turns of a chat with the tools in its system message."""
     turns, listed = list(turns), tools_text(functions)
     if turns and turns[0]["role"] == "system":
-        turns[0] = {**turns[0], "content": f"{turns[0]['content'].strip()}\n\n{listed}"}
-    else:
-        turns.insert(0, {"role": "system", "content": listed})
-    return render(turns, tokenizer, add_generation_prompt=True)[0]
+        return [{**turns[0], "content": f"{turns[0]['content'].strip()}\n\n{listed}"}, *turns[1:]]
+    return [{"role": "system", "content": listed}, *turns]
 
 
 def template_ids(

@@ -44,6 +44,19 @@ export interface Token {
   /** In bits. */
   entropy: number | null;
   top: Top[];
+  /** Log-probability that rules took at this token, in nats; only where an answer had to obey some. */
+  lost?: number | null;
+}
+
+/** What an answer has to obey; an empty text is no rule. */
+export interface Rules {
+  only_words_with?: string;
+  without_letter?: string;
+  words?: string;
+  rhyme_with?: string;
+  choice?: string | string[];
+  regex?: string;
+  json_schema?: string;
 }
 
 export interface Params {
@@ -54,6 +67,7 @@ export interface Params {
   repetition_penalty: number;
   max_tokens: number;
   seed?: number | null;
+  rules?: Rules;
 }
 
 export type Verdict = "up" | "down";

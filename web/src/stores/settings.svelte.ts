@@ -1,6 +1,6 @@
 /** How answers are sampled and shown; kept in this browser. */
 import { Kept } from "../lib/kept.svelte";
-import type { Params } from "../lib/types";
+import type { Params, Rules } from "../lib/types";
 import { app } from "./app.svelte";
 
 type Others = Omit<Params, "temperature" | "top_p">; // what no model says by itself
@@ -20,12 +20,19 @@ export const sampling = new Kept<Partial<Params>>("sampling", {});
 export const instruction = new Kept("instruction", "");
 /** Messages that were begun and not sent, by chat; "" is the new chat. */
 export const drafts = new Kept<Record<string, string>>("drafts", {});
+/** What every answer has to obey, until it is cleared. */
+export const rules = new Kept<Rules>("rules", {});
 export const showSureness = new Kept("sureness", true);
 
 /** The parameters of a chat's request: what it leaves out, the model says; no seed means a fresh one each time. */
 export function params(): Others & Partial<Params> {
-  const { seed, ...rest } = { ...START, ...sampling.value };
+  const { seed, ...rest } = { ...START, ...sampling.value, rules: stated(rules.value) };
   return seed === null || seed === undefined ? rest : { ...rest, seed };
+}
+
+/** The rules that say something. */
+export function stated(given: Rules | undefined): Rules {
+  return Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value.length));
 }
 
 /** The same with all values filled in, those of this stage where none is set: for another try, which would otherwise keep its answer's. */

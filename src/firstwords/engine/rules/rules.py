@@ -107,7 +107,11 @@ class Rules:
     def source(self, after: str = "") -> str:
         """These rules as JSON, for `shape_of`. after: the text that the answer continues."""
         is_continued = bool(after) and not after[-1].isspace() and after[-1] not in '"\u201c('
-        return json.dumps({"is_continued": is_continued, "rules": {k: v for k, v in asdict(self).items() if v}})
+        return json.dumps({"is_continued": is_continued, "rules": self.to_json()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The rules that are set, as `of` reads them."""
+        return {name: value for name, value in asdict(self).items() if value}
 
     @property
     def is_prose(self) -> bool:

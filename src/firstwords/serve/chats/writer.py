@@ -48,6 +48,7 @@ class Prepared:
     writer: TokenWriter
     beginning: list[str]  # tokens of the branch, as stored
     finish_reason: str | None = None  # of an answer that ends with the branch
+    after: str = ""  # the text that a base model continues
 
     @property
     def room(self) -> int:
@@ -61,7 +62,7 @@ def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch
     ids = fitted(held, path, max_tokens).ids
     check_fits(ids, loaded.context, "the message")
     writer = TokenWriter(loaded.tokenizer)
-    prepared = Prepared(ids, max_tokens, loaded.hash, writer, [])
+    prepared = Prepared(ids, max_tokens, loaded.hash, writer, [], after=path[-1].content if held.is_base else "")
     if branch is not None:
         _begin(held, prepared, branch)
     return prepared
@@ -135,7 +136,8 @@ class TokenWriter:
         text = "" if token.id in self.end_ids else self._stream.push(token.id)
         if token.finish_reason is not None:
             text += self._stream.flush()
-        return self.record(token.id, text, token.logprob, token.rank, token.entropy, token.top)
+        lost = {} if token.logprob_lost is None else {"lost": _rounded(token.logprob_lost)}
+        return self.record(token.id, text, token.logprob, token.rank, token.entropy, token.top, lost)
 
     def close(self) -> str:
         """The text held back if an answer ends within a character."""
@@ -166,8 +168,11 @@ class TokenWriter:
         rank: int | None,
         entropy: float | None,
         top: Sequence[tuple[int, float]],
+        more: dict[str, Any] | None = None,
     ) -> str:
-        """A token in its stored form: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}."""
+        """A token in its stored form: {"id", "text", "logprob", "rank", "entropy", "top": [[id, text, logprob]]}, and
+        "lost" with the log-probability lost to rules.
+        """
         return dump(
             {
                 "id": token_id,
@@ -176,6 +181,7 @@ class TokenWriter:
                 "rank": rank,
                 "entropy": _rounded(entropy),
                 "top": [[i, self.label(i), _rounded(value)] for i, value in top],
+                **(more or {}),
             }
         )
 

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from firstwords.serve import models
 from firstwords.serve.errors import ApiError, Json
-from firstwords.serve.openai.calls import CallReader
 from firstwords.serve.openai.choices import Choices, attended, jobs
 from firstwords.serve.openai.documents import documents_answer
 from firstwords.serve.openai.replies import Reply, check_reason, usage
@@ -22,6 +21,7 @@ from firstwords.serve.openai.request.schemas import ChatRequest
 from firstwords.serve.openai.request.tools import tools_of
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry, Transcript, chat_logprobs
+from firstwords.tokenizer.calls import CallReader
 from firstwords.tokenizer.tools import uses_tags
 
 if TYPE_CHECKING:
@@ -144,8 +144,9 @@ async def _events(job: ChatJob, reply: Reply, with_usage: bool) -> AsyncIterator
         if not (deltas or entries or is_last or not has_begun[index]):
             continue  # a stop text, a character or a call may have begun: there is nothing to show yet
         if not has_begun[index]:
-            first = {"role": "assistant", "content": "", "refusal": None}
-            deltas = [first | deltas[0], *deltas[1:]] if deltas and "content" in deltas[0] else [first, *deltas]
+            first: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
+            opens = bool(deltas) and "content" in deltas[0]
+            deltas = [first | deltas[0], *deltas[1:]] if opens else [first, *deltas]
         has_begun[index] = True
         logprobs = job.logprobs(entries)
         for place, delta in enumerate(deltas or [{} if job.readers else {"content": ""}]):

@@ -97,6 +97,7 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
     stage = models.find(message.model, request.app.state.settings.model)
     chosen = Branch(tokens[: body.index], body.token_id, message.stage_hash)
     params = body.params.chosen(stage.directory, message.params)
+    params.pop("rules", None)  # they hold for whole answers
     return await _answer(user, live, message, stage, params, _wanted(message), chosen)
 
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from firstwords.engine.rules.rules import Rules
 from firstwords.model.chat_defaults import IN_CHATS, chat_sampling
 from firstwords.plain_text import clean_text, in_all_texts
 from firstwords.serve.answers import Answers, Lookup
@@ -83,13 +84,21 @@ class Params(Body):
     repetition_penalty: float | None = Field(None, ge=0.01, le=100)
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
     seed: int | None = Field(None, ge=0, lt=2**53)
+    rules: dict[str, Any] | None = None
 
     def chosen(self, directory: Path, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        """All parameters of an answer of the model in `directory`; a missing seed is drawn."""
-        known = {name: value for name, value in (before or {}).items() if name in DEFAULTS}
+        """All parameters of an answer of the model in `directory`; a missing seed is drawn. Rules are there only if
+        there are any. Raises ApiError 400 for impossible ones.
+        """
+        known = {name: value for name, value in (before or {}).items() if name in (*DEFAULTS, "rules")}
         given = {name: value for name, value in self.model_dump().items() if value is not None}
         own = chat_sampling(directory)._asdict()
-        return DEFAULTS | own | known | {"seed": secrets.randbelow(SEEDS)} | given
+        params = DEFAULTS | own | known | {"seed": secrets.randbelow(SEEDS)} | given
+        try:
+            rules = Rules.of(params.pop("rules", {}))
+        except ValueError as error:
+            raise ApiError(400, str(error), "rules") from None
+        return params | ({"rules": rules.to_json()} if rules else {})
 
 
 async def lookup_of(user: str, wanted: Wanted) -> Lookup | None:
