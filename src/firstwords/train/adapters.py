@@ -51,7 +51,7 @@ def footprint(whole: Footprint, lora: Lora | None, config: ModelConfig) -> Footp
     joined = config.hidden_size * config.head_dim * (config.num_attention_heads + 2 * config.num_key_value_heads)
     # weights, gradients and two moments of the adapter; projections that are joined in the forward pass
     fixed = 16 * lora.num_params(config) + 4 * config.num_hidden_layers * joined
-    return replace(whole, trained=0, frozen=1, fixed=fixed)
+    return replace(whole, trained=0, frozen=2, fixed=fixed)  # the weights, and once more while they are saved
 
 
 def files_of(model: Transformer, lora: Lora | None, base: Path) -> Callable[[Path], None]:
