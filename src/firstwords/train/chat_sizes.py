@@ -14,7 +14,7 @@ MARK_TOKENS = 10  # per turn: special tokens and role, in a vocabulary without a
 UNLIKE = 1.15  # tokens per byte of chats, relative to the text that the vocabulary was learned from
 ENOUGH = 0.99  # share of the chats that must fit a row or a context
 MULTIPLE = 64  # contexts and rows are whole multiples of this
-LONGEST_ROW = 1024  # tokens, for models of unknown training: rows follow from the chats, and memory from the rows
+LONGEST_ROW = 768  # tokens, for models of unknown training: memory follows from the rows, not from the model's limit
 MOST_CONTEXTS = 4  # max positions of a new model, in pre-training contexts: training never sees those beyond
 
 
