@@ -312,8 +312,9 @@ class Model:
         max_tokens = min(max_tokens, max(1, self.context // 2))
         begun = prefill_ids(self.tokenizer, prefill)
         turns, room = cleaned(_messages(messages)), self.context - max_tokens - len(begun)
-        if functions and tool_template(self.tokenizer):
-            ids, dropped = template_ids(self.tokenizer, turns, functions), 0
+        template = tool_template(self.tokenizer) if functions else None
+        if template is not None:
+            ids, dropped = template_ids(self.tokenizer, template, turns, functions), 0
         else:
             ids, dropped = fit(with_tools(turns, functions) if functions else turns, self.tokenizer, room)
         ids += begun

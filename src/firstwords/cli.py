@@ -76,6 +76,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "import an open model: hf:ORG/NAME, a folder, a .gguf file",
     ),
     "export": ("firstwords.commands.exchange.exporting", "Export", "write a model for llama.cpp, Ollama or others"),
+    "merge": ("firstwords.commands.exchange.merging", "Merge", "add a LoRA adapter to its model's weights"),
     "models": ("firstwords.commands.models", "Models", "list the trained models"),
     "models rename": ("firstwords.commands.keeping", "ModelsRename", "give a model another name"),
     "models copy": ("firstwords.commands.keeping", "ModelsCopy", "copy a model, to train the copy further"),

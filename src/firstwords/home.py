@@ -20,6 +20,7 @@ from pathlib import Path
 from firstwords import promotions
 from firstwords.config import UserError, nearest
 
+ROOTS = ("base", "chat")  # stages that no other one was made from: trained from text, or imported
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -85,6 +86,11 @@ def stages(name: str) -> list[str]:
         return []
     found = (p for p in folder.iterdir() if p.is_dir() and _NAME.fullmatch(p.name) and is_model(p))
     return sorted((p.name for p in found), key=_stage_order)
+
+
+def root(name: str) -> str:
+    """The stage that the others are made from: base, or chat for an imported model that answers."""
+    return next((stage for stage in ROOTS if stage in stages(name)), ROOTS[0])
 
 
 def promoted(name: str) -> str:

@@ -9,10 +9,12 @@ import pytest
 
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
+from firstwords.model.lora import Lora
 from firstwords.plan import footprint
 from firstwords.plan.budget import Machine
 from firstwords.plan.footprint import Footprint, cache_bytes, check_first_step, gigabytes, step_seconds
-from firstwords.train import pretrain
+from firstwords.train import adapters, pretrain
+from firstwords.train.chat_sizes import LONGEST_ROW, row_tokens
 from firstwords.train.pretrain import Pretrain, choose_plan
 
 SMOL = ModelConfig(  # SmolLM2-135M
@@ -45,6 +47,17 @@ def test_memory_grows_with_everything_that_takes_it() -> None:
     assert all(replace(need, **change).bytes(1024) != need.bytes(1024) for change in more)
     packed = Footprint(SMOL, 8192, is_packed=True)
     assert packed.bytes(8192) > 16 * GB, "a row as long as the model's context is what once took 19 GB"
+
+
+def test_an_adapter_for_a_real_model_fits_into_four_gigabytes() -> None:
+    """With the longest rows that chats get, whatever the model's limit; training all weights does not fit."""
+    lengths = [*range(20, 6000, 10)]
+    rows = row_tokens(lengths, None, SMOL.max_position_embeddings, 256, 0.05)
+    assert rows == LONGEST_ROW
+    whole = Footprint(SMOL, rows, "adamw", is_packed=True)
+    assert adapters.footprint(whole, Lora(16, 32.0), SMOL).bytes(rows) < 4 * GB < whole.bytes(rows)
+    assert adapters.footprint(whole, None, SMOL) == whole
+    assert row_tokens(lengths, 2048, 8192, 256, 0.05) > LONGEST_ROW, "rows of a model's own training may be longer"
 
 
 def test_a_micro_batch_is_made_as_small_as_the_memory() -> None:

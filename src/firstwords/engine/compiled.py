@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from firstwords.engine.arrays import PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
 from firstwords.engine.int8 import quantised
@@ -26,6 +26,7 @@ from firstwords.engine.request import Batch
 from firstwords.engine.sampling import SamplingParams
 from firstwords.engine.sharing import Sharing
 from firstwords.model.cache import KVCache
+from firstwords.model.transformer import Linear as ModelLinear
 from firstwords.model.transformer import RMSNorm, Transformer
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
@@ -271,10 +272,12 @@ def in_panels(weight_OI: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(filled_OI.reshape(-1, PANEL, I).transpose(0, 2, 1)).reshape(-1, I * PANEL)
 
 
-def _joined(*linears: nn.Linear) -> Linear:
+def _joined(*linears: ModelLinear) -> Linear:
     """Several linears as one."""
     biases = [_array(linear.bias) for linear in linears if linear.bias is not None]
-    return np.concatenate([_array(linear.weight) for linear in linears]), np.concatenate(biases) if biases else NOTHING
+    return np.concatenate([_array(linear.effective_weight) for linear in linears]), np.concatenate(
+        biases
+    ) if biases else NOTHING
 
 
 def _stacked(layers: list[list[Linear]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

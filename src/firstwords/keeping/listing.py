@@ -46,9 +46,9 @@ def outdated(name: str, stage: str) -> str:
     cards = {other: read_card(home.stage_dir(name, other)) for other in home.stages(name)}
     by_hash = {card.get("weights_sha256"): other for other, card in cards.items()}
     seen: set[str] = set()
-    while stage in cards and stage != "base" and stage not in seen:
+    while stage in cards and stage not in home.ROOTS and stage not in seen:
         seen.add(stage)
-        card, base = cards[stage], cards.get("base", {}).get("weights_sha256")
+        card, base = cards[stage], cards.get(home.root(name), {}).get("weights_sha256")
         data = card.get("data")
         of_base = data.get("base") if isinstance(data, dict) else None
         if of_base is not None:
@@ -57,7 +57,7 @@ def outdated(name: str, stage: str) -> str:
         if parent is None or parent in by_hash:
             stage = by_hash.get(parent, "")
         else:
-            before = "base" if stage == "sft" else "sft"
+            before = home.root(name) if stage == "sft" else "sft"
             return f"made from an earlier {before}" if before in cards else ""
     return ""
 

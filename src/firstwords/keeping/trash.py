@@ -111,9 +111,9 @@ def throw_later_stages(
         model, runs = home.model_dir(name), home.run_dir(name)
         for source, target in ((model, entry.folder / "model"), (runs, entry.folder / "runs")):
             for path in _children(source):
-                if path.name == "base" or (path.is_file() and (source == model or path.name == FILE)):
+                if path.name in home.ROOTS or (path.is_file() and (source == model or path.name == FILE)):
                     link_copy(path, target / path.name)
-        live = {FILE, OUTPUT, ERRORS, "base"}
+        live = {FILE, OUTPUT, ERRORS, *home.ROOTS}
         steps += [(model / stage, entry.folder / "model" / stage) for stage in stages]
         steps += [(path, entry.folder / "runs" / path.name) for path in _children(runs) if path.name not in live]
         if earlier is not None:

@@ -61,14 +61,14 @@ def prepare(source: str, directory: Path, say: Progress = lambda line: None) -> 
     return model
 
 
-def write_card(directory: Path, model: Transformer, stage: str, source: str) -> None:
-    """Write firstwords.json of an imported model."""
+def write_card(directory: Path, model: Transformer, stage: str, source: str, command: str = "import") -> None:
+    """Write firstwords.json of a model that `command` made from `source`."""
     card: dict[str, Any] = {
         "stage": stage,
         "parent": None,
         "weights_sha256": weights_hash(model),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "config": {"command": "import", "source": source},
+        "config": {"command": command, "source": source},
         "plan": None,
         "data": {"source": source},
         "metrics": {},

@@ -32,10 +32,35 @@ TABLE_STD = 0.02  # std of a new embedding table
 
 
 class Linear(nn.Linear):
-    """Weights are uninitialised until `init_weights` or a checkpoint fills them, so that construction is fast."""
+    """Weights are uninitialised until `init_weights` or a checkpoint fills them, so that construction is fast.
+
+    lora_A (R, inputs), lora_B (outputs, R): an adapter's matrices, see `lora.py`; None without one.
+    """
+
+    lora_A: nn.Parameter | None
+    lora_B: nn.Parameter | None
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, bias=bias)
+        self.register_parameter("lora_A", None)
+        self.register_parameter("lora_B", None)
+        self.lora_scale = 0.0
 
     def reset_parameters(self) -> None:
         pass
+
+    @property
+    def effective_weight(self) -> Tensor:
+        """The weights with the adapter, (outputs, inputs)."""
+        if self.lora_A is None or self.lora_B is None:
+            return self.weight
+        return self.weight + self.lora_scale * (self.lora_B @ self.lora_A)
+
+    def lora_change(self, x: Tensor) -> Tensor:
+        """What the adapter adds to the outputs."""
+        assert self.lora_A is not None and self.lora_B is not None
+        low = F.linear(x, self.lora_A.to(x.dtype))
+        return F.linear(low, (self.lora_B * self.lora_scale).to(x.dtype))
 
 
 class Embedding(nn.Embedding):
@@ -65,11 +90,27 @@ def norm_of(config: ModelConfig, size: int) -> RMSNorm:
     return RMSNorm(size, config.rms_norm_eps, 1.0 if config.is_gemma else 0.0)
 
 
-def fused_linear(x: Tensor, *layers: nn.Linear, gain: Tensor | None = None) -> Tensor:
+def fused_linear(x: Tensor, *layers: Linear, gain: Tensor | None = None) -> Tensor:
     """Several projections of one input as a single, larger matrix product with concatenated outputs.
 
-    gain: of the preceding norm, (D,). It scales the small matrices instead of all the tokens.
+    gain: of the preceding norm, (D,). It scales the small matrices instead of all the tokens, or the tokens where an
+    adapter reads them too.
     """
+    if any(layer.lora_A is not None for layer in layers):
+        if gain is not None:
+            x = x * gain.to(x.dtype)
+        out = fused_linear_plain(x, *layers)
+        no_change = [x.new_zeros(1).expand(*x.shape[:-1], layer.out_features) for layer in layers]
+        changes = [
+            layer.lora_change(x) if layer.lora_A is not None else zeros
+            for layer, zeros in zip(layers, no_change, strict=True)
+        ]
+        return out + (changes[0] if len(changes) == 1 else torch.cat(changes, -1))
+    return fused_linear_plain(x, *layers, gain=gain)
+
+
+def fused_linear_plain(x: Tensor, *layers: Linear, gain: Tensor | None = None) -> Tensor:
+    """`fused_linear` without adapters."""
     weight = layers[0].weight if len(layers) == 1 else torch.cat([layer.weight for layer in layers])
     bias = None
     if layers[0].bias is not None:

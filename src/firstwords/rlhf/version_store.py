@@ -34,6 +34,8 @@ C = TypeVar("C", bound=StageFlags)
 def sft_dir(name: str) -> Path:
     """The fine-tuned model that the preferences are about. Raises UserError if there is none."""
     directory = home.stage_dir(name, "sft")
+    if not home.is_model(directory) and home.root(name) == "chat":  # an imported model that answers already
+        directory = home.stage_dir(name, "chat")
     if not home.is_model(directory):
         if directory.is_dir():
             raise home.no_stage(name, "sft")

@@ -14,6 +14,7 @@ MARK_TOKENS = 10  # per turn: special tokens and role, in a vocabulary without a
 UNLIKE = 1.15  # tokens per byte of chats, relative to the text that the vocabulary was learned from
 ENOUGH = 0.99  # share of the chats that must fit a row or a context
 MULTIPLE = 64  # contexts and rows are whole multiples of this
+LONGEST_ROW = 768  # tokens, for models of unknown training: memory follows from the rows, not from the model's limit
 MOST_CONTEXTS = 4  # max positions of a new model, in pre-training contexts: training never sees those beyond
 
 
@@ -46,8 +47,9 @@ def row_tokens(lengths: Sequence[int], trained: int | None, limit: int, usual: i
     """Tokens per row for chats of these lengths: as in pre-training, longer only if the chats need it.
 
     trained: tokens per row in pre-training, None if unknown (then `usual`). may_miss: share of the chats that may be
-    longer than a row. Never more than the model's limit.
+    longer than a row. Never more than the model's limit, and for a model of unknown training than LONGEST_ROW.
     """
+    limit = limit if trained else min(limit, LONGEST_ROW)
     least = min(trained or usual, limit)
     if sum(length > least for length in lengths) <= may_miss * len(lengths):
         return least if trained else min(least, rounded(max(lengths)))

@@ -31,6 +31,7 @@ from firstwords.keeping import trash
 from firstwords.model import chat_defaults
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
+from firstwords.model.lora import adapt, merge
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
@@ -39,6 +40,8 @@ from firstwords.retrieval.trace import TOKENS
 from firstwords.runlog import damaged, say, write_json
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import adapters
+from firstwords.train.adapters import LORA_BATCH, LORA_RATE, AdapterFlags
 from firstwords.train.chat_sizes import row_tokens
 from firstwords.train.corpus import READ_SHARE, until
 from firstwords.train.distributed import processes
@@ -77,7 +80,7 @@ PARENT = "parent"  # in the run folder: the stage that --from begins with
 
 
 @dataclass
-class Finetune(PlannedFlags, StageFlags):
+class Finetune(AdapterFlags, PlannedFlags, StageFlags):
     """Teach a base model to answer (stage two)."""
 
     name: Positional[str] = ""
@@ -103,7 +106,7 @@ class Finetune(PlannedFlags, StageFlags):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_words(self, "compile", "writers")
-        check_counts(self, "batch_tokens")
+        check_counts(self, "batch_tokens", "lora")
         check_sources(self, "chats")
         if "none" in self.chats:
             raise UserError("--chats none leaves nothing to learn: give files of chats, or world")
@@ -130,6 +133,8 @@ def check(config: Finetune) -> Path | None:
         finish_promotion(config.name, "sft")
         say_complete(f"{config.name}/sft")
         return sft
+    if "base" not in stages and config.from_ == "base" and "chat" in stages:
+        config.from_ = "chat"  # an imported model
     if "base" not in stages and config.from_ == "base":
         raise UserError(
             f"there is no base model {config.name}/base: train it first with `firstwords pretrain {config.name}`"
@@ -138,9 +143,9 @@ def check(config: Finetune) -> Path | None:
         return None
     if config.from_ not in stages:
         raise UserError(f"{config.name} has no stage {config.from_}; --from takes {', '.join(stages) or 'none'}")
-    if config.from_ == "base":
+    if config.from_ in home.ROOTS:
         hint = f", --from sft trains {config.name}/sft further" if "sft" in stages else ""
-        check_replacing(config, [stage for stage in stages if stage != "base"], hint)
+        check_replacing(config, [stage for stage in stages if stage not in home.ROOTS], hint)
     return None
 
 
@@ -154,12 +159,16 @@ def main(config: Finetune) -> Path:
     prepared = directory if config.resume else home.starting_dir(config.name) / "sft"
     if config.resume:
         config = _resumed(config, directory)
-    base = home.stage_dir(config.name, "base") if config.from_ == "base" else directory / PARENT
-    if not config.resume and config.from_ != "base":
-        base = home.stage_dir(config.name, config.from_)
+    is_root = config.from_ in home.ROOTS
+    base = home.stage_dir(config.name, config.from_) if is_root or not config.resume else directory / PARENT
     threads = prepare_process(config.threads, config.steps)
     this = of_team(machine(config.device, config.precision), config.steps)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
+    lora = config.adapter()
+    if lora is not None:
+        if processes.size() > 1:
+            raise UserError("an adapter is trained by one process: run `finetune --lora` without torchrun")
+        adapt(model, lora, config.seed)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory, town_size(base))
     chosen = _plan(config, prepared, model, base, rough, rendered, this)
@@ -168,14 +177,15 @@ def main(config: Finetune) -> Path:
         base = _begin(config, base, prepared)
 
     # 2) the learner and its pace; chats are read at most MAX_EPOCHS times
+    how = "no" if lora is not None and config.compile == "auto" else config.compile
     model = shard(model, this.device, chosen.precision)
-    place(model, this.device, chosen.precision, config.compile, steps=config.steps)
+    place(model, this.device, chosen.precision, how, steps=config.steps)
     learner = Learner(model, optim_config(chosen), this.device)
     rows = ChatRows(lessons.train, config.seed)
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen))
     questions = [config.prompt] if config.prompt else _questions(config, lessons, tokenizer)
-    _say_plan(lessons, chosen, model, this.device)
+    _say_plan(config, lessons, chosen, model, this.device)
 
     # 3) the training loop of stage one, on the assistant's tokens only
     run = Run(
@@ -220,10 +230,10 @@ def _resumed(config: Finetune, directory: Path) -> Finetune:
     began = saved_json(directory / "chats.json", ("read", "parent"))
     if began is None:
         raise damaged(directory / "chats.json", "it is missing")
-    parent = directory / PARENT if config.from_ != "base" else home.stage_dir(config.name, "base")
+    parent = home.stage_dir(config.name, config.from_) if config.from_ in home.ROOTS else directory / PARENT
     if began["parent"] != read_card(parent).get("weights_sha256"):
         raise UserError(
-            f"{config.name}/base has changed since this run began: restore the earlier one "
+            f"{config.name}/{config.from_} has changed since this run began: restore the earlier one "
             f"(see `firstwords models --trash`), or train under another --name"
         )
     return config
@@ -231,7 +241,7 @@ def _resumed(config: Finetune, directory: Path) -> Finetune:
 
 def _begin(config: Finetune, base: Path, prepared: Path) -> Path:
     """Move the prepared run into place, and return where its starting stage is from then on."""
-    if config.from_ == "base":
+    if config.from_ in home.ROOTS:
         begin(config.name, "sft", "finetune")
         return base
     trash.link_copy(base, prepared / PARENT)
@@ -241,7 +251,7 @@ def _begin(config: Finetune, base: Path, prepared: Path) -> Path:
 
 def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: float) -> Plan:
     """Batch, tokens and rates for the base model's shape, before the chats' lengths are known."""
-    trained = trained_context(home.stage_dir(config.name, "base"))
+    trained = trained_context(home.stage_dir(config.name, home.root(config.name)))
     shape = Shape(
         model.config.hidden_size,
         model.config.num_hidden_layers,
@@ -249,7 +259,10 @@ def _rough_plan(config: Finetune, model: Transformer, this: Machine, started: fl
         min(model.config.max_position_embeddings, 2 * (trained or USUAL_ROW)),
     )
     seconds = seconds_left(config, started, SAVE_RESERVE)
-    return plan_for_shape(shape, max(1.0, seconds), this)
+    if not config.lora:
+        return plan_for_shape(shape, max(1.0, seconds), this)
+    rough = plan_for_shape(shape, max(1.0, seconds), this, optimizer="adamw")
+    return replace(rough, matrix_lr=LORA_RATE / RATE, batch_tokens=min(rough.batch_tokens, LORA_BATCH))
 
 
 def _read_chats(
@@ -315,10 +328,11 @@ def _plan(
         vector_lr=rough.vector_lr * scale,
     )
     advice = "use a smaller --batch-tokens (which shortens the rows) or a smaller model"
-    micro = _footprint(model, chosen, this.device).fit(chosen.micro_tokens, free_bytes(this.device), advice)
+    micro = _footprint(config, model, chosen, this.device).fit(chosen.micro_tokens, free_bytes(this.device), advice)
     chosen = replace(chosen, micro_tokens=micro)
     if not config.steps:
-        check_first_step(step_seconds(model.config, batch, context, this), rough.seconds, batch, "a smaller model")
+        seconds = step_seconds(model.config, batch, context, this, chosen.optimizer)
+        check_first_step(seconds, rough.seconds, batch, "a smaller model")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "config.json", asdict(config))
@@ -330,12 +344,13 @@ def _plan(
 def _affordable(rough: Plan, model: Transformer, context: int, this: Machine) -> int:
     """Tokens per batch: the planner's, or fewer so that LEAST_STEPS steps fit into the time."""
     rate = this.gflops_at(model.config.hidden_size) * 1e9
-    flops = rate * rough.seconds / LEAST_STEPS - muon_flops(model.config)
+    update = muon_flops(model.config) if rough.optimizer == "muon" else 0.0
+    flops = rate * rough.seconds / LEAST_STEPS - update
     return min(rough.batch_tokens, max(context, int(flops / model.config.flops_per_token(context))))
 
 
-def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
-    return Footprint(
+def _footprint(config: Finetune, model: Transformer, chosen: Plan, device: str) -> Footprint:
+    whole = Footprint(
         model.config,
         chosen.shape.context,
         chosen.optimizer,
@@ -344,6 +359,7 @@ def _footprint(model: Transformer, chosen: Plan, device: str) -> Footprint:
         is_packed=True,
         shards=processes.size(),
     )
+    return adapters.footprint(whole, config.adapter(), model.config)
 
 
 def _predicted(lessons: Lessons, device: str) -> float:
@@ -351,9 +367,12 @@ def _predicted(lessons: Lessons, device: str) -> float:
     return float((lessons.train.targets != IGNORED).mean()) if device == "cpu" else 1.0
 
 
-def _say_plan(lessons: Lessons, chosen: Plan, model: Transformer, device: str) -> None:
+def _say_plan(config: Finetune, lessons: Lessons, chosen: Plan, model: Transformer, device: str) -> None:
     rows, context = len(lessons.train.inputs), chosen.shape.context
-    need = _footprint(model, chosen, device)
+    need = _footprint(config, model, chosen, device)
+    lora = config.adapter()
+    if lora is not None:
+        say(f"plan: an adapter of rank {lora.rank}, {lora.num_params(model.config) / 1e6:.2f} million parameters")
     say(f"plan: {lessons.num_chats:,} chats in {rows:,} rows of {context}, {chosen.batch_tokens} tokens per step")
     say(f"plan: {need.sentence(chosen.micro_tokens, free_bytes(device))}")
 
@@ -445,14 +464,20 @@ def _finish(
         "questions": questions,
     }
     parent = read_card(base).get("weights_sha256")
-    first = read_card(home.stage_dir(config.name, "base"))
+    first = read_card(home.stage_dir(config.name, home.root(config.name)))
     data |= {"base": first.get("weights_sha256"), "town": town_size(base)}
+    lora = config.adapter()
+    write_adapter = adapters.files_of(model, lora, base)
+    if lora is not None:
+        data["adapter"] = asdict(lora)
+        merge(model)
     examples = choose(model, tokenizer, *candidates(first.get("data") or {}, data), chat_defaults.chat_sampling(base))
     save_model(
         model,
         target,
         tokenizer,
         card("sft", parent, weights_hash(model), asdict(config), chosen.asdict(), data, metrics, examples),
+        more=write_adapter,
         sampling=chat_defaults.to_save(base),
     )
     shutil.rmtree(run.directory / PARENT, ignore_errors=True)

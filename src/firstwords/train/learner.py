@@ -179,7 +179,7 @@ class Learner(Generic[M]):
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on, apart from the schedule and the data cursor."""
         return {
-            "model": dict(self.model.named_parameters()),
+            "model": {name: p for name, p in self.model.named_parameters() if p.requires_grad},
             "optimizers": self._optimizer_state(),
             "num_skipped": self.num_skipped,
         }

@@ -191,8 +191,8 @@ def begin(name: str, stage: str, command: str) -> None:
     """
     runs, starting = home.run_dir(name), home.starting_dir(name)
     then = [(path, runs / path.name) for path in sorted(starting.iterdir())]
-    stages = [s for s in home.stages(name) if stage == "base" or s != "base"]
-    kept = [s for s in trash.kept_runs(name) if stage == "base" or s != "base"]
+    stages = [s for s in home.stages(name) if stage == "base" or s not in home.ROOTS]
+    kept = [s for s in trash.kept_runs(name) if stage == "base" or s not in home.ROOTS]
     job = process.read(runs)
     why = f"replaced by firstwords {job.command if job else command}"
     if not stages and not kept:

@@ -128,9 +128,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-    """(matrices of the blocks, embedding and head tables, vectors), each parameter once, in a fixed order."""
+    """(matrices of the blocks, embedding and head tables, vectors) that are trained, each once, in a fixed order."""
     matrices, tables, vectors = [], [], []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if parameter.ndim < 2:
             vectors.append(parameter)
         elif ".layers." in name:

@@ -193,7 +193,7 @@ def command_line(body: Start, settings: Settings) -> list[str]:
     if not present:
         raise ApiError(404, f"there is no model {body.name}", "name", "model_not_found")
     if body.command == "align":
-        if "sft" not in present:
+        if not {"sft", "chat"} & set(present):
             raise ApiError(400, f"{body.name} has no stage sft, which learning from preferences starts from", "name")
         if not can_chat(home.stage_dir(body.name, kept := home.promoted(body.name))):
             raise ApiError(
