@@ -134,3 +134,14 @@ def test_a_command_that_is_started_again_continues(tmp_path: Path, files: dict[s
     assert child.wait() == 143 and "pip: started again, continuing from the last checkpoint" in child.said
     notes = [row["text"] for row in RunLog.read(home / "runs/pip/base") if row["kind"] == "note"]
     assert f"resumed at step {at}" in notes
+
+
+def test_learn_starts_its_processes(tmp_path: Path, files: dict[str, Path]) -> None:
+    flags = ["--minutes", "0.5", "--preferences", "none", "--text", files["text"], "--chats", files["chats"]]
+    code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
+    assert code == 0 and "report:" in said, said
+    for stage in ("base", "sft"):
+        rows = RunLog.read(tmp_path / "home" / "runs" / "pip" / stage)
+        assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
+    code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
+    assert code == 2 and said.count("\n") == 1 and "pip is already trained" in said

@@ -112,8 +112,8 @@ def wait_for_all() -> None:
         dist.barrier(group=_team.waiting)
 
 
-def of_main_or_gone(value: Any) -> None:
-    """`of_main` for the main process's last message: processes that are gone are not waited for."""
+def last_message(value: Any) -> None:
+    """`of_main` for the main process's last message: processes that are already gone do not matter."""
     with suppress(RuntimeError):
         of_main(value)
 
