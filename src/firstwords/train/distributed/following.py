@@ -36,11 +36,14 @@ def stage(module: str, config: Any) -> Iterator[None]:
         _stage = before
 
 
-def invite() -> None:
-    """The main process is about to train: the others join. They are at this point too when they get here."""
+def invite(to: tuple[str, Any] | None = None) -> None:
+    """The main process is about to train: the others join. They are at this point too when they get here.
+
+    to: (module, flags), by default those of `stage`.
+    """
     global _has_joined
-    if processes.is_main() and _stage is not None:
-        processes.of_main(_stage)
+    if processes.is_main() and (to or _stage) is not None:
+        processes.of_main(to or _stage)
     processes.wait_for_all()
     _has_joined = True
 
