@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -95,6 +96,24 @@ def test_stages_are_the_same_on_two_processes(tmp_path: Path, files: dict[str, P
         assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
 
 
+def test_a_policy_is_the_same_on_two_processes(tmp_path: Path, files: dict[str, Path], alone: Path) -> None:
+    align = ["align", "pip", "--method", "rloo", "--steps", "3", "--rloo.step-prompts", "3", "--rloo.samples", "2"]
+    align += ["--rloo.max-tokens", "6", "--preferences", files["preferences"], "--learning-rate", "0.1"]
+    for folder in ("one", "two"):
+        shutil.copytree(alone, tmp_path / folder / "home")
+    code, said = forks.run(align, tmp_path / "one" / "home", tmp_path / "log")
+    assert code == 0, said
+    said = run(2, tmp_path / "two", align)
+    assert "saving pip/rlhf-1" in said[0] and not said[1]
+    one, two = (tmp_path / folder / "home" for folder in ("one", "two"))
+    rows, others = (RunLog.read(home / "runs" / "pip" / "rlhf-1") for home in (two, one))
+    for figure in ("loss", "reward", "kl", "length", "grad_norm"):
+        found, expected = ([row[figure] for row in part if row["kind"] == "train"] for part in (rows, others))
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-5), figure  # of the same answers
+    assert_same_weights(two / "models/pip/rlhf-1", one / "models/pip/rlhf-1")
+    assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
+
+
 def test_a_mistake_is_said_once_and_ends_all(tmp_path: Path, files: dict[str, Path]) -> None:
     team = team_of(2, tmp_path).start(teams.command, [*PRETRAIN, "--text", str(tmp_path / "none.txt")])
     assert team.wait() == [2, 2] and team.said[0].count("\n") == 1 and not team.said[1]
@@ -134,3 +153,14 @@ def test_a_command_that_is_started_again_continues(tmp_path: Path, files: dict[s
     assert child.wait() == 143 and "pip: started again, continuing from the last checkpoint" in child.said
     notes = [row["text"] for row in RunLog.read(home / "runs/pip/base") if row["kind"] == "note"]
     assert f"resumed at step {at}" in notes
+
+
+def test_learn_starts_its_processes(tmp_path: Path, files: dict[str, Path]) -> None:
+    flags = ["--minutes", "0.5", "--preferences", "none", "--text", files["text"], "--chats", files["chats"]]
+    code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
+    assert code == 0 and "report:" in said, said
+    for stage in ("base", "sft"):
+        rows = RunLog.read(tmp_path / "home" / "runs" / "pip" / stage)
+        assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
+    code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
+    assert code == 2 and said.count("\n") == 1 and "pip is already trained" in said

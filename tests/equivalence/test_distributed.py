@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from firstwords.runlog import RunLog
 from firstwords.train import checkpoint
 
 STEPS = 20
+KILLS = int(os.environ.get("FIRSTWORDS_KILLS", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,32 @@ def test_copies_that_are_divided_equal_one_process(tmp_path: Path, alone: dict[s
     team = Team(4, tmp_path, {"FIRSTWORDS_REPLICAS": "2"})
     assert team.call(team_work.train, {"steps": STEPS, "out": tmp_path}) == [0] * 4, team.said
     assert_equal(tmp_path, alone["muon"])
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of two processes that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("together")
+    assert Team(2, folder).call(team_work.train, {"steps": STEPS, "out": folder}) == [0, 0]
+    return folder
+
+
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_killed_at_a_random_moment_and_resumed(tmp_path: Path, together: Path, kill: int) -> None:
+    """The weights are those of an uninterrupted run, to the last bit."""
+    draw = random.Random(kill)
+    options = {"steps": STEPS, "out": str(tmp_path), "save_every_steps": 1}
+    team = Team(2, tmp_path).start(team_work.train, [json.dumps(options)])
+    until, first = time.monotonic() + 60, draw.randrange(1, STEPS // 2)
+    while max(checkpoint.steps(tmp_path / "run" / "checkpoints"), default=0) < first and time.monotonic() < until:
+        time.sleep(0.005)
+    time.sleep(draw.uniform(0, 0.05))  # anywhere in a step, or while it is saved
+    victim = draw.randrange(2)
+    assert team.children[victim].kill() == -signal.SIGKILL
+    assert team.children[1 - victim].wait() == 2, team.said
+    assert Team(2, tmp_path / "again").call(team_work.train, options) == [0, 0]
+    weights, expected = (load_file(path / "weights") for path in (tmp_path, together))
+    assert all(torch.equal(weights[name], weight) for name, weight in expected.items())
 
 
 @pytest.mark.parametrize("counts", [(2, 1), (1, 2), (4, 3)], ids=str)

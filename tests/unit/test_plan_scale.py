@@ -216,6 +216,7 @@ def test_a_plan_reads_well_and_agrees_with_its_json(words: list[str], capsys: py
         (["--params", "405e9", "--gpus", "h100:4096"], "for rows of 8,192; --context 4096 fits"),
         (["--params", "8e12", "--gpus", "v100:8"], "no number of them is enough: choose GPUs with more memory"),
         (["--params", "7e9", "--gpus", "h100:4096"], "a step has 328 rows, fewer than GPUs"),
+        (["--params", "176e9", "--gpus", "h100:1024"], "without recomputation, which firstwords does not have yet"),
         (["--params", "7e9", "--tokens", "1e9"], "few tokens for this size"),
     ],
 )

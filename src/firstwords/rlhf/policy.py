@@ -43,6 +43,8 @@ from firstwords.rlhf.version_store import (
 )
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train.distributed import processes
+from firstwords.train.distributed.sharding import copied, gathered
 from firstwords.train.learner import Learner, adamw_config, gradient_norm, prepare_process
 from firstwords.train.losses import next_token_loss, token_terms
 from firstwords.train.machine import usable_device
@@ -162,7 +164,8 @@ class Policy:
         config = self.config
         _, indices = self.data.order.at(np.arange(step * config.step_prompts, (step + 1) * config.step_prompts))
         chosen = sorted((self.data.prompts[index] for index in indices), key=len)  # similar lengths share a micro-batch
-        return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step)
+        is_shared = self.learner.is_shared
+        return sample_rollouts(self.engine, chosen, config.samples, config.max_tokens, config.seed, step, is_shared)
 
     def rewards(self, rollouts: Rollouts) -> np.ndarray:
         """Normalised rewards minus the penalty for answers that did not stop, fp64, (B,)."""
@@ -255,6 +258,8 @@ class Policy:
         run = self.run
         if run.done or run.share_done >= run.state.setdefault("evaluations", 0) / GOLD_EVALUATIONS:
             run.state["evaluations"] = int(run.share_done * GOLD_EVALUATIONS) + 1
+            if self.learner.is_shared and not processes.is_main():
+                return  # the main process evaluates, and keeps the best weights
             self._evaluate(rollouts, rewards_B)
 
     def _evaluate(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
@@ -283,11 +288,16 @@ class Policy:
 
 
 def open_policy(
-    config: Any, method: str, started: float, extend: Callable[[Learner, RewardModel, Any], Learner] | None = None
+    config: Any,
+    method: str,
+    started: float,
+    extend: Callable[[Learner, RewardModel, Any], Learner] | None = None,
+    shares: bool = False,
 ) -> Policy:
     """Load policy, reference and reward model, prepare prompts, and open the run (or reopen it, with --resume).
 
-    extend: turns the policy's learner into that of a method that trains more than the policy (PPO's critic).
+    extend: turns the policy's learner into that of a method that trains more than the policy (PPO's critic). shares:
+    whether several processes train it together, each with a copy.
     """
     runs = home.run_dir(config.name)
     judge = runs / "reward" / "model"
@@ -301,6 +311,8 @@ def open_policy(
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
     model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
+    if shares:
+        model = copied(model, (f"firstwords.rlhf.methods.{method}", config))
     reward = load_reward_model(runs / "reward" / "model", device)
     learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
     if extend is not None:
@@ -376,6 +388,7 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
 
 def finish(policy: Policy, started: float) -> Path:
     """Restore the weights with the best gold reward, measure the baseline, save rlhf-N. Does not promote it."""
+    policy.model = gathered(policy.model)
     restore_weights(policy.run)
     baseline = best_of_n(policy)
     run, config = policy.run, policy.config

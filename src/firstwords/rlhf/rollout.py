@@ -12,16 +12,18 @@ Axes: B sequences, T positions (position t predicts the token after it), N chose
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
 from firstwords.engine.engine import Engine
-from firstwords.engine.sampling import SamplingParams
+from firstwords.engine.request import Completion
+from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.prefix_rows import LEAST_SHARED, shared_parts
 from firstwords.rlhf.reward_model import padded
+from firstwords.train.distributed import processes
 
 SAME_LOGPROB = 1e-3  # nats per token: rounding between two fp32 computations; a wrong mask is off by whole nats
 
@@ -57,13 +59,28 @@ class Rollouts:
 
 
 def sample_rollouts(
-    engine: Engine, prompts: Sequence[Sequence[int]], num_samples: int, max_tokens: int, seed: int, step: int
+    engine: Engine,
+    prompts: Sequence[Sequence[int]],
+    num_samples: int,
+    max_tokens: int,
+    seed: int,
+    step: int,
+    is_shared: bool = False,
 ) -> Rollouts:
-    """`num_samples` answers to each prompt by the current policy (call `engine.refresh()` after an update)."""
+    """`num_samples` answers to each prompt by the current policy (call `engine.refresh()` after an update).
+
+    is_shared: several processes, each with the policy, sample a share of the answers; all get all of them.
+    """
     repeated = [prompt for prompt in prompts for _ in range(num_samples)]
     base = int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
     params = SamplingParams(max_tokens=max_tokens, temperature=1.0, logprobs=0, seed=base)
-    answers = engine.generate(repeated, params)
+
+    def sampled(rows: Sequence[int]) -> list[Completion]:
+        seeded = [replace(params, seed=(base + row) % MAX_SEED) for row in rows]
+        return engine.generate([repeated[row] for row in rows], seeded)
+
+    count = len(repeated)
+    answers = processes.spread(sampled, count) if is_shared else sampled(range(count))
     sequences = [[*prompt, *answer.ids] for prompt, answer in zip(repeated, answers, strict=True)]
     whole_BT, _ = padded(sequences)
     mask_BT = np.zeros((len(sequences), whole_BT.shape[1] - 1), dtype=bool)

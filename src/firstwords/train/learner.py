@@ -25,7 +25,15 @@ from firstwords.plan.budget import Plan
 from firstwords.plan.threads import ALL, ThreadWatch, fastest
 from firstwords.train.compiling import can_compile, compile_model, pays
 from firstwords.train.distributed import processes
-from firstwords.train.distributed.sharding import gathered, is_divided, own_share, sync_gradients, undivided
+from firstwords.train.distributed.sharding import (
+    add_gradients,
+    gathered,
+    is_shared,
+    own_share,
+    set_aside,
+    sync_gradients,
+    undivided,
+)
 from firstwords.train.optim import Muon, split_parameters
 
 M = TypeVar("M", bound=Transformer)
@@ -104,7 +112,7 @@ class Learner(Generic[M]):
     @property
     def is_shared(self) -> bool:
         """Whether several processes train the model together, each of them with a learner."""
-        return is_divided(self.model)
+        return is_shared(self.model)
 
     def forward_backward(
         self, batches: Iterable[dict[str, np.ndarray]], loss_fn: LossFn[M], divisor: int | None = None
@@ -121,7 +129,7 @@ class Learner(Generic[M]):
         batches = list(batches)
         if divisor is None:
             divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
-        total, own = 0.0, own_share(self.model, batches)
+        total, own, earlier = 0.0, own_share(self.model, batches), set_aside(self.model)
         for number, (arrays, weight) in enumerate(own, start=1):
             self.check_stop()
             tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
@@ -130,6 +138,7 @@ class Learner(Generic[M]):
             loss = loss_fn(self.model, batch) * (weight / max(1, divisor))
             loss.backward()
             total += float(loss.detach())
+        add_gradients(self.model, earlier)
         total = processes.total(total) if self.is_shared else total
         self._finite = self._finite and math.isfinite(total)
         processed = sum(batch["inputs"].size for batch in batches)

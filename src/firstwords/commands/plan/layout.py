@@ -113,6 +113,8 @@ def notes(found: Estimate) -> list[str]:
             f"a step has {rows:,} rows, fewer than GPUs: without tensor or pipeline parallelism, which firstwords does "
             f"not have, at most {rows:,} GPUs can work"
         )
+    if found.sharding is not None and found.sharding.recompute:
+        said.append("activations do not fit without recomputation, which firstwords does not have yet")
     if found.tokens < FEW_TOKENS * found.params:
         said.append("few tokens for this size: a smaller model would be better for the same cost")
     return said

@@ -44,7 +44,7 @@ class Rloo(RlooOptions, PolicyFlags):
 def main(config: Rloo) -> Path:
     """Run the stage and return the directory of the new policy."""
     started = time.perf_counter()
-    policy = open_policy(config, "rloo", started)
+    policy = open_policy(config, "rloo", started, shares=True)
     with policy.run as run:
         while not run.done:
             rollouts = policy.sample(run.step)

@@ -36,11 +36,14 @@ def stage(module: str, config: Any) -> Iterator[None]:
         _stage = before
 
 
-def invite() -> None:
-    """The main process is about to train: the others join. They are at this point too when they get here."""
+def invite(to: tuple[str, Any] | None = None) -> None:
+    """The main process is about to train: the others join. They are at this point too when they get here.
+
+    to: (module, flags), by default those of `stage`.
+    """
     global _has_joined
-    if processes.is_main() and _stage is not None:
-        processes.of_main(_stage)
+    if processes.is_main() and (to or _stage) is not None:
+        processes.of_main(to or _stage)
     processes.wait_for_all()
     _has_joined = True
 
@@ -50,16 +53,17 @@ def run(command: Callable[[], Any]) -> int:
     with processes.joined():
         if not processes.is_main():
             return _follow()
-        code = 1
         try:
             returned = command()
-            code = returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
         except UserError:
-            code = 2
+            processes.last_message(2)
             raise
-        finally:
-            if not is_lost(sys.exc_info()[1]):
-                processes.of_main_or_gone(code)
+        except RuntimeError as error:
+            if not is_lost(error):
+                raise  # the others end when this process does
+            raise UserError("another process ended or did not answer, so this one stopped too") from None
+        code = returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
+        processes.last_message(code)
         return code
 
 
@@ -94,6 +98,7 @@ def _join(module: str, config: Any) -> None:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         before, sys.stdout = sys.stdout, nowhere
         try:
-            getattr(main, "__wrapped__", main)(replace(config, resume=True))
+            replacing = {"replace": False} if hasattr(config, "replace") else {}  # contradicts resume
+            getattr(main, "__wrapped__", main)(replace(config, resume=True, **replacing))
         finally:
             sys.stdout = before

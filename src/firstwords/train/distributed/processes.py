@@ -9,11 +9,11 @@ time, and writes all files. With one process, every function returns at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ import torch.distributed as dist
 from firstwords import runlog
 from firstwords.process import team_place
 
+T = TypeVar("T")
 STEP_TIMEOUT = timedelta(minutes=10)  # within a step, for a process that hangs
 WAIT_TIMEOUT = timedelta(days=30)  # between stages, while the main process reads, evaluates or reports
 LOST = ("connection", "socket", "broken pipe", "timed out", "timeout", "gloo", "nccl")  # in such an error's message
@@ -106,14 +107,23 @@ def of_main(value: Any) -> Any:
     return box[0]
 
 
+def spread(work: Callable[[Sequence[int]], list[T]], count: int) -> list[T]:
+    """`work(range(count))`, with the indices shared out to the processes; all get all results, in order."""
+    if _team is None:
+        return work(range(count))
+    found: list[Any] = [None] * _team.size
+    dist.all_gather_object(found, work(range(_team.rank, count, _team.size)), group=_team.steps)
+    return [found[index % _team.size][index // _team.size] for index in range(count)]
+
+
 def wait_for_all() -> None:
     """Wait until every process is here, however long one of them needs."""
     if _team is not None:
         dist.barrier(group=_team.waiting)
 
 
-def of_main_or_gone(value: Any) -> None:
-    """`of_main` for the main process's last message: processes that are gone are not waited for."""
+def last_message(value: Any) -> None:
+    """`of_main` for the main process's last message: processes that are already gone do not matter."""
     with suppress(RuntimeError):
         of_main(value)
 

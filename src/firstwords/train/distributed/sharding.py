@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Transformer)
 REPLICAS = "FIRSTWORDS_REPLICAS"
+COPIED = "_copied"  # attribute of a model that every process holds whole
 PLAIN = "_plain"  # attribute of a divided model: (class, configuration), to put it together again
 
 
@@ -70,6 +71,23 @@ def shard(model: M, device: str, precision: str = "fp32") -> M:
             module.set_force_sum_reduction_for_comms(True)
     _hand_out(model, weights)
     model.__dict__[PLAIN] = (kind, config)
+    return model
+
+
+def copied(model: M, stage: tuple[str, Any]) -> M:
+    """Give every process a whole copy of the main process's model, for policies, which sample between their updates.
+
+    stage: (module, flags) of what the others are invited to. One process gets its model back unchanged.
+    """
+    if processes.size() == 1:
+        return model
+    from firstwords.train.distributed.following import invite
+
+    invite(stage)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            dist.broadcast(parameter, src=0)
+    model.__dict__[COPIED] = True
     return model
 
 
@@ -133,6 +151,8 @@ def whole(model: M) -> Iterator[M | None]:
 
 def gathered(model: M) -> M:
     """The model with all its weights, on the main process, at the end of training; the others raise StageDone."""
+    if vars(model).pop(COPIED, False) and not processes.is_main():
+        raise processes.StageDone
     if not is_divided(model):
         return model
     plain = _put_together(model)
@@ -153,15 +173,38 @@ B = TypeVar("B")
 
 
 def is_divided(model: object) -> bool:
-    """Whether several processes train this model together."""
+    """Whether each of several processes holds a part of this model."""
     return PLAIN in vars(model)
+
+
+def is_shared(model: object) -> bool:
+    """Whether several processes train this model together, each with a part of it or with a copy."""
+    return is_divided(model) or COPIED in vars(model)
+
+
+def set_aside(model: nn.Module) -> list[Tensor | None]:
+    """The gradients so far of a model that every process holds whole: they are already sums over the processes."""
+    if COPIED not in vars(model):
+        return []
+    kept = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad(set_to_none=True)
+    return kept
+
+
+def add_gradients(model: nn.Module, earlier: list[Tensor | None]) -> None:
+    """Sum the gradients of a model that every process holds whole over the processes, and add the earlier ones."""
+    for parameter, kept in zip(model.parameters(), earlier, strict=False):
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+        if kept is not None:
+            parameter.grad = kept if parameter.grad is None else parameter.grad.add_(kept)
 
 
 def own_share(model: object, batches: Sequence[B]) -> list[tuple[B, float]]:
     """This process's micro-batches with weight 1. Every process computes equally many, because gathering blocks takes
     all of them: one that has too few computes another's with weight 0.
     """
-    if not is_divided(model):
+    if not is_shared(model):
         return [(batch, 1.0) for batch in batches]
     count = processes.size()
     own = [(batch, 1.0) for batch in batches[processes.rank() :: count]]
