@@ -12,9 +12,9 @@ from firstwords.model.config import ModelConfig
 from firstwords.model.lora import Lora
 from firstwords.plan import footprint
 from firstwords.plan.budget import Machine
+from firstwords.plan.chat_sizes import LONGEST_ROW, row_tokens
 from firstwords.plan.footprint import Footprint, cache_bytes, check_first_step, gigabytes, step_seconds
 from firstwords.train import adapters, pretrain
-from firstwords.train.chat_sizes import LONGEST_ROW, row_tokens
 from firstwords.train.pretrain import Pretrain, choose_plan
 
 SMOL = ModelConfig(  # SmolLM2-135M

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from firstwords.plan.budget import Machine, bytes_per_token, plan
+from firstwords.plan.chat_sizes import chat_sizes, positions_for, row_tokens
 from firstwords.tokenizer.survey import SIZES, survey
-from firstwords.train.chat_sizes import chat_sizes, positions_for, row_tokens
 
 CONSONANTS = [chr(code) for code in range(0x915, 0x939)]
 SCRIPTS = {  # letters, whether blanks set words apart, bytes per letter

@@ -35,6 +35,7 @@ from firstwords.model.lora import adapt, merge
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
+from firstwords.plan.chat_sizes import row_tokens
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
 from firstwords.retrieval.trace import TOKENS
 from firstwords.runlog import damaged, say, write_json
@@ -42,7 +43,6 @@ from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train import adapters
 from firstwords.train.adapters import LORA_BATCH, LORA_RATE, AdapterFlags
-from firstwords.train.chat_sizes import row_tokens
 from firstwords.train.corpus import READ_SHARE, until
 from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import micro_rows, shard

@@ -42,12 +42,12 @@ from firstwords.plan.budget import (
     plan_for_shape,
     with_batch,
 )
+from firstwords.plan.chat_sizes import chat_sizes, positions_for
 from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, step_seconds
 from firstwords.plan.new_model import model_config, town_for, usual_positions
 from firstwords.promotions import can_chat
 from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.chat_sizes import chat_sizes, positions_for
 from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
 from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import micro_rows, new_model, shard
