@@ -74,6 +74,11 @@ def test_openai_parses_schemas(openai) -> None:
     assert is_pet(openai["parse"]["value"]) and is_pet(openai["response_parse"]["value"])
 
 
+def test_openai_calls_tools(openai) -> None:
+    assert is_pet(openai["tools"]["value"]) and is_pet(openai["run_tools"]["value"])
+    assert is_pet(openai["tools_stream"]["value"]["pet"]) and openai["tools_stream"]["value"]["done"] == ["pet"]
+
+
 def test_openai_parses_numbers(openai) -> None:
     value = openai["ints"]["value"]
     assert isinstance(value["age"], int) and isinstance(value["weight"], int | float)

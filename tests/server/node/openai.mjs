@@ -1,6 +1,6 @@
 // The npm package `openai`: node openai.mjs BASE_URL QUESTION
 import OpenAI from "openai";
-import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
+import { zodFunction, zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { baseURL, question, run } from "./cases.mjs";
 
@@ -30,6 +30,28 @@ await run({
   ints: async () =>
     (await client.chat.completions.parse({ model: "pip", messages, response_format: zodResponseFormat(Age, "age") }))
       .choices[0].message.parsed,
+  tools: async () => {
+    const tools = [zodFunction({ name: "pet", parameters: Pet })];
+    const parsed = await client.chat.completions.parse({ model: "pip", messages, tools, tool_choice: "required", parallel_tool_calls: false });
+    return parsed.choices[0].message.tool_calls.map((call) => call.function.parsed_arguments)[0];
+  },
+  tools_stream: async () => {
+    const tools = [zodFunction({ name: "pet", parameters: Pet })];
+    const stream = client.chat.completions.stream({ model: "pip", messages, tools, tool_choice: "required", parallel_tool_calls: false });
+    const done = [];
+    stream.on("tool_calls.function.arguments.done", (event) => done.push(event.name));
+    const message = await stream.finalMessage();
+    return { done, pet: JSON.parse(message.tool_calls[0].function.arguments) };
+  },
+  run_tools: async () => {
+    let given;
+    const parameters = z.toJSONSchema(Pet);
+    const run = (found) => ((given = found), "It purrs.");
+    const pet = { type: "function", function: { name: "pet", parameters, parse: JSON.parse, function: run } };
+    const choice = { type: "function", function: { name: "pet" } };
+    await client.chat.completions.runTools({ model: "pip", messages, max_tokens: 80, tools: [pet], tool_choice: choice }).done();
+    return given;
+  },
   response: async () => (await client.responses.create(response)).output_text,
   response_stream: async () => {
     const kinds = [];
