@@ -175,6 +175,8 @@ class RewardModel:
     def _start(self, sequence: Sequence[int]) -> int:
         """Where the last turn's text begins."""
         opening = opening_ids(self.tokenizer)
+        if not opening:  # a template that writes answers right after questions
+            return 0
         last = max(place for place, token in enumerate(sequence) if token == opening[0])
         return last + len(opening)
 
