@@ -31,6 +31,7 @@ MESSAGE = (
     ("POST", "/branch", {"index": 0, "token_id": 5}),
     ("POST", "/rating", {"verdict": "up"}),
     ("POST", "/fork", {}),
+    ("POST", "/trace", {}),
 )
 
 

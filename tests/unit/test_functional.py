@@ -106,7 +106,7 @@ def test_products_of_rotated_queries_and_keys_depend_on_the_distance_only():
         head_dim=16,
         max_position_embeddings=64,
     )
-    cos, sin = rope_tables(config)
+    cos, sin = (tables[0] for tables in rope_tables(config))
     q, k = rand(16).detach(), rand(16, seed=1).detach()
 
     def product(at: int, seen: int) -> float:
