@@ -156,7 +156,7 @@ def test_a_command_that_is_started_again_continues(tmp_path: Path, files: dict[s
 
 
 def test_learn_starts_its_processes(tmp_path: Path, files: dict[str, Path]) -> None:
-    flags = ["--minutes", "0.5", "--preferences", "none", "--text", files["text"], "--chats", files["chats"]]
+    flags = ["--minutes", "0.25", "--preferences", "none", "--text", files["text"], "--chats", files["chats"]]
     code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
     assert code == 0 and "report:" in said, said
     for stage in ("base", "sft"):
