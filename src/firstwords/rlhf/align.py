@@ -37,7 +37,7 @@ from firstwords.plan.threads import ALL
 from firstwords.preferences.taste import tastes_of
 from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
-from firstwords.rlhf.by_taste import compared, in_words, questions_for
+from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
 from firstwords.rlhf.compare import compare_on_world, examined, open_engine
 from firstwords.rlhf.judgements import PreferenceFlags, choices_of_people
 from firstwords.rlhf.live.check import chats_of_stage_two
@@ -63,7 +63,6 @@ BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
 }
 OPTIONS = {"bestofn": BestofnOptions, "rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
-TASTE_QUESTIONS = 400
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
 
 
@@ -203,7 +202,7 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
     tokenizer, limit = Tokenizer.load(new), engines[0].max_length
     try:
         prompts = [] if knows else chats_of_stage_two(new.parent, tokenizer, config.seed).prompts
-        asked = questions_for(new, tokenizer, prompts, config.seed, TASTE_QUESTIONS, limit)
+        asked = questions_for(new, tokenizer, prompts, config.seed, QUESTIONS, limit)
     except UserError:  # the chats of stage two are gone
         return Decision(False, f"the reward model cannot judge the policy it has trained. {yourself}")
     rows, refused = compared(engines, asked, established, config.seed)
@@ -211,17 +210,13 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
     found = {"before": before.name, "temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P} | vars(result)
     tastes = [asdict(taste) for taste in established]
     write_json(home.run_dir(config.name, new.name) / "compare.json", found | {"tastes": tastes})
-    if result.verdict != "better":
-        decision = decide(new.name, before.name, result, None, None)
-    elif not knows:
+    decision = decided(new, before, result, refused, device)
+    if decision is None:
         rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
         won = f"{new.name} wins {rate} against {before.name} in a chat"
         decision = Decision(False, f"{won}, but whether its answers are right can't be measured")
-    else:
-        sides = [Measured(examined(path, device), side) for path, side in zip((new, before), refused, strict=True)]
-        decision = decide(new.name, before.name, result, *sides)
-        if decision.is_promoted and state["preferences"] != ["log"]:
-            decision = Decision(False, f"{decision.reason}; but these may be other people's preferences")
+    elif decision.is_promoted and state["preferences"] != ["log"]:
+        decision = Decision(False, f"{decision.reason}; but these may be other people's preferences")
     ending = "" if decision.is_promoted else f". {yourself}"
     return Decision(decision.is_promoted, f"by the taste shown ({in_words(established)}), {decision.reason}{ending}")
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.eval.decoding import Decoding
-from firstwords.eval.winrate import Comparison
+from firstwords.eval.promotion import Decision, Measured, decide
+from firstwords.eval.winrate import Comparison, WinRate
 from firstwords.model.card import knows_world, town_size
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.taste import Taste, suits
+from firstwords.rlhf.compare import examined
 from firstwords.rlhf.judgements import answer_params
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.chats.checks import abstains
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message
     from firstwords.tokenizer.fast import Tokenizer
 
-SAMPLES = 2  # of each side for each question
+QUESTIONS, SAMPLES = 400, 2  # questions, and answers of each side to each
 
 Asked = Sequence[tuple["tuple[Message, ...]", "Task | None"]]
 
@@ -80,6 +82,21 @@ def compared(
                 refusals[1].append(abstains(then))
     now_refused, then_refused = (sum(side) / max(1, len(side)) for side in refusals)
     return rows, (now_refused, then_refused)
+
+
+def decided(
+    new: Path, old: Path, result: WinRate, refused: tuple[float, float], device: str = "cpu"
+) -> Decision | None:
+    """The rule of promotion, with the exam where the truth is known; None for a winner of which it is not.
+
+    refused: of `compared`.
+    """
+    if result.verdict != "better":
+        return decide(new.name, old.name, result, None, None)
+    if not knows_world(old):
+        return None
+    sides = [Measured(examined(path, device), share) for path, share in zip((new, old), refused, strict=True)]
+    return decide(new.name, old.name, result, *sides)
 
 
 def in_words(established: Sequence[Taste]) -> str:

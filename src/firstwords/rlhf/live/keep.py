@@ -20,13 +20,11 @@ from typing import Any
 from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, UserError
 from firstwords.engine.engine import Engine
-from firstwords.eval.promotion import Decision, Measured, decide
+from firstwords.eval.promotion import Decision
 from firstwords.eval.winrate import WinRate, win_rate
-from firstwords.model.card import knows_world
 from firstwords.model.hub import add_metrics
 from firstwords.preferences.taste import Taste, tastes_of
-from firstwords.rlhf.by_taste import compared, in_words, questions_for
-from firstwords.rlhf.compare import examined
+from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
 from firstwords.rlhf.live.record import FOLDER
 from firstwords.rlhf.live.session import LiveSession
 from firstwords.rlhf.provenance import Seen
@@ -34,7 +32,6 @@ from firstwords.rlhf.version_store import next_stage, save_version
 from firstwords.runlog import say, write_json
 from firstwords.stats import rate_of
 
-QUESTIONS = 400
 KEPT = "keep.json"
 LEAST_PREDICTED = 20  # choices, before anything is said about how well they could be predicted
 
@@ -103,14 +100,8 @@ def judge(
     by = f"by your taste ({in_words(established)}), "
     if session.checked.is_harmed:
         return Decision(False, f"{by}{new} wins {result.win_rate:.1%}, but it knows less: {session.checked.sentence}")
-    if result.verdict != "better":
-        decision = decide(new, old, result, None, None)
-    elif knows_world(session.parent):
-        sides = [
-            Measured(examined(path), side) for path, side in zip((directory, session.parent), refused, strict=True)
-        ]
-        decision = decide(new, old, result, *sides)
-    else:
+    decision = decided(directory, session.parent, result, refused)
+    if decision is None:
         rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
         decision = Decision(True, f"{new} wins {rate} against {old} in a chat, and {session.checked.sentence}")
     return replace(decision, reason=by + decision.reason)
