@@ -16,9 +16,9 @@ difference; the mask is found by rendering the chat once more with marks in plac
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from firstwords.config import UserError
 from firstwords.tokenizer.template import closing_name, unused_letter
@@ -144,24 +144,34 @@ def _template_ids(
     messages: Sequence[Message], tokenizer: Tokenizer, add_generation_prompt: bool
 ) -> tuple[list[int], list[tuple[int, int]]]:
     """(ids, where each is in the rendered text). Names of special tokens in messages stay ordinary characters."""
-    assert tokenizer.template is not None
+    template = tokenizer.template
+    assert template is not None
     for message in messages:
         if message["role"] not in ROLES:
             raise UserError(f"a chat message has the role {message['role']!r}: use one of {', '.join(ROLES)}")
+    return written_ids(tokenizer, messages, lambda turns: template.text(turns, add_generation_prompt))
+
+
+def written_ids(
+    tokenizer: Tokenizer, values: Any, write: Callable[[Any], str]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """(Ids of the text that a template makes of `values`, where each is in the text).
+
+    values: what people wrote, as JSON has it. Names of special tokens in it stay ordinary characters; those that the
+    template writes itself are special tokens.
+    """
     names = list(tokenizer.special_names)
-    if not any(name in message["content"] for message in messages for name in names):
-        return tokenizer.encode_template(tokenizer.template.text(messages, add_generation_prompt))
-    mark = unused_letter(messages)
+    texts = list(_texts(values))
+    if not any(name in text for text in texts for name in names):
+        return tokenizer.encode_template(write(values))
+    mark = unused_letter(texts)
     disguised = {name: f"{mark}{number}{mark}" for number, name in enumerate(names)}
     any_name = re.compile("|".join(map(re.escape, names)))
-    safe: list[Message] = [
-        {**message, "content": any_name.sub(lambda found: disguised[found[0]], message["content"])}
-        for message in messages
-    ]
+    safe = _changed(values, lambda text: any_name.sub(lambda found: disguised[found[0]], text))
     ids: list[int] = []
     places: list[tuple[int, int]] = []
     length = 0
-    for part in re.split(f"({any_name.pattern})", tokenizer.template.text(safe, add_generation_prompt)):
+    for part in re.split(f"({any_name.pattern})", write(safe)):
         if part in tokenizer.special_names:
             ids.append(tokenizer.special_names[part])
             places.append((length, length + len(part)))
@@ -172,6 +182,24 @@ def _template_ids(
             places += [(length + first, length + last) for first, last in its_places]
         length += len(part)
     return ids, places
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """The same value with every text in it changed; keys stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _changed(each, change) for key, each in value.items()}
+    return [_changed(each, change) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def _answer_spans(

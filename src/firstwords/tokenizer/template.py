@@ -69,7 +69,7 @@ class ChatTemplate:
 
     def around_answers(self, messages: Messages, add_generation_prompt: bool = False) -> list[str]:
         """What the template writes before, between and after the assistant's answers."""
-        mark = unused_letter(messages)
+        mark = unused_letter(message["content"] for message in messages)
         marked = [m | {"content": mark} if m["role"] == "assistant" else m for m in map(dict, messages)]
         return self.text(marked, add_generation_prompt).split(mark)
 
@@ -84,9 +84,9 @@ def closing_name(text: str, names: Iterable[str]) -> str | None:
     return next((name for name in names if text.lstrip().startswith(name)), None)
 
 
-def unused_letter(messages: Messages) -> str:
-    """A letter that occurs in none of the messages."""
-    used = set().union(*(message["content"] for message in messages))
+def unused_letter(texts: Iterable[str]) -> str:
+    """A letter that occurs in none of the texts."""
+    used = set().union(*texts)
     return next(letter for letter in map(chr, range(0xE000, 0xF8FF)) if letter not in used)
 
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from firstwords.tokenizer.chat import render
+from firstwords.tokenizer.chat import render, written_ids
 from firstwords.tokenizer.template import ChatTemplate
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 HOW_TO_CALL = 'To call a tool, write a line like {"name": "...", "arguments": {...}}.'
 TAG = "<tool_call>"
-_FIRST_MARK = 0xE000  # private characters, which stand for special tokens' names in messages while a template runs
 
 
 def tools_text(functions: Sequence[Mapping[str, Any]]) -> str:
@@ -81,25 +80,6 @@ def template_ids(
     messages: OpenAI's, with the arguments of calls as objects. Text that contains a special token's name stays text.
     Raises UserError if the template refuses the chat.
     """
-    names = list(tokenizer.special_names)  # the longest first
-    marks = {name: chr(_FIRST_MARK + place) for place, name in enumerate(names)}
-
-    def marked(value: Any) -> Any:
-        if isinstance(value, str):
-            for name in names:
-                value = value.replace(name, marks[name])
-            return value
-        if isinstance(value, Mapping):
-            return {key: marked(each) for key, each in value.items()}
-        return [marked(each) for each in value] if isinstance(value, list | tuple) else value
-
-    tools = [{"type": "function", "function": marked(each)} for each in functions]
-    ids: list[int] = []
-    for part in re.split("(" + "|".join(map(re.escape, names)) + ")", template.written(marked(messages), True, tools)):
-        if part in tokenizer.special_names:
-            ids.append(tokenizer.special_names[part])
-            continue
-        for name in names:
-            part = part.replace(marks[name], name)
-        ids += tokenizer.encode(part)
-    return ids
+    tools = [{"type": "function", "function": each} for each in functions]
+    given = {"messages": messages, "tools": tools}
+    return written_ids(tokenizer, given, lambda safe: template.written(safe["messages"], True, safe["tools"]))[0]
