@@ -275,9 +275,8 @@ def in_panels(weight_OI: np.ndarray) -> np.ndarray:
 def _joined(*linears: ModelLinear) -> Linear:
     """Several linears as one."""
     biases = [_array(linear.bias) for linear in linears if linear.bias is not None]
-    return np.concatenate([_array(linear.effective_weight) for linear in linears]), np.concatenate(
-        biases
-    ) if biases else NOTHING
+    weight_OI = np.concatenate([_array(linear.effective_weight) for linear in linears])
+    return weight_OI, np.concatenate(biases) if biases else NOTHING
 
 
 def _stacked(layers: list[list[Linear]], is_int8: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

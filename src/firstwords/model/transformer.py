@@ -100,12 +100,11 @@ def fused_linear(x: Tensor, *layers: Linear, gain: Tensor | None = None) -> Tens
         if gain is not None:
             x = x * gain.to(x.dtype)
         out = fused_linear_plain(x, *layers)
-        no_change = [x.new_zeros(1).expand(*x.shape[:-1], layer.out_features) for layer in layers]
         changes = [
-            layer.lora_change(x) if layer.lora_A is not None else zeros
-            for layer, zeros in zip(layers, no_change, strict=True)
+            layer.lora_change(x) if layer.lora_A is not None else x.new_zeros(*x.shape[:-1], layer.out_features)
+            for layer in layers
         ]
-        return out + (changes[0] if len(changes) == 1 else torch.cat(changes, -1))
+        return out + torch.cat(changes, -1)
     return fused_linear_plain(x, *layers, gain=gain)
 
 
