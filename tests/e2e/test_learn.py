@@ -68,8 +68,8 @@ def test_the_loss_fell_and_the_record_is_complete(learned: tuple[Path, str, floa
     samples = [row for row in rows if row["kind"] == "sample"]
     steps = [row["step"] for row in rows if row["kind"] == "train"]
     assert steps == list(range(1, len(steps) + 1))
-    # how many there are follows from the machine's speed; tests/equivalence/test_resume.py counts them
-    assert samples[0]["step"] == 1 and {row["step"] for row in samples} <= set(steps)
+    # how many there are and when follows from the machine's speed; tests/equivalence/test_resume.py counts them
+    assert samples and {row["step"] for row in samples} <= set(steps)
     assert len({row["prompt"] for row in samples}) == 1
     card = json.loads((home / "models" / "tiny" / "sft" / "firstwords.json").read_text(encoding="utf-8"))
     base = json.loads((home / "models" / "tiny" / "base" / "firstwords.json").read_text(encoding="utf-8"))

@@ -71,8 +71,8 @@ def test_we_load_theirs(case, tmp_path):
     theirs = peft.get_peft_model(peer, config).eval()
     theirs.save_pretrained(tmp_path / "adapter")
     assert lora.load_adapter(ours, tmp_path / "adapter") == Lora(4, 9.0, ours_targets(tmp_path), True)
-    with torch.no_grad():
-        assert_close(ours(ids_of()), theirs(ids_of()).logits, "logits")
+    with torch.no_grad():  # PEFT's random B makes the sums larger than any trained adapter's, and so their rounding
+        assert_close(ours.double()(ids_of()), theirs.double()(ids_of()).logits, "logits")
 
 
 def ours_targets(folder: Path) -> tuple[str, ...]:
