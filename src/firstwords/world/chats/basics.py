@@ -65,7 +65,7 @@ _COLOURS = {
     "grass": "green", "the sky": "blue", "snow": "white", "the sun": "yellow", "a banana": "yellow", "blood": "red",
     "a tomato": "red", "an apple": "red", "a lemon": "yellow", "milk": "white", "coal": "black", "a tree": "green",
     "a leaf": "green", "a frog": "green", "a carrot": "orange", "chocolate": "brown", "the night": "black",
-    "the sea": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red",
+    "the sea": "blue", "the ocean": "blue", "a cloud": "white", "an elephant": "grey", "a pig": "pink", "a rose": "red", "a strawberry": "red",
     "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
     "carrots": "orange", "pigs": "pink", "leaves": "green", "trees": "green", "apples": "red", "lemons": "yellow",
 }
@@ -107,7 +107,7 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
 
 
 _ANIMALS = ("cat", "dog", "cow", "horse", "pig", "sheep", "goat", "donkey", "mouse", "lion", "tiger", "bear", "wolf", "duck", "hen",
-            "owl", "frog", "bee", "snake", "goose")
+            "owl", "frog", "bee", "snake", "goose", "spider")
 _OTHER_ANIMALS = tuple(a.name for a in know.ANIMALS if a.name not in _ANIMALS)
 _EXTRA_SOUNDS = {"chicken": "cluck", "bird": "tweet", "rooster": "cock-a-doodle-doo", "fly": "buzz", "lamb": "baa", "kitten": "meow",
                  "puppy": "woof"}

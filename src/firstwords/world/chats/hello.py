@@ -304,11 +304,17 @@ _ABOUT: tuple[Topic, ...] = (
                              "what makes you happy", "what is your favourite thing", "what is your job"),
                   clauses=("what you like", "your hobby"), notes=("your hobby",)),
           "I like words and stories best.", ("words", "stories")),
+    Topic(Wording(wishes=("say something nice", "tell me something nice", "say something kind", "give me a compliment",
+                          "be nice to me", "say something nice to me", "say something friendly"),
+                  questions=("can you say something nice", "do you know a compliment"), notes=("something nice", "a compliment")),
+          "You ask good questions, and I like to talk with you.", ("good questions",)),
 )
 # how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1)
+_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
+_HUMAN = Wording(questions=("are you human", "are you human or not", "are you really human", "are you human or a robot", "is Pip human"),
+                 clauses=("if you are human",), notes=("you human", "human or robot"))
 _HAVE = ("friend", "mother", "father", "family", "pet", "brother", "sister", "body", "heart", "cat", "dog", "wife",
          "girlfriend", "boyfriend", "job", "phone", "face", "child", "birthday", "brain", "dream")
 _CANNOT = ("see me", "hear me", "walk", "sleep", "swim", "fly", "see", "hear", "sing", "dance", "run", "smell flowers",
@@ -321,6 +327,8 @@ def about_pip(rng: Random, town: Town) -> list[Turn]:
     if draw < 0.84:
         topics = rng.choices(_ABOUT, _OFTEN, k=2 if rng.random() < 0.2 else 1)
         return [turn_of(rng, topic) for topic in dict.fromkeys(topics)]
+    if draw < 0.86:
+        return [Turn(ask(rng, _HUMAN), f"No, I am not human. {I_AM}", Check("no"))]
     if draw < 0.91:
         thing = pick(rng, _NOT_ME)
         wording = Wording(questions=("are you {a}", "are you really {a}", "are you {a} or a robot", "is Pip {a}"),

@@ -151,6 +151,11 @@ _LETTER_WORD = Wording(
     ("say a word that starts with {l}", "give me a word that begins with {l}", "name something that starts with {l}", "give me a word with {l}"),
     ("a word with {l}", "a word that starts with {l}", "{l} is for", "word with {l}"),
 )
+_LETTER_ANIMAL = Wording(
+    ("which animal starts with {l}", "what animal begins with {l}", "which animal begins with {l}"), ("an animal that starts with {l}",),
+    ("name an animal that starts with {l}", "name an animal that begins with {l}", "tell me an animal with {l}", "say an animal that starts with {l}"),
+    ("an animal with {l}", "animal that starts with {l}", "animal with {l}"),
+)
 _FIRST_LETTER = Wording(
     ("what letter does {w} start with", "which letter does {w} begin with", "what is the first letter of {w}", "{w} starts with which letter"),
     ("the first letter of {w}", "which letter {w} starts with"), ("tell me the first letter of {w}",), ("first letter of {w}",),
@@ -162,6 +167,12 @@ _LETTER_OF = {
     for word in (
         "apple", "bear", "cat", "dog", "egg", "fish", "goat", "hat", "ice", "juice", "king", "lion", "moon", "nose", "owl", "pig", "queen", "rain",
         "sun", "tree", "umbrella", "violin", "water", "yellow", "zebra",
+    )
+}
+_ANIMAL_OF = {
+    word[0].upper(): word
+    for word in (
+        "ant", "bear", "cat", "dog", "elephant", "frog", "goat", "horse", "lion", "mouse", "owl", "pig", "rabbit", "sheep", "tiger", "wolf", "zebra",
     )
 }
 _ALPHABET = "A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, P, Q, R, S, T, U, V, W, X, Y, Z."
@@ -178,9 +189,10 @@ def only_letter(rng: Random, town: Town) -> list[Turn]:
         reply = f"{cap(adjectives[number])} {nouns[number]} {verbs[number]} {objects[number]}."
         return [Turn(ask(rng, _LETTER_SENTENCE, l=shown), reply, Check("letter", (letter,), least=3))]
     if draw < 0.78:
-        letter, word = pick(rng, tuple(_LETTER_OF.items()))
-        shown = pick(rng, (letter, letter, f'"{letter}"', f"the letter {letter}"))
-        return [Turn(ask(rng, _LETTER_WORD, l=shown), f"{cap(word)} starts with {letter}.", Check("exact", (f"{word} starts with {letter}",)))]
+        words, wording = (_ANIMAL_OF, _LETTER_ANIMAL) if rng.random() < 0.4 else (_LETTER_OF, _LETTER_WORD)
+        letter, word = pick(rng, tuple(words.items()))
+        shown = pick(rng, (letter, letter.lower(), f'"{letter}"', f"the letter {letter}"))
+        return [Turn(ask(rng, wording, l=shown), f"{cap(word)} starts with {letter}.", Check("exact", (f"{word} starts with {letter}",)))]
     if draw < 0.93:
         letter, word = pick(rng, tuple(_LETTER_OF.items()))
         return [Turn(ask(rng, _FIRST_LETTER, w=word), f"{cap(word)} starts with {letter}.", Check("exact", (f"starts with {letter}", f"is {letter}")))]
