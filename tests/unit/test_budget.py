@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firstwords.config import UserError
-from firstwords.plan.budget import LADDER, MIN_STEPS, Machine, batch_tokens, micro_tokens, momentum, plan
+from firstwords.plan.budget import LADDER, MIN_STEPS, WORLD_LEAST, Machine, batch_tokens, micro_tokens, momentum, plan
 
 LAPTOP = Machine(training_gflops={64: 40.0, 128: 75.0, 256: 85.0})
 GPU = Machine(device="cuda", precision="bf16", training_gflops={256: 60e3, 768: 350e3, 1536: 420e3})
@@ -78,6 +78,15 @@ def test_batch() -> None:
     assert 4_000 < batch_tokens(9_000_000, 256) < 7_000  # Step Law at 9M tokens: 5.4k
     assert batch_tokens(60_000, 128) * MIN_STEPS <= 60_000 * 4  # a short run keeps its steps
     assert micro_tokens(5120, "cpu") == 5120 and micro_tokens(20480, "cpu") <= 8192
+
+
+def test_a_slow_machine_learns_the_built_in_world_with_a_larger_shape() -> None:
+    """The smaller shapes that fit a slow machine's operations cannot learn it (docs/LOG.md)."""
+    slow = Machine(training_gflops={128: 15.0})
+    assert plan(180, slow).shape.hidden_size == 64
+    assert plan(180, slow, is_world=True).shape == WORLD_LEAST
+    assert plan(10, slow, is_world=True).shape == plan(10, slow).shape, "too few steps for it"
+    assert plan(3600, LAPTOP, is_world=True).shape == plan(3600, LAPTOP).shape
 
 
 def test_a_given_vocabulary_is_kept() -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ LIMITED_TOKENS_PER_PARAM = 2.5  # if text is scarce ...
 LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but at most three parameters per distinct token
 BYTES_PER_PIECE = 700  # of text per token of the vocabulary: rarer tokens are not learned
 DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six passes
+WORLD_TOKENS = 200_000  # with at least so many, the smallest shape that learns the built-in world is WORLD_LEAST
 MAX_USEFUL_EPOCHS = 16.0  # beyond this, more minutes hardly help
 SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): ours, and the speed records'
 MIN_STEPS = 150  # with fewer updates, even the best batch size learns little
@@ -94,6 +95,8 @@ LADDER = (
     Shape(1536, 24, 32768, 2048),
     Shape(2048, 24, 32768, 2048),
 )
+
+WORLD_LEAST = LADDER[3]
 
 
 @dataclass(frozen=True)
@@ -164,16 +167,21 @@ def plan(
     vocab_size: int | None = None,
     optimizer: str = "muon",
     curve: Mapping[int, float] | None = None,
+    is_world: bool = False,
 ) -> Plan:
     """Choose everything for `seconds` of pre-training on `machine`.
 
     corpus_bytes limits the epochs (None: endless text); vocab_size is given if a tokenizer already exists.
     curve: bytes per token of this text by vocabulary size, measured if it is unlike English prose.
+    is_world: the text is the built-in world alone, which a slow machine learns better with too large a shape than with
+    too small a one (docs/LOG.md).
     Raises UserError if the time or the text is too small for any model.
     """
     check_seconds(seconds)
     # the smallest shape has short rows, for tokens that are hardly longer than bytes
-    ladder = LADDER if curve is None else LADDER[1:]
+    ladder: Sequence[Shape] = LADDER if curve is None else LADDER[1:]
+    if is_world and _tokens(WORLD_LEAST, seconds, machine) >= WORLD_TOKENS:
+        ladder = ladder[ladder.index(WORLD_LEAST) :]
     candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in ladder]
     shape = _best_fit(candidates, seconds, machine, 1.0)
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes, curve)) > FREE_EPOCHS:
@@ -358,7 +366,7 @@ def _reasons(shape: Shape, tokens: int, batch: int, epochs: float | None) -> tup
     params, steps = shape.num_matmul_params, max(1, tokens // batch)
     reasons = [
         f"{params / 1e6:.2f}M matmul parameters, {shape.num_hidden_layers} layers of width {shape.hidden_size}: "
-        f"about {tokens / shape.num_layer_params:.0f} tokens per parameter of the layers "
+        f"about {tokens / shape.num_layer_params:.1f} tokens per parameter of the layers "
         f"({TOKENS_PER_PARAM:.0f}-{2 * TOKENS_PER_PARAM:.0f} is best, fewer if text is scarce)",
         f"a vocabulary of {shape.vocab_size}: a larger one would cost more compute per byte of text",
         f"{batch} tokens per step, {steps} step{'' if steps == 1 else 's'}",

@@ -289,7 +289,8 @@ def choose_plan(
     two (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
     """
     if shape is None:
-        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve).shape
+        is_world = config.text == ["world"]
+        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve, is_world).shape
         shape = Shape(
             config.hidden_size or shape.hidden_size,
             config.layers or shape.num_hidden_layers,
