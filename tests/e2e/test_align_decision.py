@@ -18,7 +18,7 @@ from firstwords.eval.winrate import Comparison
 from firstwords.keeping.promote import rollback
 from firstwords.model.hub import load_model, read_card, save_model
 from firstwords.preferences.formats import read_preferences
-from firstwords.preferences.records import split_by_prompt
+from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf import align
 from firstwords.rlhf import compare as comparing
 from firstwords.rlhf.align import Align
@@ -64,6 +64,7 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         refused: tuple[float, float] = (0.02, 0.02),
         now: dict | None = None,
         before: dict | None = None,
+        preferences: list[str] | None = None,
     ) -> tuple[str, dict]:
         made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
         found = {made: now or table(), sft: before or table()}
@@ -84,8 +85,9 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         monkeypatch.setattr(align, "_by_reward", lambda *_: made)
         save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})
         home.set_promoted("pip", "sft")
-        align.main(Align("pip", preferences=["world"]))
-        assert len(asked) == 1 and not asked[0].get("temperature")  # once, and as in a chat: the default
+        align.main(Align("pip", preferences=preferences or ["world"]))
+        # at most once, and as in a chat: the default
+        assert len(asked) <= 1 and not any(settings.get("temperature") for settings in asked)
         return home.promoted("pip"), json.loads((home.run_dir("pip", "align") / "align.json").read_text())
 
     examined = run.examined = []
@@ -141,6 +143,24 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
 def test_promotion_is_strict(outcome: dict, stage: str, reason: str, aligned: Callable) -> None:
     used, found = aligned(**outcome)
     assert used == stage and reason in found["reason"] and "\n" not in found["reason"]
+
+
+@pytest.mark.parametrize("number", [60, 4])
+def test_the_owners_taste_counts_instead_of_the_judges(number: int, aligned: Callable, monkeypatch) -> None:
+    """With too few choices of the owner's own, the built-in judge decides as before."""
+    prompts = [({"role": "user", "content": f"Question {i}?"},) for i in range(number)]
+    pairs = [Preference(prompt, "Yes.", "Yes, it is so.") for prompt in prompts]
+    asked = [(pair.prompt, None) for pair in pairs]
+    monkeypatch.setattr(align, "choices_of_people", lambda specs: iter(pairs if specs != ["world"] else ()))
+    monkeypatch.setattr(align, "open_engine", lambda path, device: SimpleNamespace(path=path, max_length=256))
+    monkeypatch.setattr(align, "knows_world", lambda path: True)
+    monkeypatch.setattr(align, "questions_for", lambda *_: asked)
+    rows = [Comparison(f"question {i}", 0.0) for i in range(60)]
+    monkeypatch.setattr(align, "compared", lambda *_: (rows, (0.02, 0.02)))
+    stage, found = aligned(preferences=["log", "world"])
+    is_by_taste = found["reason"].startswith("by the taste shown (shorter answers")
+    assert is_by_taste == (number == 60), found["reason"]
+    assert stage == ("sft" if is_by_taste else "rlhf-1"), "the judge prefers rlhf-1, the owner's taste does not"
 
 
 def test_the_exam_of_the_version_before_is_taken_once(aligned: Callable) -> None:

@@ -12,16 +12,19 @@ its card has the same exam already. Both count towards --minutes.
 
 For people's preferences a reward model cannot judge the policy that was trained on it. What can be counted is measured:
 the taste that the preferences establish ("shorter answers"), how often the new version suits it better, the exam and
-the refusals. Your own choices in Teach (`log`) decide in this way if the model knows the built-in world, whose
-truth can be checked; otherwise a person has to judge (`firstwords compare NAME/rlhf-1 NAME/sft --judge human`). One
-line gives the decision and its reason: here, in `align.json`, on the version's card, in the report and on the page.
+the refusals. Your own choices in Teach (`log`, alone or with `world`) decide in this way if the model knows the
+built-in world, whose truth can be checked. Otherwise a person has to judge:
+
+    firstwords compare NAME/rlhf-1 NAME/sft --judge human
+
+One line gives the decision and its reason: here, in `align.json`, on the version's card, in the report and on the page.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -150,7 +153,7 @@ def main(config: Align) -> None:
         state["made"] = new.name
         write_json(directory / "align.json", state)
     new = home.stage_dir(config.name, state["made"])
-    if "world" in state["preferences"]:
+    if "world" in state["preferences"] and not has_own_taste(state["preferences"]):
         decision = judge(config, new, before)
     else:
         decision = judge_by_taste(config, state, new, before)
@@ -159,6 +162,11 @@ def main(config: Align) -> None:
     if decision.is_promoted and not _promote(config.name, new.name, before.name):
         decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")
     _close(config, state, decision)
+
+
+def has_own_taste(specs: Sequence[str]) -> bool:
+    """Whether the owner's own choices establish a taste. It then counts instead of the built-in judge's."""
+    return "log" in specs and set(specs) <= {"log", "world"} and bool(tastes_of(list(choices_of_people(["log"]))))
 
 
 def judge(config: Align, new: Path, before: Path) -> Decision:
@@ -215,7 +223,7 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
         rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
         won = f"{new.name} wins {rate} against {before.name} in a chat"
         decision = Decision(False, f"{won}, but whether its answers are right can't be measured")
-    elif decision.is_promoted and state["preferences"] != ["log"]:
+    elif decision.is_promoted and not set(state["preferences"]) <= {"log", "world"}:
         decision = Decision(False, f"{decision.reason}; but these may be other people's preferences")
     ending = "" if decision.is_promoted else f". {yourself}"
     return Decision(decision.is_promoted, f"by the taste shown ({in_words(established)}), {decision.reason}{ending}")
