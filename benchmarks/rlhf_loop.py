@@ -2,7 +2,7 @@
 
     python benchmarks/rlhf_loop.py --model pip                 # a model made by `firstwords learn --name pip`
     python benchmarks/rlhf_loop.py --model pip --seeds 5 --minutes 3 --json
-    python benchmarks/rlhf_loop.py --model pip --controls --seeds 3 --work controls    # against more of stage two
+    python benchmarks/rlhf_loop.py --controls --seeds 3 --minutes 8 --work controls     # an idle machine, 50 minutes
 
 For each seed, `firstwords align` trains a reward model and a policy from the model's sft stage, in a separate home.
 The table shows how far the reward model is from the best possible accuracy, whether the policy beats sft on held-out
@@ -10,15 +10,15 @@ questions (win rate with its 95 % interval, ties counted half), the true win rat
 interval must contain), and whether the policy invents fewer answers.
 
 A win rate against one's own sft rewards a worse sft. With --controls, stage three has to be worth its time instead.
-From the model's base, for each seed:
+Whole trainings of the same --minutes, for each seed:
 
-    sft     stage two for --sft-steps, chats by --writers
-    rlhf    sft and then `align`
-    a       sft and then --more-steps more of the same chats: what stage three must beat
-    b       stage two for as long as a, chats by careful writers: what stage three must not lose to
+    rlhf    `learn`: all three stages
+    sft     the stage two of that training
+    a       `learn --preferences none`: the minutes of stage three are spent on the others. What stage three must beat
+    b       (if --writers is not careful) the same as a with careful writers: what stage three must not lose to
 
 All arms answer the same held-out questions at the temperature of a chat, in the mix of the chats, 28 % of them
-unanswerable, and take the exam. --more-steps should take as long as stage three. Finished arms in --work are kept.
+unanswerable, and take the exam. Finished arms in --work are kept.
 """
 
 from __future__ import annotations
@@ -88,51 +88,45 @@ def run(home: Path, command: str, name: str, flags: dict[str, Any], threads: int
 
 # ---- controls --------------------------------------------------------------------------------------------------------
 
-ARMS = ("sft", "rlhf", "a", "b")
 EXAM = ("told", "told_refused", "two_steps", "never_told_abstained", "instructions", "visitor")
 COMPARE_SEED = 1  # of the questions, the same for all seeds of the training
 
 
-def controls(source: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+def controls(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Train the arms of a seed that are missing, measure them, and compare rlhf with each of the others."""
     work, found = options.work / f"seed-{seed}", {}
-    for number, arm in enumerate(ARMS):
+    for number, arm in enumerate(arms(options)):
         file = work / f"{arm}.json"
         if not file.exists():
-            home = trained(source, work, arm, seed, options)
             stage = "rlhf-1" if arm == "rlhf" else "sft"
-            file.write_text(json.dumps(measured(home / "models" / options.model / stage, number)), encoding="utf-8")
+            models = trained(work / ("rlhf" if arm == "sft" else arm), arm, seed, options) / "models" / options.model
+            file.write_text(json.dumps(measured(models / stage, number)), encoding="utf-8")
         found[arm] = read(file)
         say(table(CONTROL_HEADER, control_rows(seed, found)))
     return {"seed": seed, "arms": {arm: {k: v for k, v in f.items() if k != "answers"} for arm, f in found.items()}} | {
-        f"against {arm}": versus(found["rlhf"], found[arm]) for arm in ARMS if arm != "rlhf"
+        f"against {arm}": versus(found["rlhf"], found[arm]) for arm in found if arm != "rlhf"
     }
 
 
-def arms_of(work: Path) -> dict[str, Any]:
+def arms(options: argparse.Namespace) -> tuple[str, ...]:
+    """Careful writers alone need no arm b: it would be a again."""
+    return ("rlhf", "sft", "a") if options.writers == "careful" else ("rlhf", "sft", "a", "b")
+
+
+def arms_of(work: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The measurements of a seed's arms."""
-    return {arm: read(work / f"{arm}.json") for arm in ARMS}
+    return {arm: read(work / f"{arm}.json") for arm in arms(options)}
 
 
-def trained(source: Path, work: Path, arm: str, seed: int, options: argparse.Namespace) -> Path:
-    """The home of an arm, whose last stage is trained now."""
-    home, name = work / arm, options.model
+def trained(home: Path, arm: str, seed: int, options: argparse.Namespace) -> Path:
+    """The home of an arm, trained now if it isn't there; sft is a stage of rlhf's."""
+    if arm == "sft":
+        return home
     shutil.rmtree(home, ignore_errors=True)
-    begin = source if arm in ("sft", "b") else work / "sft"
-    for part in ("models", "runs"):
-        for stage in ("base",) if arm in ("sft", "b") else ("base", "sft"):
-            if (begin / part / name / stage).exists():
-                shutil.copytree(begin / part / name / stage, home / part / name / stage)
-    flags = {"batch-tokens": 2048, "seed": seed}
-    if arm == "rlhf":
-        run_align(home, seed, options)
-    elif arm == "a":
-        more = {"from": "sft", "steps": options.more_steps, "learning-rate": options.more_rate}
-        run(home, "finetune", name, flags | more | {"writers": options.writers}, options.threads)
-    else:
-        steps = options.sft_steps + (options.more_steps if arm == "b" else 0)
-        writers = options.writers if arm == "sft" else "careful"
-        run(home, "finetune", name, flags | {"steps": steps, "writers": writers}, options.threads)
+    home.mkdir(parents=True)
+    flags = {"minutes": options.minutes, "seed": seed, "writers": "careful" if arm == "b" else options.writers}
+    flags |= {} if arm == "rlhf" else {"preferences": "none"}
+    run(home, "learn", options.model, flags, options.threads)
     return home
 
 
@@ -264,24 +258,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pip", help="name of a model with a stage sft in FIRSTWORDS_HOME")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=3.0, help="of stage three")
+    parser.add_argument(
+        "--minutes", type=float, default=3.0, help="of stage three, or of a whole training (--controls)"
+    )
     parser.add_argument("--steps", type=int, default=0, help="of stage three's policy (0: --minutes)")
     parser.add_argument("--pairs", type=int, default=400)
     parser.add_argument("--method", default="rloo")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--controls", action="store_true", help="compare with more of stage two; needs a base model")
+    parser.add_argument("--controls", action="store_true", help="compare with as many minutes without stage three")
     parser.add_argument("--work", type=Path, default=Path("rlhf-controls"), help="folder of the arms of --controls")
-    parser.add_argument("--writers", default="mixed")
-    parser.add_argument("--sft-steps", type=int, default=1200)
-    parser.add_argument("--more-steps", type=int, default=300)
-    parser.add_argument("--more-rate", type=float, default=0.3, help="learning rate of --more-steps, of stage two's")
+    parser.add_argument("--writers", default="careful", help="of the chats of --controls: careful or mixed")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     source = Path(os.environ.get("FIRSTWORDS_HOME") or Path.home() / ".firstwords")
     found: list[dict[str, Any]] = []
     if options.controls:
-        found = [controls(source, seed, options) for seed in range(options.seeds)]
-        rows = [row for f in found for row in control_rows(f["seed"], arms_of(options.work / f"seed-{f['seed']}"))]
+        found = [controls(seed, options) for seed in range(options.seeds)]
+        kept = {seed: arms_of(options.work / f"seed-{seed}", options) for seed in range(options.seeds)}
+        rows = [row for seed, found_arms in kept.items() for row in control_rows(seed, found_arms)]
         shown = {name: str(value) for name, value in vars(options).items()}
         report({"machine": machine(), "options": shown, "seeds": found}, table(CONTROL_HEADER, rows), options.json)
         return
