@@ -2,7 +2,7 @@
 
 export function percent(share: number): string {
   const value = share * 100;
-  if (value > 0 && value < 0.1) return `${value < 1e-4 ? value.toExponential(0) : Number(value.toPrecision(1))} %`;
+  if (value > 0 && value < 0.1) return value < 1e-4 ? "< 0.0001 %" : `${Number(value.toPrecision(1))} %`;
   if (value > 99.9 && value < 100) return `${value.toFixed(value > 99.99 ? 4 : 2)} %`;
   return `${value >= 10 && Number.isInteger(value) ? value : value.toFixed(1)} %`;
 }
