@@ -116,12 +116,29 @@ TEMPLATE = (
 def test_the_plain_form_lists_tools_in_the_system_message(tokenizer) -> None:
     ids = tools.plain_ids(tokenizer, [{"role": "user", "content": "Hi"}], [FUNCTION])
     text = tokenizer.decode(ids, skip_special=False)
-    assert text.startswith('<|im_start|>system\nTools:\n{"name": "clock"') and text.endswith("<|im_start|>assistant\n")
+    assert text.startswith("<|im_start|>system\nTools:\nclock()") and text.endswith("<|im_start|>assistant\n")
     assert ids.count(tokenizer.im_end_id) == 2  # the description's is text
     turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
     text = tokenizer.decode(tools.plain_ids(tokenizer, turns, [FUNCTION]), skip_special=False)
     assert text.startswith("<|im_start|>system\nBe kind.\n\nTools:\n") and text.count("<|im_start|>system") == 1
     assert not tools.uses_tags(tokenizer)
+
+
+LINES = {
+    "clock(zone?: string): The time.": {"type": "object", "properties": {"zone": {"type": "string"}}},
+    'clock(unit: {"enum": ["h", "m"]}): The time.': {
+        "properties": {"unit": {"enum": ["h", "m"]}},
+        "required": ["unit"],
+    },
+    'clock({"$ref": "#/$defs/a", "$defs": {"a": {}}}): The time.': {"$ref": "#/$defs/a", "$defs": {"a": {}}},
+    "clock(): The time.": None,
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_tool_is_one_short_line(line) -> None:
+    text = tools.tools_text([{"name": "clock", "description": "The\n time.", "parameters": LINES[line]}])
+    assert text.splitlines() == ["Tools:", line, tools.HOW_TO_CALL]
 
 
 def test_a_template_that_knows_tools_writes_them_and_text_forges_nothing(tokenizer) -> None:

@@ -12,6 +12,7 @@
 | instructions | answers that follow the instruction |
 | visitor | sensible replies to what a first-time visitor types (`world/visitor.py`) |
 | stops | answers that end with a stop token, over all questions |
+| tools, no_tool | sums with the calculator, and no call where none is needed (`eval/tool_exam.py`) |
 
 The questions and the program that grades the answers are in `world/exam.py`. Here they are asked: with greedy decoding,
 concurrently in the engine's slots, in the chat format of training.
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.sampling import SamplingParams
+from firstwords.eval.tool_exam import others, run_tool_exam, sums
 from firstwords.model.hub import add_metrics
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world import exam
@@ -72,6 +74,8 @@ def run_exam(
     result: dict[str, Any] = {part: figures for part, figures in table.items() if figures["n"]}
     result["examples"] = examples(results)
     result["too_long"] = sum(answer is None for answer, _ in answers)
+    if questions is None:
+        result |= run_tool_exam(engine, tokenizer, size, limit)
     if limit is None and questions is None:
         result["version"] = version(size)
     result["seconds"] = round(time.perf_counter() - began, 2)
@@ -81,7 +85,7 @@ def run_exam(
 @lru_cache(maxsize=2)
 def version(size: Size = "whole") -> str:
     """A hash of all questions and their correct answers; rates of different versions cannot be compared."""
-    return hashlib.sha256(repr(exam.questions(size)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((exam.questions(size), sums(), others(size))).encode()).hexdigest()[:16]
 
 
 def put_on_card(directory: Path, result: dict[str, Any]) -> dict[str, Any]:

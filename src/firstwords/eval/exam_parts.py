@@ -9,6 +9,8 @@ PARTS = {
     "told_refused": "known facts refused",
     "instructions": "small tasks",
     "visitor": "sensible replies to visitors",
+    "tools": "sums with the calculator",
+    "no_tool": "no call where none is needed",
     "stops": "answers that end",
 }
 SMALLER_IS_BETTER = frozenset({"told_refused"})

@@ -1,12 +1,12 @@
 """How tools and calls are written in a chat: the model's own template if it knows tools, else a plain form.
 
-The plain form lists the tools in the system message, one JSON object per line. A call is a line of the assistant's
-turn, and its result a turn of the role `tool`:
+The plain form lists the tools in the system message, a line for each, short enough for a small context. A call is a
+line of the assistant's turn, and its result a turn of the role `tool`:
 
     system     Tools:
-               {"name": "calculator", "description": "...", "parameters": {...}}
-               To call a tool, write a line like {"name": "...", "arguments": {...}}.
-    assistant  {"name": "calculator", "arguments": {"expression": "17*23"}}
+               calculator(expression: string): Calculate a sum.
+               To call one, write {"name": "...", "arguments": {...}}.
+    assistant  {"name": "calculator", "arguments": {"expression": "17 * 23"}}
     tool       391
 """
 
@@ -23,15 +23,32 @@ from firstwords.tokenizer.template import ChatTemplate
 if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
-HOW_TO_CALL = 'To call a tool, write a line like {"name": "...", "arguments": {...}}.'
+HOW_TO_CALL = 'To call one, write {"name": "...", "arguments": {...}}.'
 TAG = "<tool_call>"
+_PLAIN = frozenset(("type", "properties", "required", "additionalProperties", "title", "$schema"))  # of an object
 
 
 def tools_text(functions: Sequence[Mapping[str, Any]]) -> str:
     """The plain form's list of tools, for the system message."""
-    names = ("name", "description", "parameters")
-    rows = [{name: each[name] for name in names if each.get(name)} for each in functions]
-    return "\n".join(["Tools:", *(json.dumps(row, ensure_ascii=False) for row in rows), HOW_TO_CALL])
+    return "\n".join(["Tools:", *map(_line, functions), HOW_TO_CALL])
+
+
+def _line(function: Mapping[str, Any]) -> str:
+    """Example: "clock(zone?: string): The date and the time." What is not a simple type is written as JSON Schema."""
+    schema, about = function.get("parameters") or {}, " ".join(str(function.get("description") or "").split())
+    required = schema.get("required") or ()
+    if set(schema) <= _PLAIN:
+        given = (schema.get("properties") or {}).items()
+        inside = ", ".join(f"{name}{'' if name in required else '?'}: {_kind(each)}" for name, each in given)
+    else:
+        inside = json.dumps(schema, ensure_ascii=False)
+    return f"{function['name']}({inside})" + (f": {about}" if about else "")
+
+
+def _kind(schema: Any) -> str:
+    """The type of a parameter if that is all the schema says, otherwise the schema."""
+    is_simple = isinstance(schema, Mapping) and set(schema) == {"type"} and isinstance(schema["type"], str)
+    return schema["type"] if is_simple else json.dumps(schema, ensure_ascii=False)
 
 
 def call_text(name: str, arguments: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from random import Random
 
+from firstwords.world import tool_chats
 from firstwords.world.chats import basics, facts, hello, outside, passages, school, stories, sums, talk, unknown
 from firstwords.world.chats import words as play
 from firstwords.world.chats.checks import Check
@@ -141,6 +142,8 @@ _ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name",
 _OPENERS = frozenset(("greeting", "how are you", "thanks", "joke", "small words", "praise"))  # seldom the whole conversation
 _EXACT = frozenset(("polite", "repeat", "nonsense", "continue", "story question", "passage", "passage, silent", "summarise"))
 _NUMBERS_AS_THEY_ARE = frozenset(("to French", "from French", "one sentence", "sentiment", "plural"))
+TOOLS_RATE, _USE_RATE = 0.04, 0.65  # chats with tools, and questions in them that need one
+_FOR_TOOLS = {"calculator": ("sum", "big sum"), "clock": ("today",)}  # what Pip answers by itself only without them
 _UNKNOWN = frozenset(GROUPS["unknown"][1])  # what no text may mention
 _NAMES = tuple(KINDS)
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS.values()))
@@ -228,7 +231,38 @@ def conversations(
 ) -> Iterator[list[dict[str, str]]]:
     """Endless conversations as lists of messages; the same seed gives the same ones in the same order.
 
-    size: of the town that they know. writers: who wrote the answers, a key of `writers.WRITERS`.
+    size: of the town that they know. writers: who wrote the answers, a key of `writers.WRITERS`. A few of them have
+    tools (see `tool_chats.py`), which `checked` leaves out.
     """
+    rng, home = Random(f"tools {seed}"), town(size)
     for _, messages, _ in checked(seed, size, writers=writers):
+        if rng.random() < TOOLS_RATE:
+            yield with_tools(rng, home, writers)
         yield messages
+
+
+def with_tools(rng: Random, home: Town, writers: str) -> list[dict[str, str]]:
+    """A conversation with tools: one to three questions, of which most need a tool."""
+    names, writer = tool_chats.tools(rng), WRITERS[writers].draw(rng)
+    system = tool_chats.system(names, pick(rng, SYSTEM) if rng.random() < 0.5 else "")
+    messages = [{"role": "system", "content": system}]
+    while len(messages) == 1 or (len(messages) < 8 and rng.random() < 0.3):
+        if rng.random() < _USE_RATE:
+            made = tool_chats.use(rng, names, home)
+            typed = careless(rng, made.turn.user, numbers=False) if rng.random() < RATE else made.turn.user
+            if is_held_out(made.turn.user) or is_held_out(typed):
+                continue
+            messages += [
+                {"role": "user", "content": typed},
+                {"role": "assistant", "content": made.call},
+                {"role": "tool", "content": made.result},
+                {"role": "assistant", "content": writer.says(rng, made.turn, home)},
+            ]
+            continue
+        kind, turns = _drawn(rng, rng, home)
+        if kind in _ALONE or any(kind in _FOR_TOOLS[name] for name in names) or _is_left_out(home, turns):
+            continue
+        for _, turn, text in turns[:1]:
+            messages.append({"role": "user", "content": text})
+            messages.append({"role": "assistant", "content": writer.says(rng, turn, home)})
+    return messages

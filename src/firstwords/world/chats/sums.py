@@ -19,7 +19,7 @@ _CLAUSES = ("what {a}{p}{b} is", "how much {a}{p}{b} is")
 _WISHES = ("work out {a}{p}{b}", "calculate {a}{p}{b}", "solve {a}{p}{b}", "tell me {a}{p}{b}", "do this sum: {a}{p}{b}",
            "help me with a sum: {a}{p}{b}", "do {a}{p}{b}")
 _NOTES = ("{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b} is", "{a}{p}{b}=?", "a sum: {a}{p}{b}", "{a}{p}{b} makes", "{a}{p}{b} equals")
-_SUM = Wording(_QUESTIONS, _CLAUSES, _WISHES, _NOTES)
+SUM = Wording(_QUESTIONS, _CLAUSES, _WISHES, _NOTES)
 _PLUS = Wording(
     ("what is the sum of {a} and {b}", "what is {a} and {b}", "how much is {a} and {b}", "what is {b} more than {a}",
      "what do {a} and {b} make", "how many are {a} and {b}", "what do I get when I add {a} and {b}"),
@@ -34,7 +34,7 @@ _TIMES = Wording(
     ("what is {b} multiplied by {a}", "how much is {a} multiplied by {b}"), (), ("multiply {a} and {b}", "multiply {a} by {b}"),
     ("{a} multiplied by {b}",),
 )
-_SIGNS = {
+SIGNS = {
     "plus": (("+", "+", " + ", " + "), _PLUS), "minus": (("-", "-", " - ", " - "), _MINUS),
     "times": (("*", "x", " x ", " * "), _TIMES),
 }
@@ -66,19 +66,19 @@ def sums(rng: Random, town: Town) -> list[Turn]:
     sign = rng.choices(("plus", "minus", "times"), (55, 37, 8))[0]
     a, b, right = _numbers(rng, sign)
     if rng.random() < 0.1 and sign != "times" and a and b:
-        return [_story_sum(rng, town, a, b, sign, right)]
-    marks, verbal = _SIGNS[sign]
+        return [story_sum(rng, town, a, b, sign, right)]
+    marks, verbal = SIGNS[sign]
     if rng.random() < _VERBAL:
         one, two = (str(a), str(b)) if rng.random() < 0.6 else (number_word(a), number_word(b))
         question = ask(rng, verbal, a=one, b=two)
     elif rng.random() < 0.5:
         mark = pick(rng, marks)
-        question = ask(rng, _SUM, a=a, b=b, p=mark)
+        question = ask(rng, SUM, a=a, b=b, p=mark)
         if question == f"{a}{mark}{b}" and rng.random() < 0.4:
             question += " =" if " " in mark else "="
     else:
         one, two = (str(a), str(b)) if rng.random() < 0.5 else (number_word(a), number_word(b))
-        question = ask(rng, _SUM, a=one, b=two, p=f" {sign} ")
+        question = ask(rng, SUM, a=one, b=two, p=f" {sign} ")
     return [Turn(question, f"{a} {sign} {b} is {right}.", _check(a, b, right))]
 
 
@@ -86,7 +86,7 @@ _MORE = ("{get} {b} more", "{find} {b} more", "{buy} {b} more")
 _FEWER = ("{give} away {b}", "{lose} {b}", "{sell} {b}", "{eat} {b}", "{eat} {b} of them")
 
 
-def _story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) -> Turn:
+def story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) -> Turn:
     """Somebody of the town, or the visitor, has some things and gets or loses a few."""
     is_mine = rng.random() < 0.4
     who, thing = "I" if is_mine else pick(rng, town.people).name, pick(rng, _THINGS)

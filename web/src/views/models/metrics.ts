@@ -14,6 +14,8 @@ const SAYS: Record<string, string> = {
   never_told_abstained: "admits what is unknown",
   instructions: "does small tasks",
   visitor: "replies sensibly to visitors",
+  tools: "does sums with the calculator",
+  no_tool: "calls no tool without need",
   stops: "ends its answers",
 };
 
