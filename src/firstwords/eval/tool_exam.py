@@ -73,8 +73,8 @@ def others(size: Size) -> tuple[exam.Question, ...]:
 def run_tool_exam(
     engine: Engine, tokenizer: Tokenizer, size: Size = "whole", limit: int | None = None
 ) -> dict[str, Any]:
-    """Ask the questions (the first `limit` of both parts); rates with Wilson's intervals. A small context is no excuse:
-    what does not fit counts as wrong."""
+    """Ask the questions (the first `limit` of both parts); rates with Wilson's intervals. A question that does
+    not fit the context counts as wrong."""
     asked, alone = sums()[:limit], others(size)[:limit]
     listed = {"role": "system", "content": system(tuple(LINES))}
     chats: list[Any] = [[listed, {"role": "user", "content": each.turn.user}] for each in asked]
