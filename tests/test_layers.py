@@ -34,7 +34,7 @@ LAYERS = (
     ("plan", "tools"),
     ("train",),
     ("rlhf",),
-    ("pipeline",),  # stages one to three, one after the other
+    ("pipeline", "writing"),  # stages one to three, one after the other; outlines and paragraphs
     ("api",),
     ("serve",),
     ("commands", "cli"),
@@ -77,6 +77,7 @@ NO_TORCH = (
     "preferences",
     "retrieval",
     "tools",
+    "writing",
     "commands.models",
     "commands.plan",
     "commands.tokenizer",

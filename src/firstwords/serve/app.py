@@ -33,6 +33,7 @@ from firstwords.serve.page import (
     teach,
     trace,
     uploads,
+    write,
 )
 from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
@@ -94,7 +95,21 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    page = (session, models, chats, messages, documents, inside, trace, ladder, teach, runs, uploads, static_files)
+    page = (
+        session,
+        models,
+        chats,
+        messages,
+        documents,
+        inside,
+        trace,
+        ladder,
+        write,
+        teach,
+        runs,
+        uploads,
+        static_files,
+    )
     for routes in page:
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
