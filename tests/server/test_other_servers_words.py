@@ -224,7 +224,7 @@ def test_older_names_of_tools_are_refused_in_one_sentence(post, body, param) -> 
 @pytest.mark.parametrize("body", [{"tools": TOOLS}, {"tool_choice": "required"}])
 def test_only_chats_call_tools(post, body) -> None:
     status, error = post("/v1/completions", model="pip", prompt="The cat", **body)
-    assert status == 400 and "only /v1/chat/completions calls tools" in error["message"]
+    assert status == 400 and "only /v1/chat/completions and /v1/responses call tools" in error["message"]
 
 
 def test_tools_that_need_not_be_called_are_no_reason_to_refuse(post) -> None:

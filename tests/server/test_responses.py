@@ -172,7 +172,7 @@ def test_memory_is_bounded_and_each_users_own() -> None:
 
     def keep(user: str, number: int, text: str = "Hi") -> None:
         messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": text}]
-        memory.keep(user, Answered({"id": f"resp_{number}"}, f"msg_{number}", messages))
+        memory.keep(user, Answered({"id": f"resp_{number}"}, (f"msg_{number}",), messages))
 
     for number in range(MAX_RESPONSES + 1):
         keep("anna", number)
@@ -302,7 +302,10 @@ REFUSED = [
     ({"conversation": "conv_1"}, "conversation", "whole conversation"),
     ({"prompt": {"id": "pmpt_1"}}, "prompt", "instructions"),
     ({"background": True}, "background", "stream: true"),
-    ({"tools": [TOOL]}, "tools", "only /v1/chat/completions calls tools"),
+    ({"tools": [{"type": "web_search"}]}, "tools", "tools[0] must be"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "tools[0] has no name"),
+    ({"tools": [TOOL], "tool_choice": {"type": "web_search"}}, "tool_choice", "tool_choice must be"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "f"}}, "tool_choice", "not one of the tools"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),
     ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", "store: false"),
     ({"input": [{"id": "msg_1"}]}, "input", "the item msg_1 in input is unknown"),

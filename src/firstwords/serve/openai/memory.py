@@ -23,7 +23,7 @@ class Answered:
     """A response as it was sent, and the chat before and with its answer, without instructions."""
 
     response: dict[str, Any]
-    item_id: str
+    item_ids: tuple[str, ...]
     messages: list[ChatMessage]
 
     @property
@@ -44,7 +44,8 @@ class Memory:
         """Remember an answer; the oldest are forgotten where there are too many."""
         ids = (user, answered.response["id"])
         self._answered[ids] = answered
-        self._of_item[user, answered.item_id] = ids
+        for item_id in answered.item_ids:
+            self._of_item[user, item_id] = ids
         self._num_chars += answered.num_chars
         while self._answered and (len(self._answered) > MAX_RESPONSES or self._num_chars > MAX_CHARS):
             self._forget(next(iter(self._answered)))
@@ -73,5 +74,6 @@ class Memory:
 
     def _forget(self, ids: Ids) -> None:
         answered = self._answered.pop(ids)
-        self._of_item.pop((ids[0], answered.item_id), None)
+        for item_id in answered.item_ids:
+            self._of_item.pop((ids[0], item_id), None)
         self._num_chars -= answered.num_chars

@@ -18,12 +18,14 @@ from firstwords.serve.errors import ApiError, Json
 from firstwords.serve.openai import chat
 from firstwords.serve.openai.chat import ChatJob
 from firstwords.serve.openai.choices import attended
+from firstwords.serve.openai.items import Item, Told
 from firstwords.serve.openai.memory import Answered, ChatMessage
 from firstwords.serve.openai.replies import check_reason
 from firstwords.serve.openai.request.json_route import JsonRoute
 from firstwords.serve.openai.request.responses import ResponsesRequest, as_chat, conversation, in_these_words
 from firstwords.serve.openai.sse import EventStream, event
 from firstwords.serve.openai.transcript import Entry
+from firstwords.tokenizer.calls import Part
 
 router = APIRouter(route_class=JsonRoute)
 
@@ -42,37 +44,70 @@ async def responses(body: ResponsesRequest, request: Request) -> Response:
             return EventStream(_events(answer), job.running.cancel, seconds, end=b"")
         async with attended(request, job.running, seconds):
             await job.running.start()
-            async for _ in answer.parts():
+            async for _ in answer.grow():
                 pass
+            answer.end()
             return Json(answer.last_response())
 
 
 class _Answer:
-    """A response that grows: its text and log-probabilities so far, and what it is as an object."""
+    """A response that grows: its items so far, and what it is as an object."""
 
     def __init__(
         self, body: ResponsesRequest, job: ChatJob, messages: list[ChatMessage], keep: Callable[[Answered], None]
     ) -> None:
         self._body, self._job, self._messages, self._keep = body, job, messages, keep
-        self._id, self._item_id = f"resp_{secrets.token_hex(16)}", f"msg_{secrets.token_hex(16)}"
+        self._id = f"resp_{secrets.token_hex(16)}"
         self._created = int(time.time())
-        self._text = ""
-        self._entries: list[Entry] = []
+        self.items: list[Item] = []
         self._error: dict[str, Any] | None = None
 
     @property
     def job(self) -> ChatJob:
         return self._job
 
-    async def parts(self) -> AsyncIterator[tuple[str, list[Entry]]]:
-        """What is said next, as it comes. Raises ApiError."""
-        transcript = self._job.transcripts[0]
+    async def grow(self) -> AsyncIterator[list[Told]]:
+        """The events of each part of the answer, as it comes; items are open until the next begins. Raises ApiError."""
+        transcript, readers = self._job.transcripts[0], self._job.readers
         async for _, tokens in self._job.running.parts():
             text, entries = transcript.push(tokens)
-            check_reason(transcript.finish_reason)
-            self._text += text
-            self._entries += entries
-            yield text, entries
+            is_last = check_reason(transcript.finish_reason) is not None
+            told: list[Told] = []
+            if not readers:
+                told += self._say(text, entries)
+            else:
+                for part in readers[0].push(text, is_last):
+                    told += self._say(part.text, entries) if part.index is None else self._call(part)
+                    entries = [] if part.index is None else entries
+            yield told
+
+    def _say(self, text: str, entries: list[Entry]) -> list[Told]:
+        last = self.items[-1] if self.items else None
+        told: list[Told] = []
+        if last is None or last.call is not None:
+            if self._job.readers and not text.strip():
+                return []  # white space around a call
+            told += self._open(Item(len(self.items)))
+        item = self.items[-1]
+        item.text += text
+        item.logprobs += self._logprobs(entries)
+        return [*told, *([item.grown(text, self._logprobs(entries))] if text or entries else [])]
+
+    def _call(self, part: Part) -> list[Told]:
+        assert part.index is not None
+        if part.name:
+            return self._open(Item(len(self.items), call=self._job.readers[0].calls[part.index]))
+        return [self.items[-1].grown(part.arguments, [])]
+
+    def _open(self, item: Item) -> list[Told]:
+        closed = self.items[-1].ended("completed") if self.items else []
+        self.items.append(item)
+        return [*closed, *item.begun()]
+
+    def end(self) -> list[Told]:
+        """The events of the end, before that of the response. There is at least one item."""
+        told = [] if self.items else self._open(Item(0))
+        return [*told, *self.items[-1].ended(self.status)]
 
     def fail(self, error: ApiError) -> None:
         """The answer breaks off here."""
@@ -86,26 +121,20 @@ class _Answer:
             return "failed"
         return {None: "in_progress", "length": "incomplete"}.get(self._job.transcripts[0].finish_reason, "completed")
 
-    def place(self, with_content: bool = True) -> dict[str, Any]:
-        """Where an event belongs."""
-        place = {"item_id": self._item_id, "output_index": 0}
-        return place | {"content_index": 0} if with_content else place
-
-    def logprobs(self, entries: list[Entry]) -> list[dict[str, Any]]:
+    def _logprobs(self, entries: list[Entry]) -> list[dict[str, Any]]:
         """Log-probabilities where they were asked for."""
         found = self._job.logprobs(entries)
         return found["content"] if found else []
 
-    def content(self, is_empty: bool = False) -> dict[str, Any]:
-        """The text as a part of the message."""
-        text, entries = ("", []) if is_empty else (self._text, self._entries)
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": self.logprobs(entries)}
+    def _output(self) -> list[dict[str, Any]]:
+        last = "incomplete" if self.status == "failed" else self.status
+        return [item.to_json(last if item is self.items[-1] else "completed") for item in self.items]
 
-    def item(self, is_empty: bool = False) -> dict[str, Any]:
-        """The message as an item of the output."""
-        status = "in_progress" if is_empty else "incomplete" if self.status == "failed" else self.status
-        content = [] if is_empty else [self.content()]
-        return {"id": self._item_id, "type": "message", "role": "assistant", "status": status, "content": content}
+    def _said(self) -> ChatMessage:
+        """The answer as a message of a chat."""
+        calls = [item.call.to_json() for item in self.items if item.call is not None]
+        text = "".join(item.text for item in self.items)
+        return {"role": "assistant", "content": text} | ({"tool_calls": calls} if calls else {})
 
     def response(self, status: str = "") -> dict[str, Any]:
         """The whole object, as it is now or as it was at an earlier status."""
@@ -123,15 +152,15 @@ class _Answer:
             "instructions": body.instructions,
             "max_output_tokens": body.max_output_tokens,
             "model": self._job.model,
-            "output": [self.item()] if is_over else [],
-            "parallel_tool_calls": True,
+            "output": self._output() if is_over else [],
+            "parallel_tool_calls": body.parallel_tool_calls is not False,
             "previous_response_id": body.previous_response_id,
             "reasoning": {"effort": None, "summary": None},
             "store": body.store is not False,
             "temperature": params.temperature,
             "text": {"format": (body.text or {}).get("format") or {"type": "text"}},
-            "tool_choice": "auto",
-            "tools": [],
+            "tool_choice": body.tool_choice or "auto",
+            "tools": [{"parameters": None, "strict": False} | tool for tool in body.tools or []],
             "top_logprobs": body.top_logprobs or 0,
             "top_p": params.top_p,
             "truncation": "disabled",
@@ -143,8 +172,8 @@ class _Answer:
         """The whole object at the end, which later requests may refer to unless `store` is false."""
         response = self.response()
         if self._body.store is not False and self.status != "failed":
-            said = {"role": "assistant", "content": self._text}
-            self._keep(Answered(response, self._item_id, [*self._messages, said]))
+            ids = tuple(item.id for item in self.items)
+            self._keep(Answered(response, ids, [*self._messages, self._said()]))
         return response
 
     def _usage(self) -> dict[str, Any]:
@@ -167,20 +196,16 @@ async def _events(answer: _Answer) -> AsyncIterator[bytes]:
         number += 1
         return event({"type": kind, "sequence_number": number - 1, **fields}, kind)
 
-    place = answer.place()
     try:
         with in_these_words():
             await answer.job.running.start()
-            async for text, entries in answer.parts():
+            async for told in answer.grow():
                 if number == 0:
                     created = answer.response("in_progress")
                     yield numbered("response.created", response=created)
                     yield numbered("response.in_progress", response=created)
-                    yield numbered("response.output_item.added", output_index=0, item=answer.item(is_empty=True))
-                    yield numbered("response.content_part.added", **place, part=answer.content(is_empty=True))
-                if text or entries:
-                    logprobs = answer.logprobs(entries)
-                    yield numbered("response.output_text.delta", **place, delta=text, logprobs=logprobs)
+                for kind, fields in told:
+                    yield numbered(kind, **fields)
     except ApiError as error:
         if number == 0:
             raise
@@ -190,8 +215,6 @@ async def _events(answer: _Answer) -> AsyncIterator[bytes]:
         return
     if number == 0 or answer.status == "in_progress":
         return  # cancelled: nobody reads
-    part = answer.content()
-    yield numbered("response.output_text.done", **place, text=part["text"], logprobs=part["logprobs"])
-    yield numbered("response.content_part.done", **place, part=part)
-    yield numbered("response.output_item.done", output_index=0, item=answer.item())
+    for kind, fields in answer.end():
+        yield numbered(kind, **fields)
     yield numbered(f"response.{answer.status}", response=answer.last_response())

@@ -15,7 +15,7 @@ from firstwords.serve.errors import ApiError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_TOOLS = "only /v1/chat/completions calls tools"
+_TOOLS = "only /v1/chat/completions and /v1/responses call tools"
 _GUIDED = "use response_format"
 _SAMPLERS = "use temperature, top_p, top_k or min_p"
 # field -> what to do instead, or why not

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema
 from firstwords.serve.errors import ApiError, printable
 from firstwords.serve.openai.memory import MAX_RESPONSES, ChatMessage, Memory
 from firstwords.serve.openai.request import limits
-from firstwords.serve.openai.request.schemas import MAX_LOGPROBS, ChatRequest, Sampling
+from firstwords.serve.openai.request.schemas import MAX_LOGPROBS, ChatRequest, Objects, Sampling, SchemaOrText
 
 MAX_ITEMS = 2000
 LOGPROBS = "message.output_text.logprobs"  # of `include`
@@ -75,8 +75,10 @@ class ResponsesRequest(Sampling):
     reasoning: Object = Field(None, description="Ignored: these models do not reason.")
     truncation: str | None = Field(None, description="Ignored: an input that does not fit is an error.")
     stream_options: Object = Field(None, description="Ignored.")
+    tools: Objects = Field(None, description='{"type": "function", "name", "description", "parameters"}.')
+    tool_choice: SchemaOrText = Field(None, description='"auto", "none", "required", or a named function.')
+    parallel_tool_calls: bool | None = Field(None, description="false: at most one call.")
     max_tool_calls: Any = Field(None, description="Ignored, like the fields after it.")
-    parallel_tool_calls: Any = None
     prompt_cache_key: Any = None
     prompt_cache_retention: Any = None
     prompt_cache_options: Any = None
@@ -111,6 +113,9 @@ def as_chat(body: ResponsesRequest, messages: list[ChatMessage]) -> ChatRequest:
         "max_completion_tokens": body.max_output_tokens,
         "logprobs": wants_logprobs,
         "response_format": _format(body.text),
+        "tools": _tools(body.tools),
+        "tool_choice": _tool_choice(body.tool_choice),
+        "parallel_tool_calls": body.parallel_tool_calls,
     }
     fields["top_logprobs"] = body.top_logprobs if wants_logprobs else None
     try:
@@ -164,10 +169,50 @@ def _messages(body: ResponsesRequest, known: Callable[[str], ChatMessage | None]
         raise ApiError(400, "input must be text, or a list of messages that is not empty", "input")
     if len(items) > MAX_ITEMS:
         raise ApiError(400, f"input has {len(items):,} items, but the limit is {MAX_ITEMS:,}", "input")
-    messages = [message for item in items for message in _message(item, known)]
+    messages: list[ChatMessage] = []
+    for item in items:
+        for message in _message(item, known):
+            _append(messages, message)
     if not messages:
         raise ApiError(400, "input contains no message", "input")
     return messages
+
+
+def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
+    """Add a message. What an assistant said and called is one message of a chat, but several items."""
+    last = messages[-1] if messages else None
+    if last is not None and message is last:
+        return  # two items of one remembered answer
+    is_call = message["role"] == "assistant" and message.get("tool_calls") and not message.get("content")
+    if is_call and last is not None and last["role"] == "assistant":
+        messages[-1] = last | {"tool_calls": [*last.get("tool_calls", []), *message["tool_calls"]]}
+        return
+    messages.append(message)
+
+
+def _tools(tools: Any) -> Any:
+    """This endpoint's tools as chat's: the function one level deeper. Raises ApiError 400."""
+    if not isinstance(tools, list):
+        return tools
+    form = '{"type": "function", "name": ..., "parameters": {...}}'
+    for place, each in enumerate(tools):
+        if not isinstance(each, dict) or each.get("type") != "function":
+            raise ApiError(400, f"tools[{place}] must be {form}: this server has no tools of its own", "tools")
+        if not isinstance(each.get("name"), str) or not each["name"]:
+            raise ApiError(400, f"tools[{place}] has no name: send {form}", "tools")
+    return [
+        {"type": "function", "function": {name: value for name, value in each.items() if name != "type"}}
+        for each in tools
+    ]
+
+
+def _tool_choice(choice: Any) -> Any:
+    if choice is None or choice in ("auto", "none", "required"):
+        return choice
+    if not isinstance(choice, dict) or choice.get("type") != "function" or not isinstance(choice.get("name"), str):
+        form = '"auto", "none", "required" or {"type": "function", "name": ...}'
+        raise ApiError(400, f"tool_choice must be {form}", "tool_choice")
+    return {"type": "function", "function": {"name": choice["name"]}}
 
 
 def _message(item: dict[str, Any], known: Callable[[str], ChatMessage | None]) -> list[ChatMessage]:
