@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "chat": ("firstwords.commands.chat", "Chat", "chat with a model in the terminal"),
     "next": ("firstwords.commands.next", "Next", "show the probabilities of the next token"),
     "complete": ("firstwords.commands.complete", "Complete", "continue a text"),
-    "write": ("firstwords.commands.write", "Write", "write a story, an essay, a poem or a letter"),
+    "write": ("firstwords.commands.writing.write", "Write", "write a story, an essay, a poem or a letter"),
     "stages": ("firstwords.commands.stages", "Stages", "answer one prompt with every stage, side by side"),
     "teach": (
         "firstwords.commands.teach",

@@ -15,6 +15,7 @@ export const VIEWS: View[] = [
   { path: "inside", title: "Inside", icon: "inside", says: "Why this word?", load: () => import("./views/inside/Inside.svelte") },
   { path: "stages", title: "Stages", icon: "stages", says: "Before and after", load: () => import("./views/stages/Stages.svelte") },
   { path: "documents", title: "Documents", icon: "file", says: "Your own files", load: () => import("./views/documents/Documents.svelte") },
+  { path: "write", title: "Write", icon: "write", says: "Stories and essays", load: () => import("./views/write/Write.svelte") },
   { path: "learning", title: "Learning", icon: "learning", says: "Watch it learn", load: () => import("./views/learning/Learning.svelte") },
   { path: "teach", title: "Teach", icon: "teach", says: "Rate answers", load: () => import("./views/teach/Teach.svelte") },
   { path: "ladder", title: "Ladder", icon: "ladder", says: "From a line to words", load: () => import("./views/ladder/Ladder.svelte") },

@@ -24,6 +24,7 @@ from firstwords.database import DatabaseBusy
 from firstwords.retrieval.answer import Answer as Found
 from firstwords.serve.asking import ask
 from firstwords.serve.chats import store
+from firstwords.serve.chats.calls import MAX_ROUNDS, num_rounds, results
 from firstwords.serve.chats.records import Message
 from firstwords.serve.chats.sources import sources_json
 from firstwords.serve.chats.writer import ALTERNATIVES, Branch, Prepared, TokenWriter, prepare, with_text
@@ -52,6 +53,7 @@ class Answer:
         self.is_over = False  # and the answer is saved
         self.num_saved = 0
         self.task: asyncio.Task[None] | None = None
+        self.following: list[Message] = []  # results of the tools that it called, and the answer after them
         self._news = asyncio.Event()
 
     @property
@@ -169,15 +171,18 @@ class Answers:
         params: dict[str, Any],
         branch: Branch | None = None,
         lookup: Lookup | None = None,
+        user: str = "",
     ) -> Answer:
         """Start to answer: `message` is the empty answer created by the store, `path` the messages before it.
-        With `lookup`, the answer to the last of them comes from documents."""
+        With `lookup`, the answer to the last of them comes from documents. Where it calls tools, which `params` may
+        name, their results and another answer follow it. user: whose documents a tool may search."""
         answer = self._live[message.id] = Answer(message)
         if lookup is None:
             work: Callable[[], Awaitable[str | None]] = partial(self._generate, answer, path, stage, params, branch)
         else:
             work = partial(self._quote, answer, path, stage, lookup)
-        answer.task = asyncio.create_task(self._run(answer, stage, work))
+        follow = partial(self._follow, answer, path, stage, params, user)
+        answer.task = asyncio.create_task(self._run(answer, stage, work, follow))
         return answer
 
     def get(self, message_id: str) -> Answer | None:
@@ -195,7 +200,13 @@ class Answers:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    async def _run(self, answer: Answer, stage: Stage, work: Callable[[], Awaitable[str | None]]) -> None:
+    async def _run(
+        self,
+        answer: Answer,
+        stage: Stage,
+        work: Callable[[], Awaitable[str | None]],
+        follow: Callable[[], Awaitable[None]],
+    ) -> None:
         try:
             async with asyncio.timeout(self.max_seconds):
                 reason = await work()
@@ -211,7 +222,33 @@ class Answers:
         except Exception:
             LOG.exception("an answer of %s failed", stage.ref)
             answer.end("error", error=f"{stage.ref} failed because of an internal error; see the server's log")
-        await self._keep(answer)
+        await self._keep(answer, follow)
+
+    async def _follow(
+        self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], user: str
+    ) -> None:
+        """If the answer calls tools, add their results, and begin the answer after them."""
+        call, tools = answer.message, params.get("tools", ())
+        if not tools or call.status != "done" or self._closing.is_set() or num_rounds(path) >= MAX_ROUNDS:
+            return
+        found = await to_thread.run_sync(results, call.content, tools, user)
+        if found:
+            answer.following = await self.after_results(call, found, path, stage, params, user)
+
+    async def after_results(
+        self,
+        call: Message,
+        found: Sequence[str],
+        path: Sequence[Message],
+        stage: Stage,
+        params: dict[str, Any],
+        user: str,
+    ) -> list[Message]:
+        """Add the results of an answer's calls, and begin the next answer; returns these messages. path: those before
+        the call."""
+        told, following = await to_thread.run_sync(store.add_results, call, found, stage.ref, params)
+        self.begin(following, [*path, call, *told], stage, params, user=user)
+        return [*told, following]
 
     async def _quote(self, answer: Answer, path: Sequence[Message], stage: Stage, lookup: Lookup) -> str | None:
         """Answer from documents; returns the finish reason, None if it was stopped before."""
@@ -234,12 +271,14 @@ class Answers:
         from firstwords.engine.rules.rules import Rules
         from firstwords.engine.sampling import SamplingParams
 
-        prepared = await self.worker.call(stage, lambda held: prepare(held, path, params["max_tokens"], branch))
+        tools = params.get("tools", ())
+        prepared = await self.worker.call(stage, lambda held: prepare(held, path, params["max_tokens"], branch, tools))
         answer.begin(prepared)
         if prepared.finish_reason is not None or answer.is_stopped:
             return prepared.finish_reason
         rules = params.get("rules")
-        how = {name: value for name, value in params.items() if name != "rules"} | {"max_tokens": prepared.room}
+        how = {name: value for name, value in params.items() if name not in ("rules", "tools")}
+        how |= {"max_tokens": prepared.room}
         chosen = SamplingParams(**how, logprobs=ALTERNATIVES, uncertainty=True)
         if rules:
             constraint = Constraint.rules(Rules.of(rules), prepared.after)
@@ -261,13 +300,14 @@ class Answers:
             return reason
         return None
 
-    async def _keep(self, answer: Answer) -> None:
-        """Save the end of an answer; then it is over."""
+    async def _keep(self, answer: Answer, follow: Callable[[], Awaitable[None]]) -> None:
+        """Save the end of an answer, and begin what follows it; then it is over."""
         try:
             while True:
                 try:
                     async with self._writing:
                         await to_thread.run_sync(store.finish, answer.message)
+                    await follow()
                     break
                 except DatabaseBusy as error:  # each attempt has already waited long
                     LOG.warning("an answer is not saved yet: %s", error)

@@ -48,10 +48,11 @@ def _clock(given: dict[str, Any]) -> str:
     return f"{now:%A}, {now.day} {now:%B %Y}, {now:%H:%M}"
 
 
-def _documents(given: dict[str, Any]) -> str:
+def _documents(given: dict[str, Any], owner: str | None = None) -> str:
     from firstwords.retrieval.evidence import gather
 
-    passages = gather(str(given["query"])).passages[:MAX_PASSAGES]
+    whose = {} if owner is None else {"owner": owner}
+    passages = gather(str(given["query"]), **whose).passages[:MAX_PASSAGES]
     if not passages:
         return "Nothing was found."
     return "\n".join(f"[{number}] {each.chunk.text}"[:MAX_CHARS] for number, each in enumerate(passages, 1))
@@ -95,8 +96,11 @@ def chosen(names: Iterable[str]) -> list[Tool]:
     return found
 
 
-def run(name: str, arguments: str) -> str:
-    """The result of a call, or "error: " and one sentence, which the model reads as well."""
+def run(name: str, arguments: str, owner: str | None = None) -> str:
+    """The result of a call, or "error: " and one sentence, which the model reads as well.
+
+    owner: whose documents are searched, where a server has several users.
+    """
     if name not in TOOLS:
         return f"error: there is no tool {name[:40]}"
     tool = TOOLS[name]
@@ -110,6 +114,6 @@ def run(name: str, arguments: str) -> str:
     if missing is not None:
         return f"error: {name} needs {missing}"
     try:
-        return tool.run(given)
+        return _documents(given, owner) if name == "documents" else tool.run(given)
     except (ValueError, TypeError, UserError) as error:
         return f"error: {error}"

@@ -15,6 +15,11 @@ export class ApiError extends Error {
 const NO_ANSWER = "The server is not answering.";
 
 async function call<R>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<R> {
+  return (await (await request(method, path, body, signal)).json()) as R;
+}
+
+/** A response that is not an error. */
+export async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const init: RequestInit = { method };
   if (signal) init.signal = signal;
   if (body !== undefined) {
@@ -29,8 +34,8 @@ async function call<R>(method: string, path: string, body?: unknown, signal?: Ab
     dispatchEvent(new Event("firstwords:no-answer"));
     throw new ApiError(0, NO_ANSWER);
   }
+  if (response.ok) return response;
   const said = await response.json().catch(() => null);
-  if (response.ok) return said as R;
   const error = said?.error;
   if (response.status === 401) dispatchEvent(new Event("firstwords:key-needed"));
   throw new ApiError(response.status, error?.message ?? `${response.status} ${response.statusText}`, error?.param, error?.code);
@@ -73,6 +78,9 @@ export const api = {
     post<{ assistant: T.Message }>(`/api/messages/${at(id)}/regenerate`, how),
   branch: (id: string, how: { index: number; token_id: number; params?: T.Params }) =>
     post<{ assistant: T.Message }>(`/api/messages/${at(id)}/branch`, how),
+  /** A call of tools or a result, as a person has changed it, and what follows from it. */
+  changeTool: (id: string, content: string, params: Partial<T.Params>) =>
+    post<{ messages: T.Message[] }>(`/api/messages/${at(id)}/tool`, { content, params }),
   stop: (id: string) => post<{ message: T.Message }>(`/api/messages/${at(id)}/stop`),
   rate: (id: string, verdict: T.Verdict | null, reasons: string[]) =>
     post<unknown>(`/api/messages/${at(id)}/rating`, { verdict, reasons }),
@@ -100,6 +108,11 @@ export const api = {
   stages: (name: string, text: string, params: T.Params, signal?: AbortSignal) =>
     post<T.Stages>("/api/stages", { name, text, params }, signal),
   stagePairs: (name: string, limit = 20) => post<{ pairs: T.StagePair[] }>("/api/stages/pairs", { name, limit }),
+
+  writeOutline: (model: string, brief: T.Brief, outline: string, signal?: AbortSignal) =>
+    post<T.WrittenOutline>("/api/write/outline", { model, ...brief, outline }, signal),
+  writeMeasures: (paragraphs: string[], words: string[], signal?: AbortSignal) =>
+    post<T.TextMeasures>("/api/write/measures", { paragraphs, words }, signal),
 
   documents: (limit: number) => get<{ documents: T.Doc[]; total: number; collections: string[] }>(`/api/documents?limit=${limit}`),
   addDocument: (file: { name: string; base64?: string; text?: string; collection: string }) => post<T.DocOutcome>("/api/documents", file),

@@ -68,6 +68,8 @@ export interface Params {
   max_tokens: number;
   seed?: number | null;
   rules?: Rules;
+  /** Names of the built-in tools that the model may call. */
+  tools?: string[];
 }
 
 export type Verdict = "up" | "down";
@@ -187,7 +189,7 @@ export interface Trace {
 export interface Message {
   id: string;
   parent_id: string | null;
-  role: "system" | "user" | "assistant";
+  role: "system" | "user" | "assistant" | "tool";
   content: string;
   status: "done" | "streaming" | "stopped" | "interrupted" | "error";
   error?: string | { message: string } | null;
@@ -489,4 +491,50 @@ export interface Judged {
   /** Of a live lesson only: what it learned, or why it did not. */
   live?: LiveStep | null;
   not_learned?: string;
+}
+
+/** What is to be written. */
+export interface Brief {
+  topic: string;
+  form: string;
+  length: string;
+  ending: string;
+  words: string[];
+}
+
+export interface WrittenOutline {
+  model: string;
+  outline: string[];
+  by: "model" | "program" | "person" | "none";
+  /** Who wrote the outline, or why there is none. */
+  note: string;
+  is_small: boolean;
+  parts: number;
+  asked_words: [number, number];
+  has_reward: boolean;
+  seed: number;
+}
+
+/** A paragraph that the model proposes. */
+export interface Candidate {
+  text: string;
+  /** Mean log-probability per token under the prompt, in nats. */
+  logprob: number;
+  reward?: number;
+  words: number;
+  /** Share of its sequences of four words that occurred before. */
+  repetition: number;
+  /** The words that it should contain and does. */
+  used: string[];
+  /** The model ended the text with it. */
+  is_last: boolean;
+}
+
+export interface TextMeasures {
+  words: number;
+  repetition: number;
+  used: string[];
+  missing: string[];
+  /** Words of each paragraph. */
+  paragraphs: number[];
 }

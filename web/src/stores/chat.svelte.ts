@@ -208,7 +208,7 @@ export class OpenChat {
       api.messageStream(id, from),
       {
         tokens: (event: TokensEvent) => this.take(id, event),
-        done: ({ message }: { message: Message }) => this.finish(message),
+        done: ({ message, following }: { message: Message; following?: Message[] }) => this.finish(message, following),
         failed: ({ error }: { error: Message["error"] }) => {
           const message = this.byId.get(id);
           if (message) this.finish({ ...message, status: "error", error });
@@ -239,7 +239,8 @@ export class OpenChat {
     this.arrived.clear();
   }
 
-  private finish(message: Message): void {
+  /** following: results of the tools that an answer called, and the answer after them. */
+  private finish(message: Message, following: Message[] = []): void {
     this.streams.get(message.id)?.();
     this.streams.delete(message.id);
     this.arrived.delete(message.id);
@@ -249,7 +250,25 @@ export class OpenChat {
     if (message.status !== "error") {
       status.quiet(message.status === "stopped" ? "Stopped" : message.status === "done" ? `Answered: ${message.content}` : "The answer was interrupted");
     }
+    if (following.length) this.add(following, this.active === message.id);
     if (this.head) chats.changed(this.head.id);
+  }
+
+  /** Messages below one another, the last of which is being written. isShown: one reads them. */
+  private add(messages: Message[], isShown: boolean): void {
+    const last = messages.at(-1)!;
+    for (const each of messages) this.byId.set(each.id, each);
+    if (isShown) this.follow(last);
+    else if (last.status === "streaming") this.attach(last.id);
+  }
+
+  /** A call or a result, changed: another version, and another answer. */
+  async changeTool(message: Message, content: string): Promise<void> {
+    const [hidden, leaf] = [this.hiddenBelow(message), this.active];
+    const { tools, ...how } = params(); // tools that were switched off since stay those of the call
+    const chosen = tools?.length ? { ...how, tools } : how;
+    await this.act(async () => this.add((await api.changeTool(message.id, content, chosen)).messages, true));
+    this.tellHidden(hidden, leaf);
   }
 
   /** The stream was refused: ask what became of the message. */

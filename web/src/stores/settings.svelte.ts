@@ -22,11 +22,13 @@ export const instruction = new Kept("instruction", "");
 export const drafts = new Kept<Record<string, string>>("drafts", {});
 /** What every answer has to obey, until it is cleared. */
 export const rules = new Kept<Rules>("rules", {});
+/** The built-in tools that the model may call; none unless switched on. */
+export const tools = new Kept<string[]>("tools", []);
 export const showSureness = new Kept("sureness", true);
 
 /** The parameters of a chat's request: what it leaves out, the model says; no seed means a fresh one each time. */
 export function params(): Others & Partial<Params> {
-  const { seed, ...rest } = { ...START, ...sampling.value, rules: stated(rules.value) };
+  const { seed, ...rest } = { ...START, ...sampling.value, rules: stated(rules.value), tools: tools.value };
   return seed === null || seed === undefined ? rest : { ...rest, seed };
 }
 

@@ -61,7 +61,7 @@ _GRAMS = _INDEX.format(name="grams", tokenizer="trigram")
 _SOURCES = "ALTER TABLE messages ADD COLUMN sources TEXT;"  # of an answer from documents
 MIGRATIONS = (_TABLES + _WORDS + _GRAMS, _SOURCES)
 
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant", "tool")
 STATUSES = ("done", "streaming", "stopped", "interrupted", "error")
 
 

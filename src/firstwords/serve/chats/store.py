@@ -11,6 +11,7 @@ process: don't call them on the event loop.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ def add_turn(
             parent_id = _system(connection, chat_id)
         else:
             parent = _own(connection, user, parent_id, chat_id)
-            if parent.role == "user":
+            if parent.role in ("user", "tool"):
                 raise ApiError(400, "a message must follow an answer: regenerate the missing answer first", "parent_id")
             if parent.status == "streaming":
                 raise ApiError(409, "the previous answer is still being written: wait for it, or stop it", "parent_id")
@@ -120,9 +121,54 @@ def add_answer(
         model = model or message.model or _chat(connection, user, message.chat_id)["model"]
         if message.role == "assistant":
             message = _own(connection, user, str(message.parent_id))
-        if message.role != "user" or model is None:
-            raise ApiError(400, "only a user's message can be answered")
+        if message.role not in ("user", "tool") or model is None:
+            raise ApiError(400, "only a user's message, or a tool's result, can be answered")
         return _answer(connection, message, model, params, sources)
+
+
+def add_results(
+    call: Message, results: Sequence[str], model: str, params: dict[str, Any]
+) -> tuple[list[Message], Message]:
+    """(the results of the tools that an answer has called, the empty answer after them), below that answer."""
+    with database(write=True) as connection:
+        found, parent = [], call.id
+        for content in results:
+            found.append(Message(new_id(), call.chat_id, parent, "tool", content, created=now()))
+            insert_message(connection, found[-1])
+            parent = found[-1].id
+        return found, _answer(connection, found[-1], model, params)
+
+
+def add_call(message: Message, content: str, params: dict[str, Any]) -> Message:
+    """Another version of an answer that calls tools, as a person has changed it."""
+    changed = replace(
+        message,
+        id=new_id(),
+        content=content,
+        status="done",
+        error=None,
+        finish_reason="stop",
+        rating=None,
+        tokens=None,
+        params=params,
+        created=now(),
+    )
+    with database(write=True) as connection:
+        insert_message(connection, changed)
+    return changed
+
+
+def results_below(user: str, message_id: str) -> list[str]:
+    """The contents of the results that follow a result, of further calls of the same answer."""
+    with database() as connection:
+        message = _own(connection, user, message_id)
+        children, contents = _children(connection, message.chat_id), []
+        while following := children.get(message.id):
+            message = _own(connection, user, following[-1])
+            if message.role != "tool":
+                break
+            contents.append(message.content)
+        return contents
 
 
 def message(user: str, message_id: str) -> Message:

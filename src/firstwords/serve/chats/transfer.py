@@ -43,6 +43,7 @@ class TokenIn(_Part):
     rank: int | None
     entropy: float | None
     top: list[tuple[int, str, float | None]]
+    lost: float | None = None  # to rules
 
 
 class RatingIn(_Part):
@@ -57,7 +58,7 @@ class MessageIn(_Part):
 
     id: Id
     parent_id: Id | None
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     status: Literal["done", "streaming", "stopped", "interrupted", "error"]
     error: str | None = None
@@ -183,7 +184,12 @@ def restore(user: str, text: bytes) -> Imported:
 def _check_tree(chat: ChatIn, where: str) -> None:
     """Check that every message is where the page could have put it."""
     roles: dict[str | None, str | None] = {None: None}
-    may_follow = {"system": (None,), "user": (None, "system", "assistant"), "assistant": ("user",)}
+    may_follow: dict[str, tuple[str | None, ...]] = {
+        "system": (None,),
+        "user": (None, "system", "assistant"),
+        "assistant": ("user", "tool"),
+        "tool": ("assistant", "tool"),
+    }
     for number, message in enumerate(chat.messages):
         place = f"{where}.messages.{number}"
         if message.parent_id not in roles:
@@ -214,7 +220,9 @@ def _restore_chat(connection: sqlite3.Connection, user: str, chat: ChatIn, impor
         fields = message.model_dump(exclude={"tokens", "sources"})
         fields |= {"id": ids[message.id], "parent_id": ids[message.parent_id], "chat_id": chat_id}
         fields["status"] = "interrupted" if message.status == "streaming" else message.status
-        tokens = None if message.tokens is None else dump([token.model_dump() for token in message.tokens])
+        tokens = (
+            None if message.tokens is None else dump([token.model_dump(exclude_unset=True) for token in message.tokens])
+        )
         sources = None if message.sources is None else message.sources.to_json()
         insert_message(connection, Message(**fields, tokens=tokens, sources=sources))
         imported.messages += 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.serve.chats.records import Message, dump
 from firstwords.tokenizer.prompts import check_fits, cleaned, text_ids
+from firstwords.tools import builtin
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,11 +56,14 @@ class Prepared:
         return self.max_tokens - len(self.beginning)
 
 
-def prepare(held: Held, path: Sequence[Message], max_tokens: int, branch: Branch | None) -> Prepared:
-    """Prepare an answer with the loaded model. Raises UserError if the message is too long for it."""
+def prepare(
+    held: Held, path: Sequence[Message], max_tokens: int, branch: Branch | None, tools: Sequence[str] = ()
+) -> Prepared:
+    """Prepare an answer with the loaded model. tools: names of built-in ones that it may call. Raises UserError if the
+    message is too long for it."""
     loaded = held.loaded
     max_tokens = _answer_room(held, max_tokens)
-    ids = fitted(held, path, max_tokens).ids
+    ids = fitted(held, path, max_tokens, tools).ids
     check_fits(ids, loaded.context, "the message")
     writer = TokenWriter(loaded.tokenizer)
     prepared = Prepared(ids, max_tokens, loaded.hash, writer, [], after=path[-1].content if held.is_base else "")
@@ -76,7 +80,7 @@ class Fitted:
     left_out: list[str]  # ids of messages, the oldest first
 
 
-def fitted(held: Held, path: Sequence[Message], max_tokens: int) -> Fitted:
+def fitted(held: Held, path: Sequence[Message], max_tokens: int, tools: Sequence[str] = ()) -> Fitted:
     """The newest part of a chat that leaves room for an answer of `max_tokens`; a base model gets its plain text.
 
     The last question stays in, even if it alone is longer than the context: see `check_fits`.
@@ -85,7 +89,10 @@ def fitted(held: Held, path: Sequence[Message], max_tokens: int) -> Fitted:
     said = [m for m in path if m.role != "assistant" or m.content.strip()]  # an answer that failed says nothing
     turns = [m for m in said if m.role != "system"]
     has_turns = not held.is_base and tokenizer.has_chat_tokens
-    if has_turns:
+    if has_turns and tools:
+        functions = [tool.function for tool in builtin.chosen(tools)]
+        ids, _, first = held.loaded.chat_ids([m.turn for m in said], max_tokens, functions=functions)
+    elif has_turns:
         from firstwords.tokenizer.chat import fit
 
         ids, first = fit(cleaned(m.turn for m in said), tokenizer, room)

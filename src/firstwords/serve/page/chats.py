@@ -146,7 +146,7 @@ async def send(user: User, live: Live, request: Request, chat_id: str, body: New
         partial(store.add_turn, user, chat_id, body.parent_id, body.content, stage.ref, kept)
     )
     path = await to_thread.run_sync(partial(store.path, user, question.id))
-    live.begin(answer, path, stage, params, lookup=lookup)
+    live.begin(answer, path, stage, params, lookup=lookup, user=user)
     return JsonText(f'{{"user":{question.to_json()},"assistant":{answer.to_json()}}}')
 
 

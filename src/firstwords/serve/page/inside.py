@@ -38,7 +38,7 @@ Ids = Annotated[list[int], Field(min_length=1, max_length=2**16)]
 
 
 class Turn(Body):
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: Text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,11 +19,13 @@ from firstwords.preferences.store import PreferenceStore
 from firstwords.serve import models
 from firstwords.serve.answers import Answer
 from firstwords.serve.chats import store
+from firstwords.serve.chats.calls import calls_in, results
 from firstwords.serve.chats.records import Message, dump
 from firstwords.serve.chats.sources import FROM_MEMORY, Wanted
 from firstwords.serve.chats.writer import Branch
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event, lookup_of
+from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event, listed, lookup_of
+from firstwords.tools.builtin import TOOLS
 
 router = APIRouter(prefix="/api/messages/{message_id}")
 QUIET_SECONDS = 15.0  # between keep-alive comments of a stream
@@ -44,6 +46,13 @@ class AtToken(Body):
 
     index: int = Field(ge=0)
     token_id: int = Field(ge=0, lt=2**31)
+    params: Params = Params()
+
+
+class ToolEdit(Body):
+    """The changed text of an answer that calls tools, or of a tool's result."""
+
+    content: str = Field(min_length=1, max_length=20_000)
     params: Params = Params()
 
 
@@ -101,6 +110,32 @@ async def branch(user: User, live: Live, request: Request, message_id: str, body
     return await _answer(user, live, message, stage, params, _wanted(message), chosen)
 
 
+@router.post("/tool")
+async def change_tool(user: User, live: Live, request: Request, message_id: str, body: ToolEdit) -> Response:
+    """Another version of a call or of its result, as a person has changed it, and the answer that follows from it."""
+    path = await to_thread.run_sync(partial(store.path, user, message_id))
+    message = path[-1]
+    place = next((at for at in range(len(path) - 1, -1, -1) if path[at].role == "assistant"), None)
+    if message.role not in ("assistant", "tool") or place is None:
+        raise ApiError(400, "this message is neither a call nor a tool's result")
+    call = _finished(path[place])
+    stage = models.find(call.model, request.app.state.settings.model)
+    params = body.params.chosen(stage.directory, call.params)
+    changed: list[Message] = []
+    if message.role == "assistant":
+        if not calls_in(body.content, list(TOOLS)):
+            form = '{"name": "calculator", "arguments": {"expression": "17*23"}}'
+            raise ApiError(400, f"this is not a call of a built-in tool: write a line such as {form}", "content")
+        call = await to_thread.run_sync(store.add_call, message, body.content, params)
+        changed.append(call)
+        found = await to_thread.run_sync(results, body.content, list(TOOLS), user)
+    else:
+        later = await to_thread.run_sync(partial(store.results_below, user, message_id))
+        found = [*(m.content for m in path[place + 1 : -1]), body.content, *later]
+    changed += await live.after_results(call, found, path[:place], stage, params, user)
+    return JsonText(f'{{"messages":{listed(changed)}}}')
+
+
 @router.post("/rating")
 async def rate(user: User, message_id: str, body: Rating) -> Response:
     """Save a thumb with the answer, and add it to the log that the model learns from."""
@@ -156,7 +191,7 @@ async def _answer(
     label = FROM_MEMORY if wanted is False else None
     answer = await to_thread.run_sync(partial(store.add_answer, user, message.id, stage.ref, kept, label))
     path = await to_thread.run_sync(partial(store.path, user, str(answer.parent_id)))
-    live.begin(answer, path, stage, params, chosen, lookup)
+    live.begin(answer, path, stage, params, chosen, lookup, user)
     return JsonText(f'{{"assistant":{answer.to_json()}}}')
 
 
@@ -183,7 +218,7 @@ def _continues(message: Message) -> bool:
 async def _coming(answer: Answer, start: int) -> AsyncIterator[str]:
     async for first, tokens in answer.follow(start, QUIET_SECONDS):
         yield _tokens(first, tokens) if tokens else ": waiting\n\n"
-    yield _end(answer.message)
+    yield _end(answer.message, answer.following)
 
 
 async def _kept(message: Message, start: int) -> AsyncIterator[str]:
@@ -197,8 +232,10 @@ def _tokens(first: int, tokens: list[str]) -> str:
     return event("tokens", f'{{"index":{first},"tokens":[{",".join(tokens)}]}}')
 
 
-def _end(message: Message) -> str:
+def _end(message: Message, following: Sequence[Message] = ()) -> str:
+    """The last event. following: results of the tools that the answer called, and the answer after them."""
     if message.status != "error":
-        return event("done", f'{{"message":{message.to_json()}}}')
+        more = f',"following":{listed(list(following))}' if following else ""
+        return event("done", f'{{"message":{message.to_json()}{more}}}')
     failed = ApiError(500, message.error or "the answer failed").body
     return event("failed", f'{dump(failed)[:-1]},"message":{message.to_json()}}}')

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from firstwords.config import UserError
 from firstwords.engine.rules.rules import Rules
 from firstwords.model.chat_defaults import IN_CHATS, chat_sampling
 from firstwords.plain_text import clean_text, in_all_texts
@@ -21,6 +22,7 @@ from firstwords.serve.asking import check_collection
 from firstwords.serve.chats.records import Message
 from firstwords.serve.chats.sources import Wanted
 from firstwords.serve.errors import ApiError
+from firstwords.tools import builtin
 
 DEFAULTS: dict[str, Any] = {  # as in `firstwords chat`; temperature and top_p are the model's own if it has any
     **IN_CHATS._asdict(),
@@ -85,12 +87,13 @@ class Params(Body):
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
     seed: int | None = Field(None, ge=0, lt=2**53)
     rules: dict[str, Any] | None = None
+    tools: list[Annotated[str, Field(max_length=40)]] | None = Field(None, max_length=20)
 
     def chosen(self, directory: Path, before: dict[str, Any] | None = None) -> dict[str, Any]:
-        """All parameters of an answer of the model in `directory`; a missing seed is drawn. Rules are there only if
-        there are any. Raises ApiError 400 for impossible ones.
+        """All parameters of an answer of the model in `directory`; a missing seed is drawn. Rules and tools are there
+        only if there are any. Raises ApiError 400 for impossible ones.
         """
-        known = {name: value for name, value in (before or {}).items() if name in (*DEFAULTS, "rules")}
+        known = {name: value for name, value in (before or {}).items() if name in (*DEFAULTS, "rules", "tools")}
         given = {name: value for name, value in self.model_dump().items() if value is not None}
         own = chat_sampling(directory)._asdict()
         params = DEFAULTS | own | known | {"seed": secrets.randbelow(SEEDS)} | given
@@ -98,7 +101,11 @@ class Params(Body):
             rules = Rules.of(params.pop("rules", {}))
         except ValueError as error:
             raise ApiError(400, str(error), "rules") from None
-        return params | ({"rules": rules.to_json()} if rules else {})
+        try:
+            tools = [tool.name for tool in builtin.chosen(dict.fromkeys(params.pop("tools", [])))]
+        except UserError as error:
+            raise ApiError(400, str(error), "tools") from None
+        return params | ({"rules": rules.to_json()} if rules else {}) | ({"tools": tools} if tools else {})
 
 
 async def lookup_of(user: str, wanted: Wanted) -> Lookup | None:

@@ -1,0 +1,1 @@
+"""The command that writes stories and essays."""

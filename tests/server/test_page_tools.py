@@ -1,0 +1,127 @@
+"""Built-in tools on the page: calls, results and the next answer are messages; both can be changed; bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_helpers import User
+
+pytest_plugins = ("page_fixtures",)
+CALL = '{"name": "calculator", "arguments": {"expression": "17*23"}}'
+OTHER = CALL.replace("17*23", "2+2")
+ON = {"tools": ["calculator"], "max_tokens": 70, "seed": 1, "temperature": 1.0}
+FORCED = ON | {"rules": {"choice": [CALL]}}  # an untrained model calls because it can say nothing else
+
+
+@pytest.fixture
+def own_home(own_home: Path, tiny_policy: Any) -> Path:
+    """The same with a context that holds the list of tools and several calls."""
+    from firstwords.model.hub import save_model
+    from firstwords.tokenizer.fast import Tokenizer
+
+    directory = own_home / "models" / "pip" / "sft"
+    tokenizer = Tokenizer.load(directory)
+    model = tiny_policy(tokenizer.vocab_size, 1, context=1024)
+    save_model(model, directory, tokenizer, {"stage": "sft", "metrics": {}})
+    return own_home
+
+
+def path(user: User, chat: str, leaf: str) -> list[dict[str, Any]]:
+    by_id = {message["id"]: message for message in user.get(f"/api/chats/{chat}")["messages"]}
+    found = []
+    while leaf is not None:
+        found.append(by_id[leaf])
+        leaf = by_id[leaf]["parent_id"]
+    return found[::-1]
+
+
+def end_of_all(user: User, event: dict[str, Any]) -> dict[str, Any]:
+    """The last answer that follows from one."""
+    while event.get("following"):
+        event = user.events(event["following"][-1]["id"])[-1][1]
+    return event["message"]
+
+
+def test_a_call_is_followed_by_its_result_and_an_answer_four_times_at_most(page_anna: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "What is it?", "params": FORCED})
+    assert said["assistant"]["params"]["tools"] == ["calculator"]
+    event = page_anna.events(said["assistant"]["id"])[-1][1]
+    assert event["message"]["content"] == CALL, event["message"]
+    assert [(m["role"], m["content"]) for m in event["following"]] == [("tool", "391"), ("assistant", "")]
+    last = end_of_all(page_anna, event)
+    told = path(page_anna, chat, last["id"])
+    assert [m["role"] for m in told] == ["user", *["assistant", "tool"] * 4, "assistant"]
+    assert {m["content"] for m in told[1:]} == {CALL, "391"} and last["status"] == "done"
+
+
+def test_a_call_and_a_result_are_changed(page_anna: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "What is it?", "params": FORCED})
+    event = page_anna.events(said["assistant"]["id"])[-1][1]
+    end_of_all(page_anna, event)
+    free = {"params": ON | {"rules": {}, "max_tokens": 8}}
+    # other arguments: the tool gives another result, and the model answers from there
+    changed = page_anna.post(f"/api/messages/{said['assistant']['id']}/tool", {"content": OTHER, **free})["messages"]
+    assert [(m["role"], m["content"]) for m in changed] == [("assistant", OTHER), ("tool", "4"), ("assistant", "")]
+    assert changed[0]["parent_id"] == said["user"]["id"] and changed[0]["tokens"] is None
+    assert page_anna.end(changed[2]["id"])["content"]
+    # another result
+    told = page_anna.post(f"/api/messages/{changed[1]['id']}/tool", {"content": "five", **free})["messages"]
+    assert [(m["role"], m["content"]) for m in told] == [("tool", "five"), ("assistant", "")]
+    assert told[0]["parent_id"] == changed[0]["id"]
+    page_anna.end(told[1]["id"])
+    # an answer after a result is regenerated, and a chat with tools comes back from an export
+    again = page_anna.post(f"/api/messages/{told[1]['id']}/regenerate", free)["assistant"]
+    assert again["parent_id"] == told[0]["id"] and page_anna.end(again["id"])["status"] == "done"
+    exported = page_anna.get("/api/export")
+    assert page_anna.post("/api/import", exported)["chats"] == 0
+    page_anna.ask("DELETE", f"/api/chats/{chat}")
+    assert page_anna.post("/api/import", exported)["chats"] == 1
+
+
+def test_several_calls_keep_the_results_that_are_not_changed(page_anna: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    both = {"params": ON | {"rules": {"choice": [f"{CALL}\n{OTHER}"]}, "max_tokens": 140}}
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "Two.", **both})
+    event = page_anna.events(said["assistant"]["id"])[-1][1]
+    assert [m["content"] for m in event["following"]] == ["391", "4", ""]
+    end_of_all(page_anna, event)
+    body = {"content": "392", "params": {"rules": {}, "max_tokens": 4}}
+    told = page_anna.post(f"/api/messages/{event['following'][0]['id']}/tool", body)["messages"]
+    assert [m["content"] for m in told] == ["392", "4", ""] and told[-1]["params"]["tools"] == ["calculator"]
+    page_anna.end(told[-1]["id"])
+
+
+def test_tools_are_off_unless_switched_on_and_read_what_their_user_has(page_anna: User, page_ben: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    off = FORCED | {"tools": []}
+    event = page_anna.events(
+        page_anna.post(f"/api/chats/{chat}/messages", {"content": "Hi", "params": off})["assistant"]["id"]
+    )[-1][1]
+    assert (
+        event["message"]["content"] == CALL and "following" not in event and "tools" not in event["message"]["params"]
+    )
+    page_ben.post("/api/documents", {"name": "secret.md", "text": "The hidden treasure is in the cellar."})
+    search = '{"name": "documents", "arguments": {"query": "hidden treasure"}}'
+    for user, words in ((page_anna, "Nothing was found."), (page_ben, "in the cellar")):
+        own = user.chat(model="pip/sft")
+        answer = user.say(own, "Hi", params=ON | {"tools": [], "max_tokens": 4})["assistant"]
+        told = user.post(f"/api/messages/{answer['id']}/tool", {"content": search, "params": {"max_tokens": 4}})
+        assert words in told["messages"][1]["content"]
+        user.end(told["messages"][2]["id"])
+
+
+def test_mistakes(page_anna: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    body = {"content": "Hi", "params": {"tools": ["calculater"]}}
+    assert "did you mean calculator" in page_anna.post(f"/api/chats/{chat}/messages", body, 400)["error"]["message"]
+    said = page_anna.say(chat, "Hi")
+    for message, content, words in (
+        ("assistant", "four", "not a call of a built-in tool"),
+        ("user", CALL, "neither a call nor a tool's result"),
+    ):
+        error = page_anna.post(f"/api/messages/{said[message]['id']}/tool", {"content": content}, 400)["error"]
+        assert words in error["message"]
