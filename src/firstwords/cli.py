@@ -87,6 +87,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "models empty-trash": ("firstwords.commands.keeping", "ModelsEmptyTrash", "permanently delete the trash"),
     "tokenizer train": ("firstwords.commands.tokenizer", "TokenizerTrain", "learn a vocabulary from text"),
     "tokenizer show": ("firstwords.commands.tokenizer", "TokenizerShow", "show how a text is split into tokens"),
+    "data prepare": ("firstwords.commands.data.prepare", "DataPrepare", "tokenise text of any size, for pretrain"),
     "plan": ("firstwords.commands.plan.command", "Plan", "what training a model of any size takes, on paper"),
     "doctor": ("firstwords.commands.doctor", "Doctor", "check this machine and what it can do"),
 }

@@ -20,8 +20,11 @@ FIGURES = {
     "bpb": "{:.3f} bits/byte",
     "tokens_per_s": "{:,.0f} tokens/s",
     "gflops": "{:,.0f} GFLOP/s",
+    "mb": "{:,.1f} MB",
+    "mb_per_s": "{:,.1f} MB/s",
 }
 NARROW_FIGURES = {"loss": "loss {:.2f}", "bpb": "bpb {:.3f}", "tokens_per_s": "{:,.0f} tok/s", "gflops": "{:,.0f} GF/s"}
+NARROW_FIGURES |= {"mb": FIGURES["mb"], "mb_per_s": FIGURES["mb_per_s"]}
 # must not advise to start again: that would remove the checkpoints of the run
 RESTORE = "restore a copy of it, or start a new run under another name; nothing was changed"
 

@@ -164,3 +164,23 @@ def test_learn_starts_its_processes(tmp_path: Path, files: dict[str, Path]) -> N
         assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
     code, said = forks.run(["learn", "pip", "--nproc", "2", *flags], tmp_path / "home", tmp_path / "log")
     assert code == 2 and said.count("\n") == 1 and "pip is already trained" in said
+
+
+def test_prepared_tokens_train_the_same_model_anywhere(tmp_path: Path, files: dict[str, Path]) -> None:
+    """From a folder, from a URL, and on two processes, of which the second opens the tokens by itself."""
+    tokens = tmp_path / "tokens"
+    prepare = ["data", "prepare", files["text"], "--out", tokens, "--vocab-size", "300", "--processes", "1"]
+    code, said = forks.run(prepare, tmp_path / "home", tmp_path / "log")
+    assert code == 0 and "next: firstwords pretrain NAME --tokens" in said, said
+    words = [word for word in PRETRAIN if word not in ("--vocab-size", "300")]
+    for folder, location in (("one", tokens), ("url", f"file://{tokens}")):
+        code, said = forks.run([*words, "--tokens", location], tmp_path / folder / "home", tmp_path / folder / "log")
+        assert code == 0, said
+    run(2, tmp_path / "two", [*words, "--tokens", tokens])
+    base = tmp_path / "one/home/models/pip/base"
+    for folder in ("url", "two"):
+        assert_same_weights(tmp_path / folder / "home/models/pip/base", base)
+    data = json.loads((base / "firstwords.json").read_text())["data"]
+    assert data["sources"][0]["source"] == str(files["text"]) and data["bytes"] > 10_000
+    code, said = forks.run([*words, "--tokens", tokens, "--text", "world"], tmp_path / "home", tmp_path / "log")
+    assert code == 2 and "--text contradicts --tokens" in said

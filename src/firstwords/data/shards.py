@@ -33,6 +33,7 @@ BATCH_CHARS = 1_000_000  # text encoded at a time
 # magic, version, bytes per token, index of this shard, number of shards, vocabulary, tokens in this shard, text bytes
 # in the whole corpus, tokenizer hash, padding, CRC-32 of everything before it
 _HEADER = struct.Struct("<8sIIIIIQQ64s16xI")
+HEADER_BYTES = _HEADER.size
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -79,7 +80,7 @@ def _write(
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        writer = _Writer(partial, tokenizer, shard_tokens)
+        writer = ShardWriter(partial, tokenizer, shard_tokens)
         try:
             num_documents, num_bytes = _write_documents(documents, tokenizer.endoftext_id, writer, max_tokens)
             shards = writer.finish(num_bytes)
@@ -105,7 +106,7 @@ def _encoded(documents: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[S
 
 
 def _write_documents(
-    documents: Iterable[tuple[Sequence[int], int]], endoftext_id: int, writer: _Writer, max_tokens: int | None
+    documents: Iterable[tuple[Sequence[int], int]], endoftext_id: int, writer: ShardWriter, max_tokens: int | None
 ) -> tuple[int, int]:
     separator = np.array([endoftext_id], dtype=writer.dtype)
     num_documents = num_bytes = 0
@@ -135,7 +136,7 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-class _Writer:
+class ShardWriter:
     """Writes ids into one shard file after another; the headers are written last, when the totals are known."""
 
     def __init__(self, directory: Path, tokenizer: Tokenizer, shard_tokens: int) -> None:
@@ -149,6 +150,7 @@ class _Writer:
         self._file: IO[bytes] | None = None
 
     def add(self, ids: np.ndarray) -> None:
+        """Append ids; a document may continue in the next shard."""
         while len(ids):
             if self._file is None or self._counts[-1] == self._shard_tokens:
                 self._open_next()
@@ -161,7 +163,7 @@ class _Writer:
 
     def _open_next(self) -> None:
         self.close()
-        path = self._directory / _shard_name(len(self._counts))
+        path = self._directory / shard_name(len(self._counts))
         self._file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115 (closed by `close`)
         self._file.write(bytes(_HEADER.size))
         self._counts.append(0)
@@ -184,7 +186,7 @@ class _Writer:
             )
             header = _HEADER.pack(*fields, 0)
             header = _HEADER.pack(*fields, zlib.crc32(header[:-4]))
-            with open(self._directory / _shard_name(index), "r+b") as file:
+            with open(self._directory / shard_name(index), "r+b") as file:
                 file.write(header)
                 file.flush()
                 os.fsync(file.fileno())
@@ -196,7 +198,8 @@ class _Writer:
             file.close()
 
 
-def _shard_name(index: int) -> str:
+def shard_name(index: int) -> str:
+    """shard_name(0) == "shard-00000.bin"."""
     return f"shard-{index:05d}.bin"
 
 
@@ -218,20 +221,24 @@ class TokenShards:
     """
 
     def __init__(self, directory: Path | str, tokenizer: Tokenizer | None = None) -> None:
-        self.directory = Path(directory)
-        paths = sorted(self.directory.glob("shard-*.bin"))
-        if not paths:
-            raise UserError(f"{directory} contains no token shards: prepare the text again")
+        self.directory, self._base = Path(directory), str(directory)
         self.tokenizer_hash = ""
         self.num_bytes = 0
         self.vocab_size = 0
         self._maps: list[np.ndarray] = []
-        for index, path in enumerate(paths):
-            self._maps.append(self._open(path, index, len(paths)))
+        counts = self._open_all()
         if tokenizer is not None and tokenizer.hash != self.tokenizer_hash:
             raise UserError(f"{directory} was written with another tokenizer: prepare the text again with this one")
-        self._starts = np.concatenate([[0], np.cumsum([len(m) for m in self._maps])]).astype(np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         self.num_tokens = int(self._starts[-1])
+
+    def _open_all(self) -> list[int]:
+        """Open every shard; returns their numbers of tokens."""
+        paths = sorted(self.directory.glob("shard-*.bin"))
+        if not paths:
+            raise UserError(f"{self.directory} contains no token shards: prepare the text again")
+        self._maps = [self._open(path, index, len(paths)) for index, path in enumerate(paths)]
+        return [len(tokens) for tokens in self._maps]
 
     def _open(self, path: Path, index: int, total: int) -> np.ndarray:
         try:
@@ -240,6 +247,11 @@ class TokenShards:
             size = path.stat().st_size
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions") from error
+        dtype, tokens = self._read_header(str(path), header, size, index, total)
+        return np.memmap(path, dtype=dtype, mode="r", offset=_HEADER.size, shape=(tokens,))
+
+    def _read_header(self, path: str, header: bytes, size: int, index: int, total: int) -> tuple[str, int]:
+        """(type of the ids, number of tokens) of one of `total` shards of `size` bytes. Raises UserError."""
         again = "prepare the text again"
         if len(header) < _HEADER.size or header[:8] != MAGIC:
             raise UserError(f"{path} is not a token shard: {again}")
@@ -256,7 +268,7 @@ class TokenShards:
         if index and (hash_text, num_bytes) != (self.tokenizer_hash, self.num_bytes):
             raise UserError(f"{path} belongs to a different corpus than the other shards: {again}")
         self.tokenizer_hash, self.num_bytes, self.vocab_size = hash_text, num_bytes, vocab
-        return np.memmap(path, dtype="<u2" if item == 2 else "<u4", mode="r", offset=_HEADER.size, shape=(tokens,))
+        return ("<u2" if item == 2 else "<u4"), tokens
 
     @property
     def flat(self) -> np.ndarray | None:
@@ -268,9 +280,7 @@ class TokenShards:
 
         A window may span two shards. Raises IndexError for windows outside the corpus.
         """
-        starts_R = np.asarray(starts, dtype=np.int64)
-        if len(starts_R) and (starts_R.min() < 0 or starts_R.max() + length > self.num_tokens):
-            raise IndexError(f"a window of {length} tokens exceeds the corpus of {self.num_tokens}")
+        starts_R = self._checked(starts, length)
         out_RT = np.empty((len(starts_R), length), dtype=np.int64)
         shard_R = np.searchsorted(self._starts, starts_R, side="right") - 1
         for shard in np.unique(shard_R):
@@ -281,6 +291,13 @@ class TokenShards:
             for row in np.setdiff1d(rows, inside):
                 out_RT[row] = self._across(int(starts_R[row]), length)
         return out_RT
+
+    def _checked(self, starts: np.ndarray, length: int) -> np.ndarray:
+        """The starts as int64. Raises IndexError for windows outside the corpus."""
+        starts_R = np.asarray(starts, dtype=np.int64)
+        if len(starts_R) and (starts_R.min() < 0 or starts_R.max() + length > self.num_tokens):
+            raise IndexError(f"a window of {length} tokens exceeds the corpus of {self.num_tokens}")
+        return starts_R
 
     def _across(self, start: int, length: int) -> np.ndarray:
         parts = []

@@ -16,12 +16,13 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from firstwords.config import UserError
 from firstwords.data.holdout import split_holdout
+from firstwords.data.prepared import Prepared, open_prepared
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.data.source_stats import SourceStats
 from firstwords.data.sources import documents
@@ -48,6 +49,7 @@ class Corpus:
     bytes_per_token: float
     stats: SourceStats
     plan: Plan
+    sources: list[dict[str, Any]] = field(default_factory=list)  # what `data prepare` recorded about them
 
 
 def needed_bytes(seconds: float, machine: Machine) -> int:
@@ -166,8 +168,48 @@ def prepare(
     return Corpus(tokenizer, shards, heldout, ratio, stats, chosen)
 
 
-def reopen(directory: Path, tokenizer: Tokenizer, chosen: Plan, say: Callable[[str], None] = print) -> Corpus:
-    """The corpus that `prepare` made, for a resumed run. Raises UserError if its tokens are missing or damaged."""
+def prepared_corpus(
+    opened: Prepared,
+    directory: Path,
+    seconds_for: Callable[[], float],
+    choose: Callable[[float, int | None, Shape | None, Mapping[int, float] | None], Plan],
+    say: Callable[[str], None] = print,
+    tokenizer: Tokenizer | None = None,
+) -> Corpus:
+    """The corpus that `firstwords data prepare` wrote, which stays where it is; see `prepare`.
+
+    Raises UserError if it was written with another vocabulary than the tokenizer's.
+    """
+    shards = opened.shards
+    if tokenizer is not None and tokenizer.hash != shards.tokenizer_hash:
+        raise UserError(
+            "--tokens were written with another vocabulary than the model's: prepare them again with --tokenizer NAME"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / "heldout.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in opened.heldout)
+    documents = counted(opened.manifest["documents"], "document")
+    say(f"{documents}, {shards.num_bytes / 1e6:,.1f} MB, prepared as {shards.num_tokens:,} tokens")
+    ratio = shards.num_bytes / max(1, shards.num_tokens)
+    chosen = choose(seconds_for(), shards.num_bytes, None, {shards.vocab_size: ratio})
+    sources = opened.manifest["sources"]
+    return Corpus(opened.tokenizer, shards, opened.heldout, ratio, SourceStats(), chosen, sources)
+
+
+def reopen(
+    directory: Path, tokenizer: Tokenizer, chosen: Plan, say: Callable[[str], None] = print, tokens: str = ""
+) -> Corpus:
+    """The corpus of a resumed run: the one that `prepare` made, or the prepared one in the folder or URL `tokens`.
+
+    Raises UserError if its tokens are missing or damaged.
+    """
+    if tokens:
+        opened = open_prepared(tokens)
+        if opened.tokenizer.hash != tokenizer.hash:
+            raise UserError(f"{tokens} holds other tokens than the run began with: {RESTORE}")
+        ratio = opened.shards.num_bytes / max(1, opened.shards.num_tokens)
+        heldout = read_heldout(directory / "heldout.jsonl", say)
+        return Corpus(tokenizer, opened.shards, heldout, ratio, SourceStats(), chosen, opened.manifest["sources"])
     try:
         shards = TokenShards(directory / "tokens", tokenizer)
     except UserError as error:

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from firstwords import home
-from firstwords.config import UserError, flag_of
+from firstwords.config import UserError, flag_of, given
 from firstwords.data.packing import PretrainRows
+from firstwords.data.prepared import open_prepared
 from firstwords.eval.bpb import bits_per_byte
 from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
@@ -48,7 +49,7 @@ from firstwords.plan.new_model import model_config, town_for, usual_positions
 from firstwords.promotions import can_chat
 from firstwords.runlog import read_json, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
-from firstwords.train.corpus import READ_SHARE, Corpus, prepare, reopen
+from firstwords.train.corpus import READ_SHARE, Corpus, prepare, prepared_corpus, reopen
 from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import micro_rows, new_model, shard
 from firstwords.train.learner import Learner, optim_config, place, prepare_process, unplace
@@ -85,6 +86,8 @@ class Pretrain(PlannedFlags, StageFlags):
     """Name of the model, which is saved as NAME/base (default: mine, or mine-2 if mine is taken, and so on)."""
     text: list[str] = field(default_factory=lambda: ["world"])
     """Files, folders, FILE:COLUMN, hf:NAME[:SPLIT][:COLUMN], - (stdin), or world (the built-in world)."""
+    tokens: str = ""
+    """Instead of --text: what `firstwords data prepare` wrote, as a folder or a URL (s3://..., gs://..., https://...)."""
     town: str = "auto"
     """Size of the built-in world's town: small (20 people), whole (60), or auto (small below 20 minutes)."""
     steps: int = 0
@@ -121,6 +124,9 @@ class Pretrain(PlannedFlags, StageFlags):
         check_words(self, "town", "dedup", "optimizer", "compile")
         check_counts(self, "vocab_size", "hidden_size", "layers", "context", "batch_tokens")
         check_sources(self, "text", "chats")
+        if self.tokens:
+            self.text = []
+            self.tokens = self.tokens if "://" in self.tokens else str(Path(self.tokens).expanduser().absolute())
         if self.hidden_size % 64:
             raise UserError(
                 f"--hidden-size is {self.hidden_size}, but it must be a multiple of 64 (the size of a head)"
@@ -138,6 +144,8 @@ class Pretrain(PlannedFlags, StageFlags):
 def check(config: Pretrain) -> Path | None:
     """NAME/base if a resumed run has already finished. Raises UserError if a finished model would be overwritten."""
     base, stages = home.stage_dir(config.name, "base"), home.stages(config.name)
+    if config.tokens and (also := given(config) & {"text", "dedup", "town", "vocab_size"}):
+        raise UserError(f"{flag_of(min(also))} contradicts --tokens, which are prepared already: leave it out")
     if config.resume:
         if not home.is_model(base):
             return None
@@ -225,11 +233,14 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     if config.resume:
         chosen = read_plan(directory, config.name)
         with kept(directory):
-            return reopen(directory, Tokenizer.load(directory), chosen, say)
+            return reopen(directory, Tokenizer.load(directory), chosen, say, config.tokens)
     seconds_for = partial(seconds_left, config, started, SAVE_RESERVE)
     sizes = chat_sizes(config.chats) if config.chats else []
     prepared = home.starting_dir(config.name) / "base"
     tokenizer, shape = _continued(config, prepared) if config.continue_ else (None, None)
+    opened = open_prepared(config.tokens) if config.tokens else None
+    if opened is not None and shape is None:
+        config = replace(config, vocab_size=opened.tokenizer.vocab_size)  # which decides the shape
     choose_plan(config, seconds_for(), this, None, shape)  # refuse an impossible plan before anything is read
 
     def choose(
@@ -237,19 +248,21 @@ def _corpus(config: Pretrain, directory: Path, this: Machine, started: float) ->
     ) -> Plan:
         return choose_plan(config, seconds, this, num_bytes, shape or planned, curve, sizes)
 
-    read_seconds = math.inf if config.steps else READ_SHARE * seconds_for()
-    corpus = prepare(
-        config.text,
-        prepared,
-        this,
-        seconds_for,
-        choose,
-        config.dedup,
-        read_seconds,
-        say,
-        tokenizer,
-        town_for(config.minutes, config.town),
-    )
+    if opened is not None:
+        corpus = prepared_corpus(opened, prepared, seconds_for, choose, say, tokenizer)
+    else:
+        corpus = prepare(
+            config.text,
+            prepared,
+            this,
+            seconds_for,
+            choose,
+            config.dedup,
+            math.inf if config.steps else READ_SHARE * seconds_for(),
+            say,
+            tokenizer,
+            town_for(config.minutes, config.town),
+        )
     corpus.tokenizer.save(prepared)
     write_json(prepared / "config.json", asdict(config))
     write_json(prepared / "plan.json", corpus.plan.asdict())
@@ -359,6 +372,7 @@ def _finish(config: Pretrain, run: Run, corpus: Corpus, model: Transformer, this
         "tokens": corpus.shards.num_tokens,
         "tokenizer": corpus.tokenizer.hash,
         "town": town_for(config.minutes, config.town),
+        "sources": corpus.sources,
         "beginnings": [] if "world" in config.text else beginnings(corpus.heldout, NUM_BEGINNINGS),
     }
     parent = None

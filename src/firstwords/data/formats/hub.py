@@ -23,6 +23,13 @@ def hub_texts(spec: str, stats: SourceStats) -> Iterator[str]:
 
 def hub_rows(spec: str, stats: SourceStats) -> tuple[Iterator[tuple[str, Any]], str | None]:
     """Stream a dataset of the Hugging Face hub or a local directory: (rows, requested column)."""
+    data, column = open_hub(spec)
+    stats.files += 1
+    return rows_of(spec, data, stats), column
+
+
+def open_hub(spec: str) -> tuple[Any, str | None]:
+    """(dataset, requested column) of `hf:NAME[:SPLIT][:COLUMN]`; hub datasets are streamed. Raises UserError."""
     name, _, rest = spec.removeprefix("hf:").partition(":")
     split, _, column = rest.partition(":")
     if not name:
@@ -41,11 +48,11 @@ def hub_rows(spec: str, stats: SourceStats) -> tuple[Iterator[tuple[str, Any]], 
             data = datasets.load_dataset(path, split=split or "train", streaming=True)
     except Exception as error:  # anything from a misspelled name to a network failure
         raise _hub_error(spec, error) from error
-    stats.files += 1
-    return _hub_rows(spec, data, stats), column or None
+    return data, column or None
 
 
-def _hub_rows(spec: str, data: Any, stats: SourceStats) -> Iterator[tuple[str, Any]]:
+def rows_of(spec: str, data: Any, stats: SourceStats) -> Iterator[tuple[str, Any]]:
+    """The rows of an open dataset as (where, row)."""
     rows = iter(data)
     number = 0
     while True:
