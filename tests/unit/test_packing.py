@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstwords.config import UserError
-from firstwords.data.packing import IGNORED, ChatRows, PretrainRows, pack_chats
+from firstwords.data import packing
+from firstwords.data.packing import IGNORED, ChatRows, EpochOrder, PretrainRows, pack_chats, permuted
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.tokenizer.chat import render
 from firstwords.tokenizer.fast import Tokenizer
@@ -50,6 +51,24 @@ def test_pretrain_epochs_cover_the_ring(num_tokens, context, seed, batch_rows):
         seen = Counter(targets[epoch * num_rows : (epoch + 1) * num_rows].ravel().tolist())
         assert set(seen.values()) == {1}  # nothing twice within an epoch
         assert len(seen) == ring - rows.skipped_per_epoch  # and nothing left out but the counted rest
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 1000, 4097])
+def test_a_computed_order_has_every_row_once(count, monkeypatch):
+    monkeypatch.setattr(packing, "FEW_ROWS", 0)
+    epochs, rows = EpochOrder(count, 5).at(np.arange(3 * count))
+    for epoch in range(3):
+        assert sorted(rows[epochs == epoch]) == list(range(count))
+    if count >= 1000:
+        first, second = rows[:count], rows[count : 2 * count]
+        assert (first == second).mean() < 0.01 and (np.diff(first) == 1).mean() < 0.01
+        assert abs(np.corrcoef(first, np.arange(count))[0, 1]) < 0.1
+
+
+def test_an_order_too_large_for_a_table_is_computed():
+    rows = permuted(np.arange(10_000), 10**11, (0, 1))
+    assert rows.min() >= 0 and rows.max() < 10**11 and len(np.unique(rows)) == 10_000
+    assert 0.48 < rows.mean() / 10**11 < 0.52
 
 
 def test_what_is_left_over_differs_between_epochs():

@@ -19,6 +19,10 @@ from firstwords.data.shards import TokenShards
 IGNORED = -100  # the target that carries no loss: padding, and everything that a person said
 
 
+FEW_ROWS = 2**26  # up to here an epoch's order is a table; beyond, each row's place is computed
+ROUNDS = 6  # of the Feistel network that computes it
+
+
 class EpochOrder:
     """Row numbers, shuffled differently in every epoch; the order depends only on (seed, epoch)."""
 
@@ -32,7 +36,10 @@ class EpochOrder:
         rows_B = np.empty_like(within_B)
         for epoch in np.unique(epochs_B):
             here = epochs_B == epoch
-            rows_B[here] = self._order(int(epoch))[within_B[here]]
+            if self._num_rows <= FEW_ROWS:
+                rows_B[here] = self._order(int(epoch))[within_B[here]]
+            else:
+                rows_B[here] = permuted(within_B[here], self._num_rows, (self._seed, int(epoch)))
         return epochs_B, rows_B
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -41,6 +48,27 @@ class EpochOrder:
                 self._cache.clear()
             self._cache[epoch] = np.random.default_rng((self._seed, epoch)).permutation(self._num_rows)
         return self._cache[epoch]
+
+
+def permuted(positions_B: np.ndarray, count: int, key: tuple[int, ...]) -> np.ndarray:
+    """Where a pseudorandom permutation of range(count) puts each position, without a table of it.
+
+    A Feistel network permutes the next power of four; where it leaves the range, it is applied again.
+    """
+    half = np.uint64(((count - 1).bit_length() + 1) // 2)
+    mask = np.uint64((1 << int(half)) - 1)
+    keys = np.random.default_rng(key).integers(2**63, size=ROUNDS, dtype=np.uint64)
+    places_B = positions_B.astype(np.uint64)
+    waiting = np.arange(len(places_B))
+    while len(waiting):
+        left, right = places_B[waiting] >> half, places_B[waiting] & mask
+        for each in keys:
+            mixed = (right + each) * np.uint64(0x9E3779B97F4A7C15)
+            mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((mixed >> np.uint64(32)) & mask)
+        places_B[waiting] = left << half | right
+        waiting = waiting[places_B[waiting] >= count]
+    return places_B.astype(np.int64)
 
 
 class PretrainRows:
