@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig
+from firstwords.model.transformer import Transformer
 from firstwords.process import team_place
 from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import new_model, shard, whole
-from firstwords.train.learner import Learner, OptimConfig
+from firstwords.train.learner import Learner, LossFn, OptimConfig
 from firstwords.train.losses import next_token_loss
 from firstwords.train.run import Interrupted, Pace, Run
 
@@ -47,6 +48,7 @@ def train(words: list[str]) -> int:
     out: a folder, with the run in out/run, which is resumed if it has checkpoints. steps, optimizer, save_every_steps.
     signal_at: [rank, step, name] of a signal that a process gets. stop_after: the step after which all get SIGTERM.
     hang_at: [rank, step] of a process that sleeps for a minute. timeout: seconds after which the others give up.
+    nan_rank: the process whose losses are not numbers.
     """
     options = json.loads(words[0])
     torch.set_num_threads(1)
@@ -62,7 +64,7 @@ def train(words: list[str]) -> int:
             with Run(out / "run", learner, Pace(2, options["steps"]), "base", 1.0, None, every) as run:
                 while not run.done:
                     _misbehave(options, run.step)
-                    metrics = learner.forward_backward(micro_batches(run.step), next_token_loss)
+                    metrics = learner.forward_backward(micro_batches(run.step), loss_of(options))
                     metrics |= learner.optim_step(run.lr_fraction)
                     losses.append([metrics["loss"], metrics["grad_norm"], metrics["tokens"], metrics["processed"]])
                     run.finish_step(metrics)
@@ -77,6 +79,13 @@ def train(words: list[str]) -> int:
                 (out / "losses.json").write_text(json.dumps(losses))
                 save_file({name: p.detach().contiguous() for name, p in plain.named_parameters()}, out / "weights")
     return 0
+
+
+def loss_of(options: dict) -> LossFn[Transformer]:
+    """The loss, or in the process that `nan_rank` names, one that is not a number."""
+    if options.get("nan_rank") != processes.rank():
+        return next_token_loss
+    return lambda model, batch: next_token_loss(model, batch) * float("nan")
 
 
 def _misbehave(options: dict, step: int) -> None:

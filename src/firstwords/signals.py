@@ -1,4 +1,4 @@
-"""SIGTERM as an exception, for commands that close records and remove files before they end."""
+"""SIGTERM and SIGUSR1 as an exception, for commands that close records and remove files before they end."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SIGNALS = [signum for name in ("SIGTERM", "SIGUSR1") if (signum := getattr(signal, name, None)) is not None]
+
 
 class Terminated(BaseException):
-    """SIGTERM arrived outside a training loop (inside one, `train.run` saves first). Has the exit code 143."""
+    """A signal arrived outside a training loop (inside one, `train.run` saves first). The exit code is 128 + signal."""
 
-    exit_code = 128 + signal.SIGTERM
-
-    def __init__(self) -> None:
-        super().__init__("stopped before it finished (SIGTERM)")
+    def __init__(self, signum: int = signal.SIGTERM) -> None:
+        super().__init__(f"stopped before it finished ({signal.Signals(signum).name})")
+        self.exit_code = 128 + signum
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception while the block runs, so that records are closed and temporary files removed.
-
-    Does nothing if SIGTERM already has a handler, or outside the main thread.
+    """Turn SIGTERM and SIGUSR1 into an exception while the block runs, so that records are closed and temporary files
+    removed. Does nothing if SIGTERM already has a handler, or outside the main thread.
     """
 
     def stop(signum: int, frame: object) -> None:
-        raise Terminated
+        raise Terminated(signum)
 
-    before = signal.getsignal(signal.SIGTERM)
-    if before is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+    is_free = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not is_free or threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGTERM, stop)
+    before = {signum: signal.signal(signum, stop) for signum in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -174,7 +174,7 @@ def test_prepared_tokens_train_the_same_model_anywhere(tmp_path: Path, files: di
     assert code == 0 and "next: firstwords pretrain NAME --tokens" in said, said
     words = [word for word in PRETRAIN if word not in ("--vocab-size", "300")]
     for folder, location in (("one", tokens), ("url", f"file://{tokens}")):
-        code, said = forks.run([*words, "--tokens", location], tmp_path / folder / "home", tmp_path / folder / "log")
+        code, said = forks.run([*words, "--tokens", location], tmp_path / folder / "home", tmp_path / f"{folder}.log")
         assert code == 0, said
     run(2, tmp_path / "two", [*words, "--tokens", tokens])
     base = tmp_path / "one/home/models/pip/base"

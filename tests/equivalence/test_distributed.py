@@ -73,12 +73,13 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("saves", ["0", "1"], ids=["saved at once", "saved in the background"])
 @pytest.mark.parametrize("kill", range(KILLS))
-def test_killed_at_a_random_moment_and_resumed(tmp_path: Path, together: Path, kill: int) -> None:
+def test_killed_at_a_random_moment_and_resumed(tmp_path: Path, together: Path, kill: int, saves: str) -> None:
     """The weights are those of an uninterrupted run, to the last bit."""
     draw = random.Random(kill)
     options = {"steps": STEPS, "out": str(tmp_path), "save_every_steps": 1}
-    team = Team(2, tmp_path).start(team_work.train, [json.dumps(options)])
+    team = Team(2, tmp_path, {"FIRSTWORDS_BACKGROUND_SAVES": saves}).start(team_work.train, [json.dumps(options)])
     until, first = time.monotonic() + 60, draw.randrange(1, STEPS // 2)
     while max(checkpoint.steps(tmp_path / "run" / "checkpoints"), default=0) < first and time.monotonic() < until:
         time.sleep(0.005)
@@ -111,12 +112,28 @@ def test_a_signal_to_one_process_saves_and_ends_all(tmp_path: Path) -> None:
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [7]
 
 
+def test_sigusr1_to_one_process_saves_and_ends_all_without_an_error(tmp_path: Path) -> None:
+    team = Team(2, tmp_path)
+    codes = team.call(team_work.train, {"steps": STEPS, "out": tmp_path, "signal_at": [1, 6, "SIGUSR1"]})
+    assert codes == [0, 0] and not (tmp_path / "losses.json").exists(), team.said
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [7]
+    rows = [row for row in RunLog.read(tmp_path / "run") if row["kind"] == "train"]
+    assert all(len(row["tokens_per_s_each"]) == 2 and min(row["tokens_per_s_each"]) > 0 for row in rows) and rows
+
+
+def test_a_process_whose_loss_is_not_a_number_is_named(tmp_path: Path) -> None:
+    team = Team(2, tmp_path)
+    assert team.call(team_work.train, {"steps": STEPS, "out": tmp_path, "nan_rank": 1}) == [2, 2]
+    assert "the loss of process 1 was not a finite number for 8 steps in a row" in team.said[0]
+
+
 def test_a_process_that_hangs_ends_all(tmp_path: Path) -> None:
     team = Team(2, tmp_path).start(
         team_work.train, [json.dumps({"steps": STEPS, "out": str(tmp_path), "hang_at": [1, 3], "timeout": 4})]
     )
     assert team.children[0].wait(30) == 2, team.said
     assert "another process ended or did not answer, so training stopped in step 4" in team.said[0]
+    assert team.said[0].rstrip().endswith("late: process 1")
     team.children[1].kill()
 
 

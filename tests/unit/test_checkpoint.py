@@ -25,6 +25,7 @@ from firstwords.train.losses import next_token_loss
 
 ROOT = Path(__file__).resolve().parents[2]
 V, T = 31, 12
+PROGRESS = {"tokens": 7, "elapsed": 1.5, "decisions": [], "state": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -373,3 +374,39 @@ def test_no_permission_to_write():
 def test_progress_is_plain_json(two_saved):
     directory, _ = two_saved
     assert json.loads((directory / "step-4" / "progress.json").read_text()) == {"step": 4, "tokens": 400}
+
+
+def test_a_checkpoint_written_in_the_background_is_the_state_at_that_moment(tmp_path: Path) -> None:
+    learner = learner_of()
+    train(learner, 0, 3)
+    then = weights_hash(learner.model)
+    checkpoint.save(tmp_path / "now", 3, learner, PROGRESS)
+    checkpoint.save(tmp_path / "aside", 3, learner, PROGRESS, in_background=True)
+    train(learner, 3, 6)
+    checkpoint.finish()
+    names = [sorted(path.name for path in (tmp_path / way / "step-3").iterdir()) for way in ("now", "aside")]
+    assert names[0] == names[1] and (tmp_path / "aside" / "latest").read_text() == "step-3"
+    again = learner_of(seed=2)
+    assert checkpoint.load_latest(tmp_path / "aside", again) == {"step": 3} | PROGRESS
+    assert weights_hash(again.model) == then
+    train(again, 3, 6)
+    assert weights_hash(again.model) == weights_hash(learner.model)
+
+
+def test_background_checkpoints_are_kept_and_fail_like_others(tmp_path: Path, monkeypatch) -> None:
+    learner = learner_of()
+    for step in range(1, 5):
+        checkpoint.save(tmp_path, step, learner, PROGRESS, in_background=True)
+    checkpoint.finish()
+    assert checkpoint.steps(tmp_path) == [3, 4]
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "replace_directory", _no_room)
+        checkpoint.save(tmp_path, 5, learner, PROGRESS, in_background=True)
+        with pytest.raises(UserError, match=r"cannot save the checkpoint .*step-5: No space left"):
+            checkpoint.finish()
+    assert checkpoint.steps(tmp_path) == [3, 4] and not list(tmp_path.glob(".writing-*"))
+    checkpoint.finish()
+
+
+def _no_room(*paths: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -3,7 +3,8 @@
     runs/NAME/base/checkpoints/step-400/{.metadata, __0_0.distcp, progress.json}
     runs/NAME/base/checkpoints/latest        the name of the newest complete one
 
-A kill at any moment leaves either the old state or the new one, never a partial one.
+A kill at any moment leaves either the old state or the new one, never a partial one. On a GPU, a copy of the state is
+written by a thread while training continues.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +36,97 @@ KEEP = 2  # newest checkpoints kept: the last one, and the one before in case th
 FAILURES = (Exception, CheckpointException)  # the second is a BaseException, so the first does not cover it
 
 
-def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any]) -> Path:
+@dataclass
+class _Saving:
+    """A checkpoint that a thread is writing; `done` is completed once it has its name."""
+
+    final: Path
+    done: Future[None]
+
+
+_saving: _Saving | None = None
+
+
+def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any], in_background: bool = False) -> Path:
     """Write `step-N` with the learner's state and `progress` (JSON: schedule decisions, tokens, seconds).
 
+    in_background: copy the state and return while a thread writes it (see `finish`); the files are the same.
     Raises UserError if the disk is full or not writable; existing checkpoints are then unchanged.
     """
+    global _saving
+    finish()
     directory = Path(directory)
     is_writer = not learner.is_shared or processes.is_main()  # of everything but the other processes' parts
     pid = processes.of_main(os.getpid()) if learner.is_shared else os.getpid()
     final, aside = directory / f"step-{step}", directory / f".writing-{pid}"
-    try:
+    state, alone = learner.state_dict(), not learner.is_shared
+    with _failures_of(final, aside):
         if is_writer:
             for leftover in directory.glob(".writing-*"):  # of a process that was killed while it wrote
                 shutil.rmtree(leftover, ignore_errors=True)
             aside.mkdir(parents=True)
-        with _quiet():
-            dcp.save(learner.state_dict(), checkpoint_id=str(aside), no_dist=not learner.is_shared)
-        if not is_writer:
+        if in_background:
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # what `alone` asks for
+            group = None if alone else processes.saving_group()
+            writing = dcp.async_save(state, checkpoint_id=str(aside), process_group=group, no_dist=alone)
+            assert isinstance(writing, Future)
+            complete = partial(_complete, aside, final, {"step": step} | progress) if is_writer else lambda: None
+            _saving = _Saving(final, _after(writing, final, aside, complete))
             return final
-        (aside / "progress.json").write_text(json.dumps({"step": step} | progress), encoding="utf-8")
-        replace_directory(aside, final)
-        pointer = directory / ".latest"
-        pointer.write_text(final.name, encoding="utf-8")
-        os.replace(pointer, directory / "latest")
+        with _quiet():
+            dcp.save(state, checkpoint_id=str(aside), no_dist=alone)
+        if is_writer:
+            _complete(aside, final, {"step": step} | progress)
+    return final
+
+
+def finish() -> None:
+    """Wait for a checkpoint that is being written in the background. Raises UserError if it could not be saved."""
+    global _saving
+    saving, _saving = _saving, None
+    if saving is not None:
+        saving.done.result()
+
+
+def _after(writing: Future[Any], final: Path, aside: Path, complete: Callable[[], None]) -> Future[None]:
+    """Give the checkpoint its name as soon as all of it is written."""
+    done: Future[None] = Future()
+
+    def work(_: Future[Any]) -> None:
+        try:
+            with _failures_of(final, aside):
+                writing.result()
+                complete()
+        except BaseException as error:  # raised again by `finish`
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    writing.add_done_callback(work)
+    return done
+
+
+def _complete(aside: Path, final: Path, progress: dict[str, Any]) -> None:
+    """Add the progress to a written checkpoint, give it its name, and remove those that are not kept."""
+    directory, step = final.parent, progress["step"]
+    (aside / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
+    replace_directory(aside, final)
+    pointer = directory / ".latest"
+    pointer.write_text(final.name, encoding="utf-8")
+    os.replace(pointer, directory / "latest")
+    found = steps(directory)
+    ahead = [other for other in found if other > step]  # found damaged at the start, or this run would be at that step
+    for old in ahead + [other for other in found if other <= step][:-KEEP]:
+        shutil.rmtree(directory / f"step-{old}", ignore_errors=True)
+    for leftover in directory.glob(".step-*.old-*"):  # of a process that was killed between two renames
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def _failures_of(final: Path, aside: Path) -> Iterator[None]:
+    """Errors of the disk as UserErrors; what was written of the checkpoint is removed."""
+    try:
+        yield
     except FAILURES as error:  # DCP wraps OSError in its own exception
         shutil.rmtree(aside, ignore_errors=True)
         cause = _os_error(error)
@@ -62,13 +135,6 @@ def save(directory: Path, step: int, learner: Learner, progress: dict[str, Any])
         raise UserError(
             f"cannot save the checkpoint {final}: {cause.strerror or cause}; the previous checkpoint is untouched"
         ) from None
-    found = steps(directory)
-    ahead = [other for other in found if other > step]  # found damaged at the start, or this run would be at that step
-    for old in ahead + [other for other in found if other <= step][:-KEEP]:
-        shutil.rmtree(directory / f"step-{old}", ignore_errors=True)
-    for leftover in directory.glob(".step-*.old-*"):  # of a process that was killed between two renames
-        shutil.rmtree(leftover, ignore_errors=True)
-    return final
 
 
 def steps(directory: Path) -> list[int]:
@@ -83,6 +149,7 @@ def load_latest(directory: Path, learner: Learner) -> dict[str, Any] | None:
 
     A damaged newest checkpoint is reported and the one before it is used. Raises UserError if none can be read.
     """
+    finish()
     for leftover in Path(directory).glob(".writing-*"):  # of a process that was killed while it wrote
         shutil.rmtree(leftover, ignore_errors=True)
     with suppress(OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,8 +107,10 @@ class Learner(Generic[M]):
         self.num_skipped = 0
         self.num_updates = 0
         self.should_stop: Callable[[], bool] = never  # called between micro-batches; a `Run` replaces it
+        self.own_seconds = 0.0  # of the last forward_backward, until its results were shared with other processes
         self._skipped_in_a_row = 0
         self._finite = True
+        self._broken: list[int] = []  # processes whose part of the last loss was not finite
 
     @property
     def is_shared(self) -> bool:
@@ -130,6 +133,8 @@ class Learner(Generic[M]):
         if divisor is None:
             divisor = sum(int((batch["targets"] != IGNORED).sum()) for batch in batches)
         total, own, earlier = 0.0, own_share(self.model, batches), set_aside(self.model)
+        started = time.perf_counter()
+        processes.arrive()
         for number, (arrays, weight) in enumerate(own, start=1):
             self.check_stop()
             tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
@@ -139,7 +144,11 @@ class Learner(Generic[M]):
             loss.backward()
             total += float(loss.detach())
         add_gradients(self.model, earlier)
-        total = processes.total(total) if self.is_shared else total
+        self.own_seconds = time.perf_counter() - started
+        if self.is_shared:
+            totals = processes.table([total])[:, 0]
+            self._broken = [rank for rank, each in enumerate(totals.tolist()) if not math.isfinite(each)]
+            total = float(totals.sum())  # the same on every process to the last bit
         self._finite = self._finite and math.isfinite(total)
         processed = sum(batch["inputs"].size for batch in batches)
         return {"loss": total, "tokens": divisor, "processed": processed}
@@ -180,9 +189,12 @@ class Learner(Generic[M]):
         self.num_skipped += skipped
         self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
         if self._skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
+            where = ""
+            if 0 < len(self._broken) < processes.size():  # not the rate's fault: perhaps a broken GPU
+                where = f" of process {', '.join(map(str, self._broken))}"
             raise UserError(
-                f"the loss was not a finite number for {MAX_SKIPPED_IN_A_ROW} steps in a row, so training stopped: "
-                "start again with a smaller learning rate (pretrain and finetune take --learning-rate 0.5)"
+                f"the loss{where} was not a finite number for {MAX_SKIPPED_IN_A_ROW} steps in a row, so training "
+                "stopped: start again with a smaller learning rate (pretrain and finetune take --learning-rate 0.5)"
             )
 
     def state_dict(self) -> dict[str, Any]:

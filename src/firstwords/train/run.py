@@ -12,13 +12,16 @@ The loop itself belongs to the stage file.
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from firstwords.config import UserError
 from firstwords.plan.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
@@ -33,15 +36,22 @@ LOG_EVERY_SECONDS = 1.0
 OVERTIME = 1.01  # a run with a time limit ends here even if a busy machine has left steps undone
 SPEED_MEMORY = 0.9  # weight of the past in the running mean of the step time
 SIGNAL_SECONDS, UPDATED_SECONDS = 0.5, 3.0  # time a step may still take after a signal; the latter after an update
+USER_SIGNAL = getattr(signal, "SIGUSR1", None)  # Windows has none
+SIGNALS = [signum for signum in (signal.SIGINT, signal.SIGTERM, USER_SIGNAL) if signum is not None]
+BACKGROUND = "FIRSTWORDS_BACKGROUND_SAVES"  # environment: 1 or 0 instead of what suits the device
+MOST_RATES = 64  # processes whose speeds are logged in every step
 WARMUP_STEPS_TO_TIME = 3  # the first steps are slower (caches, allocator) and are not counted in the speed
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM arrived and the state was saved. Has the exit code that shells expect (128 + signal)."""
+    """A signal arrived and the state was saved. The exit code is the one that shells expect (128 + signal).
+
+    It is 0 for SIGUSR1, with which schedulers announce the end of a job: what was asked for is done.
+    """
 
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signum
+        self.exit_code = 0 if signum == USER_SIGNAL else 128 + signum
 
 
 @dataclass
@@ -92,7 +102,7 @@ def seconds_left(config: Any, started: float, reserve: float) -> float:
 
 
 class Run:
-    """One stage's run folder: `metrics.jsonl`, `checkpoints/`. A context manager that catches Ctrl-C and SIGTERM."""
+    """One stage's run folder: `metrics.jsonl`, `checkpoints/`. A context manager that catches SIGNALS."""
 
     def __init__(
         self,
@@ -133,7 +143,7 @@ class Run:
             self.log.log("note", self.step, text=f"resumed at step {self.step}")
         self.started = self._step_began = self._saved_at = self._logged_at = time.perf_counter()
         self._old_handlers = {}
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in SIGNALS:
             with suppress(ValueError):  # not the main thread: the owner of the signals stops this run in another way
                 self._old_handlers[signum] = signal.signal(signum, self._remember)
         if self._is_shared:  # a step can't be abandoned by some of them only: signals wait for its end
@@ -151,11 +161,14 @@ class Run:
             if kind is not None and issubclass(kind, StepAbandonedError):
                 self._abandon()  # raises Interrupted
             if self._is_shared and processes.is_lost(error):
-                last = max(checkpoint.steps(self.checkpoints), default=0)
+                last, late = max(checkpoint.steps(self.checkpoints), default=0), processes.late()
+                who = f"; late: process {', '.join(map(str, late))}" if late else ""
                 raise UserError(
                     f"another process ended or did not answer, so training stopped in step {self.step + 1}; --resume "
-                    f"continues from step {last}"
+                    f"continues from step {last}{who}"
                 ) from None
+            with nullcontext() if kind is None else suppress(Exception):  # the first error is the one to report
+                checkpoint.finish()
         finally:
             self.learner.should_stop = never
             for signum, handler in self._old_handlers.items():
@@ -261,20 +274,24 @@ class Run:
             saved = f"stopped at step {self.step} and saved; --resume continues from there"
             raise Interrupted(self._signal, saved)
         if due and not self.done:
-            self.save()
+            self.save(in_background=self._saves_in_background)
         self._adapt_threads(took / max(1, metrics["processed"]), now)
 
     def _agree(self, metrics: dict[str, float], took: float, is_due: bool) -> tuple[float, bool]:
         """Exchange what the processes must agree on: the clock and due checkpoints are the main one's, and a signal
-        to any of them is one to all. Logs the slowest process, by its time to the end of its own computation.
+        to any of them is one to all. Logs each process's speed, by the time until it shares the loss of its rows.
         """
         own = time.perf_counter() - self.started + self.elapsed_before
-        shared = processes.table([self._signal or 0, took, own, is_due])
+        computed = getattr(self.learner, "own_seconds", took)
+        shared = processes.table([self._signal or 0, took, own, is_due, computed])
         signum = int(shared[:, 0].max())
         self._signal = signum or None
         self._agreed_elapsed = float(shared[0, 2])
-        seconds = shared[:, 1]
-        metrics |= {"processes": len(seconds), "slowest": int(seconds.argmax()), "slowest_seconds": seconds.max()}
+        seconds, alone = shared[:, 1], shared[:, 4]
+        metrics |= {"processes": len(seconds), "slowest": int(alone.argmax()), "slowest_seconds": alone.max()}
+        if len(seconds) <= MOST_RATES or self.step % 100 == 0:
+            rates = metrics["processed"] / len(seconds) / np.maximum(alone, 1e-9)
+            metrics["tokens_per_s_each"] = rates.round(1).tolist()  # type: ignore[assignment]
         return float(seconds[0]), bool(shared[0, 3])
 
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:
@@ -329,13 +346,20 @@ class Run:
             return (total - self.step) * seconds_per_step
         return max(0.0, (self.pace.seconds or 0.0) - self.elapsed)
 
-    def save(self) -> None:
-        """Checkpoint now."""
+    @property
+    def _saves_in_background(self) -> bool:
+        """Whether a thread may write checkpoints: on GPUs, which compute meanwhile, or as BACKGROUND says."""
+        device = getattr(self.learner, "device", None)
+        default = "1" if device is not None and device.type == "cuda" else "0"
+        return os.environ.get(BACKGROUND, default) == "1"
+
+    def save(self, in_background: bool = False) -> None:
+        """Checkpoint now; see `checkpoint.save`."""
         progress = {
             "tokens": self.tokens,
             "elapsed": self.elapsed,
             "decisions": [decision.asdict() for decision in self.pace.decisions],
             "state": self.state,
         }
-        checkpoint.save(self.checkpoints, self.step, self.learner, progress)
+        checkpoint.save(self.checkpoints, self.step, self.learner, progress, in_background)
         self._saved_at = self._step_began = time.perf_counter()

@@ -22,10 +22,10 @@ from firstwords.runlog import say
 from firstwords.signals import terminable
 from firstwords.tokenizer.fast import MIN_VOCAB_SIZE
 
-# number of this task and how many there are, by launcher: Slurm's job array, Slurm's srun, Kubernetes' indexed job
+# number of this task and how many there are, by launcher: a job array of Slurm, its srun (not sbatch), Kubernetes
 TASKS = (
     ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"),
-    ("SLURM_PROCID", "SLURM_NTASKS"),
+    ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"),
     ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"),
 )
 
@@ -108,8 +108,8 @@ def task_of(config: DataPrepare) -> tuple[int, int]:
         return config.task, config.tasks
     for number, count in TASKS:
         if number in os.environ and count in os.environ:
-            first = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0")) if "ARRAY" in number else 0
             try:
+                first = int(os.environ.get("SLURM_ARRAY_TASK_MIN", "0")) if "ARRAY" in number else 0
                 task, tasks = int(os.environ[number]) - first, int(os.environ[count])
             except ValueError:
                 raise UserError(f"{number} and {count} must be numbers: give --task and --tasks instead") from None

@@ -78,7 +78,7 @@ def run(command: Sequence[str], count: int) -> None:
                 process.send_signal(signum)
 
     # Ctrl-C reaches them without help, since they are of the same terminal
-    handlers = {signal.SIGTERM: pass_on, signal.SIGINT: lambda *_: None}
+    handlers = {signal.SIGTERM: pass_on, signal.SIGUSR1: pass_on, signal.SIGINT: lambda *_: None}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         _watch(processes)

@@ -34,15 +34,19 @@ class StageDone(Exception):
 
 @dataclass(frozen=True)
 class Team:
-    """This process's number, how many there are, and groups for numbers within steps and for waiting."""
+    """This process's number, how many there are, and groups: for numbers within steps, for waiting, and for
+    checkpoints that are written while training continues.
+    """
 
     rank: int
     size: int
     steps: Any
     waiting: Any
+    saving: Any
 
 
 _team: Team | None = None
+_arrivals = 0  # exchanges that this process has got to
 
 
 def size() -> int:
@@ -63,7 +67,7 @@ def is_main() -> bool:
 @contextmanager
 def joined() -> Iterator[Team]:
     """Join the other processes of this run while the block runs."""
-    global _team
+    global _team, _arrivals
     number, count = team_place()
     local = int(os.environ.get("LOCAL_RANK", number))
     has_gpu = torch.cuda.is_available()
@@ -71,8 +75,8 @@ def joined() -> Iterator[Team]:
         torch.cuda.set_device(local % torch.cuda.device_count())
     backends = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
     dist.init_process_group(backends, rank=number, world_size=count, timeout=STEP_TIMEOUT)
-    groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT))
-    _team = Team(number, count, *groups)
+    groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT, STEP_TIMEOUT))
+    _team, _arrivals = Team(number, count, *groups), 0
     if number:
         runlog.silence()  # the main process says it for all
     try:
@@ -83,19 +87,44 @@ def joined() -> Iterator[Team]:
             dist.destroy_process_group()
 
 
-def total(value: float) -> float:
-    """The sum of a number over all processes, the same on each of them to the last bit."""
-    return float(table([value])[:, 0].sum())
-
-
 def table(values: list[float]) -> np.ndarray:
     """The numbers of all processes, (size, len(values)), fp64."""
     if _team is None:
         return np.array([values], dtype=np.float64)
+    arrive()
     own = torch.tensor(values, dtype=torch.float64)
     rows = [torch.empty_like(own) for _ in range(_team.size)]
     dist.all_gather(rows, own, group=_team.steps)
     return torch.stack(rows).numpy()
+
+
+def arrive() -> None:
+    """Note that this process has got to its next exchange, so that `late` can tell who has not."""
+    global _arrivals
+    if _team is not None:
+        _arrivals += 1
+        with suppress(RuntimeError):  # the process that keeps the notes is gone
+            _notes().set(f"firstwords/{_team.rank}", str(_arrivals))
+
+
+def late() -> list[int]:
+    """The processes that had got least far, by what all of them last reported; [] if none is known to be behind."""
+    if _team is None:
+        return []
+    names = [f"firstwords/{rank}" for rank in range(_team.size)]
+    try:
+        notes = _notes()
+        if not notes.check(names):  # else `get` would wait for it
+            return []
+        counts = [int(notes.get(name)) for name in names]
+    except (RuntimeError, ValueError):
+        return []
+    return [rank for rank, count in enumerate(counts) if count == min(counts) < max(counts)]
+
+
+def _notes() -> Any:
+    """The small table of texts that one process, or torchrun, keeps for all."""
+    return dist.distributed_c10d._get_default_store()
 
 
 def of_main(value: Any) -> Any:
@@ -120,6 +149,11 @@ def wait_for_all() -> None:
     """Wait until every process is here, however long one of them needs."""
     if _team is not None:
         dist.barrier(group=_team.waiting)
+
+
+def saving_group() -> Any:
+    """The group for checkpoints that are written in the background."""
+    return _team.saving if _team else None
 
 
 def last_message(value: Any) -> None:
