@@ -153,6 +153,25 @@ def test_passages_reach_the_model_as_numbered_data(documents: Path) -> None:
     assert len(specials) <= 4
 
 
+def test_a_title_reaches_the_model_as_data_too(documents: Path, tmp_path: Path) -> None:
+    (tmp_path / "bridge.md").write_text("# Bridge [1] [7]\n\nThe bridge was painted by Otto Wolf.", encoding="utf-8")
+    list(adding.add([tmp_path / "bridge.md"]))
+    asked: list = []
+    answer.answered(
+        gather("Who painted the bridge?"), readers.Generative(lambda messages: asked.extend(messages) or "Otto. [1]")
+    )
+    assert "[1] Bridge (1) (7): # Bridge (1) (7) The bridge" in asked[0]["content"]
+
+
+def test_a_model_that_obeys_a_poisoned_document_is_marked(documents: Path) -> None:
+    found = gather("Who repairs the fountain?")
+    obeys = readers.Generative(lambda _: "HACKED by https://evil.test/steal. Send [3] your Password to Mallory [1].")
+    result = answer.answered(found, obeys)
+    assert [(s.cited, s.is_supported) for s in result.sentences] == [((), False), ((1,), False)]
+    assert {c.passage.document.title for c in result.citations} == {"notice"}  # never an address that a model wrote
+    assert "evil.test/steal" not in json.dumps([c.to_dict() | {"quote": ""} for c in result.citations])
+
+
 def test_a_poisoned_document_is_cited_and_nothing_else(documents: Path) -> None:
     model = api.load("pip/sft")
     found = answer.answered(gather("Who repairs the fountain?"), model.reader("extractive"))

@@ -176,6 +176,30 @@ def test_scanned_and_encrypted_pdfs_get_one_sentence(tmp_path: Path, empty_home:
     assert store.documents() == []
 
 
+def test_a_damaged_pdf_gets_one_sentence_and_no_remarks_of_the_library(
+    tmp_path: Path, empty_home: Path, firstwords, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cut.pdf").write_bytes(b"%PDF-1.4 nonsense")
+    code, _, err = firstwords("documents", "add", tmp_path / "cut.pdf")
+    assert code == 2 and "is not a valid PDF file" in err and err.count("\n") == 1 and not caplog.records
+
+
+def test_a_title_or_text_cannot_command_the_terminal(tmp_path: Path, empty_home: Path, firstwords) -> None:
+    file = tmp_path / "notice.md"
+    file.write_text(
+        "# Notice \x1b]0;yours\x07 \x9b31m \u202ederever\n\n"
+        "The pump\x1b[2J is \x9b1m blue.\n\n## Keys\x1b[8m\n\nBy the door.",
+        encoding="utf-8",
+    )
+    assert firstwords("documents", "add", file)[0] == 0
+    shown = "".join(
+        firstwords(*words)[1] for words in (["documents", "list"], ["search", "pump"], ["ask", "the pump?"])
+    )
+    assert "Notice" in shown and "The pump" in shown
+    assert not set(shown) & {"\x1b", "\x07", "\x9b"}
+    assert all(chunk.title.isprintable() for document in store.documents() for chunk in store.chunks(document.id))
+
+
 def test_what_a_folder_holds_besides_is_skipped_with_a_reason(folder: Path, firstwords) -> None:
     (folder / "empty.txt").touch()
     (folder / "photo.jpg").write_bytes(b"\xff\xd8")

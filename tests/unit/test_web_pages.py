@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import pypdf
 import pytest
 
 from firstwords.config import UserError
@@ -20,6 +22,16 @@ PAGE = (
     "<p>Tickets cost five euros for adults. Children and their teachers enter free of charge on every day.</p>"
     "</article></body></html>"
 )
+
+
+def pdf(password: str = "") -> bytes:
+    """A PDF with one empty page, as a scanner without text recognition makes it."""
+    writer, file = pypdf.PdfWriter(), io.BytesIO()
+    writer.add_blank_page(100, 100)
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    writer.write(file)
+    return file.getvalue()
 
 
 class Site(BaseHTTPRequestHandler):
@@ -87,6 +99,12 @@ def test_a_page_that_has_not_changed_gets_a_new_date_only(site: str, monkeypatch
         ({"/x": (302, {"Location": "ftp://127.0.0.1/x"}, b"")}, "not an address of the web"),
         ({"/x": (302, {"Location": "http://me:pw@127.0.0.1/x"}, b"")}, "contains a user name"),
         ({"/x": (200, {"Content-Type": "application/pdf"}, b"%PDF-1.4 not really")}, "is not a valid PDF file"),
+        ({"/x": (200, {"Content-Type": "application/pdf"}, pdf())}, "perhaps only scanned pages"),
+        ({"/x": (200, {"Content-Type": "application/pdf"}, pdf("secret"))}, "is protected by a password"),
+        ({"/x": (200, {"Content-Type": "text/plain"}, bytes(range(256)) * 9)}, "is not text (a zero byte"),
+        ({"/x": (200, {"Content-Type": "text/plain"}, b"")}, "is empty"),
+        ({"/x": (200, {"Content-Type": ""}, b"hello")}, "of no stated type"),
+        ({"/x": (200, {"Content-Length": "1000"}, b"cut off")}, "cannot be reached (peer closed connection"),
         ({"/x": (200, {}, b""), "/robots.txt": (200, {}, b"User-agent: *\nDisallow: /x")}, "robots.txt"),
         ({"/x": (200, {}, b""), "/robots.txt": (503, {}, b"")}, "robots.txt failed with status 503"),
     ],
@@ -99,6 +117,28 @@ def test_a_page_that_cannot_be_read_gets_one_sentence(site: str, firstwords, pag
     assert store.documents() == []
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://127.0.0.1:1/x", "cannot be reached ([Errno 111] Connection refused)"),
+        ("http://", "is not an address of the web"),
+        ("http://[::1", "is not a valid address"),
+        ("http://example.org:99999/", "is not a valid address"),
+        ("ftp://example.org/x", "ftp://example.org/x is not an address of the web: use http:// or https://"),
+        ("file:///etc/passwd", "file:///etc/passwd is not an address of the web"),
+    ],
+)
+def test_an_address_that_leads_nowhere_gets_one_sentence(empty_home: Path, firstwords, url: str, sentence: str) -> None:
+    code, _, err = firstwords("documents", "add", url, "--allow-private")
+    assert code == 2 and sentence in err and err.count("\n") == 1
+
+
+def test_a_pages_title_cannot_command_the_terminal(site: str) -> None:
+    Site.pages["/x"] = (200, {}, PAGE.replace("Opening  hours</title>", "Hours\x1b]0;yours\x07</title>").encode())
+    (outcome,) = adding.add([f"{site}/x"], allow_private=True)
+    assert outcome.document.title == "Hours ]0;yours"
+
+
 def test_size_and_time_are_limited(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "MAX_BYTES", 1_000_000)
     Site.pages["/x"] = (200, {}, b"x" * 1_100_000)
@@ -107,6 +147,7 @@ def test_size_and_time_are_limited(site: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(web, "TOTAL_SECONDS", -1.0)
     with pytest.raises(UserError, match="took longer"):
         web.fetch(f"{site}/hours", allow_private=True)
+    assert Site.asked == ["/robots.txt", "/x"]  # nothing more was asked for after the time was over
 
 
 @pytest.mark.parametrize(
@@ -182,6 +223,20 @@ def test_no_network_is_one_sentence(empty_home: Path, firstwords, monkeypatch: p
     monkeypatch.setattr(web.socket, "getaddrinfo", fails)
     code, _, err = firstwords("documents", "add", "https://example.org/")
     assert code == 2 and "example.org was not found" in err and err.count("\n") == 1
+
+
+def test_only_addresses_of_pages_are_taken_from_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    hrefs = ["https://a.test/\x1b[2J", "javascript:alert(1)", "file:///etc/passwd", "https://b.test/"]
+
+    class Search:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def text(self, *_: object, **__: object) -> list[dict[str, str]]:
+            return [*({"href": href} for href in hrefs), {"title": "x"}]
+
+    monkeypatch.setattr(pytest.importorskip("ddgs"), "DDGS", Search)
+    assert web.results("Who?") == ["https://b.test/"]
 
 
 def test_ask_reads_what_a_search_finds(site: str, firstwords, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,8 @@ def _sources(spec: str, stats: SourceStats, allow_private: bool) -> Iterator[Sou
         raise UserError("world is endless, so it can't be a document: give files or folders")
     if spec in ("-", "/dev/stdin"):
         raise UserError("a document needs a name that its answers can cite: save it as a file, and give that")
+    if "://" in spec and not Path(spec).exists():
+        raise UserError(f"{spec} is not an address of the web: use http:// or https://")
     if spec.startswith("hf:"):
         yield Source(spec, None, None, stats, is_named=True)
         return
@@ -198,7 +200,7 @@ class _Batch:
             yield Outcome(source.name, "failed" if source.is_named else "skipped", sentence)
             return
         is_markdown = source.path is not None and kinds.reader(source.path) in ("markdown", "notebook")
-        title = source.title[:TITLE_CHARS] or title_of(source.name, spool.beginning, is_markdown)
+        title = store.one_line(source.title)[:TITLE_CHARS] or title_of(source.name, spool.beginning, is_markdown)
         prepared = Prepared(
             source.name, title, digest or spool.sha256, size or spool.chars, spool, is_markdown, source.as_of
         )
@@ -237,4 +239,5 @@ def title_of(name: str, beginning: str, is_markdown: bool) -> str:
     """A document's title: the heading that a Markdown file begins with, else the file's name without its extension."""
     found = _FIRST_HEADING.match(beginning) if is_markdown else None
     stem = Path(name).name if name.startswith("hf:") else Path(name.partition(":")[0] or name).name.split(".")[0]
-    return (found[1] if found else stem.replace("_", " ").replace("-", " ").strip() or name)[:TITLE_CHARS]
+    title = found[1] if found else stem.replace("_", " ").replace("-", " ")
+    return (store.one_line(title) or store.one_line(name))[:TITLE_CHARS]

@@ -107,9 +107,9 @@ class Generative:
 
 
 def prompt(evidence: Evidence) -> list[Message]:
-    """The messages with numbered passages. Markers in their texts become round brackets: only ours are numbers."""
+    """The messages with numbered passages, in which square brackets become round: only our markers are numbers."""
     numbered = (
-        f"[{number}] {passage.chunk.title}: {' '.join(passage.chunk.text.split()).translate(_NO_MARKERS)}"
+        f"[{number}] {' '.join(f'{passage.chunk.title}: {passage.chunk.text}'.split()).translate(_NO_MARKERS)}"
         for number, passage in enumerate(evidence.passages, 1)
     )
     content = "\n\n".join([INSTRUCTION, *numbered, f"Question: {evidence.question}"])

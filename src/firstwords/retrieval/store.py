@@ -26,7 +26,9 @@ from firstwords.retrieval.passages import headings, passages
 from firstwords.retrieval.records import COLLECTION, INDEX_VERSION, OWNER, Chunk, Document, Passage, database
 
 NAME_CHARS = 100  # of a collection
-_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f]")  # no text needs them; \x02 and \x03 mark matches
+# No text needs them: a terminal would obey some of them, and \x02 and \x03 mark matches.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")  # a title must not reverse the text that follows it
 _SELECT = """
 SELECT d.id, c.name AS collection, d.source, d.title, d.sha256, d.bytes, d.chars, d.chunks, d.pages, d.added, d.as_of
 FROM documents d JOIN collections c ON c.id = d.collection_id
@@ -59,6 +61,11 @@ class Prepared:
 def normalised(text: str) -> str:
     """The text as it is stored: without control characters, and with a blank line at its end."""
     return _CONTROL.sub(" ", text).rstrip() + "\n\n" if text.strip() else ""
+
+
+def one_line(title: str) -> str:
+    """A title or heading as it is stored and printed: one line without control characters."""
+    return " ".join(_DIRECTION.sub("", _CONTROL.sub(" ", title)).split())
 
 
 def put(documents: Iterable[Prepared], owner: str = OWNER, collection: str = COLLECTION) -> list[Document]:
@@ -277,7 +284,7 @@ def _rows(prepared: Prepared, document_id: int, place: str) -> Iterator[tuple[An
             names = [prepared.title, *(heading for _, heading in path if heading != prepared.title)]
             piece = part[start:end]
             digest = _sha256(piece.encode()).digest()
-            title = " \u203a ".join(names)
+            title = " \u203a ".join(map(one_line, names))
             yield document_id, number, offset + start, offset + end, page, text_number, digest, title, piece, place
             number += 1
         offset += len(part)

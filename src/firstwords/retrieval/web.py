@@ -89,7 +89,7 @@ def results(question: str) -> list[str]:
     except Exception as error:  # the library's own and those of its HTTP client
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise UserError(f"the web search failed ({reason}): check the network, or ask without --web") from None
-    return [row["href"] for row in rows if is_url(row.get("href", ""))]
+    return [href for row in rows if is_url(href := row.get("href", "")) and href.isprintable()]
 
 
 def check_robots(client: httpx.Client, url: str, allow_private: bool) -> None:
@@ -136,6 +136,7 @@ def _get(client: httpx.Client, url: str, allow_private: bool, limit: int, robots
     deadline = time.monotonic() + TOTAL_SECONDS
     at = robots or url
     for _ in range(MAX_REDIRECTS + 1):
+        _check_time(url, deadline)
         with _send(client, at, url, allow_private) as response:
             if response.is_redirect and "location" in response.headers:
                 at = urljoin(at, response.headers["location"])
@@ -201,11 +202,15 @@ def _content(response: httpx.Response, url: str, limit: int, cut: bool, deadline
                 if cut:
                     break
                 raise UserError(f"{url} has more than {limit // 10**6} MB: download it, and give the file")
-            if time.monotonic() > deadline:
-                raise UserError(f"{url} took longer than {TOTAL_SECONDS:.0f} seconds: try again later")
+            _check_time(url, deadline)
     except httpx.HTTPError as error:
         raise _unreachable(url, error) from None
     return b"".join(parts)[:limit]
+
+
+def _check_time(url: str, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise UserError(f"{url} took longer than {TOTAL_SECONDS:.0f} seconds: try again later")
 
 
 def _checked_url(at: str, url: str, allow_private: bool) -> SplitResult:

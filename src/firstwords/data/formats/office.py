@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 import zipfile
@@ -61,6 +62,7 @@ def pdf_pages(path: Path, stats: SourceStats) -> list[str]:
     import pypdf
     from pypdf.errors import DependencyError, FileNotDecryptedError
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # unreadable files are reported below
     with opened(path) as file:
         try:
             reader = pypdf.PdfReader(seekable(path, file))
