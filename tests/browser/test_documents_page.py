@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +96,63 @@ def test_a_folder_is_added_with_its_paths_and_without_hidden_files(
     page.get_by_text("is hidden, so it was left out.").wait_for()
     found = {document["source"] for document in documents_server.call("GET", "/api/documents")["documents"]}
     assert found == {"house.md", "notes/a.md", "notes/deep/b.txt"}
+
+
+class Museum(BaseHTTPRequestHandler):
+    """A site with one page."""
+
+    def do_GET(self) -> None:
+        is_there = self.path == "/hours"
+        self.send_response(200 if is_there else 404)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        if is_there:
+            text = "The museum opens at ten, and closes at six. <img src=x onerror=alert(1)> Tickets cost five euros."
+            self.wfile.write(f"<title>Hours</title><article><p>{text * 3}</p></article>".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def museum() -> Iterator[str]:
+    """The address of a site on this machine."""
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Museum)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{site.server_address[1]}"
+    site.shutdown()
+    site.server_close()
+
+
+def test_a_page_of_the_web_is_added_by_its_address(
+    browser_open: Any, browser_start: Any, browser_static: Path, museum: str, tmp_path: Path
+) -> None:
+    server = browser_start(tmp_path / "home", "--allow-private")
+    page = browser_open("documents", server=server, refused=400)
+    field = page.get_by_label("Address of a web page")
+    field.fill(f"{museum}/gone", timeout=LONG)
+    field.press("Enter")
+    page.get_by_role("region", name="Not read").get_by_text("answered with status 404").wait_for(timeout=LONG)
+    assert field.input_value() == f"{museum}/gone"  # to be corrected
+    field.fill(f" {museum}/hours ")
+    page.get_by_role("button", name="Add page").click()
+    read = page.get_by_role("region", name="Read", exact=True)
+    read.get_by_text("1 page read").wait_for(timeout=LONG)
+    assert field.input_value() == "" and read.get_by_role("link", name=f"{museum}/hours").count() == 1
+    page.get_by_role("region", name="Collection documents").get_by_text("as of").wait_for(timeout=LONG)
+    page.get_by_label("Words to search for").fill("tickets")
+    page.locator("mark", has_text="Tickets").first.wait_for(timeout=LONG)
+    assert page.locator("main img").count() == 0
+
+
+def test_a_page_of_this_machine_is_not_read(browser_open: Any, documents_server: Any, museum: str) -> None:
+    page = browser_open("documents", server=documents_server, refused=400)
+    page.get_by_label("Address of a web page").fill("127.0.0.1/hours", timeout=LONG)  # https:// is added
+    page.get_by_role("button", name="Add page").click()
+    unread = page.get_by_role("region", name="Not read")
+    unread.get_by_text("own network, which is not read").wait_for(timeout=LONG)
+    assert unread.get_by_role("listitem").inner_text().startswith("https://127.0.0.1/hours")
+    assert documents_server.call("GET", "/api/documents")["total"] == 1
 
 
 def test_search_marks_the_words_and_opens_the_passage(browser_open: Any, documents_server: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from openai import OpenAI
 from page_helpers import Listening, User
 
+from firstwords.retrieval import web
 from firstwords.retrieval.answer import DONT_SAY
 
 pytest_plugins = ("page_fixtures",)
@@ -73,6 +74,44 @@ def test_an_upload_that_cannot_be_read_gets_one_sentence(page_anna: User, body: 
     message = page_anna.post("/api/documents", body, status=400)["error"]["message"]
     assert words in message and "/tmp" not in message and "\n" not in message
     assert page_anna.get("/api/documents")["documents"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://127.0.0.1/", "own network, which is not read unless the server was started with --allow-private"),
+        ("http://127.0.0.1:8000/api/documents", "unless the server was started with --allow-private"),
+        ("file:///etc/passwd", "is not an address of the web"),
+        ("/etc/passwd", "is not an address of the web"),
+        ("hf:wikitext", "is not an address of the web"),
+        ("https://", "is not an address of the web"),
+    ],
+)
+def test_a_page_that_is_not_read_gets_one_sentence(page_anna: User, url: str, words: str) -> None:
+    message = page_anna.post("/api/documents/pages", {"url": url}, status=400)["error"]["message"]
+    assert words in message and "\n" not in message
+    assert page_anna.get("/api/documents")["documents"] == []
+    page_anna.post("/api/documents/pages", {"url": ""}, status=400)
+
+
+def test_a_page_belongs_to_the_user_who_added_it(
+    page_anna: User, page_ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[tuple[str, bool]] = []
+
+    def fetch(url: str, allow_private: bool) -> web.Page:
+        fetched.append((url, allow_private))
+        return web.Page(url, HOUSE.encode(), ".md", "The mill", "2026-01-02T03:04:05Z")
+
+    monkeypatch.setattr(web, "fetch", fetch)
+    body = {"url": " https://mill.test/ ", "collection": "web"}
+    added = page_anna.post("/api/documents/pages", body)
+    assert added["status"] == "added" and added["document"]["as_of"] == "2026-01-02T03:04:05Z"
+    assert page_anna.post("/api/documents/pages", body)["status"] == "unchanged"
+    assert fetched == [("https://mill.test/", False)] * 2
+    answer = page_anna.post("/api/documents/ask", {"question": QUESTION})
+    assert answer["citations"][0]["source"] == "https://mill.test/" and answer["citations"][0]["as_of"]
+    assert page_ben.get("/api/documents")["documents"] == []
 
 
 @pytest.mark.parametrize("path", ["/search?q=", "/search?q=x&limit=0", "/x", "/99999999999999999999", "/0/chunks"])

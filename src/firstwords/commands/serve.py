@@ -35,6 +35,8 @@ class Serve(WeightsFlag):
     allow_origin: list[str] = field(default_factory=list)
     """Sites whose pages may use the API in a browser, such as http://localhost:3000. May be given several times.
     * lets every site you visit use your models: use it only with --key, or on a machine without a browser."""
+    allow_private: bool = False
+    """Documents: let users also add web pages of this machine and its own network."""
     open: bool = False
     """Open the page in a browser."""
 
@@ -54,6 +56,7 @@ def main(config: Serve) -> None:
         keys=parse_keys(config.key),
         allowed_hosts=tuple(config.allow_host),
         allowed_origins=parse_origins(config.allow_origin),
+        allow_private=config.allow_private,
     )
     listener = _listen(config)
     host = f"[{config.host}]" if ":" in config.host else config.host

@@ -93,6 +93,17 @@ def add_bytes(name: str, content: bytes, owner: str = OWNER, collection: str = C
     return outcomes[0]
 
 
+def add_page(url: str, owner: str = OWNER, collection: str = COLLECTION, allow_private: bool = False) -> Outcome:
+    """Add a page of the web. Raises UserError if it cannot be read; allow_private: see `web.fetch`."""
+    url = url.strip()
+    if not web.is_url(url):
+        raise UserError(f"{url} is not an address of the web: use http:// or https://")
+    (outcome,) = add([url], owner, collection, allow_private=allow_private)
+    if outcome.status == "failed":
+        raise UserError(outcome.reason)
+    return outcome
+
+
 @dataclass
 class Source:
     """A file to read, or (without a path) a dataset of the hub."""

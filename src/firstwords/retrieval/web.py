@@ -34,6 +34,7 @@ MAX_REDIRECTS = 5
 CONNECT_SECONDS, TOTAL_SECONDS = 10.0, 30.0
 ROBOTS_BYTES = 500_000  # what RFC 9309 asks to read at least
 PORTS = (80, 443)
+UNLESS = "unless you give --allow-private"
 NUM_RESULTS = 4  # of a web search, that are read
 _SUFFIXES = {
     "text/html": ".html",
@@ -226,7 +227,7 @@ def _checked_url(at: str, url: str, allow_private: bool) -> SplitResult:
     if parts.username or parts.password:
         raise UserError(f"{url} {leads}contains a user name: leave it out")
     if port not in (None, *PORTS) and not allow_private:
-        raise UserError(f"{url} {leads}names port {port}: only 80 and 443 are read, unless you give --allow-private")
+        raise UserError(f"{url} {leads}names port {port}: only 80 and 443 are read, {UNLESS}")
     return parts
 
 
@@ -239,8 +240,7 @@ def _address(host: str, port: int, url: str, allow_private: bool) -> str:
     addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
     if not allow_private and not all(map(is_public, addresses)):
         raise UserError(
-            f"{url} leads to {host}, an address of this machine or its own network, which is not read unless you give "
-            "--allow-private"
+            f"{url} leads to {host}, an address of this machine or its own network, which is not read {UNLESS}"
         )
     return addresses[0]
 

@@ -20,6 +20,7 @@ class Settings:
     keys: dict[str, str] = field(default_factory=dict)  # key -> user
     allowed_hosts: tuple[str, ...] = ()  # additional host names for the server
     allowed_origins: tuple[str, ...] = ()  # other sites whose pages may use the API; `origins.parse_origins`
+    allow_private: bool = False  # read web pages of this machine and its own network as documents
     weights: WeightFormat = "auto"  # see `api.load`
     num_slots: int = 32  # rows decoded together for one model
     max_waiting: int = 256  # queued requests over all models; beyond: 503 with Retry-After

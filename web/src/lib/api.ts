@@ -116,6 +116,7 @@ export const api = {
 
   documents: (limit: number) => get<{ documents: T.Doc[]; total: number; collections: string[] }>(`/api/documents?limit=${limit}`),
   addDocument: (file: { name: string; base64?: string; text?: string; collection: string }) => post<T.DocOutcome>("/api/documents", file),
+  addPage: (url: string, collection: string) => post<T.DocOutcome>("/api/documents/pages", { url, collection }),
   removeDocument: (id: number) => call<unknown>("DELETE", `/api/documents/${id}`),
   documentChunks: (id: number, first: number, limit: number, signal?: AbortSignal) =>
     get<{ document: T.Doc; chunks: T.DocChunk[] }>(`/api/documents/${id}/chunks?first=${first}&limit=${limit}`, signal),

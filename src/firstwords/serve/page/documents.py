@@ -1,4 +1,4 @@
-"""Documents: add by upload, list, open, remove, search and ask. A user sees only their own."""
+"""Documents: add by upload or from the web, list, open, remove, search and ask. A user sees only their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from firstwords.config import UserError
-from firstwords.retrieval import adding, store
+from firstwords.retrieval import adding, store, web
 from firstwords.retrieval.records import COLLECTION, Document
 from firstwords.serve import models
 from firstwords.serve.asking import ask, check_collection
@@ -18,6 +18,7 @@ from firstwords.serve.errors import ApiError
 from firstwords.serve.page.parts import Body, FileBody, User
 
 router = APIRouter(prefix="/api/documents")
+UNLESS = "unless the server was started with --allow-private"
 MAX_CHUNKS = 200  # of a document per request
 Collection = Annotated[str | None, Query(min_length=1, max_length=store.NAME_CHARS)]
 
@@ -25,6 +26,13 @@ Collection = Annotated[str | None, Query(min_length=1, max_length=store.NAME_CHA
 class Upload(FileBody):
     """A file for a collection."""
 
+    collection: str = Field(COLLECTION, min_length=1, max_length=store.NAME_CHARS)
+
+
+class PageBody(Body):
+    """A page of the web for a collection."""
+
+    url: str = Field(min_length=1, max_length=2000)
     collection: str = Field(COLLECTION, min_length=1, max_length=store.NAME_CHARS)
 
 
@@ -54,6 +62,16 @@ def add(user: User, body: Upload) -> dict[str, Any]:
         outcome = adding.add_bytes(body.name, body.content(), user, body.collection)
     except UserError as error:
         raise ApiError(400, str(error), "name") from None
+    return outcome.to_dict()
+
+
+@router.post("/pages")
+def add_page(user: User, request: Request, body: PageBody) -> dict[str, Any]:
+    """Fetch a page of the web and add it, by the rules of `firstwords documents add`; `as_of` says when it was read."""
+    try:
+        outcome = adding.add_page(body.url, user, body.collection, request.app.state.settings.allow_private)
+    except UserError as error:
+        raise ApiError(400, str(error).replace(web.UNLESS, UNLESS), "url") from None
     return outcome.to_dict()
 
 
