@@ -31,6 +31,9 @@ from firstwords.stats import cluster_interval, rate_of
 DEPTH = 10  # passages per question
 CUTS = (1, 5, DEPTH)
 MAX_RIGHT = 200  # passages that may hold one answer
+WAYS: tuple[store.How, ...] = ("words", "dense", "fused")
+MAX_CHANCE = 0.05  # that vectors help only by chance
+RANDOMISED = 5000  # draws of the randomisation test
 _WORD = re.compile(r"\w+")
 
 
@@ -107,6 +110,34 @@ def evaluate(questions: Sequence[Question], reader: Extractive, collection: str 
     }
     result["found"][f"nDCG@{DEPTH}"] = _mean([_ndcg(case) for case in labelled])
     return result
+
+
+def compare(questions: Sequence[Question], collection: str | None = None) -> dict[str, Any] | None:
+    """nDCG@10 of searches by words, by vectors and by both, on the questions whose answer is in a document.
+
+    gain: of both over words alone; p: how probable such a gain is if both are equally good, by a paired randomisation
+    test (Smucker, Allan and Carterette 2007). None if no question has its answer in a document.
+    """
+    labelled = [case for case in (_case(question, collection) for question in questions) if case.right]
+    if not labelled:
+        return None
+    values: dict[str, list[float]] = {}
+    for how in WAYS:
+        found = (store.search(case.question.text, DEPTH, collection=collection, how=how) for case in labelled)
+        values[how] = [_ndcg(Case(c.question, f, c.right)) for c, f in zip(labelled, found, strict=True)]
+    gains = [both - words for both, words in zip(values["fused"], values["words"], strict=True)]
+    gain, p = sum(gains) / len(gains), chance(gains)
+    rates = {how: _mean(some) for how, some in values.items()}
+    return {f"nDCG@{DEPTH}": rates, "gain": gain, "p": p, "is_better": gain > 0 and p < MAX_CHANCE}
+
+
+def chance(gains: Sequence[float]) -> float:
+    """The probability of such a mean or a higher one if the sign of each gain were random."""
+    import numpy as np
+
+    generator, gains_N = np.random.default_rng(0), np.array(gains)
+    signs = (generator.choice((-1.0, 1.0), size=len(gains)) for _ in range(RANDOMISED))
+    return (1 + sum(bool(sign @ gains_N >= gains_N.sum() - 1e-9) for sign in signs)) / (1 + RANDOMISED)
 
 
 def _named(question: Question) -> dict[str, str]:

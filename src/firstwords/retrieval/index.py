@@ -3,7 +3,8 @@
     index = LexicalIndex(connection)
     index.search("Who repairs the bell?", 5, places=["c1"])    -> [(chunk id, score), ...], best first
 
-Another index (`Index`) needs the same three methods. A higher score is better.
+Another index (`Index`) has the same three methods: `vectors.VectorIndex`, `qdrant.QdrantIndex`. A higher score is
+better.
 """
 
 from __future__ import annotations
@@ -30,10 +31,8 @@ class Index(Protocol):
     def delete(self, document_id: int) -> None:
         """Take the passages of a document out; to be called while they are still stored."""
 
-    def search(
-        self, query: str, k: int, places: Sequence[str] | None = None, every: bool = False
-    ) -> list[tuple[int, float]]:
-        """(chunk id, score) of the k best passages, best first. every: all words have to occur."""
+    def search(self, query: str, k: int, places: Sequence[str] | None = None) -> list[tuple[int, float]]:
+        """(chunk id, score) of the k best passages, best first."""
 
 
 class LexicalIndex:
@@ -80,16 +79,24 @@ class LexicalIndex:
         """(chunk id, score) of the k best passages, best first. every: all words have to occur."""
         if places is not None and not places:
             return []
-        expression = words.matching(query, every)
         scores: dict[int, float] = {}
-        for table, terms, columns, weights in (
-            ("chunk_words", expression.words, "{title text}", f"{TITLE_WEIGHT}, {TEXT_WEIGHT}, 0.0"),
-            ("chunk_grams", expression.grams, "grams", f"{TEXT_WEIGHT}, 0.0"),
-        ):
-            if terms:
-                for number, rank in self._ranked(table, terms, columns, weights, every, places, k):
-                    scores[number] = scores.get(number, 0.0) - rank
+        for table, terms, columns, weights in _tables(query, every):
+            for number, rank in self._ranked(table, terms, columns, weights, every, places, k):
+                scores[number] = scores.get(number, 0.0) - rank
         return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+
+    def scores(self, query: str, numbers: Sequence[int]) -> dict[int, float]:
+        """BM25 of these passages, of those that contain one of the words."""
+        scores: dict[int, float] = {}
+        for table, terms, columns, weights in _tables(query):
+            rows = self._connection.execute(
+                f"SELECT rowid, bm25({table}, {weights}) FROM {table} "
+                f"WHERE {table} MATCH ? AND +rowid IN ({', '.join('?' * len(numbers))})",
+                [f"{columns} : ({' OR '.join(map(words.quoted, terms))})", *numbers],
+            )
+            for number, rank in rows:
+                scores[number] = scores.get(number, 0.0) - rank
+        return scores
 
     def _ranked(
         self,
@@ -167,6 +174,16 @@ class LexicalIndex:
             starts = (match.start() for match in re.finditer(f"(?={re.escape(pair)})", text))
             found += [(start, start + len(pair)) for start in starts]
         return _joined(found)
+
+
+def _tables(query: str, every: bool = False) -> list[tuple[str, list[str], str, str]]:
+    """(table, terms, columns, weights) of the tables in which a query has terms."""
+    terms = words.matching(query, every)
+    tables = (
+        ("chunk_words", terms.words, "{title text}", f"{TITLE_WEIGHT}, {TEXT_WEIGHT}, 0.0"),
+        ("chunk_grams", terms.grams, "grams", f"{TEXT_WEIGHT}, 0.0"),
+    )
+    return [table for table in tables if table[1]]
 
 
 def _spans(marked: str) -> list[Span]:

@@ -42,7 +42,18 @@ CREATE VIRTUAL TABLE chunk_words USING fts5 (
 );
 CREATE VIRTUAL TABLE chunk_grams USING fts5 (grams, place, content = '', tokenize = 'unicode61');
 """
-MIGRATIONS = (_TABLES,)
+# The embedding model, if there is one, and a vector of each passage: scale * int8 numbers. `changes` counts what became
+# of the vectors, so that a process knows whether those in its memory are still these.
+_VECTORS = """
+CREATE TABLE embedder (
+    id INTEGER PRIMARY KEY CHECK (id = 1), path TEXT NOT NULL, fingerprint TEXT NOT NULL, is_on INTEGER NOT NULL,
+    key TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE chunk_vectors (
+    chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id), scale REAL NOT NULL, vector BLOB NOT NULL
+);
+"""
+MIGRATIONS = (_TABLES, _VECTORS)
 
 
 @contextmanager
@@ -91,7 +102,8 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage that a search found. score: BM25, higher is better; marks: matched words, as offsets in its text."""
+    """A passage that a search found. score: BM25, higher is better, 0 for one that only dense vectors found; marks:
+    matched words, as offsets in its text."""
 
     chunk: Chunk
     document: Document

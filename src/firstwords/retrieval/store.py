@@ -17,15 +17,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256 as _sha256
-from itertools import groupby
-from typing import Any, Protocol
+from itertools import groupby, islice
+from typing import Any, Literal, Protocol
 
 from firstwords.config import UserError, unknown
+from firstwords.retrieval import embedding, qdrant, vectors
 from firstwords.retrieval.index import LexicalIndex
 from firstwords.retrieval.passages import headings, passages
 from firstwords.retrieval.records import COLLECTION, INDEX_VERSION, OWNER, Chunk, Document, Passage, database
 
+How = Literal["auto", "words", "dense", "fused"]
 NAME_CHARS = 100  # of a collection
+EMBEDDED = 256  # passages per transaction
 # No text needs them: a terminal would obey some of them, and \x02 and \x03 mark matches.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")  # a title must not reverse the text that follows it
@@ -70,10 +73,21 @@ def one_line(title: str) -> str:
 
 def put(documents: Iterable[Prepared], owner: str = OWNER, collection: str = COLLECTION) -> list[Document]:
     """Store documents in one transaction, all or none. One with the same source in the collection is replaced."""
-    with database(write=True) as connection:
-        collection_id = _collection_id(connection, owner, collection)
-        numbers = [_put(connection, collection_id, prepared) for prepared in documents]
-        return [_document(connection, owner, number) for number in numbers]
+    waiting = list(documents)
+    while True:
+        with database() as connection:
+            setting = _searched_by(connection)
+        made = [_vectors(prepared, embedder(setting)) for prepared in waiting] if setting else []
+        with database(write=True) as connection:
+            if _searched_by(connection) != setting:
+                continue  # another process has switched vectors on or off
+            collection_id = _collection_id(connection, owner, collection)
+            numbers = [_put(connection, collection_id, prepared) for prepared in waiting]
+            for number, rows in zip(numbers, made, strict=bool(setting)):
+                ids = connection.execute("SELECT id FROM chunks WHERE document_id = ? ORDER BY number", [number])
+                vectors.save(connection, zip((row[0] for row in ids), rows, strict=True))
+                _vector_index(connection).add(number)
+            return [_document(connection, owner, number) for number in numbers]
 
 
 def unchanged(source: str, sha256: str, owner: str = OWNER, collection: str = COLLECTION) -> Document | None:
@@ -179,15 +193,23 @@ def text(number: int, start: int, end: int, owner: str = OWNER) -> str:
 
 
 def search(
-    query: str, k: int = 10, owner: str = OWNER, collection: str | None = None, every: bool = False
+    query: str,
+    k: int = 10,
+    owner: str = OWNER,
+    collection: str | None = None,
+    every: bool = False,
+    how: How = "auto",
 ) -> list[Passage]:
     """The k passages that fit a query best, best first. every: only passages that contain every word.
 
-    Raises UserError for an unknown collection.
+    how: by words, by dense vectors, or by both (fused); auto: fused if vectors are switched on. Raises UserError for an
+    unknown collection, and for an embedding model that cannot be read.
     """
     with database() as connection:
+        connection.execute("BEGIN")  # what is replaced meanwhile is found as it was
         index = LexicalIndex(connection)
-        hits = dict(index.search(query, k, _places(connection, owner, collection), every))
+        places = _places(connection, owner, collection)
+        hits = dict(index.search(query, k, places, every) if every else _hits(connection, query, k, places, how))
         marks = index.marks(query, list(hits))
         rows = connection.execute(f"SELECT * FROM chunks WHERE id IN ({', '.join('?' * len(hits))})", [*hits])
         chunks_by_id = {row["id"]: _chunk(row) for row in rows}
@@ -210,6 +232,78 @@ def rarity(query: str) -> dict[str, float]:
     return {stem: math.log(1 + (total - count + 0.5) / (count + 0.5)) for stem, count in counts.items()}
 
 
+def _hits(
+    connection: sqlite3.Connection, query: str, k: int, places: Sequence[str] | None, how: How
+) -> list[tuple[int, float]]:
+    """(chunk id, BM25) of the k best passages in one of the ways to search."""
+    index = LexicalIndex(connection)
+    setting = _searched_by(connection) if how == "auto" else vectors.setting(connection)
+    if how == "words" or setting is None:
+        return index.search(query, k, places)
+    depth = max(k, vectors.FUSED)
+    by_vectors = [number for number, _ in _vector_index(connection, embedder(setting)).search(query, depth, places)]
+    by_words = [] if how == "dense" else [number for number, _ in index.search(query, depth, places)]
+    order = vectors.fused([by_words, by_vectors], k)
+    scores = index.scores(query, order)
+    return [(number, scores.get(number, 0.0)) for number in order]
+
+
+def embedder(setting: vectors.Setting) -> embedding.Embedder:
+    """The model of the stored vectors. Raises UserError if it is gone or another one."""
+    model = embedding.load(setting.path)
+    if model.fingerprint != setting.fingerprint:
+        raise UserError(
+            f"the embedding model at {setting.path} is not the one that the stored vectors are from: restore it, run "
+            f"`firstwords documents eval FILE --embedder {setting.path}`, or {embedding.WITHOUT}"
+        )
+    return model
+
+
+def embed(path: str, progress: Callable[[int], None] = lambda _: None) -> None:
+    """Make the vectors of all passages that have none, by the model at `path`; searches do not use them yet.
+
+    progress: is called with the number of passages that are done. It continues where it was interrupted. Raises
+    UserError if the model cannot be read, or another one was chosen meanwhile.
+    """
+    model = embedding.load(path)
+    with database(write=True) as connection:
+        present = vectors.setting(connection)
+        if present is not None and present.fingerprint != model.fingerprint:
+            _vector_index(connection).drop()
+        vectors.choose(connection, path, model.fingerprint)
+    done = 0
+    while True:
+        with database() as connection:
+            rows = vectors.without_vector(connection, EMBEDDED)
+        if not rows:
+            return
+        made = vectors.encoded(model, [text for _, text in rows])
+        with database(write=True) as connection:
+            present = vectors.setting(connection)
+            if present is None or present.fingerprint != model.fingerprint:
+                raise UserError("another process has changed the embedding model: run this command again")
+            vectors.save(connection, zip((number for number, _ in rows), made, strict=True))
+            _vector_index(connection).put(number for number, _ in rows)
+        done += len(rows)
+        progress(done)
+
+
+def switch_vectors(on: bool) -> None:
+    """Let searches use the stored vectors, or delete them."""
+    with database(write=True) as connection:
+        if on:
+            vectors.switch_on(connection)
+        else:
+            _vector_index(connection).drop()
+            vectors.discard(connection)
+
+
+def vector_setting() -> vectors.Setting | None:
+    """The embedding model of the stored vectors, if there are any."""
+    with database() as connection:
+        return vectors.setting(connection)
+
+
 def reindex(owner: str = OWNER) -> list[Document]:
     """Cut the stored texts into passages and index them again, without reading the sources."""
     for each in documents(owner):
@@ -222,6 +316,9 @@ def reindex(owner: str = OWNER) -> list[Document]:
                 _put(connection, row["collection_id"], again)
     with database(write=True) as connection:
         connection.execute("INSERT INTO chunk_words (chunk_words) VALUES ('optimize')")
+        setting = _searched_by(connection)
+    if setting is not None:
+        embed(setting.path)
     return documents(owner)
 
 
@@ -230,6 +327,29 @@ def _stored_texts(connection: sqlite3.Connection, number: int) -> list[tuple[int
     rows = connection.execute("SELECT part, page, text FROM chunks WHERE document_id = ? ORDER BY number", [number])
     parts = (list(group) for _, group in groupby(rows, key=lambda row: row["part"]))
     return [(rows[0]["page"], "".join(row["text"] for row in rows)) for rows in parts]
+
+
+def _searched_by(connection: sqlite3.Connection) -> vectors.Setting | None:
+    """The embedding model, if searches use it."""
+    setting = vectors.setting(connection)
+    return setting if setting is not None and setting.is_on else None
+
+
+def _vector_index(connection: sqlite3.Connection, model: embedding.Embedder | None = None) -> vectors.VectorIndex:
+    """Where dense vectors are searched: on the Qdrant server that the environment names, else here."""
+    server = qdrant.server()
+    if server is not None:
+        return qdrant.QdrantIndex(connection, model, server)
+    return vectors.VectorIndex(connection, model)
+
+
+def _vectors(prepared: Prepared, model: embedding.Embedder) -> list[vectors.Vector]:
+    """The vectors of a document's passages, in order."""
+    found: list[vectors.Vector] = []
+    rows = _rows(prepared, 0, "")
+    while some := [vectors.passage_text(row[7], row[8]) for row in islice(rows, EMBEDDED)]:
+        found += vectors.encoded(model, some)
+    return found
 
 
 # ---- within a transaction ------------------------------------------------------------------------------------
@@ -292,6 +412,8 @@ def _rows(prepared: Prepared, document_id: int, place: str) -> Iterator[tuple[An
 
 def _remove(connection: sqlite3.Connection, number: int) -> None:
     LexicalIndex(connection).delete(number)
+    if vectors.setting(connection) is not None:
+        _vector_index(connection).delete(number)
     connection.execute("DELETE FROM chunks WHERE document_id = ?", [number])
     connection.execute("DELETE FROM documents WHERE id = ?", [number])
 
