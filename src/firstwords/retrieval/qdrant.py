@@ -89,7 +89,7 @@ class QdrantIndex(VectorIndex):
             ]
             if points:
                 self._create(len(points[0].vector))
-                asked(lambda points=points: self._client.upsert(self._name, points=points))
+                asked(functools.partial(self._client.upsert, self._name, points=points))
 
     def delete(self, document_id: int) -> None:
         """Take the passages of a document out."""
