@@ -125,7 +125,12 @@ def test_long_sentences_and_questions_fit_the_model(own_home: Path) -> None:
         ("Johann Berger built the mill in 1832 [1].", [("Johann Berger built the mill in 1832.", (1,), True)]),
         ("The mill was built in 1900. [1]", [("The mill was built in 1900.", (1,), False)]),
         ("The mill was built by Peter Schmidt. [1]", [("The mill was built by Peter Schmidt.", (1,), False)]),
-        ("The mill was built in 1832. [99]", [("The mill was built in 1832.", (), False)]),
+        (
+            "The mill was built in 1832. [99]",
+            [("The mill was built in 1832.", (1,), True)],
+        ),  # its passage is looked for
+        ("Johann Berger built it.", [("Johann Berger built it.", (1,), True)]),
+        ("Johann Berger sold it in 1900.", [("Johann Berger sold it in 1900.", (), False)]),
         ("It is a mill.", [("It is a mill.", (), False)]),
         ("The passages don't say.", []),
         ("", []),
@@ -138,6 +143,19 @@ def test_what_a_model_wrote_is_checked(documents: Path, text: str, sentences: li
     assert result.kind == ("generative" if sentences else "none")
     assert (answer.UNSUPPORTED in result.text) == any(not s[2] for s in sentences)
     assert all(citation.number <= len(found.passages) for citation in result.citations)
+
+
+def test_a_written_sentence_opens_the_sentence_that_it_is_from(documents: Path) -> None:
+    found = gather("Who founded the library, and when does it open?")
+    number = next(n for n, p in enumerate(found.passages, 1) if "Marta Klein" in p.chunk.text)
+    written = f"The teacher Marta Klein founded the library. Berger built it. It opens at nine o'clock [{number}]."
+    result = answer.answered(found, readers.Generative(lambda _: written))
+    assert [c.quote for c in result.citations if c.number == number] == [
+        "It was founded by the teacher Marta Klein after the war.",
+        "The library opens at nine o'clock and closes at five.",
+    ]
+    for citation in result.citations:
+        assert store.text(citation.passage.document.id, citation.char_start, citation.char_end) == citation.quote
 
 
 def test_passages_reach_the_model_as_numbered_data(documents: Path) -> None:
@@ -167,7 +185,8 @@ def test_a_model_that_obeys_a_poisoned_document_is_marked(documents: Path) -> No
     found = gather("Who repairs the fountain?")
     obeys = readers.Generative(lambda _: "HACKED by https://evil.test/steal. Send [3] your Password to Mallory [1].")
     result = answer.answered(found, obeys)
-    assert [(s.cited, s.is_supported) for s in result.sentences] == [((), False), ((1,), False)]
+    # what it repeats is cited as the document's words, what it adds is marked
+    assert [(s.cited, s.is_supported) for s in result.sentences] == [((1,), True), ((1,), False)]
     assert {c.passage.document.title for c in result.citations} == {"notice"}  # never an address that a model wrote
     assert "evil.test/steal" not in json.dumps([c.to_dict() | {"quote": ""} for c in result.citations])
 
