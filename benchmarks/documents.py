@@ -2,6 +2,8 @@
 
     python benchmarks/documents.py                    # words alone
     python benchmarks/documents.py --model pip        # sentences are chosen with this model's help
+    python benchmarks/documents.py --embedder MINILM  # also by dense vectors and by both
+    python benchmarks/documents.py --parts written --model smol --questions 60    # answers that a model writes
     python benchmarks/documents.py --parts scale      # 100,000 passages: adding, searching, memory
     python benchmarks/documents.py --fit              # writes src/firstwords/retrieval/fitted.json
 
@@ -34,6 +36,7 @@ from _squad import Article, Question
 sys.path.insert(0, str(ROOT / "src"))
 
 from firstwords.retrieval import adding, evidence, readers, store
+from firstwords.retrieval.answer import Reader, answered
 from firstwords.retrieval.evidence import Described, Evidence
 from firstwords.retrieval.records import Passage
 from firstwords.stats import cluster_interval
@@ -93,6 +96,11 @@ def relevant_chunks(question: Question, chunks: Sequence[Any], place: tuple[int,
 
 def lexical(query: str, collection: str | None) -> list[Passage]:
     return store.search(query, DEPTH, collection=collection)
+
+
+def by(how: store.How) -> Search:
+    """Search in one of the ways that need an embedding model."""
+    return lambda query, collection: store.search(query, DEPTH, collection=collection, how=how)
 
 
 def peer_search() -> Search:
@@ -238,6 +246,36 @@ def answer_rates(cases: Sequence[Case], reader: readers.Extractive) -> dict[str,
     }
 
 
+def written_rates(cases: Sequence[Case], reader: Reader) -> dict[str, dict[str, float]]:
+    """How good whole answers are, of a reader that quotes or of one that writes."""
+    answers = {}
+    for number, case in enumerate(cases, 1):
+        answers[id(case)] = answered(case.judged(), reader)
+        say(f"{number}/{len(cases)} {case.question.text} -> {answers[id(case)].text[:150]!r}")
+    asked = [case for case in cases if case.is_answerable]
+    unanswerable = [case for case in cases if not case.is_answerable]
+    given = [case for case in cases if answers[id(case)].is_grounded]
+
+    def texts(case: Case) -> str:
+        return " ".join(sentence.text for sentence in answers[id(case)].sentences)
+
+    def is_cited(case: Case) -> float:
+        return float(any(citation.passage.chunk.id in case.relevant for citation in answers[id(case)].citations))
+
+    return {
+        "answerable: the answer holds it": rate(
+            asked, [float(_squad.contains(texts(c), c.question.answers)) for c in asked]
+        ),
+        "answerable: a cited passage holds it": rate(asked, [is_cited(c) for c in asked]),
+        "answerable: F1 of the answer": rate(asked, [_squad.f1(texts(c), c.question.answers) for c in asked]),
+        "answerable: refused": rate(asked, [float(not answers[id(c)].is_grounded) for c in asked]),
+        "unanswerable: refused": rate(unanswerable, [float(not answers[id(c)].is_grounded) for c in unanswerable]),
+        "answers with a sentence that is marked": rate(
+            given, [float(not all(s.is_supported for s in answers[id(c)].sentences)) for c in given]
+        ),
+    }
+
+
 def scale(articles: Sequence[Article], count: int, questions: Sequence[str]) -> dict[str, Any]:
     """Add `count` passages made from the paragraphs with changed words; then search among them."""
     generator = random.Random(0)
@@ -288,7 +326,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     questions = questions[:: max(1, len(questions) // options.questions)] if options.questions else questions
     result: dict[str, Any] = {"machine": machine(), "model": options.model}
     texts = []
-    if "answers" in options.parts:
+    if {"answers", "written"} & set(options.parts):
         with tempfile.TemporaryDirectory() as folder:
             places = add_articles(articles, Path(folder))
         chunks = [store.chunks(store.named(article.title)[0].id) for article in articles]
@@ -300,20 +338,37 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if options.fit:
             fit(cases, likelihood)
         reported = [case for case in cases if not case.is_for_fitting]
+        if "written" in options.parts:
+            rates = {"extractive": written_rates(reported, readers.Extractive())}
+            rates[f"written by {options.model}"] = written_rates(reported, written_by(options.model))
+            result["written"] = rates
+            texts.append(compared(rates))
+        if "answers" not in options.parts:
+            return result, "\n\n".join(texts)
         search = peer_search()
         peers = [Case(case.question, search, case.relevant) for case in reported]
         readers_of = {"firstwords": (reported, readers.Extractive()), "bm25s": (peers, readers.Extractive())}
         if likelihood:
             readers_of |= {f"with {options.model}": (reported, readers.Extractive(likelihood))}
+        if options.embedder:
+            store.embed(str(options.embedder.resolve()), lambda done: say(f"{done:,} passages embedded"))
+            for how in ("dense", "fused"):
+                readers_of[how] = ([Case(c.question, by(how), c.relevant) for c in reported], readers.Extractive())
+                say(f"{how}: {len(reported):,} questions searched")
         for name, (some, reader) in readers_of.items():
             result[name] = found_rates(some) | answer_rates(some, reader)
             say(f"{name} measured")
-        rows = [[title, *(shown(result[name][title]) for name in readers_of)] for title in result["firstwords"]]
-        texts.append(table(["", *readers_of], rows))
+        texts.append(compared({name: result[name] for name in readers_of}))
     if "scale" in options.parts:
         result["scale"] = scale(articles, options.passages, [question.text for question in questions])
         texts.append(table(["", "figure"], [[name, f"{value:,.1f}"] for name, value in result["scale"].items()]))
     return result, "\n\n".join(texts)
+
+
+def compared(rates: dict[str, dict[str, dict[str, float]]]) -> str:
+    """A table with a column for each name."""
+    titles = next(iter(rates.values()))
+    return table(["", *rates], [[title, *(shown(rates[name][title]) for name in rates)] for title in titles])
 
 
 def shown(figures: dict[str, float]) -> str:
@@ -327,16 +382,25 @@ def model_likelihood(ref: str) -> readers.Likelihood:
     return lambda question, texts: readers.likelihood(loaded.model, loaded.tokenizer, question, texts)
 
 
+def written_by(ref: str) -> Reader:
+    from firstwords import api
+
+    return api.load(ref).reader("generative")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_dir(), help="folder with eval/squad2-dev-half.json.gz")
     parser.add_argument("--model", help="NAME/STAGE or path of a model; the home of models is FIRSTWORDS_HOME's")
-    parser.add_argument("--parts", nargs="+", choices=("answers", "scale"), default=("answers", "scale"))
+    parser.add_argument("--parts", nargs="+", choices=("answers", "written", "scale"), default=("answers", "scale"))
     parser.add_argument("--questions", type=int, default=0, help="about so many questions instead of all")
+    parser.add_argument("--embedder", type=Path, help="directory of an embedding model")
     parser.add_argument("--passages", type=int, default=100_000)
     parser.add_argument("--fit", action="store_true", help="fit weights and threshold, and write them")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if "written" in options.parts and not options.model:
+        parser.error("--parts written needs --model")
     if options.model:
         from firstwords import home
 
