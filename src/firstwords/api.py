@@ -259,7 +259,8 @@ class Model:
             raise unknown("reader", kind, readers.KINDS, f"use one of {', '.join(readers.KINDS)}")
         if kind == "generative" or (kind == "auto" and self.can_write_from_passages):
             self.check_can_chat()
-            return readers.Generative(lambda messages: self.chat(messages, temperature=0.0))
+            check = partial(self.chat_ids, max_tokens=readers.ANSWER_TOKENS)
+            return readers.Generative(lambda messages: self.chat(messages, temperature=0.0), check)
         return readers.Extractive(partial(readers.likelihood, self.model, self.tokenizer))
 
     @property

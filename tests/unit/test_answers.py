@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,28 @@ def test_a_written_sentence_opens_the_sentence_that_it_is_from(documents: Path) 
     ]
     for citation in result.citations:
         assert store.text(citation.passage.document.id, citation.char_start, citation.char_end) == citation.quote
+
+
+def test_passages_that_do_not_fit_are_left_out(documents: Path) -> None:
+    found = gather("Who founded the library, and who built the mill?")
+    assert len(found.passages) > 1
+    asked: list = []
+    one = len(readers.prompt(evidence.Evidence(found.question, found.passages[:1]))[0]["content"])
+
+    def check(messages: list) -> None:
+        if len(messages[0]["content"]) > one:
+            raise UserError("too long")
+
+    readers.Generative(lambda messages: asked.extend(messages) or "Anna.", check).read(found)
+    assert "[1] " in asked[0]["content"] and "[2] " not in asked[0]["content"]
+    with pytest.raises(UserError, match="too long"):
+        readers.fitting(found, lambda _: check([{"content": "x" * 9999}]))
+    model = api.load("pip/sft")
+    many = evidence.Evidence("Who?", [found.passages[0]] * 8)
+    with pytest.raises(UserError):
+        model.chat_ids(readers.prompt(many), readers.ANSWER_TOKENS)
+    assert isinstance(reader := model.reader("generative"), readers.Generative)
+    assert isinstance(reader.check, partial) and reader.check.func == model.chat_ids
 
 
 def test_passages_reach_the_model_as_numbered_data(documents: Path) -> None:

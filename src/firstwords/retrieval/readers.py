@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from firstwords.config import UserError
 from firstwords.plain_text import clean_text
 from firstwords.retrieval import words
 from firstwords.retrieval.answer import Kind, Sentence
@@ -30,6 +31,7 @@ KINDS = ("auto", "extractive", "generative")
 RERANKED = 8  # sentences that the model compares
 MAX_TOKENS = 256  # of a sentence and the question together
 GENERATIVE_PARAMETERS = 300_000_000  # smaller models do not follow the instruction
+ANSWER_TOKENS = 256  # of a model that writes
 SUPPORT = 0.6  # share of a sentence's words that its passages have to contain
 MIN_WORDS = 2  # of a sentence without a number, to look for its passage
 INSTRUCTION = (
@@ -97,14 +99,30 @@ def likelihood(model: Transformer, tokenizer: Tokenizer, question: str, texts: S
 
 @dataclass(frozen=True)
 class Generative:
-    """Lets a model write. generate: its answer to messages, as text."""
+    """Lets a model write. generate: its answer to messages, as text; check: raises UserError for messages that are too
+    long for it."""
 
     generate: Callable[[list[Message]], str]
+    check: Callable[[list[Message]], object] = len
     kind: Kind = "generative"
 
     def read(self, evidence: Evidence) -> list[Sentence]:
         """The model's sentences with their citations, each checked; none if it says that the passages don't say."""
-        return checked(self.generate(prompt(evidence)), evidence)
+        return checked(self.generate(fitting(evidence, self.check)), evidence)
+
+
+def fitting(evidence: Evidence, check: Callable[[list[Message]], object]) -> list[Message]:
+    """The messages with as many passages as a model has room for, best first. Raises check's UserError if not even one
+    fits."""
+    for count in range(len(evidence.passages), 0, -1):
+        messages = prompt(replace(evidence, passages=evidence.passages[:count]))
+        try:
+            check(messages)
+            return messages
+        except UserError:
+            if count == 1:
+                raise
+    return prompt(evidence)
 
 
 def prompt(evidence: Evidence) -> list[Message]:

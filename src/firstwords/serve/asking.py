@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from firstwords.serve.models import Held, Stage
     from firstwords.serve.worker import Worker
 
-ANSWER_TOKENS = 256  # of a model that writes
-
 
 async def ask(worker: Worker, stage: Stage, user: str, question: str, collection: str | None) -> Answer:
     """The answer of a user's documents. Raises ApiError 404 for an unknown collection."""
@@ -48,16 +46,11 @@ async def _written(worker: Worker, held: Held, evidence: Evidence) -> str:
     """What the model writes, at temperature 0, from as many passages as it has room for."""
     from firstwords.engine.sampling import SamplingParams
 
-    passages = evidence.passages
-    while True:
-        asked = dataclasses.replace(evidence, passages=passages)
-        try:
-            ids, max_tokens, _ = held.loaded.chat_ids(readers.prompt(asked), ANSWER_TOKENS)
-            break
-        except UserError as error:  # too long
-            if len(passages) < 2:
-                raise ApiError(400, str(error), "messages", "context_length_exceeded") from None
-            passages = passages[:-1]
+    ids_of = partial(held.loaded.chat_ids, max_tokens=readers.ANSWER_TOKENS)
+    try:
+        ids, max_tokens, _ = ids_of(readers.fitting(evidence, ids_of))
+    except UserError as error:  # too long
+        raise ApiError(400, str(error), "messages", "context_length_exceeded") from None
     stream = await worker.submit(held.stage, ids, SamplingParams(max_tokens=max_tokens, temperature=0.0))
     try:
         return (await stream.completion()).text
