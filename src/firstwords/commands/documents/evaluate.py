@@ -104,7 +104,9 @@ def comparison_text(compared: dict[str, Any]) -> str:
     is_better, p = compared["is_better"], f"p = {compared['p']:.3f}"
     verdict = "finds your answers better" if is_better else "does not find your answers clearly better"
     then = "searches use both" if compared["embedder"] else "searches go by words alone"
-    return "\n".join([*lines, f"Both together {verdict} than words alone ({compared['gain']:+.3f}, {p}): {then}."])
+    return "\n".join(
+        [*lines, f"Searching by both {verdict} than by words alone ({compared['gain']:+.3f}, {p}): {then}."]
+    )
 
 
 def as_text(result: dict[str, Any]) -> str:
