@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from firstwords.config import UserError
+from firstwords.config import UserError, mark_given
 from firstwords.model.config import ModelConfig
 from firstwords.model.lora import Lora
 from firstwords.plan import footprint
 from firstwords.plan.budget import Machine
 from firstwords.plan.chat_sizes import LONGEST_ROW, row_tokens
-from firstwords.plan.footprint import Footprint, cache_bytes, check_first_step, gigabytes, step_seconds
+from firstwords.plan.footprint import (
+    Footprint,
+    about,
+    cache_bytes,
+    check_first_step,
+    gigabytes,
+    slots_for,
+    step_seconds,
+)
+from firstwords.rlhf.reward import Reward
 from firstwords.train import adapters, pretrain
 from firstwords.train.pretrain import Pretrain, choose_plan
 
@@ -60,6 +69,33 @@ def test_an_adapter_for_a_real_model_fits_into_four_gigabytes() -> None:
     assert row_tokens(lengths, 2048, 8192, 256, 0.05) > LONGEST_ROW, "rows of a model's own training may be longer"
 
 
+def test_long_pairs_are_recomputed_where_an_adapter_would_take_more_than_four_gigabytes() -> None:
+    """DPO on pairs of the longest rows: the stated memory is kept by computing part of the work twice."""
+    lora = Lora(16, 32.0)
+    whole = Footprint(SMOL, 2 * LONGEST_ROW, "adamw", logit_share=0.5, frozen=1, most_logits=1 << 24)
+    need = adapters.footprint(whole, lora, SMOL, shared=1)
+    micro, above, size = adapters.fitted(need, lora, 16 * need.row_tokens, 20 * GB, "")
+    assert micro == need.row_tokens and above is not None and 0 < above < micro
+    assert size <= 3.8 * GB < need.bytes(micro)
+    assert need.bytes(above) <= 3.8 * GB < need.bytes(above + 50), "no more is recomputed than has to be"
+    assert adapters.fitted(replace(need, row_tokens=512), lora, 8192, 20 * GB, "")[1] is None, "short pairs are not"
+    less = adapters.fitted(need, lora, micro, 4 * GB, "")
+    assert less[1] is not None and less[1] < above and less[2] <= 3 * GB
+    with pytest.raises(UserError, match=r"one row of 1,536 tokens, .*: use shorter answers"):
+        adapters.fitted(need, lora, micro, 2 * GB, "use shorter answers")
+    assert adapters.fitted(whole, None, micro, 100 * GB, "") == (micro, None, whole.bytes(micro))
+
+
+def test_an_adapter_is_trained_where_all_weights_do_not_fit(monkeypatch, capsys) -> None:
+    whole = Footprint(SMOL, 512, "adamw", frozen=1)
+    for free, given, rank in ((40, (), 0), (5, (), 16), (5, ("lora",), 0)):
+        monkeypatch.setattr(adapters, "free_bytes", lambda device, free=free: free * GB)
+        config = mark_given(Reward(name="smol"), given)
+        lora = adapters.settle(config, "reward", whole, shared=1)
+        assert config.lora == rank and (lora.rank if lora else 0) == rank
+        assert ("an adapter of rank 16 is trained instead" in capsys.readouterr().err) == bool(rank)
+
+
 def test_a_micro_batch_is_made_as_small_as_the_memory() -> None:
     need = Footprint(replace(SMOL, num_hidden_layers=3), 256)  # small enough for the bound on time to be out of the way
     assert need.fit(2048, 100 * GB, "") == 2048
@@ -101,6 +137,8 @@ def test_figures_for_people() -> None:
     assert gigabytes(1.24e9) == "1.2 GB" and gigabytes(1.5e12) == "1,500 GB"
     assert Footprint(SMOL, 256, fixed=GB).sentence(256, 23 * GB).endswith("(23.0 GB are free)")
     assert cache_bytes(SMOL, 64, 300) == 64 * 512 * 30 * 2 * 3 * 64 * 4
+    assert slots_for(SMOL, 64, 300) == 33 and slots_for(SMOL, 64, 8192) == 2 and slots_for(SMOL, 16, 20) == 16
+    assert [about(n) for n in (40.2, 720, 9000)] == ["about 40 s", "about 12 min", "about 2.5 h"]
 
 
 # -- pretrain's flags ----------------------------------------------------------------------------------------------

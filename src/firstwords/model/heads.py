@@ -17,6 +17,7 @@ from torch import Tensor
 from firstwords.config import UserError
 from firstwords.model.config import ModelConfig, architecture_of
 from firstwords.model.hub import fill_weights, read_config
+from firstwords.model.lora import twin
 from firstwords.model.transformer import Linear, Transformer
 
 CAUSAL, SCALAR = "ForCausalLM", "ForSequenceClassification"
@@ -40,13 +41,21 @@ class ScalarModel(Transformer):
 
     @classmethod
     @torch.no_grad()
-    def from_policy(cls, policy: Transformer, seed: int, scale: float = 1.0) -> ScalarModel:
-        """The trunk of a language model and a new head of std scale / sqrt(D + 1) (Stiennon et al. 2020)."""
+    def from_policy(
+        cls, policy: Transformer, seed: int, scale: float = 1.0, shares_weights: bool = False
+    ) -> ScalarModel:
+        """The trunk of a language model and a new head of std scale / sqrt(D + 1) (Stiennon et al. 2020).
+
+        shares_weights: the trunk's tensors are the policy's, not copies, because only an adapter is trained.
+        """
         model = cls(policy.config)
-        weights = dict(policy.named_parameters())
-        for name, parameter in model.named_parameters():
-            if name != "score.weight":
-                parameter.copy_(weights[name])
+        if shares_weights:
+            model.model = twin(policy).model
+        else:
+            weights = dict(policy.named_parameters())
+            for name, parameter in model.named_parameters():
+                if name != "score.weight":
+                    parameter.copy_(weights[name])
         generator = torch.Generator().manual_seed(seed)
         D = policy.config.hidden_size
         model.score.weight.copy_(torch.empty(1, D).normal_(0.0, scale * (D + 1) ** -0.5, generator=generator))

@@ -3,6 +3,7 @@
     adapt(model, Lora(rank=16), seed=0)      add them, and freeze everything else
     save_adapter(adapter_of(model), lora, folder, base)      PEFT's adapter_config.json and adapter_model.safetensors
     load_adapter(model, folder)              the inverse, for adapters of PEFT too
+    twin(model)                              the same weights in a second model, which can have another adapter
     merge(model)                             W + scale B A; the model is then like any other
 
 A matrix computes W x + scale B (A x). Nothing of W's size is needed for its gradients, which is what saves memory.
@@ -12,11 +13,12 @@ Axes: R rank, I inputs and O outputs of a matrix.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -29,14 +31,18 @@ from firstwords.model.transformer import Linear, Transformer
 from firstwords.runlog import damaged, read_state, write_json
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER = "adapter"  # folder of a stage: the adapter that was merged into its weights
 PREFIX = "base_model.model."  # of PEFT's names
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+SCORE = "score"  # the head of a reward model, which its adapter's files hold as a whole
 AGAIN = "copy it again from its source"
 # What PEFT can do and this file does not, with the value that leaves it off.
 UNSUPPORTED: dict[str, Any] = {
     "use_dora": False, "bias": "none", "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {},
     "lora_bias": False, "fan_in_fan_out": False, "target_parameters": None, "trainable_token_indices": None,
 }  # fmt: skip
+
+M = TypeVar("M", bound=Transformer)
 
 
 @dataclass(frozen=True)
@@ -82,32 +88,49 @@ def adapt(model: Transformer, lora: Lora, seed: int) -> None:
         _attach(linear, a_RI, torch.zeros(O, lora.rank), lora.scale)
 
 
+def twin(model: M) -> M:
+    """Another model with the same tensors, not copies of them, and without an adapter.
+
+    So one set of weights in memory can be a policy and its reference, or several models that differ in their adapters.
+    """
+    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    other = copy.deepcopy(model, memo)
+    for _, linear in _targets(other, TARGETS):
+        linear.lora_A = linear.lora_B = None
+    return other
+
+
 def adapter_of(model: Transformer) -> dict[str, Tensor]:
-    """The adapter's tensors by PEFT's names."""
+    """The adapter's tensors by PEFT's names, and the head of a reward model."""
     found = {}
     for name, linear in _targets(model, TARGETS):
         if linear.lora_A is not None and linear.lora_B is not None:
             found[f"{PREFIX}{name}.lora_A.weight"] = linear.lora_A.detach().float().cpu().contiguous()
             found[f"{PREFIX}{name}.lora_B.weight"] = linear.lora_B.detach().float().cpu().contiguous()
+    head = getattr(model, SCORE, None)
+    if found and head is not None:
+        found[f"{PREFIX}{SCORE}.weight"] = head.weight.detach().float().cpu().contiguous()
     return found
 
 
 @torch.no_grad()
 def merge(model: Transformer) -> None:
-    """Add the adapter to the weights and remove it; all parameters can be trained again."""
+    """Add the adapter to the weights and remove it; all parameters can be trained again. Twins keep their weights."""
     for _, linear in _targets(model, TARGETS):
-        linear.weight.copy_(linear.effective_weight)
-        linear.lora_A = linear.lora_B = None
+        if linear.lora_A is not None:
+            linear.weight = nn.Parameter(linear.effective_weight)
+            linear.lora_A = linear.lora_B = None
     model.requires_grad_(True)
 
 
 def save_adapter(tensors: dict[str, Tensor], lora: Lora, folder: Path, base: str) -> None:
     """Write PEFT's two files. tensors: of `adapter_of`. base: path or name of the model that the adapter belongs to."""
+    has_score = f"{PREFIX}{SCORE}.weight" in tensors
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / TENSORS, metadata={"format": "pt"})
     config = {
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": "SEQ_CLS" if has_score else "CAUSAL_LM",
         "base_model_name_or_path": base,
         "r": lora.rank,
         "lora_alpha": lora.alpha,
@@ -118,6 +141,8 @@ def save_adapter(tensors: dict[str, Tensor], lora: Lora, folder: Path, base: str
         "init_lora_weights": True,
         **UNSUPPORTED,
     }
+    if has_score:
+        config["modules_to_save"] = [SCORE]
     write_json(folder / CONFIG, config)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from firstwords.model.config import ModelConfig
 from firstwords.model.copying import seed_copying
@@ -230,6 +231,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
+        # batches of more tokens keep only the input of each block, and compute the rest again for the gradients
+        self.recompute_above: int | None = None
         self.model = Decoder(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         self.tie_weights()
@@ -274,8 +277,13 @@ class Transformer(nn.Module):
         }
         ropes = [self.rope(T, positions_BT, table) for table in range(len(config.rope_tables))]
         x_BTD = self.embed(ids_BT)
+        recomputes = self.recompute_above is not None and ids_BT.numel() > self.recompute_above
         for layer, block in enumerate(self.model.layers):
-            x_BTD = block(x_BTD, ropes[config.table(layer)], masks[config.window(layer)], cache, layer)
+            rest = ropes[config.table(layer)], masks[config.window(layer)], cache, layer
+            if recomputes and torch.is_grad_enabled():
+                x_BTD = checkpoint(block, x_BTD, *rest, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x_BTD = block(x_BTD, *rest)
         normed_BTD: Tensor = self.model.norm(x_BTD)
         return normed_BTD
 

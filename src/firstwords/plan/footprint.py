@@ -27,6 +27,7 @@ HEAD_COPIES = 3  # of the head's gradient while micro-batches are accumulated
 MUON_COPIES = 5  # of all matrices of the most common shape while they are orthogonalised
 LOGIT_COPIES = 5  # of materialised logits: logits, softmax, gradient, reference
 MUON_PRODUCTS = 15  # matrix products per orthogonalisation: five iterations of three
+ROLLOUT_CACHE_BYTES = 800_000_000  # of keys and values while training samples answers
 MICRO_FLOPS = 5e11  # per micro-batch on a CPU: a few seconds, after which a signal is handled
 
 
@@ -37,7 +38,8 @@ class Footprint:
     is_packed: rows hold several documents, whose attention needs a mask of (row, row). logit_share: the share of tokens
     whose logits are materialised (0 if head and loss are one function). trained, frozen: number of models of this size
     that are trained or only read. fixed: further bytes, such as a cache. shards: processes among which weights,
-    gradients and optimizer are divided.
+    gradients and optimizer are divided. is_recomputed: blocks keep only their input (`Transformer.recompute_above`).
+    most_logits: logits beyond this number are computed in chunks and not kept (0 = all are kept).
     """
 
     config: ModelConfig
@@ -51,10 +53,23 @@ class Footprint:
     frozen: int = 0
     fixed: int = 0
     shards: int = 1
+    is_recomputed: bool = False
+    most_logits: int = 0
 
     def bytes(self, tokens: int) -> int:
         """Peak memory of the process, in bytes, with micro-batches of `tokens`."""
-        return round(self._state() + tokens * self._per_token())
+        logits = tokens * self.logit_share * self.config.vocab_size
+        logits = min(logits, self.most_logits or logits)
+        return round(self._state() + tokens * self._per_token() + 4 * LOGIT_COPIES * logits)
+
+    def tokens_within(self, limit: float) -> int:
+        """The largest micro-batch, in tokens, that needs at most `limit` bytes; it may hold no whole row."""
+        kept, each = self._per_token(), 4 * LOGIT_COPIES * self.logit_share * self.config.vocab_size
+        left = limit - self._state()
+        few = left / (kept + each)  # the logits of that many are all kept
+        if self.most_logits and few * self.logit_share * self.config.vocab_size > self.most_logits:
+            few = (left - 4 * LOGIT_COPIES * self.most_logits) / kept
+        return max(0, int(few))
 
     def fit(self, tokens: int, free: int, advice: str) -> int:
         """Tokens per micro-batch: as requested, or as many whole rows as fit into MEMORY_SHARE of `free` bytes.
@@ -78,7 +93,7 @@ class Footprint:
 
     def sentence(self, tokens: int, free: int) -> str:
         """The plan's line about memory."""
-        return f"needs about {gigabytes(self.bytes(tokens))} of memory ({gigabytes(free)} are free)"
+        return needs(self.bytes(tokens), free)
 
     def _state(self) -> float:
         """Bytes that do not depend on the tokens per micro-batch."""
@@ -87,8 +102,8 @@ class Footprint:
         matrices = config.num_params - tables
         is_muon = self.optimizer == "muon"
         moments = 4 * (matrices + 2 * tables if is_muon else 2 * config.num_params)
-        temporary = 4 * HEAD_COPIES * config.vocab_size * config.hidden_size
-        if is_muon:
+        temporary = 4 * HEAD_COPIES * config.vocab_size * config.hidden_size if self.trained else 0
+        if is_muon and self.trained:
             commonest = 2 * config.num_hidden_layers * config.hidden_size * config.intermediate_size
             temporary += 4 * MUON_COPIES * commonest
         state = self.trained * (8 * config.num_params + moments + width * config.num_params)
@@ -103,10 +118,12 @@ class Footprint:
         layer = 3 * config.hidden_size + query + 2 * keys + 2 * query + 4 * config.intermediate_size
         if config.qk_norm:
             layer += 2 * (query + keys)
-        kept = width * (config.num_hidden_layers * layer + 4 * config.hidden_size)
-        if self.is_packed:  # the mask as numbers, per layer
-            kept += config.num_hidden_layers * self.row_tokens * (width + 1)
-        return KEPT * kept + 4 * LOGIT_COPIES * self.logit_share * config.vocab_size
+        if self.is_packed:  # the mask as numbers
+            layer += self.row_tokens * (width + 1) / width
+        layers = config.num_hidden_layers * layer
+        if self.is_recomputed:  # the inputs of all blocks, and everything of the one that is being computed
+            layers = config.num_hidden_layers * config.hidden_size + 2 * layer
+        return KEPT * width * (layers + 4 * config.hidden_size)
 
 
 def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
@@ -118,6 +135,11 @@ def cache_bytes(config: ModelConfig, slots: int, length: int) -> int:
         capacity *= 2
     capacity = min(capacity, config.max_position_embeddings)
     return 8 * slots * capacity * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
+
+
+def slots_for(config: ModelConfig, most: int, length: int) -> int:
+    """Sequences of up to `length` tokens that are sampled at a time: `most`, or as many as ROLLOUT_CACHE_BYTES hold."""
+    return max(1, min(most, ROLLOUT_CACHE_BYTES // cache_bytes(config, 1, length)))
 
 
 def step_seconds(config: ModelConfig, tokens: int, row_tokens: int, machine: Machine, optimizer: str = "muon") -> float:
@@ -145,6 +167,18 @@ def check_first_step(seconds: float, left: float, tokens: int, instead: str) -> 
             f"one step of {tokens:,} tokens would take about {seconds:.0f} s with this model on this machine, but only "
             f"{max(0.0, left):.0f} s are left for training: give more --minutes, or {instead}"
         )
+
+
+def needs(size: float, free: float) -> str:
+    """A plan's line about memory, from bytes."""
+    return f"needs about {gigabytes(size)} of memory ({gigabytes(free)} are free)"
+
+
+def about(seconds: float) -> str:
+    """Seconds for people, in a plan: about 40 s, about 12 min, about 2.5 h."""
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 def gigabytes(count: float) -> str:

@@ -50,10 +50,13 @@ from firstwords.rlhf.methods.dpo import DpoOptions
 from firstwords.rlhf.methods.grpo import GrpoOptions
 from firstwords.rlhf.methods.ppo import PpoOptions
 from firstwords.rlhf.methods.rloo import RlooOptions
+from firstwords.rlhf.pair_rows import longest_row
 from firstwords.rlhf.policy_data import check_prompts
 from firstwords.rlhf.version_store import next_stage, parent_dir, sft_dir
 from firstwords.runlog import RESTORE, damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import adapters
+from firstwords.train.adapters import AdapterFlags
 from firstwords.train.machine import usable_device
 from firstwords.train.opening import changed_flags, has_begun, saved_json, say_complete, training
 from firstwords.train.run_flags import RunFlags, check_counts, check_minutes, check_rate
@@ -66,11 +69,12 @@ BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
 }
 OPTIONS = {"bestofn": BestofnOptions, "rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
+REWARD_SHARE = 0.3  # of --minutes, for the reward model of an imported model; others take seconds
 COMPARE_SECONDS = 16.0  # reserved for the comparison and two exams, which together take two fifths of its time
 
 
 @dataclass
-class Align(PreferenceFlags, RunFlags):
+class Align(AdapterFlags, PreferenceFlags, RunFlags):
     """Learn from preferences (stage three): reward model, policy, and a comparison with the previous version."""
 
     name: Positional[str] = ""
@@ -78,7 +82,7 @@ class Align(PreferenceFlags, RunFlags):
     method: Literal["bestofn", "rloo", "grpo", "ppo", "dpo"] = "rloo"
     """bestofn, rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
-    """Time for reward model, policy and comparison; dpo makes a fixed number of passes instead."""
+    """Time for reward model, policy and comparison; with dpo, only if it is given, else --dpo.epochs decides."""
     steps: int = 0
     """Number of policy steps (0 = use --minutes); makes a run exactly repeatable."""
     learning_rate: float = 1.0
@@ -277,7 +281,7 @@ def _open(config: Align, directory: Path) -> tuple[Align, dict[str, Any]]:
         }
         if config.method != "dpo":  # before a reward model is trained for nothing
             path = sft_dir(config.name)
-            limit = read_config(path).max_position_embeddings
+            limit = longest_row(path, read_config(path))
             max_tokens = getattr(config, config.method).max_tokens
             check_prompts(config.preferences, Tokenizer.load(path), limit, max_tokens, config.seed, town_size(path))
         write_json(file, state)
@@ -311,12 +315,13 @@ def _saved(file: Path) -> dict[str, Any]:
 
 def _resuming(config: Align, stage: Any) -> Any:
     """A stage's flags, marked so that flags changed for this run also apply when the stage is resumed."""
-    return mark_given(stage, given(config) & {"device", "threads"})
+    return mark_given(stage, given(config) & {"device", "threads", "lora"})
 
 
 def _shared(config: Align) -> dict[str, Any]:
     threads = config.threads or (ALL if config.steps else 0)  # a run with --steps is repeatable as a whole
-    return {"name": config.name, "seed": config.seed, "device": config.device, "threads": threads}
+    shared = {"name": config.name, "seed": config.seed, "device": config.device, "threads": threads}
+    return shared | adapters.flags_of(config)
 
 
 def _has_begun(config: Align, stage: str) -> bool:
@@ -343,6 +348,7 @@ def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | Non
         pairs=config.pairs,
         steps=config.steps,
         learning_rate=config.learning_rate,
+        minutes=config.minutes if "minutes" in given(config) else 0.0,
         **asdict(config.dpo),
         **shared,
     )
@@ -352,7 +358,8 @@ def _by_dpo(config: Align, state: dict[str, Any], directory: Path) -> Path | Non
 def _by_reward(config: Align, state: dict[str, Any], directory: Path, started: float) -> Path:
     if not state["reward"]:
         shared = _shared(config) | {"resume": _has_begun(config, "reward")}
-        flags = reward.Reward(preferences=state["preferences"], pairs=config.pairs, **shared)
+        minutes = 0.0 if config.steps else REWARD_SHARE * config.minutes
+        flags = reward.Reward(preferences=state["preferences"], pairs=config.pairs, minutes=minutes, **shared)
         reward.main(_resuming(config, flags))
         state["reward"] = True
         write_json(directory / "align.json", state)

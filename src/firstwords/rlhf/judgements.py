@@ -15,6 +15,7 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model.transformer import Transformer
+from firstwords.plan.footprint import slots_for
 from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, tasks
 from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
@@ -202,9 +203,10 @@ def sft_samples(
     policy: Transformer, tokenizer: Tokenizer, preferences: Sequence[Preference], seed: int
 ) -> tuple[list[list[int]], list[int]]:
     """One sampled answer to each of up to NORMALISING_PROMPTS prompts: (ids with the prompt, prompt lengths)."""
-    engine = Engine(policy, tokenizer, num_slots=SLOTS)
     by_prompt = {p.prompt_key: p.prompt for p in preferences}
     prompts = [chat_ids(tokenizer, prompt) for prompt in list(by_prompt.values())[:NORMALISING_PROMPTS]]
+    longest = max(map(len, prompts), default=0) + ANSWER_TOKENS
+    engine = Engine(policy, tokenizer, num_slots=slots_for(policy.config, SLOTS, longest))
     prompts = [prompt for prompt in prompts if len(prompt) < engine.max_length]
     params = SamplingParams(max_tokens=ANSWER_TOKENS, temperature=1.0, seed=seed)
     answers = engine.generate(prompts, params)

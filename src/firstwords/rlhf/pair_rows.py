@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from firstwords import home
 from firstwords.data.packing import EpochOrder
+from firstwords.model.card import trained_context
 from firstwords.model.config import ModelConfig
+from firstwords.model.lora import Lora
 from firstwords.model.transformer import Transformer
-from firstwords.plan.footprint import Footprint, free_bytes
+from firstwords.plan.budget import Machine
+from firstwords.plan.chat_sizes import LONGEST_ROW
+from firstwords.plan.footprint import Footprint, free_bytes, needs
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.rlhf.reward_model import answer_ids, closed, padded
 from firstwords.rlhf.rollout import chosen_logits
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train import adapters
 from firstwords.train.distributed.sharding import micro_rows
-from firstwords.train.losses import token_logprobs
+from firstwords.train.losses import linear_logprobs, token_logprobs
 
 BATCH_PAIRS = 16
+MOST_LOGITS = 1 << 24  # of a micro-batch that are kept; a larger vocabulary's are computed in chunks, and again
+CONTEXT = "this model's context"
+LEAST_HELDOUT = 16  # pairs, of an open model
+HELDOUT_PER_PAIR = 0.25  # held-out pairs per pair that an open model is trained on
 
 
 class PairRows:
@@ -32,6 +43,8 @@ class PairRows:
     (`reward_model.closed`). `pairs` holds the answers unchanged.
     """
 
+    recompute_above: int | None = None  # see `Transformer`
+
     def __init__(
         self,
         pairs: Sequence[Preference],
@@ -40,6 +53,7 @@ class PairRows:
         seed: int,
         need: Callable[[PairRows], Footprint] | None = None,
         at_stop: bool = False,
+        lora: Lora | None = None,
     ) -> None:
         fitting, self.left_out = that_fit(pairs, tokenizer, limit)
         self.pairs = [
@@ -50,14 +64,15 @@ class PairRows:
         self._order = EpochOrder(len(self.pairs), seed)
         self.micro_pairs, self.memory = self.batch_pairs, ""
         if need is not None:
-            self._fit(need(self))
+            self.fit(need(self), lora)
 
-    def _fit(self, need: Footprint) -> None:
+    def fit(self, need: Footprint, lora: Lora | None = None) -> None:
         """Choose the number of pairs per micro-batch."""
-        free = free_bytes(need.device)
-        tokens = need.fit(self.batch_pairs * need.row_tokens, free, "use shorter answers or a smaller model")
+        free, wanted = free_bytes(need.device), self.batch_pairs * need.row_tokens
+        advice = "use shorter answers or a smaller model" + ("" if lora else ", or train an adapter (--lora 16)")
+        tokens, self.recompute_above, size = adapters.fitted(need, lora, wanted, free, advice)
         self.micro_pairs = micro_rows(tokens // need.row_tokens, self.batch_pairs)
-        self.memory = need.sentence(tokens, free)
+        self.memory = needs(size, free)
 
     @property
     def longest(self) -> int:
@@ -100,17 +115,49 @@ class PairRows:
         return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins}
 
 
-def footprint_of(config: ModelConfig, device: str, has_logits: bool) -> Callable[[PairRows], Footprint]:
+def footprint_of(
+    config: ModelConfig, device: str, has_logits: bool, lora: Lora | None = None, shared: int = 0
+) -> Callable[[PairRows], Footprint]:
     """Memory for training on pairs, with a frozen model of the same size; a row is a pair of the longest answers.
 
-    has_logits: the loss needs the logits of all tokens of the answers (DPO's does).
+    has_logits: the loss needs the logits of all tokens of the answers (DPO's does). shared: 1 if the frozen model has
+    the same tensors as the one that gets the adapter.
     """
 
     def need(rows: PairRows) -> Footprint:
         share = rows.answer_share if has_logits else 0.0
-        return Footprint(config, 2 * rows.longest, "adamw", "fp32", device, logit_share=share, frozen=1)
+        row = 2 * rows.longest
+        whole = Footprint(config, row, "adamw", "fp32", device, logit_share=share, frozen=1, most_logits=MOST_LOGITS)
+        return adapters.footprint(whole, lora, config, shared)
 
     return need
+
+
+def is_open(sft: Path) -> bool:
+    """Whether a model was imported, so that neither its size nor its context was planned for this machine."""
+    return trained_context(home.stage_dir(sft.parent.name, home.root(sft.parent.name))) is None
+
+
+def longest_row(sft: Path, config: ModelConfig) -> int:
+    """Tokens that a prompt and its answer may have in training."""
+    limit = config.max_position_embeddings
+    return min(limit, LONGEST_ROW) if is_open(sft) else limit
+
+
+def row_name(limit: int, config: ModelConfig) -> str:
+    """What `longest_row` is the length of."""
+    return CONTEXT if limit == config.max_position_embeddings else "a training row"
+
+
+def heldout_of(sft: Path, heldout: list[Preference], num_trained: float) -> list[Preference]:
+    """The held-out pairs to measure on: all, or for an open model as many as suit the pairs it is trained on."""
+    return heldout[: max(LEAST_HELDOUT, round(HELDOUT_PER_PAIR * num_trained))] if is_open(sft) else heldout
+
+
+def pair_seconds(config: ModelConfig, length: int, this: Machine, lora: Lora | None) -> float:
+    """Seconds to train on a pair of answers of `length` tokens, the forward pass of the frozen model included."""
+    work = (1.0 if lora is None else adapters.WORK) + 1 / 3
+    return 2 * length * config.flops_per_token(length) * work / this.gflops_at(config.hidden_size) / 1e9
 
 
 def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
@@ -121,8 +168,10 @@ def pair_ids(pair: Preference, tokenizer: Tokenizer) -> tuple[list[int], list[in
     return chosen, rejected
 
 
-def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> tuple[list[Preference], int]:
-    """(pairs whose answers, with their prompt, fit a context of `limit` tokens; how many do not).
+def that_fit(
+    pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int, what: str = CONTEXT
+) -> tuple[list[Preference], int]:
+    """(pairs whose answers, with their prompt, fit a context of `limit` tokens; how many do not). what: its name.
 
     The ids are stored in the pairs, so that nothing is encoded twice. Raises TooFewError, with the lengths, if too few
     are left to train on some and hold out others.
@@ -137,7 +186,7 @@ def that_fit(pairs: Sequence[Preference], tokenizer: Tokenizer, limit: int) -> t
             found.append(replace(pair, chosen_ids=tuple(chosen[start:]), rejected_ids=tuple(rejected[start:])))
     if len({pair.prompt_key for pair in found}) < min(2, len({pair.prompt_key for pair in pairs})):
         raise TooFewError(
-            f"only {len(found)} of the {len(pairs):,} preferences fit this model's context of {limit} tokens (prompt "
+            f"only {len(found)} of the {len(pairs):,} preferences fit {what} of {limit} tokens (prompt "
             f"and answer have {min(lengths):,} to {max(lengths):,}): use shorter ones, or a model with a longer "
             "context"
         )
@@ -152,6 +201,10 @@ def on_device(model: Transformer, batch: dict[str, np.ndarray]) -> dict[str, Ten
 def answer_logprobs(model: Transformer, batch: dict[str, Tensor]) -> Tensor:
     """Summed log-probability of each row's answer, including the stop token, (2P,)."""
     mask_BT, ids_BT = batch["mask"], batch["inputs"]
-    logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), ids_BT[:, 1:][mask_BT])
+    targets_N = ids_BT[:, 1:][mask_BT]
+    if len(targets_N) * model.config.vocab_size > MOST_LOGITS:
+        logprobs_N = linear_logprobs(model.hidden(ids_BT[:, :-1])[mask_BT], model.head_weight, targets_N)
+    else:
+        logprobs_N = token_logprobs(chosen_logits(model, ids_BT[:, :-1], mask_BT), targets_N)
     rows_N = mask_BT.nonzero()[:, 0]
     return torch.zeros(len(ids_BT), device=ids_BT.device).index_add(0, rows_N, logprobs_N)

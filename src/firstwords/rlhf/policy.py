@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, Settings, UserError, flag_of
 from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, weights_hash
+from firstwords.model.lora import Lora, adapt, twin
 from firstwords.model.transformer import Transformer
-from firstwords.plan.footprint import Footprint, cache_bytes, free_bytes
+from firstwords.plan.footprint import Footprint, cache_bytes, free_bytes, needs, slots_for
 from firstwords.rlhf.judgements import sample as sample_answers
 from firstwords.rlhf.losses import AdaptiveKL
+from firstwords.rlhf.pair_rows import longest_row
 from firstwords.rlhf.policy_data import PolicyData, policy_data, truth_of
 from firstwords.rlhf.provenance import Seen, read_seen
 from firstwords.rlhf.reward_model import RewardModel, load_reward_model
@@ -41,8 +43,10 @@ from firstwords.rlhf.version_store import (
     save_version,
     sft_dir,
 )
-from firstwords.runlog import say
+from firstwords.runlog import say, write_json
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import adapters
+from firstwords.train.adapters import AdapterFlags
 from firstwords.train.distributed import processes
 from firstwords.train.distributed.sharding import copied, gathered
 from firstwords.train.learner import Learner, adamw_config, gradient_norm, prepare_process
@@ -114,7 +118,7 @@ def check_at_least_zero(options: SamplingOptions, method: str, names: Sequence[s
 
 
 @dataclass
-class PolicyFlags(StageFlags):
+class PolicyFlags(AdapterFlags, StageFlags):
     """The flags of a run of a policy method."""
 
     prompts: list[str] = field(default_factory=lambda: ["world"])
@@ -310,29 +314,35 @@ def open_policy(
     threads = prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
-    model, reference = load_model(parent, device=device), load_model(sft_dir(config.name), device=device)
+    sft = sft_dir(config.name)
+    model = load_model(parent, device=device)
+    data = policy_data(config, tokenizer, longest_row(sft, model.config))
+    lora, (most_tokens, model.recompute_above, size) = _fit(config, model, data.longest, method, parent == sft)
+    if not config.resume:
+        write_json(directory / "config.json", asdict(config))  # with the adapter that was chosen
+    reference = twin(model) if lora is not None and parent == sft else load_model(sft, device=device)
+    reference.requires_grad_(False)
+    reward = load_reward_model(runs / "reward" / "model", device, (sft, reference))
+    if lora is not None:
+        adapt(model, lora, config.seed)
     if shares:
         model = copied(model, (f"firstwords.rlhf.methods.{method}", config))
-    reward = load_reward_model(runs / "reward" / "model", device)
-    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
+    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), device)
     if extend is not None:
         learner = extend(learner, reward, config)
-    data = policy_data(config, tokenizer, model.config.max_position_embeddings)
-    need, free = footprint_of(config, model, data.longest, method), free_bytes(device)
-    most_tokens = need.fit(MICRO_TOKENS, free, "use shorter prompts, a smaller model, or --method dpo")
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(5, config.steps or None, seconds, cooldown_share=0.5)
     flops = model.config.flops_per_token(64)
     run = Run(directory, learner, pace, directory.name, flops, None, config.save_every_steps, threads)
-    engine = Engine(model, tokenizer, num_slots=SLOTS)
+    engine = Engine(model, tokenizer, num_slots=slots_for(model.config, SLOTS, data.longest + config.max_tokens))
     engine.on_step = lambda: run.learner.check_stop()
     say(f"plan: {method}, {len(data.prompts):,} prompts, {config.step_prompts} x {config.samples} answers per step")
-    say(f"plan: {need.sentence(most_tokens, free)}")
+    say(f"plan: {needs(size, free_bytes(device))}")
     return Policy(
         config=config,
         parent=parent,
         model=model,
-        reference=reference.requires_grad_(False),
+        reference=reference,
         tokenizer=tokenizer,
         reward=reward,
         learner=learner,
@@ -345,8 +355,22 @@ def open_policy(
     )
 
 
+def _fit(
+    config: Any, model: Transformer, longest: int, method: str, is_shared: bool
+) -> tuple[Lora | None, tuple[int, int | None, int]]:
+    """(the adapter's settings, chosen by the memory if --lora is not given; what `adapters.fitted` returns)."""
+    free = free_bytes(model.head_weight.device.type)
+    whole, shared = footprint_of(config, model, longest, method), int(is_shared) + (method == "ppo")
+    lora = adapters.settle(config, "align", whole, shared)
+    if lora is not None:
+        say(f"plan: {adapters.described(lora, model.config)}")
+    advice = "use shorter prompts, a smaller model, or --method dpo"
+    need = adapters.footprint(whole, lora, model.config, shared)
+    return lora, adapters.fitted(need, lora, MICRO_TOKENS, free, advice)
+
+
 def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> Footprint:
-    """Memory for training a policy, with its reference and the reward model with its own reference.
+    """Memory for training a policy, with its reference, the reward model and the engine's weights.
 
     A row holds a prompt and all its answers; the reference's logits for all tokens of a step's answers are kept, and
     the policy's gradient while that of stage two is computed.
@@ -354,7 +378,9 @@ def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> 
     answers = config.samples * config.max_tokens
     row = longest + answers
     kept = 8 * config.step_prompts * answers * model.config.vocab_size
-    fixed = kept + 4 * model.config.num_params + cache_bytes(model.config, SLOTS, longest + config.max_tokens)
+    length = longest + config.max_tokens
+    cache = cache_bytes(model.config, slots_for(model.config, SLOTS, length), length)
+    fixed = kept + 4 * model.config.num_params + cache
     return Footprint(
         model.config,
         row,
@@ -373,7 +399,7 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
     """Gold reward of the best of n answers of the reference, chosen by the reward model: the baseline to beat."""
     if not policy.data.gold:
         return {}
-    engine = Engine(policy.reference, policy.tokenizer, num_slots=SLOTS)
+    engine = Engine(policy.reference, policy.tokenizer, num_slots=policy.engine.cache.num_slots)
     result, most = {}, max(counts)
     asked = [task for task in policy.data.gold for _ in range(most)]
     answers = sample_answers(engine, policy.tokenizer, asked, (policy.config.seed, 78))
@@ -404,4 +430,14 @@ def finish(policy: Policy, started: float) -> Path:
         f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
         f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items())
     )
-    return save_version(config, run.stage, policy.model, policy.tokenizer, policy.parent, data, metrics, policy.seen)
+    return save_version(
+        config,
+        run.stage,
+        policy.model,
+        policy.tokenizer,
+        policy.parent,
+        data,
+        metrics,
+        policy.seen,
+        config.adapter(),
+    )

@@ -30,21 +30,36 @@ from firstwords.flags import Positional
 from firstwords.model.card import town_size
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.lora import Lora, adapt, merge
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
+from firstwords.plan.footprint import about
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather, sft_samples, write_pairs
 from firstwords.rlhf.losses import bradley_terry_loss
-from firstwords.rlhf.pair_rows import PairRows, footprint_of, pair_ids, that_fit
+from firstwords.rlhf.pair_rows import (
+    BATCH_PAIRS,
+    PairRows,
+    footprint_of,
+    heldout_of,
+    is_open,
+    longest_row,
+    pair_ids,
+    pair_seconds,
+    row_name,
+    that_fit,
+)
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.reward_model import REFERENCE, RewardModel
 from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.tokenizer.prompts import chat_ids
+from firstwords.train import adapters
+from firstwords.train.adapters import AdapterFlags
 from firstwords.train.distributed.sharding import gathered, shard
 from firstwords.train.learner import Learner, adamw_config, prepare_process
-from firstwords.train.machine import usable_device
+from firstwords.train.machine import machine, usable_device
 from firstwords.train.opening import open_folder, saved_json, say_complete, started_with, training
 from firstwords.train.run import Pace, Run
 from firstwords.train.run_flags import StageFlags
@@ -59,7 +74,7 @@ RATE = 3e-4  # AdamW, all parameters; better than 1e-4 for a mean over the answe
 
 
 @dataclass
-class Reward(PreferenceFlags, StageFlags):
+class Reward(AdapterFlags, PreferenceFlags, StageFlags):
     """Train a reward model on preferences (stage 3a)."""
 
     name: Positional[str] = ""
@@ -68,6 +83,8 @@ class Reward(PreferenceFlags, StageFlags):
     """Passes over the pairs."""
     steps: int = 0
     """Number of training steps (0 = use --epochs)."""
+    minutes: float = 0.0
+    """Time to train on an imported model, which may end before --epochs (0 = no limit)."""
     members: int = 1
     """Reward models to train; two or more make an ensemble for `teach --select disagreement`."""
 
@@ -110,13 +127,23 @@ def main(config: Reward) -> Path:
     device = usable_device(config.device)
     policy, tokenizer = load_model(sft, device=device), Tokenizer.load(sft)
     judged = gather(config.preferences, config.pairs, policy, tokenizer, config.seed, town_size(sft))
-    limit = policy.config.max_position_embeddings
-    fitting, left_out = that_fit(judged.preferences, tokenizer, limit)
+    limit = longest_row(sft, policy.config)
+    fitting, left_out = that_fit(judged.preferences, tokenizer, limit, row_name(limit, policy.config))
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
-    too_long = f"; left out {left_out} that do not fit this model's context of {limit} tokens" if left_out else ""
+    every = PairRows(train, tokenizer, limit, config.seed, at_stop=True)
+    lora = _settle(config, every, policy)
+    if is_open(sft):
+        config.steps = _affordable_steps(config, every, policy, lora)
+        train = train[: config.steps * BATCH_PAIRS]
+    heldout = heldout_of(sft, heldout, len(train))
+    row = f"{row_name(limit, policy.config)} of {limit} tokens"
+    too_long = f"; left out {left_out} that do not fit {row}" if left_out else ""
     say(f"plan: {counted(len(train), 'pair')} for training, {len(heldout)} held out{too_long}")
+    if lora is not None:
+        say(f"plan: {adapters.described(lora, policy.config)}")
 
-    usual, starts = sft_samples(policy, tokenizer, fitting, config.seed)  # rewards are normalised on these
+    shown = train if is_open(sft) else fitting
+    usual, starts = sft_samples(policy, tokenizer, shown, config.seed)  # rewards are normalised on these
 
     # 2) the reward models; the members of an ensemble differ in head, order and pairs
     if not config.resume:
@@ -127,8 +154,8 @@ def main(config: Reward) -> Path:
             continue  # saved before the interruption
         seed = config.seed + SEED_STEP * (number - 1)
         pairs = train if number == 1 else resampled(train, seed)
-        need = footprint_of(policy.config, device, has_logits=False)
-        rows = PairRows(pairs, tokenizer, limit, seed, need, at_stop=True)
+        need = footprint_of(policy.config, device, has_logits=False, lora=lora, shared=1)
+        rows = PairRows(pairs, tokenizer, limit, seed, need, at_stop=True, lora=lora)
         if number == 1:
             say(f"plan: {rows.memory}")
         folder = directory if number == 1 else directory / f"training-{number}"
@@ -142,11 +169,17 @@ def learn(
     config: Reward, folder: Path, rows: PairRows, policy: Transformer, tokenizer: Tokenizer, device: str, seed: int
 ) -> tuple[Run, RewardModel]:
     """Train one reward model: a scalar head on the sft model learns to score chosen above rejected."""
-    model = shard(ScalarModel.from_policy(policy, seed, HEAD_SCALE), device)
+    lora = config.adapter()
+    model = ScalarModel.from_policy(policy, seed, HEAD_SCALE, shares_weights=lora is not None)
+    if lora is not None:
+        adapt(model, lora, seed)
+        model.score.requires_grad_(True)
+    model = shard(model, device)
+    model.recompute_above = rows.recompute_above
     reward_model = RewardModel(model, tokenizer, reference=policy)
     reward_model.weight = confidence_weight(reward_model, rows)
-    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
-    steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
+    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), device)
+    steps = num_steps(config, rows)
     pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
@@ -156,6 +189,30 @@ def learn(
             run.finish_step(metrics)
     reward_model.model = gathered(model)
     return run, reward_model
+
+
+def num_steps(config: Reward, rows: PairRows) -> int:
+    """Training steps for these pairs."""
+    return config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
+
+
+def _settle(config: Reward, rows: PairRows, policy: Transformer) -> Lora | None:
+    """The settings of the adapter to train, chosen by the memory if --lora is not given."""
+    whole = footprint_of(policy.config, policy.head_weight.device.type, has_logits=False)(rows)
+    return adapters.settle(config, "reward", whole, shared=1)
+
+
+def _affordable_steps(config: Reward, rows: PairRows, policy: Transformer, lora: Lora | None) -> int:
+    """Training steps on an imported model: as the flags say, or as many as fit into --minutes. Says how long they take.
+
+    They are saved with the flags, so that a resumed run does not plan again.
+    """
+    each = pair_seconds(policy.config, rows.mean_length, machine(config.device), lora) * rows.batch_pairs
+    steps = num_steps(config, rows)
+    if config.minutes and not config.steps:
+        steps = max(1, min(steps, int(60 * config.minutes / each)))
+    say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(each * steps)}")
+    return steps
 
 
 def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
@@ -215,12 +272,18 @@ def _finish(
         "pool": reward.pool,
     }
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
+    lora = config.adapter()
+    write_adapter = adapters.files_of(reward.model, lora, sft)
+    if lora is not None:
+        data["adapter"] = asdict(lora)
+        merge(reward.model)
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
     details = card("reward", parent, weights, asdict(config), None, data, metrics)
 
     def more(folder: Path) -> None:  # all or nothing: a resumed run takes an existing folder as finished
         assert reward.reference is not None  # it has been trained with one
         save_model(reward.reference, folder / REFERENCE, reward.tokenizer, read_card(sft))
+        write_adapter(folder)
         Seen.of(judged.preferences).write(folder)
         if report:
             (folder / PLOT).write_text(as_svg(report), encoding="utf-8")

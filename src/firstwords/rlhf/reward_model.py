@@ -29,7 +29,7 @@ import torch
 
 from firstwords import home
 from firstwords.config import UserError
-from firstwords.model.card import CARD
+from firstwords.model.card import CARD, read_card
 from firstwords.model.heads import ScalarModel, load_scalar_model
 from firstwords.model.hub import load_model, weights_hash, whole_card
 from firstwords.model.transformer import Transformer
@@ -211,8 +211,13 @@ class RewardModel:
         self.mean, self.std = float(scores.mean()), max(float(scores.std()), 1e-6)
 
 
-def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel:
-    """Load a reward model made by `firstwords reward` or `align`. Raises UserError if there is none."""
+def load_reward_model(
+    directory: str | Path, device: str = "cpu", sft: tuple[Path, Transformer] | None = None
+) -> RewardModel:
+    """Load a reward model made by `firstwords reward` or `align`. Raises UserError if there is none.
+
+    sft: a model in memory with its directory. If it is the reference, no second copy of it is loaded.
+    """
     model = load_scalar_model(directory, device)
     data = whole_card(directory).get("data") or {}
     tokenizer = Tokenizer.load(directory)
@@ -220,9 +225,17 @@ def load_reward_model(directory: str | Path, device: str = "cpu") -> RewardModel
         weight, mean, std = (float(data.get(k, d)) for k, d in (("confidence_weight", 0), ("mean", 0), ("std", 1)))
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{Path(directory) / CARD} is damaged ({error}): copy it again from its source") from None
-    reference = load_model(Path(directory) / REFERENCE, device=device).requires_grad_(False) if weight else None
+    reference = _reference(Path(directory) / REFERENCE, device, sft) if weight else None
     pool = "mean" if data.get("pool") == "mean" else "stop"  # as the models of earlier versions read it
     return RewardModel(model, tokenizer, mean, std, weights_hash(model), reference, weight, pool)
+
+
+def _reference(directory: Path, device: str, sft: tuple[Path, Transformer] | None) -> Transformer:
+    if sft is not None:
+        own, known = (read_card(path).get("weights_sha256") for path in (directory, sft[0]))
+        if own and own == known:
+            return sft[1]
+    return load_model(directory, device=device).requires_grad_(False)
 
 
 def ensemble_dirs(name: str) -> list[Path]:

@@ -16,11 +16,13 @@ from firstwords.eval.examples import candidates, choose
 from firstwords.model import chat_defaults
 from firstwords.model.card import town_size
 from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
+from firstwords.model.lora import Lora, merge
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
 from firstwords.rlhf.provenance import Seen, read_seen
 from firstwords.runlog import RESTORE, damaged
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import adapters
 from firstwords.train.opening import has_begun, open_folder
 from firstwords.train.run import Run
 from firstwords.train.run_flags import StageFlags
@@ -103,10 +105,13 @@ def has_kept(run: Run) -> bool:
 
 
 def keep_weights(run: Run) -> None:
-    """Save the current weights as the best of the run. Raises UserError if the disk is full."""
+    """Save the current weights, or the adapter that is trained, as the best of the run. Raises UserError if the disk
+    is full.
+    """
     aside = run.directory / f".{BEST}"
     try:
-        save_file({name: p.detach().cpu().contiguous() for name, p in run.learner.model.named_parameters()}, aside)
+        trained = ((name, p) for name, p in run.learner.model.named_parameters() if p.requires_grad)
+        save_file({name: p.detach().cpu().contiguous() for name, p in trained}, aside)
         aside.replace(run.directory / BEST)
     except (OSError, SafetensorError) as error:  # the Rust writer reports a full disk with its own error
         aside.unlink(missing_ok=True)
@@ -140,18 +145,28 @@ def save_version(
     data: dict,
     metrics: dict,
     seen: Seen,
+    lora: Lora | None = None,
 ) -> Path:
     """Save rlhf-N and return its directory. It is not promoted before it is shown to be better.
 
-    `seen`: the training data of this run, to which that of the version before is added.
+    `seen`: the training data of this run, to which that of the version before is added. lora: of the model's adapter,
+    which is merged into its weights and also saved in PEFT's format.
     """
     target = home.stage_dir(config.name, stage)
     home.pin_promoted(config.name)  # first, so that the new stage never counts as promoted, whatever happens next
     before = read_card(parent).get("weights_sha256")
     data = data | {"base": (read_card(parent).get("data") or {}).get("base"), "town": town_size(parent)}
+    write_adapter = adapters.files_of(model, lora, parent)
+    if lora is not None:
+        data["adapter"] = asdict(lora)
+        merge(model)
     taught = (read_card(home.stage_dir(config.name, earlier)).get("data") or {} for earlier in ("base", "sft"))
     examples = choose(model, tokenizer, *candidates(*taught), chat_defaults.chat_sampling(parent))
     details = card(stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
-    more = (seen | read_seen(parent)).write
+
+    def more(folder: Path) -> None:
+        (seen | read_seen(parent)).write(folder)
+        write_adapter(folder)
+
     save_model(model, target, tokenizer, details, more, sampling=chat_defaults.to_save(parent))
     return target

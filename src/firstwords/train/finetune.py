@@ -36,7 +36,7 @@ from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
 from firstwords.plan.chat_sizes import row_tokens
-from firstwords.plan.footprint import Footprint, check_first_step, free_bytes, muon_flops, step_seconds
+from firstwords.plan.footprint import Footprint, about, check_first_step, free_bytes, muon_flops, needs, step_seconds
 from firstwords.retrieval.trace import TOKENS
 from firstwords.runlog import damaged, say, write_json
 from firstwords.tokenizer.chat import render
@@ -164,10 +164,10 @@ def main(config: Finetune) -> Path:
     threads = prepare_process(config.threads, config.steps)
     this = of_team(machine(config.device, config.precision), config.steps)
     model, tokenizer = load_model(base, device=this.device), Tokenizer.load(base)
-    lora = config.adapter()
+    row = min(trained_context(base) or USUAL_ROW, model.config.max_position_embeddings)
+    whole = Footprint(model.config, row, "muon", this.precision, this.device, is_packed=True)
+    lora = adapters.settle(config, "finetune", whole)
     if lora is not None:
-        if processes.size() > 1:
-            raise UserError("an adapter is trained by one process: run `finetune --lora` without torchrun")
         adapt(model, lora, config.seed)
     rough = _rough_plan(config, model, this, started)
     rendered = _read_chats(config, tokenizer, rough, directory, town_size(base))
@@ -185,7 +185,7 @@ def main(config: Finetune) -> Path:
     seconds = seconds_left(config, started, SAVE_RESERVE)
     pace = Pace(chosen.warmup_steps, config.steps or None, seconds, chosen.cooldown_share, _most_steps(lessons, chosen))
     questions = [config.prompt] if config.prompt else _questions(config, lessons, tokenizer)
-    _say_plan(config, lessons, chosen, model, this.device)
+    _say_plan(config, lessons, chosen, model, this)
 
     # 3) the training loop of stage one, on the assistant's tokens only
     run = Run(
@@ -328,7 +328,9 @@ def _plan(
         vector_lr=rough.vector_lr * scale,
     )
     advice = "use a smaller --batch-tokens (which shortens the rows) or a smaller model"
-    micro = _footprint(config, model, chosen, this.device).fit(chosen.micro_tokens, free_bytes(this.device), advice)
+    advice += "" if config.lora else ", or train an adapter (--lora 16)"
+    need = _footprint(config, model, chosen, this.device)
+    micro, _, _ = adapters.fitted(need, config.adapter(), chosen.micro_tokens, free_bytes(this.device), advice)
     chosen = replace(chosen, micro_tokens=micro)
     if not config.steps:
         seconds = step_seconds(model.config, batch, context, this, chosen.optimizer)
@@ -367,14 +369,22 @@ def _predicted(lessons: Lessons, device: str) -> float:
     return float((lessons.train.targets != IGNORED).mean()) if device == "cpu" else 1.0
 
 
-def _say_plan(config: Finetune, lessons: Lessons, chosen: Plan, model: Transformer, device: str) -> None:
+def _say_plan(config: Finetune, lessons: Lessons, chosen: Plan, model: Transformer, this: Machine) -> None:
+    """The rows, the memory and, for an imported model, the time. Sets what an adapter's run computes again."""
     rows, context = len(lessons.train.inputs), chosen.shape.context
-    need = _footprint(config, model, chosen, device)
-    lora = config.adapter()
+    need, free = _footprint(config, model, chosen, this.device), free_bytes(this.device)
+    lora, size = config.adapter(), need.bytes(chosen.micro_tokens)
     if lora is not None:
-        say(f"plan: an adapter of rank {lora.rank}, {lora.num_params(model.config) / 1e6:.2f} million parameters")
+        _, model.recompute_above, size = adapters.fitted(need, lora, chosen.micro_tokens, free, "free some memory")
+        say(f"plan: {adapters.described(lora, model.config)}")
     say(f"plan: {lessons.num_chats:,} chats in {rows:,} rows of {context}, {chosen.batch_tokens} tokens per step")
-    say(f"plan: {need.sentence(chosen.micro_tokens, free_bytes(device))}")
+    say(f"plan: {needs(size, free)}")
+    if trained_context(home.stage_dir(config.name, home.root(config.name))) is None:
+        step = step_seconds(model.config, chosen.batch_tokens, context, this, chosen.optimizer)
+        step *= 1.0 if lora is None else adapters.WORK
+        most = _most_steps(lessons, chosen)
+        steps = config.steps or max(1, min(most, int(chosen.seconds / step)))
+        say(f"plan: {counted(steps, 'step')}, {about(steps * step)}")
 
 
 def _questions(config: Finetune, lessons: Lessons, tokenizer: Tokenizer) -> list[str]:

@@ -116,13 +116,49 @@ def token_logprobs(logits_BTV: Tensor, ids_BT: Tensor) -> Tensor:
     return -F.cross_entropy(logits_BTV.flatten(0, -2).float(), ids_BT.flatten(), reduction="none").view_as(ids_BT)
 
 
+class _LinearLogprobs(torch.autograd.Function):
+    """Head and log-probabilities in one; the logits of a chunk are computed again for its gradient."""
+
+    @staticmethod
+    def forward(ctx, x_ND, master_VD, ids_N):
+        weight_VD = master_VD.to(x_ND.dtype)
+        logprobs_N = x_ND.new_empty(len(ids_N), dtype=torch.float32)
+        for part in _parts(x_ND, len(master_VD)):
+            logprobs_N[part] = token_logprobs(x_ND[part] @ weight_VD.T, ids_N[part])
+        ctx.save_for_backward(x_ND, master_VD, ids_N)
+        return logprobs_N
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_N):
+        x_ND, master_VD, ids_N = ctx.saved_tensors
+        weight_VD = master_VD.to(x_ND.dtype)
+        grad_x = torch.empty_like(x_ND) if ctx.needs_input_grad[0] else None
+        grad_weight = torch.zeros_like(master_VD, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        for part in _parts(x_ND, len(master_VD)):
+            # d log p[id] / d logits = one_hot - p
+            grad_logits = torch.softmax((x_ND[part] @ weight_VD.T).float(), -1).mul_(-grad_N[part, None])
+            grad_logits.scatter_add_(1, ids_N[part, None], grad_N[part, None])
+            grad_logits = grad_logits.to(x_ND.dtype)
+            if grad_x is not None:
+                torch.mm(grad_logits, weight_VD, out=grad_x[part])
+            if grad_weight is not None:
+                grad_weight += grad_logits.T @ x_ND[part]
+        return grad_x, None if grad_weight is None else grad_weight.to(master_VD.dtype), None
+
+
+def linear_logprobs(x_ND: Tensor, weight_VD: Tensor, ids_N: Tensor) -> Tensor:
+    """log softmax(x @ weight.T)[id] of each row, (N,), in nats, without storing all logits."""
+    return _LinearLogprobs.apply(x_ND, weight_VD, ids_N)
+
+
 class _TokenTerms(torch.autograd.Function):
     """The terms that a policy update needs, computed in chunks that stay in a CPU's cache."""
 
     @staticmethod
     def forward(ctx, logits_NV, ref_logits_NV, targets_N):
         logprobs_N, kl_N, entropy_N = (logits_NV.new_empty(len(targets_N)) for _ in range(3))
-        for part in _parts(logits_NV):
+        for part in _parts(logits_NV, logits_NV.shape[1]):
             logp, p, ratio = _compared(logits_NV[part], ref_logits_NV[part])
             logprobs_N[part] = logp.gather(1, targets_N[part, None])[:, 0]
             kl_N[part] = torch.linalg.vecdot(p, ratio)
@@ -136,7 +172,7 @@ class _TokenTerms(torch.autograd.Function):
     def backward(ctx, grad_logprobs_N, grad_kl_N, _):
         logits_NV, ref_logits_NV, targets_N, kl_N = ctx.saved_tensors
         grad_NV = torch.empty_like(logits_NV)
-        for part in _parts(logits_NV):
+        for part in _parts(logits_NV, logits_NV.shape[1]):
             _, p, ratio = _compared(logits_NV[part], ref_logits_NV[part])
             # d KL / d logits = p (log p/ref - KL);  d log p[target] / d logits = one_hot - p
             ratio.sub_(kl_N[part, None]).mul_(grad_kl_N[part, None]).sub_(grad_logprobs_N[part, None])
@@ -145,9 +181,9 @@ class _TokenTerms(torch.autograd.Function):
         return grad_NV, None, None
 
 
-def _parts(logits_NV: Tensor) -> list[slice]:
-    rows = _chunk_rows(logits_NV.shape[1], logits_NV.device)
-    return [slice(start, start + rows) for start in range(0, len(logits_NV), rows)]
+def _parts(rows_N: Tensor, vocab_size: int) -> list[slice]:
+    rows = _chunk_rows(vocab_size, rows_N.device)
+    return [slice(start, start + rows) for start in range(0, len(rows_N), rows)]
 
 
 def _compared(logits: Tensor, ref_logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:

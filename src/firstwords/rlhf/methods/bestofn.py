@@ -27,7 +27,6 @@ from firstwords.model.transformer import Transformer
 from firstwords.rlhf.judgements import read_pairs
 from firstwords.rlhf.policy import (
     REHEARSAL_ROWS,
-    SLOTS,
     Policy,
     PolicyFlags,
     SamplingOptions,
@@ -76,7 +75,7 @@ def scorer_of(policy: Policy) -> Scorer:
     """The weights of what can be seen of an answer, fitted on the pairs of the reward model; the same when resumed."""
     config = policy.config
     pairs = read_pairs(home.run_dir(config.name, "reward"))
-    engine = Engine(policy.reference, policy.tokenizer, num_slots=SLOTS)
+    engine = Engine(policy.reference, policy.tokenizer, num_slots=policy.engine.cache.num_slots)
     scorer = fit_scorer(policy.reward, engine, pairs, config.samples, config.max_tokens, config.seed)
     weights = ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(FEATURES, scorer.weights, strict=True))
     say(f"plan: an answer's score weighs {weights} (fitted on {len(pairs)} pairs)")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from firstwords.model.heads import ScalarModel
+from firstwords.model.lora import Lora, adapt, twin
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.losses import value_loss
 from firstwords.rlhf.reward_model import RewardModel
@@ -26,9 +27,17 @@ PREFIX = "critic."  # of the names of the critic's tensors in a checkpoint
 class ActorCritic(Learner[Transformer]):
     """The actor's `Learner`, with the critic's own in `critic`. `state_dict` holds both."""
 
-    def __init__(self, actor: Learner, reward: RewardModel, critic_optim: OptimConfig) -> None:
+    def __init__(
+        self, actor: Learner, reward: RewardModel, critic_optim: OptimConfig, lora: Lora | None = None
+    ) -> None:
         super().__init__(actor.model, actor.optim, actor.device)
-        model = copy.deepcopy(reward.model).requires_grad_(True)
+        if lora is None:
+            model = copy.deepcopy(reward.model).requires_grad_(True)
+        else:
+            model = twin(reward.model)
+            model.score = copy.deepcopy(model.score)
+            adapt(model, lora, seed=0)
+            model.score.requires_grad_(True)
         self.critic: Learner[ScalarModel] = Learner(model, critic_optim, actor.device)
         self.mean, self.std = reward.mean, reward.std
         self.critic.should_stop = lambda: self.should_stop()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,12 +24,25 @@ from torch import Tensor
 from firstwords.config import Settings, UserError
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
+from firstwords.model.lora import Lora, adapt, twin
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
+from firstwords.plan.footprint import about
 from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf.judgements import PreferenceFlags, gather
 from firstwords.rlhf.losses import dpo_loss
-from firstwords.rlhf.pair_rows import PairRows, answer_logprobs, footprint_of, on_device, that_fit
+from firstwords.rlhf.pair_rows import (
+    PairRows,
+    answer_logprobs,
+    footprint_of,
+    heldout_of,
+    is_open,
+    longest_row,
+    on_device,
+    pair_seconds,
+    row_name,
+    that_fit,
+)
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.version_store import (
     has_kept,
@@ -39,17 +52,23 @@ from firstwords.rlhf.version_store import (
     save_version,
     sft_dir,
 )
-from firstwords.runlog import say
+from firstwords.runlog import damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
+from firstwords.train import adapters
+from firstwords.train.adapters import AdapterFlags
 from firstwords.train.learner import Learner, adamw_config, prepare_process
-from firstwords.train.machine import usable_device
-from firstwords.train.run import Pace, Run
+from firstwords.train.machine import machine, usable_device
+from firstwords.train.opening import saved_json
+from firstwords.train.run import Pace, Run, seconds_left
 from firstwords.train.run_flags import StageFlags
 
 RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
 HELDOUT_SHARE = 0.2  # of the prompts
 EVALUATIONS = 10  # on the held-out pairs, per run
+FEW_EVALUATIONS = 3  # for an open model, which takes minutes for each
+SAVE_RESERVE = 10.0  # seconds of --minutes for the last evaluation and for saving
+PLAN = "pace.json"  # in the run folder: the number of steps that was expected
 VARIANTS = ("sigmoid", "ipo")
 
 
@@ -74,11 +93,13 @@ class DpoOptions(Settings):
 
 
 @dataclass
-class Dpo(DpoOptions, PreferenceFlags, StageFlags):
+class Dpo(DpoOptions, AdapterFlags, PreferenceFlags, StageFlags):
     """Train a policy directly on preferences, without a reward model (stage 3b)."""
 
     steps: int = 0
     """Number of training steps (0 = use --dpo.epochs)."""
+    minutes: float = 0.0
+    """Time for the training, which may end before --dpo.epochs (0 = no limit)."""
 
 
 def main(config: Dpo) -> Path | None:
@@ -91,20 +112,31 @@ def main(config: Dpo) -> Path | None:
     prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
     tokenizer = Tokenizer.load(parent)
-    model, reference = load_model(parent, device=device), load_model(sft, device=device).requires_grad_(False)
-    judged = gather(config.preferences, config.pairs, reference, tokenizer, config.seed, town_size(sft))
-    fitting, left_out = that_fit(judged.preferences, tokenizer, model.config.max_position_embeddings)
+    model = load_model(parent, device=device)
+    judge = model if parent == sft else load_model(sft, device=device)
+    judged = gather(config.preferences, config.pairs, judge, tokenizer, config.seed, town_size(sft))
+    limit = longest_row(sft, model.config)
+    fitting, left_out = that_fit(judged.preferences, tokenizer, limit, row_name(limit, model.config))
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
-    rows = DpoRows(train, reference, tokenizer, config)
-    unseen = DpoRows(heldout, reference, tokenizer, config)
+    rows = DpoRows(train, judge, tokenizer, config)
+    lora = _fit(config, rows, model, directory)
+    pace = _pace(config, rows, model, directory, started, lora)
+    steps = expected_steps(directory)
+    kept = heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
+    unseen = DpoRows(kept, judge, tokenizer, config, rows.micro_pairs)
     say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
-    say(f"plan: {rows.memory}")
+    _say_plan(config, rows, unseen, model, steps, lora, is_open(sft))
+    if judge is model:  # the reference starts as the same model; with an adapter it is also the same memory
+        judge = twin(model) if lora is not None else load_model(sft, device=device)
+    rows.reference = unseen.reference = judge.requires_grad_(False)
+    model.recompute_above = rows.recompute_above
+    if lora is not None:
+        adapt(model, lora, config.seed)
 
     # 2) the learner and its pace
-    learner = Learner(model, adamw_config(RATE * config.learning_rate), device)
-    steps = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
-    pace = Pace(warmup_steps=max(1, steps // 10), steps=steps, cooldown_share=0.8)
+    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), device)
     run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
+    every = max(1, steps // (FEW_EVALUATIONS if is_open(sft) else EVALUATIONS))
 
     # 3) push the chosen answer's ratio above the rejected one's
     loss = PairLoss(config.beta, config.variant)
@@ -114,7 +146,7 @@ def main(config: Dpo) -> Path | None:
             step = learner.forward_backward(rows.batches(run.step), loss.summed, divisor=rows.batch_pairs)
             step |= learner.optim_step(run.lr_fraction)
             run.finish_step(step)
-            if run.step % max(1, steps // EVALUATIONS) == 0:
+            if run.step % every == 0 and not run.done:
                 keep_best(run, unseen, loss)
         keep_best(run, unseen, loss)
 
@@ -133,25 +165,86 @@ def main(config: Dpo) -> Path | None:
         f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
         f"accuracy {run.state['accuracy']:.1%})"
     )
-    return save_version(config, run.stage, model, tokenizer, parent, data, metrics, Seen.of(judged.preferences))
+    seen = Seen.of(judged.preferences)
+    return save_version(config, run.stage, model, tokenizer, parent, data, metrics, seen, lora)
+
+
+def _fit(config: Dpo, rows: DpoRows, model: Transformer, directory: Path) -> Lora | None:
+    """Choose what is trained and the size of micro-batches; returns the adapter's settings, or None."""
+    shared, device = int(rows.reference is model), model.head_weight.device.type
+    whole = footprint_of(model.config, device, has_logits=True)(rows)
+    lora = adapters.settle(config, "align", whole, shared)
+    if not config.resume:
+        write_json(directory / "config.json", asdict(config))  # with what was chosen
+    rows.fit(footprint_of(model.config, device, has_logits=True, lora=lora, shared=shared)(rows), lora)
+    return lora
+
+
+def _pace(config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None) -> Pace:
+    """The passes that the flags ask for, or as much of them as --minutes allows.
+
+    The expected number of steps is kept in the run folder: a resumed run holds out as many pairs.
+    """
+    most = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
+    expected, seconds = most, None
+    if config.minutes and not config.steps:
+        seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE))
+        each = rows.batch_pairs * pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
+        expected = max(1, min(most, int(seconds / each)))
+    if not (config.resume and (directory / PLAN).exists()):
+        write_json(directory / PLAN, {"steps": expected})
+    steps = None if seconds else most
+    return Pace(max(1, expected_steps(directory) // 10), steps, seconds, cooldown_share=0.8, max_steps=most)
+
+
+def expected_steps(directory: Path) -> int:
+    """The number of steps that a run's plan expects. Raises UserError for a damaged plan."""
+    steps = (saved_json(directory / PLAN, ("steps",)) or {}).get("steps")
+    if not isinstance(steps, int) or steps < 1:
+        raise damaged(directory / PLAN, f"the number of steps is {steps}")
+    return steps
+
+
+def _say_plan(
+    config: Dpo, rows: DpoRows, unseen: DpoRows, model: Transformer, steps: int, lora: Lora | None, has_time: bool
+) -> None:
+    """What is trained, in how much memory and, for an open model, in how much time."""
+    if lora is not None:
+        say(f"plan: {adapters.described(lora, model.config)}")
+    say(f"plan: {rows.memory}")
+    if has_time:
+        each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
+        pairs = steps * rows.batch_pairs + FEW_EVALUATIONS * len(unseen.pairs) / 3
+        say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(each * pairs)}")
 
 
 class DpoRows(PairRows):
-    """Pairs with the reference's log-probability of each answer, computed once."""
+    """Pairs with the reference's log-probability of each answer, computed when a pair is first used."""
 
-    def __init__(self, pairs: list[Preference], reference: Transformer, tokenizer: Tokenizer, config: Dpo) -> None:
-        limit, device = reference.config.max_position_embeddings, reference.head_weight.device.type
-        super().__init__(pairs, tokenizer, limit, config.seed, footprint_of(reference.config, device, has_logits=True))
-        self.ref_logprobs = np.zeros((len(self.pairs), 2), dtype=np.float32)
-        with torch.no_grad():
-            for indices in self.parts():
-                logprobs = answer_logprobs(reference, on_device(reference, super().take(indices)))
-                self.ref_logprobs[indices] = logprobs.view(2, -1).T.cpu().numpy()
+    def __init__(
+        self,
+        pairs: list[Preference],
+        reference: Transformer,
+        tokenizer: Tokenizer,
+        config: Dpo,
+        micro_pairs: int | None = None,
+    ) -> None:
+        super().__init__(pairs, tokenizer, reference.config.max_position_embeddings, config.seed)
+        self.reference = reference
+        self.micro_pairs = micro_pairs or self.micro_pairs
+        self.ref_logprobs = np.full((len(self.pairs), 2), np.nan, dtype=np.float32)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
         """A batch of these pairs; see `PairRows.take`."""
+        for index in indices:
+            if np.isnan(self.ref_logprobs[index, 0]):  # alone, so that it does not depend on the batch
+                self.ref_logprobs[index] = self._reference_logprobs(super().take([index]))
         ref = self.ref_logprobs[indices]
         return super().take(indices) | {"ref": np.concatenate([ref[:, 0], ref[:, 1]])}
+
+    @torch.no_grad()
+    def _reference_logprobs(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        return answer_logprobs(self.reference, on_device(self.reference, batch)).cpu().numpy()
 
 
 @dataclass(frozen=True)

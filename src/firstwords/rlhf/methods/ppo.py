@@ -47,6 +47,7 @@ from firstwords.rlhf.policy import (
 )
 from firstwords.rlhf.reward_model import RewardModel
 from firstwords.rlhf.rollout import Rollouts
+from firstwords.train import adapters
 from firstwords.train.learner import Learner, adamw_config
 
 CRITIC_RATE = 3e-4  # AdamW, all parameters; a first choice, not swept yet
@@ -107,7 +108,9 @@ def main(config: Ppo) -> Path:
 
 def with_critic(actor: Learner, reward: RewardModel, config: Ppo) -> ActorCritic:
     """The learner of policy and critic."""
-    return ActorCritic(actor, reward, adamw_config(CRITIC_RATE * config.learning_rate))
+    lora = config.adapter()
+    rate = adapters.rate(lora, CRITIC_RATE)
+    return ActorCritic(actor, reward, adamw_config(rate * config.learning_rate), lora)
 
 
 def first_move(config: Ppo) -> int:
