@@ -95,6 +95,13 @@ def load(ref: str | Path | None = None, stage: str = "", *, weights: WeightForma
     return Model(label(directory), directory, load_model(directory), Tokenizer.load(directory), weights)
 
 
+def loaded(directory: Path, model: Transformer, weights: WeightFormat = "auto") -> Model:
+    """A model directory whose weights are in memory already. Raises UserError like `load`."""
+    from firstwords.tokenizer.fast import Tokenizer
+
+    return Model(label(directory), directory, model, Tokenizer.load(directory), weights)
+
+
 def learn(name: str = "", *, minutes: float = 10.0, text: Iterable[str | Path] = ("world",), **options: Any) -> Model:
     """Train a model through all stages and load it, like `firstwords learn`, with progress on stderr.
 

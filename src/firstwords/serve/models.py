@@ -16,6 +16,7 @@ from firstwords.serve.errors import ApiError
 
 if TYPE_CHECKING:
     from firstwords.engine.engine import Engine
+    from firstwords.model.transformer import Transformer
     from firstwords.serve.settings import Settings
 
 
@@ -104,11 +105,12 @@ class Held:
     stage: Stage
     loaded: api.Model
     engine: Engine
+    base: Transformer | None = None  # whose weights the model uses, with an adapter of its own or without
 
     @property
-    def num_bytes(self) -> int:
-        weights = sum(p.numel() * p.element_size() for p in self.loaded.model.parameters())
-        return weights + self.engine.cache.num_bytes
+    def tensors(self) -> dict[int, int]:
+        """Bytes of the weights, by address: models with the same base have most of them in common."""
+        return {p.data_ptr(): p.numel() * p.element_size() for p in self.loaded.model.parameters()}
 
     @functools.cached_property
     def is_small(self) -> bool:
@@ -124,11 +126,18 @@ class Held:
 
 
 class Memory:
-    """The stages in memory, most recently used last. Belongs to the worker's thread."""
+    """The stages in memory, most recently used last. Belongs to the worker's thread.
+
+    Each has an engine of its own, so only requests to the same stage are computed together. Stages with adapters of the
+    same base share its weights (`model.sharing`).
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.held: OrderedDict[str, Held] = OrderedDict()
+        from firstwords.model.sharing import Bases
+
+        self._bases = Bases()
 
     def get(self, stage: Stage) -> Held:
         """The stage, loaded if it is not in memory or was trained again. Raises UserError for an unreadable one."""
@@ -137,8 +146,9 @@ class Memory:
             self.held.move_to_end(stage.ref)
             return found
         self.held.pop(stage.ref, None)
-        loaded = api.load(str(stage.directory), weights=self.settings.weights)
-        held = Held(stage, loaded, loaded.engine(num_slots=self.settings.num_slots))
+        model, base = self._bases.load(stage.directory)
+        loaded = api.loaded(stage.directory, model, self.settings.weights)
+        held = Held(stage, loaded, loaded.engine(num_slots=self.settings.num_slots), base)
         held.engine.prepare()
         self.held[stage.ref] = held
         self._make_room()
@@ -157,7 +167,10 @@ class Memory:
 
     @property
     def num_bytes(self) -> int:
-        return sum(held.num_bytes for held in self.held.values())
+        tensors: dict[int, int] = {}
+        for held in self.held.values():
+            tensors |= held.tensors
+        return sum(tensors.values()) + sum(held.engine.cache.num_bytes for held in self.held.values())
 
     def _make_room(self) -> None:
         """Unload idle stages, least recently used first, until the rest fits; the newest always stays."""
