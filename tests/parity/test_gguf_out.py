@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -13,6 +15,7 @@ from test_models import randomise
 
 from firstwords import api
 from firstwords.cli import main
+from firstwords.config import UserError
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.model import hub
@@ -135,6 +138,29 @@ def test_llama_cpp_generates_the_same_tokens(own, tokenizer, tmp_path):
     assert peer_.token_eos() == tokenizer.im_end_id
 
 
+@pytest.mark.parametrize("kind", ["q8_0", "q4_0", "q4_k", "q6_k"])
+def test_llama_cpp_continues_a_quantised_file_as_we_do(kind, own, tokenizer, tmp_path):
+    """The same weights, read back by us; llama.cpp also rounds what flows between layers."""
+    pytest.importorskip("llama_cpp")
+    wide = replace(own.config, hidden_size=256, intermediate_size=256, num_hidden_layers=1)  # whole blocks of K-quants
+    own = Transformer(wide)
+    randomise(own, seed=5)
+    write_gguf(own, tokenizer, tmp_path / "m.gguf", kind)
+    types = {tensor.tensor_type.name for tensor in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
+    assert kind.upper() in types
+    convert(tmp_path / "m.gguf", tmp_path / "two")
+    ours, peer_ = hub.load_model(tmp_path / "two"), llama(tmp_path / "m.gguf", n_ctx=128, logits_all=True)
+    ids = [tokenizer.endoftext_id, *tokenizer.encode("What is your name?")]
+    peer_.eval(ids)
+    theirs_TV = torch.tensor(peer_.scores[: len(ids)])
+    with torch.no_grad():
+        ours_TV, exact_TV = ours(torch.tensor([ids]))[0], own(torch.tensor([ids]))[0]
+    spread = ours_TV.std()
+    assert (theirs_TV - ours_TV).abs().mean() < 0.05 * spread
+    assert (theirs_TV.argmax(1) == ours_TV.argmax(1)).float().mean() > 0.7
+    assert (ours_TV - exact_TV).abs().mean() > 1e-4 * spread, "the weights were quantised"
+
+
 def test_llama_cpp_splits_text_into_the_same_tokens(own, tokenizer, tmp_path):
     """Exactly where `splits_alike` says so: 1,000 strings of many scripts."""
     write_gguf(own, tokenizer, tmp_path / "m.gguf", "f16")
@@ -145,6 +171,13 @@ def test_llama_cpp_splits_text_into_the_same_tokens(own, tokenizer, tmp_path):
         assert peer_.tokenize(text.encode(), add_bos=False, special=False) == tokenizer.encode(text), text
     for text in ("In 1984", "'Restless"):  # what is said to differ does
         assert not splits_alike(text)
+
+
+def test_k_quants_without_llama_cpp_say_what_to_do(own, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    with pytest.raises(UserError, match=r"`llama-quantize MODEL.f16.gguf MODEL.q4_k.gguf Q4_K_M`"):
+        write_gguf(own, tokenizer, tmp_path / "m.gguf", "q4_k")
+    assert not list(tmp_path.iterdir())
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ class Export:
     to: str = "gguf"
     """gguf: one file for llama.cpp; ollama: a folder with that file and a Modelfile; hf: a Hugging Face directory."""
     type: str = "f16"
-    """Type of the weights in a GGUF file: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0."""
+    """Type of the weights in a GGUF file: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, or q6_k, q5_k, q4_k (through
+    llama.cpp)."""
     output: str = ""
     """File or folder to create (default: NAME.TYPE.gguf, or NAME-FORM)."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from firstwords.config import UserError, unknown
+from firstwords.model.gguf.k_quants import K_QUANTS, quantise
 from firstwords.model.gguf.shapes import NAMES, ROPE_FACTORS, gguf_name, metadata_of, rope_factors, to_gguf
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
@@ -33,13 +34,25 @@ def write_gguf(
 ) -> None:
     """Write a model and its tokenizer to `path`, under a temporary name until it is complete.
 
-    kind: one of TYPES. Matrices whose rows are no multiple of 32 stay in F16. Raises UserError for a model or a
-    tokenizer that llama.cpp could not use, or a disk that is full.
+    kind: one of TYPES or K_QUANTS. Matrices whose rows are no multiple of 32 stay in F16. Raises UserError for a model
+    or a tokenizer that llama.cpp could not use, or a disk that is full.
     """
     import gguf
 
+    aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    if kind in K_QUANTS:
+        plain = path.with_name(f".{path.name}.plain-{os.getpid()}")
+        try:
+            write_gguf(model, tokenizer, plain, "f16", name or path.stem, on_tensor)
+            quantise(plain, aside, kind)
+            os.replace(aside, path)
+        finally:
+            for leftover in (plain, aside):
+                leftover.unlink(missing_ok=True)
+        return
     if kind not in TYPES:
-        raise unknown("type", kind, TYPES, f"use one of {', '.join(TYPES)}")
+        known = (*TYPES, *K_QUANTS)
+        raise unknown("type", kind, known, f"use one of {', '.join(known)}")
     config = model.config
     arch = NAMES[config.architecture]
     entries = metadata_of(config) | gguf_tokenizer(tokenizer, config.vocab_size)
@@ -48,7 +61,6 @@ def write_gguf(
         entries["general.quantization_version"] = 2
     if tokenizer.has_chat_tokens:
         entries["tokenizer.chat_template"] = tokenizer.template.source if tokenizer.template else plain_template()
-    aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     writer = gguf.GGUFWriter(aside, arch)
     try:
         for key, value in entries.items():
