@@ -1,6 +1,6 @@
 """One contestant of generate_speed.py, in a process of its own: this engine, another commit's, or another library.
 
-    python benchmarks/_generator.py KIND MODEL_DIR      # KIND: firstwords, transformers or llama.cpp
+    python benchmarks/_generator.py KIND MODEL_DIR      # KIND: one of KINDS
 
 Reads one JSON list of prompts (lists of ids) and a number of tokens per line, [[[5, 6], ...], 256], and answers with
 [seconds, processor seconds, [[ids], ...]]: greedy, without stop tokens, and with nothing cached from the line before.
@@ -21,12 +21,17 @@ Generate = Callable[[Ids, int], Ids]  # continues prompts by so many tokens
 NUM_SLOTS = 16
 
 
-def firstwords(directory: Path) -> Generate:
+def firstwords(directory: Path, weights: str = "fp32") -> Generate:
     from firstwords.engine.engine import Engine
     from firstwords.engine.sampling import SamplingParams
     from firstwords.model.hub import load_model
 
-    engine = Engine(load_model(directory), num_slots=NUM_SLOTS)
+    tokenizer = None
+    if weights == "auto":  # the check at load reads a text
+        from firstwords.tokenizer.fast import Tokenizer
+
+        tokenizer = Tokenizer.load(directory)
+    engine = Engine(load_model(directory), tokenizer, num_slots=NUM_SLOTS, weights=weights)
 
     def generate(prompts: Ids, num_tokens: int) -> Ids:
         engine.forget()
@@ -131,6 +136,7 @@ def write_gguf(directory: Path) -> None:
 
 KINDS: dict[str, Callable[[Path], Generate]] = {
     "firstwords": firstwords,
+    "firstwords auto": lambda directory: firstwords(directory, "auto"),
     "transformers": transformers,
     "llama.cpp": llama_cpp,
 }
