@@ -115,7 +115,7 @@ class Footprint:
         """Bytes kept per token of a micro-batch until its backward pass."""
         config, width = self.config, 2 if self.precision == "bf16" else 4
         query, keys = (n * config.head_dim for n in (config.num_attention_heads, config.num_key_value_heads))
-        layer = 3 * config.hidden_size + query + 2 * keys + 2 * query + 4 * config.intermediate_size
+        layer: float = 3 * config.hidden_size + query + 2 * keys + 2 * query + 4 * config.intermediate_size
         if config.qk_norm:
             layer += 2 * (query + keys)
         if self.is_packed:  # the mask as numbers

@@ -50,9 +50,9 @@ def _clock(given: dict[str, Any]) -> str:
 
 def _documents(given: dict[str, Any], owner: str | None = None) -> str:
     from firstwords.retrieval.evidence import gather
+    from firstwords.retrieval.records import OWNER
 
-    whose = {} if owner is None else {"owner": owner}
-    passages = gather(str(given["query"]), **whose).passages[:MAX_PASSAGES]
+    passages = gather(str(given["query"]), owner=owner or OWNER).passages[:MAX_PASSAGES]
     if not passages:
         return "Nothing was found."
     return "\n".join(f"[{number}] {each.chunk.text}"[:MAX_CHARS] for number, each in enumerate(passages, 1))

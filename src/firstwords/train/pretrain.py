@@ -144,8 +144,8 @@ class Pretrain(PlannedFlags, StageFlags):
 def check(config: Pretrain) -> Path | None:
     """NAME/base if a resumed run has already finished. Raises UserError if a finished model would be overwritten."""
     base, stages = home.stage_dir(config.name, "base"), home.stages(config.name)
-    if config.tokens and (also := given(config) & {"text", "dedup", "town", "vocab_size"}):
-        raise UserError(f"{flag_of(min(also))} contradicts --tokens, which are prepared already: leave it out")
+    if config.tokens and (twice := given(config) & {"text", "dedup", "town", "vocab_size"}):
+        raise UserError(f"{flag_of(min(twice))} contradicts --tokens, which are prepared already: leave it out")
     if config.resume:
         if not home.is_model(base):
             return None

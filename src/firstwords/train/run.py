@@ -291,7 +291,7 @@ class Run:
         metrics |= {"processes": len(seconds), "slowest": int(alone.argmax()), "slowest_seconds": alone.max()}
         if len(seconds) <= MOST_RATES or self.step % 100 == 0:
             rates = metrics["processed"] / len(seconds) / np.maximum(alone, 1e-9)
-            metrics["tokens_per_s_each"] = rates.round(1).tolist()  # type: ignore[assignment]
+            metrics["tokens_per_s_each"] = rates.round(1).tolist()
         return float(seconds[0]), bool(shared[0, 3])
 
     def _adapt_threads(self, seconds_per_token: float, now: float) -> None:

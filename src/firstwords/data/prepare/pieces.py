@@ -150,7 +150,7 @@ def _write(path: Path, texts: list[str], tokenizer: Tokenizer, with_signatures: 
             chunks += [separator, np.array(ids, dtype=dtype)]
             lengths.append(len(ids) + 1)
     keys = np.array([copy_key(text) for text in texts], dtype=np.uint64)
-    arrays = {
+    arrays: dict[str, Any] = {
         "ids": np.concatenate(chunks),
         "lengths": np.array(lengths, dtype=np.uint32),
         "bytes": np.array([len(t) if t.isascii() else len(t.encode("utf-8", "replace")) for t in texts], np.uint32),

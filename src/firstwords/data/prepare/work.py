@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -231,7 +232,7 @@ def _make_all(request: Request, jobs: Sequence[Job], total: int) -> None:
         if request.processes == 1:
             _start(request.out, done, stop, None)
             for number, job in enumerate(jobs):
-                _work(job, lambda number=number: show(number))
+                _work(job, partial(show, number))
                 show(number + 1)
             return
         pool = ProcessPoolExecutor(
