@@ -74,6 +74,7 @@ NO_TORCH = (
     "eval.winrate",
     "eval.report_card",
     "eval.decoding",
+    "eval.tasks.kept",
     "preferences",
     "retrieval",
     "tools",

@@ -21,7 +21,7 @@ from firstwords.data.chats import conversations
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.exam import put_on_card, run_exam
-from firstwords.eval.report import write_report
+from firstwords.eval.report import FACTS, write_report
 from firstwords.flags import Positional
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card
@@ -247,7 +247,9 @@ def report(job: LearnJob) -> None:
     """Run the exam and write the report."""
     config, path = job.config, job.directory / "report.html"
     facts = examine(config, job.directory)
-    write_report(job.directory, path, facts | {"seconds": job.elapsed})
+    facts |= {"seconds": job.elapsed}
+    write_json(job.directory / FACTS, {key: facts[key] for key in facts if key != "stages"})
+    write_report(job.directory, path, facts)
     job.state["done"] = True
     write_json(job.directory / "learn.json", job.state)
     say(f"report: {path}")

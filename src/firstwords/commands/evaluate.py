@@ -1,8 +1,10 @@
-"""Measure a model: bits per byte on held-out text, the exam about the built-in world, or a first visitor's questions.
+"""Measure a model: bits per byte on held-out text, the exam about the built-in world, a first visitor's questions, or
+tasks that it was not trained for.
 
 firstwords eval pip/base --bpb held-out.txt
 firstwords eval pip --exam --json
 firstwords eval pip --visitor --half work --answers
+firstwords eval pip --tasks arc-easy.jsonl.gz lambada-test.jsonl.gz --limit 200
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firstwords import api
-from firstwords.commands import shared
+from firstwords.commands import shared, zero_shot
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
@@ -40,15 +42,27 @@ class Evaluate(JsonFlag):
     """Print every reply to the visitor with its verdict; with both halves, only those of work."""
     samples: int = 0
     """Ask the visitor's list this many times at the chat's temperature (0 = once, always the likeliest token)."""
+    tasks: list[str] = field(default_factory=list)
+    """Measure what it was not trained for on these files: multiple choice, minimal pairs, last words, labels,
+    translation, arithmetic, questions. The fields of a file's rows say which; a folder stands for the tables in it."""
+    shots: int = 0
+    """Solved rows of the same file in front of every prompt of --tasks; the first ones, which are not measured."""
+    as_chat: bool = False
+    """Ask --tasks as messages of a chat (default: as plain text, which is comparable across all stages)."""
+    all_stages: bool = False
+    """Measure --tasks on every stage of the model, and what each stage changed."""
     save: bool = False
-    """Save the exam's figures in the model's card, for `models` and the page to show."""
+    """Keep the figures of --exam or --tasks with the model, for `models`, `report` and the page to show."""
     limit: int = 0
-    """Questions per part of the exam (0 = all)."""
+    """Questions per part of the exam, and rows per file of --tasks, evenly spaced (0 = all)."""
 
 
 def main(config: Evaluate) -> None:
     """Run the requested measurements and print the figures."""
     check(config)
+    if config.tasks:
+        zero_shot.main(config)
+        return
     loaded = api.load(config.model, weights="fp32")
     result: dict[str, Any] = {"model": loaded.label}
     if config.bpb:
@@ -70,9 +84,16 @@ def main(config: Evaluate) -> None:
 
 def check(config: Evaluate) -> None:
     """Raise UserError for flags that contradict each other."""
-    if not config.bpb and not config.exam and not config.visitor:
-        raise UserError("say what to measure: --bpb FILES, --exam or --visitor")
-    if config.save and (not config.exam or config.limit):
+    if not config.bpb and not config.exam and not config.visitor and not config.tasks:
+        raise UserError("say what to measure: --bpb FILES, --exam, --visitor or --tasks FILES")
+    if config.tasks and (config.bpb or config.exam or config.visitor):
+        raise UserError("--tasks cannot be combined with --bpb, --exam or --visitor: run them one after the other")
+    if config.shots < 0:
+        raise UserError(f"--shots is {config.shots}: use a positive number, or 0 for none")
+    for flag in ("shots", "as_chat", "all_stages"):
+        if getattr(config, flag) and not config.tasks:
+            raise UserError(f"--{flag.replace('_', '-')} is about --tasks: give files of tasks too")
+    if config.save and not config.tasks and (not config.exam or config.limit):
         raise UserError("--save needs the figures of a complete exam: give --exam, and no --limit")
     if config.limit < 0:
         raise UserError(f"--limit is {config.limit}: use a positive number, or 0 for all questions")

@@ -13,6 +13,7 @@ from firstwords import home
 from firstwords.commands import shared
 from firstwords.commands.shared import JsonFlag, Row, print_rows
 from firstwords.eval.exam_parts import PARTS
+from firstwords.eval.tasks import kept
 from firstwords.keeping import trash
 from firstwords.keeping.listing import describe
 from firstwords.runlog import say
@@ -31,7 +32,10 @@ def main(config: Models) -> None:
     if config.trash:
         show_trash(config.json)
         return
-    rows = [describe(name, stage) for name in home.models() for stage in home.stages(name)]
+    rows = []
+    for name in home.models():
+        tasks = kept.rows_of(name)
+        rows += [describe(name, stage) | {"tasks": tasks.get(stage, [])} for stage in home.stages(name)]
     if config.json:
         shared.emit({"home": str(home.home()), "models": rows})
     elif not rows:
@@ -72,7 +76,8 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"{row['bytes'] / 1e6:.1f} MB",
             str(row["created"])[:16].replace("T", " "),
         )
-        lines.append(Row(cells, ", ".join(filter(None, (row["outdated"], measured(row["metrics"]))))))
+        remarks = (row["outdated"], measured(row["metrics"]), *map(task, row["tasks"]))
+        lines.append(Row(cells, ", ".join(filter(None, remarks))))
     print_rows((("model", "<"), ("parameters", ">"), ("shape", "<"), ("size", ">"), ("made", "<")), lines)
     say("* the promoted stage, which the model's name alone refers to")
 
@@ -91,6 +96,13 @@ def measured(metrics: dict[str, Any]) -> str:
         if isinstance(rate, int | float):
             parts.append(f"{label} {rate:.0%}")
     return ", ".join(parts)
+
+
+def task(row: dict[str, Any]) -> str:
+    """A task's main figure, and its change from the stage before: "arc-easy 31% (+4)"."""
+    changed = f" ({100 * row['change']['rate']:+.0f})" if row["change"] else ""
+    figure = f"chrF {100 * row['rate']:.0f}" if row["metric"] == "chrF" else f"{row['rate']:.0%}"
+    return f"{row['title']} {figure}{changed}"
 
 
 def short(count: int) -> str:

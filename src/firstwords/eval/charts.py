@@ -128,6 +128,39 @@ _RELIABILITY_STYLE = (
 )
 
 
+def small_reliability(rows: Sequence[Mapping[str, float]]) -> str:
+    """Confidence in the chosen answer against the share of right ones per bin, both 0 to 1, with intervals; the dashed
+    diagonal is perfect calibration. rows: as for `reliability_plot`.
+    """
+    size, edge = 240, 30
+    inner = size - edge - 10
+
+    def x(share: float) -> float:
+        return edge + share * inner
+
+    def y(share: float) -> float:
+        return 10 + (1 - share) * inner
+
+    parts = []
+    for share in (0, 0.5, 1):
+        parts.append(f'<line class="grid" x1="{x(0)}" x2="{x(1)}" y1="{y(share)}" y2="{y(share)}"/>')
+        parts.append(f'<text x="{x(share)}" y="{size - 8}" text-anchor="middle">{share:.0%}</text>')
+        parts.append(f'<text x="{edge - 4}" y="{y(share) + 4}" text-anchor="end">{share:.0%}</text>')
+    parts.append(f'<path class="whisker" stroke-dasharray="5 5" d="M{x(0)} {y(0)}L{x(1)} {y(1)}"/>')
+    for row in rows:
+        at, low, high = x(row["confidence"]), y(row["low"]), y(row["high"])
+        parts.append(f'<path class="main" d="M{at:.1f} {low:.1f}V{high:.1f}"/>')
+        parts.append(
+            f'<circle class="dots" cx="{at:.1f}" cy="{y(row["accuracy"]):.1f}" r="4"><title>confidence '
+            f"{row['confidence']:.1%}, right {row['accuracy']:.1%} of {row['n']:,}</title></circle>"
+        )
+    name = "confidence against the share of right answers"
+    return (
+        f'<svg viewBox="0 0 {size} {size}" role="img" aria-label="{name}" xmlns="http://www.w3.org/2000/svg">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
 def reliability_plot(rows: Sequence[Mapping[str, float]], ece: float) -> str:
     """Predicted probability against observed share per bin, with intervals; the diagonal is perfect calibration.
 

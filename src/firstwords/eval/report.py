@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from firstwords.eval.charts import Line, interval_bars, line_chart, smooth
+from firstwords.eval.charts import Line, interval_bars, line_chart, small_reliability, smooth
 from firstwords.eval.exam_parts import PARTS
 from firstwords.eval.report_card import PLOT
 from firstwords.runlog import RunLog, clock, read_json
 from firstwords.version import __version__
 
+FACTS = "report.json"  # what a run's report was written from, apart from the stages' cards
 STAGES = {
     "base": ("Stage one: pre-training", "A giant guessing game: given the text so far, which token comes next?"),
     "sft": ("Stage two: fine-tuning", "The same game on conversations; only the assistant's words count."),
@@ -39,8 +40,8 @@ def write_report(run_dir: Path | str, path: Path | str, facts: dict[str, Any]) -
     """Write the page for the run in `run_dir` (its stages' logs are in run_dir/STAGE) to `path` and return it.
 
     `facts` come from `learn`: name, config, seconds, parameters (their number), stages {stage: card}, answers
-    {stage: {prompt: text}} and exam {part: {rate, low, high, n}}; every key is optional. The file is written to a
-    temporary name and renamed.
+    {stage: {prompt: text}}, exam {part: {rate, low, high, n}} and tasks (see `task_charts`); every key is optional. The
+    file is written to a temporary name and renamed.
     """
     import jinja2
 
@@ -83,6 +84,7 @@ def page_data(run_dir: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "exam": exam,
         "exam_svg": interval_bars([(r["name"], r["rate"], r["low"], r["high"], r["n"]) for r in exam]),
         "reliability_svg": reliability(run_dir, names),
+        "tasks": task_charts(facts.get("tasks") or []),
         "plan": plan_rows((plan or {}) | {"parameters": facts.get("parameters")}),
         "reasons": list((plan or {}).get("reasons") or []),
         "details": details(facts, cards),
@@ -157,6 +159,41 @@ def exam_rows(exam: dict[str, Any]) -> list[dict[str, Any]]:
             name, n = PARTS.get(key, key.replace("_", " ")), part.get("n", 0)
             rows.append({"key": key, "name": name, "rate": part["rate"], "low": low, "high": high, "n": n})
     return rows
+
+
+def task_charts(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Charts of zero-shot tasks: each stage's figure with its interval, what it changed, and its calibration.
+
+    tasks: {title, metric, chance, stages: [{stage, rate, low, high, n, change, ece, calibration}]}, the last two only
+    where answers were chosen by their probability (`eval.tasks.kept.by_stage`).
+    """
+    charts = []
+    for task in tasks:
+        stages = task["stages"]
+        plots = [
+            {"stage": s["stage"], "ece": f"{s['ece']['value']:.3f}", "svg": small_reliability(s["calibration"])}
+            for s in stages
+            if s.get("ece") and s.get("calibration")
+        ]
+        bars = interval_bars([(s["stage"], s["rate"], s["low"], s["high"], s["n"]) for s in stages])
+        changes = [f"{s['stage']} {gain(s['change'])}." for s in stages if s.get("change")]
+        chance = f"{task['chance']:.1%}" if task.get("chance") else ""
+        charts.append(
+            {key: task[key] for key in ("title", "metric")}
+            | {"svg": bars, "chance": chance, "changes": changes, "plots": plots}
+        )
+    return charts
+
+
+def gain(change: dict[str, Any]) -> str:
+    """A change in points with its interval and a verdict: "gained 4.0 points (1.2 to 6.9) over base"."""
+    low, high = 100 * change["low"], 100 * change["high"]
+    over = f"{change['over']}"
+    if low <= 0 <= high:
+        return f"shows no clear difference to {over}: {100 * change['rate']:+.1f} points ({low:+.1f} to {high:+.1f})"
+    verb = "gained" if low > 0 else "lost"
+    low, high = sorted((abs(low), abs(high)))
+    return f"{verb} {abs(100 * change['rate']):.1f} points ({low:.1f} to {high:.1f}) compared with {over}"
 
 
 def tiles(facts: dict[str, Any], cards: dict[str, Any], exam: list[Any], stages: list[Any]) -> list[tuple[str, str]]:

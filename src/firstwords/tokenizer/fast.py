@@ -242,6 +242,22 @@ class Tokenizer:
         return self.template is not None or (self._im_start is not None and self._im_end is not None)
 
     @functools.cached_property
+    def beginning(self) -> list[int]:
+        """Ids that a saved copy of this tokenizer puts before every text; an imported one may have none."""
+        if self.is_own:
+            return [self.endoftext_id]
+        ids, plain = self._backend.encode("a").ids, self._backend.encode("a", add_special_tokens=False).ids
+        return next((ids[:i] for i in range(len(ids)) if ids[i : i + len(plain)] == plain), [])
+
+    @functools.cached_property
+    def before_all_id(self) -> int:
+        """Comes before a text that has nothing before it: the separator, or an imported model's beginning of a text."""
+        texts = [token_text((self._config or {}).get(name)) for name in ("bos_token", "eos_token")]
+        found = (i for text in texts if text and (i := self._backend.token_to_id(text)) is not None)
+        first = None if self.is_own else next(found, None)
+        return self.endoftext_id if first is None else first
+
+    @functools.cached_property
     def answer_end_id(self) -> int:
         """Closes an answer: the token at which a trained model stops."""
         if self.template is None:

@@ -247,7 +247,20 @@ export interface Stage {
   /** How chats with it are sampled unless one says otherwise. */
   sampling: { temperature: number; top_p: number };
   metrics: Record<string, unknown>;
+  /** Zero-shot tasks, with what this stage changed; empty until `firstwords eval --tasks --save` has measured some. */
+  tasks: StageTask[];
   parent: string | null;
+}
+
+export interface StageTask {
+  title: string;
+  metric: string;
+  chance: number | null;
+  rate: number;
+  low: number;
+  high: number;
+  n: number;
+  change: { over: string; rate: number; low: number; high: number } | null;
 }
 
 export interface Model {

@@ -11,6 +11,7 @@ from anyio import to_thread
 from fastapi import APIRouter
 
 from firstwords import home
+from firstwords.eval.tasks import kept
 from firstwords.keeping import listing, operations, trash
 from firstwords.keeping.promote import promote, rollback, rollback_stage
 from firstwords.model.card import examples
@@ -130,11 +131,13 @@ def undo_promotion(user: User, name: str, body: Undo | None = None) -> dict[str,
 
 def _model(name: str) -> dict[str, Any]:
     rows = [listing.describe(name, stage) for stage in home.stages(name)]
+    tasks = kept.rows_of(name)
     same = ("ref", "stage", "form", "hash", "layers", "context", "bytes", "created", "metrics", "parent", "outdated")
     stages = [
         {key: row[key] for key in same}
         | {
             "examples": examples(row["path"]),
+            "tasks": tasks.get(row["stage"], []),
             "sampling": chat_sampling(row["path"])._asdict(),
             "params": row["parameters"],
             "hidden": row["width"],

@@ -1,3 +1,5 @@
+import type { StageTask } from "../../lib/types";
+
 /** The exam of a stage as rows to show; anything else in its metrics is left to the files. */
 export interface ExamRow {
   key: string;
@@ -31,4 +33,18 @@ export function examRows(metrics: Record<string, unknown>): ExamRow[] {
     const { rate, low = null, high = null } = exam[key] ?? {};
     return typeof rate === "number" ? [{ key, says, rate, low, high }] : [];
   });
+}
+
+/** A task's main figure: a percentage, or chrF from 0 to 100. */
+export function taskFigure({ metric, rate, low, high }: StageTask): { value: string; interval: string } {
+  const value = metric === "chrF" ? `chrF ${(rate * 100).toFixed(1)}` : `${(rate * 100).toFixed(1)} %`;
+  return { value, interval: `(${(low * 100).toFixed(0)}-${(high * 100).toFixed(0)})` };
+}
+
+/** What a stage changed in a task, in words: "+4.0 over base", "no clear difference to base". */
+export function taskChange({ change }: StageTask): string {
+  if (!change) return "";
+  const isClear = change.low > 0 || change.high < 0;
+  const points = `${change.rate < 0 ? "−" : "+"}${Math.abs(change.rate * 100).toFixed(1)}`;
+  return isClear ? `${points} over ${change.over}` : `no clear difference to ${change.over} (${points})`;
 }
