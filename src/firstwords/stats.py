@@ -67,8 +67,8 @@ def bootstrap(
 def paired_change(before: Sequence[float], after: Sequence[float]) -> dict[str, float]:
     """{rate, low, high, n}: the mean change of the outcomes (0 to 1) of the same rows, and its interval.
 
-    For outcomes of 0 and 1 the interval is Bonett & Price's (2012), which is no point where no row has changed;
-    otherwise the bootstrap's.
+    For outcomes of 0 and 1 the interval is Bonett & Price's (2012), which keeps a width where no row has changed;
+    otherwise it is the bootstrap's.
     """
     import numpy as np
 
