@@ -9,7 +9,7 @@ import pytest
 from page_helpers import User
 
 from firstwords import home
-from firstwords.commands import evaluate
+from firstwords.commands.evaluation import evaluate
 from firstwords.serve.page import uploads
 
 pytest_plugins = ("page_fixtures",)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firstwords import api
-from firstwords.commands import shared, zero_shot
+from firstwords.commands import shared
+from firstwords.commands.evaluation import zero_shot
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
