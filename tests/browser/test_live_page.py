@@ -36,7 +36,7 @@ def test_a_choice_teaches_at_once_and_is_undone_redone_and_kept(browser_open: An
     live.get_by_text(re.compile("^1 choice learned since sft; still sure of")).wait_for(timeout=LONG)
     change = live.get_by_role("group", name="What the last choice changed")
     assert QUESTION in change.inner_text() and "Asked again, it now answers" in change.inner_text()
-    shares = [float(text.split()[0]) for text in change.locator(".number").all_inner_texts()]
+    shares = [float(text.strip("< %")) for text in change.locator(".number").all_inner_texts()]
     assert len(shares) == 4 and shares[1] * shares[2] > shares[0] * shares[3], "the choice gained on the other answer"
     page.keyboard.press("Control+z")
     live.get_by_text("Undone. The model is as it was").wait_for(timeout=LONG)

@@ -74,12 +74,12 @@ def test_candidates_the_outline_and_what_was_cleared(browser_open: Any) -> None:
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="Bring the old text back").click()
     assert texts(page) == ["The cat ran.", "By hand."]
-    page.get_by_label("Point 2").fill("It goes home.")
+    page.get_by_role("textbox", name="Point 2").fill("It goes home.")
     page.get_by_role("button", name="Write from this outline").click()
     page.get_by_text("Outline by you").wait_for()
     page.get_by_role("button", name="Stop").click(timeout=LONG)
     page.get_by_role("button", name="Write", exact=True).wait_for(timeout=LONG)
-    assert page.get_by_label("Point 2").input_value() == "It goes home."
+    assert page.get_by_role("textbox", name="Point 2").input_value() == "It goes home."
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -234,8 +234,8 @@ def test_a_checkpoint_holds_the_critic_and_its_optimizer(pip: Path, monkeypatch)
     held = []
     save = checkpoint.save
 
-    def saving(directory, step, learner, progress):
-        found = save(directory, step, learner, progress)
+    def saving(directory, step, learner, *others, **settings):
+        found = save(directory, step, learner, *others, **settings)
         held.append({name: {k: v.clone() for k, v in part.items()} for name, part in _flat(learner).items()})
         return found
 

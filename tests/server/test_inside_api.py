@@ -164,7 +164,7 @@ def test_pairs_of_others_stay_theirs(own_home: Path) -> None:
         ("inside", {"ids": [-1]}, 400, None, "token -1 is not one"),
         ("inside", {"ids": []}, 400, "ids", "at least 1 item"),
         ("inside", {"ids": [5], "answer": "x"}, 400, "answer", "leave answer out"),
-        ("inside", {"messages": [{"role": "tool", "content": "x"}]}, 400, "messages", "0.role: Input should be"),
+        ("inside", {"messages": [{"role": "robot", "content": "x"}]}, 400, "messages", "0.role: Input should be"),
         ("inside/attention", {"ids": [5] * 129, "layer": 0}, 400, None, "at most 128 can be inspected"),
         ("inside/attention", {"ids": [5], "layer": 2}, 400, "layer", "layers 0 to 1"),
         ("inside/attention", {"ids": [5], "layer": -1}, 400, "layer", "layers 0 to 1"),

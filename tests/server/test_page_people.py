@@ -32,6 +32,7 @@ MESSAGE = (
     ("POST", "/rating", {"verdict": "up"}),
     ("POST", "/fork", {}),
     ("POST", "/trace", {}),
+    ("POST", "/tool", {"content": "391"}),
 )
 
 

@@ -140,7 +140,7 @@ def test_a_chat_runs_the_calls_of_its_model(pip_home, monkeypatch, capsys) -> No
     talk = Conversation(loaded, Chat(tools="calculator, clock"))
     assert talk.ask("What is 17 times 23?") == "It is 391."
     assert [turn["role"] for turn in talk.turns] == ["user", "assistant", "tool", "assistant"]
-    assert prompts[0].startswith('<|im_start|>system\nTools:\n{"name": "calculator"')
+    assert prompts[0].startswith("<|im_start|>system\nTools:\ncalculator(expression: string): ")
     assert prompts[1].endswith("<|im_start|>tool\n391<|im_end|>\n<|im_start|>assistant\n")
     captured = capsys.readouterr()
     assert "(calculator: 391)" in captured.err and captured.out.endswith("It is 391.\n")
