@@ -55,6 +55,10 @@ def test_a_call_is_followed_by_its_result_and_an_answer_four_times_at_most(page_
     told = path(page_anna, chat, last["id"])
     assert [m["role"] for m in told] == ["user", *["assistant", "tool"] * 4, "assistant"]
     assert {m["content"] for m in told[1:]} == {CALL, "391"} and last["status"] == "done"
+    # a page that asks when all is over, since the model was faster, is told the same
+    late = page_anna.events(said["assistant"]["id"])[-1][1]
+    assert [(m["role"], m["content"]) for m in late["following"]] == [("tool", "391"), ("assistant", CALL)]
+    assert "following" not in page_anna.events(last["id"])[-1][1]
 
 
 def test_a_call_and_a_result_are_changed(page_anna: User) -> None:

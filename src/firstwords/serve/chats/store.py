@@ -158,6 +158,19 @@ def add_call(message: Message, content: str, params: dict[str, Any]) -> Message:
     return changed
 
 
+def follow_up(user: str, message_id: str) -> list[Message]:
+    """What follows an answer that called tools: their results, and the answer after them with its tokens."""
+    with database() as connection:
+        last = _own(connection, user, message_id)
+        children, found = _children(connection, last.chat_id), []
+        while following := children.get(last.id):
+            last = _own(connection, user, following[-1])
+            if last.role != "tool":
+                break
+            found.append(last)
+    return [*found, message(user, last.id)] if found and last.role == "assistant" else []
+
+
 def results_below(user: str, message_id: str) -> list[str]:
     """The contents of the results that follow a result, of further calls of the same answer."""
     with database() as connection:

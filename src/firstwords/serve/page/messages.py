@@ -69,10 +69,11 @@ async def stream(
 ) -> Response:
     """The tokens of an answer from the given one on, then new ones, and finally the message."""
     message = await to_thread.run_sync(partial(store.message, user, message_id))
-    answer = live.get(message_id)
+    answer, following = live.get(message_id), list[Message]()
     if answer is None:  # it may have ended in the meantime
         message = await to_thread.run_sync(partial(store.message, user, message_id))
-    events = _kept(message, start) if answer is None else _coming(answer, start)
+        following = await to_thread.run_sync(partial(store.follow_up, user, message_id))
+    events = _kept(message, start, following) if answer is None else _coming(answer, start)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -221,11 +222,11 @@ async def _coming(answer: Answer, start: int) -> AsyncIterator[str]:
     yield _end(answer.message, answer.following)
 
 
-async def _kept(message: Message, start: int) -> AsyncIterator[str]:
+async def _kept(message: Message, start: int, following: Sequence[Message]) -> AsyncIterator[str]:
     tokens = [dump(token) for token in json.loads(message.tokens or "[]")[start:]]
     if tokens:
         yield _tokens(start, tokens)
-    yield _end(message)
+    yield _end(message, following)
 
 
 def _tokens(first: int, tokens: list[str]) -> str:
