@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_chats_and_their_limits(firstwords, pip_home: Path, files: Path) -> None
     }
     code, _, err = firstwords("eval", "pip/base", "--tasks", files, "--as-chat")
     assert code == 2 and "is a base model" in err
+
+
+def test_chats_of_every_stage_that_can_answer(firstwords, own_home: Path, files: Path) -> None:
+    asked = ("eval", "pip", "--tasks", files / "boxes.jsonl", "--all-stages", "--as-chat")
+    code, out, err = firstwords(*asked, "--json")
+    assert code == 0 and "pip/base is skipped" in err
+    (found,) = json.loads(out)["models"]
+    assert found["model"] == "pip/sft" and found["tasks"][0]["form"] == "chat"
+    code, out, _ = firstwords(*asked)
+    assert code == 0 and "pip/base" not in out and "changes" not in out
+    shutil.rmtree(own_home / "models" / "pip" / "sft")
+    code, out, err = firstwords(*asked)
+    assert code == 2 and out == "" and "no stage of pip has learned to answer" in err
 
 
 def test_a_file_of_no_known_kind_is_refused_before_a_model_is_loaded(firstwords, empty_home: Path, files: Path) -> None:

@@ -40,12 +40,17 @@ def main(config: TaskFlags) -> None:
     found: list[dict[str, Any]] = []
     for ref in refs:
         loaded = api.load(ref, weights="fp32")
+        if config.as_chat and config.all_stages and not loaded.can_chat:
+            say(f"{loaded.label} is skipped: it has not learned to answer, and --as-chat needs answers")
+            continue
         if config.as_chat:
             loaded.check_can_chat()
         if not config.json:
             print(loaded.label, flush=True)
         results = measure(loaded, tasks, config)
         found.append({"model": loaded.label, "tasks": results})
+    if not found:
+        raise UserError(f"no stage of {config.model} has learned to answer: leave out --as-chat to measure text")
     if config.json:
         shared.emit({"models": found} if config.all_stages else found[0])
     elif len(found) > 1:
