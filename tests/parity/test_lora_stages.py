@@ -19,9 +19,10 @@ from firstwords.cli import main
 from firstwords.model import hub, lora
 from firstwords.model.heads import ScalarModel, load_scalar_model
 from firstwords.model.lora import Lora
-from firstwords.rlhf import pair_rows
+from firstwords.rlhf import pair_rows, reward
 from firstwords.rlhf.methods import dpo
 from firstwords.rlhf.methods.dpo import PairLoss
+from firstwords.runlog import RunLog
 from firstwords.tokenizer.fast import Tokenizer
 from firstwords.train.learner import Learner, adamw_config
 from firstwords.train.losses import linear_logprobs, token_logprobs
@@ -207,6 +208,19 @@ def test_a_resumed_run_ends_with_the_same_adapter(tiny, monkeypatch):
     assert not stage.exists()
     assert dpo.main(dpo.Dpo(**(flags | {"resume": True, "lora": 0}))) == stage  # the flags that it was started with
     assert hub.weights_hash(hub.load_model(stage)) == expected
+
+
+@pytest.mark.parametrize(("members", "steps", "plan"), [(1, 3, ", about 48 s"), (3, 1, " models, about 48 s")])
+def test_the_members_of_an_ensemble_share_the_minutes(members, steps, plan, tiny, monkeypatch, capsys):
+    """A minute for steps of 16 s: three for one reward model, or one for each of three."""
+    monkeypatch.setattr(reward, "pair_seconds", lambda *_: 1.0)
+    flags = ["--preferences", str(tiny / "pairs.jsonl"), "--lora", "4", "--minutes", "1", "--members", str(members)]
+    assert main(["reward", "tiny", *flags]) == 0
+    shown = capsys.readouterr().err
+    runs = home.run_dir("tiny", "reward")
+    assert plan in shown and ("for each of 3 reward models" in shown) == (members == 3)
+    for folder in [runs, *(runs / f"training-{number}" for number in range(2, members + 1))]:
+        assert [row["step"] for row in RunLog.read(folder) if row["kind"] == "train"] == list(range(1, steps + 1))
 
 
 @pytest.mark.parametrize("method", ["rloo", "ppo"])

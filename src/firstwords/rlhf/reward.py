@@ -84,7 +84,7 @@ class Reward(AdapterFlags, PreferenceFlags, StageFlags):
     steps: int = 0
     """Number of training steps (0 = use --epochs)."""
     minutes: float = 0.0
-    """Time to train on an imported model, which may end before --epochs (0 = no limit)."""
+    """Time to train on an imported model, which may end before --epochs (0 = no limit); --members share it."""
     members: int = 1
     """Reward models to train; two or more make an ensemble for `teach --select disagreement`."""
 
@@ -203,15 +203,18 @@ def _settle(config: Reward, rows: PairRows, policy: Transformer) -> Lora | None:
 
 
 def _affordable_steps(config: Reward, rows: PairRows, policy: Transformer, lora: Lora | None) -> int:
-    """Training steps on an imported model: as the flags say, or as many as fit into --minutes. Says how long they take.
+    """Training steps of each member on an imported model: as the flags say, or as many as fit into --minutes, which
+    all members share. Says how long they take together.
 
     They are saved with the flags, so that a resumed run does not plan again.
     """
     each = pair_seconds(policy.config, rows.mean_length, machine(config.device), lora) * rows.batch_pairs
+    each *= config.members
     steps = num_steps(config, rows)
     if config.minutes and not config.steps:
         steps = max(1, min(steps, int(60 * config.minutes / each)))
-    say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(each * steps)}")
+    whose = f" for each of {config.members} reward models" if config.members > 1 else ""
+    say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}{whose}, {about(each * steps)}")
     return steps
 
 
