@@ -19,7 +19,7 @@ from firstwords.cli import main
 from firstwords.model import hub, lora
 from firstwords.model.heads import ScalarModel, load_scalar_model
 from firstwords.model.lora import Lora
-from firstwords.rlhf import pair_rows, reward
+from firstwords.rlhf import pair_rows, policy, reward
 from firstwords.rlhf.methods import dpo
 from firstwords.rlhf.methods.dpo import PairLoss
 from firstwords.runlog import RunLog
@@ -221,6 +221,15 @@ def test_the_members_of_an_ensemble_share_the_minutes(members, steps, plan, tiny
     assert plan in shown and ("for each of 3 reward models" in shown) == (members == 3)
     for folder in [runs, *(runs / f"training-{number}" for number in range(2, members + 1))]:
         assert [row["step"] for row in RunLog.read(folder) if row["kind"] == "train"] == list(range(1, steps + 1))
+
+
+def test_the_plan_says_what_was_free_when_it_was_made(tiny, monkeypatch, capsys):
+    """Not what is left once the reference and the reward model are loaded."""
+    measured = iter([7_000_000_000])
+    monkeypatch.setattr(policy, "free_bytes", lambda device: next(measured, 1_000_000_000))
+    few = ["--rloo.step-prompts", "2", "--rloo.samples", "2", "--rloo.max-tokens", "4"]
+    assert align(tiny, "--method", "rloo", "--steps", "1", *few) == 0
+    assert "of memory (7.0 GB are free)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["rloo", "ppo"])

@@ -317,7 +317,7 @@ def open_policy(
     sft = sft_dir(config.name)
     model = load_model(parent, device=device)
     data = policy_data(config, tokenizer, longest_row(sft, model.config))
-    lora, (most_tokens, model.recompute_above, size) = _fit(config, model, data.longest, method, parent == sft)
+    lora, most_tokens, memory = _fit(config, model, data.longest, method, parent == sft)
     if not config.resume:
         write_json(directory / "config.json", asdict(config))  # with the adapter that was chosen
     reference = twin(model) if lora is not None and parent == sft else load_model(sft, device=device)
@@ -337,7 +337,7 @@ def open_policy(
     engine = Engine(model, tokenizer, num_slots=slots_for(model.config, SLOTS, data.longest + config.max_tokens))
     engine.on_step = lambda: run.learner.check_stop()
     say(f"plan: {method}, {len(data.prompts):,} prompts, {config.step_prompts} x {config.samples} answers per step")
-    say(f"plan: {needs(size, free_bytes(device))}")
+    say(f"plan: {memory}")
     return Policy(
         config=config,
         parent=parent,
@@ -355,10 +355,10 @@ def open_policy(
     )
 
 
-def _fit(
-    config: Any, model: Transformer, longest: int, method: str, is_shared: bool
-) -> tuple[Lora | None, tuple[int, int | None, int]]:
-    """(the adapter's settings, chosen by the memory if --lora is not given; what `adapters.fitted` returns)."""
+def _fit(config: Any, model: Transformer, longest: int, method: str, is_shared: bool) -> tuple[Lora | None, int, str]:
+    """(the adapter's settings, chosen by the memory if --lora is not given; tokens per micro-batch; the plan's line
+    about memory, with what was free when it was made). Sets which rows the model recomputes.
+    """
     free = free_bytes(model.head_weight.device.type)
     whole, shared = footprint_of(config, model, longest, method), int(is_shared) + (method == "ppo")
     lora = adapters.settle(config, "align", whole, shared)
@@ -366,7 +366,8 @@ def _fit(
         say(f"plan: {adapters.described(lora, model.config)}")
     advice = "use shorter prompts, a smaller model, or --method dpo"
     need = adapters.footprint(whole, lora, model.config, shared)
-    return lora, adapters.fitted(need, lora, MICRO_TOKENS, free, advice)
+    most_tokens, model.recompute_above, size = adapters.fitted(need, lora, MICRO_TOKENS, free, advice)
+    return lora, most_tokens, needs(size, free)
 
 
 def footprint_of(config: Any, model: Transformer, longest: int, method: str) -> Footprint:
