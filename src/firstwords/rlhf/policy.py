@@ -25,7 +25,7 @@ from firstwords import home
 from firstwords.config import CHAT_TEMPERATURE, CHAT_TOP_P, Settings, UserError, flag_of
 from firstwords.engine.engine import Engine
 from firstwords.model.hub import load_model, weights_hash
-from firstwords.model.lora import Lora, adapt, twin
+from firstwords.model.lora import Lora, adapt
 from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import Footprint, cache_bytes, free_bytes, needs, slots_for
 from firstwords.rlhf.judgements import sample as sample_answers
@@ -39,6 +39,7 @@ from firstwords.rlhf.version_store import (
     has_kept,
     keep_weights,
     open_version,
+    reference_of,
     restore_weights,
     save_version,
     sft_dir,
@@ -303,13 +304,7 @@ def open_policy(
     extend: turns the policy's learner into that of a method that trains more than the policy (PPO's critic). shares:
     whether several processes train it together, each with a copy.
     """
-    runs = home.run_dir(config.name)
-    judge = runs / "reward" / "model"
-    if judge.is_dir() and not home.is_model(judge):
-        again = f"or train the reward model again with `firstwords reward {config.name}`"
-        raise UserError(f"{home.missing_file(judge)} is missing: restore a copy of it, {again}")
-    if not home.is_model(judge):
-        raise UserError(f"{config.name} has no reward model: first train one with `firstwords reward {config.name}`")
+    judge = reward_dir(config.name)
     config, directory, parent = open_version(config)
     threads = prepare_process(config.threads, config.steps)
     device = usable_device(config.device)
@@ -320,9 +315,8 @@ def open_policy(
     lora, most_tokens, memory = _fit(config, model, data.longest, method, parent == sft)
     if not config.resume:
         write_json(directory / "config.json", asdict(config))  # with the adapter that was chosen
-    reference = twin(model) if lora is not None and parent == sft else load_model(sft, device=device)
-    reference.requires_grad_(False)
-    reward = load_reward_model(runs / "reward" / "model", device, (sft, reference))
+    reference = reference_of(sft, parent, model, lora, device)
+    reward = load_reward_model(judge, device, (sft, reference))
     if lora is not None:
         adapt(model, lora, config.seed)
     if shares:
@@ -350,9 +344,20 @@ def open_policy(
         run=run,
         data=data,
         kl=AdaptiveKL(config.beta, config.target_kl or 1.0, KL_HORIZON) if isinstance(config, PolicyOptions) else None,
-        seen=Seen(data.keys, reward_models={reward.hash}) | read_seen(runs / "reward" / "model"),
+        seen=Seen(data.keys, reward_models={reward.hash}) | read_seen(judge),
         most_tokens=most_tokens,
     )
+
+
+def reward_dir(name: str) -> Path:
+    """The reward model of a model. Raises UserError if there is none, or if a file of it is missing."""
+    judge = home.run_dir(name) / "reward" / "model"
+    if judge.is_dir() and not home.is_model(judge):
+        again = f"or train the reward model again with `firstwords reward {name}`"
+        raise UserError(f"{home.missing_file(judge)} is missing: restore a copy of it, {again}")
+    if not home.is_model(judge):
+        raise UserError(f"{name} has no reward model: first train one with `firstwords reward {name}`")
+    return judge
 
 
 def _fit(config: Any, model: Transformer, longest: int, method: str, is_shared: bool) -> tuple[Lora | None, int, str]:

@@ -30,7 +30,7 @@ from firstwords.flags import Positional
 from firstwords.model.card import town_size
 from firstwords.model.heads import ScalarModel
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
-from firstwords.model.lora import Lora, adapt, merge
+from firstwords.model.lora import Lora, adapt
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.footprint import about
@@ -275,13 +275,9 @@ def _finish(
         "pool": reward.pool,
     }
     metrics = {"train_loss": run.loss, "report_card": report, "seconds": time.perf_counter() - started}
-    lora = config.adapter()
-    write_adapter = adapters.files_of(reward.model, lora, sft)
-    if lora is not None:
-        data["adapter"] = asdict(lora)
-        merge(reward.model)
+    recorded, write_adapter = adapters.merged(reward.model, config.adapter(), sft)
     parent, weights = read_card(sft).get("weights_sha256"), weights_hash(reward.model)
-    details = card("reward", parent, weights, asdict(config), None, data, metrics)
+    details = card("reward", parent, weights, asdict(config), None, data | recorded, metrics)
 
     def more(folder: Path) -> None:  # all or nothing: a resumed run takes an existing folder as finished
         assert reward.reference is not None  # it has been trained with one

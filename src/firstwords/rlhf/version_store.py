@@ -15,8 +15,8 @@ from firstwords.config import UserError
 from firstwords.eval.examples import candidates, choose
 from firstwords.model import chat_defaults
 from firstwords.model.card import town_size
-from firstwords.model.hub import read_card, save_model, tensors_of, weights_hash
-from firstwords.model.lora import Lora, merge
+from firstwords.model.hub import load_model, read_card, save_model, tensors_of, weights_hash
+from firstwords.model.lora import Lora, twin
 from firstwords.model.transformer import Transformer
 from firstwords.promotions import can_chat
 from firstwords.rlhf.provenance import Seen, read_seen
@@ -99,6 +99,14 @@ def _parent(file: Path, name: str) -> Path:
     raise UserError(f"{file} names {text or 'nothing'}, which is not a model: {RESTORE}")
 
 
+def reference_of(sft: Path, parent: Path, model: Transformer, lora: Lora | None, device: str) -> Transformer:
+    """The frozen sft model of a run that trains `model`, loaded from `parent`: the same memory if that is the sft model
+    and only an adapter of it is trained.
+    """
+    reference = twin(model) if lora is not None and parent == sft else load_model(sft, device=device)
+    return reference.requires_grad_(False)
+
+
 def has_kept(run: Run) -> bool:
     """Whether the run's folder holds its best weights."""
     return (run.directory / BEST).exists()
@@ -156,13 +164,10 @@ def save_version(
     home.pin_promoted(config.name)  # first, so that the new stage never counts as promoted, whatever happens next
     before = read_card(parent).get("weights_sha256")
     data = data | {"base": (read_card(parent).get("data") or {}).get("base"), "town": town_size(parent)}
-    write_adapter = adapters.files_of(model, lora, parent)
-    if lora is not None:
-        data["adapter"] = asdict(lora)
-        merge(model)
+    recorded, write_adapter = adapters.merged(model, lora, parent)
     taught = (read_card(home.stage_dir(config.name, earlier)).get("data") or {} for earlier in ("base", "sft"))
     examples = choose(model, tokenizer, *candidates(*taught), chat_defaults.chat_sampling(parent))
-    details = card(stage, before, weights_hash(model), asdict(config), None, data, metrics, examples)
+    details = card(stage, before, weights_hash(model), asdict(config), None, data | recorded, metrics, examples)
 
     def more(folder: Path) -> None:
         (seen | read_seen(parent)).write(folder)

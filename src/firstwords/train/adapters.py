@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from firstwords.config import Settings, UserError, given
 from firstwords.model.config import ModelConfig
-from firstwords.model.lora import ADAPTER, TARGETS, Lora, adapter_of, save_adapter
+from firstwords.model.lora import ADAPTER, TARGETS, Lora, adapter_of, merge, save_adapter
 from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import MEMORY_SHARE, Footprint, free_bytes, gigabytes
 from firstwords.runlog import say
@@ -122,12 +122,14 @@ def described(lora: Lora, config: ModelConfig) -> str:
     return f"an adapter of rank {lora.rank}, {lora.num_params(config) / 1e6:.2f} million parameters"
 
 
-def files_of(model: Transformer, lora: Lora | None, base: Path) -> Callable[[Path], None]:
-    """What writes the adapter, as it is now, into the folder of a stage; nothing without one."""
+def merged(model: Transformer, lora: Lora | None, base: Path) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    """Merge a model's adapter into its weights; nothing without one. Comes before `weights_hash` and the card.
+
+    Returns (what the card's data say about it, what writes the adapter's own files into the folder of a stage). base:
+    the model that it was trained on.
+    """
+    if lora is None:
+        return {}, lambda aside: None
     tensors = adapter_of(model)
-
-    def write(aside: Path) -> None:
-        if lora is not None:
-            save_adapter(tensors, lora, aside / ADAPTER, str(base.resolve()))
-
-    return write
+    merge(model)
+    return {"adapter": asdict(lora)}, lambda aside: save_adapter(tensors, lora, aside / ADAPTER, str(base.resolve()))

@@ -31,7 +31,7 @@ from firstwords.keeping import trash
 from firstwords.model import chat_defaults
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card, save_model, trained_context, weights_hash
-from firstwords.model.lora import adapt, merge
+from firstwords.model.lora import adapt
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.budget import Machine, Plan, Shape, plan_for_shape
@@ -476,11 +476,8 @@ def _finish(
     parent = read_card(base).get("weights_sha256")
     first = read_card(home.stage_dir(config.name, home.root(config.name)))
     data |= {"base": first.get("weights_sha256"), "town": town_size(base)}
-    lora = config.adapter()
-    write_adapter = adapters.files_of(model, lora, base)
-    if lora is not None:
-        data["adapter"] = asdict(lora)
-        merge(model)
+    recorded, write_adapter = adapters.merged(model, config.adapter(), base)
+    data |= recorded
     examples = choose(model, tokenizer, *candidates(first.get("data") or {}, data), chat_defaults.chat_sampling(base))
     save_model(
         model,

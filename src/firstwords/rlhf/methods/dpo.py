@@ -24,12 +24,12 @@ from torch import Tensor
 from firstwords.config import Settings, UserError
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model
-from firstwords.model.lora import Lora, adapt, twin
+from firstwords.model.lora import Lora, adapt
 from firstwords.model.transformer import Transformer
 from firstwords.plain_text import counted
 from firstwords.plan.footprint import about
 from firstwords.preferences.records import Preference, split_by_prompt
-from firstwords.rlhf.judgements import PreferenceFlags, gather
+from firstwords.rlhf.judgements import Judged, PreferenceFlags, gather
 from firstwords.rlhf.losses import dpo_loss
 from firstwords.rlhf.pair_rows import (
     PairRows,
@@ -48,6 +48,7 @@ from firstwords.rlhf.version_store import (
     has_kept,
     keep_weights,
     open_version,
+    reference_of,
     restore_weights,
     save_version,
     sft_dir,
@@ -102,41 +103,38 @@ class Dpo(DpoOptions, AdapterFlags, PreferenceFlags, StageFlags):
     """Time for the training, which may end before --dpo.epochs (0 = no limit)."""
 
 
+@dataclass
+class Prepared:
+    """What a run works with. steps: as many as the plan expects; judged: all preferences, those too long included."""
+
+    config: Dpo
+    directory: Path
+    parent: Path
+    device: str
+    model: Transformer
+    tokenizer: Tokenizer
+    judged: Judged
+    rows: DpoRows
+    unseen: DpoRows
+    lora: Lora | None
+    pace: Pace
+    steps: int
+    evaluations: int  # in the whole run
+
+
 def main(config: Dpo) -> Path | None:
     """Run the stage and return the directory of the new policy; None, with nothing saved, if no step was better."""
     started = time.perf_counter()
 
     # 1) the policy, the reference and the pairs
-    sft = sft_dir(config.name)
-    config, directory, parent = open_version(config)
-    prepare_process(config.threads, config.steps)
-    device = usable_device(config.device)
-    tokenizer = Tokenizer.load(parent)
-    model = load_model(parent, device=device)
-    judge = model if parent == sft else load_model(sft, device=device)
-    judged = gather(config.preferences, config.pairs, judge, tokenizer, config.seed, town_size(sft))
-    limit = longest_row(sft, model.config)
-    fitting, left_out = that_fit(judged.preferences, tokenizer, limit, row_name(limit, model.config))
-    train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
-    rows = DpoRows(train, judge, tokenizer, config)
-    lora = _fit(config, rows, model, directory)
-    pace = _pace(config, rows, model, directory, started, lora)
-    steps = expected_steps(directory)
-    kept = heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
-    unseen = DpoRows(kept, judge, tokenizer, config, rows.micro_pairs)
-    say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
-    _say_plan(config, rows, unseen, model, steps, lora, is_open(sft))
-    if judge is model:  # the reference starts as the same model; with an adapter it is also the same memory
-        judge = twin(model) if lora is not None else load_model(sft, device=device)
-    rows.reference = unseen.reference = judge.requires_grad_(False)
-    model.recompute_above = rows.recompute_above
-    if lora is not None:
-        adapt(model, lora, config.seed)
+    ready = _prepared(config, started)
+    config, model, rows, unseen, lora = ready.config, ready.model, ready.rows, ready.unseen, ready.lora
 
     # 2) the learner and its pace
-    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), device)
-    run = Run(directory, learner, pace, directory.name, model.config.flops_per_token(64), None, config.save_every_steps)
-    every = max(1, steps // (FEW_EVALUATIONS if is_open(sft) else EVALUATIONS))
+    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), ready.device)
+    flops, directory = model.config.flops_per_token(64), ready.directory
+    run = Run(directory, learner, ready.pace, directory.name, flops, None, config.save_every_steps)
+    every = max(1, ready.steps // ready.evaluations)
 
     # 3) push the chosen answer's ratio above the rejected one's
     loss = PairLoss(config.beta, config.variant)
@@ -158,15 +156,60 @@ def main(config: Dpo) -> Path | None:
         )
         return None
     restore_weights(run)
-    data = {"preferences": config.preferences, "num_preferences": len(judged.preferences), "reference": "sft"}
+    preferences = ready.judged.preferences
+    data = {"preferences": config.preferences, "num_preferences": len(preferences), "reference": "sft"}
     metrics: dict[str, Any] = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
     say(
         f"saving {config.name}/{run.stage}: the weights of step {run.state['best_step']} of {run.step}, "
         f"loss {run.state['best']:.4f} on held-out pairs ({run.state['loss_before']:.4f} before; "
         f"accuracy {run.state['accuracy']:.1%})"
     )
-    seen = Seen.of(judged.preferences)
-    return save_version(config, run.stage, model, tokenizer, parent, data, metrics, seen, lora)
+    seen = Seen.of(preferences)
+    return save_version(config, run.stage, model, ready.tokenizer, ready.parent, data, metrics, seen, lora)
+
+
+def _prepared(config: Dpo, started: float) -> Prepared:
+    """Load the policy and its reference, read the pairs, choose what is trained, and say the plan."""
+    sft = sft_dir(config.name)
+    config, directory, parent = open_version(config)
+    prepare_process(config.threads, config.steps)
+    device = usable_device(config.device)
+    tokenizer = Tokenizer.load(parent)
+    model = load_model(parent, device=device)
+    judge = model if parent == sft else load_model(sft, device=device)
+    judged = gather(config.preferences, config.pairs, judge, tokenizer, config.seed, town_size(sft))
+    limit = longest_row(sft, model.config)
+    fitting, left_out = that_fit(judged.preferences, tokenizer, limit, row_name(limit, model.config))
+    train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
+    rows = DpoRows(train, judge, tokenizer, config)
+    lora = _fit(config, rows, model, directory)
+    pace, steps = _pace(config, rows, model, directory, started, lora)
+    kept = heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
+    unseen = DpoRows(kept, judge, tokenizer, config, rows.micro_pairs)
+    say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
+    _say_plan(config, rows, unseen, model, steps, lora, is_open(sft))
+    if judge is model:  # the reference starts as the same model
+        judge = reference_of(sft, parent, model, lora, device)
+    rows.reference = unseen.reference = judge.requires_grad_(False)
+    model.recompute_above = rows.recompute_above
+    if lora is not None:
+        adapt(model, lora, config.seed)
+    evaluations = FEW_EVALUATIONS if is_open(sft) else EVALUATIONS
+    return Prepared(
+        config=config,
+        directory=directory,
+        parent=parent,
+        device=device,
+        model=model,
+        tokenizer=tokenizer,
+        judged=judged,
+        rows=rows,
+        unseen=unseen,
+        lora=lora,
+        pace=pace,
+        steps=steps,
+        evaluations=evaluations,
+    )
 
 
 def _fit(config: Dpo, rows: DpoRows, model: Transformer, directory: Path) -> Lora | None:
@@ -180,10 +223,12 @@ def _fit(config: Dpo, rows: DpoRows, model: Transformer, directory: Path) -> Lor
     return lora
 
 
-def _pace(config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None) -> Pace:
-    """The passes that the flags ask for, or as much of them as --minutes allows.
+def _pace(
+    config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None
+) -> tuple[Pace, int]:
+    """(the passes that the flags ask for, or as much of them as --minutes allows; the expected number of steps).
 
-    The expected number of steps is kept in the run folder: a resumed run holds out as many pairs.
+    That number is kept in the run folder: a resumed run holds out as many pairs.
     """
     most = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     expected, seconds = most, None
@@ -191,10 +236,12 @@ def _pace(config: Dpo, rows: DpoRows, model: Transformer, directory: Path, start
         seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE))
         each = rows.batch_pairs * pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
         expected = max(1, min(most, int(seconds / each)))
-    if not (config.resume and (directory / PLAN).exists()):
+    if config.resume and (directory / PLAN).exists():
+        expected = expected_steps(directory)
+    else:
         write_json(directory / PLAN, {"steps": expected})
     steps = None if seconds else most
-    return Pace(max(1, expected_steps(directory) // 10), steps, seconds, cooldown_share=0.8, max_steps=most)
+    return Pace(max(1, expected // 10), steps, seconds, cooldown_share=0.8, max_steps=most), expected
 
 
 def expected_steps(directory: Path) -> int:
