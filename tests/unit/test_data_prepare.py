@@ -125,6 +125,23 @@ def _kill_before_rename(at: int) -> None:
     os.replace = replace_  # type: ignore[assignment]
 
 
+def test_two_machines_whose_processes_have_the_same_number(request_: Request, tmp_path: Path, monkeypatch) -> None:
+    """Two tasks read the same file to its end at the same moment and write its end.json: here in one process."""
+    whole = prepare(replace(request_, out=tmp_path / "whole"))
+    tasks = replace(request_, tasks=2)
+    rename, others = os.replace, []
+
+    def replace_(source: Path, target: Path) -> None:
+        if Path(target).name == "end.json" and not others:
+            others.append(task_1 := replace(tasks, task=1))
+            assert prepare(task_1) is None
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_)
+    assert hashes(prepare(tasks)) == hashes(whole) and others
+    assert not [path for path in request_.out.iterdir() if path.name.startswith(".")]
+
+
 def test_near_duplicates_and_copies_of_held_out_documents(request_: Request, source: Path) -> None:
     text = sentences(900, 300)
     (source / "a.jsonl").write_text(

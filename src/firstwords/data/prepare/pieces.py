@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,11 @@ def folder_of(out: Path, number: int) -> Path:
 def piece_path(out: Path, number: int, piece: int) -> Path:
     """The file of a piece."""
     return folder_of(out, number) / f"{piece:05d}.npz"
+
+
+def aside_of(path: Path) -> Path:
+    """Where to write a file before it gets its name. Tasks on several machines may have the same PID: random."""
+    return path.with_name(f".{path.name}-{secrets.token_hex(6)}")
 
 
 def end_of(out: Path, number: int) -> End | None:
@@ -163,7 +169,7 @@ def _write(path: Path, texts: list[str], tokenizer: Tokenizer, with_signatures: 
     low = np.flatnonzero((keys < SHARE * 2**64) | (keys == keys.min()))
     candidates = json.dumps([[int(place), texts[place]] for place in low])
     arrays["candidates"] = np.frombuffer(candidates.encode(), dtype=np.uint8)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = aside_of(path)
     with open(aside, "wb") as file:
         np.savez(file, **arrays)
     os.replace(aside, path)
@@ -183,7 +189,7 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = aside_of(path)
     aside.write_bytes(data)
     os.replace(aside, path)
 

@@ -22,7 +22,7 @@ from typing import Any
 from firstwords.config import UserError
 from firstwords.data.prepare import duplicates, joining, pieces
 from firstwords.data.prepare.parts import UNKNOWN_BYTES, Part, as_json, documents_of, list_parts
-from firstwords.data.prepare.pieces import Job, end_of, make, missing, summary_of
+from firstwords.data.prepare.pieces import Job, aside_of, end_of, make, missing, summary_of
 from firstwords.data.source_stats import SourceStats
 from firstwords.runlog import Progress, read_json, say, write_json
 from firstwords.tokenizer.fast import SAMPLE_BYTES, Tokenizer
@@ -129,7 +129,7 @@ def _tokenizer(request: Request, parts: Sequence[Part]) -> Tokenizer:
         found = Tokenizer.train(_sample(parts), request.vocab_size)
         say(f"learned a vocabulary of {found.vocab_size:,} tokens")
     found.endoftext_id  # noqa: B018 (raises UserError for a tokenizer that can't separate documents)
-    aside = request.out / f".tokenizer-{os.getpid()}"
+    aside = aside_of(request.out / "tokenizer")
     found.save(aside)
     for name in ("tokenizer_config.json", "tokenizer.json"):  # the second marks that both are there
         os.replace(aside / name, request.out / name)
@@ -167,7 +167,7 @@ def _settings(
         "piece_chars": pieces.PIECE_CHARS,
     }
     path = request.out / SETTINGS
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = aside_of(path)
     write_json(aside, mine)
     try:
         os.link(aside, path)  # fails if another task was first
