@@ -91,6 +91,13 @@ def test_processes_and_tasks_make_the_same_shards(request_: Request, tmp_path: P
     assert prepare(replace(request_, out=tmp_path / "two", dedup="near", processes=2)) == alone
 
 
+def test_tasks_with_different_numbers_of_processes_leave_nothing(request_: Request, tmp_path: Path) -> None:
+    alone = prepare(replace(request_, out=tmp_path / "alone"))
+    tasks = replace(request_, tasks=3)
+    assert prepare(replace(tasks, task=0)) is None and prepare(replace(tasks, task=1, processes=2)) is None
+    assert prepare(replace(tasks, task=2)) == alone
+
+
 @pytest.mark.parametrize("at", [0, 3, 7, 12, 16, 20])
 def test_killed_and_started_again(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """SIGKILL before the rename number `at`: nothing is lost or repeated, and no finished piece is made again."""

@@ -66,7 +66,7 @@ def prepare(request: Request) -> dict[str, Any] | None:
     request.out.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(request, parts)
     settings = _settings(request, parts, licences, tokenizer, stats.skipped_files)
-    jobs = jobs_of(parts, request, settings["piece_chars"])
+    jobs = jobs_of(parts, request, settings["lanes"], settings["piece_chars"])
     _make_all(request, [job for job in jobs[request.task :: request.tasks] if missing(request.out, job)], len(jobs))
     with _alone(request.out):
         if (done := finished(request.out)) is None:
@@ -96,10 +96,13 @@ def finished(out: Path) -> dict[str, Any] | None:
     return None
 
 
-def jobs_of(parts: Sequence[Part], request: Request, piece_chars: int) -> list[Job]:
-    """All jobs, the largest first. A large part is shared by several processes: each reads it and makes some pieces."""
+def jobs_of(parts: Sequence[Part], request: Request, lanes: int, piece_chars: int) -> list[Job]:
+    """All jobs, the largest first. A large part is shared by several processes: each reads it and makes some pieces.
+
+    lanes: how many processes may share a part. Tasks take their jobs from the same list, so it must be the same in all.
+    """
     max_bytes = int(request.max_mb * 1e6 / len(parts)) + 1 if request.max_mb else 0
-    lanes, jobs = request.processes * request.tasks, []
+    jobs = []
     for number, part in enumerate(parts):
         size = part.size or UNKNOWN_BYTES
         stride = max(1, min(lanes, -(-min(size, max_bytes or size) // STRIDE_BYTES)))
@@ -165,6 +168,7 @@ def _settings(
         "licences": licences,
         "skipped_files": skipped_files,
         "piece_chars": pieces.PIECE_CHARS,
+        "lanes": request.processes * request.tasks,
     }
     path = request.out / SETTINGS
     aside = aside_of(path)
@@ -177,6 +181,7 @@ def _settings(
             raise UserError(f"{path} is damaged: remove {request.out} and start again") from None
         _check_same(request, before, json.loads(json.dumps(mine)))
         mine["piece_chars"] = before["piece_chars"]  # of the version that began
+        mine["lanes"] = before.get("lanes", mine["lanes"])  # of the task that began: others may have more processes
     finally:
         aside.unlink(missing_ok=True)
     return mine
