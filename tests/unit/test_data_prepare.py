@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import itertools
 import json
@@ -147,6 +148,18 @@ def test_two_machines_whose_processes_have_the_same_number(request_: Request, tm
     monkeypatch.setattr(os, "replace", replace_)
     assert hashes(prepare(tasks)) == hashes(whole) and others
     assert not [path for path in request_.out.iterdir() if path.name.startswith(".")]
+
+
+def test_one_that_waited_and_one_that_comes_later_do_not_join_at_once(request_: Request) -> None:
+    lock = request_.out / work.LOCK
+    assert prepare(replace(request_, tasks=2)) is None
+    with work._alone(request_.out):
+        waiting = lock.open("w")
+    with waiting, lock.open("w") as later:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(later, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert prepare(request_) is not None and not lock.exists()
 
 
 def test_near_duplicates_and_copies_of_held_out_documents(request_: Request, source: Path) -> None:

@@ -27,7 +27,7 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.runlog import Progress, read_json, say, write_json
 from firstwords.tokenizer.fast import SAMPLE_BYTES, Tokenizer
 
-SETTINGS = "prepare.json"
+SETTINGS, LOCK = "prepare.json", ".joining"
 STRIDE_BYTES = 64_000_000  # a larger file is read by several processes, each of which makes some of its pieces
 POLL_SECONDS = 0.5
 
@@ -81,6 +81,7 @@ def prepare(request: Request) -> dict[str, Any] | None:
             for leftover in request.out.glob(".tokenizer-*"):  # of a process that was killed
                 rmtree(leftover, ignore_errors=True)
         rmtree(request.out / "pieces", ignore_errors=True)
+        (request.out / LOCK).unlink(missing_ok=True)  # not before all is done: others may be waiting for this very file
     return done
 
 
@@ -205,13 +206,12 @@ def _check_same(request: Request, before: dict[str, Any], mine: dict[str, Any] |
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Wait until no other task joins pieces in this folder."""
-    with open(out / ".joining", "w", encoding="utf-8") as file:
+    with open(out / LOCK, "w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             raise UserError(f"{out} is on a file system without locks ({error.strerror}): use another one") from None
         yield
-    (out / ".joining").unlink(missing_ok=True)
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------
