@@ -142,6 +142,11 @@ def _forget_output(run_dir: Path) -> None:
                 (run_dir / name).unlink()
 
 
+def cores() -> int:
+    """The cores that this process may use, or all where the system does not say (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def team_place() -> tuple[int, int]:
     """(number of this process, how many train together), from the environment that torchrun sets; (0, 1) without."""
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firstwords.commands.data import prepare as command
 from firstwords.commands.data.prepare import DataPrepare, task_of
 from firstwords.config import UserError
 from firstwords.data.packing import PretrainRows
@@ -271,6 +272,18 @@ def test_tasks_are_numbered_by_their_launcher(monkeypatch: pytest.MonkeyPatch) -
         task_of(config)
     with pytest.raises(UserError, match="belong together"):
         DataPrepare(sources=["x"], task=1)
+
+
+def test_one_process_per_core_also_where_the_system_does_not_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has no os.sched_getaffinity."""
+    asked: list[Request] = []
+    monkeypatch.setattr(command, "prepare", asked.append)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
+    assert command.main(DataPrepare(sources=["x"])) == 0
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert command.main(DataPrepare(sources=["x"])) == 0
+    assert [request.processes for request in asked] == [2, 5]
 
 
 def test_remote_rows_equal_local_ones(request_: Request) -> None:

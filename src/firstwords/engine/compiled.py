@@ -28,6 +28,7 @@ from firstwords.engine.sharing import Sharing
 from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Linear as ModelLinear
 from firstwords.model.transformer import RMSNorm, Transformer
+from firstwords.process import cores
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
@@ -163,9 +164,8 @@ class CompiledDecoder:
 
 def num_cores() -> int:
     """The cores that this process may use, or OMP_NUM_THREADS if that is fewer."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores, int(wanted))) if wanted.isdecimal() else cores
+    return max(1, min(cores(), int(wanted))) if wanted.isdecimal() else cores()
 
 
 def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:

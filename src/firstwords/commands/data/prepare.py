@@ -18,6 +18,7 @@ from firstwords.config import UserError
 from firstwords.data.prepare.work import Request, prepare
 from firstwords.flags import Positional
 from firstwords.plain_text import counted
+from firstwords.process import cores
 from firstwords.runlog import say
 from firstwords.signals import terminable
 from firstwords.tokenizer.fast import MIN_VOCAB_SIZE
@@ -81,7 +82,7 @@ def main(config: DataPrepare) -> int:
         vocab_size=config.vocab_size,
         dedup=config.dedup,
         max_mb=config.max_mb,
-        processes=config.processes or len(os.sched_getaffinity(0)),
+        processes=config.processes or cores(),
         task=task,
         tasks=tasks,
     )

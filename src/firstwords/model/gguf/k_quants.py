@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from firstwords.config import UserError
+from firstwords.process import cores
 
 # llama.cpp's number for files of each type; the mixtures that its own tool calls Q4_K_M, Q5_K_M and Q6_K
 K_QUANTS = {"q4_k": 15, "q5_k": 17, "q6_k": 18}
@@ -29,10 +30,7 @@ def quantise(source: Path, target: Path, kind: str) -> None:
     silent = lib.llama_log_callback(lambda *_: None)
     lib.llama_log_set(silent, ctypes.c_void_p(0))
     params = lib.llama_model_quantize_default_params()
-    params.ftype, params.nthread = (
-        K_QUANTS[kind],
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
-    )
+    params.ftype, params.nthread = K_QUANTS[kind], cores()
     failed = lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params))
     lib.llama_log_set(lib.llama_log_callback(), ctypes.c_void_p(0))
     if failed:
