@@ -244,10 +244,11 @@ def test_another_model_in_the_same_place_is_noticed(folder: Path, monkeypatch: p
     add(folder)
     monkeypatch.setattr(embedding, "load", lambda _: Bag("another"))
     (folder / "new.txt").write_text("The tower is high.", encoding="utf-8")
-    for action in (lambda: store.search("mill"), lambda: add(folder)):
+    before = chunks_and_vectors()
+    for action in (lambda: store.search("mill"), lambda: add(folder), store.reindex):
         with pytest.raises(UserError, match="is not the one that the stored vectors are from"):
             action()
-    assert len(store.documents()) == 3
+    assert len(store.documents()) == 3 and chunks_and_vectors() == before
     assert best("mill", how="words") == "mill"
 
 

@@ -305,7 +305,14 @@ def vector_setting() -> vectors.Setting | None:
 
 
 def reindex(owner: str = OWNER) -> list[Document]:
-    """Cut the stored texts into passages and index them again, without reading the sources."""
+    """Cut the stored texts into passages and index them again, without reading the sources.
+
+    Raises UserError, before anything changes, if the model of the stored vectors is gone or another one.
+    """
+    with database() as connection:
+        setting = _searched_by(connection)
+    if setting is not None:
+        embedder(setting)
     for each in documents(owner):
         with database(write=True) as connection:
             row = connection.execute("SELECT * FROM documents WHERE id = ?", [each.id]).fetchone()
