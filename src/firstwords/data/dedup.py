@@ -31,6 +31,11 @@ def copy_key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
+def digest(text: str) -> bytes:
+    """16 bytes, equal for texts with the same words, in the same case."""
+    return hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=16).digest()
+
+
 def copy_start(text: str) -> str:
     """Equal for copies, like `copy_key`, but also for some other texts; a hundred times as fast for long ones."""
     start = "".join(text[:1000].split()).casefold()
@@ -51,14 +56,13 @@ def deduplicate(texts: Iterator[str], stats: SourceStats, mode: str) -> Iterator
 def _deduplicate(texts: Iterator[str], stats: SourceStats, near: NearIndex | None) -> Iterator[str]:
     seen: set[bytes] = set()
     for text in texts:
-        words = text.split()
-        digest = hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).digest()
-        if digest in seen:
+        key = digest(text)
+        if key in seen:
             stats.duplicates += 1
-        elif near is not None and near.seen(words):
+        elif near is not None and near.seen(text.split()):
             stats.near_duplicates += 1
         else:
-            seen.add(digest)
+            seen.add(key)
             yield text
 
 

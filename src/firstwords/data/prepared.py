@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from firstwords.config import UserError
+from firstwords.data.formats.opening import first_line
 from firstwords.data.prepare.joining import FORMAT, HELDOUT, MANIFEST
 from firstwords.data.shards import HEADER_BYTES, TokenShards
 from firstwords.tokenizer.fast import Tokenizer
@@ -56,29 +57,23 @@ def open_prepared(location: str) -> Prepared:
         except Exception as error:
             raise _unreadable(location, error) from error
         tokenizer = Tokenizer.load(folder)
-    return Prepared(open_shards(location, tokenizer), tokenizer, heldout, manifest)
-
-
-def open_shards(location: str, tokenizer: Tokenizer | None = None) -> TokenShards:
-    """The shards in a folder or at a URL. Raises UserError; see `TokenShards`."""
-    files, base = _file_system(location)
-    if "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,)):
-        return TokenShards(base, tokenizer)
-    return RemoteShards(location, files, base, tokenizer)
+    is_local = "file" in (files.protocol if isinstance(files.protocol, tuple) else (files.protocol,))
+    shards = TokenShards(base, tokenizer) if is_local else RemoteShards(location, files, base, tokenizer)
+    return Prepared(shards, tokenizer, heldout, manifest)
 
 
 class RemoteShards(TokenShards):
     """Shards that are read through fsspec, a window at a time."""
 
     def __init__(self, location: str, files: Any, base: str, tokenizer: Tokenizer | None = None) -> None:
-        self.location, self._files = location, files
+        self.location, self._files, self._base = location, files, base
         self._types: list[np.dtype] = []
         self._paths: list[str] = []
         super().__init__(base, tokenizer)
 
     def _open_all(self) -> list[int]:
         try:
-            found = {str(about["name"]): int(about["size"]) for about in self._files.ls(str(self._base), detail=True)}
+            found = {str(about["name"]): int(about["size"]) for about in self._files.ls(self._base, detail=True)}
         except Exception as error:
             raise _unreadable(self.location, error) from error
         self._paths = sorted(path for path in found if path.endswith(".bin"))
@@ -135,5 +130,6 @@ def _file_system(location: str) -> tuple[Any, str]:
 
 
 def _unreadable(location: str, error: Exception) -> UserError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return UserError(f"{location} cannot be read ({reason}): check the address, the permissions and the network")
+    return UserError(
+        f"{location} cannot be read ({first_line(error)}): check the address, the permissions and the network"
+    )

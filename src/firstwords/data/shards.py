@@ -60,7 +60,7 @@ def write_shards(
     Stops after the document that reaches `max_tokens`. Works in a `.partial` directory next to the target; after an
     error it is removed and the target is unchanged. Raises UserError when the disk is full or not writable.
     """
-    return _write(_encoded(documents, tokenizer), tokenizer, Path(directory), max_tokens, shard_tokens)
+    return _write(encoded(documents, tokenizer, BATCH_CHARS), tokenizer, Path(directory), max_tokens, shard_tokens)
 
 
 def write_ids(documents: Iterable[Sequence[int]], tokenizer: Tokenizer, directory: Path | str) -> ShardStats:
@@ -98,9 +98,9 @@ def _write(
     return ShardStats(num_documents, writer.num_tokens, num_bytes, shards, time.monotonic() - started)
 
 
-def _encoded(documents: Iterable[str], tokenizer: Tokenizer) -> Iterator[tuple[Sequence[int], int]]:
-    """(ids, UTF-8 bytes) of each text."""
-    for batch in _batches(documents):
+def encoded(documents: Iterable[str], tokenizer: Tokenizer, batch_chars: int) -> Iterator[tuple[Sequence[int], int]]:
+    """(ids, UTF-8 bytes) of each text; about `batch_chars` characters are encoded at a time."""
+    for batch in _batches(documents, batch_chars):
         for text, ids in zip(batch, tokenizer.encode_batch(batch), strict=True):
             yield ids, len(text) if text.isascii() else len(text.encode())
 
@@ -123,24 +123,29 @@ def _write_documents(
     return num_documents, num_bytes
 
 
-def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+def _batches(documents: Iterable[str], batch_chars: int) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for text in documents:
         batch.append(text)
         size += len(text)
-        if size >= BATCH_CHARS:
+        if size >= batch_chars:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
+def id_dtype(vocab_size: int) -> np.dtype:
+    """The type of stored ids: little-endian, 16 bits if they fit and else 32."""
+    return np.dtype("<u2" if vocab_size < 2**16 else "<u4")
+
+
 class ShardWriter:
     """Writes ids into one shard file after another; the headers are written last, when the totals are known."""
 
     def __init__(self, directory: Path, tokenizer: Tokenizer, shard_tokens: int) -> None:
-        self.dtype = np.dtype("<u2" if tokenizer.vocab_size < 2**16 else "<u4")
+        self.dtype = id_dtype(tokenizer.vocab_size)
         self.num_tokens = 0
         self._directory = directory
         self._vocab_size = tokenizer.vocab_size
@@ -221,7 +226,7 @@ class TokenShards:
     """
 
     def __init__(self, directory: Path | str, tokenizer: Tokenizer | None = None) -> None:
-        self.directory, self._base = Path(directory), str(directory)
+        self.directory = Path(directory)
         self.tokenizer_hash = ""
         self.num_bytes = 0
         self.vocab_size = 0

@@ -9,7 +9,6 @@ Axes: D documents, H hash functions.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -21,11 +20,6 @@ PORTION = 4_000_000  # documents compared at a time
 NUM_HASHES = NUM_BANDS * BAND_ROWS
 BLOCK_PAIRS = 100_000  # pairs of signatures compared at a time
 BLOCK_SHINGLES = 50_000  # shingles of a long document hashed at a time
-
-
-def digest(text: str) -> bytes:
-    """16 bytes, equal for texts with the same words."""
-    return hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def check_near() -> None:

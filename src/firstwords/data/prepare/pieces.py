@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from firstwords.config import UserError
-from firstwords.data.dedup import copy_key
+from firstwords.data.dedup import copy_key, digest
 from firstwords.data.holdout import SHARE
-from firstwords.data.prepare.duplicates import digest, signature
+from firstwords.data.prepare.duplicates import signature
 from firstwords.data.prepare.parts import Part, documents_of
+from firstwords.data.shards import encoded, id_dtype
 from firstwords.data.source_stats import SourceStats
 from firstwords.plain_text import counted
 from firstwords.tokenizer.fast import Tokenizer
@@ -147,19 +148,20 @@ def _first_bytes(documents: Iterator[str], max_bytes: int) -> Any:
 
 
 def _write(path: Path, texts: list[str], tokenizer: Tokenizer, with_signatures: bool) -> None:
-    dtype = np.dtype("<u2" if tokenizer.vocab_size < 2**16 else "<u4")
+    dtype = id_dtype(tokenizer.vocab_size)
     separator = np.array([tokenizer.endoftext_id], dtype=dtype)
     chunks: list[np.ndarray] = []
     lengths: list[int] = []
-    for batch in _batches(texts):
-        for ids in tokenizer.encode_batch(batch):
-            chunks += [separator, np.array(ids, dtype=dtype)]
-            lengths.append(len(ids) + 1)
+    sizes: list[int] = []
+    for ids, size in encoded(texts, tokenizer, BATCH_CHARS):
+        chunks += [separator, np.array(ids, dtype=dtype)]
+        lengths.append(len(ids) + 1)
+        sizes.append(size)
     keys = np.array([copy_key(text) for text in texts], dtype=np.uint64)
     arrays: dict[str, Any] = {
         "ids": np.concatenate(chunks),
         "lengths": np.array(lengths, dtype=np.uint32),
-        "bytes": np.array([len(t) if t.isascii() else len(t.encode("utf-8", "replace")) for t in texts], np.uint32),
+        "bytes": np.array(sizes, dtype=np.uint32),
         "keys": keys,
         "digests": np.frombuffer(b"".join(map(digest, texts)), dtype="<u8").reshape(-1, 2),
     }
@@ -173,19 +175,6 @@ def _write(path: Path, texts: list[str], tokenizer: Tokenizer, with_signatures: 
     with open(aside, "wb") as file:
         np.savez(file, **arrays)
     os.replace(aside, path)
-
-
-def _batches(texts: list[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _replace(path: Path, data: bytes) -> None:
