@@ -11,8 +11,10 @@ Memory is bounded: LOOK_AHEAD characters of documents, plus, for a longer stream
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 
 from firstwords.data.dedup import copy_key, copy_start
 
@@ -37,6 +39,12 @@ def split_holdout(
     """
     held_out: list[str] = []
     return _split(iter(documents), held_out, share, max_chars, look_ahead), held_out
+
+
+def write_heldout(path: Path, texts: Iterable[str]) -> None:
+    """Write held-out documents, one JSON object with a text per line."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
 
 
 def _split(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firstwords.config import UserError
-from firstwords.data.holdout import split_holdout
+from firstwords.data.holdout import split_holdout, write_heldout
 from firstwords.data.prepared import Prepared, open_prepared
 from firstwords.data.shards import TokenShards, write_shards
 from firstwords.data.source_stats import SourceStats
@@ -92,8 +92,7 @@ def spool(
             if total >= max_bytes * _width(total, characters):
                 is_scarce = False
                 break
-    with open(directory / "heldout.jsonl", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in heldout)
+    write_heldout(directory / "heldout.jsonl", heldout)
     return total, heldout, is_scarce
 
 
@@ -186,8 +185,7 @@ def prepared_corpus(
             "--tokens were written with another vocabulary than the model's: prepare them again with --tokenizer NAME"
         )
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / "heldout.jsonl", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in opened.heldout)
+    write_heldout(directory / "heldout.jsonl", opened.heldout)
     documents = counted(opened.manifest["documents"], "document")
     say(f"{documents}, {shards.num_bytes / 1e6:,.1f} MB, prepared as {shards.num_tokens:,} tokens")
     ratio = shards.num_bytes / max(1, shards.num_tokens)

@@ -8,7 +8,6 @@ Axes: D documents (of a piece, or of all pieces), N tokens.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -21,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from firstwords.config import UserError
-from firstwords.data.holdout import MAX_CHARS, SHARE, SMALL_CHARS, SMALL_SHARE
+from firstwords.data.holdout import MAX_CHARS, SHARE, SMALL_CHARS, SMALL_SHARE, write_heldout
 from firstwords.data.prepare import duplicates
 from firstwords.data.prepare.parts import Part
-from firstwords.data.prepare.pieces import End, end_of, piece_path
+from firstwords.data.prepare.pieces import End, piece_path
+from firstwords.data.readers import file_hash
 from firstwords.data.shards import SHARD_TOKENS, ShardWriter, shard_name
 from firstwords.runlog import write_json
 from firstwords.tokenizer.fast import Tokenizer
@@ -55,6 +55,7 @@ class Pieces:
     out: Path
     ends: Sequence[End]
     counts: list[int] = field(default_factory=list)  # documents of each piece
+    bytes: int = 0  # of all documents
 
     def __iter__(self) -> Iterator[tuple[int, Path]]:
         """(number of the part, file) of each piece."""
@@ -74,13 +75,17 @@ class Pieces:
             yield number, found
 
 
-def join(out: Path, parts: Sequence[Part], tokenizer: Tokenizer, settings: dict[str, Any]) -> dict[str, Any]:
-    """Write shards, held-out documents and the manifest to `out`, and return the manifest. See `work.prepare`."""
-    found = [end_of(out, number) for number in range(len(parts))]
-    ends = [end for end in found if end is not None]
-    assert len(ends) == len(parts)  # the caller has looked
+def join(
+    out: Path, parts: Sequence[Part], ends: Sequence[End], tokenizer: Tokenizer, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Write shards, held-out documents and the manifest to `out`, and return the manifest. See `work.prepare`.
+
+    ends: of all parts.
+    """
     pieces = Pieces(out, ends)
-    pieces.counts = [len(lengths) for _, (lengths,) in pieces.arrays("lengths")]
+    for _, (sizes,) in pieces.arrays("bytes"):
+        pieces.counts.append(len(sizes))
+        pieces.bytes += int(sizes.sum())
     total = sum(pieces.counts)
     if not total:
         why = next((end.problem for end in ends if end.problem), "")
@@ -99,8 +104,7 @@ def join(out: Path, parts: Sequence[Part], tokenizer: Tokenizer, settings: dict[
         writer.close()
     left_out |= {"copies_of_held_out": copies - len(heldout), "rows": sum(end.skipped_rows for end in ends)}
     left_out["files"] = sum(bool(end.problem) for end in ends) + settings["skipped_files"]
-    text = "".join(json.dumps({"text": each}, ensure_ascii=False) + "\n" for each in heldout)
-    (aside / HELDOUT).write_text(text, encoding="utf-8")
+    write_heldout(aside / HELDOUT, heldout)
     shards = [_shard(aside / shard_name(index)) for index in range(count)]
     for path in sorted(aside.glob("*.*")):
         os.replace(path, out / path.name)
@@ -150,7 +154,7 @@ def _hold_out(pieces: Pieces, is_left_D: np.ndarray) -> tuple[list[str], np.ndar
 
     About SHARE of the text, as `holdout.py` has it; none of a text so small that one document is more than a tenth.
     """
-    total = sum(int(sizes.sum()) for _, (sizes,) in pieces.arrays("bytes"))
+    total = pieces.bytes
     wanted = min(max(SHARE * total, min(SMALL_CHARS, SMALL_SHARE * total)), MAX_CHARS)
     lowest: dict[int, str] = {}
     first = 0
@@ -188,11 +192,7 @@ def _write(
 
 
 def _shard(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": file_hash(path)}
 
 
 def _sources(parts: Sequence[Part], of_part: Sequence[Counts], settings: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import multiprocessing
 import os
 import signal
@@ -74,10 +73,12 @@ def prepare(request: Request) -> dict[str, Any] | None:
                 say(f"this task is done; {left} of {len(jobs)} jobs are left to others, the last of which joins all")
                 return None
             found = (end_of(request.out, number) for number in range(len(parts)))
-            for line in summary_of([end for end in found if end is not None]):
+            ends = [end for end in found if end is not None]
+            assert len(ends) == len(parts)  # nothing is missing
+            for line in summary_of(ends):
                 say(line)
             say("joining the pieces")
-            done = joining.join(request.out, parts, tokenizer, settings)
+            done = joining.join(request.out, parts, ends, tokenizer, settings)
             for leftover in request.out.glob(".tokenizer-*"):  # of a process that was killed
                 rmtree(leftover, ignore_errors=True)
         rmtree(request.out / "pieces", ignore_errors=True)
@@ -180,7 +181,7 @@ def _settings(
         before = read_json(path)
         if before is None:
             raise UserError(f"{path} is damaged: remove {request.out} and start again") from None
-        _check_same(request, before, json.loads(json.dumps(mine)))
+        _check_same(request, before, mine)
         mine["piece_chars"] = before["piece_chars"]  # of the version that began
         mine["lanes"] = before.get("lanes", mine["lanes"])  # of the task that began: others may have more processes
     finally:
