@@ -116,15 +116,19 @@ def compare(questions: Sequence[Question], collection: str | None = None) -> dic
     """nDCG@10 of searches by words, by vectors and by both, on the questions whose answer is in a document.
 
     gain: of both over words alone; p: how probable such a gain is if both are equally good, by a paired randomisation
-    test (Smucker, Allan and Carterette 2007). None if no question has its answer in a document.
+    test (Smucker, Allan and Carterette 2007). None if no question has its answer in a document. Raises UserError for an
+    unknown collection or document.
     """
-    labelled = [case for case in (_case(question, collection) for question in questions) if case.right]
+    store.documents(collection=collection)  # for its UserError, also if no question has an answer
+    labelled = [(question, right) for question in questions if (right := _right(question, collection))]
     if not labelled:
         return None
     values: dict[str, list[float]] = {}
     for how in WAYS:
-        found = (store.search(case.question.text, DEPTH, collection=collection, how=how) for case in labelled)
-        values[how] = [_ndcg(Case(c.question, f, c.right)) for c, f in zip(labelled, found, strict=True)]
+        values[how] = [
+            _ndcg(Case(question, store.search(question.text, DEPTH, collection=collection, how=how), right))
+            for question, right in labelled
+        ]
     gains = [both - words for both, words in zip(values["fused"], values["words"], strict=True)]
     gain, p = sum(gains) / len(gains), chance(gains)
     rates = {how: _mean(some) for how, some in values.items()}
@@ -146,15 +150,19 @@ def _named(question: Question) -> dict[str, str]:
 
 def _case(question: Question, collection: str | None) -> Case:
     """Search for a question, and find the passages that hold its answer."""
-    passages = store.search(question.text, DEPTH, collection=collection)
+    return Case(question, store.search(question.text, DEPTH, collection=collection), _right(question, collection))
+
+
+def _right(question: Question, collection: str | None) -> frozenset[int]:
+    """The ids of the passages that hold its answer. Raises UserError for an unknown collection or document."""
     numbers = {d.id for d in store.named(question.document, collection=collection)} if question.document else None
-    right = set()
+    right: set[int] = set()
     for answer in question.answers:
         for passage in store.search(answer, MAX_RIGHT, collection=collection, every=True):
             is_there = numbers is None or passage.document.id in numbers
             if is_there and _contains(passage.chunk.text, (answer,)):
                 right.add(passage.chunk.id)
-    return Case(question, passages, frozenset(right))
+    return frozenset(right)
 
 
 def _answer(case: Case, reader: Extractive) -> tuple[bool, bool]:
