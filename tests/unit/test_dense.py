@@ -233,7 +233,7 @@ def test_what_another_process_changed_is_found(folder: Path, empty_home: Path) -
 def test_a_failure_leaves_neither_passages_nor_vectors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(folder)
     before = chunks_and_vectors()
-    monkeypatch.setattr(vectors.VectorIndex, "add", lambda *_: (_ for _ in ()).throw(UserError("the disk is full")))
+    monkeypatch.setattr(vectors.VectorIndex, "put", lambda *_: (_ for _ in ()).throw(UserError("the disk is full")))
     (folder / "mill.txt").write_text("The tower is high.", encoding="utf-8")
     with pytest.raises(UserError, match="the disk is full"):
         add(folder)

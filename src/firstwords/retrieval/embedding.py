@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from firstwords.config import UserError
+from firstwords.data.formats.opening import first_line
 from firstwords.data.readers import file_hash
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class HuggingFaceEmbedder:
             self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
             self._model = AutoModel.from_pretrained(path, local_files_only=True).eval()
         except Exception as error:  # the library raises many kinds
-            reason = (str(error).splitlines() or [""])[0][:150] or type(error).__name__
-            raise UserError(f"the embedding model at {path} cannot be read ({reason}): {WITHOUT}") from None
+            raise UserError(f"the embedding model at {path} cannot be read ({first_line(error)}): {WITHOUT}") from None
         weights = sorted({*path.glob("*.safetensors"), *path.glob("*.bin"), path / "config.json"})
         self.fingerprint = "-".join(file_hash(file)[:16] for file in weights)
         pooling = _json(path / "1_Pooling" / "config.json")

@@ -23,10 +23,7 @@ _START, _STOP = "\x02", "\x03"  # around matches; they are not in texts, see `st
 
 
 class Index(Protocol):
-    """What every index of passages can do. `places` are collections, None for all."""
-
-    def add(self, document_id: int) -> None:
-        """Index the stored passages of a document."""
+    """What every index of passages can do once they are in it. `places` are collections, None for all."""
 
     def delete(self, document_id: int) -> None:
         """Take the passages of a document out; to be called while they are still stored."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from firstwords.config import UserError
+from firstwords.data.formats.opening import first_line
 from firstwords.retrieval.embedding import Embedder
 from firstwords.retrieval.vectors import VectorIndex, setting
 
@@ -49,8 +50,7 @@ def asked(request: Callable[[], Any]) -> Any:
     try:
         return request()
     except Exception as error:  # the client's, its HTTP library's and the server's
-        reason = (str(error).splitlines() or [""])[0][:150] or type(error).__name__
-        raise UserError(f"the Qdrant server failed ({reason}): check it, or unset {URL}") from None
+        raise UserError(f"the Qdrant server failed ({first_line(error)}): check it, or unset {URL}") from None
 
 
 class QdrantIndex(VectorIndex):
@@ -61,12 +61,6 @@ class QdrantIndex(VectorIndex):
         self._client = client
         present = setting(connection)
         self._name = f"firstwords-{present.key}" if present else ""
-
-    def add(self, document_id: int) -> None:
-        """Index the stored passages of a document."""
-        super().add(document_id)
-        rows = self._connection.execute("SELECT id FROM chunks WHERE document_id = ?", [document_id])
-        self.put([row[0] for row in rows])
 
     def put(self, numbers: Iterable[int]) -> None:
         """Send stored vectors to the server."""

@@ -84,9 +84,10 @@ def put(documents: Iterable[Prepared], owner: str = OWNER, collection: str = COL
             collection_id = _collection_id(connection, owner, collection)
             numbers = [_put(connection, collection_id, prepared) for prepared in waiting]
             for number, rows in zip(numbers, made, strict=bool(setting)):
-                ids = connection.execute("SELECT id FROM chunks WHERE document_id = ? ORDER BY number", [number])
-                vectors.save(connection, zip((row[0] for row in ids), rows, strict=True))
-                _vector_index(connection).add(number)
+                stored = connection.execute("SELECT id FROM chunks WHERE document_id = ? ORDER BY number", [number])
+                ids = [row["id"] for row in stored]
+                vectors.save(connection, zip(ids, rows, strict=True))
+                _vector_index(connection).put(ids)
             return [_document(connection, owner, number) for number in numbers]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,7 +109,7 @@ def touched(connection: sqlite3.Connection) -> None:
 
 
 class VectorIndex:
-    """Exact search over int8 vectors; what is added and deleted belongs to the caller's transaction."""
+    """Exact search over int8 vectors; what is put and deleted belongs to the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, embedder: Embedder | None) -> None:
         self._connection, self._embedder = connection, embedder  # to delete, no model is needed
@@ -119,19 +119,6 @@ class VectorIndex:
         assert self._embedder is not None
         vector: np.ndarray = self._embedder.encode([query], is_query=True)[0]
         return vector
-
-    def add(self, document_id: int) -> None:
-        """Index the stored passages of a document that have no vector yet."""
-        rows = self._connection.execute(
-            "SELECT id, title, text FROM chunks WHERE document_id = ? "
-            "AND id NOT IN (SELECT chunk_id FROM chunk_vectors) ORDER BY id",
-            [document_id],
-        ).fetchall()
-        if not rows:
-            return
-        assert self._embedder is not None
-        texts = [passage_text(row["title"], row["text"]) for row in rows]
-        save(self._connection, zip((row["id"] for row in rows), encoded(self._embedder, texts), strict=True))
 
     def delete(self, document_id: int) -> None:
         """Take the passages of a document out; to be called while they are still stored."""
@@ -160,7 +147,8 @@ class VectorIndex:
             block = slice(start, start + BLOCK)
             scores_N[block] = matrix.rows_ND[block].astype(np.float32) @ query_D * matrix.scales_N[block]
         if places is not None:
-            wanted = [number for number, place in enumerate(matrix.places) if place in set(places)]
+            asked = set(places)
+            wanted = [number for number, place in enumerate(matrix.places) if place in asked]
             scores_N[~np.isin(matrix.place_N, wanted)] = -np.inf
         order = np.lexsort((matrix.ids_N, -scores_N))[:k]
         return [(int(matrix.ids_N[row]), float(scores_N[row])) for row in order if scores_N[row] > -np.inf]
@@ -212,7 +200,7 @@ def _read(connection: sqlite3.Connection) -> _Matrix:
     )
     ids, numbers, scales, joined = [], [], [], bytearray()
     places: dict[str, int] = {}
-    for number, place, scale, vector in _tuples(rows):
+    for number, place, scale, vector in rows:
         ids.append(number)
         numbers.append(places.setdefault(place, len(places)))
         scales.append(scale)
@@ -221,8 +209,3 @@ def _read(connection: sqlite3.Connection) -> _Matrix:
     return _Matrix(
         np.array(ids, np.int64), np.array(numbers, np.int32), np.array(scales, np.float32), rows_ND, [*places]
     )
-
-
-def _tuples(rows: sqlite3.Cursor) -> Iterator[tuple[int, str, float, bytes]]:
-    for row in rows:
-        yield row[0], row[1], row[2], row[3]
