@@ -99,6 +99,23 @@ def test_several_calls_keep_the_results_that_are_not_changed(page_anna: User) ->
     page_anna.end(told[-1]["id"])
 
 
+def test_a_thumb_after_a_result_or_on_a_changed_call_is_kept_but_teaches_nothing(page_anna: User) -> None:
+    chat = page_anna.chat(model="pip/sft")
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "What is it?", "params": FORCED})
+    call = said["assistant"]["id"]
+    page_anna.post(f"/api/messages/{page_anna.events(call)[-1][1]['following'][-1]['id']}/stop")
+    free = {"params": {"rules": {}, "tools": [], "max_tokens": 8, "temperature": 1.0}}
+    changed = page_anna.post(f"/api/messages/{call}/tool", {"content": OTHER, **free})["messages"]
+    page_anna.end(changed[-1]["id"])
+    for message in (changed[0], changed[-1]):
+        for verdict in ("up", None):
+            rated = page_anna.post(f"/api/messages/{message['id']}/rating", {"verdict": verdict})["message"]["rating"]
+            assert rated == (verdict and {"verdict": verdict, "reasons": []})
+    assert page_anna.get("/api/export")["judgements"] == []
+    page_anna.post(f"/api/messages/{call}/rating", {"verdict": "up"})  # the model's own call
+    assert [judgement["left"] for judgement in page_anna.get("/api/export")["judgements"]] == [CALL]
+
+
 def test_tools_are_off_unless_switched_on_and_read_what_their_user_has(page_anna: User, page_ben: User) -> None:
     chat = page_anna.chat(model="pip/sft")
     off = FORCED | {"tools": []}

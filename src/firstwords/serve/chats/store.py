@@ -140,13 +140,14 @@ def add_results(
 
 
 def add_call(message: Message, content: str, params: dict[str, Any]) -> Message:
-    """Another version of an answer that calls tools, as a person has changed it."""
+    """Another version of an answer that calls tools, as a person has changed it. It is of no model's weights."""
     changed = replace(
         message,
         id=new_id(),
         content=content,
         status="done",
         error=None,
+        stage_hash=None,
         finish_reason="stop",
         rating=None,
         tokens=None,

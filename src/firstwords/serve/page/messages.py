@@ -139,13 +139,12 @@ async def change_tool(user: User, live: Live, request: Request, message_id: str,
 
 @router.post("/rating")
 async def rate(user: User, message_id: str, body: Rating) -> Response:
-    """Save a thumb with the answer, and add it to the log that the model learns from."""
+    """Save a thumb with the answer, and add it to the log that the model learns from, if it can learn from it."""
     path = await to_thread.run_sync(partial(store.path, user, message_id))
     message = _finished(path[-1])
     rating = None if body.verdict is None else {"verdict": body.verdict, "reasons": body.reasons}
     verdict = body.verdict or "withdrawn"
-    is_quoted = message.sources is not None and bool(_wanted(message))  # a search's answer teaches a model nothing
-    if (rating or message.rating) and not is_quoted and not _continues(message):  # a continuation is not an answer
+    if (rating or message.rating) and _can_teach(message, path[-2]):
         thumb = Judgement(
             tuple(m.turn for m in path[:-1]),
             message.content.strip(),
@@ -210,10 +209,14 @@ def _wanted(message: Message) -> Wanted:
     return wanted if isinstance(wanted, bool | str) else None
 
 
-def _continues(message: Message) -> bool:
-    """Whether a message is of a base model."""
-    name, _, stage = (message.model or "").partition("/")
-    return is_base(home.stage_dir(name, stage))
+def _can_teach(answer: Message, asked: Message) -> bool:
+    """Whether a judgement of an answer belongs in the log: a model wrote it, in answer to a question."""
+    if asked.role != "user" or answer.stage_hash is None:  # after a tool's result; or a person has changed the call
+        return False
+    if answer.sources is not None and _wanted(answer):  # a search's answer
+        return False
+    name, _, stage = (answer.model or "").partition("/")
+    return not is_base(home.stage_dir(name, stage))  # a continuation is not an answer
 
 
 async def _coming(answer: Answer, start: int) -> AsyncIterator[str]:
