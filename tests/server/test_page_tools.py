@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from page_helpers import User
+from page_helpers import User, until
+
+from firstwords.retrieval.answer import Answer as Found
+from firstwords.retrieval.answer import Sentence
+from firstwords.retrieval.evidence import Evidence
+from firstwords.serve import answers
+from firstwords.serve.answers import Answer
 
 pytest_plugins = ("page_fixtures",)
 CALL = '{"name": "calculator", "arguments": {"expression": "17*23"}}'
@@ -114,6 +122,65 @@ def test_a_thumb_after_a_result_or_on_a_changed_call_is_kept_but_teaches_nothing
     assert page_anna.get("/api/export")["judgements"] == []
     page_anna.post(f"/api/messages/{call}/rating", {"verdict": "up"})  # the model's own call
     assert [judgement["left"] for judgement in page_anna.get("/api/export")["judgements"]] == [CALL]
+
+
+@pytest.mark.parametrize("method", ["stop", "delete"])
+def test_nothing_follows_a_call_that_is_stopped_while_a_tool_runs(
+    method: str, page_anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def results(*_: Any) -> list[str]:
+        begun.set()
+        assert go_on.wait(60)
+        return ["391"]
+
+    monkeypatch.setattr(answers, "results", results)
+    chat = page_anna.chat(model="pip/sft")
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "What is it?", "params": FORCED})
+    call = said["assistant"]["id"]
+    assert begun.wait(60)
+    live = page_anna.client.app.state.answers
+    path, verb = (f"/api/messages/{call}/stop", "POST") if method == "stop" else (f"/api/messages/{call}", "DELETE")
+    request = threading.Thread(target=page_anna.ask, args=(verb, path))
+    request.start()
+    until(lambda: live.get(call).is_stopped)
+    go_on.set()
+    request.join(60)
+    left = page_anna.get(f"/api/chats/{chat}")["messages"]
+    assert [m["role"] for m in left] == (["user", "assistant"] if method == "stop" else ["user"])
+    assert method == "delete" or (left[-1]["status"], left[-1]["content"]) == ("done", CALL)
+    assert not live._live, "no answer goes on"
+
+
+def test_nothing_follows_a_call_that_is_stopped_at_its_very_end(
+    page_anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add: Callable[[Answer, Any], None] = Answer.add
+
+    def stopped_at_the_end(answer: Answer, tokens: Any) -> None:
+        add(answer, tokens)
+        if any(token.finish_reason for token in tokens):
+            answer.cancel()
+
+    monkeypatch.setattr(Answer, "add", stopped_at_the_end)
+    chat = page_anna.chat(model="pip/sft")
+    said = page_anna.post(f"/api/chats/{chat}/messages", {"content": "What is it?", "params": FORCED})
+    event = page_anna.events(said["assistant"]["id"])[-1][1]
+    assert event["message"]["content"] == CALL and event["message"]["status"] == "done" and "following" not in event
+
+
+def test_a_call_that_documents_quote_is_not_run(page_anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(*_: Any) -> Found:
+        return Found("extractive", [Sentence(CALL, ())], Evidence("What is it?", []))
+
+    monkeypatch.setattr(answers, "ask", ask)
+    chat = page_anna.chat(model="pip/sft")
+    body = {"content": "What is it?", "documents": True, "params": FORCED}
+    said = page_anna.post(f"/api/chats/{chat}/messages", body)
+    event = page_anna.events(said["assistant"]["id"])[-1][1]
+    assert event["message"]["content"] == CALL and "following" not in event
+    assert len(page_anna.get(f"/api/chats/{chat}")["messages"]) == 2
 
 
 def test_tools_are_off_unless_switched_on_and_read_what_their_user_has(page_anna: User, page_ben: User) -> None:

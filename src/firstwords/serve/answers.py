@@ -190,13 +190,14 @@ class Answers:
         return self._live.get(message_id)
 
     async def stop(self, message_ids: Iterable[str]) -> None:
-        """End some answers as they are, and wait until they are saved."""
+        """End some answers as they are, with those that follow from their calls, and wait until they are saved."""
         found = [answer for message_id in message_ids if (answer := self._live.get(message_id)) is not None]
         for answer in found:
             answer.cancel()
         tasks = [answer.task for answer in found if answer.task is not None]
         if tasks:
             await asyncio.wait(tasks)
+            await self.stop(message.id for answer in found for message in answer.following)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -210,7 +211,8 @@ class Answers:
         try:
             async with asyncio.timeout(self.max_seconds):
                 reason = await work()
-            answer.end("stopped" if answer.is_stopped else "done", reason)
+            # with a reason it had already ended before a request to stop
+            answer.end("stopped" if answer.is_stopped and reason is None else "done", reason)
         except asyncio.CancelledError:
             answer.end("interrupted")
         except TimeoutError:
@@ -227,12 +229,14 @@ class Answers:
     async def _follow(
         self, answer: Answer, path: Sequence[Message], stage: Stage, params: dict[str, Any], user: str
     ) -> None:
-        """If the answer calls tools, add their results, and begin the answer after them."""
+        """If the answer calls tools, add their results, and begin the answer after them, unless it was stopped."""
         call, tools = answer.message, params.get("tools", ())
         if not tools or call.status != "done" or self._closing.is_set() or num_rounds(path) >= MAX_ROUNDS:
             return
+        if answer.is_stopped or answer.lookup is not None:  # what is quoted from documents is no call
+            return
         found = await to_thread.run_sync(results, call.content, tools, user)
-        if found:
+        if found and not answer.is_stopped:  # in the meantime
             answer.following = await self.after_results(call, found, path, stage, params, user)
 
     async def after_results(
@@ -260,7 +264,6 @@ class Answers:
             if not answer.is_stopped:
                 raise
             return None
-        answer.is_stopped = False  # it had already ended before the request to stop
         return "stop"
 
     async def _generate(
@@ -295,10 +298,7 @@ class Answers:
         finally:
             stream.cancel()
         reason = stream.request.finish_reason if stream.request is not None else None
-        if reason in ("stop", "length"):
-            answer.is_stopped = False  # it had already ended before the request to stop
-            return reason
-        return None
+        return reason if reason in ("stop", "length") else None
 
     async def _keep(self, answer: Answer, follow: Callable[[], Awaitable[None]]) -> None:
         """Save the end of an answer, and begin what follows it; then it is over."""
