@@ -116,3 +116,19 @@ def test_without_calls_an_answer_is_a_message(client) -> None:
     events = list(ask(client, max_output_tokens=20, stream=True))
     said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert said == answer.output_text
+
+
+def test_logprobs_of_what_only_looked_like_a_call_are_sent(client) -> None:
+    properties: dict[str, Any] = {"name": {"const": "nobody"}, "arguments": {"const": "none"}}
+    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    how: dict[str, Any] = {
+        "text": {"format": {"type": "json_schema", "name": "known", "schema": schema, "strict": True}},
+        "include": ["message.output_text.logprobs"],
+        "stream": True,
+    }
+    events = list(ask(client, **how))
+    (part,) = events[-1].response.output[0].content
+    assert json.loads(part.text) == {"name": "nobody", "arguments": "none"}
+    assert "".join(one.token for one in part.logprobs) == part.text
+    streamed = [one.token for e in events if e.type == "response.output_text.delta" for one in e.logprobs]
+    assert streamed == [one.token for one in part.logprobs]

@@ -69,6 +69,7 @@ class _Answer:
     async def grow(self) -> AsyncIterator[list[Told]]:
         """The events of each part of the answer, as it comes; items are open until the next begins. Raises ApiError."""
         transcript, readers = self._job.transcripts[0], self._job.readers
+        waiting: list[Entry] = []  # of text that may yet begin a call
         async for _, tokens in self._job.running.parts():
             text, entries = transcript.push(tokens)
             is_last = check_reason(transcript.finish_reason) is not None
@@ -76,9 +77,16 @@ class _Answer:
             if not readers:
                 told += self._say(text, entries)
             else:
+                waiting = [*waiting, *entries]
                 for part in readers[0].push(text, is_last):
-                    told += self._say(part.text, entries) if part.index is None else self._call(part)
-                    entries = [] if part.index is None else entries
+                    if part.index is None:
+                        told += self._say(part.text, waiting)
+                        waiting = entries = []
+                    else:
+                        told += self._call(part)
+                        waiting = entries  # those before were the call's
+                if self.items and self.items[-1].call is not None:
+                    waiting = []
             yield told
 
     def _say(self, text: str, entries: list[Entry]) -> list[Told]:
