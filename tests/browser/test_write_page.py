@@ -82,6 +82,24 @@ def test_candidates_the_outline_and_what_was_cleared(browser_open: Any) -> None:
     assert page.get_by_role("textbox", name="Point 2").input_value() == "It goes home."
 
 
+def test_an_outline_needs_points_and_the_old_one_comes_back_with_its_text(browser_open: Any) -> None:
+    page = browser_open("write", **KEPT)
+    points = page.get_by_role("textbox", name=re.compile(r"^Point \d$"))
+    page.get_by_role("button", name="Remove point 1").click(timeout=LONG)
+    page.get_by_role("textbox", name="Point 1").fill("  ")
+    assert page.get_by_role("button", name="Write from this outline").is_disabled()
+    page.get_by_role("button", name="Remove point 1").click()
+    assert points.count() == 0 and page.get_by_role("button", name="Write from this outline").is_disabled()
+    page.get_by_role("button", name="Discard the changes").click()
+    page.get_by_role("textbox", name="Point 2").fill("It goes home.")
+    page.get_by_role("button", name="Write from this outline").click()
+    page.get_by_text("Outline by you").wait_for()
+    page.get_by_role("button", name="Bring the old text back").click(timeout=LONG)
+    page.get_by_text("Outline by the model.").wait_for()
+    assert [point.input_value() for point in points.all()] == PLAN["outline"]
+    assert texts(page) == ["A cat came.", "By hand."]
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_write_has_no_barriers(width: int, browser_open: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -35,9 +35,9 @@ class Writing {
   /** The paragraph that is being written, and its candidates so far. */
   live = $state<{ place: number; texts: string[] } | null>(null);
   isPlanning = $state(false);
-  private running: AbortController | null = null;
+  private running = $state.raw<AbortController | null>(null);
 
-  readonly isBusy = $derived(this.isPlanning || this.live !== null);
+  readonly isBusy = $derived(this.running !== null);
 
   get brief(): Brief {
     return this.asked.value;
@@ -100,12 +100,9 @@ class Writing {
     this.running?.abort();
   }
 
-  /** All paragraphs again, for an outline that has been changed. */
-  async fromOutline(): Promise<void> {
-    const before = this.text!;
-    this.text = { ...before, paragraphs: [] };
-    this.offerBack(before, "The text is being written again.");
-    await this.resume();
+  /** All paragraphs again, for an outline that a person has written. */
+  async fromOutline(outline: string[]): Promise<void> {
+    await this.from(0, { ...this.text!.plan, outline, by: "person", note: "outline by you", parts: outline.length });
   }
 
   change(place: number, to: Partial<Paragraph>): void {
@@ -115,10 +112,12 @@ class Writing {
     if (later > 0) status.note("The paragraphs after it may no longer fit.", { label: "Write them again", act: () => this.from(place + 1) });
   }
 
-  /** The paragraphs from a place on again. */
-  private async from(place: number): Promise<void> {
-    if (!this.text || this.isBusy) return;
-    this.text = { ...this.text, paragraphs: this.text.paragraphs.slice(0, place) };
+  /** The paragraphs from a place on again. The text before, with its outline, can be brought back. */
+  private async from(place: number, plan = this.text?.plan): Promise<void> {
+    const before = this.text;
+    if (!before || !plan || this.isBusy) return;
+    this.text = { ...before, plan, paragraphs: before.paragraphs.slice(0, place) };
+    this.offerBack(before, "The text is being written again.");
     await this.resume();
   }
 
@@ -126,11 +125,6 @@ class Writing {
     const text = this.text!;
     this.text = { ...text, paragraphs: text.paragraphs.filter((_, at) => at !== place) };
     this.offerBack(text, "Paragraph removed");
-  }
-
-  setOutline(outline: string[]): void {
-    const text = this.text!;
-    this.text = { ...text, plan: { ...text.plan, outline, by: "person", note: "outline by you", parts: outline.length } };
   }
 
   clear(): void {
@@ -214,6 +208,7 @@ class Writing {
     } finally {
       this.isPlanning = false;
       this.live = null;
+      this.running = null;
     }
   }
 }
