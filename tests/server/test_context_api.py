@@ -46,6 +46,20 @@ def test_it_is_what_the_answer_is_made_from(page_anna: User, monkeypatch: pytest
     assert [(len(prompt.ids), prompt.left_out) for prompt in made] == [(told["count"], told["left_out"])]
 
 
+def test_tools_take_their_part(page_anna: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    named: dict[str, Any] = {"tools": ["clock"]}
+    told = reading(page_anna, None, "Hi", **named)
+    assert told["count"] > reading(page_anna, None, "Hi")["count"]
+    made: list[writer.Fitted] = []
+    fitted = writer.fitted
+    monkeypatch.setattr(writer, "fitted", lambda *of: made.append(fitted(*of)) or made[-1])
+    page_anna.say(page_anna.chat(model="pip/sft"), "Hi", params={"max_tokens": 12} | named)
+    assert [len(prompt.ids) for prompt in made] == [told["count"]]
+    long = reading(page_anna, None, LONG * 40, **named)
+    assert long["over"] == long["count"] - long["max_model_len"] + 1 > 0
+    page_anna.post("/api/context", {"content": "Hi", "tools": ["calculater"]}, 400)
+
+
 def test_another_branch_has_a_context_of_its_own(page_anna: User) -> None:
     chat, messages = talk(page_anna, 6)
     assert reading(page_anna, messages[-1]["id"])["left_out"]

@@ -91,7 +91,7 @@ export const api = {
   importAll: (file: Blob) => post<{ chats: number; messages: number; judgements: number; skipped: number }>("/api/import", file),
 
   /** What the model would read of a chat down to the message `leaf`, and of what one is writing. */
-  context: (of: { model: string; leaf: string | null; content: string; system: string; max_tokens: number }, signal?: AbortSignal) =>
+  context: (of: { model: string; leaf: string | null; content: string; system: string; max_tokens: number; tools: string[] }, signal?: AbortSignal) =>
     post<T.Reading>("/api/context", of, signal),
 
   next: (model: string, prompt: Prompt, how: { top: number; temperature: number; top_p: number; top_k: number }, signal?: AbortSignal) =>

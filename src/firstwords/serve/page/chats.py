@@ -17,7 +17,7 @@ from firstwords.serve.chats.records import Message, dump, now
 from firstwords.serve.chats.sources import Wanted
 from firstwords.serve.chats.writer import fitted
 from firstwords.serve.errors import ApiError
-from firstwords.serve.page.parts import DEFAULTS, Body, JsonText, Live, Params, User, listed, lookup_of
+from firstwords.serve.page.parts import DEFAULTS, Body, JsonText, Live, Params, ToolNames, User, listed, lookup_of
 
 if TYPE_CHECKING:
     from firstwords.serve.models import Held
@@ -52,13 +52,15 @@ class NewMessage(Body):
 
 
 class Reading(Body):
-    """What a model would read: the path to the message `leaf`, then `content`. `system` is for an empty chat."""
+    """What a model would read: the path to the message `leaf`, then `content`. `system` is for an empty chat.
+    tools: names of the built-in ones that it may call."""
 
     leaf: str | None = None
     content: str = ""
     system: str = ""
     model: str | None = None
     max_tokens: int = Field(DEFAULTS["max_tokens"], ge=1, lt=2**31)
+    tools: ToolNames = Field(default_factory=list)
 
 
 @router.post("/context")
@@ -77,7 +79,7 @@ async def context(user: User, request: Request, body: Reading) -> dict[str, Any]
     stage = _find(request, body.model)
 
     def measure(held: Held) -> dict[str, Any]:
-        prompt, limit = fitted(held, path, body.max_tokens), held.loaded.context
+        prompt, limit = fitted(held, path, body.max_tokens, body.tools), held.loaded.context
         left_out = [message_id for message_id in prompt.left_out if message_id]
         over = max(0, len(prompt.ids) - limit + 1)
         return {"count": len(prompt.ids), "max_model_len": limit, "over": over, "left_out": left_out}

@@ -46,6 +46,7 @@ def _answers(request: Request) -> Answers:
 
 User = Annotated[str, Depends(_user)]
 Live = Annotated[Answers, Depends(_answers)]
+ToolNames = Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=20)]
 
 
 class Body(BaseModel):
@@ -87,7 +88,7 @@ class Params(Body):
     max_tokens: int | None = Field(None, ge=1, lt=2**31)
     seed: int | None = Field(None, ge=0, lt=2**53)
     rules: dict[str, Any] | None = None
-    tools: list[Annotated[str, Field(max_length=40)]] | None = Field(None, max_length=20)
+    tools: ToolNames | None = None
 
     def chosen(self, directory: Path, before: dict[str, Any] | None = None) -> dict[str, Any]:
         """All parameters of an answer of the model in `directory`; a missing seed is drawn. Rules and tools are there
