@@ -3,10 +3,10 @@
     python benchmarks/rules_speed.py --model DIR          # a trained model's folder
     python benchmarks/rules_speed.py --model DIR --json
 
-Every round generates the same number of tokens from the same prompts: freely, freely but one token per step (what a
-rule forbids is to sample several tokens ahead), and under each rule. Processor time of the whole process, threads
-included, hardly depends on what else the machine does; the table shows the smallest of the rounds. Nothing is trained
-and nothing is downloaded.
+Every round generates answers under each rule, then freely from the same prompts, every answer as long as the one under
+the rule: first as usual, then one token per step (what a rule forbids is to sample several tokens ahead). Processor
+time of the whole process, threads included, hardly depends on what else the machine does; the table shows the smallest
+of the rounds. Nothing is trained and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from _common import machine, report, table
 
@@ -28,55 +28,68 @@ STREAMS = (1, 16)
 
 
 def measure(directory: Path, num_tokens: int, rounds: int) -> list[dict[str, Any]]:
-    """Rows {streams, rule, us_per_token, overhead, over_single}; overhead is relative to generating freely."""
-    import firstwords.engine.engine as engine_module
+    """Rows {streams, rule, tokens, us_per_token, free_us, overhead, over_single}; overhead is relative to generating
+    freely.
+    """
     from firstwords.engine.engine import Engine
     from firstwords.model.hub import load_model
     from firstwords.tokenizer.fast import Tokenizer
     from firstwords.tokenizer.prompts import text_ids
 
     model, tokenizer = load_model(directory), Tokenizer.load(directory)
-    ahead = engine_module.MAX_BURST
+    names = ("cat", "dog", "bird", "fox")
     rows = []
     for streams in STREAMS:
         engine = Engine(model, tokenizer, num_slots=streams)
         engine.prepare()
-        prompts = [text_ids(tokenizer, f"The {name} sat") for name in ("cat", "dog", "bird", "fox")] * (
-            streams // 4 + 1
-        )
-
-        cases: dict[str, tuple[dict[str, Any] | None, int]] = {"free": (None, ahead), "free, one per step": (None, 1)}
-        cases |= {name: (rule, ahead) for name, rule in RULES.items()}
-        best = {name: float("inf") for name in cases}
-        for number in range(rounds + 1):
-            for name, case in cases.items():
-                spent = seconds(engine, prompts[:streams], num_tokens, *case)
-                if number:  # the first round compiles grammars
-                    best[name] = min(best[name], spent)
-        for name, spent in best.items():
-            overhead, single = spent / best["free"] - 1, spent / best["free, one per step"] - 1
-            rows.append({"streams": streams, "rule": name, "us_per_token": spent * 1e6} | _shares(overhead, single))
-    engine_module.MAX_BURST = ahead
+        prompts = [text_ids(tokenizer, f"The {names[i % len(names)]} sat") for i in range(streams)]
+        for name, rule in RULES.items():
+            ruled, free, single = best_of(engine, prompts, rule, num_tokens, rounds)
+            shares = {"overhead": ruled.seconds / free.seconds - 1, "over_single": ruled.seconds / single.seconds - 1}
+            about = {"streams": streams, "rule": name, "tokens": sum(ruled.lengths)}
+            rows.append(about | {"us_per_token": ruled.seconds * 1e6, "free_us": free.seconds * 1e6} | shares)
     return rows
 
 
-def seconds(engine: Any, prompts: list[list[int]], num_tokens: int, rule: dict[str, Any] | None, burst: int) -> float:
-    """Processor seconds per token. burst: tokens that a row may sample per step."""
+class Spent(NamedTuple):
+    """Processor seconds per token, and the tokens of each answer."""
+
+    seconds: float
+    lengths: list[int]
+
+
+def best_of(engine: Any, prompts: list[list[int]], rule: dict[str, Any], num_tokens: int, rounds: int) -> list[Spent]:
+    """[under the rule, freely, freely and one token per step]: the fastest of the rounds."""
     import firstwords.engine.engine as engine_module
+
+    ahead, best = engine_module.MAX_BURST, list[Spent]()
+    for number in range(rounds + 1):
+        ruled = spent(engine, prompts, [num_tokens] * len(prompts), rule)
+        free = spent(engine, prompts, ruled.lengths, None)
+        engine_module.MAX_BURST = 1
+        single = spent(engine, prompts, ruled.lengths, None)
+        engine_module.MAX_BURST = ahead
+        found = [ruled, free, single]
+        if number:  # the first round compiles grammars
+            best = [min(pair) for pair in zip(best, found, strict=True)] if best else found
+    return best
+
+
+def spent(engine: Any, prompts: list[list[int]], lengths: list[int], rule: dict[str, Any] | None) -> Spent:
+    """Generate answers of at most these lengths under a rule, or freely and of exactly these lengths."""
     from firstwords.engine.constraints import Constraint
     from firstwords.engine.rules.rules import Rules
     from firstwords.engine.sampling import SamplingParams
 
     constraint = Constraint.rules(Rules.of(rule)) if rule else None
-    params = SamplingParams(max_tokens=num_tokens, seed=1, ignore_eos=rule is None, constraint=constraint)
-    engine_module.MAX_BURST = burst
+    params = [
+        SamplingParams(max_tokens=length, seed=1 + i, ignore_eos=rule is None, constraint=constraint)
+        for i, length in enumerate(lengths)
+    ]
     began = time.process_time()
     answers = engine.generate(prompts, params)
-    return (time.process_time() - began) / sum(len(answer.ids) for answer in answers)
-
-
-def _shares(overhead: float, single: float) -> dict[str, float]:
-    return {"overhead": overhead, "over_single": single}
+    found = [len(answer.ids) for answer in answers]
+    return Spent((time.process_time() - began) / sum(found), found)
 
 
 def main() -> None:
@@ -91,13 +104,15 @@ def main() -> None:
         (
             row["streams"],
             row["rule"],
+            row["tokens"],
             f"{row['us_per_token']:.0f}",
+            f"{row['free_us']:.0f}",
             f"{row['overhead']:+.0%}",
             f"{row['over_single']:+.0%}",
         )
         for row in rows
     ]
-    header = ("streams", "rule", "µs of processor per token", "over free", "over one per step")
+    header = ("streams", "rule", "tokens", "µs of processor per token", "free", "over free", "over one per step")
     report({"machine": machine(), "rows": rows}, table(header, shown), flags.json)
 
 

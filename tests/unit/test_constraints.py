@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 
+import numpy as np
 import pytest
 import torch
 
+from firstwords.engine import constraints
 from firstwords.engine.constraints import MAX_CHARS, Constraint, Constraints
 from firstwords.engine.engine import Engine
+from firstwords.engine.grammar import closing
+from firstwords.engine.rules.rules import Rules
 from firstwords.engine.sampling import SamplingParams
 from firstwords.tokenizer.fast import Tokenizer
 
@@ -132,6 +137,39 @@ def test_grammars_are_compiled_once(tokenizer) -> None:
     for number in range(100):
         compiler.matcher(Constraint.regex(f"a{{{number % 50 + 1}}}"), frozenset([0]))
     assert len(compiler._compiled) == 32
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Constraint.regex("(ab?|a*c|é|\u65e5){0,9}[^x]*"),
+        Constraint.choice(["cat", "cats and", "caf\u00e9", "\u65e5\u672c"]),
+        Constraint.rules(Rules(without_letter="e", words="3-")),
+        Constraint.rules(Rules(only_words_with="t", words="2-6"), "The"),
+    ],
+)
+def test_masks_from_memory_are_those_of_the_grammar(tokenizer, monkeypatch, constraint) -> None:
+    """Answers under one constraint share what llguidance said. Two kinds of requests, and memories that overflow."""
+    monkeypatch.setattr(constraints, "MAX_MASK_BYTES", 60 * tokenizer.vocab_size // 8)
+    monkeypatch.setattr(closing, "MAX_MOVES", 100)
+    shared, dice, num_known = Constraints(tokenizer, tokenizer.vocab_size, [0, 2]), random.Random(1), 0
+    for number in range(40):
+        ends = frozenset([0, 2] if number % 3 else [0])
+        matcher = shared.matcher(constraint, ends)
+        fresh = Constraints(tokenizer, tokenizer.vocab_size, [0, 2]).matcher(constraint, ends)
+        for _ in range(30):
+            num_known += matcher._grammar.known(matcher._place, ends) is not None
+            allowed_V = matcher.allowed()
+            assert allowed_V.tolist() == fresh.allowed().tolist()
+            possible = sorted(set(np.flatnonzero(allowed_V).tolist()) - {0, 2})
+            if not possible:
+                break
+            token = dice.choice(possible)
+            for one in (matcher, fresh):
+                one.advance(token)
+            assert (matcher.is_complete, matcher.may_end) == (fresh.is_complete, fresh.may_end)
+            assert not matcher.has_failed
+    assert num_known > 50
 
 
 def _nested(depth: int) -> dict:

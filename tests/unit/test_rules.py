@@ -324,12 +324,17 @@ def test_what_a_rule_costs_is_counted_where_it_allows_almost_nothing(engine) -> 
     """The probability of what is allowed may be smaller than single precision holds."""
     from types import SimpleNamespace
 
+    from numba import njit
+
     from firstwords.engine.decode import excluded_logprobs
+    from firstwords.engine.loops.sampler import lost_to_mask
 
     logits_RV = torch.tensor([[0.0, -150.0, 1.0, -150.0]] * 3)
     masks_RW = np.array([[0b1010], [0b1111], [0b0101]], np.uint32)
-    rows = SimpleNamespace(masks_RW=masks_RW, ids_R=np.array([1, 0, 0]))
     total = math.log(1 + math.e)
-    lost = excluded_logprobs(rows, np.array([0, 1, 2]), logits_RV, forced=[2])
-    assert lost == pytest.approx([total + 150 - math.log(2), 0.0, total], abs=1e-6)
-    assert excluded_logprobs(rows, np.array([1, 2]), logits_RV, forced=[]) == pytest.approx([0.0, 0.0], abs=1e-6)
+    expected = [total + 150 - math.log(2), 0.0, 0.0]
+    lost = excluded_logprobs(SimpleNamespace(masks_RW=masks_RW), np.array([0, 1, 2]), logits_RV)
+    assert lost == pytest.approx(expected, abs=1e-6)
+    callable_one = njit(lambda logits_V, mask_W: lost_to_mask(logits_V, mask_W, np.zeros_like(logits_V)))
+    compiled = [callable_one(*row) for row in zip(logits_RV.numpy(), masks_RW, strict=True)]
+    assert compiled == pytest.approx(expected, abs=1e-5)

@@ -94,6 +94,7 @@ class Rows(NamedTuple):
     counters_R: np.ndarray  # uint64, tokens that each row has sampled so far
     seen_RV: np.ndarray  # bool, tokens of prompt and answer; no rows where no row has a penalty
     masks_RW: np.ndarray  # uint32, bit i of word w allows token 32 w + i; no rows where nothing is constrained
+    is_ruled_R: np.ndarray  # bool, whether it is wanted what the mask costs
     num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
     end_ids_RE: np.ndarray  # int64, tokens that end the answer; -1 fills up
@@ -104,6 +105,7 @@ class Rows(NamedTuple):
     top_logprobs_RNA: np.ndarray  # float32
     rank_RN: np.ndarray  # int64
     entropy_RN: np.ndarray  # float32, bits
+    lost_R: np.ndarray  # float32, -log of the probability of all tokens that the mask allows, nats
 
 
 def new_rows(
@@ -116,10 +118,12 @@ def new_rows(
     vocab_size: int,
     end_ids: Sequence[Collection[int]] = (),
     num_steps: int = 1,
+    ruled: Sequence[int] = (),
 ) -> Rows:
     """Rows that read the last of their `ids` (prompt and answer so far) next, with room for the results of num_steps.
 
-    end_ids: the tokens that end each row's answer; none if empty.
+    end_ids: the tokens that end each row's answer; none if empty. ruled: the rows for which it is wanted what the mask
+    costs.
     """
     size, N = len(params), num_steps
 
@@ -137,6 +141,8 @@ def new_rows(
     end_ids_RE = np.full((size, max(map(len, end_ids), default=0)), -1, np.int64)
     for row, ends in enumerate(end_ids):
         end_ids_RE[row, : len(ends)] = sorted(ends)
+    is_ruled_R = np.zeros(size, np.bool_)
+    is_ruled_R[list(ruled)] = True
     return Rows(
         ids_R=column([known[-1] for known in ids], np.int64),
         slots_R=column(slots, np.int64),
@@ -150,6 +156,7 @@ def new_rows(
         counters_R=column([len(known) - count for known, count in zip(ids, num_prompt_tokens, strict=True)], np.uint64),
         seen_RV=seen_RV,
         masks_RW=np.full((size if constrained else 0, num_words), 0xFFFFFFFF, dtype=np.uint32),
+        is_ruled_R=is_ruled_R,
         num_top_R=column(num_top, np.int64),
         is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
         end_ids_RE=end_ids_RE,
@@ -160,6 +167,7 @@ def new_rows(
         top_logprobs_RNA=np.zeros((size, N, width), np.float32),
         rank_RN=np.zeros((size, N), np.int64),
         entropy_RN=np.zeros((size, N), np.float32),
+        lost_R=np.zeros(size, np.float32),
     )
 
 

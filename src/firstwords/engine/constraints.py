@@ -15,7 +15,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 32_768  # of a schema or expression; one of this size compiles in a few tenths of a second
 MAX_REMEMBERED = 32  # compiled grammars
+MAX_MASK_BYTES = 2_000_000  # that a grammar remembers
 LANDING = 12  # tokens before the limit from which on sentences begin no new word: more than most words have
 MAX_LANDING = 32  # as above, where the answer has had longer words
 LONGEST_ENDING = 24  # bytes: a rhyming word and a full stop
@@ -111,7 +112,7 @@ class Constraints:
             TokenizerWrapper(self._vocabulary), n_vocab=vocab_size, eos_token=list(end_ids), slices=[]
         )
         self._limits = LLParserLimits(**LIMITS, verbose_errors=False)
-        self._compiled: OrderedDict[Constraint, tuple[llguidance.LLMatcher, Follower | None]] = OrderedDict()
+        self._compiled: OrderedDict[Constraint, _Grammar] = OrderedDict()
 
     def matcher(self, constraint: Constraint, end_ids: frozenset[int]) -> Matcher:
         """A matcher at the beginning of the grammar. Raises ValueError for an invalid grammar."""
@@ -120,11 +121,9 @@ class Constraints:
             compiled = self._compiled[constraint] = self._compile(constraint)
             while len(self._compiled) > MAX_REMEMBERED:
                 self._compiled.popitem(last=False)
-        matcher, follower = compiled
-        place = follower.start() if follower is not None else None
-        return Matcher(matcher.deep_copy(), self._vocab_size, end_ids, place, self._vocabulary)
+        return Matcher(compiled, end_ids, self._vocabulary)
 
-    def _compile(self, constraint: Constraint) -> tuple[llguidance.LLMatcher, Follower | None]:
+    def _compile(self, constraint: Constraint) -> _Grammar:
         from llguidance import LLMatcher
 
         from firstwords.engine.grammar.closing import Follower
@@ -135,9 +134,10 @@ class Constraints:
             if matcher.is_error():
                 raise ValueError(_first_line(matcher.get_error()))
             follower = Follower(shape) if shape is not None else None
-            if follower is not None and self._vocabulary.spelled(follower.start().rest) is None:
+            shortest = self._vocabulary.spelled(follower.start().rest) if follower is not None else []
+            if shortest is None:
                 raise ValueError("this model's vocabulary cannot spell such a text")
-            return matcher, follower
+            return _Grammar(matcher, follower, len(shortest), self._vocab_size)
         except ValueError as error:
             if constraint.name == "rule":  # whose messages say which rule it is
                 raise ValueError(str(error)) from None
@@ -174,7 +174,7 @@ def _expression(source: str) -> tuple[str, Shape | None]:
         return LLMatcher.grammar_from_regex(regular.to_rust(tree)), None
     if not is_possible:
         raise ValueError("no text matches it")
-    return LLMatcher.grammar_from_regex(regular.to_rust(tree)), shape
+    return _of_shape(shape)
 
 
 def _call(source: str) -> tuple[str, Shape | None]:
@@ -217,22 +217,51 @@ _READERS: dict[str, Callable[[str], tuple[str, Shape | None]]] = {
 }
 
 
-class Matcher:
-    """One answer's path through a grammar. For every token: `allowed`, then `settle` the drawn one, then `advance`.
+class _Next(NamedTuple):
+    """What may follow in an answer."""
+
+    mask_W: np.ndarray | None  # as `Matcher.write_mask` writes it; None where no token may follow
+    may_end: bool
+    is_complete: bool
+
+
+class _Grammar:
+    """A compiled constraint. Answers under the same one share what is known about the places of a regular shape.
 
     min_tokens: of the shortest answer; 0 if unknown.
     """
 
     def __init__(
-        self,
-        matcher: llguidance.LLMatcher,
-        vocab_size: int,
-        end_ids: frozenset[int],
-        place: Place | None,
-        vocabulary: _Vocabulary,
+        self, matcher: llguidance.LLMatcher, follower: Follower | None, min_tokens: int, vocab_size: int
     ) -> None:
-        self._matcher, self._vocab_size, self._end_ids = matcher, vocab_size, sorted(end_ids)
-        self._place, self._vocabulary = place, vocabulary
+        self.matcher, self.follower, self.min_tokens, self.vocab_size = matcher, follower, min_tokens, vocab_size
+        self._known: dict[tuple[Place, frozenset[int]], _Next] = {}
+
+    def known(self, place: Place | None, end_ids: frozenset[int]) -> _Next | None:
+        """What may follow at a place, if an answer with the same end tokens was there before."""
+        return self._known.get((place, end_ids)) if place is not None else None
+
+    def remember(self, place: Place | None, end_ids: frozenset[int], found: _Next) -> None:
+        """Keep what llguidance said about a place."""
+        if place is None or not place.follower.shape.is_regular:
+            return
+        if len(self._known) * self.vocab_size > 8 * MAX_MASK_BYTES:
+            self._known.clear()
+        self._known[place, end_ids] = found
+
+
+class Matcher:
+    """One answer's path through a grammar. For every token: `write_mask`, then `settle` the drawn one, then `advance`.
+
+    llguidance reads the tokens only where it has to be asked. min_tokens: as in `_Grammar`.
+    """
+
+    def __init__(self, grammar: _Grammar, end_ids: frozenset[int], vocabulary: _Vocabulary) -> None:
+        self._grammar, self._end_ids, self._vocabulary = grammar, end_ids, vocabulary
+        self._matcher: llguidance.LLMatcher | None = None
+        self._unread: list[int] = []  # tokens that llguidance has not read
+        self._here: _Next | None = None
+        self._place = grammar.follower.start() if grammar.follower is not None else None
         self._next: Place | None = None  # after the token that was settled
         self._way: list[int] | None = None  # tokens that would finish the answer from here, if they were computed
         self._growing: Growing | None = None  # the text being generated, if later ones need room as well
@@ -240,27 +269,54 @@ class Matcher:
         self._landing = 0  # tokens before the last one, from which on sentences begin no new word; 0 before the first
         self._word_tokens = 0  # of the word being written
         self._last_words: list[int] | None = None  # the tokens that end the last sentence, once that was decided
-        self.min_tokens = len(vocabulary.spelled(place.rest) or []) if place is not None else 0
+        self.min_tokens = grammar.min_tokens
         self.has_failed = False  # the grammar has become too complex, or no token can continue
         self.has_ended = False  # the settled token is past the end and not part of the answer
 
     def write_mask(self, mask_W: np.ndarray) -> None:
-        """Write `allowed` into words of 32 tokens (uint32), bit i of word w for token 32 w + i."""
-        bits = np.packbits(self.allowed(), bitorder="little")
-        mask_W.view(np.uint8)[: len(bits)] = bits
+        """Write which tokens may come next into words of 32 tokens (uint32), bit i of word w for token 32 w + i: those
+        that continue the grammar and, where it may end, the request's end tokens. All tokens if `has_failed`.
+        """
+        found = self._look().mask_W
+        if found is None:
+            self.has_failed = True
+            mask_W[:] = 0xFFFFFFFF
+        else:
+            mask_W[:] = found
 
     def allowed(self) -> np.ndarray:
-        """The tokens that may come next, (V,) bool: those that continue the grammar and, where it may end, the
-        request's end tokens. All tokens if `has_failed`.
-        """
-        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        allowed_V = np.unpackbits(bits, bitorder="little")[: self._vocab_size].astype(bool)
-        if self._end_ids:
-            allowed_V[self._end_ids] = self._matcher.is_accepting()
-        if self._matcher.is_error() or not allowed_V.any():
+        """What `write_mask` writes as bool, (V,)."""
+        mask_W = np.zeros(-(-self._grammar.vocab_size // 32), np.uint32)
+        self.write_mask(mask_W)
+        return np.unpackbits(mask_W.view(np.uint8), bitorder="little")[: self._grammar.vocab_size].astype(bool)
+
+    def _look(self) -> _Next:
+        """What may follow: from memory if an answer was at this place before, else from llguidance."""
+        if self._here is None:
+            self._here = self._grammar.known(self._place, self._end_ids)
+        if self._here is None:
+            self._here = self._ask()
+            if not self.has_failed:
+                self._grammar.remember(self._place, self._end_ids, self._here)
+        return self._here
+
+    def _ask(self) -> _Next:
+        if self._matcher is None:
+            self._matcher = self._grammar.matcher.deep_copy()
+        matcher = self._matcher
+        if self._unread and not matcher.consume_tokens(self._unread):
             self.has_failed = True
-            allowed_V[:] = True
-        return allowed_V
+        self._unread.clear()
+        may_end, is_complete = matcher.is_accepting(), matcher.is_stopped()
+        bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+        allowed_V = np.unpackbits(bits, bitorder="little")[: self._grammar.vocab_size]
+        allowed_V[list(self._end_ids)] = may_end
+        if matcher.is_error() or not allowed_V.any():
+            return _Next(None, may_end, is_complete)
+        mask_W = np.zeros(-(-len(allowed_V) // 32), np.uint32)
+        packed = np.packbits(allowed_V, bitorder="little")
+        mask_W.view(np.uint8)[: len(packed)] = packed
+        return _Next(mask_W, may_end, is_complete)
 
     def settle(self, token: int, room: int) -> int:
         """The token to use for a drawn one, given that `room` tokens remain, including this one.
@@ -287,7 +343,7 @@ class Matcher:
         way = self._way if self._way is not None else self._vocabulary.spelled(self._place.rest)
         if not way:
             self.has_ended = True
-            return self._end_ids[0] if self._end_ids else token
+            return min(self._end_ids, default=token)
         self._next, self._way = self._place.after(self._vocabulary.tokens[way[0]]), way[1:]
         return way[0]
 
@@ -315,7 +371,7 @@ class Matcher:
             self._last_words = self._vocabulary.spelled(self._place.rest) or []
         if not self._last_words:
             self.has_ended = True
-            return self._end_ids[0] if self._end_ids else token
+            return min(self._end_ids, default=token)
         settled = self._last_words.pop(0)
         self._next = self._place.after(self._vocabulary.tokens[settled])
         return settled
@@ -338,21 +394,20 @@ class Matcher:
 
     def advance(self, token: int) -> None:
         """Record a token that was allowed and does not end the answer."""
-        if not self._matcher.consume_token(token):
-            self.has_failed = True
+        self._unread.append(token)
         if self._place is not None and not self.has_failed:
             self._place = self._next or self._place.after(self._vocabulary.tokens[token])
-            self._next = None
+        self._here = self._next = None
 
     @property
     def is_complete(self) -> bool:
         """Whether the grammar allows no continuation."""
-        return self._matcher.is_stopped() and not self.has_failed
+        return self._look().is_complete and not self.has_failed
 
     @property
     def may_end(self) -> bool:
         """Whether the answer is already complete."""
-        return self._matcher.is_accepting() and not self.has_failed
+        return self._look().may_end and not self.has_failed
 
 
 class _Vocabulary:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,6 +120,9 @@ class TorchDecoder:
         if len(rows.seen_RV):
             rows.seen_RV[np.arange(len(rows.ids_R)), rows.ids_R] = True
         explain(rows, np.flatnonzero((rows.num_top_R >= 0) | rows.is_uncertain_R), self.last_logits_RV)
+        ruled = np.flatnonzero(rows.is_ruled_R)
+        if ruled.size:
+            rows.lost_R[ruled] = excluded_logprobs(rows, ruled, self.last_logits_RV)
         rows.places_R[:] += 1
         rows.counters_R[:] += np.uint64(1)
 
@@ -148,17 +150,12 @@ def explain(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> None:
     rows.top_ids_RNA[which, 0], rows.top_logprobs_RNA[which, 0] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
 
 
-def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor, forced: Collection[int]) -> list[float]:
-    """What a constraint costs at this step, for each of some rows: -log of the probability that the model gives to all
-    tokens that the constraint allows, in nats. forced: rows whose token replaced the sampled one, which was the only
-    one allowed.
+def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> np.ndarray:
+    """What the masks of some rows cost: -log of the probability that the model gives to all tokens that a mask allows,
+    in nats.
     """
     V = logits_RV.shape[1]
     allowed_RV = np.stack([allowed(rows.masks_RW[row])[:V] for row in which])
-    for place, row in enumerate(which):
-        if row in forced:
-            allowed_RV[place] = False
-            allowed_RV[place, rows.ids_R[row]] = True
     logits_RV = logits_RV[torch.from_numpy(which).to(logits_RV.device)].float()
     excluded_RV = torch.from_numpy(~allowed_RV).to(logits_RV.device)
     weights_RV = (logits_RV - logits_RV.amax(-1, keepdim=True)).exp_()
@@ -168,8 +165,7 @@ def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor, forced: 
     if bool((kept_R < FAINT).any()):  # too little for single precision
         logits_RV = logits_RV.double()
         lost_R = logits_RV.logsumexp(-1) - logits_RV.masked_fill(excluded_RV, -math.inf).logsumexp(-1)
-    found: list[float] = lost_R.clamp_(min=0).tolist()
-    return found
+    return lost_R.clamp_(min=0).cpu().numpy()
 
 
 def allowed(mask_W: np.ndarray) -> np.ndarray:

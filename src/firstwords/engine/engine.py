@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from firstwords.engine.constraints import Constraints, Matcher
-from firstwords.engine.decode import TorchDecoder, decoder_for, excluded_logprobs, explain
+from firstwords.engine.decode import TorchDecoder, decoder_for, explain
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
@@ -352,12 +352,11 @@ class Engine:
                 if len(rows.seen_RV):
                     rows.seen_RV[row, token] = token in request.all_ids
                     rows.seen_RV[row, settled] = True
-        logits_RV = torch.as_tensor(self._decoder.last_logits_RV)
-        explain(rows, np.array(replaced, np.int64), logits_RV)
-        if batch.ruled.size:
-            lost = excluded_logprobs(rows, batch.ruled, logits_RV, replaced)
-            for row, each in zip(batch.ruled, lost, strict=True):
-                batch.requests[row].losses.append(each)
+        if replaced:
+            explain(rows, np.array(replaced, np.int64), torch.as_tensor(self._decoder.last_logits_RV))
+            rows.lost_R[replaced] = -rows.logprob_RN[replaced, 0]  # of the only token that was allowed
+        for row in batch.ruled:
+            batch.requests[row].losses.append(float(rows.lost_R[row]))
 
     @staticmethod
     def _take(request: Request, token: int) -> tuple[str, str | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from firstwords.engine.arrays import new_rows
@@ -139,7 +138,7 @@ class Batch:
         self.num_steps = num_steps
         self.requests = sorted(requests, key=lambda request: request.slot)
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
-        self.ruled = np.array([row for row, r in enumerate(self.requests) if r.has_rule], np.int64)
+        self.ruled = [row for row, r in enumerate(self.requests) if r.has_rule]
         self.rows = new_rows(
             [r.params for r in self.requests],
             [r.seed for r in self.requests],
@@ -150,6 +149,7 @@ class Batch:
             vocab_size,
             [r.end_ids for r in self.requests],
             num_steps,
+            self.ruled,
         )
         self.has_logprobs = bool((self.rows.num_top_R >= 0).any())
         self.has_uncertain = bool(self.rows.is_uncertain_R.any())

@@ -22,6 +22,7 @@ from firstwords.engine.grammar.unique import MAX_STEPS_AT_START, Items, closing_
 
 MAX_NESTING = 64  # levels; JSON parsers fail at a few hundred
 MAX_STATES = 500  # simultaneous readings of a text; those nearest to an end are kept
+MAX_MOVES = 20_000  # remembered ones, of a shape: a few megabytes
 LONG = 64  # characters: longer than numbers, dates and enum names
 
 
@@ -56,12 +57,17 @@ Growing = tuple[Text, _Todo]  # compared by identity: the same text at the same 
 
 @dataclass(eq=False)
 class Follower:
-    """A compiled shape, which can follow many answers. Raises ValueError for an unsatisfiable shape."""
+    """A compiled shape, which can follow many answers. Raises ValueError for an unsatisfiable shape.
+
+    The places of a regular shape are few: answers share them, and a step that was made before is looked up.
+    """
 
     shape: Shape
     _shortest: dict[int, tuple[Node, float]] = field(default_factory=dict)
     _growing: dict[int, tuple[Node, bool]] = field(default_factory=dict)
     _start: Place | None = None
+    _shared: dict[tuple[State, bytes], Place] = field(default_factory=dict)
+    _num_moves: int = 0
 
     def __post_init__(self) -> None:
         if self.shape.shortest is None:
@@ -83,7 +89,19 @@ class Follower:
         if self._start is not None:
             return self._start
         items = Items() if self.shape.has_unique else None
-        return Place(self, self.starts(self.todo(self.shape.start, None)), b"", items)
+        return self.shared(Place(self, self.starts(self.todo(self.shape.start, None)), b"", items))
+
+    def shared(self, place: Place) -> Place:
+        """A place of a regular shape as all answers see it; of other shapes, the place itself."""
+        if not self.shape.is_regular:
+            return place
+        self._num_moves += 1
+        if self._num_moves > MAX_MOVES:
+            for known in self._shared.values():
+                known.moves.clear()
+            self._shared, self._num_moves = {}, 0
+        (state,) = place.states
+        return self._shared.setdefault((state.place, place.begun), place)
 
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False, is_unique: bool = False) -> _Todo:
         """A node and what comes after it. is_unique: it closes what has items or keys that must differ."""
@@ -171,16 +189,26 @@ class Follower:
 class Place:
     """Where an answer stands: its states, and the bytes of a character that is not complete.
 
-    items: those of what is open, where some must differ.
+    items: those of what is open, where some must differ. moves: the known places after some bytes, where places are
+    shared.
     """
 
     follower: Follower
     states: list[_Inside]
     begun: bytes
     items: Items | None = None
+    moves: dict[bytes, Place | None] = field(default_factory=dict)
 
     def after(self, data: bytes) -> Place | None:
         """The place after some more bytes; None if no text of the shape continues with them."""
+        if not self.follower.shape.is_regular:
+            return self._after(data)
+        if data not in self.moves:
+            found = self._after(data)
+            self.moves[data] = self.follower.shared(found) if found is not None else None
+        return self.moves[data]
+
+    def _after(self, data: bytes) -> Place | None:
         data = self.begun + data
         size = len(data) if data.isascii() else _whole_size(data)
         try:
@@ -230,14 +258,14 @@ class Place:
         """`length` and `rest` where items must differ."""
         return closing_of(self)
 
-    @property
+    @functools.cached_property
     def bound(self) -> float:
         """As `length`, if items might repeat."""
         if self.begun:
             return self._closed()[0]
         return min((state.length for state in self.states), default=math.inf)
 
-    @property
+    @functools.cached_property
     def growing(self) -> Growing | None:
         """The text being generated, if it and what follows may both be long; else None."""
         best = min(self.states, key=lambda state: state.length, default=None)

@@ -15,6 +15,8 @@ from firstwords.engine.grammar import regular
 from firstwords.engine.grammar.automaton import Automaton, State, build, none_of, remainders
 from firstwords.engine.grammar.regular import Expression, to_rust
 
+UNFORCED = '%llguidance {"no_forcing": true}'
+
 
 @dataclass(frozen=True, eq=False)
 class Text:
@@ -100,6 +102,11 @@ class Shape:
     has_unique: bool = False
     is_prose: bool = False
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is one piece of text: regular expressions say all."""
+        return isinstance(self.start, Text)
+
     @functools.cached_property
     def shortest_of_rules(self) -> dict[str, str | None]:
         """The shortest text of each rule; None if it has none."""
@@ -121,8 +128,12 @@ class Shape:
 
     @functools.cached_property
     def lark(self) -> str:
-        """The shape in llguidance's notation, without unsatisfiable parts."""
-        return _Lark(self).text()
+        """The shape in llguidance's notation, without unsatisfiable parts.
+
+        Where only one text can follow, llguidance allows only its usual tokens, which depend on those before. Not so in
+        regular shapes: what may follow there depends on the place alone.
+        """
+        return f"{UNFORCED}\n{_Lark(self).text()}" if self.is_regular else _Lark(self).text()
 
 
 def shortest(node: Node, rules: dict[str, str | None]) -> str | None:

@@ -26,7 +26,7 @@ from numba.extending import intrinsic
 
 from firstwords.engine.arrays import PANEL
 from firstwords.engine.loops.arithmetic import F32, SETTINGS, dot, exp, inner, largest_of, product
-from firstwords.engine.loops.sampler import explain, sample
+from firstwords.engine.loops.sampler import explain, lost_to_mask, sample
 
 outer = njit(**SETTINGS | {"cache": True})
 SPINS = 2000  # looks at the counter before a waiting thread lets another program use its core
@@ -276,6 +276,8 @@ def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
             token = sample(logits_V, rows, r, buffers.weights_TV[thread], buffers.likely_TV[thread])
             if rows.num_top_R[r] >= 0 or rows.is_uncertain_R[r]:
                 explain(logits_V, token, rows, r, n)
+            if rows.is_ruled_R[r]:
+                rows.lost_R[r] = lost_to_mask(logits_V, rows.masks_RW[r], buffers.weights_TV[thread])
             advance(rows, r, n, token)
         meet(buffers.meetings, team)
         for r in range(first, last):

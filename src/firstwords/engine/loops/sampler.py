@@ -19,17 +19,17 @@ LIKELY = F32(1e-3)  # times as likely as the likeliest token
 def sample(logits_V, rows, r, weights_V, likely_V):
     """The next token of row r: penalty, mask, temperature, top-k, top-p, min-p, then a draw. Ties are kept together."""
     V = logits_V.size
-    has_seen, has_mask = rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1, rows.masks_RW.shape[0] > 0
     possible_V = logits_V
-    if has_seen or has_mask:
+    if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
         possible_V = weights_V
         for v in range(V):
             x = logits_V[v]
-            if has_seen and rows.seen_RV[r, v]:
+            if rows.seen_RV[r, v]:
                 x = x / rows.penalty_R[r] if x > 0 else x * rows.penalty_R[r]
-            if has_mask and not (rows.masks_RW[r, v >> 5] >> np.uint32(v & 31)) & np.uint32(1):
-                x = F32(-np.inf)
             possible_V[v] = x
+    if rows.masks_RW.shape[0] > 0:
+        rule_out(possible_V, rows.masks_RW[r], weights_V)
+        possible_V = weights_V
     largest = largest_of(possible_V, V)
     if rows.temperature_R[r] == 0:
         return index_of(possible_V, largest)
@@ -39,6 +39,18 @@ def sample(logits_V, rows, r, weights_V, likely_V):
         weights_V[v] = exp(x) if x > EXP_MIN else F32(0)  # the likeliest token has 1
     least = threshold(weights_V, likely_V, rows.top_k_R[r], rows.top_p_R[r], rows.min_p_R[r])
     return draw(weights_V, least, uniform(rows.seeds_R[r], rows.counters_R[r]))
+
+
+@inner
+def rule_out(logits_V, mask_W, out_V):
+    """The logits, with -inf where a mask has no bit. Whole words of the mask by themselves use vector instructions."""
+    V = logits_V.size
+    for w in range(V // 32):
+        word, inside_N, result_N = mask_W[w], logits_V[32 * w : 32 * w + 32], out_V[32 * w : 32 * w + 32]
+        for i in range(32):
+            result_N[i] = inside_N[i] if np.uint32(word >> np.uint32(i)) & np.uint32(1) else F32(-np.inf)
+    for v in range(V // 32 * 32, V):
+        out_V[v] = logits_V[v] if (mask_W[v >> 5] >> np.uint32(v & 31)) & np.uint32(1) else F32(-np.inf)
 
 
 @inner
@@ -152,6 +164,24 @@ def explain(logits_V, token, rows, r, n):
         likeliest(logits_V, num_top, rows.top_ids_RNA[r, n], top)
         for a in range(num_top):
             top[a] = top[a] - largest - log_total
+
+
+@inner
+def lost_to_mask(logits_V, mask_W, scratch_V):
+    """-log of the probability that the model gives to all tokens that a mask allows, in nats."""
+    total = log_sum_exp(logits_V, scratch_V)
+    rule_out(logits_V, mask_W, scratch_V)
+    return max(0.0, total - log_sum_exp(scratch_V[: logits_V.size], scratch_V))
+
+
+@inner
+def log_sum_exp(x_V, scratch_V):
+    """log of the sum of e^x."""
+    V, largest = x_V.size, largest_of(x_V, x_V.size)
+    for v in range(V):
+        x = x_V[v] - largest
+        scratch_V[v] = exp(x) if x > EXP_MIN else F32(0)
+    return largest + math.log(mass_above(scratch_V, V, F32(0), 1.0))
 
 
 @inner
