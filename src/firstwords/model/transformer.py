@@ -236,7 +236,11 @@ class Transformer(nn.Module):
         self.model = Decoder(config)
         self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         self.tie_weights()
-        cos, sin = rope_tables(config)
+        self.fill_tables()
+
+    def fill_tables(self) -> None:
+        """Compute the rotary tables (also needed after `to_empty`)."""
+        cos, sin = rope_tables(self.config)
         self.register_buffer("rope_cos", cos, persistent=False)
         self.register_buffer("rope_sin", sin, persistent=False)
 

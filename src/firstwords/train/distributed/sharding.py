@@ -36,13 +36,15 @@ PLAIN = "_plain"  # attribute of a divided model: (class, configuration), to put
 
 
 def new_model(config: ModelConfig, seed: int) -> Transformer:
-    """A new model; only the main process initialises it, since `shard` hands out its weights.
+    """A new model, equal for any number of processes: the main one initialises it, and `shard` hands out its weights.
 
-    The others allocate memory that they never touch, so that a model can be larger than what one process can hold.
+    The others have it on PyTorch's meta device, without memory, until `shard` gives them their parts.
     """
+    if not processes.is_main():
+        with torch.device("meta"):
+            return Transformer(config)
     model = Transformer(config)
-    if processes.is_main():
-        model.init_weights(seed)
+    model.init_weights(seed)
     return model
 
 
@@ -69,6 +71,9 @@ def shard(model: M, device: str, precision: str = "fp32") -> M:
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
+    if any(parameter.is_meta for parameter in model.parameters()):
+        model.to_empty(device=device)
+        model.fill_tables()
     _hand_out(model, weights)
     model.__dict__[PLAIN] = (kind, config)
     return model
