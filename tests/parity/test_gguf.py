@@ -283,6 +283,30 @@ def smollm2() -> Path:
     return path
 
 
+QUESTIONS = [
+    form.format(thing)
+    for thing in (
+        "France",
+        "the moon",
+        "a violin",
+        "bread",
+        "chess",
+        "Python",
+        "Rain in spring",
+        "a cold",
+        "gold",
+        "Mars",
+    )
+    for form in (
+        "What is the capital of {}?",
+        "Explain {} to a child in two sentences.",
+        "Write a short poem about {}.",
+        "List three facts about {}:",
+        "I like {}... do you? \u00bfPor qu\u00e9?",
+    )
+]
+
+
 @pytest.mark.open_model
 def test_smollm2_answers_as_in_transformers(tmp_path):
     from firstwords.engine.engine import Engine
@@ -293,15 +317,18 @@ def test_smollm2_answers_as_in_transformers(tmp_path):
     ours, tokenizer = load_model(tmp_path), Tokenizer.load(tmp_path)
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     their_tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
-    chat = [{"role": "user", "content": "What is the capital of France?"}]
-    ids = render(chat, tokenizer, True)[0]
-    assert ids == their_tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
-    with torch.no_grad():
-        assert_close(ours(torch.tensor([ids])), theirs(torch.tensor([ids])).logits, "logits", slack=10)
-    (answer,) = Engine(ours, tokenizer).generate([ids], SamplingParams(max_tokens=24, temperature=0.0))
-    generated = theirs.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=24)[0, len(ids) :].tolist()
-    assert answer.ids == generated
-    assert "Paris" in answer.text and answer.finish_reason == "stop"
+    engine = Engine(ours, tokenizer, weights="fp32")
+    for question in QUESTIONS[: int(os.environ.get("FIRSTWORDS_OPEN_PROMPTS", "4"))]:
+        chat = [{"role": "user", "content": question}]
+        ids = render(chat, tokenizer, True)[0]
+        assert ids == their_tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
+        with torch.no_grad():
+            assert_close(ours(torch.tensor([ids])), theirs(torch.tensor([ids])).logits, "logits", slack=10)
+        (answer,) = engine.generate([ids], SamplingParams(max_tokens=24, temperature=0.0))
+        generated = theirs.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=24)[0, len(ids) :].tolist()
+        assert answer.ids == generated, question
+        if question == QUESTIONS[0]:
+            assert "Paris" in answer.text and answer.finish_reason == "stop"
 
 
 @pytest.mark.open_model
