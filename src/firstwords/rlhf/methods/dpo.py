@@ -324,20 +324,27 @@ class PairLoss:
 
 
 @torch.no_grad()
-def keep_best(run: Run, unseen: DpoRows, loss: PairLoss) -> None:
-    """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
-    model, losses, gains = run.learner.model, [], []
+def heldout_figures(model: Transformer, unseen: DpoRows, loss: PairLoss) -> dict[str, float]:
+    """Mean loss on held-out pairs, the share of them in which the chosen answer gained more (accuracy), and how much
+    more or less likely the chosen answers became, in nats (chosen_drift).
+    """
+    losses, gains = [], []
     for indices in unseen.parts():
         batch = on_device(model, unseen.take(indices))
         logprobs_2P = answer_logprobs(model, batch)
         losses.append(loss(logprobs_2P, batch))
         gains.append((logprobs_2P - batch["ref"]).view(2, -1))
     chosen_P, rejected_P = torch.cat(gains, dim=1)
-    found = {
+    return {
         "loss": float(torch.cat(losses).mean()),
         "accuracy": float((chosen_P > rejected_P).float().mean()),
         "chosen_drift": float(chosen_P.mean()),
     }
+
+
+def keep_best(run: Run, unseen: DpoRows, loss: PairLoss) -> None:
+    """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
+    found = heldout_figures(run.learner.model, unseen, loss)
     run.log.log("eval", run.step, **found)
     run.state.setdefault("loss_before", found["loss"])
     if found["loss"] < run.state.get("best", float("inf")) or not has_kept(run):
