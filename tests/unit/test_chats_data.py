@@ -218,3 +218,11 @@ def test_real_chats(name, rows):
         assert roles[0] == "user" and roles[-1] == "assistant"
         assert all(a != b for a, b in itertools.pairwise(roles))
         assert sum(render(messages, tokenizer)[1])
+
+
+def test_endless_chats_hide_no_others(tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": "user", "content": "Mine?"}, {"role": "assistant", "content": "Yours."}]}] * 3
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    first = itertools.islice(conversations(["world", path], town="small"), 30)
+    assert sum(chat[0]["content"] == "Mine?" for chat in first) == 3

@@ -2,6 +2,7 @@
 duplicates."""
 
 import gzip
+import itertools
 import json
 import os
 import random
@@ -349,6 +350,25 @@ def test_a_folder_says_what_it_did_in_few_lines(tmp_path):
 def test_several_specs_in_order(tmp_path):
     a, b = write(tmp_path / "a.txt", "one"), write(tmp_path / "b.txt", "two")
     assert read(b, a)[0] == ["two", "one"]
+
+
+def test_several_specs_take_turns(tmp_path):
+    """Each has given about as much as the others wherever reading stops, unless it has ended."""
+    rows = [{"text": f"{number} " + "long " * 20 + "end"} for number in range(5)]
+    long = write(tmp_path / "long.jsonl", "\n".join(map(json.dumps, rows)))
+    short = write(tmp_path / "short.jsonl", "\n".join(json.dumps({"text": f"short text {n}"}) for n in range(40)))
+    found = read(long, short)[0]
+    assert [text for text in found if "long" in text] == [row["text"] for row in rows]
+    assert [text for text in found if "short" in text] == [f"short text {n}" for n in range(40)]
+    for end in range(1, len(found) - 1):
+        given = [sum(len(text) for text in found[:end] if kind in text) for kind in ("long", "short")]
+        has_ended = [kind not in " ".join(found[end:]) for kind in ("long", "short")]
+        assert any(has_ended) or abs(given[0] - given[1]) <= 105
+
+
+def test_an_endless_source_hides_no_other(tmp_path):
+    book = write(tmp_path / "book.txt", "A book of my own.")
+    assert "A book of my own." in itertools.islice(documents(["world", book]), 3)
 
 
 @pytest.mark.parametrize("split", ["", ":train", ":train:story"])

@@ -40,7 +40,7 @@ from firstwords.data.row_kinds import (
     refusal,
 )
 from firstwords.data.source_stats import SourceStats, UnusableRowError, usable
-from firstwords.data.sources import spec_names, split_column
+from firstwords.data.sources import in_turn, spec_names, split_column
 from firstwords.plain_text import counted
 from firstwords.tokenizer.chat import Message, is_learned
 from firstwords.world.town.plumwick import Size
@@ -49,17 +49,22 @@ from firstwords.world.town.plumwick import Size
 def conversations(
     specs: Iterable[str | Path], stats: SourceStats | None = None, town: Size = "whole", writers: str = "careful"
 ) -> Iterator[list[Message]]:
-    """Stream the conversations of all specs: files, folders, `hf:NAME[:SPLIT]`, WhatsApp exports as FILE:NAME, or
-    `world` (endless, about its `town` of that size, by these `writers`: see world/writers.py).
+    """Stream the conversations of all specs in turn (see `in_turn`): files, folders, `hf:NAME[:SPLIT]`, WhatsApp
+    exports as FILE:NAME, or `world` (endless, about its `town` of that size, by these `writers`: see world/writers.py).
 
     Raises UserError for an unreadable source and for one without any usable chat.
     """
     stats = stats if stats is not None else SourceStats()
-    for name in spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"'):
-        for chat in _of_spec(name, stats, town, writers):
-            stats.documents += 1
-            stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
-            yield chat
+    names = spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"')
+    for chat in in_turn([_of_spec(name, stats, town, writers) for name in names], _size):
+        stats.documents += 1
+        stats.bytes += _size(chat)
+        yield chat
+
+
+def _size(chat: list[Message]) -> int:
+    """UTF-8 bytes of all messages."""
+    return sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
 
 
 def summary(count: int, stats: SourceStats) -> str:

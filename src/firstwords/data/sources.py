@@ -10,10 +10,11 @@ of the individual formats are in `readers.py`. Everything skipped is counted in 
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from firstwords.config import UserError
 from firstwords.data import readers
@@ -25,11 +26,13 @@ from firstwords.data.source_stats import SourceStats
 from firstwords.plain_text import clean_text
 from firstwords.world.town.plumwick import Size
 
+T = TypeVar("T")
+
 
 def documents(
     specs: Iterable[str | Path], stats: SourceStats | None = None, *, dedup: str = "none", town: Size = "whole"
 ) -> Iterator[str]:
-    """Stream the documents of all specs, in order, in bounded memory.
+    """Stream the documents of all specs in bounded memory: each in order, all in turn (see `in_turn`).
 
     `dedup`: "none", "exact" (equal up to white space) or "near" (also those that share most of their five-word
     shingles). `town`: the size of the built-in world's town, for the spec `world`. Raises UserError for missing, empty,
@@ -37,7 +40,7 @@ def documents(
     """
     stats = stats if stats is not None else SourceStats()
     names = spec_names(specs, 'no text was given: give files, folders, hf:NAME or "world"')
-    texts: Iterator[str] = chain.from_iterable(_of_spec(name, stats, town) for name in names)
+    texts = in_turn([_of_spec(name, stats, town) for name in names], len)
     texts = deduplicate(map(clean_text, texts), stats, dedup)
     found = False
     for text in texts:
@@ -48,6 +51,19 @@ def documents(
             yield text
     if not found:
         raise UserError(f"{', '.join(names)}: there is no text; choose other files")
+
+
+def in_turn(sources: Sequence[Iterator[T]], size: Callable[[T], int]) -> Iterator[T]:
+    """The items of all sources. The next one is from the source that has given least so far, in sizes: a reader that
+    stops early has had as much of each, unless it ended, and an endless source hides no other.
+    """
+    waiting = [(0, number, source) for number, source in enumerate(sources)]
+    while waiting:
+        given, number, source = heapq.heappop(waiting)
+        for item in source:
+            yield item
+            heapq.heappush(waiting, (given + size(item), number, source))
+            break
 
 
 def spec_names(specs: Iterable[str | Path], if_none: str) -> list[str]:
