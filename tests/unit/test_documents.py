@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstwords.config import UserError
-from firstwords.retrieval import adding, passages, store, words
+from firstwords.retrieval import adding, evidence, passages, store, words
 from firstwords.retrieval.records import database
 
 BELL = "# Garden house\n\nThe bell is repaired by Anna Berger.\n\n## Keys\n\nThe spare key hangs behind the stove. " * 3
@@ -284,6 +284,26 @@ def test_common_words_do_not_hide_the_best_passage(folder: Path, monkeypatch: py
 def test_every_word(folder: Path) -> None:
     add(folder)
     assert store.search("spare stove", every=True) and not store.search("spare library", every=True)
+
+
+@pytest.mark.parametrize("heading", ["# Holidays", "## No. 4: what? Holidays!"])
+def test_a_heading_is_a_sentence_of_its_own(heading: str) -> None:
+    text = f"Before.\n{heading}\nEvery employee has 28 days. They expire.\n"
+    found = [text[start:end] for start, end in passages.sentences(text)]
+    assert found == ["Before.", heading, "Every employee has 28 days.", "They expire."]
+
+
+def test_a_question_about_the_line_below_a_heading(folder: Path) -> None:
+    (folder / "rules.md").write_text("# Holidays\nEvery employee has 28 days of holiday. Unused days expire.\n")
+    add(folder)
+    best = evidence.gather("How many days of holiday do I have?").candidates[0]
+    assert best.text == "Every employee has 28 days of holiday."
+
+
+def test_questions_lose_the_stop_words_of_their_language() -> None:
+    assert words.content_words("When did the war begin?") == ["war", "begin"]
+    assert words.content_words("Wie lange darf ich Bücher ausleihen?") == ["bücher", "ausleihen"]
+    assert words.content_words("Who is the man in the hat?") == ["man", "hat"]
 
 
 def test_questions_lose_their_stop_words_unless_nothing_is_left() -> None:

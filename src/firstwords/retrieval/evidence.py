@@ -159,7 +159,7 @@ def gate_features(
     other = next((candidate.score for candidate in found if candidate.passage != best.passage), 0.0)
     passage = passages[best.passage]
     everything = _stems_of(f"{passage.chunk.title} {passage.chunk.text}")
-    names = {words.stem(name) for name in _NAME.findall(question)} - words.STOP_WORDS
+    names = {words.stem(name) for name in _NAME.findall(question)} - words.stop_words(words.all_words(question))
     rarest = max(question_stems(question), key=lambda stem: rarity.get(stem, 0.0), default="")
     values = dict(zip(SENTENCE_FEATURES, best.features, strict=True))
     return (

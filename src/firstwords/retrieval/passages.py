@@ -23,11 +23,14 @@ Span = tuple[int, int]
 _PARAGRAPH_END = re.compile(r"\n[ \t]*\n\s*")
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*?)[ \t#]*$", re.MULTILINE)
 _CLOSING = "\"'\u2019\u201d\u00bb)\\]"
-# A full stop, question mark or exclamation mark, and what closes the sentence; or a blank line, a heading, a list item.
+# A heading's line; a full stop, question mark or exclamation mark, and what closes the sentence; or what comes before a
+# blank line, a heading, a list item.
 _SENTENCE_END = re.compile(
-    rf"[.!?\u2026]+[{_CLOSING}]*(?=\s)"
+    r"^#{1,6}[ \t]+\S[^\n]*\n"
+    rf"|[.!?\u2026]+[{_CLOSING}]*(?=\s)"
     rf"|[\u3002\uff01\uff1f\u0964]+[{_CLOSING}\u300d\u300f]*"  # of scripts that put no space behind it
-    r"|\n[ \t]*\n|\n(?=[-*#>|]|\d+[.)] )"
+    r"|\n[ \t]*\n|\n(?=[-*#>|]|\d+[.)] )",
+    re.MULTILINE,
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|[a-z]\.[a-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|No|Nr|vs|etc|ca|Gen|Col|Rev|Inc|Ltd|Co|Jan|Feb|Mar|Apr|Aug"
@@ -63,7 +66,7 @@ def _cut(text: str, start: int, end: int) -> list[Span]:
         return [(start, end)] if end > start else []
     spans: list[Span] = []
     begin = last = start
-    for stop in [*_stops(text, start, end), end]:
+    for stop in [*_stops(text, start, end, headings=False), end]:
         if stop - begin > TARGET_CHARS and last > begin:
             spans.append((begin, last))
             begin = last
@@ -74,9 +77,11 @@ def _cut(text: str, start: int, end: int) -> list[Span]:
     return [piece for span in spans for piece in _hard_cut(text, *span)]
 
 
-def _stops(text: str, start: int, end: int) -> Iterator[int]:
-    """Ends of sentences between start and end, white space included."""
+def _stops(text: str, start: int, end: int, headings: bool = True) -> Iterator[int]:
+    """Ends of sentences between start and end, white space included. headings: also the ends of headings' lines."""
     for found in _SENTENCE_END.finditer(text, start, end):
+        if not headings and found[0].startswith("#"):
+            continue
         stop = found.end()
         while stop < end and text[stop].isspace():
             stop += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 # Questions consist of these to a large part, and every passage contains them.
@@ -23,13 +24,14 @@ such tell than that the their them then there these they this those to type up u
 when where which while who whom whose why will with would you your s t d ll re ve
 """
 _GERMAN = """
-aber als am an auch auf aus bei bin bis da das dass dem den denn der des die dies diese dieser dieses du
-durch ein eine einem einen einer eines er es für gibt hat habe haben hatte ich ihr ihre im in ins ist ja
-kann man mit nach nicht noch nur ob oder sehr sich sie sind so und uns unter vom von vor war waren warum
-was weil welche welchem welchen welcher welches wem wen wenn wer werden wie wir wird wo woher wohin
-wurde wurden zu zum zur über
+aber als am an auch auf aus bei bin bis bitte da darf darfst das dass dein deine dem den denn der des die
+dies diese dieser dieses du durch dürfen ein eine einem einen einer eines er es für gibt hat habe haben
+hatte ich ihr ihre im in ins ist ja kann kannst können lange man mein meine meinem meinen meiner mich mir
+mit muss musst müssen möchte nach nicht noch nur ob oder sehr sich sie sind so soll sollen und uns unser
+unsere unter viel viele vom von vor war waren warum was weil welche welchem welchen welcher welches wem
+wen wenn wer werden wie wieviel will wir wird wo woher wohin wollen wurde wurden zu zum zur über
 """
-STOP_WORDS = frozenset((_ENGLISH + " " + _GERMAN).split())
+STOP_WORDS = (frozenset(_ENGLISH.split()), frozenset(_GERMAN.split()))
 MAX_TERMS = 40  # of a query; a longer one is cut
 UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -69,7 +71,13 @@ def all_words(text: str) -> list[str]:
 def content_words(text: str) -> list[str]:
     """The words of a question without stop words; all of them if it consists of nothing else."""
     found = all_words(text)
-    return [word for word in found if word not in STOP_WORDS] or found
+    left_out = stop_words(found)
+    return [word for word in found if word not in left_out] or found
+
+
+def stop_words(found: Sequence[str]) -> frozenset[str]:
+    """The stop words of a text's language, the one of which it has more: "war" is one in German only."""
+    return max(STOP_WORDS, key=lambda known: sum(word in known for word in found))
 
 
 def grams(text: str) -> str:
@@ -98,4 +106,6 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Stems of the content words of a text, and its pairs of characters in scripts without spaces."""
-    return [stem(word) for word in all_words(text) if word not in STOP_WORDS] + grams(text).split()
+    found = all_words(text)
+    left_out = stop_words(found)
+    return [stem(word) for word in found if word not in left_out] + grams(text).split()
