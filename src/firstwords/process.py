@@ -11,6 +11,7 @@ end; its start time tells it apart from another process that later gets the same
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import time
@@ -140,6 +141,12 @@ def _forget_output(run_dir: Path) -> None:
         with suppress(OSError):
             if not os.path.samestat(os.fstat(number), (run_dir / name).stat()):
                 (run_dir / name).unlink()
+
+
+def return_memory() -> None:
+    """Return unused memory to the system: the allocator that training sets up keeps whatever it has once used."""
+    with suppress(OSError, AttributeError, TypeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cores() -> int:

@@ -5,7 +5,6 @@ Takes 5-15 seconds on two cores. The result is keyed by processor, threads, torc
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from firstwords.home import home
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Shape
 from firstwords.plan.new_model import model_config
+from firstwords.process import return_memory
 from firstwords.runlog import read_json, write_json
 from firstwords.train.distributed import processes
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
@@ -119,12 +119,6 @@ def measure(device: str, precision: str = "auto") -> Machine:
         startup_seconds=0.0 if device == "cpu" else GPU_STARTUP_SECONDS,
         gemm_gflops=round(gemm_gflops(device, torch.bfloat16 if precision == "bf16" else torch.float32), 1),
     )
-
-
-def return_memory() -> None:
-    """Return the probe's memory to the system: the training allocator keeps what it has once used."""
-    with suppress(OSError, AttributeError, TypeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _choose_precision(device: str) -> str:

@@ -26,6 +26,7 @@ import numpy as np
 from firstwords.config import UserError
 from firstwords.plan.schedule import Clock, Decision, fixed_decisions, lr_fraction, total_steps
 from firstwords.plan.threads import ThreadWatch
+from firstwords.process import return_memory
 from firstwords.runlog import Progress, RunLog
 from firstwords.train import checkpoint
 from firstwords.train.distributed import processes
@@ -170,6 +171,7 @@ class Run:
             with nullcontext() if kind is None else suppress(Exception):  # the first error is the one to report
                 checkpoint.finish()
         finally:
+            return_memory()  # what the steps needed, before the model is measured and saved
             self.learner.should_stop = never
             for signum, handler in self._old_handlers.items():
                 signal.signal(signum, handler)

@@ -156,6 +156,7 @@ def main(config: Dpo) -> Path | None:
         )
         return None
     restore_weights(run)
+    rows.reference = unseen.reference = None  # merging an adapter makes new weights
     preferences = ready.judged.preferences
     data = {"preferences": config.preferences, "num_preferences": len(preferences), "reference": "sft"}
     metrics: dict[str, Any] = {"heldout": dict(run.state), "steps": run.step, "seconds": time.perf_counter() - started}
@@ -277,7 +278,7 @@ class DpoRows(PairRows):
         micro_pairs: int | None = None,
     ) -> None:
         super().__init__(pairs, tokenizer, reference.config.max_position_embeddings, config.seed)
-        self.reference = reference
+        self.reference: Transformer | None = reference
         self.micro_pairs = micro_pairs or self.micro_pairs
         self.ref_logprobs = np.full((len(self.pairs), 2), np.nan, dtype=np.float32)
 
@@ -291,6 +292,7 @@ class DpoRows(PairRows):
 
     @torch.no_grad()
     def _reference_logprobs(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        assert self.reference is not None
         return answer_logprobs(self.reference, on_device(self.reference, batch)).cpu().numpy()
 
 
