@@ -344,6 +344,7 @@ def test_command_lines(own_home: Path, tmp_path: Path) -> None:
         "--seed=0",
     ]
     assert line("align", preferences=["log"], method="dpo") == ["align", "pip", "--preferences", "log", "--method=dpo"]
+    assert line("align", preferences=["log"], lora=0) == ["align", "pip", "--preferences", "log", "--lora=0"]
     assert line("compare", against="base") == ["compare", "pip/sft", "pip/base", "--json", "--judge=truth"]
     assert line("compare", stage="base", limit=20) == [
         "compare",

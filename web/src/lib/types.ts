@@ -426,6 +426,8 @@ export interface RunOptions {
   chats?: string[];
   preferences?: string[];
   method?: string;
+  /** Rank of an adapter; 0 trains all weights. */
+  lora?: number;
   stage?: string;
   against?: string;
 }

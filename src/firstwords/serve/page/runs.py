@@ -34,7 +34,7 @@ WORDS = {"text": ("world",), "chats": ("world", "none"), "preferences": ("world"
 HUB = re.compile(r"hf:[\w./:-]+", re.ASCII)
 TAKES = {  # options of each command
     "learn": {"minutes", "text", "chats", "preferences", "seed", "replace"},
-    "align": {"minutes", "preferences", "method", "pairs", "seed"},
+    "align": {"minutes", "preferences", "method", "pairs", "lora", "seed"},
     "compare": {"stage", "against", "judge", "limit", "seed"},
 }
 
@@ -49,6 +49,7 @@ class Options(Body):
     preferences: Sources | None = None
     method: Literal["rloo", "ppo", "grpo", "dpo", "bestofn"] | None = None
     pairs: int | None = Field(None, ge=2, le=100_000)
+    lora: int | None = Field(None, ge=0, le=1024)
     seed: int | None = Field(None, ge=0, lt=2**31)
     stage: Name | None = None
     against: Name | None = None
