@@ -209,14 +209,13 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
     if not established:
         noise = _noise(config.name) if state["method"] != "dpo" else ""
         return Decision(False, f"the preferences show no taste that can be measured{noise}. {yourself}")
-    knows, device = knows_world(new), usable_device(config.device)
-    engines = open_engine(new, device), open_engine(before, device)
-    tokenizer, limit = Tokenizer.load(new), engines[0].max_length
+    device, tokenizer = usable_device(config.device), Tokenizer.load(new)
     try:
-        prompts = [] if knows else chats_of_stage_two(new.parent, tokenizer, config.seed).prompts
-        asked = questions_for(new, tokenizer, prompts, config.seed, QUESTIONS, limit)
-    except UserError:  # the chats of stage two are gone
-        return Decision(False, f"the reward model cannot judge the policy it has trained. {yourself}")
+        prompts = [] if knows_world(new) else chats_of_stage_two(new.parent, tokenizer, config.seed).prompts
+        asked = questions_for(new, tokenizer, prompts, config.seed, QUESTIONS, read_config(new).max_position_embeddings)
+    except UserError:  # an imported model, or the chats of stage two are gone
+        return Decision(False, f"what trained a model must not judge it, and there are no other questions. {yourself}")
+    engines = open_engine(new, device), open_engine(before, device)
     rows, refused = compared(engines, asked, established, config.seed)
     result = win_rate(rows)
     found = {"before": before.name, "temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P} | vars(result)

@@ -20,6 +20,7 @@ from firstwords.eval.exam import exam_on_card, put_on_card, run_exam
 from firstwords.eval.winrate import Comparison
 from firstwords.model.card import town_size
 from firstwords.model.hub import load_model, read_card
+from firstwords.plan.footprint import slots_for
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
 from firstwords.rlhf.judgements import answer_params, sample
@@ -30,6 +31,7 @@ from firstwords.tokenizer.fast import Tokenizer
 from firstwords.world.chats.checks import abstains
 
 COMPARE_TASKS, COMPARE_SAMPLES = 400, 4  # questions, and answers of each side to each
+SLOTS, USUAL_TOKENS = 64, 512  # answers at a time, if the memory for that many of so many tokens is modest
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,9 @@ def examined(path: Path, device: str = "cpu") -> dict[str, Any]:
 
 def open_engine(path: Path, device: str = "cpu") -> Engine:
     """An engine for answering many questions with a version."""
-    return Engine(load_model(path, device=device), Tokenizer.load(path), num_slots=64)
+    model = load_model(path, device=device)
+    slots = slots_for(model.config, SLOTS, min(USUAL_TOKENS, model.config.max_position_embeddings))
+    return Engine(model, Tokenizer.load(path), num_slots=slots)
 
 
 def worths(
