@@ -23,8 +23,6 @@ from firstwords.plain_text import clean_text, counted
 from firstwords.runlog import say
 from firstwords.tools import builtin
 
-MAX_ROUNDS = 4  # of calls for one question
-
 HELP = """\
 /reset        start a new chat
 /system TEXT  set the system message (without TEXT: remove it)
@@ -87,13 +85,13 @@ class Conversation:
     def ask(self, text: str) -> str:
         """Print the answer as it is generated and keep it. Ctrl-C ends it early; the text so far is kept.
 
-        Where the model calls tools, their results go back to it, up to MAX_ROUNDS times.
+        Where the model calls tools, their results go back to it, up to `builtin.MAX_ROUNDS` times.
         """
         before = list(self.turns)
         self.turns.append({"role": "user", "content": text})
         try:
             answer = self._answer()
-            for _ in range(MAX_ROUNDS if self.tools else 0):
+            for _ in range(builtin.MAX_ROUNDS if self.tools else 0):
                 calls = self._calls(answer)
                 if not calls:
                     break
@@ -129,12 +127,10 @@ class Conversation:
 
     def _calls(self, answer: str) -> list[str]:
         """The results of the calls in an answer, which are printed too."""
-        from firstwords.tokenizer.calls import CallReader
+        from firstwords.tokenizer.calls import calls_in
 
-        reader = CallReader([tool.name for tool in self.tools])
-        reader.push(answer, is_last=True)
         results = []
-        for call in reader.calls:
+        for call in calls_in(answer, [tool.name for tool in self.tools]):
             results.append(builtin.run(call.name, call.arguments))
             say(f"({call.name}: {results[-1]})")
         return results

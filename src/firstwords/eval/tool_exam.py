@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstwords.engine.sampling import SamplingParams
 from firstwords.stats import rate_of
-from firstwords.tokenizer.calls import CallReader
+from firstwords.tokenizer.calls import calls_in
 from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world import exam
 from firstwords.world.chats.checks import passes
@@ -87,7 +87,7 @@ def run_tool_exam(
     ]
     said = dict(zip(called, _answers(engine, tokenizer, again), strict=True))
     right = [_passes(use, said.get(i)) for i, use in enumerate(asked)]
-    calm = [text is not None and not _calls(text) for text in answers[len(asked) :]]
+    calm = [text is not None and not calls_in(text, LINES) for text in answers[len(asked) :]]
     return {"tools": rate_of(right), "no_tool": rate_of(calm)}
 
 
@@ -105,15 +105,9 @@ def _answers(engine: Engine, tokenizer: Tokenizer, chats: list[Any]) -> list[str
     return found
 
 
-def _calls(text: str) -> list[Any]:
-    reader = CallReader(LINES)
-    reader.push(text, is_last=True)
-    return reader.calls
-
-
 def _gives(text: str | None, result: str) -> bool:
     """Whether an answer is one call of the calculator that gives this result."""
-    calls = _calls(text or "")
+    calls = calls_in(text or "", LINES)
     if len(calls) != 1 or calls[0].name != "calculator":
         return False
     found = re.fullmatch(r'\{"expression": "([^"]*)"\}', calls[0].arguments.strip())

@@ -24,11 +24,12 @@ from firstwords.database import DatabaseBusy
 from firstwords.retrieval.answer import Answer as Found
 from firstwords.serve.asking import ask
 from firstwords.serve.chats import store
-from firstwords.serve.chats.calls import MAX_ROUNDS, num_rounds, results
+from firstwords.serve.chats.calls import num_rounds, results
 from firstwords.serve.chats.records import Message
 from firstwords.serve.chats.sources import sources_json
 from firstwords.serve.chats.writer import ALTERNATIVES, Branch, Prepared, TokenWriter, prepare, with_text
 from firstwords.serve.errors import ApiError
+from firstwords.tools import builtin
 
 if TYPE_CHECKING:
     from firstwords.engine.request import Token
@@ -231,7 +232,7 @@ class Answers:
     ) -> None:
         """If the answer calls tools, add their results, and begin the answer after them, unless it was stopped."""
         call, tools = answer.message, params.get("tools", ())
-        if not tools or call.status != "done" or self._closing.is_set() or num_rounds(path) >= MAX_ROUNDS:
+        if not tools or call.status != "done" or self._closing.is_set() or num_rounds(path) >= builtin.MAX_ROUNDS:
             return
         if answer.is_stopped or answer.lookup is not None:  # what is quoted from documents is no call
             return

@@ -39,28 +39,31 @@ from firstwords.serve.settings import Settings
 from firstwords.serve.worker import Worker
 from firstwords.version import __version__
 
+PAGE = (session, models, chats, messages, documents, inside, trace, ladder, write, teach, runs, uploads, static_files)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """The worker and its answers live as long as the server; the model in use is ready when it says so."""
+    app.state.worker.start()
+    await app.state.answers.start()
+    with contextlib.suppress(ApiError):  # no model has been trained yet
+        await app.state.worker.warm(find(None, app.state.settings.model))  # compiling would delay every other request
+    try:
+        yield
+    finally:
+        await app.state.answers.close()
+        app.state.worker.stop()
+
 
 def create_app(settings: Settings) -> FastAPI:
     """All routes over the models in home."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.worker.start()
-        await app.state.answers.start()
-        with contextlib.suppress(ApiError):  # no model has been trained yet
-            await app.state.worker.warm(find(None, settings.model))  # compiling would delay every other request
-        try:
-            yield
-        finally:
-            await app.state.answers.close()
-            app.state.worker.stop()
-
     # FastAPI's interactive documentation loads remote scripts, and its telemetry sends data where the environment says:
     # both are off. /openapi.json stays.
     app = FastAPI(
         title="firstwords",
         version=__version__,
-        lifespan=lifespan,
+        lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
         telemetry={"auto_configure": False},
@@ -95,22 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         return Response(app.state.metrics.text(), media_type=CONTENT_TYPE)
 
     openai_routes.include(app)
-    page = (
-        session,
-        models,
-        chats,
-        messages,
-        documents,
-        inside,
-        trace,
-        ladder,
-        write,
-        teach,
-        runs,
-        uploads,
-        static_files,
-    )
-    for routes in page:
+    for routes in PAGE:
         app.include_router(routes.router)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, metrics=app.state.metrics)
     return app

@@ -150,3 +150,10 @@ def _may_continue(rest: str) -> bool:
     if not quote:
         return re.fullmatch(r"[A-Za-z0-9_.-]*", name) is not None
     return ',"arguments":{'.startswith(after) or after.startswith(',"arguments":{')
+
+
+def calls_in(text: str, functions: Collection[str]) -> list[Call]:
+    """The calls of these functions in a whole text."""
+    reader = CallReader(functions)
+    reader.push(text, is_last=True)
+    return reader.calls

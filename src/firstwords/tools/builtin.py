@@ -17,6 +17,7 @@ from firstwords.config import UserError, unknown
 from firstwords.tools.calculator import calculate
 from firstwords.tools.units import convert
 
+MAX_ROUNDS = 4  # of calls for one question
 MAX_PASSAGES, MAX_CHARS = 3, 800  # of documents, so that a small context holds them
 
 

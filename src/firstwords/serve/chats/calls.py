@@ -8,17 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firstwords.serve.chats.records import Message
-from firstwords.tokenizer.calls import Call, CallReader
+from firstwords.tokenizer.calls import calls_in
 from firstwords.tools import builtin
-
-MAX_ROUNDS = 4  # of calls for one question, as in the terminal
-
-
-def calls_in(content: str, tools: Sequence[str]) -> list[Call]:
-    """The calls of these tools in an answer."""
-    reader = CallReader(tools)
-    reader.push(content, is_last=True)
-    return reader.calls
 
 
 def results(content: str, tools: Sequence[str], owner: str) -> list[str]:

@@ -162,27 +162,26 @@ def add_call(message: Message, content: str, params: dict[str, Any]) -> Message:
 def follow_up(user: str, message_id: str) -> list[Message]:
     """What follows an answer that called tools: their results, and the answer after them with its tokens."""
     with database() as connection:
-        last = _own(connection, user, message_id)
-        children, found = _children(connection, last.chat_id), []
-        while following := children.get(last.id):
-            last = _own(connection, user, following[-1])
-            if last.role != "tool":
-                break
-            found.append(last)
-    return [*found, message(user, last.id)] if found and last.role == "assistant" else []
+        found, after = _results_below(connection, user, message_id)
+    return [*found, message(user, after.id)] if found and after and after.role == "assistant" else []
 
 
 def results_below(user: str, message_id: str) -> list[str]:
     """The contents of the results that follow a result, of further calls of the same answer."""
     with database() as connection:
-        message = _own(connection, user, message_id)
-        children, contents = _children(connection, message.chat_id), []
-        while following := children.get(message.id):
-            message = _own(connection, user, following[-1])
-            if message.role != "tool":
-                break
-            contents.append(message.content)
-        return contents
+        return [result.content for result in _results_below(connection, user, message_id)[0]]
+
+
+def _results_below(connection: sqlite3.Connection, user: str, message_id: str) -> tuple[list[Message], Message | None]:
+    """(The results of tools that follow a message, the newest of each; what follows those)."""
+    last = _own(connection, user, message_id)
+    children, found = _children(connection, last.chat_id), list[Message]()
+    while following := children.get(last.id):
+        last = _own(connection, user, following[-1])
+        if last.role != "tool":
+            return found, last
+        found.append(last)
+    return found, None
 
 
 def message(user: str, message_id: str) -> Message:

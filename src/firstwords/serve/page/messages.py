@@ -19,12 +19,13 @@ from firstwords.preferences.store import PreferenceStore
 from firstwords.serve import models
 from firstwords.serve.answers import Answer
 from firstwords.serve.chats import store
-from firstwords.serve.chats.calls import calls_in, results
+from firstwords.serve.chats.calls import results
 from firstwords.serve.chats.records import Message, dump
 from firstwords.serve.chats.sources import FROM_MEMORY, Wanted
 from firstwords.serve.chats.writer import Branch
 from firstwords.serve.errors import ApiError
 from firstwords.serve.page.parts import Body, JsonText, Live, Params, User, event, listed, lookup_of
+from firstwords.tokenizer.calls import calls_in
 from firstwords.tools.builtin import TOOLS
 
 router = APIRouter(prefix="/api/messages/{message_id}")
