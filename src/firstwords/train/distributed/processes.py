@@ -9,6 +9,8 @@ time, and writes all files. With one process, every function returns at once.
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -74,7 +76,9 @@ def joined() -> Iterator[Team]:
     if has_gpu:
         torch.cuda.set_device(local % torch.cuda.device_count())
     backends = "cpu:gloo,cuda:nccl" if has_gpu else "gloo"
-    dist.init_process_group(backends, rank=number, world_size=count, timeout=STEP_TIMEOUT)
+    store, _, _ = next(dist.rendezvous("env://", number, count, timeout=STEP_TIMEOUT))
+    own = dist.PrefixStore(name_of_start(store, number, count), store)
+    dist.init_process_group(backends, store=own, rank=number, world_size=count, timeout=STEP_TIMEOUT)
     groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT, STEP_TIMEOUT))
     _team, _arrivals = Team(number, count, *groups), 0
     if number:
@@ -85,6 +89,27 @@ def joined() -> Iterator[Team]:
         _team = None
         with suppress(RuntimeError):  # a process that is gone
             dist.destroy_process_group()
+
+
+def name_of_start(store: dist.Store, number: int, count: int) -> str:
+    """A name for this start of all processes, on which they agree; returns once all of them know it.
+
+    When torchrun starts processes again it may keep its store, and with it the addresses of those that have died
+    (PyTorch 2.13). So every process leaves a number that it has drawn, the main one lists them, and a list that all
+    processes have found themselves in is the name.
+    """
+    drawn, until = secrets.token_hex(8), time.monotonic() + STEP_TIMEOUT.total_seconds()
+    store.set(f"here/{number}", drawn)
+    while time.monotonic() < until:
+        if number == 0:
+            store.set("start", "-".join(store.get(f"here/{n}").decode() for n in range(count)))
+        name = store.get("start").decode()
+        if drawn in name.split("-"):
+            store.set(f"{name}/{number}", "known")
+            if store.check([f"{name}/{n}" for n in range(count)]):
+                return name
+        time.sleep(0.02)
+    raise RuntimeError(f"timed out: not all of the {count} processes have started")
 
 
 def table(values: list[float]) -> np.ndarray:
