@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from browser_talk import LONG, ask, import_chat, turns
@@ -107,3 +108,26 @@ def test_the_line_fits_on_a_phone(browser_open: Any, browser_server: Any) -> Non
     box = page.locator(".cut").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE_WIDTH
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH
+
+
+def test_nothing_is_counted_while_a_message_is_being_deleted(browser_open: Any) -> None:
+    """The server would be asked about a message that is gone; `browser_open` fails at what is logged as an error."""
+    page = browser_open(max_tokens=8)
+    ask(page, "Once more")
+    page.get_by_role("button", name="Answer again").click()
+    page.get_by_text("2/2").wait_for(timeout=LONG)
+
+    def answer_late(route: Any) -> None:
+        response = route.fetch()
+        time.sleep(1.5)  # the page goes on
+        route.fulfill(response=response)
+
+    page.route(re.compile("/api/messages/[^/]+$"), answer_late)
+    page.get_by_role("button", name="Delete from here").last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.evaluate("""() => {
+        const box = document.querySelector("textarea");
+        box.value = "And now?";
+        box.dispatchEvent(new Event("input", { bubbles: true }));
+    }""")
+    page.get_by_text("2/2").wait_for(state="detached", timeout=LONG)

@@ -21,6 +21,8 @@ export class OpenChat {
   notice = $state.raw<{ text: string; leaf: string } | null>(null);
   /** A request is on its way. */
   isBusy = $state(false);
+  /** While it lasts, `active` may be a message that is gone. */
+  isRemoving = $state(false);
   private byId = new SvelteMap<string, Message>();
   private streams = new Map<string, () => void>();
   private arrived = new Map<string, TokensEvent[]>();
@@ -149,10 +151,15 @@ export class OpenChat {
   /** Delete a message and all that stands below it, in every version. */
   async remove(message: Message): Promise<void> {
     if (!this.head) return;
-    const { active } = await api.deleteMessage(message.id);
-    this.notice = null;
-    this.active = active;
-    await this.load(this.head.id);
+    this.isRemoving = true;
+    try {
+      const { active } = await api.deleteMessage(message.id);
+      this.notice = null;
+      this.active = active;
+      await this.load(this.head.id);
+    } finally {
+      this.isRemoving = false;
+    }
     chats.changed(this.head.id);
   }
 
