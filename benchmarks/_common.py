@@ -17,6 +17,17 @@ ALLOCATOR = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
 }
+# What TRL is told in every benchmark: to train, with fused AdamW, and nothing else that takes time.
+TRL_COMMON: dict[str, Any] = {
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "report_to": [],
+    "save_strategy": "no",
+    "disable_tqdm": True,
+    "optim": "adamw_torch_fused",
+    "max_grad_norm": 1.0,
+}
 
 
 def data_dir() -> Path:

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from _common import TRL_COMMON
+
 FIELDS = {"inputs": "input_ids", "targets": "shift_labels", "positions": "position_ids"}  # ours: theirs
 
 
@@ -30,26 +32,19 @@ def arguments(kind: str, work: dict[str, Any], out: Path) -> Any:
         own |= {"beta": work["beta"], "loss_type": [work["variant"]], "precompute_ref_log_probs": False}
     return (trl.SFTConfig if kind == "sft" else trl.DPOConfig)(
         output_dir=str(out / "trainer"),
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to=[],
-        save_strategy="no",
         logging_steps=1,  # one line in memory per step: its loss
-        disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         train_sampling_strategy="sequential",  # in the order of our run
         per_device_train_batch_size=work["micro"],
         gradient_accumulation_steps=work["per_step"] // work["micro"],
         max_steps=len(work["fractions"]),
-        optim="adamw_torch_fused",
         learning_rate=work["rate"],
         adam_beta1=work["beta1"],
         adam_beta2=work["beta2"],
         adam_epsilon=1e-10,
         weight_decay=work["weight_decay"],
-        max_grad_norm=1.0,
+        **TRL_COMMON,
         **own,
     )
 

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from _common import ROOT, child_env, machine, num_cores, random_model, report, say, table
+from _common import ROOT, TRL_COMMON, child_env, machine, num_cores, random_model, report, say, table
 
 CONTESTANTS = ("firstwords rloo", "trl rloo", "firstwords grpo", "trl grpo")
 VOCAB_SIZE, PROMPTS, SAMPLES, MAX_TOKENS = 3072, 32, 4, 48
@@ -137,13 +137,7 @@ def theirs(method: str, directory: Path, steps: int) -> dict:
     options = {"rloo": {"normalize_advantages": False}, "grpo": {"scale_rewards": "none", "loss_type": "dr_grpo"}}
     args = getattr(trl, f"{method.upper()}Config")(
         output_dir=str(directory / "trl"),
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        report_to=[],
-        save_strategy="no",
         logging_strategy="no",
-        disable_tqdm=True,
         per_device_train_batch_size=PROMPTS * SAMPLES,
         gradient_accumulation_steps=1,
         num_generations=SAMPLES,
@@ -154,11 +148,10 @@ def theirs(method: str, directory: Path, steps: int) -> dict:
         top_k=0,
         top_p=1.0,
         learning_rate=RATE,
-        max_grad_norm=1.0,
         adam_beta2=0.98,
         lr_scheduler_type="constant",
         max_steps=WARMUP_STEPS + steps,
-        optim="adamw_torch_fused",
+        **TRL_COMMON,
         **options[method],
     )
     marks, counts = [], []

@@ -314,17 +314,12 @@ class Model:
         prefill: how the answer begins. functions: tools that it may call, as OpenAI describes them. Raises UserError
         for invalid messages, and for one that is too long.
         """
-        from firstwords.tokenizer.chat import fit
-        from firstwords.tokenizer.tools import template_ids, tool_template, with_tools
+        from firstwords.tokenizer.tools import fit_with_tools
 
         max_tokens = min(max_tokens, max(1, self.context // 2))
         begun = prefill_ids(self.tokenizer, prefill)
         turns, room = cleaned(_messages(messages)), self.context - max_tokens - len(begun)
-        template = tool_template(self.tokenizer) if functions else None
-        if template is not None:
-            ids, dropped = template_ids(self.tokenizer, template, turns, functions), 0
-        else:
-            ids, dropped = fit(with_tools(turns, functions) if functions else turns, self.tokenizer, room)
+        ids, dropped = fit_with_tools(turns, functions, self.tokenizer, room)
         ids += begun
         check_fits(ids, self.context, "the message")
         return ids, max_tokens, dropped

@@ -56,15 +56,15 @@ def conversations(
     """
     stats = stats if stats is not None else SourceStats()
     names = spec_names(specs, 'no chats were given: give files, folders, hf:NAME or "world"')
-    for chat in in_turn([_of_spec(name, stats, town, writers) for name in names], _size):
+    for chat in in_turn([_of_spec(name, stats, town, writers) for name in names], _length):
         stats.documents += 1
-        stats.bytes += _size(chat)
+        stats.bytes += sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
         yield chat
 
 
-def _size(chat: list[Message]) -> int:
-    """UTF-8 bytes of all messages."""
-    return sum(len(message["content"].encode("utf-8", "replace")) for message in chat)
+def _length(chat: list[Message]) -> int:
+    """Characters of all messages."""
+    return sum(len(message["content"]) for message in chat)
 
 
 def summary(count: int, stats: SourceStats) -> str:

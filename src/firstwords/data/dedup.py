@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +31,9 @@ def copy_key(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
-def digest(text: str) -> bytes:
-    """16 bytes, equal for texts with the same words, in the same case."""
-    return hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=16).digest()
+def digest(words: Sequence[str]) -> bytes:
+    """16 bytes of a text's words, equal for texts with the same ones, in the same case."""
+    return hashlib.blake2b(" ".join(words).encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def copy_start(text: str) -> str:
@@ -56,10 +56,11 @@ def deduplicate(texts: Iterator[str], stats: SourceStats, mode: str) -> Iterator
 def _deduplicate(texts: Iterator[str], stats: SourceStats, near: NearIndex | None) -> Iterator[str]:
     seen: set[bytes] = set()
     for text in texts:
-        key = digest(text)
+        words = text.split()
+        key = digest(words)
         if key in seen:
             stats.duplicates += 1
-        elif near is not None and near.seen(text.split()):
+        elif near is not None and near.seen(words):
             stats.near_duplicates += 1
         else:
             seen.add(key)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from firstwords.tokenizer.chat import render, written_ids
+from firstwords.tokenizer.chat import fit, render, written_ids
 from firstwords.tokenizer.template import ChatTemplate
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ def tool_template(tokenizer: Tokenizer) -> ChatTemplate | None:
         if isinstance(source := named.get("tool_use"), str):
             template = ChatTemplate(source, template.variables if template is not None else {})
     return template if template is not None and re.search(r"\btools\b", template.source) else None
+
+
+def fit_with_tools(
+    turns: Sequence[Any], functions: Sequence[Mapping[str, Any]], tokenizer: Tokenizer, room: int
+) -> tuple[list[int], int]:
+    """As `chat.fit`, with tools that the answer may call. Where the model's own template lists them, nothing is left
+    out. Raises UserError if that template refuses the chat.
+    """
+    template = tool_template(tokenizer) if functions else None
+    if template is not None:
+        return template_ids(tokenizer, template, turns, functions), 0
+    return fit(with_tools(turns, functions) if functions else turns, tokenizer, room)
 
 
 def plain_ids(tokenizer: Tokenizer, turns: Sequence[Any], functions: Sequence[Mapping[str, Any]]) -> list[int]:

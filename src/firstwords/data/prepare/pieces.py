@@ -163,7 +163,7 @@ def _write(path: Path, texts: list[str], tokenizer: Tokenizer, with_signatures: 
         "lengths": np.array(lengths, dtype=np.uint32),
         "bytes": np.array(sizes, dtype=np.uint32),
         "keys": keys,
-        "digests": np.frombuffer(b"".join(map(digest, texts)), dtype="<u8").reshape(-1, 2),
+        "digests": np.frombuffer(b"".join(digest(text.split()) for text in texts), dtype="<u8").reshape(-1, 2),
     }
     if with_signatures:
         arrays["signatures"] = np.stack([signature(text) for text in texts])

@@ -144,10 +144,8 @@ def mix(z):
 @inner
 def explain(logits_V, token, rows, r, n):
     """What the model itself thinks of the token, before any filter: log-probability, alternatives, rank, entropy."""
-    largest, total = largest_of(logits_V, logits_V.size), 0.0
-    for v in range(logits_V.size):
-        x = logits_V[v] - largest
-        total += exp(x) if x > EXP_MIN else F32(0)
+    largest = largest_of(logits_V, logits_V.size)
+    total = sum_exp(logits_V, largest)
     log_total = math.log(total)
     rows.logprob_RN[r, n] = logits_V[token] - largest - log_total
     if rows.is_uncertain_R[r]:
@@ -167,21 +165,23 @@ def explain(logits_V, token, rows, r, n):
 
 
 @inner
-def lost_to_mask(logits_V, mask_W, scratch_V):
+def lost_to_mask(logits_V, mask_W, allowed_V):
     """-log of the probability that the model gives to all tokens that a mask allows, in nats."""
-    total = log_sum_exp(logits_V, scratch_V)
-    rule_out(logits_V, mask_W, scratch_V)
-    return max(0.0, total - log_sum_exp(scratch_V[: logits_V.size], scratch_V))
+    V = logits_V.size
+    rule_out(logits_V, mask_W, allowed_V)
+    largest, likeliest_allowed = largest_of(logits_V, V), largest_of(allowed_V, V)
+    kept = likeliest_allowed + math.log(sum_exp(allowed_V[:V], likeliest_allowed))
+    return max(0.0, largest + math.log(sum_exp(logits_V, largest)) - kept)
 
 
 @inner
-def log_sum_exp(x_V, scratch_V):
-    """log of the sum of e^x."""
-    V, largest = x_V.size, largest_of(x_V, x_V.size)
-    for v in range(V):
+def sum_exp(x_V, largest):
+    """The sum of e^(x - largest)."""
+    total = 0.0
+    for v in range(x_V.size):
         x = x_V[v] - largest
-        scratch_V[v] = exp(x) if x > EXP_MIN else F32(0)
-    return largest + math.log(mass_above(scratch_V, V, F32(0), 1.0))
+        total += exp(x) if x > EXP_MIN else F32(0)
+    return total
 
 
 @inner

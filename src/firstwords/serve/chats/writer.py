@@ -90,7 +90,10 @@ def fitted(held: Held, path: Sequence[Message], max_tokens: int, tools: Sequence
     turns = [m for m in said if m.role != "system"]
     has_turns = not held.is_base and tokenizer.has_chat_tokens
     if has_turns:
-        ids, first = _fit_turns(cleaned(m.turn for m in said), tools, tokenizer, room)
+        from firstwords.tokenizer.tools import fit_with_tools
+
+        functions = [tool.function for tool in builtin.chosen(tools)]
+        ids, first = fit_with_tools(cleaned(m.turn for m in said), functions, tokenizer, room)
     else:
         ids, first = _fit_text([m.content for m in turns], tokenizer, room)
     start = next((place for place, m in enumerate(path) if first < len(turns) and m is turns[first]), len(path))
@@ -102,18 +105,6 @@ def fitted(held: Held, path: Sequence[Message], max_tokens: int, tools: Sequence
 def _answer_room(held: Held, max_tokens: int) -> int:
     """Tokens that an answer may have: never more than half of the context."""
     return min(max_tokens, max(1, held.loaded.context // 2))
-
-
-def _fit_turns(turns: list[Any], tools: Sequence[str], tokenizer: Tokenizer, room: int) -> tuple[list[int], int]:
-    """(Ids of the newest turns, as `api.Model.chat_ids` gives them; how many were left out)."""
-    from firstwords.tokenizer.chat import fit
-    from firstwords.tokenizer.tools import template_ids, tool_template, with_tools
-
-    functions = [tool.function for tool in builtin.chosen(tools)]
-    template = tool_template(tokenizer) if functions else None
-    if template is not None:
-        return template_ids(tokenizer, template, turns, functions), 0
-    return fit(with_tools(turns, functions) if functions else turns, tokenizer, room)
 
 
 def _fit_text(texts: Sequence[str], tokenizer: Tokenizer, room: int) -> tuple[list[int], int]:

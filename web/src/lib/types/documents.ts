@@ -35,34 +35,31 @@ export interface DocChunk {
   text: string;
 }
 
-/** A passage that a search found; marks: matches in its text. */
-export interface Passage {
+/** A part of a document. */
+interface Place {
   document_id: number;
-  chunk_number: number;
-  collection: string;
   source: string;
   title: string;
   page: number | null;
   as_of: string | null;
   char_start: number;
   char_end: number;
+}
+
+/** A passage that a search found; marks: matches in its text. */
+export interface Passage extends Place {
+  chunk_number: number;
+  collection: string;
   sha256: string;
   score: number;
   text: string;
   marks: [number, number][];
 }
 
-export interface Citation {
+export interface Citation extends Place {
   /** Of the passage, from 1. */
   number: number;
   sentence: number;
-  document_id: number;
-  source: string;
-  title: string;
-  page: number | null;
-  as_of: string | null;
-  char_start: number;
-  char_end: number;
   quote: string;
 }
 
