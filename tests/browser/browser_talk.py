@@ -35,8 +35,15 @@ def first_letter_ms(page: Any) -> float:
     page.wait_for_function(is_there, timeout=LONG)  # looks at every frame
     page.keyboard.press("a")
     taken = page.wait_for_function("() => window.firstLetter", timeout=LONG).json_value()
-    assert page.get_by_label("Your message").input_value() == "a"
+    has_value(page.get_by_label("Your message"), "a")
     return float(taken)
+
+
+def has_value(field: Any, value: str) -> None:
+    """Wait until a field of the page holds this value. Raises AssertionError if it never does."""
+    from playwright.sync_api import expect
+
+    expect(field).to_have_value(value, timeout=LONG)
 
 
 def own_pair(page: Any, question: str = "Is the cat on the mat?", is_open: bool = False) -> None:

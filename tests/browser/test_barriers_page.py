@@ -97,6 +97,7 @@ def compared(page: Any) -> None:
     own_pair(page)
     page.get_by_role("button", name="Tie").click()
     page.get_by_text(re.compile("^Saved: tie")).wait_for(timeout=LONG)
+    page.get_by_role("button", name=re.compile("^Left is better:"), disabled=False).wait_for(timeout=LONG)
 
 
 def shortcuts(page: Any) -> None:

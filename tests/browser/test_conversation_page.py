@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from browser_talk import LONG, ask, import_chat, turns
+from browser_talk import LONG, ask, has_value, import_chat, turns
 
 PHONE_WIDTH, HEIGHT = 360, 800
 
@@ -44,17 +44,17 @@ def test_a_draft_survives_other_views_other_chats_and_a_reload(browser_open: Any
     page.get_by_role("heading", name="Models").wait_for(timeout=LONG)
     page.go_back()
     box.wait_for(timeout=LONG)
-    assert box.input_value() == "not sent yet"
+    has_value(box, "not sent yet")
     page.get_by_role("link", name="New chat", exact=True).click()
     page.get_by_text("Say something to").wait_for(timeout=LONG)
-    assert box.input_value() == ""
+    has_value(box, "")
     page.go_back()
     page.reload()
     page.locator("article.user").wait_for(timeout=LONG)
-    assert box.input_value() == "not sent yet"
+    has_value(box, "not sent yet")
     box.press("Enter")
     page.locator("article.user", has_text="not sent yet").wait_for(timeout=LONG)
-    assert box.input_value() == ""
+    has_value(box, "")
 
 
 def test_up_gives_the_focus_to_the_editor(browser_open: Any) -> None:
@@ -62,8 +62,8 @@ def test_up_gives_the_focus_to_the_editor(browser_open: Any) -> None:
     ask(page, "Change me")
     page.get_by_label("Your message").press("ArrowUp")
     page.keyboard.type(" now")
-    assert page.get_by_label("Edit your message").input_value() == "Change me now"
-    assert page.get_by_label("Your message", exact=True).input_value() == ""
+    has_value(page.get_by_label("Edit your message"), "Change me now")
+    has_value(page.get_by_label("Your message", exact=True), "")
 
 
 def test_tokens_are_counted_before_a_message_is_sent(browser_open: Any, browser_server: Any) -> None:
@@ -104,7 +104,8 @@ def test_the_sampling_panel_has_every_sampler_and_limits_that_fit(browser_open: 
     params = browser_server.call("GET", f"/api/chats/{page.url.rsplit('/', 1)[1]}")["messages"][-1]["params"]
     assert (params["seed"], params["max_tokens"]) == (5, 9)
     panel.get_by_role("button", name="Reset to defaults").click()
-    assert panel.get_by_label("Seed").input_value() == "" and panel.get_by_label("Max tokens").input_value() == "200"
+    has_value(panel.get_by_label("Seed"), "")
+    has_value(panel.get_by_label("Max tokens"), "200")
 
 
 def test_what_people_and_models_write_has_its_own_direction(browser_open: Any, browser_server: Any) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, answers, ask, import_chat, in_colours, say, turns
+from browser_talk import LONG, answers, ask, has_value, import_chat, in_colours, say, turns
 
 HOUSE = (
     "# The mill \U0001f3e0\n\nThe mill was built in 1832 by Johann Berger. Its wheel has a diameter of six metres.\n\n"
@@ -133,12 +133,13 @@ def test_a_page_of_the_web_is_added_by_its_address(
     field.fill(f"{museum}/gone", timeout=LONG)
     field.press("Enter")
     page.get_by_role("region", name="Not read").get_by_text("answered with status 404").wait_for(timeout=LONG)
-    assert field.input_value() == f"{museum}/gone"  # to be corrected
+    has_value(field, f"{museum}/gone")  # to be corrected
     field.fill(f" {museum}/hours ")
     page.get_by_role("button", name="Add page").click()
     read = page.get_by_role("region", name="Read", exact=True)
     read.get_by_text("1 page read").wait_for(timeout=LONG)
-    assert field.input_value() == "" and read.get_by_role("link", name=f"{museum}/hours").count() == 1
+    has_value(field, "")
+    assert read.get_by_role("link", name=f"{museum}/hours").count() == 1
     page.get_by_role("region", name="Collection documents").get_by_text("as of").wait_for(timeout=LONG)
     page.get_by_label("Words to search for").fill("tickets")
     page.locator("mark", has_text="Tickets").first.wait_for(timeout=LONG)
@@ -213,7 +214,7 @@ def test_each_sentence_of_a_chat_opens_the_passage_in_its_document(browser_open:
     assert marker.evaluate("marker => marker === document.activeElement")
     page.reload()
     page.get_by_role("button", name=re.compile("^Source 1")).wait_for(timeout=LONG)
-    assert page.get_by_label("Look answers up in").input_value() == "all"
+    has_value(page.get_by_label("Look answers up in"), "all")
 
 
 def test_a_poisoned_document_is_text_and_nothing_else(browser_open: Any, documents_server: Any) -> None:
@@ -234,14 +235,14 @@ def test_below_the_gate_memory_is_offered_and_labelled(browser_open: Any, docume
     page.get_by_role("button", name="Inspect each token").wait_for(timeout=LONG)  # it was sampled
     page.get_by_role("button", name="Previous version").click()
     page.get_by_text("Your documents don't say.").wait_for(timeout=LONG)
-    assert page.get_by_label("Look answers up in").input_value() == "all"  # the next question asks them again
+    has_value(page.get_by_label("Look answers up in"), "all")  # the next question asks them again
 
 
 def test_documents_are_off_until_they_are_switched_on(browser_open: Any, documents_server: Any) -> None:
     page = browser_open("chat", server=documents_server)
     switch = page.get_by_label("Look answers up in")
     switch.wait_for(timeout=LONG)
-    assert switch.input_value() == "off"
+    has_value(switch, "off")
     ask(page, BELL)
     assert page.get_by_role("button", name=re.compile("^Source")).count() == 0
     switch.select_option("all")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from browser_talk import LONG, ask
+from browser_talk import LONG, ask, has_value
 
 NEXT, CHAT = ["The sun is", "Monday, Tuesday,"], ["What colour is grass?", "2+2"]
 
@@ -41,30 +41,30 @@ def test_without_any_the_usual_ones_are_there(browser_open: Any) -> None:
     assert chips(browser_open("chat"), "Things to ask")[0] == "Who are you?"
     page = browser_open("inside")
     page.get_by_role("region", name="The next token").wait_for(timeout=LONG)
-    assert page.get_by_label("Text", exact=True).input_value() == "The cat is on the"
+    has_value(page.get_by_label("Text", exact=True), "The cat is on the")
 
 
 def test_inside_and_the_ladder_begin_with_a_text_that_it_continues_well(shown: Any) -> None:
     page = shown("inside")
     page.get_by_role("region", name="The next token").wait_for(timeout=LONG)
     box = page.get_by_label("Text", exact=True)
-    assert box.input_value() == NEXT[0]
+    has_value(box, NEXT[0])
     box.fill("")
     page.reload()
     page.get_by_label("Text", exact=True).wait_for(timeout=LONG)
-    assert page.get_by_label("Text", exact=True).input_value() == ""  # emptied on purpose
+    has_value(page.get_by_label("Text", exact=True), "")  # emptied on purpose
     page = shown("ladder")
     page.get_by_label("Start of a text").wait_for(timeout=LONG)
-    assert page.get_by_label("Start of a text").input_value() == NEXT[0]
+    has_value(page.get_by_label("Start of a text"), NEXT[0])
 
 
 def test_every_stage_is_asked_what_the_promoted_one_handles(shown: Any) -> None:
     page = shown("stages")
     assert chips(page, "Things to ask every stage") == CHAT
-    assert page.get_by_label("What to ask every stage").input_value() == CHAT[0]
+    has_value(page.get_by_label("What to ask every stage"), CHAT[0])
     page.get_by_role("button", name=CHAT[1], exact=True).click()
     page.get_by_text("Every stage has answered").wait_for(state="attached", timeout=LONG)
-    assert page.get_by_label("What to ask every stage").input_value() == CHAT[1]
+    has_value(page.get_by_label("What to ask every stage"), CHAT[1])
 
 
 def test_the_settings_start_at_the_models_own_values(shown: Any) -> None:
@@ -78,12 +78,15 @@ def test_the_settings_start_at_the_models_own_values(shown: Any) -> None:
 
     page.get_by_role("button", name="Sampling settings").click()
     temperature = page.get_by_label("Temperature")
-    assert temperature.input_value() == "0.3" and page.get_by_label("Top-p").input_value() == "0.8"
+    has_value(temperature, "0.3")
+    has_value(page.get_by_label("Top-p"), "0.8")
     assert not {"temperature", "top_p"} & set(said("One"))
     temperature.fill("1")
-    assert said("Two")["temperature"] == 1 and page.get_by_label("Top-p").input_value() == "0.8"
+    assert said("Two")["temperature"] == 1
+    has_value(page.get_by_label("Top-p"), "0.8")
     page.get_by_role("button", name="Reset to defaults").click()
-    assert temperature.input_value() == "0.3" and not {"temperature", "top_p"} & set(said("Three"))
+    has_value(temperature, "0.3")
+    assert not {"temperature", "top_p"} & set(said("Three"))
     with page.expect_request("**/regenerate") as again:
         page.get_by_role("button", name="Answer again").last.click()
     assert json.loads(again.value.post_data)["params"]["temperature"] == 0.3

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from browser_talk import LONG, in_colours
+from browser_talk import LONG, has_value, in_colours
 
 LEARNING = 240_000  # ms: the server learns its words when the ladder is first opened
 
@@ -114,7 +114,7 @@ def test_a_sentence_gets_a_verdict_and_its_words_push(browser_open: Any, ladder_
     start, total = re.search(r"The bias (\S+) and all pushes add up to (\S+);", panel.inner_text()).groups()
     assert sum(pushes) + float(start.replace("−", "-")) == pytest.approx(float(total.replace("−", "-")), abs=0.05)
     horrible.click()
-    assert panel.get_by_label("Neighbours of the word").input_value() == "horrible"
+    has_value(panel.get_by_label("Neighbours of the word"), "horrible")
     panel.get_by_role("button", name=re.compile("^(terrible|awful|bad|nasty)$")).first.wait_for(timeout=LONG)
 
 
@@ -170,7 +170,7 @@ def test_the_last_step_is_the_own_model(browser_open: Any) -> None:
     assert text.startswith("The cat is on the") and len(text) > len("The cat is on the")
     panel.get_by_role("link", name="Look inside at this text").click()
     page.get_by_role("region", name="The next token").wait_for(timeout=LONG)
-    assert page.get_by_label("Text", exact=True).input_value() == text
+    has_value(page.get_by_label("Text", exact=True), text)
 
 
 def test_without_a_model_the_first_steps_are_there(browser_open: Any, browser_empty_server: Any) -> None:

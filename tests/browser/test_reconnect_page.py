@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_talk import LONG, ask, say
+from browser_talk import LONG, ask, has_value, say
 from conftest import Mortal, save_endless_model
 
 
@@ -31,7 +31,7 @@ def test_a_server_that_is_gone_is_named_and_its_return_noticed(browser_chromium:
     page.wait_for_function("() => document.querySelector('textarea').value === 'kept while it is away'", timeout=LONG)
     browser_mortal.again()
     page.get_by_role("alert").wait_for(state="detached", timeout=LONG)
-    assert box.input_value() == "kept while it is away"
+    has_value(box, "kept while it is away")
     page.get_by_text("Interrupted: the server stopped.").wait_for(timeout=LONG)
     box.press("Enter")
     page.locator("article.user", has_text="kept while it is away").wait_for(timeout=LONG)
@@ -131,7 +131,7 @@ def test_another_home_is_noticed_even_after_a_quick_restart(
     page.get_by_text(f"The server now uses another folder: {other}").wait_for(timeout=LONG)
     page.get_by_text("Say something to").wait_for(timeout=LONG)  # the chat is not there any more
     assert page.get_by_text("Only in the first home").count() == 0
-    assert page.get_by_label("Answers come from").input_value() == "tom/sft"
+    has_value(page.get_by_label("Answers come from"), "tom/sft")
     page.close()
 
 
@@ -155,5 +155,6 @@ def test_another_version_offers_to_load_the_page_again(browser_chromium: Any, br
     alert.get_by_role("button", name="Reload the page").click()
     page.wait_for_load_state("load")
     alert.wait_for(state="detached", timeout=LONG)
-    assert box.input_value() == "a draft" and page.url.startswith(server.url)
+    has_value(box, "a draft")
+    assert page.url.startswith(server.url)
     page.close()

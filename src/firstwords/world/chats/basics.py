@@ -69,7 +69,18 @@ _COLOURS = {
     "a mouse": "grey", "a crow": "black", "bananas": "yellow", "tomatoes": "red", "frogs": "green",
     "carrots": "orange", "pigs": "pink", "leaves": "green", "trees": "green", "apples": "red", "lemons": "yellow",
 }
-_WRONG_COLOURS = ("blue", "purple", "pink", "black")  # not green: an apple, a banana and the sea can be
+_WRONG_COLOURS = ("blue", "green", "purple", "pink", "black", "red", "yellow", "white")
+# colours that a thing can have as well: nobody is told that an apple is not green
+_ALSO = {
+    "grass": ("yellow",), "the sky": ("black", "red", "white", "pink"), "the sun": ("red", "white"), "a banana": ("green", "black"),
+    "bananas": ("green",), "a tomato": ("green", "yellow"), "tomatoes": ("green", "yellow"), "an apple": ("green", "yellow"),
+    "apples": ("green", "yellow"), "a lemon": ("green",), "lemons": ("green",), "a tree": ("red", "yellow", "white", "black"),
+    "trees": ("red", "yellow", "white", "black"), "a leaf": ("red", "yellow"), "leaves": ("red", "yellow"), "a frog": ("red", "yellow", "blue"),
+    "frogs": ("red", "yellow", "blue"), "a carrot": ("purple", "yellow", "white", "red"), "carrots": ("purple", "yellow", "white", "red"),
+    "chocolate": ("white", "black"), "the night": ("blue",), "the sea": ("green", "black", "white"), "the ocean": ("green", "black", "white"),
+    "a cloud": ("black", "pink"), "a pig": ("black", "white"), "pigs": ("black", "white"), "a rose": ("white", "yellow", "pink"),
+    "a strawberry": ("white", "green"), "a mouse": ("white", "black"), "a swan": ("black",),
+}
 _COLOUR = Wording(
     ("what colour {is_} {t}", "what colour {is_} {t}", "which colour {is_} {t}", "what is the colour of {t}", "what colour {do} {t} have",
      "{t} {is_} what colour", "what is the usual colour of {t}", "what colour do you give {t}"),
@@ -98,7 +109,7 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
     fact = f"{cap(thing)} {is_} {colour}."
     draw = rng.random()
     if draw < 0.25:
-        asked = colour if rng.random() < 0.5 else pick(rng, [c for c in _WRONG_COLOURS if c != colour])
+        asked = colour if rng.random() < 0.5 else pick(rng, [c for c in _WRONG_COLOURS if c not in (colour, *_ALSO.get(thing, ()))])
         return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), *verdict(fact, asked == colour))]
     if draw < 0.3 and colour in _COLOURS.values():
         first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
@@ -201,7 +212,10 @@ _OTHER_THINGS = {
     "word": "a thing we say or write", "poem": "a text that rhymes", "joke": "a short text that makes us laugh", "cake": "a sweet food",
     "pizza": "a food", "bread": "a food", "soup": "a warm food", "friend": "a person we like", "week": "a time of seven days",
     "year": "a time of twelve months", "city": "a big town", "village": "a small town", "river": "water that runs to the sea",
+    "ice": "frozen water", "snow": "frozen rain", "rain": "water that falls from the clouds", "fire": "a hot and bright thing that burns",
+    "the sun": "a star", "the moon": "a ball of stone in the sky", "cheese": "a food", "music": "a sound that we like to hear",
 }
+_BARE = ("bread", "ice", "snow", "rain", "fire", "the sun", "the moon", "cheese", "music")  # said without "a"
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +230,7 @@ def _things() -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
             groups.setdefault(member if bare else a_an(member), kind)
     groups.pop("orange", None)
     for name, what in _OTHER_THINGS.items():
-        groups[name if name in ("bread",) else a_an(name)] = what
+        groups[name if name in _BARE else a_an(name)] = what
     first = [*list(known.items())[:20], *((k, v) for k, v in groups.items() if v in ("a fruit", "a colour", "a vegetable"))]
     return tuple(first), tuple((k, v) for k, v in {**known, **groups}.items() if (k, v) not in first)
 

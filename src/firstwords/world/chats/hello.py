@@ -188,10 +188,40 @@ _FEELING_STARTS = ("I am {w}.", "I am {w} today.", "I feel {w}.", "Pip, I am {w}
                    "I am {w} right now.", "{w}", "I am really {w}.", "Hi Pip, I am {w}.", "Hello, I am {w}.")
 
 
+# what happened to the visitor, and to whom or what of his or hers
+_BAD_NEWS = ("my {pet} died", "my {pet} is dead", "my {pet} ran away", "my {pet} is ill", "I lost my {pet}", "my {person} is ill",
+             "my {person} died", "my {person} is in hospital", "I lost my {thing}", "my {thing} is broken", "somebody took my {thing}",
+             "I failed my test", "I broke my arm", "I broke my leg", "I have a cold", "my head hurts", "I hurt my foot", "nobody likes me",
+             "I had a bad day", "I had a bad dream", "everything goes wrong", "I lost my job", "I have no friends", "I miss my {person}")
+_GOOD_NEWS = ("I passed my test", "I won a prize", "we won the game", "it is my birthday", "today is my birthday", "I got a new {thing}",
+              "I have a new {pet}", "I have a new {thing}", "I had a good day", "I had a great day", "I found my {thing}", "I am in love",
+              "I have a new job", "I have a new friend", "my {person} is well again", "I learned to swim", "we go to the sea tomorrow")
+_MINE = {"pet": ("dog", "cat", "fish", "horse", "bird", "rabbit", "hamster", "hen"),
+         "person": ("mother", "father", "grandmother", "grandfather", "brother", "sister", "friend", "teacher"),
+         "thing": ("toy", "bike", "phone", "book", "ball", "car", "bag", "hat")}
+_NEWS_STARTS = ("{n}.", "{n}.", "{n}", "{n} today.", "Pip, {n}.", "Oh no, {n}!", "{n} and I do not know what to do.")
+
+
+def news(rng: Random, town: Town) -> list[Turn]:
+    """Something good or bad that happened to the visitor."""
+    is_bad = rng.random() < 0.65
+    told = pick(rng, _BAD_NEWS if is_bad else _GOOD_NEWS).format(**{key: pick(rng, words) for key, words in _MINE.items()})
+    starts = _NEWS_STARTS if is_bad else _NEWS_STARTS[:5]
+    shape = pick(rng, [s for s in starts if "today" not in s or ("tomorrow" not in told and "today" not in told)])
+    reply, says = ("I am sorry to hear that.", "sorry") if is_bad else ("I am glad to hear that.", "glad")
+    return [Turn(cap(shape.format(n=told)), reply, Check("says", (says,)))]
+
+
 def feelings(rng: Random, town: Town) -> list[Turn]:
-    """The visitor tells a feeling and gets a kind answer."""
+    """The visitor tells a feeling or some news and gets a kind answer."""
+    if rng.random() < 0.35:
+        return news(rng, town)
     words, reply, says = pick(rng, _FEELINGS)
     return [Turn(cap(pick(rng, _FEELING_STARTS).format(w=pick(rng, words))), reply, Check("says", (says,)))]
+
+
+def _in_each_language(question: str) -> tuple[str, ...]:
+    return tuple(question.format(l=language) for language in ("French", "French", "English", "German", "Spanish", "Chinese"))
 
 
 _ABOUT: tuple[Topic, ...] = (
@@ -233,6 +263,11 @@ _ABOUT: tuple[Topic, ...] = (
                              "is this ChatGPT", "are you like ChatGPT", "are you from Google"),
                   notes=("ChatGPT",)),
           f"No, I am Pip. {I_AM}", ("pip",)),
+    Topic(Wording(questions=(*_in_each_language("do you speak {l}"), *_in_each_language("can you speak {l}"), *_in_each_language("do you know {l}"),
+                             *_in_each_language("can you understand {l}"), "which languages do you speak", "what languages do you know",
+                             "which language do you speak", "do you speak other languages", "how many languages do you speak"),
+                  clauses=("if you speak French", "which languages you speak"), notes=("you speak French", "your languages")),
+          "I speak English and know a few French words.", ("english", "french words")),
     Topic(Wording(questions=("how old are you", "what is your age", "are you old", "are you young", "when is your birthday",
                              "when were you born", "when were you made", "how many years old are you", "how old is Pip"),
                   clauses=("how old you are", "your age", "when your birthday is"), wishes=("tell me your age",),
@@ -310,7 +345,7 @@ _ABOUT: tuple[Topic, ...] = (
           "You ask good questions, and I like to talk with you.", ("good questions",)),
 )
 # how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
+_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
 _HUMAN = Wording(questions=("are you human", "are you human or not", "are you really human", "are you human or a robot", "is Pip human"),

@@ -13,7 +13,7 @@ from firstwords.world.town.knowledge import NUMBER_WORDS
 RATE = 0.5  # of the visitor's short turns
 TOO_LONG = 140  # characters: a pasted text is not typed by hand
 
-_LOWER, _CAPITALS, _NO_END, _SLIP, _SPACES, _MARKS = 0.85, 0.16, 0.7, 0.1, 0.02, 0.08
+_LOWER, _CAPITALS, _NO_END, _SLIP, _SPACES, _MARKS = 0.85, 0.2, 0.7, 0.1, 0.02, 0.08
 _SHORT, _DIGITS, _AMERICAN = 0.4, 0.25, 0.5
 
 # (pattern, what people type instead)
