@@ -215,3 +215,26 @@ def test_nothing_else_sounds_like_a_refusal():
     for group in ("hello", "school", "play"):
         for kind in chats.GROUPS[group][1]:
             assert not any(abstains(turn.pip) for turn in _turns(kind, 300)), kind
+
+
+def test_a_thing_is_never_denied_a_colour_that_it_can_have():
+    may_be = {"apple": "green", "banana": "green", "leaf": "red", "swan": "black", "sea": "green", "tomato": "yellow"}
+    told = [turn for turn in _turns("colour of", 20_000) if turn.pip.endswith("so no.")]
+    denied = [turn.user for turn in told if "in summer" not in turn.user]
+    assert any("sky green" in text for text in denied) and any("snow black" in text for text in denied)
+    for thing, colour in may_be.items():
+        assert not [text for text in denied if thing in text.lower() and colour in text.lower()], thing
+
+
+def test_news_of_the_visitor_is_answered_in_kind():
+    told = {turn.user: turn.pip for turn in _turns("feelings", 8000)}
+    assert told["My dog is ill."] == told["I failed my test."] == "I am sorry to hear that."
+    assert told["I passed my test."] == "I am glad to hear that."
+    assert not [text for text in told if "today today" in text or "tomorrow today" in text]
+
+
+def test_the_end_of_a_told_sum_does_not_give_away_its_sign():
+    ends = {sign: {t.user.split(". ")[-1] for t in _turns("sum", 20_000) if ". " in t.user and f" {sign} " in t.pip}
+            for sign in ("plus", "minus")}  # fmt: skip
+    for end in ("How many is that?", "How many do I have?", "How many now?", "What does that make?"):
+        assert end in ends["plus"] & ends["minus"]

@@ -31,8 +31,8 @@ LINES = {
 _SETS = ((("calculator", "clock"), 5), (("calculator",), 4), (("clock",), 1))
 
 MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
-_SHARES = (32, 36, 22, 10)
-_STORIES, _VERBAL = 0.25, 0.3  # of sums that are told with things, or asked with words such as "take away"
+_SHARES = (30, 35, 21, 14)
+_STORIES, _VERBAL = 0.3, 0.4  # of sums that are told with things, or asked with words such as "take away"
 _DIVIDED = Wording(
     ("what is {a} divided by {b}", "how much is {a} divided by {b}", "what is {a}/{b}", "what is {a} / {b}"),
     ("what {a} divided by {b} is",), ("divide {a} by {b}", "calculate {a} / {b}"), ("{a} divided by {b}", "{a}/{b}", "{a} / {b}"),

@@ -22,17 +22,22 @@ _NOTES = ("{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b}", "{a}{p}{b} is", "{a}{p}{b}=?", 
 SUM = Wording(_QUESTIONS, _CLAUSES, _WISHES, _NOTES)
 _PLUS = Wording(
     ("what is the sum of {a} and {b}", "what is {a} and {b}", "how much is {a} and {b}", "what is {b} more than {a}",
-     "what do {a} and {b} make", "how many are {a} and {b}", "what do I get when I add {a} and {b}"),
-    ("what {a} and {b} is", "how many {a} and {b} make"), ("add {a} and {b}", "add {b} to {a}", "put {b} to {a}"), ("{a} and {b}", "sum of {a} and {b}", "{a} add {b}"),
+     "what do {a} and {b} make", "how many are {a} and {b}", "what do I get when I add {a} and {b}", "how much are {a} and {b} together",
+     "what do {a} and {b} make together"),
+    ("what {a} and {b} is", "how many {a} and {b} make"), ("add {a} and {b}", "add {b} to {a}", "put {b} to {a}", "put {a} and {b} together"),
+    ("{a} and {b}", "sum of {a} and {b}", "{a} add {b}", "{a} and {b} together"),
 )
 _MINUS = Wording(
     ("what is {a} take away {b}", "how much is {a} less {b}", "what is {b} less than {a}", "what is left of {a} minus {b}",
-     "what is left of {a} without {b}", "how many are left when I take {b} from {a}"),
-    ("what {a} take away {b} is", "what is left of {a} without {b}"), ("take {b} from {a}", "take {b} off {a}", "subtract {b} from {a}"), ("{a} take away {b}", "{a} less {b}"),
+     "what is left of {a} without {b}", "how many are left when I take {b} from {a}", "what remains of {a} after I take away {b}"),
+    ("what {a} take away {b} is", "what is left of {a} without {b}"),
+    ("take {b} from {a}", "take {b} off {a}", "subtract {b} from {a}", "take away {b} from {a}", "take {b} away from {a}"),
+    ("{a} take away {b}", "{a} less {b}"),
 )
 _TIMES = Wording(
-    ("what is {b} multiplied by {a}", "how much is {a} multiplied by {b}"), (), ("multiply {a} and {b}", "multiply {a} by {b}"),
-    ("{a} multiplied by {b}",),
+    ("what is {a} multiplied by {b}", "how much is {a} multiplied by {b}", "what is {a} taken {b} times", "what comes out when I take {a} times {b}",
+     "what do I get when I multiply {a} by {b}"),
+    (), ("multiply {a} and {b}", "multiply {a} by {b}", "take {a} times {b}"), ("{a} multiplied by {b}", "{a} taken times {b}"),
 )
 SIGNS = {
     "plus": (("+", "+", " + ", " + "), _PLUS), "minus": (("-", "-", " - ", " - "), _MINUS),
@@ -94,12 +99,17 @@ def story_sum(rng: Random, town: Town, a: int, b: int, sign: str, right: int) ->
     verbs = ("get", "find", "buy", "give", "lose", "sell", "eat")
     forms = {verb: verb if is_mine else f"{verb}s" for verb in verbs}
     deed = pick(rng, _MORE if sign == "plus" else _FEWER).format(b=shown(b), **forms)
-    things = plural(thing)
-    end = pick(rng, (f"How many {things} {'do I' if is_mine else f'does {who}'} have now?", f"How many {things} are there now?",
-                     pick(rng, ("How many are left?", f"How many {things} are left?")) if sign == "minus" else "How many do I have?" if is_mine else "How many is that?"))
-    have = f"{right} {thing if right == 1 else things}" if right else f"no {things}"
-    asked = f"{who} {'have' if is_mine else 'has'} {shown(a)} {thing if a == 1 else things} and {deed}. {end}"
-    return Turn(asked, f"{a} {sign} {b} is {right}. {'You have' if is_mine else f'{who} has'} {have}.", _check(a, b, right))
+    things, have_they = plural(thing), "do I have" if is_mine else f"does {who} have"
+    owner, have = f"{who} {'have' if is_mine else 'has'}", "You have" if is_mine else f"{who} has"
+    if rng.random() < 0.3:  # only numbers
+        end = pick(rng, ("How many now?", f"How many {have_they} then?", "How many does that make?", "What does that make?"))
+        return Turn(f"{owner} {shown(a)} and {deed}. {end}", f"{a} {sign} {b} is {right}. {have} {right}.", _check(a, b, right))
+    left = ("How many are left?", f"How many {things} are left?") if sign == "minus" else ()
+    count = f"How many {have_they}?" if is_mine else "How many is that?"  # the exam asks the other way round
+    end = pick(rng, (f"How many {things} {have_they} now?", f"How many {things} are there now?", count, *left))
+    asked = f"{owner} {shown(a)} {thing if a == 1 else things} and {deed}. {end}"
+    return Turn(asked, f"{a} {sign} {b} is {right}. {have} {f'{right} {thing if right == 1 else things}' if right else f'no {things}'}.",
+                _check(a, b, right))
 
 
 _COUNT = Wording(
