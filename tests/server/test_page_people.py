@@ -163,6 +163,7 @@ def test_models_are_listed_promoted_and_rolled_back(page_anna: User) -> None:
     assert (base["form"], sft["form"]) == ("text", "chat") and base["metrics"] == {"bits_per_byte": 2.5}
     assert (sft["layers"], sft["hidden"], sft["context"]) == (2, 64, 160) and sft["params"] > 1000
     assert model["rollback"] is None  # a base model is never gone back to unasked
+    assert model["knows_world"] is False  # so the page offers no measurement about Plumwick
     assert "no earlier promotion" in page_anna.post("/api/models/pip/rollback", {}, 400)["error"]["message"]
     changed = page_anna.post("/api/models/pip/promote", {"stage": "base"})
     assert (changed["promoted"], changed["was"], changed["rollback"]) == ("base", "sft", "sft")

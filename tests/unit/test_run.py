@@ -50,6 +50,22 @@ def test_another_number_of_threads_is_noted_and_the_speed_is_learned_anew(tmp_pa
     assert notes == ["threads: now 1, as many as other programs leave free"]
 
 
+def test_progress_never_goes_back_while_the_speed_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(run_module, "SAVE_EVERY_SECONDS", 1000.0)
+    shares, left = [], []
+    with Run(tmp_path, SimpleNamespace(num_skipped=0), Pace(1, seconds=100.0), "base", 1.0, None) as run:
+        while not run.done:
+            now[0] += 4.0 if 30 < now[0] < 50 else 1.0  # another program runs just as the cool-down is planned
+            run.finish_step({"loss": 1.0, "tokens": 5, "processed": 5})
+            shares.append(run.share_done)
+            left.append(json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["seconds_left"])
+    assert len(run.pace.decisions) > 1  # the number of steps was corrected
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert left == sorted(left, reverse=True)
+
+
 # -- signals between micro-batches ---------------------------------------------------------------------------------
 
 STEPS, PARTS = 5, 4

@@ -74,10 +74,15 @@ class Pace:
         if self.steps is not None and not self.decisions:
             self.decisions = fixed_decisions(self.steps, self.cooldown_share)
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the clock ends the run, not a number of steps."""
+        return self.steps is None and self.seconds is not None
+
     def decide(self, step: int, elapsed: float, seconds_per_step: float) -> None:
         """Start or correct the cool-down of a run with a time limit."""
-        if self.steps is None and self.seconds is not None:
-            seconds = self.seconds
+        if self.is_timed:
+            seconds = self.seconds or 0.0
             if self.max_steps is not None:
                 seconds = min(seconds, elapsed + (self.max_steps - step) * seconds_per_step)
             clock = Clock(seconds, self.warmup_steps, self.cooldown_share)
@@ -218,8 +223,7 @@ class Run:
         total = self.pace.total_steps()
         if total is not None and self.step >= total:
             return True
-        seconds = self.pace.seconds if self.pace.steps is None else None
-        return seconds is not None and self.step > 0 and self.elapsed > seconds * OVERTIME
+        return self.pace.is_timed and self.step > 0 and self.elapsed > (self.pace.seconds or 0.0) * OVERTIME
 
     @property
     def lr_fraction(self) -> float:
@@ -234,11 +238,17 @@ class Run:
 
     @property
     def share_done(self) -> float:
-        """0 at the start, 1 at the end: by steps once their number is known, before that by time."""
+        """0 at the start, 1 at the end: by steps if their number is given, else by time.
+
+        A run with a time limit corrects its number of steps as its speed changes: by steps, progress could go back.
+        """
+        if self.done:
+            return 1.0
+        if self.pace.is_timed:
+            by_steps = self.step / self.pace.max_steps if self.pace.max_steps else 0.0
+            return min(1.0, max(by_steps, self.elapsed / max(1e-9, self.pace.seconds or 0.0)))
         total = self.pace.total_steps()
-        if total is not None:
-            return min(1.0, self.step / max(1, total))
-        return min(1.0, self.elapsed / max(1e-9, self.pace.seconds or 1e-9))
+        return min(1.0, self.step / max(1, total)) if total is not None else 0.0
 
     # -- after each step -------------------------------------------------------------------------------------
 
@@ -343,10 +353,10 @@ class Run:
         return loss / math.log(2) / self.bytes_per_token
 
     def _seconds_left(self, seconds_per_step: float) -> float:
-        total = self.pace.total_steps()
-        if total is not None:
-            return (total - self.step) * seconds_per_step
-        return max(0.0, (self.pace.seconds or 0.0) - self.elapsed)
+        if not self.pace.is_timed:
+            return ((self.pace.total_steps() or self.step) - self.step) * seconds_per_step
+        left = max(0.0, (self.pace.seconds or 0.0) - self.elapsed)
+        return left if self.pace.max_steps is None else min(left, (self.pace.max_steps - self.step) * seconds_per_step)
 
     @property
     def _saves_in_background(self) -> bool:

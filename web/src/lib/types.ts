@@ -168,6 +168,7 @@ export interface Model {
   /** The stage that rolling back would return to, if there is one. */
   rollback: string | null;
   trained_at: string;
+  knows_world: boolean; // trained on the built-in world, about which the exam and the comparison ask
   stages: Stage[];
 }
 

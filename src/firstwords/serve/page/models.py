@@ -14,7 +14,7 @@ from firstwords import home
 from firstwords.eval.tasks import kept
 from firstwords.keeping import listing, operations, trash
 from firstwords.keeping.promote import promote, rollback, rollback_stage
-from firstwords.model.card import examples
+from firstwords.model.card import examples, knows_world
 from firstwords.model.chat_defaults import chat_sampling
 from firstwords.serve.errors import ApiError
 from firstwords.serve.models import find
@@ -147,4 +147,11 @@ def _model(name: str) -> dict[str, Any]:
     ]
     trained_at = max((row["created"] for row in rows), default=None)
     promoted, before = home.promoted(name), rollback_stage(name)
-    return {"name": name, "promoted": promoted, "rollback": before, "trained_at": trained_at, "stages": stages}
+    return {
+        "name": name,
+        "promoted": promoted,
+        "rollback": before,
+        "trained_at": trained_at,
+        "knows_world": knows_world(home.stage_dir(name, promoted)),
+        "stages": stages,
+    }
