@@ -11,6 +11,7 @@ just a copy of the one before.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -67,7 +68,7 @@ RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
 HELDOUT_SHARE = 0.2  # of the prompts
 EVALUATIONS = 10  # on the held-out pairs, per run
-FEW_EVALUATIONS = 3  # for an open model, which takes minutes for each
+FEW_EVALUATIONS = 3  # for an open model, which takes minutes for each; one more is made before the first step
 SAVE_RESERVE = 10.0  # seconds of --minutes for the last evaluation and for saving
 PLAN = "pace.json"  # in the run folder: the number of steps that was expected
 VARIANTS = ("sigmoid", "ipo")
@@ -134,7 +135,7 @@ def main(config: Dpo) -> Path | None:
     learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), ready.device)
     flops, directory = model.config.flops_per_token(64), ready.directory
     run = Run(directory, learner, ready.pace, directory.name, flops, None, config.save_every_steps)
-    every = max(1, ready.steps // ready.evaluations)
+    every = math.ceil(ready.steps / ready.evaluations)
 
     # 3) push the chosen answer's ratio above the rejected one's
     loss = PairLoss(config.beta, config.variant)
@@ -184,7 +185,9 @@ def _prepared(config: Dpo, started: float) -> Prepared:
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
     rows = DpoRows(train, judge, tokenizer, config)
     lora = _fit(config, rows, model, directory)
-    pace, steps = _pace(config, rows, model, directory, started, lora)
+    evaluations = FEW_EVALUATIONS if is_open(sft) else EVALUATIONS
+    look = len(heldout_of(sft, heldout, len(rows.pairs))) / 3 if is_open(sft) else 0.0  # pairs of training, in time
+    pace, steps = _pace(config, rows, model, directory, started, lora, look)
     kept = heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
     unseen = DpoRows(kept, judge, tokenizer, config, rows.micro_pairs)
     say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
@@ -195,7 +198,6 @@ def _prepared(config: Dpo, started: float) -> Prepared:
     model.recompute_above = rows.recompute_above
     if lora is not None:
         adapt(model, lora, config.seed)
-    evaluations = FEW_EVALUATIONS if is_open(sft) else EVALUATIONS
     return Prepared(
         config=config,
         directory=directory,
@@ -225,18 +227,19 @@ def _fit(config: Dpo, rows: DpoRows, model: Transformer, directory: Path) -> Lor
 
 
 def _pace(
-    config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None
+    config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None, look: float
 ) -> tuple[Pace, int]:
     """(the passes that the flags ask for, or as much of them as --minutes allows; the expected number of steps).
 
-    That number is kept in the run folder: a resumed run holds out as many pairs.
+    That number is kept in the run folder: a resumed run holds out as many pairs. look: the work of an evaluation, in
+    pairs of training.
     """
     most = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     expected, seconds = most, None
     if config.minutes and not config.steps:
-        seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE))
-        each = rows.batch_pairs * pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
-        expected = max(1, min(most, int(seconds / each)))
+        each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
+        seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE + look * each))  # the last look is later
+        expected = max(1, min(most, int((seconds / each - FEW_EVALUATIONS * look) / rows.batch_pairs)))
     if config.resume and (directory / PLAN).exists():
         expected = expected_steps(directory)
     else:
@@ -262,7 +265,7 @@ def _say_plan(
     say(f"plan: {rows.memory}")
     if has_time:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
-        pairs = steps * rows.batch_pairs + FEW_EVALUATIONS * len(unseen.pairs) / 3
+        pairs = steps * rows.batch_pairs + (FEW_EVALUATIONS + 1) * len(unseen.pairs) / 3
         say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(each * pairs)}")
 
 

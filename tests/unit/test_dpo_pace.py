@@ -1,0 +1,28 @@
+"""The pace of DPO on an open model, whose evaluations take minutes."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from firstwords.rlhf.methods import dpo
+
+
+@pytest.mark.parametrize("look", [0.0, 20.0])
+def test_steps_and_evaluations_fit_into_the_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: float
+) -> None:
+    monkeypatch.setattr(dpo, "pair_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(dpo, "machine", lambda device: None)
+    config = SimpleNamespace(steps=0, epochs=10, minutes=10.0, resume=False, device="cpu")
+    rows = SimpleNamespace(pairs=range(1000), batch_pairs=16, mean_length=100)
+    model = SimpleNamespace(config=None)
+    pace, steps = dpo._pace(config, rows, model, tmp_path, time.perf_counter(), None, look)
+    taken = 16 * steps + (dpo.FEW_EVALUATIONS + 1) * look
+    assert 600 - dpo.SAVE_RESERVE - 20 < taken <= 600 - dpo.SAVE_RESERVE
+    assert pace.seconds is not None and pace.seconds <= 600 - dpo.SAVE_RESERVE - look
+    assert json.loads((tmp_path / dpo.PLAN).read_text())["steps"] == steps
