@@ -22,7 +22,7 @@ def test_steps_and_evaluations_fit_into_the_minutes(
     rows = SimpleNamespace(pairs=range(1000), batch_pairs=16, mean_length=100)
     model = SimpleNamespace(config=None)
     pace, steps = dpo._pace(config, rows, model, tmp_path, time.perf_counter(), None, look)
-    taken = 16 * steps + (dpo.FEW_EVALUATIONS + 1) * look
+    taken = 16 * steps + dpo.LOOKS * look
     assert 600 - dpo.SAVE_RESERVE - 20 < taken <= 600 - dpo.SAVE_RESERVE
     assert pace.seconds is not None and pace.seconds <= 600 - dpo.SAVE_RESERVE - look
     assert json.loads((tmp_path / dpo.PLAN).read_text())["steps"] == steps

@@ -32,7 +32,7 @@ BATCH_PAIRS = 16
 MOST_LOGITS = 1 << 24  # of a micro-batch that are kept; a larger vocabulary's are computed in chunks, and again
 CONTEXT = "this model's context"
 LEAST_HELDOUT = 16  # pairs, of an open model
-HELDOUT_PER_PAIR = 0.25  # held-out pairs per pair that an open model is trained on
+HELDOUT_PER_PAIR = 0.125  # held-out pairs per pair that an open model is trained on
 
 
 class PairRows:

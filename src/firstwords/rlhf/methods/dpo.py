@@ -68,7 +68,8 @@ RATE = 1e-4  # AdamW, all parameters; a first choice, not swept yet
 EPOCHS = 2.0
 HELDOUT_SHARE = 0.2  # of the prompts
 EVALUATIONS = 10  # on the held-out pairs, per run
-FEW_EVALUATIONS = 3  # for an open model, which takes minutes for each; one more is made before the first step
+FEW_EVALUATIONS = 3  # for an open model, which takes minutes for each
+LOOKS = FEW_EVALUATIONS + 2  # the work of all its evaluations: the first one, before training, asks the reference too
 SAVE_RESERVE = 10.0  # seconds of --minutes for the last evaluation and for saving
 PLAN = "pace.json"  # in the run folder: the number of steps that was expected
 VARIANTS = ("sigmoid", "ipo")
@@ -239,7 +240,7 @@ def _pace(
     if config.minutes and not config.steps:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
         seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE + look * each))  # the last look is later
-        expected = max(1, min(most, int((seconds / each - FEW_EVALUATIONS * look) / rows.batch_pairs)))
+        expected = max(1, min(most, int((seconds / each - (LOOKS - 1) * look) / rows.batch_pairs)))
     if config.resume and (directory / PLAN).exists():
         expected = expected_steps(directory)
     else:
@@ -265,8 +266,9 @@ def _say_plan(
     say(f"plan: {rows.memory}")
     if has_time:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
-        pairs = steps * rows.batch_pairs + (FEW_EVALUATIONS + 1) * len(unseen.pairs) / 3
-        say(f"plan: {counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(each * pairs)}")
+        training, look = each * steps * rows.batch_pairs, each * len(unseen.pairs) / 3
+        said = f"{counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(training + LOOKS * look)}"
+        say(f"plan: {said}; measuring the held-out pairs comes first, {about(2 * look)}")
 
 
 class DpoRows(PairRows):
