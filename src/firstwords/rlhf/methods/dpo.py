@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -187,10 +187,12 @@ def _prepared(config: Dpo, started: float) -> Prepared:
     rows = DpoRows(train, judge, tokenizer, config)
     lora = _fit(config, rows, model, directory)
     evaluations = FEW_EVALUATIONS if is_open(sft) else EVALUATIONS
-    look = len(heldout_of(sft, heldout, len(rows.pairs))) / 3 if is_open(sft) else 0.0  # pairs of training, in time
-    pace, steps = _pace(config, rows, model, directory, started, lora, look)
-    kept = heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
-    unseen = DpoRows(kept, judge, tokenizer, config, rows.micro_pairs)
+
+    def kept(steps: int) -> list[Preference]:
+        return heldout_of(sft, heldout, min(steps * rows.batch_pairs, len(rows.pairs)))
+
+    pace, steps = _pace(config, rows, model, directory, started, lora, lambda n: len(kept(n)) if is_open(sft) else 0)
+    unseen = DpoRows(kept(steps), judge, tokenizer, config, rows.micro_pairs)
     say(f"plan: {counted(len(rows.pairs), 'pair')} for training, {len(unseen.pairs)} held out; {left_out} too long")
     _say_plan(config, rows, unseen, model, steps, lora, is_open(sft))
     if judge is model:  # the reference starts as the same model
@@ -228,19 +230,27 @@ def _fit(config: Dpo, rows: DpoRows, model: Transformer, directory: Path) -> Lor
 
 
 def _pace(
-    config: Dpo, rows: DpoRows, model: Transformer, directory: Path, started: float, lora: Lora | None, look: float
+    config: Dpo,
+    rows: DpoRows,
+    model: Transformer,
+    directory: Path,
+    started: float,
+    lora: Lora | None,
+    measured: Callable[[int], int],
 ) -> tuple[Pace, int]:
     """(the passes that the flags ask for, or as much of them as --minutes allows; the expected number of steps).
 
-    That number is kept in the run folder: a resumed run holds out as many pairs. look: the work of an evaluation, in
-    pairs of training.
+    That number is kept in the run folder: a resumed run holds out as many pairs. measured: how many, for a number of
+    steps, if measuring them takes long; a forward pass is a third of the work of training.
     """
     most = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     expected, seconds = most, None
     if config.minutes and not config.steps:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
-        seconds = max(1.0, seconds_left(config, started, SAVE_RESERVE + look * each))  # the last look is later
-        expected = max(1, min(most, int((seconds / each - (LOOKS - 1) * look) / rows.batch_pairs)))
+        left = seconds_left(config, started, SAVE_RESERVE)
+        while expected > 1 and each * (expected * rows.batch_pairs + LOOKS * measured(expected) / 3) > left:
+            expected -= 1
+        seconds = max(1.0, left - each * measured(expected) / 3)  # the last evaluation comes after the clock
     if config.resume and (directory / PLAN).exists():
         expected = expected_steps(directory)
     else:
