@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from firstwords.rlhf.methods import dpo
+from firstwords.train.learner import Learner, StepAbandonedError
 
 
 @pytest.mark.parametrize("held_out", [0, 0.125])
@@ -30,3 +31,11 @@ def test_steps_and_evaluations_fit_into_the_minutes(
     assert 600 - dpo.SAVE_RESERVE - 20 < taken <= 600 - dpo.SAVE_RESERVE
     assert pace.seconds is not None and pace.seconds <= 600 - dpo.SAVE_RESERVE - measured(steps) / 3
     assert json.loads((tmp_path / dpo.PLAN).read_text())["steps"] == steps
+
+
+def test_a_signal_ends_an_evaluation() -> None:
+    learner = Learner.__new__(Learner)
+    learner.model, learner.should_stop = None, lambda: True
+    unseen = SimpleNamespace(parts=lambda: iter([[0], [1]]), take=lambda indices: pytest.fail("went on"))
+    with pytest.raises(StepAbandonedError):
+        dpo.keep_best(SimpleNamespace(learner=learner), unseen, dpo.PairLoss(0.1, "sigmoid"))

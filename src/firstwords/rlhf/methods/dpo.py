@@ -341,12 +341,17 @@ class PairLoss:
 
 
 @torch.no_grad()
-def heldout_figures(model: Transformer, unseen: DpoRows, loss: PairLoss) -> dict[str, float]:
+def heldout_figures(
+    model: Transformer, unseen: DpoRows, loss: PairLoss, before_part: Callable[[], None] = lambda: None
+) -> dict[str, float]:
     """Mean loss on held-out pairs, the share of them in which the chosen answer gained more (accuracy), and how much
     more or less likely the chosen answers became, in nats (chosen_drift).
+
+    before_part: called before every part of it, since it takes minutes with an open model.
     """
     losses, gains = [], []
     for indices in unseen.parts():
+        before_part()
         batch = on_device(model, unseen.take(indices))
         logprobs_2P = answer_logprobs(model, batch)
         losses.append(loss(logprobs_2P, batch))
@@ -360,8 +365,8 @@ def heldout_figures(model: Transformer, unseen: DpoRows, loss: PairLoss) -> dict
 
 
 def keep_best(run: Run, unseen: DpoRows, loss: PairLoss) -> None:
-    """Measure the loss on held-out pairs and keep the weights if it is the lowest so far."""
-    found = heldout_figures(run.learner.model, unseen, loss)
+    """Measure the loss on held-out pairs and keep the weights if it is the lowest so far. A signal ends it."""
+    found = heldout_figures(run.learner.model, unseen, loss, run.learner.check_stop)
     run.log.log("eval", run.step, **found)
     run.state.setdefault("loss_before", found["loss"])
     if found["loss"] < run.state.get("best", float("inf")) or not has_kept(run):
