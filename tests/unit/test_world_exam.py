@@ -8,6 +8,7 @@ from itertools import islice
 import pytest
 
 from firstwords.stats import wilson
+from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, domain_values, passes
 from firstwords.world.exam import Question, questions, report, score
@@ -45,12 +46,19 @@ def test_the_exam_is_fixed_and_large_enough():
     assert questions() == questions()
     parts = Counter(q.part for q in questions())
     assert parts["told"] >= 200 and parts["never_told_abstained"] >= 100
-    assert parts["instructions"] >= 100 and parts["two_steps"] >= 30
+    assert parts["instructions"] >= 100 and parts["two_steps"] >= 100
     texts = [str(q.messages) for q in questions()]
     assert len(set(texts)) == len(texts)
     for q in questions():
         assert q.messages[-1]["role"] == "user" and "{" not in q.messages[-1]["content"]
         assert all(isinstance(v, str) for v in (*q.check.accept, q.check.domain, *q.check.allow))
+
+
+def test_a_longer_part_changes_no_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exam, "_TWO_STEPS", 30)
+    shorter = exam._questions.__wrapped__("whole")
+    assert [q for q in shorter if q.part != "two_steps"] == [q for q in questions() if q.part != "two_steps"]
+    assert sum(q.part == "two_steps" for q in shorter) == 30
 
 
 def test_right_answers_pass_and_must_have_stopped():
