@@ -26,6 +26,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ from firstwords.eval.winrate import win_rate
 from firstwords.flags import Positional
 from firstwords.model.card import knows_world, town_size
 from firstwords.model.hub import add_metrics, read_card, read_config
+from firstwords.plain_text import counted
 from firstwords.plan.threads import ALL
 from firstwords.preferences.taste import tastes_of
 from firstwords.rlhf import provenance as seen
@@ -215,8 +217,9 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
         asked = questions_for(new, tokenizer, prompts, config.seed, QUESTIONS, read_config(new).max_position_embeddings)
     except UserError:  # an imported model, or the chats of stage two are gone
         return Decision(False, f"what trained a model must not judge it, and there are no other questions. {yourself}")
-    engines = open_engine(new, device), open_engine(before, device)
-    rows, refused = compared(engines, asked, established, config.seed)
+    say(f"comparing {new.name} with {before.name}: {counted(len(asked), 'question')}, each answered twice by both")
+    openers = partial(open_engine, new, device), partial(open_engine, before, device)
+    rows, refused = compared(openers, asked, established, config.seed)
     result = win_rate(rows)
     found = {"before": before.name, "temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P} | vars(result)
     tastes = [asdict(taste) for taste in established]

@@ -1,7 +1,7 @@
 """Compare two versions by the taste that a person's own choices establish ("shorter answers"), both as in a chat.
 
     questions = questions_for(parent, tokenizer, prompts_set_aside, seed=0, number=400)
-    rows, refused = compared(engines, questions, tastes_of(choices), seed=0)
+    rows, refused = compared((open_new, open_old), questions, tastes_of(choices), seed=0)
     win_rate(rows)    -> WinRate(win_rate=0.63, low=0.60, high=0.67, ...)
 
 Such a comparison shows that a version follows the person in what can be counted, and nothing about whether its answers
@@ -10,7 +10,8 @@ are right. That is what the exam and the refusals are for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from firstwords.model.card import knows_world, town_size
 from firstwords.preferences.annotator import tasks
 from firstwords.preferences.records import prompt_key
 from firstwords.preferences.taste import Taste, suits
+from firstwords.process import return_memory
 from firstwords.rlhf.compare import examined
 from firstwords.rlhf.judgements import answer_params
 from firstwords.tokenizer.prompts import chat_ids
@@ -56,24 +58,26 @@ def questions_for(
 
 
 def compared(
-    engines: tuple[Engine, Engine], asked: Asked, established: Sequence[Taste], seed: int
+    openers: tuple[Callable[[], Engine], Callable[[], Engine]],
+    asked: Asked,
+    established: Sequence[Taste],
+    seed: int,
 ) -> tuple[list[Comparison], tuple[float, float]]:
     """(comparisons of the first engine's answers with the second's by these tastes, the shares refused by each).
 
-    Both answer as in a chat. The shares are of answerable questions of the built-in world; 0 for other models.
+    Both answer as in a chat, one after the other: of two large models, only one is in memory at a time. The shares are
+    of answerable questions of the built-in world; 0 for other models.
     """
     rows: list[Comparison] = []
     refusals: tuple[list[bool], list[bool]] = ([], [])
-    for number in range(SAMPLES):
-        sides, records = [], []
-        for side, engine in enumerate(engines):
-            assert engine.tokenizer is not None
-            ids = [chat_ids(engine.tokenizer, prompt) for prompt, _ in asked]
-            engine.refresh()
-            params = answer_params((seed, 191 + 2 * number + side), CHAT_TEMPERATURE, CHAT_TOP_P)
-            sides.append([answer.text.strip() for answer in engine.generate(ids, params)])
-            records.append(Decoding.of(params))
-        for (prompt, task), now, then in zip(asked, *sides, strict=True):
+    sides = []
+    for side, opener in enumerate(openers):
+        sides.append(_answers(opener(), asked, seed, side))
+        gc.collect()  # a model and what refers to it may form a circle
+        return_memory()
+    for (new, new_how), (old, old_how) in zip(*sides, strict=True):
+        records = (new_how, old_how)
+        for (prompt, task), now, then in zip(asked, new, old, strict=True):
             outcome = suits(established, prompt, now, then)
             lengths = len(now.split()), len(then.split())
             rows.append(Comparison(prompt_key(prompt), outcome, *lengths, outcome, *records))
@@ -82,6 +86,17 @@ def compared(
                 refusals[1].append(abstains(then))
     now_refused, then_refused = (sum(side) / max(1, len(side)) for side in refusals)
     return rows, (now_refused, then_refused)
+
+
+def _answers(engine: Engine, asked: Asked, seed: int, side: int) -> list[tuple[list[str], Decoding]]:
+    """SAMPLES times: the answers of one side to all questions, and how they were sampled."""
+    assert engine.tokenizer is not None
+    ids, found = [chat_ids(engine.tokenizer, prompt) for prompt, _ in asked], []
+    for number in range(SAMPLES):
+        engine.refresh()
+        params = answer_params((seed, 191 + 2 * number + side), CHAT_TEMPERATURE, CHAT_TOP_P)
+        found.append(([answer.text.strip() for answer in engine.generate(ids, params)], Decoding.of(params)))
+    return found
 
 
 def decided(

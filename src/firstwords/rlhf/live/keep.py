@@ -60,8 +60,8 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     asked = questions_for(
         session.parent, session.tokenizer, session.chats.prompts, seed, questions, session.engine.max_length
     )
-    engines = session.engine, Engine(session.reference, session.tokenizer, num_slots=32)
-    rows, refused = compared(engines, asked, found, seed)
+    other = Engine(session.reference, session.tokenizer, num_slots=32)
+    rows, refused = compared((lambda: session.engine, lambda: other), asked, found, seed)
     result = win_rate(rows)
     directory = save(session, stage)
     decision = judge(session, directory, result, found, refused)
