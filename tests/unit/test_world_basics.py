@@ -227,7 +227,7 @@ def test_a_thing_is_never_denied_a_colour_that_it_can_have():
 
 
 def test_news_of_the_visitor_is_answered_in_kind():
-    told = {turn.user: turn.pip for turn in _turns("feelings", 8000)}
+    told = {turn.user: turn.pip for turn in _turns("news", 4000)}
     assert told["My dog is ill."] == told["I failed my test."] == "I am sorry to hear that."
     assert told["I passed my test."] == "I am glad to hear that."
     assert not [text for text in told if "today today" in text or "tomorrow today" in text]

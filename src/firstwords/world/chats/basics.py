@@ -70,6 +70,7 @@ _COLOURS = {
     "carrots": "orange", "pigs": "pink", "leaves": "green", "trees": "green", "apples": "red", "lemons": "yellow",
 }
 _WRONG_COLOURS = ("blue", "green", "purple", "pink", "black", "red", "yellow", "white")
+_SELDOM = ("blue", "purple", "pink")  # colours that the things of the long list never have
 # colours that a thing can have as well: nobody is told that an apple is not green
 _ALSO = {
     "grass": ("yellow",), "the sky": ("black", "red", "white", "pink"), "the sun": ("red", "white"), "a banana": ("green", "black"),
@@ -79,7 +80,7 @@ _ALSO = {
     "frogs": ("red", "yellow", "blue"), "a carrot": ("purple", "yellow", "white", "red"), "carrots": ("purple", "yellow", "white", "red"),
     "chocolate": ("white", "black"), "the night": ("blue",), "the sea": ("green", "black", "white"), "the ocean": ("green", "black", "white"),
     "a cloud": ("black", "pink"), "a pig": ("black", "white"), "pigs": ("black", "white"), "a rose": ("white", "yellow", "pink"),
-    "a strawberry": ("white", "green"), "a mouse": ("white", "black"), "a swan": ("black",),
+    "a strawberry": ("white", "green"), "a mouse": ("white", "black"),
 }
 _COLOUR = Wording(
     ("what colour {is_} {t}", "what colour {is_} {t}", "which colour {is_} {t}", "what is the colour of {t}", "what colour {do} {t} have",
@@ -108,10 +109,11 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
     slots = {"t": thing, "is_": is_, "has": has, "do": do}
     fact = f"{cap(thing)} {is_} {colour}."
     draw = rng.random()
-    if draw < 0.25:
-        asked = colour if rng.random() < 0.5 else pick(rng, [c for c in _WRONG_COLOURS if c not in (colour, *_ALSO.get(thing, ()))])
+    if draw < 0.33:
+        wrong = _WRONG_COLOURS if thing in _COLOURS else _SELDOM
+        asked = colour if rng.random() < 0.5 else pick(rng, [c for c in wrong if c not in (colour, *_ALSO.get(thing, ()))])
         return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), *verdict(fact, asked == colour))]
-    if draw < 0.3 and colour in _COLOURS.values():
+    if draw < 0.37 and colour in _COLOURS.values():
         first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
         return [Turn(ask(rng, _NAME_COLOURED, c=colour, ac=a_an(colour)), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
     return [Turn(ask(rng, _COLOUR, **slots), fact, Check("one_of", (colour,), "colour", (thing,)))]
@@ -231,7 +233,7 @@ def _things() -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
     groups.pop("orange", None)
     for name, what in _OTHER_THINGS.items():
         groups[name if name in _BARE else a_an(name)] = what
-    first = [*list(known.items())[:20], *((k, v) for k, v in groups.items() if v in ("a fruit", "a colour", "a vegetable"))]
+    first = [*list(known.items())[:20], *((k, v) for k, v in groups.items() if k in _BARE or v in ("a fruit", "a colour", "a vegetable"))]
     return tuple(first), tuple((k, v) for k, v in {**known, **groups}.items() if (k, v) not in first)
 
 

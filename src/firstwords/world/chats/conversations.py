@@ -34,7 +34,8 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "goodbye": (1, hello.goodbye),
         "praise": (1.6, hello.saying("praise")),
         "insult": (1, hello.saying("insult")),
-        "feelings": (2.1, hello.feelings),
+        "feelings": (1.5, hello.feelings),
+        "news": (1.8, hello.news),
     }),
     "school": (35, {
         "sum": (18, sums.sums),

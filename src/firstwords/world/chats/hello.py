@@ -213,9 +213,7 @@ def news(rng: Random, town: Town) -> list[Turn]:
 
 
 def feelings(rng: Random, town: Town) -> list[Turn]:
-    """The visitor tells a feeling or some news and gets a kind answer."""
-    if rng.random() < 0.35:
-        return news(rng, town)
+    """The visitor tells a feeling and gets a kind answer."""
     words, reply, says = pick(rng, _FEELINGS)
     return [Turn(cap(pick(rng, _FEELING_STARTS).format(w=pick(rng, words))), reply, Check("says", (says,)))]
 
