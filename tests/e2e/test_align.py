@@ -30,6 +30,7 @@ from firstwords.rlhf.methods.dpo import Dpo
 from firstwords.rlhf.methods.grpo import Grpo
 from firstwords.rlhf.methods.ppo import Ppo
 from firstwords.rlhf.methods.rloo import Rloo
+from firstwords.rlhf.pair_rows import heldout_of
 from firstwords.rlhf.reward import Reward
 from firstwords.rlhf.reward_model import answer_ids, load_reward_model
 from firstwords.runlog import RunLog
@@ -56,8 +57,9 @@ def test_a_reward_model_learns_the_rule_and_says_how_well(pip: Path) -> None:
     directory = learn_rewards(pip)
     card = read_card(directory)
     assert card["metrics"]["report_card"]["accuracy"]["rate"] >= 0.9
-    heldout = split_by_prompt(list(read_preferences([pip])), reward.HELDOUT_SHARE)[1]
-    assert card["metrics"]["report_card"]["accuracy"]["n"] == len(heldout) > 10
+    train, heldout = split_by_prompt(list(read_preferences([pip])), reward.HELDOUT_SHARE)
+    measured = heldout_of(home.stage_dir("pip", "sft"), heldout, len(train))  # fewer, for a model not trained here
+    assert card["metrics"]["report_card"]["accuracy"]["n"] == len(measured) > 10
     model = load_reward_model(directory)
     messages = [{"role": "user", "content": "What is it?"}]
     good, bad = model.score([(messages, "the sun yes"), (messages, "the sun no")])

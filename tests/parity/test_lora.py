@@ -67,12 +67,13 @@ def test_peft_loads_ours(setting, tmp_path):
 @pytest.mark.parametrize("case", FAMILIES)
 def test_we_load_theirs(case, tmp_path):
     ours, peer = base(case, tmp_path / "base")
+    torch.manual_seed(0)  # PEFT draws both matrices
     config = peft.LoraConfig(r=4, lora_alpha=9, target_modules=list(TARGETS), init_lora_weights=False, use_rslora=True)
     theirs = peft.get_peft_model(peer, config).eval()
     theirs.save_pretrained(tmp_path / "adapter")
     assert lora.load_adapter(ours, tmp_path / "adapter") == Lora(4, 9.0, ours_targets(tmp_path), True)
-    with torch.no_grad():  # PEFT's random B makes the sums larger than any trained adapter's, and so their rounding
-        assert_close(ours.double()(ids_of()), theirs.double()(ids_of()).logits, "logits")
+    with torch.no_grad():  # PEFT's random B makes the sums larger than any trained adapter's, and the peer's softmax
+        assert_close(ours.double()(ids_of()), theirs.double()(ids_of()).logits, "logits", slack=2)  # stays in fp32
 
 
 def ours_targets(folder: Path) -> tuple[str, ...]:
