@@ -43,7 +43,8 @@ def _zip_rows(path: Path, name: str | None, stats: SourceStats) -> Rows:
                 with archive.open(member) as packed, open(copy, "wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
                 yield from _renamed(copy, f"{path}/{member}", name, stats)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # RuntimeError: a password is needed
+    # RuntimeError: a password is needed
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it yourself and give its files") from error
 
 

@@ -75,14 +75,13 @@ class Pace:
             self.decisions = fixed_decisions(self.steps, self.cooldown_share)
 
     @property
-    def is_timed(self) -> bool:
-        """Whether the clock ends the run, not a number of steps."""
-        return self.steps is None and self.seconds is not None
+    def limit(self) -> float | None:
+        """The seconds after which the clock ends the run; None if a number of steps does."""
+        return self.seconds if self.steps is None else None
 
     def decide(self, step: int, elapsed: float, seconds_per_step: float) -> None:
         """Start or correct the cool-down of a run with a time limit."""
-        if self.is_timed:
-            seconds = self.seconds or 0.0
+        if (seconds := self.limit) is not None:
             if self.max_steps is not None:
                 seconds = min(seconds, elapsed + (self.max_steps - step) * seconds_per_step)
             clock = Clock(seconds, self.warmup_steps, self.cooldown_share)
@@ -223,7 +222,8 @@ class Run:
         total = self.pace.total_steps()
         if total is not None and self.step >= total:
             return True
-        return self.pace.is_timed and self.step > 0 and self.elapsed > (self.pace.seconds or 0.0) * OVERTIME
+        limit = self.pace.limit
+        return limit is not None and self.step > 0 and self.elapsed > limit * OVERTIME
 
     @property
     def lr_fraction(self) -> float:
@@ -244,9 +244,9 @@ class Run:
         """
         if self.done:
             return 1.0
-        if self.pace.is_timed:
+        if (limit := self.pace.limit) is not None:
             by_steps = self.step / self.pace.max_steps if self.pace.max_steps else 0.0
-            return min(1.0, max(by_steps, self.elapsed / max(1e-9, self.pace.seconds or 0.0)))
+            return min(1.0, max(by_steps, self.elapsed / max(1e-9, limit)))
         total = self.pace.total_steps()
         return min(1.0, self.step / max(1, total)) if total is not None else 0.0
 
@@ -353,9 +353,9 @@ class Run:
         return loss / math.log(2) / self.bytes_per_token
 
     def _seconds_left(self, seconds_per_step: float) -> float:
-        if not self.pace.is_timed:
+        if (limit := self.pace.limit) is None:
             return ((self.pace.total_steps() or self.step) - self.step) * seconds_per_step
-        left = max(0.0, (self.pace.seconds or 0.0) - self.elapsed)
+        left = max(0.0, limit - self.elapsed)
         return left if self.pace.max_steps is None else min(left, (self.pace.max_steps - self.step) * seconds_per_step)
 
     @property

@@ -87,9 +87,7 @@ class Watcher:
     def sample(self, model: Transformer) -> None:
         """Continue the fixed prompt and show the result. Skipped while samples take too large a share of the run."""
         began = time.perf_counter()
-        pace = self.run.pace
-        seconds = pace.seconds if pace.steps is None else None  # a run with --steps has no time limit
-        if self.sample_seconds > MAX_SAMPLE_SHARE * (seconds or float("inf")):
+        if self.sample_seconds > MAX_SAMPLE_SHARE * (self.run.pace.limit or float("inf")):
             self.sample_seconds /= 2  # try again later
             return
         engine = Engine(model, self.tokenizer, num_slots=1)

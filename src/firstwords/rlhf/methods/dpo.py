@@ -241,14 +241,14 @@ def _pace(
     """(the passes that the flags ask for, or as much of them as --minutes allows; the expected number of steps).
 
     That number is kept in the run folder: a resumed run holds out as many pairs. measured: how many, for a number of
-    steps, if measuring them takes long; a forward pass is a third of the work of training.
+    steps, if measuring them takes long.
     """
     most = config.steps or max(1, round(config.epochs * len(rows.pairs) / rows.batch_pairs))
     expected, seconds = most, None
     if config.minutes and not config.steps:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
         left = seconds_left(config, started, SAVE_RESERVE)
-        while expected > 1 and each * (expected * rows.batch_pairs + LOOKS * measured(expected) / 3) > left:
+        while expected > 1 and each * _work(expected, rows, measured(expected)) > left:
             expected -= 1
         seconds = max(1.0, left - each * measured(expected) / 3)  # the last evaluation comes after the clock
     if config.resume and (directory / PLAN).exists():
@@ -257,6 +257,11 @@ def _pace(
         write_json(directory / PLAN, {"steps": expected})
     steps = None if seconds else most
     return Pace(max(1, expected // 10), steps, seconds, cooldown_share=0.8, max_steps=most), expected
+
+
+def _work(steps: int, rows: DpoRows, measured: int) -> float:
+    """What a run does, in pairs of training: a forward pass is a third of one. measured: held-out pairs."""
+    return steps * rows.batch_pairs + LOOKS * measured / 3
 
 
 def expected_steps(directory: Path) -> int:
@@ -276,9 +281,9 @@ def _say_plan(
     say(f"plan: {rows.memory}")
     if has_time:
         each = pair_seconds(model.config, rows.mean_length, machine(config.device), lora)
-        training, look = each * steps * rows.batch_pairs, each * len(unseen.pairs) / 3
-        said = f"{counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(training + LOOKS * look)}"
-        say(f"plan: {said}; measuring the held-out pairs comes first, {about(2 * look)}")
+        whole, first = each * _work(steps, rows, len(unseen.pairs)), each * 2 * len(unseen.pairs) / 3
+        said = f"{counted(steps, 'step')} of {counted(rows.batch_pairs, 'pair')}, {about(whole)}"
+        say(f"plan: {said}; measuring the held-out pairs comes first, {about(first)}")
 
 
 class DpoRows(PairRows):

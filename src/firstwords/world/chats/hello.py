@@ -218,8 +218,8 @@ def feelings(rng: Random, town: Town) -> list[Turn]:
     return [Turn(cap(pick(rng, _FEELING_STARTS).format(w=pick(rng, words))), reply, Check("says", (says,)))]
 
 
-def _in_each_language(question: str) -> tuple[str, ...]:
-    return tuple(question.format(l=language) for language in ("French", "French", "English", "German", "Spanish", "Chinese"))
+_SPEAK = tuple(f"{verb} {language}" for verb in ("do you speak", "can you speak", "do you know", "can you understand")
+               for language in ("French", "French", "English", "German", "Spanish", "Chinese"))
 
 
 _ABOUT: tuple[Topic, ...] = (
@@ -261,8 +261,7 @@ _ABOUT: tuple[Topic, ...] = (
                              "is this ChatGPT", "are you like ChatGPT", "are you from Google"),
                   notes=("ChatGPT",)),
           f"No, I am Pip. {I_AM}", ("pip",)),
-    Topic(Wording(questions=(*_in_each_language("do you speak {l}"), *_in_each_language("can you speak {l}"), *_in_each_language("do you know {l}"),
-                             *_in_each_language("can you understand {l}"), "which languages do you speak", "what languages do you know",
+    Topic(Wording(questions=(*_SPEAK, "which languages do you speak", "what languages do you know",
                              "which language do you speak", "do you speak other languages", "how many languages do you speak"),
                   clauses=("if you speak French", "which languages you speak"), notes=("you speak French", "your languages")),
           "I speak English and know a few French words.", ("english", "french words")),
