@@ -52,10 +52,10 @@ def test_an_edit_is_a_new_version_and_the_old_one_stays(browser_open: Any) -> No
     page.keyboard.press("Enter")
     page.get_by_text("3 later messages belong to the previous version.").wait_for(timeout=LONG)
     page.get_by_role("button", name="Answer again").first.wait_for(timeout=LONG)
-    assert page.locator("article").count() == 2 and page.get_by_text("2/2").is_visible()
+    assert page.locator("article").count() == 2 and page.get_by_text("2/2", exact=True).is_visible()
     page.get_by_role("button", name="Previous version").click()
     page.get_by_text("The second question").wait_for()
-    assert page.locator("article").count() == 4 and page.get_by_text("1/2").is_visible()
+    assert page.locator("article").count() == 4 and page.get_by_text("1/2", exact=True).is_visible()
 
 
 def test_up_in_an_empty_box_edits_what_one_said_last(browser_open: Any) -> None:
@@ -69,10 +69,10 @@ def test_answer_again_then_delete_the_version(browser_open: Any) -> None:
     page = browser_open(max_tokens=8)
     ask(page, "Once more")
     page.get_by_role("button", name="Answer again").click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
     page.get_by_role("button", name="Delete from here").last.click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    page.get_by_text("2/2").wait_for(state="detached", timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(state="detached", timeout=LONG)
 
 
 def test_another_token_is_continued_from(browser_open: Any, browser_server: Any) -> None:
@@ -81,7 +81,7 @@ def test_another_token_is_continued_from(browser_open: Any, browser_server: Any)
     page.locator("article.assistant [data-at='4']").click()
     choice = page.get_by_role("button", name=re.compile("^Continue from")).first
     choice.click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
     page.get_by_role("button", name="Answer again").first.wait_for(timeout=LONG)
     stored = browser_server.call("GET", f"/api/chats/{page.url.rsplit('/', 1)[1]}")["messages"]
     first, second = (m["tokens"] for m in stored if m["role"] == "assistant")

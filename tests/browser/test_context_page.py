@@ -115,7 +115,7 @@ def test_nothing_is_counted_while_a_message_is_being_deleted(browser_open: Any) 
     page = browser_open(max_tokens=8)
     ask(page, "Once more")
     page.get_by_role("button", name="Answer again").click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
 
     def answer_late(route: Any) -> None:
         response = route.fetch()
@@ -130,4 +130,4 @@ def test_nothing_is_counted_while_a_message_is_being_deleted(browser_open: Any) 
         box.value = "And now?";
         box.dispatchEvent(new Event("input", { bubbles: true }));
     }""")
-    page.get_by_text("2/2").wait_for(state="detached", timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(state="detached", timeout=LONG)

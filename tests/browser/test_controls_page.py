@@ -45,12 +45,12 @@ def test_all_chats_go_to_a_file_and_come_back(browser_open: Any, browser_server:
     status = page.get_by_test_id("status")
     status.get_by_text("Imported 1 chat and 0 ratings; skipped ").wait_for(timeout=LONG)
     in_list.get_by_role("link").click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
     assert answers(page).first.inner_text() == text
     assert page.locator("article.user .text").inner_text() == "Zebras <b>& ducks</b> 🦆"
     assert browser_server.call("GET", f"/api/chats/{chat}") == before
     page.get_by_role("button", name="Previous version").click()
-    page.get_by_text("1/2").wait_for(timeout=LONG)
+    page.get_by_text("1/2", exact=True).wait_for(timeout=LONG)
     assert answers(page).first.inner_text() != text, "the other version is there too"
 
     bring_in(page, file)
@@ -115,7 +115,7 @@ def two_versions(page: Any, question: str) -> str:
     ask(page, question)
     page.locator("article.assistant [data-at='4']").click()
     page.get_by_role("button", name=re.compile("^Continue from")).first.click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
     page.get_by_role("button", name="Answer again").wait_for(timeout=LONG)
     return str(page.url.rsplit("/", 1)[1])
 
@@ -135,7 +135,7 @@ def test_a_new_chat_from_a_message_holds_the_way_to_it(browser_open: Any, browse
     page.get_by_text("The second question").wait_for(state="detached", timeout=LONG)
     answers(page).first.wait_for(timeout=LONG)
     assert page.locator("article").count() == 2 and answers(page).first.inner_text() == first
-    assert page.get_by_text("2/2").count() == 0, "the other version stays in the old chat"
+    assert page.get_by_text("2/2", exact=True).count() == 0, "the other version stays in the old chat"
     new = page.url.rsplit("/", 1)[1]
     kept = ("role", "content", "tokens", "model", "params", "stage_hash", "status", "finish_reason")
     made = browser_server.call("GET", f"/api/chats/{new}")["messages"]

@@ -121,7 +121,7 @@ def test_a_panel_stays_open_where_an_answer_was_continued(browser_open: Any) -> 
     ask(page, "Branch here")
     page.locator("article.assistant [data-at='3']").click()
     page.get_by_role("button", name=re.compile("^Continue from")).first.click()
-    page.get_by_text("2/2").wait_for(timeout=LONG)
+    page.get_by_text("2/2", exact=True).wait_for(timeout=LONG)
     page.get_by_role("region", name=re.compile("^Token 4 of")).wait_for(timeout=LONG)
 
 

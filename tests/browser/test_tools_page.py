@@ -32,7 +32,7 @@ def test_a_call_and_its_result_are_shown_and_changed(browser_open: Any, called: 
     page.get_by_label("Edit the result").press("Enter")
     page.get_by_role("article", name="Result of a tool").get_by_text("five").wait_for(timeout=LONG)
     page.get_by_text("Stopped at the token limit.").wait_for(timeout=LONG)
-    page.get_by_text("2/2").first.wait_for()  # the call and the result as they were are other versions
+    page.get_by_text("2/2", exact=True).first.wait_for()  # the call and the result as they were are other versions
 
 
 @pytest.mark.parametrize("width", [360, 1280])
