@@ -13,7 +13,7 @@ from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats import outside
 from firstwords.world.chats.asking import Wording, ask
-from firstwords.world.chats.checks import Check, abstains, numbers_in, passes, plain
+from firstwords.world.chats.checks import Check, abstains, numbers_in, passes, plain, words
 from firstwords.world.chats.spelling import careless
 from firstwords.world.town import knowledge as know
 from firstwords.world.town.plumwick import town
@@ -217,9 +217,16 @@ def test_nothing_else_sounds_like_a_refusal():
             assert not any(abstains(turn.pip) for turn in _turns(kind, 300)), kind
 
 
+def test_yes_no_questions_are_answered_with_the_fact():
+    for kind in ("colour of", "animal can", "what is", "country", "compare"):
+        for turn in _turns(kind, 2000):
+            if turn.check.kind in ("yes", "no"):
+                assert passes(turn.check, turn.pip) and not {"yes", "no"} & set(words(turn.pip)), turn
+
+
 def test_a_thing_is_never_denied_a_colour_that_it_can_have():
     may_be = {"apple": "green", "banana": "green", "leaf": "red", "swan": "black", "sea": "green", "tomato": "yellow"}
-    told = [turn for turn in _turns("colour of", 20_000) if turn.pip.endswith("so no.")]
+    told = [turn for turn in _turns("colour of", 20_000) if turn.check.kind == "no"]
     denied = [turn.user for turn in told if "in summer" not in turn.user]
     assert any("sky green" in text for text in denied) and any("snow black" in text for text in denied)
     for thing, colour in may_be.items():

@@ -147,6 +147,11 @@ def test_swapped_values_are_wrong():
         (Check("yes"), ["Yes, she is."], ["No, she is not.", "She is.", "Yes and no."]),
         (Check("no"), ["No, he is the miller."], ["Yes.", "No, yes."]),
         (
+            Check("no", ("The sky is blue.",)),
+            ["The sky is blue.", "No.", "No, the sky is blue."],
+            ["The sky is green.", "Yes, the sky is blue.", "The sky is blue, so yes."],
+        ),
+        (
             Check("abstain", domain="colour"),
             ["I do not know.", "Nobody told me.", "I was never told."],
             ["Blue.", "I do not know, perhaps blue."],

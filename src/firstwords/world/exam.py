@@ -14,7 +14,7 @@ from typing import Any
 
 from firstwords.stats import rate_of
 from firstwords.world.chats.checks import Check, abstains, passes
-from firstwords.world.chats.facts import LINKS, SECOND, ask_of, fact_check, person_slots, slots_of
+from firstwords.world.chats.facts import LINKS, SECOND, ask_of, fact_check, person_slots, settled, slots_of, statements
 from firstwords.world.chats.passages import passage
 from firstwords.world.chats.phrases import NEVER, PERSON
 from firstwords.world.chats.school import opposite_pairs
@@ -274,7 +274,7 @@ def _yes_no(rng: Random, t: Town) -> list[tuple[str, str, Check]]:
         other = one if i % 8 < 4 else rng.choice([f for f in facts if f.value != one.value])
         value = t.by_name[other.subject].the_job if relation == "job" else other.value
         text = _YES_NO[relation][i % 2].format_map({**slots_of(one.subject), "v": value})
-        rows.append(("yes_no", text, Check("yes" if other is one else "no")))
+        rows.append(("yes_no", text, settled(other is one, *statements(one))[1]))
     return rows
 
 

@@ -150,8 +150,14 @@ def season(accept: str, *given: str) -> Check:
     return Check("one_of", (accept,), "season", given)
 
 
-YES = Check("yes")
-NO = Check("no")
+def true(*facts: str) -> Check:
+    """Yes, or one of these statements."""
+    return Check("yes", facts)
+
+
+def false(*facts: str) -> Check:
+    """No, or one of these statements of what is so instead."""
+    return Check("no", facts)
 
 
 def city(*accept: str) -> Check:

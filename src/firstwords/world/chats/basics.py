@@ -1,8 +1,8 @@
 """What a child knows, asked for often: opposites, colours, animals, what things are, days, months, capitals, French.
 
 The everyday part of each table comes up far more often than the rest, and every answer repeats the words of the question
-before the word that answers it: "The opposite of big is small.", "A cow says moo.", "The capital of France is Paris.", "The
-sky is blue, so no.".
+before the word that answers it: "The opposite of big is small.", "A cow says moo.", "The capital of France is Paris.". Yes-no
+questions are answered with the fact: "Is the sky green?" "The sky is blue.".
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from random import Random
 
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
-from firstwords.world.chats.facts import Turn, verdict
+from firstwords.world.chats.facts import Turn, settled
 from firstwords.world.chats.school import opposite_pairs
 from firstwords.world.phrases import a_an, cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
@@ -91,7 +91,7 @@ _COLOUR = Wording(
 )
 _IS_COLOUR = Wording(
     ("{is_} {t} {c}", "is it true that {t} {is_} {c}", "{is_} {t} really {c}", "is the colour of {t} {c}"),
-    ("if {t} {is_} {c}",), (), ("{t} {is_} {c}, right", "{is_} {t} {c} or not"),
+    ("if {t} {is_} {c}",), (), ("{t} {is_} {c}, right",),
 )
 _NAME_COLOURED = Wording(("which thing is {c}", "what thing is {c}"), ("which thing is {c}",), ("name something {c}", "tell me something {c}", "name {ac} thing"), ("something {c}", "{ac} thing"))
 
@@ -112,7 +112,7 @@ def colour_of(rng: Random, town: Town) -> list[Turn]:
     if draw < 0.33:
         wrong = _WRONG_COLOURS if thing in _COLOURS else _SELDOM
         asked = colour if rng.random() < 0.5 else pick(rng, [c for c in wrong if c not in (colour, *_ALSO.get(thing, ()))])
-        return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), *verdict(fact, asked == colour))]
+        return [Turn(ask(rng, _IS_COLOUR, c=asked, **slots), *settled(asked == colour, fact))]
     if draw < 0.37 and colour in _COLOURS.values():
         first = next(thing for thing, value in _COLOURS.items() if value == colour)  # always the same one
         return [Turn(ask(rng, _NAME_COLOURED, c=colour, ac=a_an(colour)), f"{cap(first)} is {colour}.", Check("one_of", (colour,), "colour", (first,)))]
@@ -201,7 +201,7 @@ _WHAT_IS = Wording(
     ("what is {a}", "what is {a}", "what is {a}, really", "what are {ps}", "what kind of thing is {a}", "what does {n} mean"),
     ("what {a} is", "what {ps} are"), ("explain what {a} is", "say what {a} is", "tell me about {ps}"), ("{n} meaning", "what {a} is", "{a}"),
 )
-_IS_A = Wording(("is {a} {k}", "is {a} really {k}", "is it true that {a} is {k}"), ("if {a} is {k}",), (), ("{a} is {k}, right", "is {a} {k} or not"))
+_IS_A = Wording(("is {a} {k}", "is {a} really {k}", "is it true that {a} is {k}"), ("if {a} is {k}",), (), ("{a} is {k}, right",))
 _KINDS_OF = {"fruit": "a fruit", "vegetable": "a vegetable", "tool": "a tool", "drink": "a drink", "instrument": "an instrument",
              "colour": "a colour", "day": "a day", "month": "a month", "season": "a season"}
 _GROUP_KINDS = {"bird": "a bird", "fish": "a fish", "insect": "an insect"}
@@ -247,7 +247,7 @@ def what_is(rng: Random, town: Town) -> list[Turn]:
     if rng.random() < 0.35 and what in kinds:
         others = [k for k in kinds if k != what and not (k == "an animal" and name in know.ANIMAL_BY_NAME)]
         asked = what if rng.random() < 0.5 or name == "orange" else pick(rng, others)
-        return [Turn(ask(rng, _IS_A, a=thing, k=asked), *verdict(cap(fact), asked == what))]
+        return [Turn(ask(rng, _IS_A, a=thing, k=asked), *settled(asked == what, cap(fact)))]
     wording = _WHAT_IS if thing != name else _WHAT_IS._replace(questions=("what is {a}", "what is {a}, really", "what does {n} mean"),
                                                                  clauses=("what {a} is",), wishes=("explain what {a} is", "say what {a} is"),
                                                                  notes=("what {a} is",))
@@ -269,7 +269,7 @@ def animal_can(rng: Random, town: Town) -> list[Turn]:
     able, unable = _CAN_DO[deed]
     yes = bool(able) and rng.random() < 0.5
     who = pick(rng, able if yes else unable)
-    return [Turn(ask(rng, _CAN, a=who, d=deed), *verdict(f"{cap(who)} {'can' if yes else 'cannot'} {deed}.", yes))]
+    return [Turn(ask(rng, _CAN, a=who, d=deed), *settled(yes, f"{cap(who)} {'can' if yes else 'cannot'} {deed}."))]
 
 
 _NEXT = Wording(
@@ -360,7 +360,7 @@ def country(rng: Random, town: Town) -> list[Turn]:
     fact = f"The capital of {land} is {capital}."
     if about == "yes or no":
         asked = capital if rng.random() < 0.5 else pick(rng, [c for c in _CAPITALS.values() if c != capital])
-        return [Turn(ask(rng, _IS_CAPITAL, v=asked, c=land), *verdict(fact, asked == capital))]
+        return [Turn(ask(rng, _IS_CAPITAL, v=asked, c=land), *settled(asked == capital, fact, f"{capital} is the capital of {land}"))]
     return [Turn(ask(rng, _CAPITAL, c=land), fact, Check("one_of", (capital,), "capital"))]
 
 

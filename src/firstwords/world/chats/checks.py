@@ -32,8 +32,8 @@ class Check:
     """What a correct answer is.
 
     kinds: "one_of" (an accepted value of the domain and none of its rivals), "person_with" (one of the accepted people,
-    no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes", "no", "abstain", "number"
-    (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
+    no other), "phrase" (nearly all words of an accepted phrase, of no rival phrase), "yes" and "no"
+    (this word, or one of the accepted statements without a yes or no), "abstain", "number" (this number and no other), "exact" (the accepted words with at most eight others), "list" (three or more accepted
     items and nothing else of the domain), "letter" (at least three words, all beginning with it), "words" (all accepted
     words, at least `least` words in total), "story" (a whole story about the first accepted word, see `_story`), "same"
     (an accepted text word by word and nothing else), "polite" (the wish in polite words), "says" (one of the accepted
@@ -371,10 +371,14 @@ def _echo(check: Check, answer: str) -> bool:
         plain(a) in had and len(had.split()) <= len(plain(a).split()) + 3 for a in check.accept)
 
 
-def _verdict(answer: str) -> str:
-    """The answer's yes or no: its first word, or its last after "so"."""
+def _settles(check: Check, answer: str) -> bool:
+    """Whether an answer says the check's yes or no, as its first word or its last after "so", or states the fact."""
     found = words(answer)
-    return found[-1] if found[-2:-1] == ["so"] else found[0] if found else ""
+    verdict = found[-1] if found[-2:-1] == ["so"] else found[0] if found else ""
+    other = "no" if check.kind == "yes" else "yes"
+    if other in (found[:3] if check.kind == "yes" else found):
+        return False
+    return verdict == check.kind or any(plain(fact) in plain(answer) for fact in check.accept)
 
 
 _KINDS = {
@@ -384,8 +388,7 @@ _KINDS = {
     "exact": _exact,
     "list": _list, "letter": _letter, "words": _words, "story": _story, "polite": _polite, "abstain": _abstain,
     "says": _says, "same": _same,
-    "yes": lambda check, answer: _verdict(answer) == "yes" and "no" not in words(answer)[:3],
-    "no": lambda check, answer: _verdict(answer) == "no" and "yes" not in words(answer),
+    "yes": _settles, "no": _settles,
 }
 
 

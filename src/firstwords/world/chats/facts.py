@@ -257,22 +257,27 @@ _YES_NO = {
     "father": ("is {v} {p} father?", "is {p} father called {v}?", "is it true that {v} is {p} father?"),
     "pet": ("does {s} have {v}?", "is {p} pet {v}?", "is it true that {s} has {v}?"),
 }
-_YES_NO_FRAMES = ("{Q}", "{Q}", "{Q}", "Pip, {q}", "Yes or no: {q}", "Tell me, {q}", "One question: {q}",
-                  "{Q} Yes or no?")
+_YES_NO_FRAMES = ("{Q}", "{Q}", "{Q}", "Pip, {q}", "Tell me, {q}", "One question: {q}")
+
+
+def statements(fact: Fact) -> tuple[str, ...]:
+    """The ways in which the chats state a fact, the usual one first."""
+    slots = {**_slots()[fact.subject], "v": fact.value}
+    filled = dict.fromkeys(fill(answer, slots) for answer in _asks()[fact.subject, fact.relation].answers)
+    return tuple(text.replace(" is the pupil", " is a pupil") for text in filled)
 
 
 def _shown(fact: Fact) -> str:
     return town().by_name[fact.subject].the_job if fact.relation == "job" else fact.value
 
 
-def verdict(fact: str, yes: bool) -> tuple[str, Check]:
-    """The answer to a yes or no question, and its check: "The sky is blue.", False -> "The sky is blue, so no."
+def settled(is_true: bool, fact: str, *also: str) -> tuple[str, Check]:
+    """The answer to a yes or no question and its check: "Is the sky green?" -> "The sky is blue."
 
-    The fact comes first: a model that has said it only has to compare two words, and one that begins with "Yes" has to
-    know before it has looked.
+    The fact alone, which says it all: a model of a million parameters states it correctly, and then says "yes" or "no"
+    by habit. The check takes either. also: other statements of the fact.
     """
-    word = "yes" if yes else "no"
-    return f"{fact.rstrip('.')}, so {word}.", Check(word)
+    return fact, Check("yes" if is_true else "no", (fact, *also))
 
 
 def yes_no(rng: Random, town: Town) -> list[Turn]:
@@ -292,9 +297,7 @@ def yes_no(rng: Random, town: Town) -> list[Turn]:
     question = pick(rng, _YES_NO[relation]).format_map({**_slots()[p.name], "v": _shown(said)})
     question = pick(rng, _YES_NO_FRAMES).format(q=question, Q=cap(question))
     is_true = said.value == true.value
-    right = fill(PERSON[relation].answers[0], {**_slots()[p.name], "v": true.value})
-    right = right.replace(" is the pupil", " is a pupil")
-    return [Turn(question, *verdict(right, is_true))]
+    return [Turn(question, *settled(is_true, *statements(true)))]
 
 
 def has_pet(rng: Random, town: Town) -> list[Turn]:

@@ -7,7 +7,7 @@ from random import Random
 
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
-from firstwords.world.chats.facts import Turn, verdict
+from firstwords.world.chats.facts import Turn, settled
 from firstwords.world.phrases import cap, number_word, pick, plural
 from firstwords.world.town.knowledge import DAYS_IN_MONTH
 from firstwords.world.town.plumwick import Town
@@ -180,7 +180,7 @@ def compare(rng: Random, town: Town) -> list[Turn]:
         question = ask(rng, _BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.3 else word, a=shown(a), b=shown(b))
         return [Turn(question, fact, Check("phrase", (f"{right} is {word}",), allow=(str(other),)))]
     question = ask(rng, _IS_BIGGER, w=word, a=shown(a), b=shown(b))
-    return [Turn(question, *verdict(fact, a == right))]
+    return [Turn(question, *settled(a == right, fact))]
 
 
 # question -> answer, number
