@@ -103,7 +103,7 @@ def test_the_policy_learns_what_the_reward_model_likes_and_is_not_promoted_for_i
     assert read_card(target)["data"]["reward_model"] == load_reward_model(home.run_dir("pip", "reward") / "model").hash
 
 
-@pytest.mark.parametrize("method", WITH_KL)
+@pytest.mark.parametrize("method", ["rloo", "grpo"])
 def test_a_high_price_of_kl_keeps_the_policy_where_it_was(method: str, pip: Path) -> None:
     learn_rewards(pip)
     main, kind = METHODS[method]

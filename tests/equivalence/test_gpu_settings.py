@@ -46,10 +46,10 @@ def losses(precision: str, compile: str, packed: bool, steps: int = 4) -> tuple[
 
 
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize("packed", [False, True])
-def test_compiled_equals_eager(packed: bool) -> None:
-    eager, plain = losses("fp32", "no", packed)
-    compiled, model = losses("fp32", "yes", packed)
+def test_compiled_equals_eager() -> None:
+    """On rows of several texts each, as training has them."""
+    eager, plain = losses("fp32", "no", packed=True)
+    compiled, model = losses("fp32", "yes", packed=True)
     assert compiled == pytest.approx(eager, rel=1e-4)
     ids = torch.arange(20)[None]
     torch.testing.assert_close(unplace(model)(ids), plain(ids), rtol=1e-2, atol=1e-2)

@@ -200,14 +200,17 @@ def test_int8_equals_a_model_of_the_rounded_weights():
 
 
 @pytest.mark.parametrize("team", [2, 3])
-def test_a_team_of_threads_computes_the_same(team, monkeypatch):
-    """Bit for bit: a share begins at a multiple of the outputs that are computed together."""
+@pytest.mark.parametrize("is_large", [True, False])
+def test_a_team_of_threads_computes_the_same(team, is_large, monkeypatch):
+    """Bit for bit: a share begins at a multiple of the outputs that are computed together. Few rows of a small model
+    have a team for several tokens at a time.
+    """
     model, prompts = noisy_model(), [[5, 6, 7], [9] * 30, [4]]
     params = SamplingParams(max_tokens=20, seed=3, logprobs=2, uncertainty=True)
     expected = Engine(model).generate(prompts, params)
     engine = Engine(model)
     engine._decoder = CompiledDecoder(model, engine.cache, num_threads=team)
-    engine._decoder.is_large = True
+    engine._decoder.is_large = is_large
     monkeypatch.setattr("firstwords.engine.sharing.Sharing.is_shared", lambda *_: True)
     assert engine.generate(prompts, params) == expected
 

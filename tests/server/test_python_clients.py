@@ -33,7 +33,7 @@ def environment(requirements: str) -> Path:
         return python
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "-q", "-r", str(FOLDER / requirements)]
+    command = [str(python), "-m", "pip", "install", "-q", "--no-compile", "-r", str(FOLDER / requirements)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     if done.returncode:
         shutil.rmtree(folder, ignore_errors=True)

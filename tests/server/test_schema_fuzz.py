@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 WANTED, SEED = os.environ.get("FIRSTWORDS_FUZZ"), int(os.environ.get("FIRSTWORDS_FUZZ_SEED", "0"))
-CALLS, SECONDS = (int(WANTED), 560) if WANTED else (2300, 90)  # some are made up twice and sent once
+CALLS, SECONDS = (int(WANTED), 560) if WANTED else (1500, 60)  # some are made up twice and sent once
 MAX_SECONDS = 10  # of an answer, with nothing else running
 FORMS = (
     "response_format",

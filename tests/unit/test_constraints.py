@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from firstwords.engine import constraints
 from firstwords.engine.constraints import MAX_CHARS, Constraint, Constraints
 from firstwords.engine.engine import Engine
 from firstwords.engine.grammar import closing
+from firstwords.engine.grammar import matcher as matcher_module
 from firstwords.engine.rules.rules import Rules
 from firstwords.engine.sampling import SamplingParams
 from firstwords.tokenizer.fast import Tokenizer
@@ -150,7 +150,7 @@ def test_grammars_are_compiled_once(tokenizer) -> None:
 )
 def test_masks_from_memory_are_those_of_the_grammar(tokenizer, monkeypatch, constraint) -> None:
     """Answers under one constraint share what llguidance said. Two kinds of requests, and memories that overflow."""
-    monkeypatch.setattr(constraints, "MAX_MASK_BYTES", 60 * tokenizer.vocab_size // 8)
+    monkeypatch.setattr(matcher_module, "MAX_MASK_BYTES", 60 * tokenizer.vocab_size // 8)
     monkeypatch.setattr(closing, "MAX_MOVES", 100)
     shared, dice, num_known = Constraints(tokenizer, tokenizer.vocab_size, [0, 2]), random.Random(1), 0
     for number in range(40):

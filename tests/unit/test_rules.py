@@ -270,7 +270,8 @@ def test_the_article_s_example(engine) -> None:
 
 def test_what_a_rule_costs_is_the_probability_of_what_it_excludes(engine) -> None:
     constraint, prompt = Constraint.rules(Rules(regex="[a-f ]{3,9}")), [0, 5, 6]
-    answer = engine.generate([prompt], SamplingParams(max_tokens=60, seed=2, constraint=constraint, logprobs=0))[0]
+    how = SamplingParams(max_tokens=60, seed=2, constraint=constraint, logprobs=0, rule_cost=True)
+    answer = engine.generate([prompt], how)[0]
     matcher = engine.constraints.matcher(constraint, frozenset([0, 2]))
     ids, lost = list(prompt), 0.0
     for token, logprob in zip(answer.ids, answer.logprobs, strict=True):
@@ -286,7 +287,7 @@ def test_what_a_rule_costs_is_the_probability_of_what_it_excludes(engine) -> Non
 def test_a_greedy_answer_is_the_likeliest_of_what_is_allowed(engine) -> None:
     """By the model's own logits; where the sentence has to end, the forced tokens cost all of their probability."""
     constraint, prompt = Constraint.rules(Rules(only_words_with="f", words="3-5")), [0, 5, 6]
-    how = SamplingParams(max_tokens=40, seed=2, temperature=0, constraint=constraint)
+    how = SamplingParams(max_tokens=40, seed=2, temperature=0, constraint=constraint, rule_cost=True)
     answer = engine.generate([prompt], how)[0]
     matcher = engine.constraints.matcher(constraint, frozenset([0, 2]))
     ids, lost, num_forced = list(prompt), 0.0, 0

@@ -109,7 +109,7 @@ class Conversation:
             self.messages, self.config.max_tokens, answer, [tool.function for tool in self.tools]
         )
         del self.turns[:dropped]
-        params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, **self.how)
+        params = self.config.params(max_tokens=max_tokens, constraint=self.constraint, rule_cost=True, **self.how)
         stream = self.loaded.generate(ids, params)
         print(answer, end="", flush=True)
         with contextlib.closing(stream), contextlib.suppress(KeyboardInterrupt):

@@ -37,7 +37,8 @@ class Complete(SamplingFlags, RuleFlags, WeightsFlag, JsonFlag):
 
 def main(config: Complete) -> None:
     """Print the text and stream its continuation."""
-    params = config.params(top_k=config.top_k, constraint=api.constraint(config.rules(), after=config.text))
+    constraint = api.constraint(config.rules(), after=config.text)
+    params = config.params(top_k=config.top_k, constraint=constraint, rule_cost=True)
     loaded = api.load(config.model, stage="base", weights=config.weights)
     ids = loaded.text_ids(config.text)
     shared.check_rules(loaded, params, len(ids))

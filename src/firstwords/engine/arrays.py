@@ -4,21 +4,25 @@ Plain NumPy, so that compiled loops, PyTorch and the engine share one form. A ro
 of a prompt.
 
 Axes: L layers, R rows, D hidden, F feed-forward, N head size or steps, S places of a slot, V vocabulary, I inputs,
-      O outputs and P panels of a matrix, W weights of a panel or words of 32 tokens, T threads, A alternatives, E end
-      tokens.
+      O outputs and P panels of a matrix or places of a grammar, W weights of a panel or words of 32 tokens, T threads,
+      A alternatives, E end tokens.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from firstwords.engine.sampling import GREEDY_BELOW, SamplingParams
 
+if TYPE_CHECKING:
+    from firstwords.engine.grammar.places import Places
+
 PANEL = 16  # outputs of a matrix that are computed together
+FAINT = 1e-25  # a sum of weights below which single precision is not enough
 
 
 class Weights(NamedTuple):
@@ -94,6 +98,12 @@ class Rows(NamedTuple):
     counters_R: np.ndarray  # uint64, tokens that each row has sampled so far
     seen_RV: np.ndarray  # bool, tokens of prompt and answer; no rows where no row has a penalty
     masks_RW: np.ndarray  # uint32, bit i of word w allows token 32 w + i; no rows where nothing is constrained
+    numbers_R: np.ndarray  # int64, the place of each row in a grammar (`grammar.places`); 0 unknown, -1 no grammar
+    rooms_R: np.ndarray  # int64, tokens that may follow there
+    is_known_R: np.ndarray  # bool, whether the newest token led to a known place
+    masks_PW: np.ndarray  # uint32, the masks of all places
+    next_PV: np.ndarray  # int32, the place where each token leads; 0 unknown
+    lengths_P: np.ndarray  # int64, bytes that would finish the answer
     is_ruled_R: np.ndarray  # bool, whether it is wanted what the mask costs
     num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
@@ -105,7 +115,7 @@ class Rows(NamedTuple):
     top_logprobs_RNA: np.ndarray  # float32
     rank_RN: np.ndarray  # int64
     entropy_RN: np.ndarray  # float32, bits
-    lost_R: np.ndarray  # float32, -log of the probability of all tokens that the mask allows, nats
+    lost_RN: np.ndarray  # float32, -log of the probability of all tokens that the mask allows, nats
 
 
 def new_rows(
@@ -119,11 +129,12 @@ def new_rows(
     end_ids: Sequence[Collection[int]] = (),
     num_steps: int = 1,
     ruled: Sequence[int] = (),
+    places: Places | None = None,
 ) -> Rows:
     """Rows that read the last of their `ids` (prompt and answer so far) next, with room for the results of num_steps.
 
     end_ids: the tokens that end each row's answer; none if empty. ruled: the rows for which it is wanted what the mask
-    costs.
+    costs. places: what is known of the grammars, for several steps at a time.
     """
     size, N = len(params), num_steps
 
@@ -156,6 +167,12 @@ def new_rows(
         counters_R=column([len(known) - count for known, count in zip(ids, num_prompt_tokens, strict=True)], np.uint64),
         seen_RV=seen_RV,
         masks_RW=np.full((size if constrained else 0, num_words), 0xFFFFFFFF, dtype=np.uint32),
+        numbers_R=np.full(size, -1, np.int64),
+        rooms_R=np.zeros(size, np.int64),
+        is_known_R=np.ones(size, np.bool_),
+        masks_PW=np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
+        next_PV=np.zeros((0, vocab_size), np.int32) if places is None else places.next_PV,
+        lengths_P=np.zeros(0, np.int64) if places is None else places.lengths_P,
         is_ruled_R=is_ruled_R,
         num_top_R=column(num_top, np.int64),
         is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
@@ -167,7 +184,7 @@ def new_rows(
         top_logprobs_RNA=np.zeros((size, N, width), np.float32),
         rank_RN=np.zeros((size, N), np.int64),
         entropy_RN=np.zeros((size, N), np.float32),
-        lost_R=np.zeros(size, np.float32),
+        lost_RN=np.zeros((size, N), np.float32),
     )
 
 

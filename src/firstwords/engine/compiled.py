@@ -32,6 +32,7 @@ from firstwords.process import cores
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
+STEPS_OF_TEAM = 8  # of a small model, for which calling other threads pays
 
 Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int], None]
 
@@ -123,10 +124,11 @@ class CompiledDecoder:
         """
         size = len(rows.ids_R)
         parts = min(self.num_threads, size // ROWS_PER_THREAD) if are_independent else 1
-        can_share = self.num_threads > 1 and (self.is_large or parts > 1)
+        is_team = self.is_large or (parts < 2 and num_steps >= STEPS_OF_TEAM)
+        can_share = self.num_threads > 1 and (is_team or parts > 1)
         is_shared = can_share and self.sharing.is_shared(size)
         started = time.perf_counter()
-        team = self.num_threads if is_shared and self.is_large else 1
+        team = self.num_threads if is_shared and is_team else 1
         if team > 1:
             ranges = [(0, size)] * team
         else:

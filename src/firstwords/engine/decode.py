@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine.arrays import Rows
+from firstwords.engine.arrays import FAINT, Rows
 from firstwords.engine.request import Batch
 from firstwords.engine.sampling import rank_and_entropy, rule_out, sample, true_logprobs
 from firstwords.model.cache import KVCache
@@ -30,9 +30,6 @@ from firstwords.tokenizer.fast import Tokenizer
 
 if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
-
-
-FAINT = 1e-25  # a sum of weights below which single precision is not enough
 
 
 def decoder_for(
@@ -119,10 +116,11 @@ class TorchDecoder:
         rows.ids_R[:] = rows.tokens_RN[:, 0] = tokens_R.cpu().numpy()
         if len(rows.seen_RV):
             rows.seen_RV[np.arange(len(rows.ids_R)), rows.ids_R] = True
-        explain(rows, np.flatnonzero((rows.num_top_R >= 0) | rows.is_uncertain_R), self.last_logits_RV)
+        asked = np.flatnonzero((rows.num_top_R >= 0) | rows.is_uncertain_R)
+        explain(rows, asked, np.zeros_like(asked), self.last_logits_RV)
         ruled = np.flatnonzero(rows.is_ruled_R)
         if ruled.size:
-            rows.lost_R[ruled] = excluded_logprobs(rows, ruled, self.last_logits_RV)
+            rows.lost_RN[ruled, 0] = excluded_logprobs(rows, ruled, self.last_logits_RV)
         rows.places_R[:] += 1
         rows.counters_R[:] += np.uint64(1)
 
@@ -135,9 +133,9 @@ class TorchDecoder:
         """No copies of the weights are kept."""
 
 
-def explain(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> None:
-    """Record the model's own view of the only token that these rows sampled: log-probability, alternatives, rank,
-    entropy.
+def explain(rows: Rows, which: np.ndarray, steps: np.ndarray, logits_RV: Tensor) -> None:
+    """Record the model's own view of the newest token of some rows, sampled at these steps: log-probability,
+    alternatives, rank, entropy.
     """
     if not which.size:
         return
@@ -145,9 +143,9 @@ def explain(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> None:
     logits_RV, tokens_R = logits_RV[part], torch.from_numpy(rows.ids_R[which]).to(logits_RV.device)
     sampled_R, ids_RA, values_RA = true_logprobs(logits_RV, tokens_R, rows.top_ids_RNA.shape[2])
     rank_R, entropy_R = rank_and_entropy(logits_RV, tokens_R)
-    rows.logprob_RN[which, 0], rows.rank_RN[which, 0] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()
-    rows.entropy_RN[which, 0] = entropy_R.cpu().numpy()
-    rows.top_ids_RNA[which, 0], rows.top_logprobs_RNA[which, 0] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
+    rows.logprob_RN[which, steps], rows.rank_RN[which, steps] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()
+    rows.entropy_RN[which, steps] = entropy_R.cpu().numpy()
+    rows.top_ids_RNA[which, steps], rows.top_logprobs_RNA[which, steps] = ids_RA.cpu().numpy(), values_RA.cpu().numpy()
 
 
 def excluded_logprobs(rows: Rows, which: np.ndarray, logits_RV: Tensor) -> np.ndarray:

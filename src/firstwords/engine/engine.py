@@ -20,8 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine.constraints import Constraints, Matcher
+from firstwords.engine.arrays import Rows
+from firstwords.engine.constraints import Constraints
 from firstwords.engine.decode import TorchDecoder, decoder_for, explain
+from firstwords.engine.grammar.matcher import Matcher
 from firstwords.engine.prefix import PrefixIndex
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
 
 BURST_TERMS = 40e6  # multiplications without a look at the queue: two milliseconds of a core
+PATIENCE = 5  # times as many where nobody reads the tokens as they come
 MAX_BURST = 32  # tokens of a row
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
@@ -302,25 +305,29 @@ class Engine:
         if not requests:
             return None
         num_steps = 1
-        if self._decoder.samples_ahead and all(request.matcher is None for request in requests):
-            num_steps = int(BURST_TERMS / self.model.config.num_params / len(requests))
-        return Batch(requests, self.model.config.vocab_size, max(1, min(num_steps, MAX_BURST)))
+        matchers = [request.matcher for request in requests if request.matcher is not None]
+        if self._decoder.samples_ahead and all(matcher.is_regular for matcher in matchers):
+            terms = BURST_TERMS * (1 if any(request.wants_tokens for request in requests) else PATIENCE)
+            num_steps = int(terms / self.model.config.num_params / len(requests))
+            num_steps = max(1, min(num_steps, MAX_BURST))
+        places = self.constraints.places if matchers and num_steps > 1 else None
+        return Batch(requests, self.model.config.vocab_size, num_steps, places)
 
     def _decode(self, batch: Batch) -> list[Token]:
-        rows = batch.rows
-        for row, matcher in batch.matchers:
-            matcher.write_mask(rows.masks_RW[row])
-        self._decoder.step(batch, self._num_steps(batch))
+        rows, rooms = batch.rows, [request.max_generated - request.num_generated for request in batch.requests]
+        num_steps = self._num_steps(batch, rooms)
         if batch.matchers:
-            self._settle(batch)
+            num_steps = self._constrain(batch, rooms, num_steps)
+        self._decoder.step(batch, num_steps)
         counts = (rows.places_R - self.cache.lengths[rows.slots_R]).tolist()
+        followed = self._settle(batch, rooms, counts) if batch.matchers else counts
         results, events = batch.results(max(counts)), []
         for row, (request, count) in enumerate(zip(batch.requests, counts, strict=True)):
             slot = request.slot
             for n in range(count):
                 token = results.record(request, row, n)
                 self.cache.lengths[slot] += 1
-                text, reason = self._take(request, token)
+                text, reason = self._take(request, token, n < followed[row])
                 if reason is not None:
                     text += self._finish(request, reason)
                 if request.wants_tokens:
@@ -329,39 +336,75 @@ class Engine:
                     break  # what was sampled after a stop text is dropped
         return events
 
-    def _num_steps(self, batch: Batch) -> int:
-        """How many tokens each row may sample before this engine looks at the queue and at the texts again."""
+    def _num_steps(self, batch: Batch, rooms: list[int]) -> int:
+        """How many tokens each row may sample before this engine looks at the queue and at the texts again. rooms: how
+        many each may still have.
+        """
         requests = batch.requests
         if batch.num_steps == 1 or len(self.scheduler.running) > len(requests):  # some prompt is unfinished
             return 1
         if any(request.wants_tokens and request.num_generated == 0 for request in requests):
             return 1  # a first token is sent at once
-        return min(batch.num_steps, *(request.max_generated - request.num_generated for request in requests))
-
-    def _settle(self, batch: Batch) -> None:
-        """Replace sampled tokens after which a constrained answer could no longer be completed, and note what rules
-        cost.
-        """
-        rows, replaced = batch.rows, list[int]()
-        for row, matcher in batch.matchers:
-            request, token = batch.requests[row], int(rows.ids_R[row])
-            settled = matcher.settle(token, request.max_generated - request.num_generated)
-            if settled != token:
-                rows.ids_R[row] = rows.tokens_RN[row, 0] = settled
-                replaced.append(row)
-                if len(rows.seen_RV):
-                    rows.seen_RV[row, token] = token in request.all_ids
-                    rows.seen_RV[row, settled] = True
-        if replaced:
-            explain(rows, np.array(replaced, np.int64), torch.as_tensor(self._decoder.last_logits_RV))
-            rows.lost_R[replaced] = -rows.logprob_RN[replaced, 0]  # of the only token that was allowed
-        for row in batch.ruled:
-            batch.requests[row].losses.append(float(rows.lost_R[row]))
+        return min(batch.num_steps, *rooms)
 
     @staticmethod
-    def _take(request: Request, token: int) -> tuple[str, str | None]:
-        """The text that a new token completes, and the finish reason if the answer ends with it."""
-        matcher = request.matcher
+    def _constrain(batch: Batch, rooms: list[int], num_steps: int) -> int:
+        """Set the masks of constrained rows; returns how many steps they can make without being looked at."""
+        places, numbers = batch.places, [-1] * len(rooms)
+        if places is not None:
+            places.make_room(2 * len(batch.matchers))
+        for row, matcher in batch.matchers:
+            matcher.write_mask(batch.rows.masks_RW[row])
+            if places is not None:
+                num_free = matcher.num_free(rooms[row])
+                numbers[row] = matcher.number(places) if num_free else 0
+                num_steps = max(1, min(num_steps, num_free))
+        batch.rows.numbers_R[:], batch.rows.rooms_R[:] = numbers, rooms
+        return num_steps
+
+    def _settle(self, batch: Batch, rooms: list[int], counts: list[int]) -> list[int]:
+        """Replace sampled tokens after which a constrained answer could no longer be completed. Returns how many of
+        each row's `counts` new tokens led to known places.
+        """
+        rows, replaced, followed = batch.rows, list[int](), counts.copy()
+        tokens, numbers, known = rows.tokens_RN.tolist(), rows.numbers_R.tolist(), rows.is_known_R.tolist()
+        for row, matcher in batch.matchers:
+            last = counts[row] - 1
+            followed[row] = last + (batch.places is not None and known[row])
+            if followed[row]:
+                matcher.follow(tokens[row][: followed[row]], numbers[row], rooms[row])
+            if followed[row] > last:
+                continue
+            token = tokens[row][last]
+            settled = matcher.settle(token, rooms[row] - last)
+            if settled != token:
+                rows.ids_R[row] = rows.tokens_RN[row, last] = settled
+                replaced.append(row)
+                if len(rows.seen_RV):
+                    rows.seen_RV[row, token] = token in batch.requests[row].all_ids
+                    rows.seen_RV[row, settled] = True
+        if replaced:
+            self._explain(rows, np.array(replaced), np.array([counts[row] - 1 for row in replaced]))
+        return followed
+
+    def _explain(self, rows: Rows, which: np.ndarray, steps: np.ndarray) -> None:
+        """Record for tokens that replaced sampled ones what was asked; each was the only one that was allowed."""
+        logits_RV = self._decoder.last_logits_RV
+        asked = rows.is_uncertain_R[which] | (rows.num_top_R[which] >= 0)
+        explain(rows, which[asked], steps[asked], torch.as_tensor(logits_RV))
+        for row, step in zip(which, steps, strict=True):
+            if rows.is_ruled_R[row]:
+                logits_V = np.asarray(logits_RV[row], np.float64)
+                largest = logits_V.max()
+                log_total = largest + np.log(np.exp(logits_V - largest).sum())
+                rows.lost_RN[row, step] = log_total - logits_V[rows.ids_R[row]]
+
+    @staticmethod
+    def _take(request: Request, token: int, is_followed: bool) -> tuple[str, str | None]:
+        """The text that a new token completes, and the finish reason if the answer ends with it. is_followed: its
+        matcher has recorded it.
+        """
+        matcher = request.matcher if not is_followed else None
         if matcher is not None and matcher.has_failed:
             return "", "failed"
         if token in request.end_ids or (matcher is not None and matcher.has_ended):
@@ -377,7 +420,7 @@ class Engine:
             return text, "stop"
         if request.num_generated < request.max_generated:
             return text, None
-        return text, "stop" if matcher is not None and matcher.may_end else "length"
+        return text, "stop" if request.matcher is not None and request.matcher.may_end else "length"
 
     def _finish(self, request: Request, reason: str) -> str:
         """Free the slot (its keys and values stay for reuse); returns the text that was held back."""

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 
 from firstwords.engine.arrays import new_rows
-from firstwords.engine.constraints import Matcher
+from firstwords.engine.grammar.matcher import Matcher
+from firstwords.engine.grammar.places import Places
 from firstwords.engine.sampling import BatchParams, SamplingParams
 from firstwords.engine.scheduler import Slotted
 from firstwords.engine.text import TextStream
@@ -37,7 +38,7 @@ class Completion:
     finish_reason: "stop" (stop token or stop text), "length" (max_tokens or the end of the context),
     "cancelled", "failed" (the constraint became too complex to follow). logprobs and top (per token,
     [(id, logprob)]) are empty unless SamplingParams.logprobs is set. logprob_lost: to a rule, in nats: the sum over
-    tokens of -log of the probability of all that the rule allowed; None without a rule.
+    tokens of -log of the probability of all that the rule allowed; None unless SamplingParams.rule_cost is set.
     """
 
     ids: list[int]
@@ -98,13 +99,14 @@ class Request(Slotted):
             len(self.prompt_ids),
             self.num_cached,
             self.seed,
-            sum(self.losses) if self.has_rule else None,
+            sum(self.losses) if self.reports_cost else None,
         )
 
     @property
-    def has_rule(self) -> bool:
-        """Whether its constraint is a rule, whose cost is reported."""
-        return self.params.constraint is not None and self.params.constraint.name == "rule"
+    def reports_cost(self) -> bool:
+        """Whether the log-probability lost to a rule is wanted."""
+        constraint = self.params.constraint
+        return self.params.rule_cost and constraint is not None and constraint.name == "rule"
 
 
 class Results(NamedTuple):
@@ -116,6 +118,7 @@ class Results(NamedTuple):
     top_logprobs: list[list[list[float]]]
     ranks: list[list[int]]
     entropies: list[list[float]]
+    lost: list[list[float]]
 
     def record(self, request: Request, row: int, n: int) -> int:
         """Append the token of step n to its request, with what was asked about it; returns the token."""
@@ -127,18 +130,22 @@ class Results(NamedTuple):
             request.top.append(list(zip(self.top_ids[row][n][:count], self.top_logprobs[row][n][:count], strict=True)))
         if request.params.uncertainty:
             request.rank, request.entropy = self.ranks[row][n], self.entropies[row][n]
+        if self.lost and request.reports_cost:
+            request.losses.append(self.lost[row][n])
         return token
 
 
 class Batch:
     """The decoding rows in the order of their slots, kept until a request joins or leaves."""
 
-    def __init__(self, requests: list[Request], vocab_size: int, num_steps: int = 1) -> None:
-        """num_steps: tokens that a row samples per step at most."""
-        self.num_steps = num_steps
+    def __init__(
+        self, requests: list[Request], vocab_size: int, num_steps: int = 1, places: Places | None = None
+    ) -> None:
+        """num_steps: tokens that a row samples per step at most. places: for constraints, if they are several."""
+        self.num_steps, self.places = num_steps, places
         self.requests = sorted(requests, key=lambda request: request.slot)
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
-        self.ruled = [row for row, r in enumerate(self.requests) if r.has_rule]
+        ruled = [row for row, r in enumerate(self.requests) if r.reports_cost]
         self.rows = new_rows(
             [r.params for r in self.requests],
             [r.seed for r in self.requests],
@@ -149,8 +156,10 @@ class Batch:
             vocab_size,
             [r.end_ids for r in self.requests],
             num_steps,
-            self.ruled,
+            ruled,
+            places,
         )
+        self.has_losses = bool(ruled)
         self.has_logprobs = bool((self.rows.num_top_R >= 0).any())
         self.has_uncertain = bool(self.rows.is_uncertain_R.any())
         self._params: BatchParams | None = None
@@ -165,6 +174,7 @@ class Batch:
             rows.top_logprobs_RNA[:, N].tolist() if self.has_logprobs else [],
             rows.rank_RN[:, N].tolist() if self.has_uncertain else [],
             rows.entropy_RN[:, N].tolist() if self.has_uncertain else [],
+            rows.lost_RN[:, N].tolist() if self.has_losses else [],
         )
 
     def params_on(self, device: torch.device) -> BatchParams:

@@ -54,6 +54,8 @@ class SamplingParams:
     """Continue after a stop token."""
     constraint: Constraint | None = None
     """A constraint on the answer, which ends where the constraint allows no continuation."""
+    rule_cost: bool = False
+    """Also report the log-probability lost to the constraint, if it is a rule for words."""
 
     def __post_init__(self) -> None:
         if isinstance(self.stop, str):

@@ -283,7 +283,7 @@ class Answers:
         rules = params.get("rules")
         how = {name: value for name, value in params.items() if name not in ("rules", "tools")}
         how |= {"max_tokens": prepared.room}
-        chosen = SamplingParams(**how, logprobs=ALTERNATIVES, uncertainty=True)
+        chosen = SamplingParams(**how, logprobs=ALTERNATIVES, uncertainty=True, rule_cost=True)
         if rules:
             constraint = Constraint.rules(Rules.of(rules), prepared.after)
             engine = (await self.worker.held(stage)).engine

@@ -51,7 +51,7 @@ def meet(meetings, team):
     arrived = atomic_add(meetings, 1) + 1
     awaited = (arrived + team - 1) // team * team
     spins = 0
-    while atomic_add(meetings, 0) < awaited:
+    while atomic_read(meetings) < awaited:
         spins += 1
         if spins > SPINS:
             YIELD()
@@ -62,15 +62,29 @@ def atomic_add(typingctx, array, amount):
     """Add to the first number of an int64 array; returns its value before. No thread sees it halfway."""
 
     def codegen(context, builder, signature, arguments):
-        from numba.core import cgutils
-
-        struct = context.make_array(signature.args[0])(context, builder, arguments[0])
-        first = cgutils.get_item_pointer(
-            context, builder, signature.args[0], struct, [context.get_constant(types.intp, 0)]
-        )
+        first = first_item(context, builder, signature.args[0], arguments[0])
         return builder.atomic_rmw("add", first, arguments[1], "seq_cst")
 
     return types.int64(array, types.int64), codegen
+
+
+@intrinsic
+def atomic_read(typingctx, array):
+    """The first number of an int64 array, which other threads change. Unlike a sum, it leaves their caches alone."""
+
+    def codegen(context, builder, signature, arguments):
+        first = first_item(context, builder, signature.args[0], arguments[0])
+        return builder.load_atomic(first, "acquire", 8)
+
+    return types.int64(array), codegen
+
+
+def first_item(context, builder, array_type, array):
+    """A pointer to the first number of an array."""
+    from numba.core import cgutils
+
+    struct = context.make_array(array_type)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, array_type, struct, [context.get_constant(types.intp, 0)])
 
 
 # ---- the transformer -------------------------------------------------------------------------------------------------
@@ -262,7 +276,8 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
 
 @outer
 def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
-    """Rows first..last-1 sample up to num_steps tokens each, until one of them samples one of its end tokens.
+    """Rows first..last-1 sample up to num_steps tokens each, until one of them samples one of its end tokens, or one
+    that leads to an unknown place of its grammar.
 
     With num_steps = 0 they only store their keys and values. thread: which buffers to use; with team > 1 also which
     share of the work. What was sampled and asked about it is in `rows`; places_R says how many tokens there are.
@@ -277,11 +292,13 @@ def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
             if rows.num_top_R[r] >= 0 or rows.is_uncertain_R[r]:
                 explain(logits_V, token, rows, r, n)
             if rows.is_ruled_R[r]:
-                rows.lost_R[r] = lost_to_mask(logits_V, rows.masks_RW[r], buffers.weights_TV[thread])
+                rows.lost_RN[r, n] = lost_to_mask(logits_V, rows.masks_RW[r], buffers.weights_TV[thread])
             advance(rows, r, n, token)
+            if rows.numbers_R[r] >= 0:
+                follow(rows, r, token)
         meet(buffers.meetings, team)
         for r in range(first, last):
-            if rows.has_ended_R[r]:
+            if rows.has_ended_R[r] or not rows.is_known_R[r]:
                 return
 
 
@@ -297,3 +314,16 @@ def advance(rows, r, n, token):
     for e in range(rows.end_ids_RE.shape[1]):
         if rows.end_ids_RE[r, e] == token:
             rows.has_ended_R[r] = True
+
+
+@inner
+def follow(rows, r, token):
+    """Row r, which obeys a mask, goes on to the place where its token leads, if that is known and leaves room."""
+    number = rows.numbers_R[r]
+    after = rows.next_PV[number, token] if number > 0 else 0
+    rows.is_known_R[r] = after > 0 and rows.lengths_P[after] < rows.rooms_R[r]
+    if rows.is_known_R[r]:
+        rows.numbers_R[r] = after
+        rows.rooms_R[r] -= 1
+        for w in range(rows.masks_RW.shape[1]):
+            rows.masks_RW[r, w] = rows.masks_PW[after, w]

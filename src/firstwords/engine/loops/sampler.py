@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from firstwords.engine.arrays import FAINT
 from firstwords.engine.loops.arithmetic import EXP_MIN, F32, exp, float_of, inner, largest_of
 
 BLOCK = 64  # weights that a draw skips together
@@ -18,18 +19,26 @@ LIKELY = F32(1e-3)  # times as likely as the likeliest token
 @inner
 def sample(logits_V, rows, r, weights_V, likely_V):
     """The next token of row r: penalty, mask, temperature, top-k, top-p, min-p, then a draw. Ties are kept together."""
-    V = logits_V.size
-    possible_V = logits_V
-    if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
-        possible_V = weights_V
-        for v in range(V):
-            x = logits_V[v]
-            if rows.seen_RV[r, v]:
-                x = x / rows.penalty_R[r] if x > 0 else x * rows.penalty_R[r]
-            possible_V[v] = x
     if rows.masks_RW.shape[0] > 0:
-        rule_out(possible_V, rows.masks_RW[r], weights_V)
-        possible_V = weights_V
+        if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
+            penalise(logits_V, rows.seen_RV[r], rows.penalty_R[r], weights_V)
+            rule_out(weights_V, rows.masks_RW[r], likely_V)
+        else:
+            rule_out(logits_V, rows.masks_RW[r], likely_V)
+        return drawn(likely_V, rows, r, weights_V, likely_V)
+    if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
+        penalise(logits_V, rows.seen_RV[r], rows.penalty_R[r], likely_V)
+        return drawn(likely_V, rows, r, weights_V, likely_V)
+    return drawn(logits_V, rows, r, weights_V, likely_V)
+
+
+@inner
+def drawn(possible_V, rows, r, weights_V, likely_V):
+    """A token by the logits of those that are possible. likely_V may be the same array: it is written last.
+
+    No loop writes what it reads: it could not use vector instructions.
+    """
+    V = possible_V.size
     largest = largest_of(possible_V, V)
     if rows.temperature_R[r] == 0:
         return index_of(possible_V, largest)
@@ -42,15 +51,31 @@ def sample(logits_V, rows, r, weights_V, likely_V):
 
 
 @inner
+def penalise(logits_V, seen_V, penalty, out_V):
+    """Logits of tokens that were seen, towards or further below zero."""
+    for v in range(logits_V.size):
+        x = logits_V[v]
+        if seen_V[v]:
+            x = x / penalty if x > 0 else x * penalty
+        out_V[v] = x
+
+
+@inner
 def rule_out(logits_V, mask_W, out_V):
-    """The logits, with -inf where a mask has no bit. Whole words of the mask by themselves use vector instructions."""
+    """The logits, with -inf where a mask has no bit. Whole words of the mask use vector instructions."""
     V = logits_V.size
     for w in range(V // 32):
-        word, inside_N, result_N = mask_W[w], logits_V[32 * w : 32 * w + 32], out_V[32 * w : 32 * w + 32]
+        word, first = mask_W[w], 32 * w
         for i in range(32):
-            result_N[i] = inside_N[i] if np.uint32(word >> np.uint32(i)) & np.uint32(1) else F32(-np.inf)
+            out_V[first + i] = logits_V[first + i] if has_bit(word, i) else F32(-np.inf)
     for v in range(V // 32 * 32, V):
-        out_V[v] = logits_V[v] if (mask_W[v >> 5] >> np.uint32(v & 31)) & np.uint32(1) else F32(-np.inf)
+        out_V[v] = logits_V[v] if has_bit(mask_W[v >> 5], v & 31) else F32(-np.inf)
+
+
+@inner
+def has_bit(word, i):
+    """Bit i of a word of 32, moved to where a signed number has its sign."""
+    return np.int32(word << np.uint32(31 - i)) < 0
 
 
 @inner
@@ -167,11 +192,25 @@ def explain(logits_V, token, rows, r, n):
 @inner
 def lost_to_mask(logits_V, mask_W, allowed_V):
     """-log of the probability that the model gives to all tokens that a mask allows, in nats."""
-    V = logits_V.size
+    V, largest = logits_V.size, largest_of(logits_V, logits_V.size)
+    total, kept = F32(0), F32(0)
+    for w in range(V // 32):
+        word, first = mask_W[w], 32 * w
+        for i in range(32):
+            x = logits_V[first + i] - largest
+            weight = exp(x) if x > EXP_MIN else F32(0)
+            total += weight
+            kept += weight if has_bit(word, i) else F32(0)
+    for v in range(V // 32 * 32, V):
+        weight = exp(logits_V[v] - largest)
+        total += weight
+        kept += weight if has_bit(mask_W[v >> 5], v & 31) else F32(0)
+    if kept > FAINT:
+        return max(0.0, math.log(total) - math.log(kept))
     rule_out(logits_V, mask_W, allowed_V)
-    largest, likeliest_allowed = largest_of(logits_V, V), largest_of(allowed_V, V)
-    kept = likeliest_allowed + math.log(sum_exp(allowed_V[:V], likeliest_allowed))
-    return max(0.0, largest + math.log(sum_exp(logits_V, largest)) - kept)
+    likeliest_allowed = largest_of(allowed_V, V)
+    log_kept = likeliest_allowed - largest + math.log(sum_exp(allowed_V[:V], likeliest_allowed))
+    return max(0.0, math.log(total) - log_kept)
 
 
 @inner

@@ -52,6 +52,7 @@ def params(
             logprobs=logprobs,
             ignore_eos=bool(body.ignore_eos),
             constraint=constraint(body, after),
+            rule_cost=True,
         )
     except ValueError as error:
         raise ApiError(400, str(error), str(error).partition(" ")[0]) from None

@@ -1,0 +1,125 @@
+"""Places of regular grammars by number, in arrays for the compiled loops: what may follow, and where each token leads.
+
+With them, an answer under a rule samples several tokens per call like any other. Where a token leads is learned from
+the answers that take it; where answers pass often, every token of the vocabulary is tried.
+
+Axes: P places (0 stands for unknown), V vocabulary, W words of 32 tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from firstwords.engine.grammar.automaton import State
+from firstwords.engine.grammar.closing import Place
+
+MAX_BYTES = 32_000_000  # of all transitions; memory is taken as places are added
+FIRST_TRY = 8  # visits of a place after which every token is tried; again after 16, 32 ... if more places are known
+
+
+@dataclass(eq=False)
+class Next:
+    """What may follow at a place. steps: the tokens that answers took from here, and where they led."""
+
+    mask_W: np.ndarray | None  # as `Matcher.write_mask` writes it; None where no token may follow
+    may_end: bool
+    is_complete: bool
+    steps: dict[int, Step] = field(default_factory=dict)
+    number: int = 0
+    visits: int = 0
+    num_known: int = 0  # places, when every token was tried
+
+
+class Step(NamedTuple):
+    """A known place, and what may follow there."""
+
+    place: Place
+    found: Next
+    length: float  # bytes that would finish the answer
+
+
+class Places:
+    """The numbered places of one vocabulary. When there are too many, it starts again with none."""
+
+    def __init__(self, vocab_size: int) -> None:
+        size = max(2, MAX_BYTES // (4 * vocab_size))
+        self.masks_PW = np.zeros((size, -(-vocab_size // 32)), np.uint32)
+        self.next_PV = np.zeros((size, vocab_size), np.int32)
+        self.lengths_P = np.zeros(size, np.int64)
+        self._steps: list[Step | None] = [None]
+
+    def __getitem__(self, number: int) -> Step:
+        step = self._steps[number]
+        assert step is not None
+        return step
+
+    def number(self, place: Place, found: Next) -> int:
+        """The number of a place. One that is new gets one, or 0 if all are in use."""
+        if not found.number and found.mask_W is not None and len(self._steps) < len(self.lengths_P):
+            found.number = len(self._steps)
+            self.masks_PW[found.number], self.lengths_P[found.number] = found.mask_W, math.ceil(place.length)
+            self._steps.append(Step(place, found, place.length))
+        return found.number
+
+    def make_room(self, wanted: int) -> None:
+        """Forget all numbers unless so many are left."""
+        if len(self._steps) + wanted <= len(self.lengths_P):
+            return
+        self.next_PV[: len(self._steps)] = 0
+        for step in self._steps[1:]:
+            assert step is not None
+            step.found.number = step.found.visits = step.found.num_known = 0
+        del self._steps[1:]
+
+    def connect(self, before: Next, token: int, after: Next) -> None:
+        """A token leads from one place to another."""
+        if before.number and after.number:
+            self.next_PV[before.number, token] = after.number
+
+    def try_all(self, step: Step, tokens: Trie, number_of: Callable[[State], int]) -> None:
+        """Learn where every token leads from a place, unless nothing is new since the last time. number_of: the number
+        of the place with a state, 0 if it has none.
+        """
+        place, found = step.place, step.found
+        if place.begun or found.num_known == len(self._steps):
+            return
+        found.num_known = len(self._steps)
+        next_V, (start,) = self.next_PV[found.number], place.states
+        waiting = [(tokens, start.place)]
+        while waiting:
+            node, state = waiting.pop()
+            for char, child in node.children.items():
+                after = start.text.automaton.move(state, char)
+                if after is not None:
+                    waiting.append((child, after))
+                    if child.tokens and (number := number_of(after)):
+                        next_V[child.tokens] = number
+
+
+@dataclass(eq=False)
+class Trie:
+    """The tokens that spell a text, below the tokens that spell its beginnings."""
+
+    children: dict[str, Trie] = field(default_factory=dict)
+    tokens: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, tokens: Sequence[bytes]) -> Trie:
+        """All tokens that consist of whole characters."""
+        root = cls()
+        for token, data in enumerate(tokens):
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                continue
+            if text:
+                node = root
+                for char in text:
+                    node = node.children.setdefault(char, cls())
+                node.tokens.append(token)
+        return root

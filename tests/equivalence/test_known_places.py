@@ -1,0 +1,105 @@
+"""Answers under rules whose places compiled loops know: the same as looking at every single token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from firstwords.engine import engine as engine_module
+from firstwords.engine.constraints import Constraint
+from firstwords.engine.engine import Engine
+from firstwords.engine.grammar import places as places_module
+from firstwords.engine.request import Completion
+from firstwords.engine.rules.rules import Rules
+from firstwords.engine.sampling import SamplingParams
+from firstwords.tokenizer.fast import Tokenizer
+
+TEXT = (
+    "The cat sat on the mat. Pip is 7 years old, said Ben! Fine foxes fly far; big bees buzz by the moon. "
+    "caf\u00e9 \u65e5\u672c\u8a9e\n"
+)
+CONSTRAINTS = (
+    Constraint.rules(Rules(without_letter="e")),
+    Constraint.rules(Rules(only_words_with="f", words="3-9")),
+    Constraint.rules(Rules(words="4-6")),
+    Constraint.rules(Rules(regex="[a-z\u00e9\u65e5 .]{2,70}", without_letter="o")),
+    Constraint.choice(["The cat sat on the mat.", "The cat is far.", "Fine!"]),
+    None,
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train([TEXT] * 5, 360)
+
+
+def answers(engine: Engine, rounds: int, **how: object) -> Iterator[list[Completion]]:
+    """Rounds of answers to one prompt under all constraints at once, of several lengths and temperatures."""
+    prompt = engine.tokenizer.encode("The cat sat.")
+    for number in range(rounds):
+        params = [
+            SamplingParams(
+                max_tokens=18 + 7 * place + 11 * (number % 4),
+                temperature=(0.0, 0.7, 1.0)[number % 3],
+                top_p=0.9 if number % 2 else 1.0,
+                seed=100 * number + place,
+                constraint=constraint,
+                logprobs=2 if place % 2 else None,
+                uncertainty=True,
+                repetition_penalty=1.1 if number % 5 == 4 else 1.0,
+                rule_cost=True,
+            )
+            for place, constraint in enumerate(CONSTRAINTS)
+        ]
+        yield engine.generate([prompt] * len(params), params)
+
+
+@pytest.mark.parametrize("max_bytes", [32_000_000, 4 * 365 * 40])
+def test_several_tokens_at_a_time_are_those_of_one_at_a_time(tokenizer, tiny_policy, monkeypatch, max_bytes) -> None:
+    """Places are tried after few visits, so that most steps follow known ways; with little memory they begin anew."""
+    monkeypatch.setattr(places_module, "MAX_BYTES", max_bytes)
+    monkeypatch.setattr(places_module, "FIRST_TRY", 2)
+    monkeypatch.setattr(engine_module, "BURST_TERMS", 1e9)
+    model = tiny_policy(tokenizer.vocab_size + 5, 3)
+    several = Engine(model, tokenizer, num_slots=len(CONSTRAINTS))
+    found = list(answers(several, 24))
+    looked_at = num_looked_at(several)
+    monkeypatch.setattr(engine_module, "MAX_BURST", 1)
+    single = Engine(model, tokenizer, num_slots=len(CONSTRAINTS))
+    for one_round, expected in zip(found, answers(single, 24), strict=True):
+        for one, other in zip(one_round, expected, strict=True):
+            assert (one.ids, one.text, one.finish_reason) == (other.ids, other.text, other.finish_reason)
+            assert one.logprob_lost == pytest.approx(other.logprob_lost, abs=1e-4)
+            np.testing.assert_allclose(one.logprobs, other.logprobs, atol=1e-5)
+            assert one.top == other.top
+    assert not num_looked_at(single) and looked_at > 20
+    assert several.constraints.places.next_PV.any() and "places" not in vars(single.constraints)
+
+
+def num_looked_at(engine: Engine) -> int:
+    """The places that an engine's loops know."""
+    places = vars(engine.constraints).get("places")
+    return len(places._steps) - 1 if places is not None else 0
+
+
+def test_most_tokens_are_not_looked_at_once_the_places_are_known(tokenizer, tiny_policy, monkeypatch) -> None:
+    engine = Engine(tiny_policy(tokenizer.vocab_size + 5, 3), tokenizer, num_slots=1)
+    steps, decode = [], engine._decode
+    monkeypatch.setattr(engine, "_decode", lambda batch: (steps.append(1), decode(batch))[1])
+    constraint = Constraint.rules(Rules(regex="[a-z ]+", without_letter="e"))
+    prompt, num_tokens = tokenizer.encode("The cat sat."), 0
+    for number in range(30):
+        if number == 25:
+            steps.clear()
+            num_tokens = 0
+        params = SamplingParams(max_tokens=100, seed=number, ignore_eos=True, constraint=constraint)
+        num_tokens += len(engine.generate([prompt], params)[0].ids)
+    assert num_tokens > 3 * len(steps), (num_tokens, len(steps))
+
+
+def test_a_token_may_be_spelled_by_two(tokenizer) -> None:
+    trie = places_module.Trie.of([b"a", b"ab", b"a", b"\xff", b"", "\u00e9".encode()])
+    assert trie.children["a"].tokens == [0, 2] and trie.children["a"].children["b"].tokens == [1]
+    assert trie.children["\u00e9"].tokens == [5] and set(trie.children) == {"a", "\u00e9"}
