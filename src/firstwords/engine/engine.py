@@ -389,15 +389,13 @@ class Engine:
 
     def _explain(self, rows: Rows, which: np.ndarray, steps: np.ndarray) -> None:
         """Record for tokens that replaced sampled ones what was asked; each was the only one that was allowed."""
-        logits_RV = self._decoder.last_logits_RV
+        logits_RV = torch.as_tensor(self._decoder.last_logits_RV)
         asked = rows.is_uncertain_R[which] | (rows.num_top_R[which] >= 0)
-        explain(rows, which[asked], steps[asked], torch.as_tensor(logits_RV))
+        explain(rows, which[asked], steps[asked], logits_RV)
         for row, step in zip(which, steps, strict=True):
             if rows.is_ruled_R[row]:
-                logits_V = np.asarray(logits_RV[row], np.float64)
-                largest = logits_V.max()
-                log_total = largest + np.log(np.exp(logits_V - largest).sum())
-                rows.lost_RN[row, step] = log_total - logits_V[rows.ids_R[row]]
+                logits_V = logits_RV[row].double()
+                rows.lost_RN[row, step] = float(logits_V.logsumexp(0) - logits_V[rows.ids_R[row]])
 
     @staticmethod
     def _take(request: Request, token: int, is_followed: bool) -> tuple[str, str | None]:
