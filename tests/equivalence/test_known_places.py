@@ -10,6 +10,7 @@ import pytest
 from firstwords.engine import engine as engine_module
 from firstwords.engine.constraints import Constraint
 from firstwords.engine.engine import Engine
+from firstwords.engine.grammar import matcher as matcher_module
 from firstwords.engine.grammar import places as places_module
 from firstwords.engine.request import Completion
 from firstwords.engine.rules.rules import Rules
@@ -60,6 +61,7 @@ def answers(engine: Engine, rounds: int, **how: object) -> Iterator[list[Complet
 def test_several_tokens_at_a_time_are_those_of_one_at_a_time(tokenizer, tiny_policy, monkeypatch, max_bytes) -> None:
     """Places are tried after few visits, so that most steps follow known ways; with little memory they begin anew."""
     monkeypatch.setattr(places_module, "MAX_BYTES", max_bytes)
+    monkeypatch.setattr(matcher_module, "MAX_STEPS", 20_000 if max_bytes > 1e6 else 40)
     monkeypatch.setattr(places_module, "FIRST_TRY", 2)
     monkeypatch.setattr(engine_module, "BURST_TERMS", 1e9)
     model = tiny_policy(tokenizer.vocab_size + 5, 3)

@@ -43,8 +43,7 @@ def _zip_rows(path: Path, name: str | None, stats: SourceStats) -> Rows:
                 with archive.open(member) as packed, open(copy, "wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
                 yield from _renamed(copy, f"{path}/{member}", name, stats)
-    # RuntimeError: a password is needed
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: a password is needed, or an unknown method
         raise UserError(f"{path} cannot be unpacked ({error}): unpack it yourself and give its files") from error
 
 

@@ -136,7 +136,7 @@ def new_rows(
     end_ids: the tokens that end each row's answer; none if empty. ruled: the rows for which it is wanted what the mask
     costs. places: what is known of the grammars, for several steps at a time.
     """
-    size, N = len(params), num_steps
+    size = len(params)
 
     def column(values: Sequence[Any], dtype: type) -> np.ndarray:
         return np.array(values, dtype=dtype)
@@ -146,9 +146,7 @@ def new_rows(
         seen_RV = np.zeros((size, vocab_size), dtype=np.bool_)
         for row, known in enumerate(ids):
             seen_RV[row, known] = True
-    num_words = -(-vocab_size // 32)
     num_top = [-1 if p.logprobs is None else min(p.logprobs, vocab_size) for p in params]
-    width = max([0, *num_top])
     end_ids_RE = np.full((size, max(map(len, end_ids), default=0)), -1, np.int64)
     for row, ends in enumerate(end_ids):
         end_ids_RE[row, : len(ends)] = sorted(ends)
@@ -166,26 +164,42 @@ def new_rows(
         seeds_R=column(seeds, np.uint64),
         counters_R=column([len(known) - count for known, count in zip(ids, num_prompt_tokens, strict=True)], np.uint64),
         seen_RV=seen_RV,
-        masks_RW=np.full((size if constrained else 0, num_words), 0xFFFFFFFF, dtype=np.uint32),
-        numbers_R=np.full(size, -1, np.int64),
-        rooms_R=np.zeros(size, np.int64),
-        is_known_R=np.ones(size, np.bool_),
-        masks_PW=np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
-        next_PV=np.zeros((0, vocab_size), np.int32) if places is None else places.next_PV,
-        lengths_P=np.zeros(0, np.int64) if places is None else places.lengths_P,
+        **_of_grammars(size, vocab_size, constrained, places),
         is_ruled_R=is_ruled_R,
         num_top_R=column(num_top, np.int64),
         is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
         end_ids_RE=end_ids_RE,
         has_ended_R=np.zeros(size, np.bool_),
-        tokens_RN=np.zeros((size, N), np.int64),
-        logprob_RN=np.zeros((size, N), np.float32),
-        top_ids_RNA=np.zeros((size, N, width), np.int64),
-        top_logprobs_RNA=np.zeros((size, N, width), np.float32),
-        rank_RN=np.zeros((size, N), np.int64),
-        entropy_RN=np.zeros((size, N), np.float32),
-        lost_RN=np.zeros((size, N), np.float32),
+        **_results(size, num_steps, max([0, *num_top])),
     )
+
+
+def _of_grammars(size: int, vocab_size: int, constrained: bool, places: Places | None) -> dict[str, np.ndarray]:
+    """The fields that constrain what rows may sample; at first, everything is allowed."""
+    num_words = -(-vocab_size // 32)
+    return {
+        "masks_RW": np.full((size if constrained else 0, num_words), 0xFFFFFFFF, np.uint32),
+        "numbers_R": np.full(size, -1, np.int64),
+        "rooms_R": np.zeros(size, np.int64),
+        "is_known_R": np.ones(size, np.bool_),
+        "masks_PW": np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
+        "next_PV": np.zeros((0, vocab_size), np.int32) if places is None else places.next_PV,
+        "lengths_P": np.zeros(0, np.int64) if places is None else places.lengths_P,
+    }
+
+
+def _results(size: int, num_steps: int, num_top: int) -> dict[str, np.ndarray]:
+    """Room for what rows sample, and for what was asked about it."""
+    each = size, num_steps
+    return {
+        "tokens_RN": np.zeros(each, np.int64),
+        "logprob_RN": np.zeros(each, np.float32),
+        "top_ids_RNA": np.zeros((*each, num_top), np.int64),
+        "top_logprobs_RNA": np.zeros((*each, num_top), np.float32),
+        "rank_RN": np.zeros(each, np.int64),
+        "entropy_RN": np.zeros(each, np.float32),
+        "lost_RN": np.zeros(each, np.float32),
+    }
 
 
 def prompt_rows(ids: Sequence[int], slot: int, start: int) -> Rows:

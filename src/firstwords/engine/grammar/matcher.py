@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
 
 MAX_MASK_BYTES = 2_000_000  # that a grammar remembers
+MAX_STEPS = 20_000  # from one place to the next that a grammar remembers: a few megabytes
 MAX_SPELLED = 1_000  # texts of which the vocabulary remembers the tokens
 LANDING = 12  # tokens before the limit from which on sentences begin no new word: more than most words have
 MAX_LANDING = 32  # as above, where the answer has had longer words
@@ -42,6 +43,7 @@ class Grammar:
     ) -> None:
         self.matcher, self.follower, self.min_tokens, self.vocab_size = matcher, follower, min_tokens, vocab_size
         self._known: dict[tuple[Place, frozenset[int]], Next] = {}
+        self._num_steps = 0
         self.is_regular = follower is not None and follower.shape.is_regular
         self.is_prose = follower is not None and follower.shape.is_prose
 
@@ -56,6 +58,15 @@ class Grammar:
         if len(self._known) * self.vocab_size > 8 * MAX_MASK_BYTES:
             self._known.clear()
         self._known[place, end_ids] = found
+
+    def learn(self, before: Next, token: int, step: Step) -> None:
+        """Remember where a token led."""
+        self._num_steps += 1
+        if self._num_steps > MAX_STEPS:
+            for found in self._known.values():
+                found.steps.clear()
+            self._num_steps = 0
+        before.steps[token] = step
 
 
 class Matcher:
@@ -117,7 +128,7 @@ class Matcher:
     def _learn(self, before: Next, token: int, found: Next) -> None:
         """Remember where a token led, if that depends on the place alone."""
         if self._place is not None and self.is_regular and not (self.has_failed or found.is_complete):
-            before.steps[token] = Step(self._place, found, self._place.length)
+            self._grammar.learn(before, token, Step(self._place, found, self._place.length))
 
     def _ask(self) -> Next:
         if self._matcher is None:

@@ -19,14 +19,15 @@ LIKELY = F32(1e-3)  # times as likely as the likeliest token
 @inner
 def sample(logits_V, rows, r, weights_V, likely_V):
     """The next token of row r: penalty, mask, temperature, top-k, top-p, min-p, then a draw. Ties are kept together."""
+    is_penalised = rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1
     if rows.masks_RW.shape[0] > 0:
-        if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
+        if is_penalised:
             penalise(logits_V, rows.seen_RV[r], rows.penalty_R[r], weights_V)
             rule_out(weights_V, rows.masks_RW[r], likely_V)
         else:
             rule_out(logits_V, rows.masks_RW[r], likely_V)
         return drawn(likely_V, rows, r, weights_V, likely_V)
-    if rows.seen_RV.shape[0] > 0 and rows.penalty_R[r] != 1:
+    if is_penalised:
         penalise(logits_V, rows.seen_RV[r], rows.penalty_R[r], likely_V)
         return drawn(likely_V, rows, r, weights_V, likely_V)
     return drawn(logits_V, rows, r, weights_V, likely_V)
