@@ -394,8 +394,8 @@ class Engine:
         explain(rows, which[asked], steps[asked], logits_RV)
         for row, step in zip(which, steps, strict=True):
             if rows.is_ruled_R[row]:
-                logits_V = logits_RV[row].double()
-                rows.lost_RN[row, step] = float(logits_V.logsumexp(0) - logits_V[rows.ids_R[row]])
+                logits_V = logits_RV[row].double().cpu().numpy()  # NumPy, as PyTorch would wake its threads
+                rows.lost_RN[row, step] = np.logaddexp.reduce(logits_V) - logits_V[rows.ids_R[row]]
 
     @staticmethod
     def _take(request: Request, token: int, is_followed: bool) -> tuple[str, str | None]:
