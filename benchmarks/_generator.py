@@ -31,7 +31,8 @@ def firstwords(directory: Path, weights: str = "fp32") -> Generate:
         from firstwords.tokenizer.fast import Tokenizer
 
         tokenizer = Tokenizer.load(directory)
-    engine = Engine(load_model(directory), tokenizer, num_slots=NUM_SLOTS, weights=weights)
+    options = {} if weights == "fp32" else {"weights": weights}  # which engines before the compiled one do not know
+    engine = Engine(load_model(directory), tokenizer, num_slots=NUM_SLOTS, **options)
 
     def generate(prompts: Ids, num_tokens: int) -> Ids:
         engine.forget()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numba
 import pytest
@@ -17,8 +18,10 @@ from firstwords.engine import compiled, decode
 from firstwords.engine.compiled import CompiledDecoder
 from firstwords.engine.decode import TorchDecoder
 from firstwords.engine.engine import Engine
-from firstwords.engine.machine_code import machine_code
+from firstwords.engine.machine_code import is_cached, machine_code
 from firstwords.engine.sampling import SamplingParams
+from firstwords.model.cache import KVCache
+from firstwords.train.watch import Watcher
 
 SOURCE = """
 from numba import njit
@@ -67,6 +70,68 @@ def test_a_change_of_any_source_compiles_again(load, tmp_path: Path) -> None:
     assert misses == [1, 0, 1, 0]
 
 
+def test_what_is_cached_is_known_without_compiling(load, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text("one")
+    assert not is_cached(load().double, [str(other)])
+    machine_code(load().double, SIGNATURE, [str(other)])
+    assert is_cached(load().double, [str(other)])
+    other.write_text("two")
+    assert not is_cached(load().double, [str(other)])
+
+
+def test_the_background_compiles_what_every_small_model_needs(tiny_policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    signatures: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "nice", lambda _: None)
+    monkeypatch.setattr(compiled, "machine_code", lambda _, signature, sources: signatures.append(signature))
+    compiled.compile_for_small_models()
+    model = tiny_policy(64)
+    CompiledDecoder(model, KVCache(model.config, 2, 32))
+    assert len(signatures) == 2 and signatures[0] == signatures[1]
+
+
+def test_the_background_compiles_only_if_nothing_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    class Child:
+        def __init__(self, command: list[str], **_: object) -> None:
+            commands.append(command)
+
+        def poll(self) -> None:
+            return None
+
+    monkeypatch.setattr(compiled, "_compiling", None)
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    monkeypatch.setattr(compiled, "is_cached", lambda *_: True)
+    compiled.compile_in_background()
+    assert not commands and not compiled.is_compiling()
+    monkeypatch.setattr(compiled, "is_cached", lambda *_: False)
+    compiled.compile_in_background()
+    assert len(commands) == 1 and compiled.is_compiling()
+    compiled.compile_in_background()
+    assert len(commands) == 1, "one is at work"
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(60.0, 0), (None, 1)])
+def test_samples_do_not_wait_for_the_compiler_when_the_clock_runs(
+    tiny_policy, monkeypatch: pytest.MonkeyPatch, limit: float | None, expected: int
+) -> None:
+    model, tokenizer = tiny_policy(64), SimpleNamespace()
+    run = SimpleNamespace(
+        learner=SimpleNamespace(model=model), pace=SimpleNamespace(limit=limit), share_done=0.0, pause=lambda: None
+    )
+    monkeypatch.setattr("firstwords.train.watch.text_ids", lambda *_: [1])
+    watcher, samples = Watcher(run, tokenizer, "The", []), []
+    monkeypatch.setattr(watcher, "sample", samples.append)
+    run.share_done = 0.5
+    monkeypatch.setattr("firstwords.train.watch.is_compiling", lambda: True)
+    watcher.after_step()
+    assert len(samples) == expected
+    monkeypatch.setattr("firstwords.train.watch.is_compiling", lambda: False)
+    watcher.after_step()
+    assert len(samples) == 1, "it is made up for"
+
+
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x04garbage"], ids=["empty", "garbage"])
 def test_a_damaged_cache_is_written_again(load, tmp_path: Path, suffix: str, content: bytes) -> None:
@@ -92,7 +157,7 @@ def test_processes_at_the_same_time_compile_once(tmp_path: Path) -> None:
     (tmp_path / "doubling.py").write_text(SOURCE)
     program = """
         import sys, numba, doubling
-        from firstwords.engine.machine_code import machine_code
+        from firstwords.engine.machine_code import is_cached, machine_code
         kind = getattr(numba, sys.argv[1])
         number = machine_code(doubling.double, (kind,))(21)
         print(number, len(doubling.double.stats.cache_misses))

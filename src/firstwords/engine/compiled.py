@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from subprocess import DEVNULL
 
 import numpy as np
 import torch
@@ -21,11 +24,12 @@ from torch import Tensor
 
 from firstwords.engine.arrays import PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
 from firstwords.engine.int8 import quantised
-from firstwords.engine.machine_code import CompileError, machine_code
+from firstwords.engine.machine_code import CompileError, is_cached, machine_code
 from firstwords.engine.request import Batch
 from firstwords.engine.sampling import SamplingParams
 from firstwords.engine.sharing import Sharing
 from firstwords.model.cache import KVCache
+from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Linear as ModelLinear
 from firstwords.model.transformer import RMSNorm, Transformer
 from firstwords.process import cores
@@ -178,17 +182,51 @@ def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
     try:
         import numba
 
-        from firstwords.engine import arrays
-        from firstwords.engine.loops import arithmetic, kernels, sampler, vectors
+        from firstwords.engine.loops import kernels
 
         storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
         arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, 1, 0, 1)
         signature = tuple(map(numba.typeof, arguments))
-        sources = [str(module.__file__) for module in (kernels, arithmetic, arrays, sampler, vectors)]
-        steps: Steps = machine_code(kernels.steps, signature, sources)
+        steps: Steps = machine_code(kernels.steps, signature, sources())
     except Exception as error:  # numba and LLVM raise errors of many kinds
         raise CompileError(str(error).partition("\n")[0] or type(error).__name__) from error
     return steps
+
+
+def sources() -> list[str]:
+    """The files that `kernels.steps` is compiled from."""
+    from firstwords.engine import arrays
+    from firstwords.engine.loops import arithmetic, kernels, sampler, vectors
+
+    return [str(module.__file__) for module in (kernels, arithmetic, arrays, sampler, vectors)]
+
+
+def compile_in_background() -> None:
+    """Let another process fill the cache for small models in fp32, if it is empty. `is_compiling` says how long."""
+    global _compiling
+    try:
+        from firstwords.engine.loops import kernels
+    except Exception:  # the first engine says that there is no numba, or none that works
+        return
+    if not is_cached(kernels.steps, sources()) and not is_compiling():
+        command = "import firstwords.engine.compiled as c; c.compile_for_small_models()"
+        _compiling = subprocess.Popen([sys.executable, "-c", command], stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+
+
+_compiling: subprocess.Popen[bytes] | None = None
+
+
+def is_compiling() -> bool:
+    """Whether the process that `compile_in_background` started is still at work."""
+    return _compiling is not None and _compiling.poll() is None
+
+
+def compile_for_small_models() -> None:
+    """Fill the cache, leaving the cores to whoever needs them. Small models in fp32 share the types of their arrays."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    model = Transformer(ModelConfig(8, 8, 8, 1, 1, 1, head_dim=8, max_position_embeddings=8))
+    compiled_steps(packed(model, False), new_buffers(model, 1, 8, 8, 1))
 
 
 def new_buffers(model: Transformer, rows: int, length: int, vocab_size: int, num_threads: int) -> Buffers:

@@ -323,11 +323,13 @@ class Engine:
         followed = self._settle(batch, rooms, counts) if batch.matchers else counts
         results, events = batch.results(max(counts)), []
         for row, (request, count) in enumerate(zip(batch.requests, counts, strict=True)):
-            slot = request.slot
-            for n in range(count):
-                token = results.record(request, row, n)
-                self.cache.lengths[slot] += 1
-                text, reason = self._take(request, token, n < followed[row])
+            first = 0
+            # without a text that is looked at, only its last token can end an answer
+            for last in range(1, count + 1) if request.stream is not None else [count]:
+                token = results.record(request, row, first, last)
+                self.cache.lengths[request.slot] += last - first
+                text, reason = self._take(request, token, last <= followed[row])
+                first = last
                 if reason is not None:
                     text += self._finish(request, reason)
                 if request.wants_tokens:

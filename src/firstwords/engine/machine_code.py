@@ -41,14 +41,30 @@ def machine_code(function: Any, signature: tuple[Any, ...], sources: Sequence[st
             return function.compile(signature)
 
 
+def is_cached(function: Any, sources: Sequence[str] = ()) -> bool:
+    """Whether the function was compiled from these sources and kept, for some types of arguments."""
+    folder = Path(function.stats.cache_path)
+    with contextlib.suppress(OSError):
+        is_current = _mark(function, folder).read_text() == _digest(sources)
+        return is_current and any(folder.glob(f"*.{function.__name__}-*.nbi"))
+    return False
+
+
 def _empty_if_changed(function: Any, folder: Path, sources: Sequence[str]) -> None:
     """Empty the function's cache if it was filled from other versions of the sources, which a file next to it says."""
-    digest = hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
-    mark = folder / f"{function.__name__}.sha256"
+    digest, mark = _digest(sources), _mark(function, folder)
     with contextlib.suppress(OSError):  # a full disk: compile again next time
         if not mark.exists() or mark.read_text() != digest:
             function.recompile()
             mark.write_text(digest)
+
+
+def _mark(function: Any, folder: Path) -> Path:
+    return folder / f"{function.__name__}.sha256"
+
+
+def _digest(sources: Sequence[str]) -> str:
+    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()
 
 
 @contextlib.contextmanager

@@ -120,19 +120,22 @@ class Results(NamedTuple):
     entropies: list[list[float]]
     lost: list[list[float]]
 
-    def record(self, request: Request, row: int, n: int) -> int:
-        """Append the token of step n to its request, with what was asked about it; returns the token."""
-        token = self.tokens[row][n]
-        request.all_ids.append(token)
+    def record(self, request: Request, row: int, first: int, last: int) -> int:
+        """Append the tokens of steps first..last-1 to their request, with what was asked about them; returns the last
+        token.
+        """
+        tokens = self.tokens[row][first:last]
+        request.all_ids += tokens
         count = request.params.logprobs
         if count is not None:
-            request.logprobs.append(self.logprobs[row][n])
-            request.top.append(list(zip(self.top_ids[row][n][:count], self.top_logprobs[row][n][:count], strict=True)))
+            request.logprobs += self.logprobs[row][first:last]
+            top = zip(self.top_ids[row][first:last], self.top_logprobs[row][first:last], strict=True)
+            request.top += [list(zip(ids[:count], logprobs[:count], strict=True)) for ids, logprobs in top]
         if request.params.uncertainty:
-            request.rank, request.entropy = self.ranks[row][n], self.entropies[row][n]
+            request.rank, request.entropy = self.ranks[row][last - 1], self.entropies[row][last - 1]
         if self.lost and request.reports_cost:
-            request.losses.append(self.lost[row][n])
-        return token
+            request.losses += self.lost[row][first:last]
+        return tokens[-1]
 
 
 class Batch:

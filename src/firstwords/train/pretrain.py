@@ -25,6 +25,7 @@ from firstwords import home
 from firstwords.config import UserError, flag_of, given
 from firstwords.data.packing import PretrainRows
 from firstwords.data.prepared import open_prepared
+from firstwords.engine.compiled import compile_in_background
 from firstwords.eval.bpb import bits_per_byte
 from firstwords.eval.examples import candidates, choose
 from firstwords.flags import Positional
@@ -176,6 +177,8 @@ def main(config: Pretrain) -> Path:
 
     # 1) the machine, the text, the plan
     this = of_team(machine(config.device, config.precision), config.steps)
+    if this.device == "cpu" and processes.is_main():
+        compile_in_background()  # for samples, while the text is read
     corpus = _corpus(config, directory, this, started)
     chosen = corpus.plan
     for reason in chosen.reasons:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firstwords.config import UserError
+from firstwords.engine.compiled import is_compiling
 from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import SamplingParams
 from firstwords.eval.bpb import bits_per_byte
@@ -63,6 +64,8 @@ class Watcher:
         """Sample and evaluate if that is due after this step."""
         share = self.run.share_done
         must_sample = bool(self.sample_at) and share >= self.sample_at[0]
+        if is_compiling() and self.run.pace.limit is not None:  # to wait for it would cost time for training
+            must_sample = False
         must_evaluate = bool(self.heldout and self.eval_at) and share >= self.eval_at[0]
         if not (must_sample or must_evaluate):
             return

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from firstwords.engine.arrays import PANEL
-from firstwords.engine.loops.vectors import load, multiply_add, splat, store
+from firstwords.engine.loops.vectors import lane, larger, load, multiply_add, prefetch, splat, store
 
 # Sums may be reordered and multiplications fused, which vector instructions need; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -70,7 +70,7 @@ def product(x_RI, weight_PW, scale_O, bias_O, out_RO, rows, panels):
     else:
         for p in range(low, high):
             for r in range(first, last, ROW_TILE):
-                four_rows(x_RI, min(r, last - ROW_TILE), weight_PW[p], p * PANEL, scale_O, out_RO)
+                four_rows(x_RI, min(r, last - ROW_TILE), weight_PW[p], weight_PW[p + 1], p * PANEL, scale_O, out_RO)
     if bias_O.size:
         for r in range(first, last):
             for o in range(low * PANEL, min(high * PANEL, bias_O.size)):
@@ -94,13 +94,17 @@ def one_row(x_I, weight_PW, p, q, scale_O, out_O):
 
 
 @inner
-def four_rows(x_RI, r, weight_W, o, scale_O, out_RO):
-    """Rows r to r + 3 and one panel: six registers are loaded for eight multiplications of eight numbers."""
+def four_rows(x_RI, r, weight_W, next_W, o, scale_O, out_RO):
+    """Rows r to r + 3 and one panel: six registers are loaded for eight multiplications of eight numbers.
+
+    next_W: the panel that follows, which is fetched from memory meanwhile.
+    """
     a_I, b_I, c_I, d_I = x_RI[r], x_RI[r + 1], x_RI[r + 2], x_RI[r + 3]
     inputs = weight_W.size // PANEL
     for first in range(0, inputs, CHUNK):
         a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = splat(F32(0))
         for i in range(first, min(first + CHUNK, inputs)):
+            prefetch(next_W, i * PANEL)
             w0, w1 = load(weight_W, i * PANEL), load(weight_W, i * PANEL + 8)
             a, b, c, d = splat(a_I[i]), splat(b_I[i]), splat(c_I[i]), splat(d_I[i])
             a0, a1 = multiply_add(a, w0, a0), multiply_add(a, w1, a1)
@@ -134,7 +138,15 @@ def dot(x_I, weight_I):
 @ordered
 def largest_of(x_V, size):
     """The largest of the first `size` numbers; -inf is one of them, NaN is not."""
+    a = b = c = d = splat(F32(-np.inf))
+    whole = size & ~31
+    for v in range(0, whole, 32):
+        a, b = larger(load(x_V, v), a), larger(load(x_V, v + 8), b)
+        c, d = larger(load(x_V, v + 16), c), larger(load(x_V, v + 24), d)
+    a = larger(larger(a, b), larger(c, d))
     largest = F32(-np.inf)
-    for v in range(size):
+    for i in range(8):
+        largest = max(largest, lane(a, i))
+    for v in range(whole, size):
         largest = max(largest, x_V[v])
     return largest

@@ -27,8 +27,11 @@ from numba.extending import intrinsic
 from firstwords.engine.arrays import PANEL
 from firstwords.engine.loops.arithmetic import F32, SETTINGS, dot, exp, inner, largest_of, product
 from firstwords.engine.loops.sampler import explain, lost_to_mask, sample
+from firstwords.engine.loops.vectors import prefetch
 
 outer = njit(**SETTINGS | {"cache": True})
+AHEAD = 12  # places of keys or values that are fetched from memory before they are needed
+LINE = 16  # numbers of a cache line
 SPINS = 2000  # looks at the counter before a waiting thread lets another program use its core
 YIELD = types.ExternalFunction("sched_yield", types.int32())
 
@@ -226,6 +229,8 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
     length = keys_SN.shape[0]
     whole = length & ~3
     for s in range(0, whole, 4):
+        for n in range(0, 4 * query_N.size, LINE):
+            prefetch(keys_SN[s + AHEAD], n)
         a_N, b_N, c_N, d_N = keys_SN[s], keys_SN[s + 1], keys_SN[s + 2], keys_SN[s + 3]
         a = b = c = d = F32(0)
         for n in range(query_N.size):
@@ -241,6 +246,8 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
     for n in range(mixed_N.size):
         mixed_N[n] = F32(0)
     for s in range(0, whole, 4):
+        for n in range(0, 4 * query_N.size, LINE):
+            prefetch(values_SN[s + AHEAD], n)
         a_N, b_N, c_N, d_N = values_SN[s], values_SN[s + 1], values_SN[s + 2], values_SN[s + 3]
         a, b, c, d = scores_S[s], scores_S[s + 1], scores_S[s + 2], scores_S[s + 3]
         for n in range(mixed_N.size):
@@ -282,10 +289,10 @@ def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
     With num_steps = 0 they only store their keys and values. thread: which buffers to use; with team > 1 also which
     share of the work. What was sampled and asked about it is in `rows`; places_R says how many tokens there are.
     """
-    if num_steps == 0:
-        forward(weights, cache, buffers, rows, first, last, False, thread, team)
-    for n in range(num_steps):
-        forward(weights, cache, buffers, rows, first, last, True, thread, team)
+    for n in range(max(num_steps, 1)):  # one call of `forward`, since each would be compiled
+        forward(weights, cache, buffers, rows, first, last, num_steps > 0, thread, team)
+        if num_steps == 0:
+            return
         for r in range(first + (thread if team > 1 else 0), last, team):
             logits_V = buffers.logits_RV[r, : weights.vocab_size]
             token = sample(logits_V, rows, r, buffers.weights_TV[thread], buffers.likely_TV[thread])

@@ -62,6 +62,22 @@ def store(typingctx, array, first, vector):
 
 
 @intrinsic
+def prefetch(typingctx, array, first):
+    """Ask for a number's cache line before it is needed. It need not exist."""
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        builder.call(function, [address, flag(0), flag(3), flag(1)])  # for reading, into all caches, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+@intrinsic
 def splat(typingctx, number):
     """A float32 number eight times."""
 
@@ -82,6 +98,27 @@ def multiply_add(typingctx, a, b, c):
         return builder.fadd(builder.fmul(arguments[0], arguments[1], flags=fused), arguments[2], flags=fused)
 
     return float32x8(float32x8, float32x8, float32x8), codegen
+
+
+@intrinsic
+def larger(typingctx, a, b):
+    """The larger of each pair of numbers."""
+
+    def codegen(context, builder, signature, arguments):
+        first, second = arguments
+        return builder.select(builder.fcmp_ordered(">", first, second), first, second)
+
+    return float32x8(float32x8, float32x8), codegen
+
+
+@intrinsic
+def lane(typingctx, vector, number):
+    """One of the eight numbers."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
+
+    return types.float32(float32x8, types.intp), codegen
 
 
 def _pointer(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
