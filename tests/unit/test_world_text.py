@@ -207,7 +207,7 @@ def test_spelling_of_articles():
     odd = ("one", "once", "uni", "use", "euro")
     for _, d in sample():
         for m in re.finditer(r"\b[Aa] ([aeiouAEIOU]\w*)", d):
-            assert m.group(1).lower().startswith(odd), d
+            assert m.group(1).lower().startswith(odd) or m[0] == "A and", d  # the letters A and B
         for m in re.finditer(r"\b[Aa]n ([^\WaeiouAEIOU\d]\w*)", d):
             assert m.group(1).lower().startswith(("hour", "honest")), d
 

@@ -6,6 +6,7 @@ ask(rng, Wording(("what is the opposite of {w}",), clauses=("what the opposite o
 "Can you tell me what the opposite of big is?"
 """
 
+import re
 from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
@@ -55,11 +56,20 @@ _RATES = (0.42, 0.18, 0.2, 0.2)
 _ENDS = ("?", "?", ".", "")
 
 
+def varied(rng: Random, pattern: str) -> str:
+    """One of the texts of a pattern: "is it (cold/hot) (today/)" -> "is it cold today", "is it hot", ..."""
+    text = _CHOICE.sub(lambda found: pick(rng, found[1].split("/")), pattern)
+    return " ".join(text.split())
+
+
+_CHOICE = re.compile(r"\(([^()]*/[^()]*)\)")
+
+
 def ask(rng: Random, wording: Wording, **slots: object) -> str:
     """A question in one of the wording's forms, filled and framed; the same state of `rng` gives the same question."""
     forms = [i for i, cores in enumerate(wording) if cores]
     form = rng.choices(forms, [_RATES[i] for i in forms])[0]
-    core = pick(rng, wording[form]).format(**slots)
+    core = varied(rng, pick(rng, wording[form])).format(**slots)
     frames: Sequence[str] = (_QUESTION_FRAMES, _CLAUSE_FRAMES, _WISH_FRAMES, _NOTE_FRAMES)[form]
     if form == 1 and core.startswith(_ASKING):
         frames = (*frames, *_ASKING_FRAMES)

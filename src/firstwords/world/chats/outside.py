@@ -8,11 +8,12 @@ is said of persons only.
 from collections.abc import Callable
 from random import Random
 
-from firstwords.world.chats.asking import Wording, ask
+from firstwords.world.chats.asking import Wording, ask, varied
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.unknown import FAR_EXAM, RIDDLES_EXAM
 from firstwords.world.phrases import a_an, pick
+from firstwords.world.town.knowledge import DAYS as WEEK
 from firstwords.world.town.plumwick import Town
 
 LITTLE = "I do not know that. I have only learned a little. Ask me about Plumwick, sums or animals."
@@ -154,61 +155,89 @@ def things(rng: Random, town: Town) -> list[Turn]:
     return _reply(_asked(rng, pick(rng, _WHY_HOW)), LITTLE)
 
 
+DAYS = "/".join(WEEK)
+_HELD_OUT = {question.lower().rstrip("?") for question in RIDDLES_EXAM}
+
+
+def _core(rng: Random, patterns: tuple[str, ...]) -> str:
+    """A question or order from a list of patterns, none of the exam's. A pattern with more choices comes up more often."""
+    while True:
+        core = varied(rng, rng.choices(patterns, [1 + pattern.count("/") for pattern in patterns])[0])
+        if core.lower() not in _HELD_OUT:
+            return core
+
+
 _TODAY = (
-    (NO_WEATHER, Wording(_list("""
-        what is the weather like now|how is the weather|what is the weather|is it raining|will it rain|is it sunny|is it cold outside|how warm is it
-        what is the temperature|is it snowing|how cold is it|is the sun shining|what is the weather in London|what is the weather in Paris|do I need an umbrella
-        will it rain today|how is the weather today|is it hot today|what is the forecast|how is the weather in Plumwick|is it windy|will it snow
-        what is it like outside|how hot is it outside|is it warm|will it be sunny
-     """), ("the weather", "what the weather is", "if it is raining"), ("tell me the weather", "give me the weather", "look outside"),
-     ("weather", "weather today", "the weather", "temperature", "forecast", "weather please", "today's weather", "rain today"))),
-    (NO_CLOCK, Wording(_list("""
-        what time is it|what is the time|how late is it|what time is it now|do you have the time|is it late|is it morning|is it night|what hour is it
-        what time is it in New York|is it time for lunch|what is the time now|what is the current time|is it noon|how early is it|is it evening
-     """), ("what time it is", "the time"), ("tell me the time", "say the time", "give me the time"), ("time", "the time", "current time", "time now", "time please"))),
-    (NO_CALENDAR, Wording(_list("""
-        what day is it today|what is the date|what is today's date|which day is it|what year is it|what month is it|what day is it|is it Monday today
-        what is today|what day is today|is it Sunday|what day was yesterday|what day is tomorrow|is it summer now|when is Easter|when is my holiday
-        how many days until Christmas|what is the date today|which year is it|which month is it now|what is the year|is today a holiday
-     """), ("what day it is", "the date", "what year it is"), ("tell me the date", "tell me the day", "say what day it is"),
-     ("date", "the date", "today's date", "date today", "the year", "current year"))),
-    (NO_NEWS, Wording(_list("""
-        what is in the news|what happened today|what is in the news today|what is new|who won the game|who won the big game last night|what happened in the world
-        is there any news|what is new in the world|who won the match|what was the score|what is on TV|what happened yesterday|who won yesterday
-        what are the headlines|what is happening in the world|what films are on|who won the race today|what is the price of gold|how is the stock market
-     """), ("the news", "what happened today", "who won the game"), ("tell me the news", "give me the news", "read me the news", "show me the news"),
+    (NO_WEATHER, _list("""
+        is it (cold/warm/hot/sunny/windy/cloudy/foggy/wet/dry/icy/stormy/freezing/nice) (out/outside/out there/today/now/in Paris/in Plumwick/this morning/)
+        is it (raining/snowing/pouring/raining hard) (outside/today/now/at the moment/in London/there/)
+        (is it going to/will it) (rain/snow/storm/freeze/be sunny/be warm/be cold/be hot/be windy/stop raining) (today/tomorrow/tonight/this week/on Sunday/later/soon/)
+        (is it going to/will it) (rain/snow/be sunny/be cold) (tomorrow/today/at the weekend/next week)
+        what is the weather (like/) (today/tomorrow/tonight/now/outside/in London/in Paris/in Plumwick/this week/)
+        what is the (temperature/forecast) (today/tomorrow/outside/for tomorrow/in Rome/)|how is the weather (today/tomorrow/outside/in Plumwick/over there/)
+        how (cold/warm/hot/windy) is it (outside/today/now/in Paris/)|how (cold/warm/hot) will it be (tomorrow/tonight/on Sunday/)
+        what will the weather be (like/) (tomorrow/tonight/on Monday/this week)|will the sun (shine/come out) (today/tomorrow/)
+        do I need (an umbrella/a coat/boots/a hat/a jacket/a scarf) (today/tomorrow/outside/)|should I (take an umbrella/wear a coat/bring a jacket) (today/tomorrow/)
+        is the sun (shining/out/up) (today/now/)|is there (snow/rain/fog/a storm/ice) (outside/today/tomorrow/)|did it (rain/snow) (today/yesterday/last night)
+        what is it like outside (today/now/)|what does the sky look like (today/now/)
+     """), Wording((), ("the weather", "what the weather is", "if it is raining", "if it will (rain/snow/be sunny) (tomorrow/today/)", "how cold it is outside"),
+     ("tell me the weather", "give me the (weather/forecast)", "look outside", "check the weather"),
+     ("weather", "weather (today/tomorrow/now/please)", "the weather", "temperature", "forecast", "today's weather", "rain (today/tomorrow)", "umbrella today"))),
+    (NO_CLOCK, _list("""
+        what time is it (now/right now/there/in New York/in London/exactly/)|what is the (time/time now/current time/hour)|how (late/early) is it (now/)|what hour is it
+        do you (have/know) the time|is it (late/early/noon/midnight/morning/evening/night/time for lunch/time for bed/time to go/bedtime) (now/yet/already/)
+        how long (is it/) until (noon/dinner/midnight/lunch/bedtime)|when is (lunch/dinner/bedtime)
+     """), Wording((), ("what time it is", "the time", "how late it is"), ("tell me the time", "say the time", "give me the time"),
+     ("time", "the time", "current time", "time (now/please)"))),
+    (NO_CALENDAR, _list(f"""
+        what day is it (today/now/)|what is (the date/today's date/the date today/the day today/today/the year/the month)|(what/which) (day/month/year) is it (now/)
+        what day (is today/is tomorrow/was yesterday/will it be tomorrow)|is it ({DAYS}/summer/winter/spring/March/May) (now/already/today/)
+        is today (a holiday/my birthday/{DAYS}/Christmas)|when is (Easter/Christmas/my birthday/my holiday/the next holiday/Halloween)
+        how (many days/long) until (Christmas/summer/Easter/my birthday/Sunday)|what season is it (now/)|what week is it|is it (the weekend/a holiday) (today/now/yet/)
+     """), Wording((), ("what day it is", "the date", "what year it is", "what (month/day) we have"), ("tell me the date", "tell me the day", "say what day it is"),
+     ("date", "the date", "today's date", "date today", "the year", "current year", "what day"))),
+    (NO_NEWS, _list("""
+        what is (in the news/new/new in the world/happening in the world/on TV/on the radio) (today/now/)|is there any news (today/from France/)
+        what happened (today/yesterday/last night/this week/in the world/in France/on the news)|what are the (headlines/top stories) (today/)
+        who won (the game/the match/the race/the cup/the big game/the final/) (today/yesterday/last night)|did (my team/France/our team/the red team) win (today/yesterday/last night/)
+        what was the (score/result) (of the game/of the match/last night/yesterday/)|what films are (on/new) (today/this week/)|how is the (stock market/economy) (today/)
+        what is the price of (gold/oil/milk/a house) (today/now/)
+     """), Wording((), ("the news", "what happened today", "who won the game"), ("tell me the news", "give me the news", "read me the news", "show me the news"),
      ("news", "the news", "latest news", "news today", "today's news", "football results", "the score", "sports"))),
 )
 
 
 def today(rng: Random, town: Town) -> list[Turn]:
     """The weather, the time, the date and the news."""
-    reply, wording = pick(rng, _TODAY)
-    return _reply(ask(rng, wording), reply)
+    reply, questions, wording = pick(rng, _TODAY)
+    return _reply(ask(rng, wording._replace(questions=(_core(rng, questions),))), reply)
 
 
 _MINE = _list("""
-    what is my name|who am I|how old am I|where do I live|what did I eat today|what is my favourite colour|what is my mother called|what am I thinking
-    what is in my pocket|where are my keys|what is the number of my house|who is my father|what is my job|what is my favourite food|do I have a dog
-    what did I do yesterday|am I happy|what am I wearing|what is my last name|what do I look like|am I tall|how tall am I|where am I|what is my address
-    what is my brother called|do you know me|do you know my name|do you know who I am|who is my teacher|what is my password|what is my email|am I a boy or a girl
-    what is my cat called|what is my dog called|do I have brothers|where was I born|what am I doing|where is my phone|what do I want|what do I like
-    what did I say yesterday|who is my mother|what is my secret|how much do I weigh|what is my best friend called|what is the name of my wife|am I sick
-    what is my favourite animal|can you guess my name|can you guess my age|what school do I go to|who loves me|where is my hat|do I like cake|am I married
+    what is my (name/first name/last name/age/job/address/password/email/secret/hobby/number/height/dream/plan)
+    what is my favourite (colour/food/animal/book/song/game/film/number/day/drink/place)|who is my (father/mother/teacher/brother/sister/boss/best friend/doctor/neighbour/wife/husband)
+    what is my (mother/brother/sister/cat/dog/best friend/father/teacher/son) called|what is the name of my (wife/dog/cat/school/street/brother/mother/town)
+    who am I|where am I (now/from/)|where do I (live/work/sleep/go to school)|how (old/tall/heavy/rich/happy) am I|how much do I weigh|where was I (born/yesterday)
+    am I (happy/tall/sick/married/a boy or a girl/old/young/rich/tired/late/hungry/pretty/a good person)|do I (like cake/have a dog/have brothers/like you/look tired/have a cat/work/snore)
+    where (is my phone/are my keys/is my hat/is my cat/is my bag/are my shoes/is my mother/is my friend)|what is in my (pocket/bag/hand/room/house/cup/fridge)
+    what am I (thinking/wearing/doing/eating/holding/looking at/drinking)|what do I (want/like/look like/need/do/have/eat for breakfast)
+    what did I (eat/do/say/buy/read/dream/see/wear) (today/yesterday/last night/last week)|do you know (me/my name/who I am/my mother/where I live/how old I am)
+    can you guess my (name/age/job/number)|what school do I go to|who loves me|what number am I thinking of|when is my birthday|when was I born|do you remember me
 """)
 _FUTURE = _list("""
-    what will happen tomorrow|who will win the Boat Race next year|which apple will win the prize|what will I be one day|will I be rich|will I be happy
-    who will win the election|who will win the world cup|what will tomorrow be like|will I pass my test|what will the future be like|when will I die
-    will robots rule the world|will there be a war|when will the world end|will I find love|who will win|what happens next year|will I win the lottery
-    what are the lottery numbers|what will I eat tomorrow|will it be a good year|who will be president next year|what will happen next|will I get the job
-    will my team win|will she come back|when will I be famous|what will the world be like in 100 years|will we live on Mars|what is my future|tell me my future
-    will AI take over the world|what will the price of gold be|will there be school tomorrow|will I have children|will he call me|will you get smarter
+    what will (happen/happen next/happen to me/happen tomorrow/happen next year/I be one day/I eat tomorrow/we do tomorrow)|what happens next (year/week/)
+    who will (win/win the election/win the world cup/win the Boat Race next year/win the game/be president next year/be king/win tomorrow)|which (apple/horse/team) will win (the prize/the race/)
+    will I (be rich/be happy/pass my test/find love/win the lottery/get the job/have children/get well/be famous/marry/get a dog/be old/sleep well)
+    will (my team/our team/France/the red team/Tom/my brother) (win/lose) (tomorrow/next year/)|will (she/he) (come back/call me/love me/say yes)
+    will (robots/computers/AI/machines) (rule the world/take over the world/take my job/replace us)|will (there be a war/the world end/we live on Mars/there be school tomorrow/we win)
+    when will (I die/the world end/I be famous/I be rich/the war end/it be over/he come/I find love)|what are the (lottery numbers/winning numbers)|will it be a good (year/day)
+    what will (tomorrow/the future/next year/the world in 100 years) be like|what is my future|tell me my future|will you get (smarter/better/bigger)|what will the price of (gold/bread) be
 """)
 _COUNTLESS = _list("""
-    how many stars are in the sky|how many leaves are on the big oak|how many fish live in the sea|how many ants live in Owl Wood|how many drops are in the river
-    how many hairs does a bear have|how many people live in the whole world|how many birds are there|how many stars are there|how many trees are in the world
-    how many grains of sand are on the beach|how many hairs are on my head|how many ants are in the world|how many fish are in the river
-    how many flowers are in the meadow|how many snowflakes fall in winter|how many books are there|how many words are there|how many stones are in the world
+    how many (stars/birds/trees/books/words/stones/ants/fish/flowers/people/cars/animals/bees/drops/leaves) are there (in the world/)
+    how many (stars/clouds/birds) are (in the sky/out there/up there)|how many leaves are on (the big oak/a tree/all trees/the trees)|how many (fish/drops/stones) are in the (sea/river/lake/ocean)
+    how many (fish/ants/bees/birds/people/animals) live (in the sea/in Owl Wood/in the whole world/on the earth/in the wood)|how many hairs (does a bear have/are on my head/does a cat have/do I have)
+    how many grains of (sand are on the beach/sand are there/rice are in a bag)|how many (flowers are in the meadow/snowflakes fall in winter/raindrops fall/words are in all books)
 """)
 _BIG = _list("""
     what is the meaning of life|is there a god|do you believe in God|what is love|what is the best country|who should I vote for|what do you think about war
@@ -221,13 +250,11 @@ _BIG = _list("""
 """)
 
 
-def _of(questions: tuple[str, ...], reply: str) -> Callable[[Random, Town], list[Turn]]:
-    """The maker of one kind of question with one reply, without the exam's questions."""
-    held_out = {question.lower().rstrip("?") for question in RIDDLES_EXAM}
-    kept = tuple(question for question in questions if question.lower() not in held_out)
+def _of(patterns: tuple[str, ...], reply: str) -> Callable[[Random, Town], list[Turn]]:
+    """The maker of one kind of question with one reply."""
 
     def make(rng: Random, town: Town) -> list[Turn]:
-        return _reply(_asked(rng, pick(rng, kept)), reply)
+        return _reply(_asked(rng, _core(rng, patterns)), reply)
 
     return make
 
@@ -253,21 +280,24 @@ def nonsense(rng: Random, town: Town) -> list[Turn]:
 
 
 _ORDERS = _list("""
-    play music|send an email|write code|play a song|open the door|turn on the light|call my mother|order a pizza|set an alarm|take a picture|draw a cat|draw a picture
-    book a flight|buy me a book|search the internet|open a website|play a video|make me a coffee|clean my room|do my homework|write an essay|write a python program
-    write a letter to my boss|sing a song|sing me a song|show me a picture|show me a photo of a cat|set a timer|remind me to call Tom|turn off the light|drive me home
-    cook dinner|wake me up at seven|send a message|google it|look it up|write a book|write a website|translate this text|fix my computer|delete this file|open the window
-    take me to the moon|give me money|give me a present|bring me a drink|dance for me|show me a map|print this|save this|call the police|call a taxi|play chess|play a game of chess
-    play football with me|make a video|paint a picture|write my CV|write me a poem about love and war in Greek|tell me a secret|read my mind|hack a computer|download a film|play tic tac toe
-    record my voice|speak louder|stop the music|shut down the computer|restart|install this program|send help|buy milk|feed my cat|walk my dog|wash my car|find my phone|book a hotel
-    order food|check my email|write some code|write a function|write a program|solve this equation|summarise the news|make a website|add this to my calendar|make a plan for my trip
+    play (music/a song/a video/a film/some jazz/the radio/a game/chess/football with me/a game of chess/tic tac toe)|(sing/play) me a song|dance for me
+    (send/write) an (email/e-mail) (to my boss/to Tom/)|send (a message/a letter/help/a text) (to my mother/)|write a letter to my (boss/mother/friend)
+    write (code/some code/a program/a python program/a website/an essay/a function/a book/my CV)|(open/close) the (door/window/garage/box)|turn (on/off) the (light/tv/radio/heating/oven)
+    call (my mother/the police/a taxi/Tom/a doctor/me back)|order (a pizza/food/a taxi/flowers)|book a (flight/hotel/table/train)|buy (me a book/milk/me a car/bread/me flowers)
+    set (an alarm/a timer/a clock) (for seven/for ten minutes/)|remind me to (call Tom/buy milk/go home)|wake me (up/) at (seven/six)|(draw/paint) (a cat/a picture/a house/me a dog/a tree)
+    show me (a picture/a photo of a cat/a map/a video/my photos)|take (a picture/a photo/me home/me to the moon/out the rubbish)|(make/bring/give) me (a coffee/a drink/some tea/a sandwich)
+    give me (money/a present/a hug/your phone number)|(clean/tidy) my (room/house/desk)|do my (homework/taxes/work)|(wash/fix/park/sell) my car|fix my (computer/phone/bike)
+    cook (dinner/lunch/rice for me/me an egg)|drive me (home/to school/to Paris)|(feed/walk/wash/find) my (cat/dog)|find my (phone/keys/hat)|check my (email/phone)|(google it/look it up)
+    search the (internet/web)|open a (website/file/new page)|(print/save/delete/copy) this (file/text/)|(stop the music/shut down the computer/restart/install this program)
+    read my mind|tell me a secret|hack a computer|download a (film/song/file)|record my voice|speak louder|(solve this equation/summarise the news/translate this text)
+    add this to my calendar|make (a video/a website/a plan for my trip/a phone call/my bed)|write me a poem about love and war in Greek|say it out loud
 """)
 _ORDER = Wording((), (), ("{o}", "{o}", "{o} for me"), ("{o}", "{o} now"))
 
 
 def orders(rng: Random, town: Town) -> list[Turn]:
     """Orders that a program of words cannot carry out."""
-    order = pick(rng, _ORDERS)
+    order = _core(rng, _ORDERS)
     wording = _ORDER._replace(wishes=("{o}",), notes=("{o}",)) if " me" in order or " my" in order else _ORDER
     return _reply(ask(rng, wording, o=order), NO_DEEDS)
 
