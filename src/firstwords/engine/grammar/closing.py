@@ -103,10 +103,6 @@ class Follower:
         (state,) = place.states
         return self._shared.setdefault((state.place, place.begun), place)
 
-    def at(self, state: State) -> Place | None:
-        """The shared place with this state and no begun character, if an answer was there."""
-        return self._shared.get((state, b""))
-
     def todo(self, node: Node, rest: _Todo | None, is_nested: bool = False, is_unique: bool = False) -> _Todo:
         """A node and what comes after it. is_unique: it closes what has items or keys that must differ."""
         length = self._length(node) + (rest.length if rest else 0)

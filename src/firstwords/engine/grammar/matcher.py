@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstwords.engine.grammar.places import FIRST_TRY, Next, Places, Step, Trie
+from firstwords.engine.grammar.places import FIRST_TRY, Next, Places, Step
+from firstwords.engine.grammar.walking import Spellings, Walk
 
 if TYPE_CHECKING:
     import llguidance
 
-    from firstwords.engine.grammar.automaton import State
     from firstwords.engine.grammar.closing import Follower, Growing, Place
     from firstwords.tokenizer.fast import Tokenizer
 
@@ -44,6 +44,7 @@ class Grammar:
         self.matcher, self.follower, self.min_tokens, self.vocab_size = matcher, follower, min_tokens, vocab_size
         self._known: dict[tuple[Place, frozenset[int]], Next] = {}
         self._num_steps = 0
+        self._walks: dict[frozenset[int], tuple[int, Walk]] = {}
         self.is_regular = follower is not None and follower.shape.is_regular
         self.is_prose = follower is not None and follower.shape.is_prose
 
@@ -58,6 +59,17 @@ class Grammar:
         if len(self._known) * self.vocab_size > 8 * MAX_MASK_BYTES:
             self._known.clear()
         self._known[place, end_ids] = found
+
+    def walk(self, end_ids: frozenset[int], vocabulary: Vocabulary, beginning: int) -> Walk:
+        """Where the tokens lead in the automaton of a regular shape. Its marks are the numbers that places have for
+        answers with these end tokens, since `Places` began with none for the last time.
+        """
+        known = self._walks.get(end_ids)
+        if known is None or known[0] != beginning or known[1].is_full:
+            assert self.follower is not None
+            (start,) = self.follower.start().states
+            known = self._walks[end_ids] = beginning, Walk(start.text.automaton, vocabulary.spellings)
+        return known[1]
 
     def learn(self, before: Next, token: int, step: Step) -> None:
         """Remember where a token led."""
@@ -154,16 +166,14 @@ class Matcher:
         if not self.is_regular or self._place is None or self._way is not None or self._last_words is not None:
             return 0
         self._places = places
-        number = found.number or places.number(self._place, found)
+        walk = self._grammar.walk(self._end_ids, self._vocabulary, places.beginning)
+        if not found.number and places.number(self._place, found) and not self._place.begun:
+            (start,) = self._place.states
+            walk.mark(start.place, found.number)
         found.visits += 1
-        if found.visits >= FIRST_TRY and found.visits & (found.visits - 1) == 0 and number:
-            places.try_all(places[number], self._vocabulary.trie, self._number_of)
-        return number
-
-    def _number_of(self, state: State) -> int:
-        follower = self._grammar.follower
-        found = self._grammar.known(follower.at(state), self._end_ids) if follower is not None else None
-        return found.number if found is not None else 0
+        if found.visits >= FIRST_TRY and found.visits & (found.visits - 1) == 0 and found.number:
+            places.try_all(places[found.number], walk)
+        return found.number
 
     def num_free(self, room: int) -> int:
         """How many tokens can be drawn before a sentence may have to end, given that `room` remain."""
@@ -307,9 +317,9 @@ class Vocabulary:
         self.spelled = functools.lru_cache(MAX_SPELLED)(self._spelled)
 
     @functools.cached_property
-    def trie(self) -> Trie:
+    def spellings(self) -> Spellings:
         """The tokens by their characters."""
-        return Trie.of(self.tokens)
+        return Spellings(self.tokens)
 
     def __call__(self, text: str | bytes) -> list[int]:
         return self._encode(text if isinstance(text, str) else text.decode("utf-8", "replace"))

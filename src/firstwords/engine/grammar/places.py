@@ -1,7 +1,7 @@
 """Places of regular grammars by number, in arrays for the compiled loops: what may follow, and where each token leads.
 
 With them, an answer under a rule samples several tokens per call like any other. Where a token leads is learned from
-the answers that take it; where answers pass often, every token of the vocabulary is tried.
+the answers that take it; where answers pass again, every token of the vocabulary is tried.
 
 Axes: P places (0 stands for unknown), V vocabulary, W words of 32 tokens.
 """
@@ -9,17 +9,16 @@ Axes: P places (0 stands for unknown), V vocabulary, W words of 32 tokens.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from firstwords.engine.grammar.automaton import State
 from firstwords.engine.grammar.closing import Place
+from firstwords.engine.grammar.walking import Walk
 
 MAX_BYTES = 32_000_000  # of all transitions; memory is taken as places are added
-FIRST_TRY = 8  # visits of a place after which every token is tried; again after 16, 32 ... if more places are known
+FIRST_TRY = 4  # visits of a place after which every token is tried; again after 8, 16 ... if more places are known
 
 
 @dataclass(eq=False)
@@ -52,6 +51,7 @@ class Places:
         self.next_PV = np.zeros((size, vocab_size), np.int32)
         self.lengths_P = np.zeros(size, np.int64)
         self._steps: list[Step | None] = [None]
+        self.beginning = 0  # how often it has started again
 
     def __getitem__(self, number: int) -> Step:
         step = self._steps[number]
@@ -75,51 +75,21 @@ class Places:
             assert step is not None
             step.found.number = step.found.visits = step.found.num_known = 0
         del self._steps[1:]
+        self.beginning += 1
 
     def connect(self, before: Next, token: int, after: Next) -> None:
         """A token leads from one place to another."""
         if before.number and after.number:
             self.next_PV[before.number, token] = after.number
 
-    def try_all(self, step: Step, tokens: Trie, number_of: Callable[[State], int]) -> None:
-        """Learn where every token leads from a place, unless nothing is new since the last time. number_of: the number
-        of the place with a state, 0 if it has none.
+    def try_all(self, step: Step, walk: Walk) -> None:
+        """Learn where every token leads from a place, unless nothing is new since the last time. walk: marks the states
+        of numbered places with these numbers.
         """
         place, found = step.place, step.found
         if place.begun or found.num_known == len(self._steps):
             return
         found.num_known = len(self._steps)
         next_V, (start,) = self.next_PV[found.number], place.states
-        waiting = [(tokens, start.place)]
-        while waiting:
-            node, state = waiting.pop()
-            for char, child in node.children.items():
-                after = start.text.automaton.move(state, char)
-                if after is not None:
-                    waiting.append((child, after))
-                    if child.tokens and (number := number_of(after)):
-                        next_V[child.tokens] = number
-
-
-@dataclass(eq=False)
-class Trie:
-    """The tokens that spell a text, below the tokens that spell its beginnings."""
-
-    children: dict[str, Trie] = field(default_factory=dict)
-    tokens: list[int] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, tokens: Sequence[bytes]) -> Trie:
-        """All tokens that consist of whole characters."""
-        root = cls()
-        for token, data in enumerate(tokens):
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                continue
-            if text:
-                node = root
-                for char in text:
-                    node = node.children.setdefault(char, cls())
-                node.tokens.append(token)
-        return root
+        for tokens, numbers in walk.ends(start.place):
+            next_V[tokens[numbers > 0]] = numbers[numbers > 0]

@@ -12,7 +12,7 @@ import numpy as np
 from firstwords.engine.arrays import FAINT
 from firstwords.engine.loops.arithmetic import EXP_MIN, F32, exp, float_of, inner, largest_of
 
-BLOCK = 64  # weights that a draw skips together
+BLOCK = 64  # numbers that a search skips together
 LIKELY = F32(1e-3)  # times as likely as the likeliest token
 
 
@@ -81,10 +81,13 @@ def has_bit(word, i):
 
 @inner
 def index_of(x_V, value):
-    """The first place of a value, or 0."""
-    for v in range(x_V.size):
-        if x_V[v] == value:
-            return v
+    """The first place of the largest value, or 0. Whole blocks are skipped by theirs."""
+    for first in range(0, x_V.size, BLOCK):
+        block_V = x_V[first : min(first + BLOCK, x_V.size)]
+        if largest_of(block_V, block_V.size) == value:
+            for v in range(block_V.size):
+                if block_V[v] == value:
+                    return first + v
     return 0
 
 
