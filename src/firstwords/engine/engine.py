@@ -369,7 +369,11 @@ class Engine:
         each row's `counts` new tokens led to known places.
         """
         rows, replaced, followed = batch.rows, list[int](), counts.copy()
-        tokens, numbers, known = rows.tokens_RN.tolist(), rows.numbers_R.tolist(), rows.is_known_R.tolist()
+        tokens, numbers, known = (
+            rows.tokens_RN[:, : max(counts)].tolist(),
+            rows.numbers_R.tolist(),
+            rows.is_known_R.tolist(),
+        )
         for row, matcher in batch.matchers:
             last = counts[row] - 1
             followed[row] = last + (batch.places is not None and known[row])

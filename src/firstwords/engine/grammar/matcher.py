@@ -187,8 +187,7 @@ class Matcher:
         """Record tokens that loops have drawn along known ways, to the place with this number. room: before them."""
         assert self._places is not None
         if self._grammar.is_prose:
-            for place, token in enumerate(tokens):
-                self._begins_word(token, room - place)
+            self._count_words(tokens, room)
         step = self._places[number]
         self._place, self._here, self._before = step.place, step.found, None
         self._unread += tokens
@@ -237,14 +236,18 @@ class Matcher:
 
     def _begins_word(self, token: int, room: int) -> bool:
         """Count a drawn token, and say whether it begins a new word."""
-        if not self._landing:
-            self._landing = _first_landing(room)
-        if not self._vocabulary.has_space[token]:
-            self._word_tokens += 1
-            return False
-        self._landing = max(self._landing, min(self._word_tokens + 2, MAX_LANDING))
-        self._word_tokens = 1
-        return True
+        self._count_words([token], room)
+        return self._vocabulary.has_space[token]
+
+    def _count_words(self, tokens: Sequence[int], room: int) -> None:
+        """Count drawn tokens: how many the longest word takes decides how early the last one may begin."""
+        has_space, size, longest = self._vocabulary.has_space, self._word_tokens, -1
+        for token in tokens:
+            if has_space[token]:
+                longest, size = max(longest, size), 0
+            size += 1
+        self._word_tokens = size
+        self._landing = max(self._landing or _first_landing(room), min(longest + 2, MAX_LANDING) if longest >= 0 else 0)
 
     def _end_sentence(self, token: int) -> int:
         """The next token of the shortest way to the end of the sentence."""

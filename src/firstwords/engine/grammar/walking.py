@@ -61,14 +61,14 @@ class Walk:
 
     def __init__(self, automaton: Automaton, spellings: Spellings) -> None:
         self._automaton, self._spellings = automaton, spellings
-        self._states: list[State | None] = [None]  # 0: no match goes on
+        self._states: list[State | None] = [None]  # 0: no match continues
         self._numbers: dict[State, int] = {}
         self._next_NC = np.zeros((1, len(spellings.chars)), np.int32)  # -1: not known yet
         self._marks_N = np.zeros(1, np.int32)
 
     @property
     def is_full(self) -> bool:
-        """Whether the table has become too large to go on with."""
+        """Whether the table has become too large."""
         return self._next_NC.nbytes > MAX_BYTES
 
     def mark(self, state: State, number: int) -> None:
@@ -77,7 +77,7 @@ class Walk:
         self._marks_N[place] = number
 
     def ends(self, state: State) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(tokens, marks of the states after them), as long as some match goes on."""
+        """(tokens, marks of the states after them), as long as some match continues with them."""
         reached = np.array([self._number(state)])
         for level in self._spellings.levels:
             reached = self._moved(reached[level.parents], level.chars)
