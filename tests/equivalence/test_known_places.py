@@ -13,6 +13,7 @@ from firstwords.engine.constraints import Constraint
 from firstwords.engine.engine import Engine
 from firstwords.engine.grammar import matcher as matcher_module
 from firstwords.engine.grammar import places as places_module
+from firstwords.engine.grammar import walking
 from firstwords.engine.grammar.automaton import State, build
 from firstwords.engine.grammar.pattern import parse
 from firstwords.engine.grammar.walking import Spellings, Walk
@@ -66,7 +67,8 @@ def test_several_tokens_at_a_time_are_those_of_one_at_a_time(tokenizer, tiny_pol
     """Places are tried after few visits, so that most steps follow known ways; with little memory they begin anew."""
     monkeypatch.setattr(places_module, "MAX_BYTES", max_bytes)
     monkeypatch.setattr(matcher_module, "MAX_STEPS", 20_000 if max_bytes > 1e6 else 40)
-    monkeypatch.setattr(places_module, "FIRST_TRY", 2)
+    monkeypatch.setattr(matcher_module, "FIRST_TRY", 2)
+    monkeypatch.setattr(walking, "MAX_BYTES", 16_000_000 if max_bytes > 1e6 else 2_000)
     monkeypatch.setattr(engine_module, "BURST_TERMS", 1e9)
     model = tiny_policy(tokenizer.vocab_size + 5, 3)
     several = Engine(model, tokenizer, num_slots=len(CONSTRAINTS))

@@ -69,7 +69,16 @@ class Grammar:
             assert self.follower is not None
             (start,) = self.follower.start().states
             known = self._walks[end_ids] = beginning, Walk(start.text.automaton, vocabulary.spellings)
+            for (place, other_ids), found in self._known.items():
+                if other_ids == end_ids and found.number:
+                    self.mark(place, end_ids, found.number)
         return known[1]
+
+    def mark(self, place: Place, end_ids: frozenset[int], number: int) -> None:
+        """A place has got a number. Tokens that end within a character lead to none that could be marked."""
+        if end_ids in self._walks and not place.begun:
+            (state,) = place.states
+            self._walks[end_ids][1].mark(state.place, number)
 
     def learn(self, before: Next, token: int, step: Step) -> None:
         """Remember where a token led."""
@@ -166,12 +175,11 @@ class Matcher:
         if not self.is_regular or self._place is None or self._way is not None or self._last_words is not None:
             return 0
         self._places = places
-        walk = self._grammar.walk(self._end_ids, self._vocabulary, places.beginning)
-        if not found.number and places.number(self._place, found) and not self._place.begun:
-            (start,) = self._place.states
-            walk.mark(start.place, found.number)
+        if not found.number and places.number(self._place, found):
+            self._grammar.mark(self._place, self._end_ids, found.number)
         found.visits += 1
         if found.visits >= FIRST_TRY and found.visits & (found.visits - 1) == 0 and found.number:
+            walk = self._grammar.walk(self._end_ids, self._vocabulary, places.beginning)
             places.try_all(places[found.number], walk)
         return found.number
 
