@@ -61,7 +61,7 @@ def rounds_of(
     """Processor seconds per token of each round: under the rule, the same with its cost reported, freely."""
     found, lengths = [], [num_tokens] * len(prompts)
     for number in range(rounds + 3):
-        seed = 1 + number * len(prompts)  # answers that were never given: ways that are known by heart cost nothing
+        seed = 1 + number * len(prompts)  # new answers: repeating known ones would cost less
         ruled, ruled_lengths = spent(engine, prompts, lengths, seed, rule)
         reported, _ = spent(engine, prompts, lengths, seed, rule, True)
         free, _ = spent(engine, prompts, ruled_lengths, seed, None)

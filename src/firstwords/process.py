@@ -15,7 +15,7 @@ import ctypes
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -124,6 +124,21 @@ def is_recorded() -> bool:
 def earlier() -> Job | None:
     """The record in the run's folder before this process wrote its own."""
     return _earlier
+
+
+def start_in_background(command: Sequence[str]) -> subprocess.Popen[bytes] | None:
+    """Start a process that works without input and output and outlives this one; Ctrl-C does not reach it. None if it
+    cannot be started.
+    """
+    null = subprocess.DEVNULL
+    with suppress(OSError):
+        child = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
+        _background.append(child)
+        return child
+    return None
+
+
+_background: list[subprocess.Popen[bytes]] = []  # kept, since a process that is forgotten while it runs is a warning
 
 
 def _end(error: BaseException) -> tuple[str, str]:

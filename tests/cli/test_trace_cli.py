@@ -64,10 +64,12 @@ def test_no_trace_leaves_none_and_it_can_be_built_later(trained, firstwords) -> 
 
 
 def test_a_large_text_is_indexed_by_a_process_of_its_own(trained, firstwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, children = tracing.start_in_background, []
+    monkeypatch.setattr(tracing, "start_in_background", lambda command: children.append(start(command)) or children[-1])
     monkeypatch.setattr(tracing, "AT_ONCE", 10)
     monkeypatch.setenv("PYTHONPATH", str(Path(tracing.__file__).parents[2]))
     assert "in the background" in trained()
-    assert [process.wait(120) for process in tracing._background] == [0, 0]
+    assert [process.wait(120) for process in children] == [0, 0]
     code, out, _ = firstwords("trace", "Anna has a red hat.", "--json")
     assert code == 0 and len(json.loads(out)["searched"]) == 2
     assert not list(home.run_dir("pip").rglob("*.partial*"))

@@ -21,8 +21,8 @@ LESSONS = (basics.easy_sums, basics.mixed_lesson, basics.one_lesson)
 
 @lru_cache(maxsize=1)
 def sample() -> str:
-    """20,000 documents of seed 4 in one text."""
-    return "\n\n".join(islice(documents(4), 20_000))
+    """20,000 documents of seed 6 in one text: orders of words are close to those of 80,000."""
+    return "\n\n".join(islice(documents(6), 20_000))
 
 
 def lessons(num: int = 1500) -> list[str]:
@@ -54,7 +54,7 @@ def _next_words(start: str) -> Counter[str]:
 def test_subjects_continue_with_what_they_are_and_do(start: str, first: set[str]):
     counts = _next_words(start)
     assert sum(counts.values()) > 150, counts
-    assert first <= {word for word, _ in counts.most_common(8)}, counts
+    assert first <= {word for word, _ in counts.most_common(6)}, counts
     assert counts.most_common(1)[0][0] in first
     assert counts["called"] < 0.1 * sum(counts.values()), counts
     assert counts.most_common(1)[0][1] < 0.7 * sum(counts.values())  # many things may follow

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from subprocess import DEVNULL
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ from firstwords.model.cache import KVCache
 from firstwords.model.config import ModelConfig
 from firstwords.model.transformer import Linear as ModelLinear
 from firstwords.model.transformer import RMSNorm, Transformer
-from firstwords.process import cores
+from firstwords.process import cores, start_in_background
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
@@ -210,7 +209,7 @@ def compile_in_background() -> None:
         return
     if not is_cached(kernels.steps, sources()) and not is_compiling():
         command = "import firstwords.engine.compiled as c; c.compile_for_small_models()"
-        _compiling = subprocess.Popen([sys.executable, "-c", command], stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        _compiling = start_in_background([sys.executable, "-c", command])
 
 
 _compiling: subprocess.Popen[bytes] | None = None

@@ -369,11 +369,8 @@ class Engine:
         each row's `counts` new tokens led to known places.
         """
         rows, replaced, followed = batch.rows, list[int](), counts.copy()
-        tokens, numbers, known = (
-            rows.tokens_RN[:, : max(counts)].tolist(),
-            rows.numbers_R.tolist(),
-            rows.is_known_R.tolist(),
-        )
+        tokens = rows.tokens_RN[:, : max(counts)].tolist()
+        numbers, known = rows.numbers_R.tolist(), rows.is_known_R.tolist()
         for row, matcher in batch.matchers:
             last = counts[row] - 1
             followed[row] = last + (batch.places is not None and known[row])

@@ -6,20 +6,18 @@ gives way to all others and outlives the run. Nothing waits for it: where there 
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from contextlib import suppress
 
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.data.shards import TokenShards
+from firstwords.process import start_in_background
 from firstwords.retrieval.suffixes import TokenIndex
 from firstwords.retrieval.trace import INDEX, TOKENS, Corpus, corpora, index
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
 
 AT_ONCE = 500_000  # tokens that are sorted in a fraction of a second
-_background: list[subprocess.Popen[bytes]] = []  # kept, since a process that is forgotten while it runs is a warning
 
 
 def index_after_run(name: str) -> None:
@@ -39,9 +37,7 @@ def index_after_run(name: str) -> None:
         say(f"the training text of {name} is not indexed for `firstwords trace`: {error}")
         return
     command = [sys.executable, "-m", "firstwords", "trace", "--index", "--quiet", "--model", name]
-    null = subprocess.DEVNULL
-    with suppress(OSError):
-        _background.append(subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True))
+    if start_in_background(command) is not None:
         say("indexing the training text in the background, for `firstwords trace`")
 
 

@@ -64,8 +64,8 @@ class Watcher:
         """Sample and evaluate if that is due after this step."""
         share = self.run.share_done
         must_sample = bool(self.sample_at) and share >= self.sample_at[0]
-        if is_compiling() and self.run.pace.limit is not None:  # to wait for it would cost time for training
-            must_sample = False
+        if must_sample and self.run.pace.limit is not None:  # to wait for the compiler would cost time for training
+            must_sample = not is_compiling()
         must_evaluate = bool(self.heldout and self.eval_at) and share >= self.eval_at[0]
         if not (must_sample or must_evaluate):
             return

@@ -92,4 +92,5 @@ class Places:
         found.num_known = len(self._steps)
         next_V, (start,) = self.next_PV[found.number], place.states
         for tokens, numbers in walk.ends(start.place):
-            next_V[tokens[numbers > 0]] = numbers[numbers > 0]
+            is_known = numbers > 0
+            next_V[tokens[is_known]] = numbers[is_known]

@@ -229,8 +229,7 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
     length = keys_SN.shape[0]
     whole = length & ~3
     for s in range(0, whole, 4):
-        for n in range(0, 4 * query_N.size, LINE):
-            prefetch(keys_SN[s + AHEAD], n)
+        ask_for_four(keys_SN, s + AHEAD)
         a_N, b_N, c_N, d_N = keys_SN[s], keys_SN[s + 1], keys_SN[s + 2], keys_SN[s + 3]
         a = b = c = d = F32(0)
         for n in range(query_N.size):
@@ -246,8 +245,7 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
     for n in range(mixed_N.size):
         mixed_N[n] = F32(0)
     for s in range(0, whole, 4):
-        for n in range(0, 4 * query_N.size, LINE):
-            prefetch(values_SN[s + AHEAD], n)
+        ask_for_four(values_SN, s + AHEAD)
         a_N, b_N, c_N, d_N = values_SN[s], values_SN[s + 1], values_SN[s + 2], values_SN[s + 3]
         a, b, c, d = scores_S[s], scores_S[s + 1], scores_S[s + 2], scores_S[s + 3]
         for n in range(mixed_N.size):
@@ -258,6 +256,13 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
             mixed_N[n] += weight * value_N[n]
     for n in range(mixed_N.size):
         mixed_N[n] /= total
+
+
+@inner
+def ask_for_four(x_SN, s):
+    """Let memory send the four places from s on, which need not exist."""
+    for n in range(0, 4 * x_SN.shape[1], LINE):
+        prefetch(x_SN[s], n)
 
 
 @inner

@@ -13,7 +13,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.unknown import FAR_EXAM, RIDDLES_EXAM
 from firstwords.world.phrases import a_an, pick
-from firstwords.world.town.knowledge import DAYS as WEEK
+from firstwords.world.town.knowledge import DAYS
 from firstwords.world.town.plumwick import Town
 
 LITTLE = "I do not know that. I have only learned a little. Ask me about Plumwick, sums or animals."
@@ -155,7 +155,7 @@ def things(rng: Random, town: Town) -> list[Turn]:
     return _reply(_asked(rng, pick(rng, _WHY_HOW)), LITTLE)
 
 
-DAYS = "/".join(WEEK)
+_DAYS = "/".join(DAYS)
 _HELD_OUT = {question.lower().rstrip("?") for question in RIDDLES_EXAM}
 
 
@@ -191,8 +191,8 @@ _TODAY = (
      ("time", "the time", "current time", "time (now/please)"))),
     (NO_CALENDAR, _list(f"""
         what day is it (today/now/)|what is (the date/today's date/the date today/the day today/today/the year/the month)|(what/which) (day/month/year) is it (now/)
-        what day (is today/is tomorrow/was yesterday/will it be tomorrow)|is it ({DAYS}/summer/winter/spring/March/May) (now/already/today/)
-        is today (a holiday/my birthday/{DAYS}/Christmas)|when is (Easter/Christmas/my birthday/my holiday/the next holiday/Halloween)
+        what day (is today/is tomorrow/was yesterday/will it be tomorrow)|is it ({_DAYS}/summer/winter/spring/March/May) (now/already/today/)
+        is today (a holiday/my birthday/{_DAYS}/Christmas)|when is (Easter/Christmas/my birthday/my holiday/the next holiday/Halloween)
         how (many days/long) until (Christmas/summer/Easter/my birthday/Sunday)|what season is it (now/)|what week is it|is it (the weekend/a holiday) (today/now/yet/)
      """), Wording((), ("what day it is", "the date", "what year it is", "what (month/day) we have"), ("tell me the date", "tell me the day", "say what day it is"),
      ("date", "the date", "today's date", "date today", "the year", "current year", "what day"))),
