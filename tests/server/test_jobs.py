@@ -418,3 +418,19 @@ def test_a_process_that_dies_at_once_is_told_from_one_that_never_was(own_home: P
     assert run["state"] == "failed" and "unknown flag --nonsense" in run["error"]
     saved = json.loads((own_home / "runs/new/job.json").read_text())
     assert saved["state"] == "failed" and Jobs().run("new")["error"] == run["error"]
+
+
+def test_a_run_has_ended_once_it_has_said_why(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process records its end before it writes its last line."""
+    slow = "import sys, time; time.sleep(0.5); sys.stderr.write('stopped at step 3 and saved')"
+    child = subprocess.Popen([sys.executable, "-c", slow], stderr=subprocess.PIPE, text=True)
+    run_folder(own_home, pid=child.pid, state="stopped", ended=time.time())
+    every = Jobs(_children={"pip": jobs.Child(child, Job("learn", {}, child.pid, process.identity(child.pid), 0.0))})
+    assert every.run("pip")["state"] == "stopped"
+    assert child.poll() == 0 and child.stderr.read() == "stopped at step 3 and saved"
+    monkeypatch.setattr(jobs, "LAST_WORDS_SECONDS", 0.1)
+    stuck = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    run_folder(own_home, "stuck", pid=stuck.pid, state="stopped", ended=time.time())
+    every._children["stuck"] = jobs.Child(stuck, Job("learn", {}, stuck.pid, process.identity(stuck.pid), 0.0))
+    assert every.run("stuck")["state"] == "stopped" and stuck.poll() is None
+    stuck.communicate(b"\n")

@@ -27,6 +27,7 @@ from firstwords.runlog import read_json
 from firstwords.serve import tail
 from firstwords.serve.errors import ApiError
 
+LAST_WORDS_SECONDS = 5.0  # how long a process may take to exit after it has recorded its end
 STOPPED = (130, -signal.SIGINT, 143, -signal.SIGTERM)  # exit codes of a process that was asked to stop
 BEGUN = {  # what a command leaves in the run's folder to resume from
     "pretrain": "base/plan.json",
@@ -80,6 +81,9 @@ class Jobs:
                 return child.job  # it has not yet written its record
             child.process.wait()  # it has just ended
             return self.job(name)
+        if child is not None and not is_over and recorded is not None and recorded.state:
+            with suppress(subprocess.TimeoutExpired):  # it has recorded its end and is about to write why
+                child.process.wait(LAST_WORDS_SECONDS)
         return recorded
 
     def busy(self) -> str | None:
