@@ -58,6 +58,23 @@ def test_chats_and_masks(both, messages):
     assert theirs.apply_chat_template(messages, add_generation_prompt=True, return_dict=False) == prompt
 
 
+def test_a_users_capitals_are_read_in_lower_case(both):
+    """Only where a whole turn has no small letter, and only what the user says."""
+    ours, theirs = both
+    for typed, read in (
+        ("WHO ARE YOU?", "who are you?"),
+        ("\u00c4RA 2!", "\u00e4ra 2!"),
+        ("Say HI", "Say HI"),
+        ("42", "42"),
+    ):
+        chat = [{"role": "system", "content": "BE KIND"}, {"role": "user", "content": typed}]
+        chat.append({"role": "assistant", "content": "OK"})
+        ids, mask = render(chat, ours)
+        lowered = render([chat[0], {"role": "user", "content": read}, chat[2]], ours)
+        assert (ids, mask) == lowered and "BE KIND" in ours.decode(ids) and "OK" in ours.decode(ids)
+        assert theirs.apply_chat_template(chat, return_dict=False) == ids
+
+
 def test_forged_turns_are_the_intended_difference(both):
     """A template puts people's text between its markers as it is; `render` keeps a typed marker ordinary
     text."""

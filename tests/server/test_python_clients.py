@@ -32,8 +32,9 @@ def environment(requirements: str) -> Path:
     if (folder / "installed").is_file():
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "-q", "--no-compile", "-r", str(FOLDER / requirements)]
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    command = [*pip, "install", "-q", "--no-compile", "-r", str(FOLDER / requirements)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS)
     if done.returncode:
         shutil.rmtree(folder, ignore_errors=True)

@@ -100,7 +100,7 @@ def read_events(client: httpx.Client, path: str, enough: Callable[[Events], bool
 
 def test_a_run_from_beginning_to_end(runs_home: Path) -> None:
     with runs_server(runs_home) as (client, _):
-        run = learn(client, minutes=0.6)
+        run = learn(client, minutes=0.4)
         assert (run["name"], run["command"], run["state"]) == ("tiny", "learn", "running") and not run["resumable"]
         error = learn(client, 409)["error"]
         assert error["type"] == "conflict_error" and "tiny is being trained" in error["message"]
@@ -109,7 +109,7 @@ def test_a_run_from_beginning_to_end(runs_home: Path) -> None:
         (listed,) = client.get("/api/runs").json()["runs"]
         assert run == listed | {name: run[name] for name in ("rows", "samples", "log")}
     assert (run["state"], run["fraction"], run["seconds_left"], run["error"]) == ("done", 1, 0, None)
-    assert 5 < run["seconds"] < PATIENCE and "chat with it" in run["log"] and run["options"]["minutes"] == 0.6
+    assert 5 < run["seconds"] < PATIENCE and "chat with it" in run["log"] and run["options"]["minutes"] == 0.4
     for stage in ("base", "sft"):
         written = RunLog.read(home.run_dir("tiny", stage))
         sent = [row for kind, data in found if kind == "rows" and data["stage"] == stage for row in data["rows"]]

@@ -134,11 +134,9 @@ def test_careless_typing_is_what_people_do():
     for text in (
         "what is the opposite of big, please",
         "whats the opposite of big, pls",
-        "WHAT IS THE OPPOSITE OF BIG, PLEASE",
     ):
         assert typed[text] > 0
     assert sum(n for text, n in typed.items() if text[0].islower()) > 2500
-    assert sum(n for text, n in typed.items() if text.isupper()) < 1000
     for text in typed:
         assert text.strip() == text and "big" in text.lower()
 

@@ -109,6 +109,8 @@ class Rows(NamedTuple):
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
     end_ids_RE: np.ndarray  # int64, tokens that end the answer; -1 fills up
     has_ended_R: np.ndarray  # bool, whether the newest token is one of them
+    limits_R: np.ndarray  # int64, tokens that each row may sample before the engine looks at them
+    waits_R: np.ndarray  # bool, whether it has sampled all that it may
     tokens_RN: np.ndarray  # int64
     logprob_RN: np.ndarray  # float32
     top_ids_RNA: np.ndarray  # int64
@@ -170,6 +172,8 @@ def new_rows(
         is_uncertain_R=column([p.uncertainty for p in params], np.bool_),
         end_ids_RE=end_ids_RE,
         has_ended_R=np.zeros(size, np.bool_),
+        limits_R=np.full(size, num_steps, np.int64),
+        waits_R=np.zeros(size, np.bool_),
         **_results(size, num_steps, max([0, *num_top])),
     )
 

@@ -37,7 +37,7 @@ SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's cach
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
 STEPS_OF_TEAM = 8  # of a small model, for which calling other threads pays
 
-Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int], None]
+Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int, int], None]
 
 
 class CompiledDecoder:
@@ -66,15 +66,15 @@ class CompiledDecoder:
         """Copy the weights as they are now."""
         self._weights = packed(self.model, self.is_int8)
 
-    def step(self, batch: Batch, num_steps: int = 1) -> None:
+    def step(self, batch: Batch, num_steps: int = 1, patience: int = 0) -> None:
         """Sample up to num_steps tokens for every row; see `TorchDecoder.step`.
 
-        All rows, or those of each thread, stop where one of them samples one of its end tokens.
+        patience: how many steps of single rows may be wasted on rows that wait for others; see `kernels.steps`.
         """
         rows = batch.rows
-        storage = self._storage(int(rows.places_R.max()) + num_steps)
+        storage = self._storage(int((rows.places_R + np.minimum(num_steps, rows.limits_R)).max()))
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        self._run(storage, self._buffers, rows, num_steps)
+        self._run(storage, self._buffers, rows, num_steps, patience)
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -103,10 +103,9 @@ class CompiledDecoder:
         self._run(storage, buffers, rows, num_steps=1, are_independent=are_independent)
         return torch.from_numpy(buffers.logits_RV[:, :V])
 
-    @property
-    def last_logits_RV(self) -> np.ndarray:
-        """The logits of the last step, before any filter; overwritten by the next one."""
-        return self._buffers.logits_RV[:, : self.model.config.vocab_size]
+    def logits_of(self, which: np.ndarray, ids_R: np.ndarray, rows: Rows) -> Tensor:
+        """See `TorchDecoder.logits_of`; they are computed once more, as a row that waits overwrites them."""
+        return self._logits(ids_R, rows.slots_R[which], rows.places_R[which] - 1, are_independent=True)
 
     @contextlib.contextmanager
     def _scratch_cache(self, length: int) -> Iterator[None]:
@@ -119,7 +118,13 @@ class CompiledDecoder:
             self.cache, self._storage_version = kept, -1
 
     def _run(
-        self, storage: np.ndarray, buffers: Buffers, rows: Rows, num_steps: int, are_independent: bool = True
+        self,
+        storage: np.ndarray,
+        buffers: Buffers,
+        rows: Rows,
+        num_steps: int,
+        patience: int = 0,
+        are_independent: bool = True,
     ) -> None:
         """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
 
@@ -139,13 +144,14 @@ class CompiledDecoder:
             ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
         if is_shared and self._pool is None:
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="decode")
+        common = self._weights, storage, buffers, rows
         others = [
-            self._pool.submit(self._steps, self._weights, storage, buffers, rows, first, last, num_steps, i, team)
+            self._pool.submit(self._steps, *common, first, last, num_steps, patience, i, team)
             for i, (first, last) in enumerate(ranges[1:], start=1)
             if self._pool is not None
         ]
         first, last = ranges[0]
-        self._steps(self._weights, storage, buffers, rows, first, last, num_steps, 0, team)
+        self._steps(*common, first, last, num_steps, patience, 0, team)
         for other in others:
             other.result()
         if can_share:
@@ -184,7 +190,7 @@ def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
         from firstwords.engine.loops import kernels
 
         storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
-        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, 1, 0, 1)
+        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, 1, 0, 0, 1)
         signature = tuple(map(numba.typeof, arguments))
         steps: Steps = machine_code(kernels.steps, signature, sources())
     except Exception as error:  # numba and LLVM raise errors of many kinds

@@ -101,13 +101,13 @@ class TorchDecoder:
         logits_BTV: Tensor = self.model(torch.from_numpy(ids_B).to(self.cache.device)[:, None], cache=self.cache)
         return logits_BTV[torch.from_numpy(slots_R - first).to(self.cache.device), 0]
 
-    def step(self, batch: Batch, num_steps: int = 1) -> None:
+    def step(self, batch: Batch, num_steps: int = 1, patience: int = 0) -> None:
         """Each row reads its token and samples the next; `batch.rows` then holds it, and what was asked about it.
 
-        num_steps: at most so many tokens; here it is always one.
+        num_steps: at most so many tokens; here it is always one, so that no row waits for another (patience).
         """
         rows, device = batch.rows, self.cache.device
-        self.last_logits_RV = logits_RV = self.logits(rows.ids_R, rows.slots_R)
+        self._last_logits_RV = logits_RV = self.logits(rows.ids_R, rows.slots_R)
         V = logits_RV.shape[1]
         if batch.matchers:
             logits_RV = rule_out(logits_RV, [(row, allowed(rows.masks_RW[row])[:V]) for row, _ in batch.matchers])
@@ -117,12 +117,18 @@ class TorchDecoder:
         if len(rows.seen_RV):
             rows.seen_RV[np.arange(len(rows.ids_R)), rows.ids_R] = True
         asked = np.flatnonzero((rows.num_top_R >= 0) | rows.is_uncertain_R)
-        explain(rows, asked, np.zeros_like(asked), self.last_logits_RV)
+        explain(rows, asked, np.zeros_like(asked), self._last_logits_RV[torch.from_numpy(asked).to(device)])
         ruled = np.flatnonzero(rows.is_ruled_R)
         if ruled.size:
-            rows.lost_RN[ruled, 0] = excluded_logprobs(rows, ruled, self.last_logits_RV)
+            rows.lost_RN[ruled, 0] = excluded_logprobs(rows, ruled, self._last_logits_RV)
         rows.places_R[:] += 1
         rows.counters_R[:] += np.uint64(1)
+
+    def logits_of(self, which: np.ndarray, ids_R: np.ndarray, rows: Rows) -> Tensor:
+        """The logits that gave some rows their newest tokens, before any filter, (R, V). ids_R: what each row had read
+        before.
+        """
+        return self._last_logits_RV[torch.from_numpy(which).to(self.cache.device)]
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -135,12 +141,11 @@ class TorchDecoder:
 
 def explain(rows: Rows, which: np.ndarray, steps: np.ndarray, logits_RV: Tensor) -> None:
     """Record the model's own view of the newest token of some rows, sampled at these steps: log-probability,
-    alternatives, rank, entropy.
+    alternatives, rank, entropy. logits_RV: of these rows.
     """
     if not which.size:
         return
-    part = torch.from_numpy(which).to(logits_RV.device)
-    logits_RV, tokens_R = logits_RV[part], torch.from_numpy(rows.ids_R[which]).to(logits_RV.device)
+    tokens_R = torch.from_numpy(rows.ids_R[which]).to(logits_RV.device)
     sampled_R, ids_RA, values_RA = true_logprobs(logits_RV, tokens_R, rows.top_ids_RNA.shape[2])
     rank_R, entropy_R = rank_and_entropy(logits_RV, tokens_R)
     rows.logprob_RN[which, steps], rows.rank_RN[which, steps] = sampled_R.cpu().numpy(), rank_R.cpu().numpy()

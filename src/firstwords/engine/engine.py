@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine.arrays import Rows
 from firstwords.engine.constraints import Constraints
 from firstwords.engine.decode import TorchDecoder, decoder_for, explain
 from firstwords.engine.grammar.matcher import Matcher
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 BURST_TERMS = 40e6  # multiplications without a look at the queue: two milliseconds of a core
 PATIENCE = 5  # times as many where no one reads the tokens as they come
 MAX_BURST = 32  # tokens of a row
+WAIT_TERMS = 3e6  # multiplications that may be wasted on rows that wait: what looking at a batch costs
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
 
@@ -311,14 +311,16 @@ class Engine:
             num_steps = int(terms / self.model.config.num_params / len(requests))
             num_steps = max(1, min(num_steps, MAX_BURST))
         places = self.constraints.places if matchers and num_steps > 1 else None
-        return Batch(requests, self.model.config.vocab_size, num_steps, places)
+        patience = int(WAIT_TERMS / self.model.config.num_params)
+        return Batch(requests, self.model.config.vocab_size, num_steps, places, patience)
 
     def _decode(self, batch: Batch) -> list[Token]:
         rows, rooms = batch.rows, [request.max_generated - request.num_generated for request in batch.requests]
-        num_steps = self._num_steps(batch, rooms)
+        num_steps = self._num_steps(batch)
+        rows.limits_R[:] = rooms
         if batch.matchers:
-            num_steps = self._constrain(batch, rooms, num_steps)
-        self._decoder.step(batch, num_steps)
+            self._constrain(batch, rooms)
+        self._decoder.step(batch, num_steps, batch.patience)
         counts = (rows.places_R - self.cache.lengths[rows.slots_R]).tolist()
         followed = self._settle(batch, rooms, counts) if batch.matchers else counts
         results, events = batch.results(max(counts)), []
@@ -338,31 +340,30 @@ class Engine:
                     break  # what was sampled after a stop text is dropped
         return events
 
-    def _num_steps(self, batch: Batch, rooms: list[int]) -> int:
-        """How many tokens each row may sample before this engine looks at the queue and at the texts again. rooms: how
-        many each may still have.
-        """
+    def _num_steps(self, batch: Batch) -> int:
+        """How many tokens each row may sample before this engine looks at the queue and at the texts again."""
         requests = batch.requests
         if batch.num_steps == 1 or len(self.scheduler.running) > len(requests):  # some prompt is unfinished
             return 1
         if any(request.wants_tokens and request.num_generated == 0 for request in requests):
             return 1  # a first token is sent at once
-        return min(batch.num_steps, *rooms)
+        return batch.num_steps
 
     @staticmethod
-    def _constrain(batch: Batch, rooms: list[int], num_steps: int) -> int:
-        """Set the masks of constrained rows; returns how many steps they can make without being looked at."""
-        places, numbers = batch.places, [-1] * len(rooms)
+    def _constrain(batch: Batch, rooms: list[int]) -> None:
+        """Set the masks of constrained rows, and how many tokens each can sample without being looked at. rooms: how
+        many each row may still have.
+        """
+        rows, places, numbers = batch.rows, batch.places, [-1] * len(rooms)
         if places is not None:
             places.make_room(2 * len(batch.matchers))
         for row, matcher in batch.matchers:
-            matcher.write_mask(batch.rows.masks_RW[row])
+            matcher.write_mask(rows.masks_RW[row])
             if places is not None:
                 num_free = matcher.num_free(rooms[row])
                 numbers[row] = matcher.number(places) if num_free else 0
-                num_steps = max(1, min(num_steps, num_free))
-        batch.rows.numbers_R[:], batch.rows.rooms_R[:] = numbers, rooms
-        return num_steps
+                rows.limits_R[row] = max(1, num_free)
+        rows.numbers_R[:], rows.rooms_R[:] = numbers, rooms
 
     def _settle(self, batch: Batch, rooms: list[int], counts: list[int]) -> list[int]:
         """Replace sampled tokens after which a constrained answer could no longer be completed. Returns how many of
@@ -387,17 +388,28 @@ class Engine:
                     rows.seen_RV[row, token] = token in batch.requests[row].all_ids
                     rows.seen_RV[row, settled] = True
         if replaced:
-            self._explain(rows, np.array(replaced), np.array([counts[row] - 1 for row in replaced]))
+            self._explain(batch, replaced, counts)
         return followed
 
-    def _explain(self, rows: Rows, which: np.ndarray, steps: np.ndarray) -> None:
-        """Record for tokens that replaced sampled ones what was asked; each was the only one that was allowed."""
-        logits_RV = torch.as_tensor(self._decoder.last_logits_RV)
-        asked = rows.is_uncertain_R[which] | (rows.num_top_R[which] >= 0)
-        explain(rows, which[asked], steps[asked], logits_RV)
-        for row, step in zip(which, steps, strict=True):
-            if rows.is_ruled_R[row]:
-                logits_V = logits_RV[row].double().cpu().numpy()  # NumPy, as PyTorch would wake its threads
+    def _explain(self, batch: Batch, replaced: list[int], counts: list[int]) -> None:
+        """Record for the last of each row's `counts` new tokens, which replaced a sampled one, what was asked; it was
+        the only one that was allowed.
+        """
+        rows = batch.rows
+        asked_R = rows.is_uncertain_R | (rows.num_top_R >= 0)
+        which = np.array([row for row in replaced if asked_R[row] or rows.is_ruled_R[row]], np.int64)
+        if not which.size:
+            return
+        steps = np.array([counts[row] - 1 for row in which])
+        read = [
+            rows.tokens_RN[row, step - 1] if step else batch.requests[row].all_ids[-1]
+            for row, step in zip(which, steps, strict=True)
+        ]
+        logits_RV = self._decoder.logits_of(which, np.array(read, np.int64), rows)
+        is_asked = asked_R[which]
+        explain(rows, which[is_asked], steps[is_asked], logits_RV[torch.from_numpy(is_asked)])
+        for row, step, logits_V in zip(which, steps, logits_RV.double().cpu().numpy(), strict=True):
+            if rows.is_ruled_R[row]:  # NumPy, as PyTorch would wake its threads
                 rows.lost_RN[row, step] = np.logaddexp.reduce(logits_V) - logits_V[rows.ids_R[row]]
 
     @staticmethod

@@ -5,9 +5,12 @@
 
 The mask is 1 on what the model must learn to say: the assistant's content *and the stop token after it* (without the
 stop token a model never learns to end its answer). Answers of weight 0 and tool results (role `tool`) are read but not
-learned. Ids equal `transformers`' `apply_chat_template` with CHAT_TEMPLATE token by token, with one intended
-difference: where a text contains a special token's name, say "<|im_end|>", a template sees the special token, which
-would let a text forge turns; here it stays ordinary characters.
+learned. A user's turn in capitals alone ("HELLO") is read in lower case: a small model has a token for "hello", and has
+hardly seen those that spell it in capitals.
+
+Ids equal `transformers`' `apply_chat_template` with CHAT_TEMPLATE token by token, with one intended difference: where a
+text contains a special token's name, say "<|im_end|>", a template sees the special token, which would let a text forge
+turns; here it stays ordinary characters.
 
 An imported model has its own template (`template.py`). Its ids equal those of `apply_chat_template`, too, with the same
 difference; the mask is found by rendering the chat once more with marks in place of the answers.
@@ -67,9 +70,12 @@ def render(
         role = message["role"]
         if role not in ROLES:
             raise UserError(f"a chat message has the role {role!r}: use one of {', '.join(ROLES)}")
+        content = message["content"].strip()
+        if role == "user" and content == content.upper():
+            content = content.lower()
         # Header and content are encoded separately: stripped content never shares a token with the preceding line end.
         add([start, *_encoded(tokenizer, role + "\n")])
-        add([*tokenizer.encode(message["content"].strip()), end], supervised=is_learned(message))
+        add([*tokenizer.encode(content), end], supervised=is_learned(message))
         add(newline)
     if add_generation_prompt:
         add([start, *_encoded(tokenizer, "assistant\n")])

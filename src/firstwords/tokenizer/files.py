@@ -23,6 +23,8 @@ CHAT_TEMPLATE = (
     "{{ '<|im_start|>' + message['role'] + '\\n' }}"
     "{% if message['role'] == 'assistant' %}"
     "{% generation %}{{ (message['content'] | trim) + '<|im_end|>' }}{% endgeneration %}"
+    "{% elif message['role'] == 'user' and message['content'] == message['content'] | upper %}"
+    "{{ (message['content'] | trim | lower) + '<|im_end|>' }}"
     "{% else %}"
     "{{ (message['content'] | trim) + '<|im_end|>' }}"
     "{% endif %}"

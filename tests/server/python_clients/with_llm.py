@@ -48,7 +48,7 @@ run(
         "command": command,
         "whole": lambda: llm.get_model("pip").prompt(QUESTION, stream=False, **OPTIONS).text(),
         "conversation": conversation,
-        "base": lambda: llm.get_model("pip-base").prompt("The cat", max_tokens=5, key="none").text(),
+        "base": lambda: llm.get_model("pip-base").prompt("The cat", **OPTIONS).text(),
         "object": lambda: structured(Pet),
         "ints": lambda: structured(Age),
     }

@@ -18,7 +18,8 @@ from firstwords.engine.grammar.closing import Place
 from firstwords.engine.grammar.walking import Walk
 
 MAX_BYTES = 32_000_000  # of all transitions; memory is taken as places are added
-FIRST_TRY = 4  # visits of a place after which every token is tried; again after 8, 16 ... if more places are known
+FIRST_TRY = 2  # visits of a place after which every token is tried; again after 4, 8 ...
+GROWTH = 1.1  # times as many places must be known by then
 
 
 @dataclass(eq=False)
@@ -83,11 +84,11 @@ class Places:
             self.next_PV[before.number, token] = after.number
 
     def try_all(self, step: Step, walk: Walk) -> None:
-        """Learn where every token leads from a place, unless nothing is new since the last time. walk: marks the states
+        """Learn where every token leads from a place, unless little is new since the last time. walk: marks the states
         of numbered places with these numbers.
         """
         place, found = step.place, step.found
-        if place.begun or found.num_known == len(self._steps):
+        if place.begun or len(self._steps) < found.num_known * GROWTH:
             return
         found.num_known = len(self._steps)
         next_V, (start,) = self.next_PV[found.number], place.states

@@ -287,18 +287,22 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
 
 
 @outer
-def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
-    """Rows first..last-1 sample up to num_steps tokens each, until one of them samples one of its end tokens, or one
-    that leads to an unknown place of its grammar.
+def steps(weights, cache, buffers, rows, first, last, num_steps, patience, thread, team):
+    """Rows first..last-1 sample up to num_steps tokens each. A row that has sampled an end token, a token that leads to
+    an unknown place of its grammar, or as many as its limit allows then waits: its last step is computed again with the
+    others'. All stop when the waits add up to more than `patience` such steps.
 
     With num_steps = 0 they only store their keys and values. thread: which buffers to use; with team > 1 also which
     share of the work. What was sampled and asked about it is in `rows`; places_R says how many tokens there are.
     """
+    num_waits = 0
     for n in range(max(num_steps, 1)):  # one call of `forward`, since each would be compiled
         forward(weights, cache, buffers, rows, first, last, num_steps > 0, thread, team)
         if num_steps == 0:
             return
         for r in range(first + (thread if team > 1 else 0), last, team):
+            if n > 0 and rows.waits_R[r]:
+                continue
             logits_V = buffers.logits_RV[r, : weights.vocab_size]
             token = sample(logits_V, rows, r, buffers.weights_TV[thread], buffers.likely_TV[thread])
             if rows.num_top_R[r] >= 0 or rows.is_uncertain_R[r]:
@@ -308,10 +312,14 @@ def steps(weights, cache, buffers, rows, first, last, num_steps, thread, team):
             advance(rows, r, n, token)
             if rows.numbers_R[r] >= 0:
                 follow(rows, r, token)
+            rows.waits_R[r] = rows.has_ended_R[r] or not rows.is_known_R[r] or n + 1 >= rows.limits_R[r]
         meet(buffers.meetings, team)
+        num_waiting = 0
         for r in range(first, last):
-            if rows.has_ended_R[r] or not rows.is_known_R[r]:
-                return
+            num_waiting += rows.waits_R[r]
+        num_waits += num_waiting
+        if num_waiting == last - first or num_waits > patience:
+            return
 
 
 @inner

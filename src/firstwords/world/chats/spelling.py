@@ -1,7 +1,8 @@
 """What people do at a keyboard: no capitals, no full stop, "whats", "u", "pls", a slip in a long word, digits for numbers.
 
 Only the words of asking are misspelled, never what is asked about: a name, an animal or a number keeps its letters, so
-that an answer stays correct. Text in double quotes is left alone.
+that an answer stays correct. Text in double quotes is left alone. Capitals need no practice: the chat template reads
+"HELLO" as "hello".
 """
 
 import re
@@ -13,7 +14,7 @@ from firstwords.world.town.knowledge import NUMBER_WORDS
 RATE = 0.5  # of the visitor's short turns
 TOO_LONG = 140  # characters: a pasted text is not typed by hand
 
-_LOWER, _CAPITALS, _NO_END, _SLIP, _SPACES, _MARKS = 0.85, 0.2, 0.7, 0.1, 0.02, 0.08
+_LOWER, _NO_END, _SLIP, _SPACES, _MARKS = 0.85, 0.7, 0.1, 0.02, 0.08
 _SHORT, _DIGITS, _AMERICAN = 0.4, 0.25, 0.5
 
 # (pattern, what people type instead)
@@ -52,7 +53,6 @@ def careless(rng: Random, text: str, numbers: bool = True) -> str:
     Numbers, names and quoted passages keep their meaning. Example: "What is two plus three?" -> "whats 2 plus 3".
     """
     parts = _QUOTED.split(text)
-    capitals = rng.random() < _CAPITALS and len(parts) == 1
     steps = [step for rate, step in (
         (_AMERICAN, _american), (_SHORT, _short), (_DIGITS if numbers else 0, _other_numbers), (_SLIP, _slip),
     ) if rng.random() < rate]
@@ -60,8 +60,8 @@ def careless(rng: Random, text: str, numbers: bool = True) -> str:
     for i in range(0, len(parts), 2):
         for step in steps:
             parts[i] = step(rng, parts[i])
-        if lower or capitals:
-            parts[i] = parts[i].upper() if capitals else parts[i].lower()
+        if lower:
+            parts[i] = parts[i].lower()
         if spaces and " " in parts[i].strip():
             parts[i] = parts[i].replace(" ", "  ", 1)
     return _ending(rng, "".join(parts)).strip() or text
