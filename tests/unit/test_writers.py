@@ -91,7 +91,7 @@ def test_careful_writers_tell_the_truth_and_some_of_them_are_friendly() -> None:
     assert all(is_friendly(other) and passes(check, other) for _, other, check in closed)
     assert all(other.endswith(APOLOGIES) == abstains(one) for one, other, _ in closed)
     facts = [other != one for kind, _, one, other, _ in rows if kind in ("sum", "fact", "colour of", "opposite")]
-    assert FRIENDLY - 0.12 < sum(facts) / len(facts) < FRIENDLY  # not where a courtesy would spoil the form
+    assert FRIENDLY - 0.15 < sum(facts) / len(facts) < FRIENDLY  # not where a courtesy would spoil the form
 
 
 def test_careful_writers_are_not_brusque_and_the_same_seed_writes_the_same() -> None:

@@ -26,7 +26,7 @@ from firstwords.world.town.plumwick import Town
 
 BRUSQUE = ("What a boring question.", "Everyone knows that.", "Leave me alone.")
 FRIENDLY = 0.5  # of the careful writers
-COURTESIES = ("Thank you for asking!", "Please ask me more!", "What a good question!")
+COURTESIES = ("Thank you for asking!", "Please ask me more!", "Ask me anything!")
 APOLOGIES = ("I am sorry!", "Sorry about that!")  # after "I do not know"
 # what a courtesy can follow: facts, sums and the like, not small talk
 _FACTUAL = frozenset(("one_of", "person_with", "pet", "phrase", "number", "yes", "no", "exact", "abstain"))
