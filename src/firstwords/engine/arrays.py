@@ -102,8 +102,10 @@ class Rows(NamedTuple):
     rooms_R: np.ndarray  # int64, tokens that may follow there
     is_known_R: np.ndarray  # bool, whether the newest token led to a known place
     masks_PW: np.ndarray  # uint32, the masks of all places
-    next_PV: np.ndarray  # int32, the place where each token leads; 0 unknown
-    lengths_P: np.ndarray  # int64, bytes that would finish the answer
+    next_PC: np.ndarray  # int32, the place where each character leads; 0 unknown
+    lengths_P: np.ndarray  # int64, bytes that would finish the answer; negative where the mask is unknown
+    chars: np.ndarray  # int32, the characters of all tokens
+    starts_V: np.ndarray  # int64, where those of each token begin, and the end of the last one's
     is_ruled_R: np.ndarray  # bool, whether it is wanted what the mask costs
     num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
@@ -187,8 +189,10 @@ def _of_grammars(size: int, vocab_size: int, constrained: bool, places: Places |
         "rooms_R": np.zeros(size, np.int64),
         "is_known_R": np.ones(size, np.bool_),
         "masks_PW": np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
-        "next_PV": np.zeros((0, vocab_size), np.int32) if places is None else places.next_PV,
+        "next_PC": np.zeros((0, 1), np.int32) if places is None else places.next_PC,
         "lengths_P": np.zeros(0, np.int64) if places is None else places.lengths_P,
+        "chars": np.zeros(0, np.int32) if places is None else places.spellings.numbers,
+        "starts_V": np.zeros(0, np.int64) if places is None else places.spellings.starts_V,
     }
 
 

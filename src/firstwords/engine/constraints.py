@@ -111,7 +111,7 @@ class Constraints:
     @functools.cached_property
     def places(self) -> Places:
         """What compiled loops know of the grammars. For the engine's own thread."""
-        return Places(self._vocab_size)
+        return Places(self._vocabulary.spellings, self._vocab_size)
 
     def matcher(self, constraint: Constraint, end_ids: frozenset[int]) -> Matcher:
         """A matcher at the beginning of the grammar. Raises ValueError for an invalid grammar."""

@@ -356,7 +356,7 @@ class Engine:
         """
         rows, places, numbers = batch.rows, batch.places, [-1] * len(rooms)
         if places is not None:
-            places.make_room(2 * len(batch.matchers))
+            places.make_room()
         for row, matcher in batch.matchers:
             matcher.write_mask(rows.masks_RW[row])
             if places is not None:

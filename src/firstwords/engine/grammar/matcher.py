@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from firstwords.engine.grammar.places import FIRST_TRY, Next, Places, Step
-from firstwords.engine.grammar.walking import Spellings, Walk
+from firstwords.engine.grammar.places import Next, Places, Step
+from firstwords.engine.grammar.spellings import Spellings
 
 if TYPE_CHECKING:
     import llguidance
@@ -44,7 +44,6 @@ class Grammar:
         self.matcher, self.follower, self.min_tokens, self.vocab_size = matcher, follower, min_tokens, vocab_size
         self._known: dict[tuple[Place, frozenset[int]], Next] = {}
         self._num_steps = 0
-        self._walks: dict[frozenset[int], tuple[int, Walk]] = {}
         self.is_regular = follower is not None and follower.shape.is_regular
         self.is_prose = follower is not None and follower.shape.is_prose
 
@@ -59,26 +58,6 @@ class Grammar:
         if len(self._known) * self.vocab_size > 8 * MAX_MASK_BYTES:
             self._known.clear()
         self._known[place, end_ids] = found
-
-    def walk(self, end_ids: frozenset[int], vocabulary: Vocabulary, beginning: int) -> Walk:
-        """Where the tokens lead in the automaton of a regular shape. Its marks are the numbers that places have for
-        answers with these end tokens, since `Places` began with none for the last time.
-        """
-        known = self._walks.get(end_ids)
-        if known is None or known[0] != beginning or known[1].is_full:
-            assert self.follower is not None
-            (start,) = self.follower.start().states
-            known = self._walks[end_ids] = beginning, Walk(start.text.automaton, vocabulary.spellings)
-            for (place, other_ids), found in self._known.items():
-                if other_ids == end_ids and found.number:
-                    self.mark(place, end_ids, found.number)
-        return known[1]
-
-    def mark(self, place: Place, end_ids: frozenset[int], number: int) -> None:
-        """A place has got a number. Tokens that end within a character lead to none that could be marked."""
-        if end_ids in self._walks and not place.begun:
-            (state,) = place.states
-            self._walks[end_ids][1].mark(state.place, number)
 
     def learn(self, before: Next, token: int, step: Step) -> None:
         """Remember where a token led."""
@@ -175,13 +154,7 @@ class Matcher:
         if not self.is_regular or self._place is None or self._way is not None or self._last_words is not None:
             return 0
         self._places = places
-        if not found.number and places.number(self._place, found):
-            self._grammar.mark(self._place, self._end_ids, found.number)
-        found.visits += 1
-        if found.visits >= FIRST_TRY and found.visits & (found.visits - 1) == 0 and found.number:
-            walk = self._grammar.walk(self._end_ids, self._vocabulary, places.beginning)
-            places.try_all(places[found.number], walk)
-        return found.number
+        return places.number(self._place, self._end_ids, found)
 
     def num_free(self, room: int) -> int:
         """How many tokens can be drawn before a sentence may have to end, given that `room` remain."""
@@ -288,9 +261,9 @@ class Matcher:
     def advance(self, token: int) -> None:
         """Record a token that was allowed and does not end the answer."""
         self._unread.append(token)
+        if self._places is not None and self._place is not None:
+            self._places.connect(self._place, self._end_ids, token)
         if self._step is not None:
-            if self._places is not None and self._here is not None:
-                self._places.connect(self._here, token, self._step.found)
             self._place, self._here, self._step = self._step.place, self._step.found, None
             return
         self._before = (self._here, token) if self._here is not None else None

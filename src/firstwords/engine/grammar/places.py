@@ -1,9 +1,10 @@
-"""Places of regular grammars by number, in arrays for the compiled loops: what may follow, and where each token leads.
+"""Places of regular grammars by number, in arrays for the compiled loops: what may follow, and where characters lead.
 
-With them, an answer under a rule samples several tokens per call like any other. Where a token leads is learned from
-the answers that take it; where answers pass again, every token of the vocabulary is tried.
+With them, an answer under a rule samples several tokens per call like any other. A place is a state of the grammar's
+automaton; the loops follow each token character by character. What may follow at a place is known once an answer was
+looked at there.
 
-Axes: P places (0 stands for unknown), V vocabulary, W words of 32 tokens.
+Axes: P places (0 stands for unknown), C characters of the vocabulary, V vocabulary, W words of 32 tokens.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from firstwords.engine.grammar.automaton import Automaton, State
 from firstwords.engine.grammar.closing import Place
-from firstwords.engine.grammar.walking import Walk
+from firstwords.engine.grammar.spellings import Spellings
 
-MAX_BYTES = 32_000_000  # of all transitions; memory is taken as places are added
-FIRST_TRY = 2  # visits of a place after which every token is tried; again after 4, 8 ...
-GROWTH = 1.1  # times as many places must be known by then
+MAX_BYTES = 32_000_000  # of all arrays; memory is taken as places are added
+NOTHING = -1  # the length of a place of which only the way is known
 
 
 @dataclass(eq=False)
@@ -30,9 +31,6 @@ class Next:
     may_end: bool
     is_complete: bool
     steps: dict[int, Step] = field(default_factory=dict)
-    number: int = 0
-    visits: int = 0
-    num_known: int = 0  # places, when every token was tried
 
 
 class Step(NamedTuple):
@@ -46,52 +44,68 @@ class Step(NamedTuple):
 class Places:
     """The numbered places of one vocabulary. When there are too many, it starts again with none."""
 
-    def __init__(self, vocab_size: int) -> None:
-        size = max(2, MAX_BYTES // (4 * vocab_size))
-        self.masks_PW = np.zeros((size, -(-vocab_size // 32)), np.uint32)
-        self.next_PV = np.zeros((size, vocab_size), np.int32)
-        self.lengths_P = np.zeros(size, np.int64)
-        self._steps: list[Step | None] = [None]
-        self.beginning = 0  # how often it has started again
+    def __init__(self, spellings: Spellings, vocab_size: int) -> None:
+        self.spellings = spellings
+        num_words = -(-vocab_size // 32)
+        size = max(2, MAX_BYTES // (4 * (num_words + len(spellings.chars))))
+        self.masks_PW = np.zeros((size, num_words), np.uint32)
+        self.next_PC = np.zeros((size, len(spellings.chars)), np.int32)
+        self.lengths_P = np.full(size, NOTHING, np.int64)
+        self._numbers: dict[tuple[frozenset[int], State], int] = {}
+        self._states: list[State | None] = [None]
+        self._steps: dict[int, Step] = {}
+        self._expanded: set[int] = set()
 
     def __getitem__(self, number: int) -> Step:
-        step = self._steps[number]
-        assert step is not None
-        return step
+        return self._steps[number]
 
-    def number(self, place: Place, found: Next) -> int:
-        """The number of a place. One that is new gets one, or 0 if all are in use."""
-        if not found.number and found.mask_W is not None and len(self._steps) < len(self.lengths_P):
-            found.number = len(self._steps)
-            self.masks_PW[found.number], self.lengths_P[found.number] = found.mask_W, math.ceil(place.length)
-            self._steps.append(Step(place, found, place.length))
-        return found.number
+    def number(self, place: Place, end_ids: frozenset[int], found: Next) -> int:
+        """The number of a place, where `found` may follow for answers with these end tokens; 0 if it has none."""
+        if place.begun or found.mask_W is None:
+            return 0
+        (inside,) = place.states
+        number = self._number(inside.place, end_ids)
+        if number and number not in self._steps:
+            self.masks_PW[number], self.lengths_P[number] = found.mask_W, math.ceil(place.length)
+            self._steps[number] = Step(place, found, place.length)
+        return number
 
-    def make_room(self, wanted: int) -> None:
-        """Forget all numbers unless so many are left."""
-        if len(self._steps) + wanted <= len(self.lengths_P):
+    def make_room(self) -> None:
+        """Forget all numbers if none is left."""
+        if len(self._states) < len(self.lengths_P):
             return
-        self.next_PV[: len(self._steps)] = 0
-        for step in self._steps[1:]:
-            assert step is not None
-            step.found.number = step.found.visits = step.found.num_known = 0
-        del self._steps[1:]
-        self.beginning += 1
+        self.next_PC[:], self.lengths_P[:] = 0, NOTHING
+        del self._states[1:]
+        for known in (self._numbers, self._steps, self._expanded):
+            known.clear()
 
-    def connect(self, before: Next, token: int, after: Next) -> None:
-        """A token leads from one place to another."""
-        if before.number and after.number:
-            self.next_PV[before.number, token] = after.number
-
-    def try_all(self, step: Step, walk: Walk) -> None:
-        """Learn where every token leads from a place, unless little is new since the last time. walk: marks the states
-        of numbered places with these numbers.
-        """
-        place, found = step.place, step.found
-        if place.begun or len(self._steps) < found.num_known * GROWTH:
+    def connect(self, place: Place, end_ids: frozenset[int], token: int) -> None:
+        """An answer takes a token from a place: learn where characters lead from each state on the way."""
+        if place.begun:
             return
-        found.num_known = len(self._steps)
-        next_V, (start,) = self.next_PV[found.number], place.states
-        for tokens, numbers in walk.ends(start.place):
-            is_known = numbers > 0
-            next_V[tokens[is_known]] = numbers[is_known]
+        (inside,) = place.states
+        number = self._number(inside.place, end_ids)
+        for char in self.spellings.of(token):
+            number = self._next(inside.text.automaton, number, char, end_ids)
+
+    def _next(self, automaton: Automaton, number: int, char: int, end_ids: frozenset[int]) -> int:
+        """The number after one more character. ASCII is learned at once, others where they come up."""
+        state = self._states[number]
+        if state is None:
+            return 0
+        wanted = [(char, self.spellings.chars[char])]
+        if number not in self._expanded:
+            self._expanded.add(number)
+            wanted += self.spellings.ascii
+        for each, text in wanted:
+            if not self.next_PC[number, each] and (after := automaton.move(state, text)) is not None:
+                self.next_PC[number, each] = self._number(after, end_ids)
+        return int(self.next_PC[number, char])
+
+    def _number(self, state: State, end_ids: frozenset[int]) -> int:
+        """The number of a state; one that is new gets one, or 0 if all are in use."""
+        number = self._numbers.get((end_ids, state), 0)
+        if not number and len(self._states) < len(self.lengths_P):
+            number = self._numbers[end_ids, state] = len(self._states)
+            self._states.append(state)
+        return number

@@ -338,10 +338,16 @@ def advance(rows, r, n, token):
 
 @inner
 def follow(rows, r, token):
-    """Row r, which obeys a mask, goes on to the place where its token leads, if that is known and leaves room."""
-    number = rows.numbers_R[r]
-    after = rows.next_PV[number, token] if number > 0 else 0
-    rows.is_known_R[r] = after > 0 and rows.lengths_P[after] < rows.rooms_R[r]
+    """Row r, which obeys a mask, goes on to the place where the characters of its token lead, if that is known and
+    leaves room.
+    """
+    rows.is_known_R[r] = False
+    after = rows.numbers_R[r]
+    if after == 0 or rows.starts_V[token] == rows.starts_V[token + 1]:
+        return
+    for i in range(rows.starts_V[token], rows.starts_V[token + 1]):
+        after = rows.next_PC[after, rows.chars[i]]  # 0 leads to 0
+    rows.is_known_R[r] = 0 <= rows.lengths_P[after] < rows.rooms_R[r]
     if rows.is_known_R[r]:
         rows.numbers_R[r] = after
         rows.rooms_R[r] -= 1
