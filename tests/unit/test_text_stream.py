@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
-from firstwords.engine.text import TextStream
+from firstwords.engine.text import TextStream, text_of
 from firstwords.tokenizer.fast import Tokenizer
 
 
@@ -33,3 +35,14 @@ def test_text_is_held_back_only_as_long_as_it_may_begin_a_stop_text(tokenizer):
     pieces = [stream.push(token) for character in "aENEND!" for token in tokenizer.encode(character)]
     assert pieces == ["a", "", "", "EN", "", "", ""] and stream.stopped
     assert stream.flush() == "" and stream.text == "aEN"
+
+
+def test_a_whole_text_is_what_a_stream_shows(tokenizer):
+    """Any ids: parts of characters, special tokens, and ids beyond the vocabulary."""
+    rng = Random(1)
+    for _ in range(300):
+        ids = [rng.randrange(tokenizer.vocab_size + 3) for _ in range(rng.randint(0, 12))]
+        stream = TextStream(tokenizer)
+        shown = "".join([stream.push(token) for token in ids] + [stream.flush()])
+        assert shown == stream.text == text_of(tokenizer, ids)
+    assert text_of(None, [1, 2]) == ""

@@ -28,7 +28,7 @@ from firstwords.engine.request import Batch, Completion, Request, Token, token_e
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
 from firstwords.engine.score import TokenScores, check_length, score
-from firstwords.engine.text import TextStream
+from firstwords.engine.text import TextStream, text_of
 from firstwords.model.cache import KVCache
 from firstwords.model.transformer import Transformer
 from firstwords.tokenizer.fast import Tokenizer
@@ -441,12 +441,10 @@ class Engine:
             self._batch = None
         self.scheduler.finish(request)
         request.finish_reason = reason
-        stream, rest = request.stream, ""
-        if stream is None:
-            stream = TextStream(self.tokenizer)
+        if request.stream is None:
             ids = request.ids
-            for token in ids[:-1] if ids and ids[-1] in request.end_ids else ids:
-                stream.push(token)
-        rest = stream.flush()
-        request.text = stream.text
+            request.text = text_of(self.tokenizer, ids[:-1] if ids and ids[-1] in request.end_ids else ids)
+            return ""
+        rest = request.stream.flush()
+        request.text = request.stream.text
         return rest

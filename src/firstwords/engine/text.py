@@ -57,6 +57,15 @@ class TextStream:
         return shown
 
 
+def text_of(tokenizer: Tokenizer | None, ids: Sequence[int]) -> str:
+    """The text that a stream without stop texts makes of some ids, in one go."""
+    if tokenizer is None:
+        return ""
+    special, num_known = tokenizer.special_ids, tokenizer.vocab_size
+    known = (tokenizer.token_bytes(i) for i in ids if i < num_known and i not in special)
+    return b"".join(known).decode("utf-8", "replace")
+
+
 def _overlap(text: str, stop: str) -> int:
     """Length of the longest suffix of `text` that is a prefix of `stop`: _overlap("the E", "END") -> 1."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):
