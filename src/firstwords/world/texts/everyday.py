@@ -15,7 +15,7 @@ from firstwords.world.town.plumwick import Town
 # subject weight = predicate weight [place/place ...], ...; "@" and what follows it only tell two entries apart
 _SUBJECTS = """
 cat 16 = sleeping 34 on the chair/on the bed/by the fire/under the table, hungry 17, running 13 in the garden/after a
- ball, playing 9 with a ball/with a sock/in the garden, sitting 8 on the wall/by the window/by the door, black 5, grey
+ ball, playing 15 with a ball/with a sock/in the garden, sitting 8 on the wall/by the window/by the door, black 5, grey
  3, white 2, drinking milk 4, tired 4, happy 3, small 2, old 2, on the roof 1, in the kitchen 1
 dog 15 = running 22 in the garden/in the park/after a ball, sleeping 14 by the door/on the floor/by the fire, hungry
  12, barking 11 at the door/at a cat, playing 10 with a ball/in the garden/with the children, happy 7, big 5, brown 4,
