@@ -195,12 +195,12 @@ def test_a_training_is_started_stopped_and_resumed(browser_open: Any, browser_qu
 
 
 def shortened(route: Any) -> None:
-    """Let a run that the page starts take 0.7 minutes."""
+    """Let a run that the page starts take half a minute."""
     body = route.request.post_data_json if route.request.method == "POST" else None
     if body is None:
         return route.continue_()
     assert body["options"]["minutes"] == 2
-    body["options"]["minutes"] = 0.7
+    body["options"]["minutes"] = 0.5
     return route.continue_(post_data=json.dumps(body))
 
 

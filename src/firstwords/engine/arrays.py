@@ -4,8 +4,8 @@ Plain NumPy, so that compiled loops, PyTorch and the engine share one form. A ro
 of a prompt.
 
 Axes: L layers, R rows, D hidden, F feed-forward, N head size or steps, S places of a slot, V vocabulary, I inputs,
-      O outputs and P panels of a matrix or places of a grammar, W weights of a panel or words of 32 tokens, T threads,
-      A alternatives, E end tokens.
+      O outputs and P panels of a matrix or places of a grammar, C characters of the vocabulary, W weights of a panel or
+      words of 32 tokens, T threads, A alternatives, E end tokens.
 """
 
 from __future__ import annotations
