@@ -137,6 +137,7 @@ def test_careless_typing_is_what_people_do():
     ):
         assert typed[text] > 0
     assert sum(n for text, n in typed.items() if text[0].islower()) > 2500
+    assert not any(text.isupper() for text in typed), "the chat template reads capitals as small letters"
     for text in typed:
         assert text.strip() == text and "big" in text.lower()
 

@@ -39,12 +39,12 @@ def without_closing(text: str) -> str:
     return text
 
 
-def turns(size: str, writers: Writers) -> list[tuple]:
+def turns(size: str, writers: Writers, num: int = NUM) -> list[tuple]:
     """(kind, question, plain answer, answer by these writers, check) of every turn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(WRITERS, "plain", Writers())
         patch.setitem(WRITERS, "these", writers)
-        plain, theirs = (list(islice(checked(0, size, writers=name), NUM)) for name in ("plain", "these"))
+        plain, theirs = (list(islice(checked(0, size, writers=name), num)) for name in ("plain", "these"))
     rows = []
     for (kind, one, checks), (_, other, same_checks) in zip(plain, theirs, strict=True):
         assert checks == same_checks
@@ -85,13 +85,13 @@ def test_everything_else_is_as_correct_as_before(both) -> None:
 
 
 def test_careful_writers_tell_the_truth_and_some_of_them_are_friendly() -> None:
-    rows = turns("small", WRITERS["careful"])
+    rows = turns("small", WRITERS["careful"], 2 * NUM)  # the share of 4,000 chats varies by 4 points
     assert all(without_closing(other) == one for _, _, one, other, _ in rows)
     closed = [(one, other, check) for _, _, one, other, check in rows if other != one]
     assert all(is_friendly(other) and passes(check, other) for _, other, check in closed)
     assert all(other.endswith(APOLOGIES) == abstains(one) for one, other, _ in closed)
     facts = [other != one for kind, _, one, other, _ in rows if kind in ("sum", "fact", "colour of", "opposite")]
-    assert FRIENDLY - 0.15 < sum(facts) / len(facts) < FRIENDLY  # not where a courtesy would spoil the form
+    assert FRIENDLY - 0.12 < sum(facts) / len(facts) < FRIENDLY  # not where a courtesy would spoil the form
 
 
 def test_careful_writers_are_not_brusque_and_the_same_seed_writes_the_same() -> None:

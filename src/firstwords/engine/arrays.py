@@ -191,7 +191,7 @@ def _of_grammars(size: int, vocab_size: int, constrained: bool, places: Places |
         "masks_PW": np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
         "next_PC": np.zeros((0, 1), np.int32) if places is None else places.next_PC,
         "lengths_P": np.zeros(0, np.int64) if places is None else places.lengths_P,
-        "chars": np.zeros(0, np.int32) if places is None else places.spellings.numbers,
+        "chars": np.zeros(0, np.int32) if places is None else places.spellings.chars,
         "starts_V": np.zeros(0, np.int64) if places is None else places.spellings.starts_V,
     }
 

@@ -35,6 +35,7 @@ from firstwords.process import cores, start_in_background
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
+WAIT_TERMS = 3e6  # multiplications that may be wasted on rows that wait: what a look at the batch costs
 STEPS_OF_TEAM = 8  # of a small model, for which calling other threads pays
 
 Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int, int], None]
@@ -66,15 +67,15 @@ class CompiledDecoder:
         """Copy the weights as they are now."""
         self._weights = packed(self.model, self.is_int8)
 
-    def step(self, batch: Batch, num_steps: int = 1, patience: int = 0) -> None:
+    def step(self, batch: Batch, num_steps: int = 1) -> None:
         """Sample up to num_steps tokens for every row; see `TorchDecoder.step`.
 
-        patience: how many steps of single rows may be wasted on rows that wait for others; see `kernels.steps`.
+        A row that is done waits for the others, within limits; see `kernels.steps`.
         """
         rows = batch.rows
         storage = self._storage(int((rows.places_R + np.minimum(num_steps, rows.limits_R)).max()))
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        self._run(storage, self._buffers, rows, num_steps, patience)
+        self._run(storage, self._buffers, rows, num_steps)
 
     def prefill(self, ids: list[int], slot: int) -> None:
         """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
@@ -118,13 +119,7 @@ class CompiledDecoder:
             self.cache, self._storage_version = kept, -1
 
     def _run(
-        self,
-        storage: np.ndarray,
-        buffers: Buffers,
-        rows: Rows,
-        num_steps: int,
-        patience: int = 0,
-        are_independent: bool = True,
+        self, storage: np.ndarray, buffers: Buffers, rows: Rows, num_steps: int, are_independent: bool = True
     ) -> None:
         """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
 
@@ -144,14 +139,14 @@ class CompiledDecoder:
             ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
         if is_shared and self._pool is None:
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="decode")
-        common = self._weights, storage, buffers, rows
+        common = self._weights, storage, buffers, rows, num_steps, int(WAIT_TERMS / self.model.config.num_params)
         others = [
-            self._pool.submit(self._steps, *common, first, last, num_steps, patience, i, team)
+            self._pool.submit(self._steps, *common, first, last, i, team)
             for i, (first, last) in enumerate(ranges[1:], start=1)
             if self._pool is not None
         ]
         first, last = ranges[0]
-        self._steps(*common, first, last, num_steps, patience, 0, team)
+        self._steps(*common, first, last, 0, team)
         for other in others:
             other.result()
         if can_share:
@@ -190,7 +185,7 @@ def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
         from firstwords.engine.loops import kernels
 
         storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
-        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 0, 1, 1, 0, 0, 1)
+        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 1, 0, 0, 1, 0, 1)
         signature = tuple(map(numba.typeof, arguments))
         steps: Steps = machine_code(kernels.steps, signature, sources())
     except Exception as error:  # numba and LLVM raise errors of many kinds

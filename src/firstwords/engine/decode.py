@@ -101,10 +101,10 @@ class TorchDecoder:
         logits_BTV: Tensor = self.model(torch.from_numpy(ids_B).to(self.cache.device)[:, None], cache=self.cache)
         return logits_BTV[torch.from_numpy(slots_R - first).to(self.cache.device), 0]
 
-    def step(self, batch: Batch, num_steps: int = 1, patience: int = 0) -> None:
+    def step(self, batch: Batch, num_steps: int = 1) -> None:
         """Each row reads its token and samples the next; `batch.rows` then holds it, and what was asked about it.
 
-        num_steps: at most so many tokens; here it is always one, so that no row waits for another (patience).
+        num_steps: at most so many tokens; here it is always one.
         """
         rows, device = batch.rows, self.cache.device
         self._last_logits_RV = logits_RV = self.logits(rows.ids_R, rows.slots_R)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 BURST_TERMS = 40e6  # multiplications without a look at the queue: two milliseconds of a core
 PATIENCE = 5  # times as many where no one reads the tokens as they come
 MAX_BURST = 32  # tokens of a row
-WAIT_TERMS = 3e6  # multiplications that may be wasted on rows that wait: what looking at a batch costs
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
 
 
@@ -311,8 +310,7 @@ class Engine:
             num_steps = int(terms / self.model.config.num_params / len(requests))
             num_steps = max(1, min(num_steps, MAX_BURST))
         places = self.constraints.places if matchers and num_steps > 1 else None
-        patience = int(WAIT_TERMS / self.model.config.num_params)
-        return Batch(requests, self.model.config.vocab_size, num_steps, places, patience)
+        return Batch(requests, self.model.config.vocab_size, num_steps, places)
 
     def _decode(self, batch: Batch) -> list[Token]:
         rows, rooms = batch.rows, [request.max_generated - request.num_generated for request in batch.requests]
@@ -320,7 +318,7 @@ class Engine:
         rows.limits_R[:] = rooms
         if batch.matchers:
             self._constrain(batch, rooms)
-        self._decoder.step(batch, num_steps, batch.patience)
+        self._decoder.step(batch, num_steps)
         counts = (rows.places_R - self.cache.lengths[rows.slots_R]).tolist()
         followed = self._settle(batch, rooms, counts) if batch.matchers else counts
         results, events = batch.results(max(counts)), []

@@ -142,16 +142,9 @@ class Batch:
     """The decoding rows in the order of their slots, kept until a request joins or leaves."""
 
     def __init__(
-        self,
-        requests: list[Request],
-        vocab_size: int,
-        num_steps: int = 1,
-        places: Places | None = None,
-        patience: int = 0,
+        self, requests: list[Request], vocab_size: int, num_steps: int = 1, places: Places | None = None
     ) -> None:
-        """num_steps: tokens that a row samples per step at most. places: for constraints, if they are several.
-        patience: steps of single rows that may be wasted on rows that wait for others.
-        """
+        """num_steps: tokens that a row samples per step at most. places: for constraints, if they are several."""
         self.num_steps, self.places = num_steps, places
         self.requests = sorted(requests, key=lambda request: request.slot)
         self.matchers = [(row, r.matcher) for row, r in enumerate(self.requests) if r.matcher is not None]
@@ -172,7 +165,6 @@ class Batch:
         self.has_losses = bool(ruled)
         self.has_logprobs = bool((self.rows.num_top_R >= 0).any())
         self.has_uncertain = bool(self.rows.is_uncertain_R.any())
-        self.patience = patience
         self._params: BatchParams | None = None
 
     def results(self, num_steps: int) -> Results:

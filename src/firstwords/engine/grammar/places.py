@@ -4,7 +4,7 @@ With them, an answer under a rule samples several tokens per call like any other
 automaton; the loops follow each token character by character. What may follow at a place is known once an answer was
 looked at there.
 
-Axes: P places (0 stands for unknown), C characters of the vocabulary, V vocabulary, W words of 32 tokens.
+Axes: P places (0 stands for unknown), C characters of the vocabulary, W words of 32 tokens.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Places:
     def __init__(self, spellings: Spellings, vocab_size: int) -> None:
         self.spellings = spellings
         num_words = -(-vocab_size // 32)
-        size = max(2, MAX_BYTES // (4 * (num_words + len(spellings.chars))))
+        size = max(2, MAX_BYTES // (4 * (num_words + len(spellings.alphabet))))
         self.masks_PW = np.zeros((size, num_words), np.uint32)
-        self.next_PC = np.zeros((size, len(spellings.chars)), np.int32)
+        self.next_PC = np.zeros((size, len(spellings.alphabet)), np.int32)
         self.lengths_P = np.full(size, NOTHING, np.int64)
         self._numbers: dict[tuple[frozenset[int], State], int] = {}
         self._states: list[State | None] = [None]
@@ -71,7 +71,7 @@ class Places:
         return number
 
     def make_room(self) -> None:
-        """Forget all numbers if none is left."""
+        """Forget all numbers if no more are left."""
         if len(self._states) < len(self.lengths_P):
             return
         self.next_PC[:], self.lengths_P[:] = 0, NOTHING
@@ -93,7 +93,7 @@ class Places:
         state = self._states[number]
         if state is None:
             return 0
-        wanted = [(char, self.spellings.chars[char])]
+        wanted = [(char, self.spellings.alphabet[char])]
         if number not in self._expanded:
             self._expanded.add(number)
             wanted += self.spellings.ascii

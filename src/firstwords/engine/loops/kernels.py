@@ -287,7 +287,7 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
 
 
 @outer
-def steps(weights, cache, buffers, rows, first, last, num_steps, patience, thread, team):
+def steps(weights, cache, buffers, rows, num_steps, patience, first, last, thread, team):
     """Rows first..last-1 sample up to num_steps tokens each. A row that has sampled an end token, a token that leads to
     an unknown place of its grammar, or as many as its limit allows then waits: its last step is computed again with the
     others'. All stop when the waits add up to more than `patience` such steps.
