@@ -72,10 +72,10 @@ def test_the_exam_wants_the_call_and_the_answer(monkeypatch: pytest.MonkeyPatch)
     calls[1] = calls[1].replace('"expression": "', '"expression": "9')  # another number
     calls[2] = calls[2].replace("calculator", "clock")
     answers[3] = "It is a secret."
-    calm = ["Tom is 12 years old."] * 98 + [asked[0].call, '{"name": "clock", "arguments": {}}']
+    calm = ["Tom is 12 years old."] * (tool_exam.NUM_OTHERS - 2) + [asked[0].call, '{"name": "clock", "arguments": {}}']
     found = tool_exam.run_tool_exam(Scripted(calls + calm, answers[3:]), None, "small")  # type: ignore[arg-type]
-    assert found["tools"]["rate"] == 0.96 and found["no_tool"]["rate"] == 0.98
-    assert found["tools"]["n"] == found["no_tool"]["n"] == 100
+    assert found["tools"]["n"] == len(asked) and found["tools"]["rate"] == pytest.approx(1 - 4 / len(asked))
+    assert found["no_tool"]["n"] == len(calm) and found["no_tool"]["rate"] == pytest.approx(1 - 2 / len(calm))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from firstwords.tokenizer.fast import Tokenizer
     from firstwords.world.town.plumwick import Size
 
-NUM_SUMS, NUM_OTHERS = 100, 100
+NUM_SUMS, NUM_OTHERS = 200, 200
 WORDINGS = {
     "plus": exam.TASKS["plus"],
     "minus": exam.TASKS["minus"],
