@@ -53,6 +53,7 @@ from firstwords.train.tracing import index_after_run
 CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts
 WORLD_CHATS_SHARE = 0.60  # the same for the built-in world, whose visitors notice the chats most (docs/LOG.md)
 ALIGN_SHARE, ALIGN_LEAST = 0.15, 45.0  # stage three: share of the total time; it is skipped with fewer seconds
+ALIGN_MOST = 240.0  # more seconds teach no more manners, and stage two can use them (docs/LOG.md)
 TURN_BYTES = 24  # cost of a turn's special tokens, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
 REPORT_SHARE, REPORT_SECONDS = 0.02, 12.0  # reserved for the exam and the report
@@ -167,7 +168,7 @@ class LearnJob:
 def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
     """Run the stages in order; `learn.json` records which are done."""
     until_report = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
-    aligning = config.minutes * 60 * ALIGN_SHARE
+    aligning = min(config.minutes * 60 * ALIGN_SHARE, ALIGN_MOST)
     judged = usable_preferences(config) if aligning >= ALIGN_LEAST else []
     training = until_report - (aligning if judged else 0.0)
     job = LearnJob(config, state, directory, started, judged, training, aligning, until_report)
