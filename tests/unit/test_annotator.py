@@ -47,6 +47,11 @@ def test_tasks_are_different_repeatable_and_apart() -> None:
     assert all(t.messages[-1]["role"] == "user" for t in train)
 
 
+def test_no_task_has_an_answer_too_long_for_what_stage_three_samples() -> None:
+    counted = [task for task in tasks(0, 1500) if task.check.kind == "same"]
+    assert counted and max(min(len(text.split()) for text in task.check.accept) for task in counted) <= 16
+
+
 @pytest.mark.parametrize("bias", [0.0, 1.0])
 def test_verdicts_are_as_noisy_as_the_judge_says(bias: float) -> None:
     judge = Annotator(seed=5, left_bias=bias)

@@ -40,6 +40,7 @@ LONG_AFTER, PER_WORD, MAX_LONG = 25, -0.05, -1.0  # free words per answer, penal
 BRUSQUE = -1.5  # an unfriendly opening
 FRIENDLY = 0.7  # a friendly closing
 TOO_LONG_CHECK = 12  # tasks whose check requires more words (stories) are left out: a verdict on them says little
+TOO_LONG_TEXT = 16  # and texts to be said word by word that would be cut ("count to 20")
 
 UNKNOWN_SHARE = 0.28  # share of the tasks that are unanswerable questions
 SPLITS = {"train": range(0, 70), "eval": range(70, 85), "gold": range(85, 100)}  # by a hash of the prompt, in per cent
@@ -109,8 +110,14 @@ def _stream(seed: int, size: Size) -> _Stream:
 def _tasks_of(kind: str, messages: Sequence[Message], checks: Sequence[Check | None]) -> list[Task]:
     """A task for every answer that a program can check."""
     places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-    judged = [(i, c) for i, c in zip(places, checks, strict=True) if c is not None and c.least < TOO_LONG_CHECK]
+    judged = [(i, c) for i, c in zip(places, checks, strict=True) if c is not None and not _is_long(c)]
     return [Task(tuple(messages[:i]), check, kind) for i, check in judged]
+
+
+def _is_long(check: Check) -> bool:
+    """Whether the right answer is longer than what stage three samples."""
+    shortest = min((len(text.split()) for text in check.accept), default=0) if check.kind == "same" else 0
+    return check.least >= TOO_LONG_CHECK or shortest > TOO_LONG_TEXT
 
 
 @lru_cache(maxsize=1)
