@@ -64,10 +64,15 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         refused: tuple[float, float] = (0.02, 0.02),
         now: dict | None = None,
         before: dict | None = None,
+        halfway: dict | None = None,
         preferences: list[str] | None = None,
     ) -> tuple[str, dict]:
         made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
-        found = {made: now or table(), sft: before or table()}
+        found = {
+            (made, False): now or table(),
+            (made, True): halfway or now or table(),
+            (sft, False): before or table(),
+        }
         rows = [Comparison(f"question {i}", won) for i in range(60)]
         sides = [{"invented": 0.1, "refused": share, "reward": 1.0} for share in refused]
         asked = []
@@ -79,15 +84,19 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         monkeypatch.setattr(align, "compare_on_world", compare)
         opened = lambda path, device: SimpleNamespace(path=path, tokenizer=object())  # noqa: E731
         monkeypatch.setattr(comparing, "open_engine", opened)
-        examine = lambda engine, _, size: examined.append(engine.path.name) or found[engine.path]  # noqa: E731
+
+        def examine(engine, _, size):
+            examined.append(engine.path.name)
+            return found[engine.path, "share" in (read_card(engine.path).get("metrics") or {})]
+
         monkeypatch.setattr(comparing, "run_exam", examine)
         monkeypatch.setattr(align, "check_prompts", lambda *_: None)
         monkeypatch.setattr(align, "_by_reward", lambda *_: made)
         save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})
         home.set_promoted("pip", "sft")
         align.main(Align("pip", preferences=preferences or ["world"]))
-        # at most once, and as in a chat: the default
-        assert len(asked) <= 1 and not any(settings.get("temperature") for settings in asked)
+        # as in a chat, the default; again only with half of what was learned
+        assert len(asked) <= 2 and not any(settings.get("temperature") for settings in asked)
         return home.promoted("pip"), json.loads((home.run_dir("pip", "align") / "align.json").read_text())
 
     examined = run.examined = []
@@ -113,6 +122,16 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
     metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]
     assert metrics["promotion"] == {"before": "sft", "promoted": False, "reason": found["reason"]}
     assert metrics["exam"]["told"]["rate"] == 0.849
+
+
+def test_half_of_what_was_learned_is_tried_where_the_whole_costs_knowledge(aligned: Callable, capsys) -> None:
+    stage, found = aligned(now=table(told=0.849), halfway=table(told=0.88))
+    assert stage == "rlhf-1" and found["promoted"] and aligned.examined == ["rlhf-1", "sft", "rlhf-1"]
+    assert found["reason"].startswith("halfway between sft and what was learned, rlhf-1 wins 100.0% (")
+    told = capsys.readouterr().err
+    assert "worse in known facts (88.9% -> 84.9%): trying half of what it learned" in told
+    metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]
+    assert metrics["share"] == 0.5 and metrics["exam"]["told"]["rate"] == 0.88
 
 
 @pytest.mark.parametrize(

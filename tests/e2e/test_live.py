@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from manners import prompts
 from people import PEOPLE, POLITE, RANDOM, SHORT, followed, teach
 
 from firstwords import home
 from firstwords.config import UserError
 from firstwords.engine.engine import Engine
-from firstwords.model.hub import read_card, weights_hash
+from firstwords.eval.promotion import Decision
+from firstwords.model.hub import load_model, read_card, weights_hash
 from firstwords.preferences.records import Judgement, Preference
 from firstwords.preferences.store import PreferenceStore
+from firstwords.rlhf.live import keep as keeping
 from firstwords.rlhf.live import session as sessions
 from firstwords.rlhf.live.keep import keep, no_taste
 from firstwords.rlhf.live.lesson import LessonOptions
@@ -174,6 +177,21 @@ def test_a_lesson_that_knows_less_is_not_promoted(pip: Path) -> None:
         patch.setattr(sessions.Lesson, "learn", _wildly(sessions.Lesson.learn))
         kept = keep("pip")
     assert not kept["promoted"] and "but it knows less: still sure of" in kept["reason"]
+    assert kept["reason"].startswith("halfway between sft and what was learned, "), "half of it was tried as well"
+
+
+def test_half_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = LiveSession("pip")
+    for number in range(24):
+        session.choose(*choice(number))
+    sft, taught = (list(model.parameters()) for model in (session.reference, session.model))
+    decisions = iter([Decision(False, "it is worse in sums", ("sums",)), Decision(True, "it is worse in nothing")])
+    monkeypatch.setattr(keeping, "decided", lambda *_: next(decisions))
+    kept = keep("pip")
+    assert kept["promoted"] and home.promoted("pip") == "rlhf-1"
+    assert kept["reason"].startswith("halfway between sft and what was learned, by your taste (")
+    for half, start, end in zip(load_model(home.stage_dir("pip", "rlhf-1")).parameters(), sft, taught, strict=True):
+        torch.testing.assert_close(half, (start + end) / 2)
 
 
 def _wildly(learn):

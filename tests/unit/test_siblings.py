@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from firstwords.preferences.records import Preference
-from firstwords.rlhf import siblings
-from firstwords.rlhf.siblings import FEATURES, Scorer, fit_scorer, seen
+from firstwords.rlhf.methods import siblings
+from firstwords.rlhf.methods.siblings import FEATURES, Scorer, fit_scorer, seen
 
 PROMPT = "user Where does Ned live? assistant"
 CLAIM, OTHER, REFUSAL = "Ned lives on Oak Street.", "Ned lives on Moon Lane.", "I do not know this person."

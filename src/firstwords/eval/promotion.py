@@ -52,6 +52,7 @@ class Decision:
 
     is_promoted: bool
     reason: str
+    losses: tuple[str, ...] = ()  # of a version that wins: what it is worse in
 
 
 def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measured | None) -> Decision:
@@ -68,7 +69,8 @@ def decide(new: str, old: str, win: WinRate, now: Measured | None, before: Measu
     if losses := worse(now, before):
         more = f"; and {len(losses) - MOST_NAMED} more parts" if len(losses) > MOST_NAMED + 1 else ""
         named = "; ".join(losses[:MOST_NAMED] if more else losses)
-        return Decision(False, f"{new} wins {rate} against {old} in a chat, but it is worse in {named}{more}")
+        reason = f"{new} wins {rate} against {old} in a chat, but it is worse in {named}{more}"
+        return Decision(False, reason, tuple(losses))
     points = f"{MAX_FALL * 100:.0f} points"
     return Decision(
         True, f"{new} wins {rate} against {old} in a chat, and no part of the exam is worse by more than {points}"

@@ -4,7 +4,8 @@
     firstwords align mine --preferences preferences.jsonl --method dpo
 
 The new version is promoted if it is better at chat temperature and worse on no measurement; the rule, and how it
-treats noise, is in `eval/promotion.py`. For the built-in world, answers are judged by the known truth on held-out
+treats noise, is in `eval/promotion.py`. One that is better but worse in a part of the exam is tried once more with half
+of what it learned (`halfway.py`). For the built-in world, answers are judged by the known truth on held-out
 questions: how often does the new version win against the one before, both sampled as in a chat? At temperature 1, at
 which policies are trained, a version wins merely by being more confident; the chat's temperature gives that advantage
 to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the one before unless
@@ -25,7 +26,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +45,7 @@ from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
 from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
 from firstwords.rlhf.compare import compare_on_world, examined, open_engine
+from firstwords.rlhf.halfway import can_go_halfway, go_halfway, told
 from firstwords.rlhf.judgements import PreferenceFlags, choices_of_people
 from firstwords.rlhf.live.check import chats_of_stage_two
 from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
@@ -159,15 +161,26 @@ def main(config: Align) -> None:
         state["made"] = new.name
         write_json(directory / "align.json", state)
     new = home.stage_dir(config.name, state["made"])
+    decision = measured(config, state, new, before)
+    if decision.losses and can_go_halfway(new):
+        say(f"{decision.reason}: trying half of what it learned")
+        go_halfway(new, before)
+        decision = measured(config, state, new, before)
+    if decision.is_promoted and not _promote(config.name, new.name, before.name):
+        decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")
+    _close(config, state, decision)
+
+
+def measured(config: Align, state: dict[str, Any], new: Path, before: Path) -> Decision:
+    """The decision about a version: by the truth, or by people's taste. If taste promotes nothing, a person judges."""
+    state.pop("command", None)
     if "world" in state["preferences"] and not has_own_taste(state["preferences"]):
         decision = judge(config, new, before)
     else:
         decision = judge_by_taste(config, state, new, before)
         if not decision.is_promoted:
             state["command"] = f"firstwords compare {config.name}/{new.name} {config.name}/{before.name} --judge human"
-    if decision.is_promoted and not _promote(config.name, new.name, before.name):
-        decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")
-    _close(config, state, decision)
+    return told(decision, new, before)
 
 
 def has_own_taste(specs: Sequence[str]) -> bool:
@@ -232,7 +245,7 @@ def judge_by_taste(config: Align, state: dict[str, Any], new: Path, before: Path
     elif decision.is_promoted and not set(state["preferences"]) <= {"log", "world"}:
         decision = Decision(False, f"{decision.reason}; but these may be other people's preferences")
     ending = "" if decision.is_promoted else f". {yourself}"
-    return Decision(decision.is_promoted, f"by the taste shown ({in_words(established)}), {decision.reason}{ending}")
+    return replace(decision, reason=f"by the taste shown ({in_words(established)}), {decision.reason}{ending}")
 
 
 def _noise(name: str) -> str:

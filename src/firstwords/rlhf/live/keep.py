@@ -25,6 +25,9 @@ from firstwords.eval.winrate import WinRate, win_rate
 from firstwords.model.hub import add_metrics
 from firstwords.preferences.taste import Taste, tastes_of
 from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
+from firstwords.rlhf.compare import open_engine
+from firstwords.rlhf.halfway import can_go_halfway, go_halfway, told
+from firstwords.rlhf.live.check import Checked
 from firstwords.rlhf.live.record import FOLDER
 from firstwords.rlhf.live.session import LiveSession
 from firstwords.rlhf.provenance import Seen
@@ -61,10 +64,21 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
         session.parent, session.tokenizer, session.chats.prompts, seed, questions, session.engine.max_length
     )
     other = Engine(session.reference, session.tokenizer, num_slots=32)
-    rows, refused = compared((lambda: session.engine, lambda: other), asked, found, seed)
-    result = win_rate(rows)
-    directory = save(session, stage)
-    decision = judge(session, directory, result, found, refused)
+
+    def against_other(engine: Engine) -> tuple[WinRate, tuple[float, float]]:
+        rows, refused = compared((lambda: engine, lambda: other), asked, found, seed)
+        return win_rate(rows), refused
+
+    result, refused = against_other(session.engine)
+    directory, checked = save(session, stage), session.checked
+    decision = judge(session, directory, checked, result, found, refused)
+    if found and decision.losses and can_go_halfway(directory):
+        say(f"{decision.reason}: trying half of what it learned")
+        go_halfway(directory, session.parent)
+        engine = open_engine(directory)
+        checked = session.check.measure(engine)
+        result, refused = against_other(engine)
+        decision = judge(session, directory, checked, result, found, refused)
     if not found:
         decision = Decision(False, no_taste(predicted))
     if decision.is_promoted and home.promoted(name) != session.parent.name:
@@ -75,10 +89,10 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     add_metrics(directory, {"promotion": entry})
     session.records.clear()  # the next lesson begins at the promoted stage, with this one's choices in the log
     facts = {"command": "teach", "stage": stage, "choices": len(predicted), "predicted": rate_of(predicted)}
-    told = facts | entry | (asdict(result) if found else {}) | {"tastes": [asdict(taste) for taste in found]}
-    told |= {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "check": session.checked.sentence}
-    write_json(home.run_dir(name, FOLDER) / KEPT, told)
-    return told
+    facts |= entry | (asdict(result) if found else {}) | {"tastes": [asdict(taste) for taste in found]}
+    facts |= {"temperature": CHAT_TEMPERATURE, "top_p": CHAT_TOP_P, "check": checked.sentence}
+    write_json(home.run_dir(name, FOLDER) / KEPT, facts)
+    return facts
 
 
 def save(session: LiveSession, stage: str) -> Path:
@@ -93,18 +107,25 @@ def save(session: LiveSession, stage: str) -> Path:
 
 
 def judge(
-    session: LiveSession, directory: Path, result: WinRate, established: Sequence[Taste], refused: tuple[float, float]
+    session: LiveSession,
+    directory: Path,
+    checked: Checked,
+    result: WinRate,
+    established: Sequence[Taste],
+    refused: tuple[float, float],
 ) -> Decision:
     """Whether the version is promoted: better by the person's taste, and worse in nothing that is measured."""
     new, old = directory.name, session.parent.name
-    by = f"by your taste ({in_words(established)}), "
-    if session.checked.is_harmed:
-        return Decision(False, f"{by}{new} wins {result.win_rate:.1%}, but it knows less: {session.checked.sentence}")
-    decision = decided(directory, session.parent, result, refused)
+    if checked.is_harmed:
+        reason = f"{new} wins {result.win_rate:.1%}, but it knows less: {checked.sentence}"
+        decision: Decision | None = Decision(False, reason, (checked.sentence,))
+    else:
+        decision = decided(directory, session.parent, result, refused)
     if decision is None:
         rate = f"{result.win_rate:.1%} ({result.low:.1%}-{result.high:.1%})"
-        decision = Decision(True, f"{new} wins {rate} against {old} in a chat, and {session.checked.sentence}")
-    return replace(decision, reason=by + decision.reason)
+        decision = Decision(True, f"{new} wins {rate} against {old} in a chat, and {checked.sentence}")
+    decision = replace(decision, reason=f"by your taste ({in_words(established)}), {decision.reason}")
+    return told(decision, directory, session.parent)
 
 
 def no_taste(predicted: Sequence[bool]) -> str:

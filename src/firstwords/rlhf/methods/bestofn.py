@@ -25,6 +25,7 @@ from firstwords import home
 from firstwords.engine.engine import Engine
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.judgements import read_pairs
+from firstwords.rlhf.methods.siblings import FEATURES, Scorer, fit_scorer
 from firstwords.rlhf.policy import (
     REHEARSAL_ROWS,
     Policy,
@@ -35,7 +36,6 @@ from firstwords.rlhf.policy import (
     open_policy,
 )
 from firstwords.rlhf.rollout import Rollouts, piece_logits, pieces_of
-from firstwords.rlhf.siblings import FEATURES, Scorer, fit_scorer
 from firstwords.runlog import say
 from firstwords.train.losses import next_token_loss, token_logprobs
 

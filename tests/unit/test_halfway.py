@@ -1,0 +1,49 @@
+"""Half of what a version learned: its weights, its card, and when that is not tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from firstwords import home
+from firstwords.model.hub import load_model, read_card, save_model, weights_hash
+from firstwords.model.lora import ADAPTER
+from firstwords.rlhf.halfway import can_go_halfway, go_halfway
+from firstwords.rlhf.provenance import Seen, read_seen
+from firstwords.tokenizer.fast import Tokenizer
+
+
+def version(learned: float) -> tuple[Path, Path]:
+    """rlhf-1, whose weights are all `learned` more than those of sft."""
+    sft, new = home.stage_dir("pip", "sft"), home.stage_dir("pip", "rlhf-1")
+    model = load_model(sft)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(learned)
+    metrics = {"gold": 2.0, "exam": {"told": {}}, "promotion": {"promoted": False}}
+    card = {"stage": "rlhf-1", "weights_sha256": weights_hash(model), "metrics": metrics}
+    save_model(model, new, Tokenizer.load(sft), card, Seen({"a prompt"}, set(), {"a reward model"}).write)
+    return new, sft
+
+
+def test_the_weights_are_the_mean_and_the_card_says_so(own_home: Path) -> None:
+    new, sft = version(learned=0.25)
+    go_halfway(new, sft)
+    model = load_model(new)
+    for half, earlier in zip(model.parameters(), load_model(sft).parameters(), strict=True):
+        torch.testing.assert_close(half, earlier + 0.125)
+    card = read_card(new)
+    assert card["metrics"] == {"gold": 2.0, "share": 0.5}, "the exam and the decision were about other weights"
+    assert card["weights_sha256"] == weights_hash(model) and card["stage"] == "rlhf-1"
+    assert read_seen(new) == Seen({"a prompt"}, set(), {"a reward model"})
+
+
+def test_it_is_tried_once_and_not_with_an_adapter(own_home: Path) -> None:
+    new, sft = version(learned=0.25)
+    (new / ADAPTER).mkdir()
+    assert not can_go_halfway(new), "PEFT would read the whole change"
+    (new / ADAPTER).rmdir()
+    assert can_go_halfway(new)
+    go_halfway(new, sft)
+    assert not can_go_halfway(new)
