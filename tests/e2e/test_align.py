@@ -205,7 +205,7 @@ def run_method(argv: list[str]) -> int:
     return 0
 
 
-LONG_RUN = {"steps": 40, "stop_penalty": 1.0, "save_every_steps": 3, "threads": 1}
+LONG_RUN = {"steps": 20, "stop_penalty": 1.0, "save_every_steps": 3, "threads": 1}
 
 
 @pytest.mark.parametrize("method", ["grpo", "ppo"])

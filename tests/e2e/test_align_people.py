@@ -19,7 +19,7 @@ from firstwords.tokenizer.fast import Tokenizer
 pytest_plugins = ("manners_fixtures",)
 
 CASES = {
-    "short": (SHORT, {"method": "rloo", "steps": 30, "learning_rate": 3.0}),
+    "short": (SHORT, {"method": "rloo", "steps": 60, "learning_rate": 10.0}),
     "polite": (POLITE, {"method": "dpo", "steps": 80}),
 }
 
