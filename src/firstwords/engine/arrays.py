@@ -101,17 +101,20 @@ class Rows(NamedTuple):
     numbers_R: np.ndarray  # int64, the place of each row in a grammar (`grammar.places`); 0 unknown, -1 no grammar
     rooms_R: np.ndarray  # int64, tokens that may follow there
     is_known_R: np.ndarray  # bool, whether the newest token led to a known place
+    landings_R: np.ndarray  # int64, tokens before the limit from which on no new word may begin; 0 = it may
+    word_tokens_R: np.ndarray  # int64, tokens of the word that is being written
     masks_PW: np.ndarray  # uint32, the masks of all places
     next_PC: np.ndarray  # int32, the place where each character leads; 0 unknown
     lengths_P: np.ndarray  # int64, bytes that would finish the answer; negative where the mask is unknown
     chars: np.ndarray  # int32, the characters of all tokens
     starts_V: np.ndarray  # int64, where those of each token begin, and the end of the last one's
+    has_space_V: np.ndarray  # bool, whether a token begins or ends with white space
     is_ruled_R: np.ndarray  # bool, whether it is wanted what the mask costs
     num_top_R: np.ndarray  # int64, alternatives wanted; -1 = no log-probabilities
     is_uncertain_R: np.ndarray  # bool, whether rank and entropy are wanted
     end_ids_RE: np.ndarray  # int64, tokens that end the answer; -1 fills up
     has_ended_R: np.ndarray  # bool, whether the newest token is one of them
-    limits_R: np.ndarray  # int64, tokens that each row may sample before the engine looks at them
+    limits_R: np.ndarray  # int64, tokens that each row may still have
     waits_R: np.ndarray  # bool, whether it has sampled all that it may
     tokens_RN: np.ndarray  # int64
     logprob_RN: np.ndarray  # float32
@@ -188,11 +191,14 @@ def _of_grammars(size: int, vocab_size: int, constrained: bool, places: Places |
         "numbers_R": np.full(size, -1, np.int64),
         "rooms_R": np.zeros(size, np.int64),
         "is_known_R": np.ones(size, np.bool_),
+        "landings_R": np.zeros(size, np.int64),
+        "word_tokens_R": np.zeros(size, np.int64),
         "masks_PW": np.zeros((0, num_words), np.uint32) if places is None else places.masks_PW,
         "next_PC": np.zeros((0, 1), np.int32) if places is None else places.next_PC,
         "lengths_P": np.zeros(0, np.int64) if places is None else places.lengths_P,
         "chars": np.zeros(0, np.int32) if places is None else places.spellings.chars,
         "starts_V": np.zeros(0, np.int64) if places is None else places.spellings.starts_V,
+        "has_space_V": np.zeros(0, np.bool_) if places is None else places.spellings.has_space_V,
     }
 
 

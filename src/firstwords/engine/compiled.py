@@ -196,9 +196,10 @@ def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
 def sources() -> list[str]:
     """The files that `kernels.steps` is compiled from."""
     from firstwords.engine import arrays
+    from firstwords.engine.grammar import spellings
     from firstwords.engine.loops import arithmetic, kernels, sampler, vectors
 
-    return [str(module.__file__) for module in (kernels, arithmetic, arrays, sampler, vectors)]
+    return [str(module.__file__) for module in (kernels, arithmetic, arrays, sampler, spellings, vectors)]
 
 
 def compile_in_background() -> None:

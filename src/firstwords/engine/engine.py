@@ -349,8 +349,8 @@ class Engine:
 
     @staticmethod
     def _constrain(batch: Batch, rooms: list[int]) -> None:
-        """Set the masks of constrained rows, and how many tokens each can sample without being looked at. rooms: how
-        many each row may still have.
+        """Set the masks of constrained rows, and what loops need to follow their answers. rooms: how many tokens each
+        row may still have.
         """
         rows, places, numbers = batch.rows, batch.places, [-1] * len(rooms)
         if places is not None:
@@ -358,9 +358,8 @@ class Engine:
         for row, matcher in batch.matchers:
             matcher.write_mask(rows.masks_RW[row])
             if places is not None:
-                num_free = matcher.num_free(rooms[row])
-                numbers[row] = matcher.number(places) if num_free else 0
-                rows.limits_R[row] = max(1, num_free)
+                numbers[row] = matcher.number(places)
+                rows.landings_R[row], rows.word_tokens_R[row] = matcher.landing(rooms[row])
         rows.numbers_R[:], rows.rooms_R[:] = numbers, rooms
 
     def _settle(self, batch: Batch, rooms: list[int], counts: list[int]) -> list[int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from firstwords.engine.grammar.places import Next, Places, Step
-from firstwords.engine.grammar.spellings import Spellings
+from firstwords.engine.grammar.spellings import MAX_LANDING, Spellings
 
 if TYPE_CHECKING:
     import llguidance
@@ -28,7 +28,6 @@ MAX_MASK_BYTES = 2_000_000  # that a grammar remembers
 MAX_STEPS = 20_000  # from one place to the next that a grammar remembers: a few megabytes
 MAX_SPELLED = 1_000  # texts of which the vocabulary remembers the tokens
 LANDING = 12  # tokens before the limit from which on sentences begin no new word: more than most words have
-MAX_LANDING = 32  # as above, where the answer has had longer words
 LONGEST_ENDING = 24  # bytes: a rhyming word and a full stop
 
 
@@ -156,13 +155,11 @@ class Matcher:
         self._places = places
         return places.number(self._place, self._end_ids, found)
 
-    def num_free(self, room: int) -> int:
-        """How many tokens can be drawn before a sentence may have to end, given that `room` remain."""
-        if not self._grammar.is_prose:
-            return room
-        landing = self._landing or _first_landing(room)
-        longest_word = (room - self._word_tokens - 1) // 2  # if none of them begins a word, which moves the landing
-        return max(0, room - MAX_LANDING, min(room - landing, longest_word))
+    def landing(self, room: int) -> tuple[int, int]:
+        """(tokens before the limit from which on no new word may begin, given that `room` remain; tokens of the word
+        being written). 0 for texts that may end within a word.
+        """
+        return (self._landing or _first_landing(room), self._word_tokens) if self._grammar.is_prose else (0, 0)
 
     def follow(self, tokens: Sequence[int], number: int, room: int) -> None:
         """Record tokens that loops have drawn along known ways, to the place with this number. room: before them."""
@@ -294,7 +291,6 @@ class Vocabulary:
         special = tokenizer.special_ids
         self.eos_token_id, self.bos_token_id = tokenizer.endoftext_id, None
         self.tokens = [b"" if i in special else tokenizer.token_bytes(i) for i in range(tokenizer.vocab_size)]
-        self.has_space = [data.strip() != data for data in self.tokens]
         self.special_token_ids = sorted(special)
         self._ids = {data: i for i, data in enumerate(self.tokens) if data}
         self._longest = max(map(len, self._ids))
@@ -304,6 +300,12 @@ class Vocabulary:
     def spellings(self) -> Spellings:
         """The tokens by their characters."""
         return Spellings(self.tokens)
+
+    @functools.cached_property
+    def has_space(self) -> list[bool]:
+        """Whether each token begins or ends with white space."""
+        found: list[bool] = self.spellings.has_space_V.tolist()
+        return found
 
     def __call__(self, text: str | bytes) -> list[int]:
         return self._encode(text if isinstance(text, str) else text.decode("utf-8", "replace"))

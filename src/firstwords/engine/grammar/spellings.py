@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MAX_LANDING = 32  # tokens before the limit from which on, at the most, sentences begin no new word; see `Matcher`
+
 
 class Spellings:
     """Characters are numbered from 0. A token that does not consist of whole characters has none."""
@@ -24,6 +26,7 @@ class Spellings:
         self.chars = np.array([numbers[char] for text in texts for char in text], np.int32)
         self.starts_V = np.zeros(len(texts) + 1, np.int64)  # of each token in `chars`, and the end of the last one
         np.cumsum([len(text) for text in texts], out=self.starts_V[1:])
+        self.has_space_V = np.array([data.strip() != data for data in tokens], np.bool_)
         self.ascii = [(numbers[char], char) for char in self.alphabet if char.isascii()]
 
     def of(self, token: int) -> list[int]:

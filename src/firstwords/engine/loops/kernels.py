@@ -25,6 +25,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from firstwords.engine.arrays import PANEL
+from firstwords.engine.grammar.spellings import MAX_LANDING
 from firstwords.engine.loops.arithmetic import F32, SETTINGS, dot, exp, inner, largest_of, product
 from firstwords.engine.loops.sampler import explain, lost_to_mask, sample
 from firstwords.engine.loops.vectors import prefetch
@@ -337,13 +338,25 @@ def advance(rows, r, n, token):
 
 
 @inner
+def begins_too_late(rows, r, token):
+    """Count the tokens of row r's words, as `Matcher` does; whether this one begins a word that might be cut."""
+    if rows.landings_R[r] == 0:
+        return False
+    if rows.has_space_V[token]:
+        rows.landings_R[r] = max(rows.landings_R[r], min(rows.word_tokens_R[r] + 2, MAX_LANDING))
+        rows.word_tokens_R[r] = 0
+    rows.word_tokens_R[r] += 1
+    return rows.has_space_V[token] and rows.rooms_R[r] <= rows.landings_R[r]
+
+
+@inner
 def follow(rows, r, token):
     """Row r, which obeys a mask, goes on to the place where the characters of its token lead, if that is known and
-    leaves room.
+    leaves room. Otherwise, and where a sentence may have to end, the engine has to look.
     """
     rows.is_known_R[r] = False
     after = rows.numbers_R[r]
-    if after == 0 or rows.starts_V[token] == rows.starts_V[token + 1]:
+    if after == 0 or rows.starts_V[token] == rows.starts_V[token + 1] or begins_too_late(rows, r, token):
         return
     for i in range(rows.starts_V[token], rows.starts_V[token + 1]):
         after = rows.next_PC[after, rows.chars[i]]  # 0 leads to 0

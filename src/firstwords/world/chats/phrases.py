@@ -35,7 +35,8 @@ EMBEDDED_FRAMES = (
 PERSON = {
     "job": Ask(
         ("what does {s} do?", "what is {p} job?", "what is the job of {o}?", "what job does {s} have?",
-         "what work does {s} do?", "what does {s} do all day?"),
+         "what work does {s} do?", "what does {s} do all day?", "what does {s} work as?",
+         "what does {s} do for a living?"),
         ("what {s} does", "what {p} job is", "what work {s} does"),
         ("{s} is {the_job}.", "{s} is {the_job}.", "{s} is {the_job}.", "{s} is {the_job} of Plumwick."),
         ("Could you tell me what job {s} has?", "I forgot: what is {p} work?",
@@ -43,7 +44,8 @@ PERSON = {
          "What kind of work does {s} do?", "Could you say what the job of {o} is?"),
     ),
     "age": Ask(
-        ("how old is {s}?", "what is {p} age?", "what is the age of {o}?", "how many years old is {s}?"),
+        ("how old is {s}?", "what is {p} age?", "what is the age of {o}?", "how many years old is {s}?",
+         "how old is {s} now?", "how old is {s} today?"),
         ("how old {s} is", "what {p} age is", "the age of {o}"),
         ("{s} is {v} years old.", "{s} is {v} years old.", "{s} is {v}."),
         ("Could you tell me how old {s} is?", "I forgot: how old is {s}?", "Do you remember the age of {o}?",
@@ -89,7 +91,8 @@ PERSON = {
     ),
     "food": Ask(
         ("what is {p} favourite food?", "what does {s} like to eat?", "what does {s} love to eat?",
-         "which food does {s} like best?", "what food does {s} love?", "what does {s} like to eat best?"),
+         "which food does {s} like best?", "what food does {s} love?", "what does {s} like to eat best?",
+         "what would {s} choose to eat?", "what would {s} like to have for lunch?"),
         ("what {p} favourite food is", "what {s} likes to eat", "which food {s} likes best"),
         ("{p} favourite food is {v}.", "{p} favourite food is {v}.", "{s} loves {v}.",
          "{s} loves to eat {v}."),
@@ -100,7 +103,7 @@ PERSON = {
     "colour": Ask(
         ("what is {p} favourite colour?", "which colour does {s} like best?", "what colour does {s} like?",
          "which colour does {s} love?", "what is the favourite colour of {o}?",
-         "what colour does {s} like best?"),
+         "what colour does {s} like best?", "which colour does {s} like more than all others?"),
         ("what {p} favourite colour is", "which colour {s} likes best", "the favourite colour of {o}"),
         ("{p} favourite colour is {v}.", "{p} favourite colour is {v}.", "{s} likes {v} best."),
         ("Could you tell me which colour {s} likes best?", "I forgot: which colour does {s} love most?",
@@ -109,7 +112,8 @@ PERSON = {
     ),
     "hobby": Ask(
         ("what is {p} hobby?", "what does {s} like to do?", "what does {s} do in {p2} free time?",
-         "what does {s} love to do?", "what is the hobby of {o}?", "what hobby does {s} have?"),
+         "what does {s} love to do?", "what is the hobby of {o}?", "what hobby does {s} have?",
+         "what does {s} do for fun?", "what does {s} like to do on a day off?", "what does {s} like to do after work?"),
         ("what {p} hobby is", "what {s} likes to do", "which hobby {s} has"),
         ("{s} likes {v}.", "{s} likes {v}.", "{p} hobby is {v}."),
         ("Could you tell me what {p} hobby is?", "I forgot: what does {s} like to do in {p2} free time?",
