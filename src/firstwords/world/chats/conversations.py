@@ -62,7 +62,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "rhyme": (2.5, play.rhyme),
         "repeat": (2.5, play.repeat),
         "riddle": (1, play.riddle),
-        "poem": (1, play.poem),
+        "poem": (1.5, play.poem),
         "odd one out": (0.4, play.odd_one_out),
         "uses": (0.4, play.uses),
     }),

@@ -202,8 +202,18 @@ _MINE = {"pet": ("dog", "cat", "fish", "horse", "bird", "rabbit", "hamster", "he
 _NEWS_STARTS = ("{n}.", "{n}.", "{n}", "{n} today.", "Pip, {n}.", "Oh no, {n}!", "{n} and I do not know what to do.")
 
 
+_FOODS = ("apples", "cheese", "chocolate", "ice cream", "soup", "bread", "noodles", "cherries", "pancakes", "eggs", "milk", "tea", "fish", "rice")
+_LIKED = ("music", "football", "rain", "snow", "school", "summer", "winter", "spring", "books", "films", "games", "flowers", "swimming",
+          "dancing", "singing", "chess", "trains", "cars", "the sea", "the sun", "the moon", "your job", "this town", "computers", "people",
+          "children", "holidays", "jokes", "poems", "maths", "sport", "running", "reading", "painting", "the news", "Mondays", "parties")
+_LIKING = ("I like {x}.", "I love {x}.", "i like {x}", "I really like {x}.", "I like {x} a lot.", "I like {x} very much.")
+
+
 def news(rng: Random, town: Town) -> list[Turn]:
-    """Something good or bad that happened to the visitor."""
+    """Something good or bad that happened to the visitor, or something that he or she likes."""
+    if rng.random() < 0.15:
+        liked = pick(rng, [thing for thing in (*_LIKED, *_FOODS) if not thing.startswith("your")])
+        return [Turn(pick(rng, _LIKING).format(x=liked), f"I am glad that you like {liked}.", Check("says", ("glad",)))]
     is_bad = rng.random() < 0.65
     told = pick(rng, _BAD_NEWS if is_bad else _GOOD_NEWS).format(**{key: pick(rng, words) for key, words in _MINE.items()})
     starts = _NEWS_STARTS if is_bad else _NEWS_STARTS[:5]
@@ -328,7 +338,8 @@ _ABOUT: tuple[Topic, ...] = (
                   clauses=("your favourite animal",), notes=("your favourite animal",)),
           "My favourite animal is the duck.", ("duck",)),
     Topic(Wording(questions=("what is your favourite food", "what do you like to eat", "what do you eat", "are you hungry",
-                             "do you like cake", "do you like pizza", "do you eat", "do you drink"),
+                             "do you like cake", "do you like pizza", "do you eat", "do you drink",
+                             *(f"do you like {food}" for food in _FOODS)),
                   clauses=("your favourite food",), notes=("your favourite food",)),
           "I cannot eat, but I like the word pancake.", ("pancake", "cannot eat")),
     Topic(Wording(questions=("what is your favourite word", "which word do you like best", "what is your favourite book",
@@ -356,6 +367,10 @@ _CANNOT = ("see me", "hear me", "walk", "sleep", "swim", "fly", "see", "hear", "
 def about_pip(rng: Random, town: Town) -> list[Turn]:
     """Who are you, what can you do, are you a person; honest about being a small program."""
     draw = rng.random()
+    if draw < 0.05:
+        wording = Wording(questions=("do you like {x}", "do you like {x}", "do you love {x}", "do you enjoy {x}"), clauses=("if you like {x}",),
+                          notes=("you like {x}",))
+        return [Turn(ask(rng, wording, x=pick(rng, _LIKED)), "I like words and stories best.", Check("says", ("words", "stories")))]
     if draw < 0.84:
         topics = rng.choices(_ABOUT, _OFTEN, k=2 if rng.random() < 0.2 else 1)
         return [turn_of(rng, topic) for topic in dict.fromkeys(topics)]

@@ -179,7 +179,7 @@ def compare(rng: Random, town: Town) -> list[Turn]:
     if draw < 0.7:
         question = ask(rng, _BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.3 else word, a=shown(a), b=shown(b))
         return [Turn(question, fact, Check("phrase", (f"{right} is {word}",), allow=(str(other),)))]
-    question = ask(rng, _IS_BIGGER, w=word, a=shown(a), b=shown(b))
+    question = ask(rng, _IS_BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.5 else word, a=shown(a), b=shown(b))
     return [Turn(question, *settled(a == right, fact))]
 
 
