@@ -40,8 +40,18 @@ from firstwords.train.run import Run
 WORDS = ["yes", "no", "maybe", "sun", "moon", "cat", "dog", "tree", "house", "river"]
 
 
+_LEARNED: list[Path] = []  # the run folder of the first reward model without options
+
+
 def learn_rewards(pip: Path, **options) -> Path:
-    return reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, learning_rate=5.0, **options))
+    """A reward model of the preferences; without options it is the same for every test, and trained once."""
+    if options or not _LEARNED:
+        made = reward.main(Reward("pip", preferences=[str(pip)], epochs=6.0, learning_rate=5.0, **options))
+        if not options:
+            _LEARNED.append(Path(shutil.copytree(home.run_dir("pip", "reward"), pip.with_name("learned"))))
+        return made
+    shutil.copytree(_LEARNED[0], home.run_dir("pip", "reward"), dirs_exist_ok=True)
+    return reward.members(home.run_dir("pip", "reward"), 1)[0]
 
 
 def policy_config(pip: Path, kind: type = Rloo, **options):
