@@ -22,6 +22,7 @@ from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf import align
 from firstwords.rlhf import compare as comparing
 from firstwords.rlhf.align import Align
+from firstwords.rlhf.halfway import share_of
 from firstwords.rlhf.methods import dpo
 from firstwords.rlhf.methods.dpo import Dpo
 from firstwords.serve import jobs
@@ -69,9 +70,10 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     ) -> tuple[str, dict]:
         made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
         found = {
-            (made, False): now or table(),
-            (made, True): halfway or now or table(),
-            (sft, False): before or table(),
+            (made, 1.0): now or table(),
+            (made, 0.5): halfway or now or table(),
+            (made, 0.25): halfway or now or table(),
+            (sft, 1.0): before or table(),
         }
         rows = [Comparison(f"question {i}", won) for i in range(60)]
         sides = [{"invented": 0.1, "refused": share, "reward": 1.0} for share in refused]
@@ -87,7 +89,7 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
 
         def examine(engine, _, size):
             examined.append(engine.path.name)
-            return found[engine.path, "share" in (read_card(engine.path).get("metrics") or {})]
+            return found[engine.path, share_of(engine.path)]
 
         monkeypatch.setattr(comparing, "run_exam", examine)
         monkeypatch.setattr(align, "check_prompts", lambda *_: None)
@@ -95,8 +97,8 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})
         home.set_promoted("pip", "sft")
         align.main(Align("pip", preferences=preferences or ["world"]))
-        # as in a chat, the default; again only with half of what was learned
-        assert len(asked) <= 2 and not any(settings.get("temperature") for settings in asked)
+        # as in a chat, the default; again only with a half and a quarter of what was learned
+        assert len(asked) <= 3 and not any(settings.get("temperature") for settings in asked)
         return home.promoted("pip"), json.loads((home.run_dir("pip", "align") / "align.json").read_text())
 
     examined = run.examined = []
@@ -127,7 +129,7 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
 def test_half_of_what_was_learned_is_tried_where_the_whole_costs_knowledge(aligned: Callable, capsys) -> None:
     stage, found = aligned(now=table(told=0.849), halfway=table(told=0.88))
     assert stage == "rlhf-1" and found["promoted"] and aligned.examined == ["rlhf-1", "sft", "rlhf-1"]
-    assert found["reason"].startswith("halfway between sft and what was learned, rlhf-1 wins 100.0% (")
+    assert found["reason"].startswith("halfway from sft to what was learned, rlhf-1 wins 100.0% (")
     told = capsys.readouterr().err
     assert "worse in known facts (88.9% -> 84.9%): trying half of what it learned" in told
     metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]

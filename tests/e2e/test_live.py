@@ -177,7 +177,7 @@ def test_a_lesson_that_knows_less_is_not_promoted(pip: Path) -> None:
         patch.setattr(sessions.Lesson, "learn", _wildly(sessions.Lesson.learn))
         kept = keep("pip")
     assert not kept["promoted"] and "but it knows less: still sure of" in kept["reason"]
-    assert kept["reason"].startswith("halfway between sft and what was learned, "), "half of it was tried as well"
+    assert kept["reason"].startswith("a quarter of the way from sft to what was learned, "), "less was tried as well"
 
 
 def test_half_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_half_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, mon
     monkeypatch.setattr(keeping, "decided", lambda *_: next(decisions))
     kept = keep("pip")
     assert kept["promoted"] and home.promoted("pip") == "rlhf-1"
-    assert kept["reason"].startswith("halfway between sft and what was learned, by your taste (")
+    assert kept["reason"].startswith("halfway from sft to what was learned, by your taste (")
     for half, start, end in zip(load_model(home.stage_dir("pip", "rlhf-1")).parameters(), sft, taught, strict=True):
         torch.testing.assert_close(half, (start + end) / 2)
 

@@ -9,7 +9,7 @@ import torch
 from firstwords import home
 from firstwords.model.hub import load_model, read_card, save_model, weights_hash
 from firstwords.model.lora import ADAPTER
-from firstwords.rlhf.halfway import can_go_halfway, go_halfway
+from firstwords.rlhf.halfway import can_go_halfway, go_halfway, share_of
 from firstwords.rlhf.provenance import Seen, read_seen
 from firstwords.tokenizer.fast import Tokenizer
 
@@ -39,11 +39,15 @@ def test_the_weights_are_the_mean_and_the_card_says_so(own_home: Path) -> None:
     assert read_seen(new) == Seen({"a prompt"}, set(), {"a reward model"})
 
 
-def test_it_is_tried_once_and_not_with_an_adapter(own_home: Path) -> None:
+def test_it_is_tried_twice_and_not_with_an_adapter(own_home: Path) -> None:
     new, sft = version(learned=0.25)
     (new / ADAPTER).mkdir()
     assert not can_go_halfway(new), "PEFT would read the whole change"
     (new / ADAPTER).rmdir()
-    assert can_go_halfway(new)
-    go_halfway(new, sft)
+    for share in (0.5, 0.25):
+        assert can_go_halfway(new)
+        go_halfway(new, sft)
+        assert share_of(new) == share
     assert not can_go_halfway(new)
+    for quarter, earlier in zip(load_model(new).parameters(), load_model(sft).parameters(), strict=True):
+        torch.testing.assert_close(quarter, earlier + 0.0625)

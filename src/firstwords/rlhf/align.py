@@ -3,9 +3,9 @@
     firstwords align pip --preferences world --minutes 2
     firstwords align mine --preferences preferences.jsonl --method dpo
 
-The new version is promoted if it is better at chat temperature and worse on no measurement; the rule, and how it
-treats noise, is in `eval/promotion.py`. One that is better but worse in a part of the exam is tried once more with half
-of what it learned (`halfway.py`). For the built-in world, answers are judged by the known truth on held-out
+The new version is promoted if it is better at chat temperature and worse on no measurement; the rule, and how it treats
+noise, is in `eval/promotion.py`. One that is better but worse in a part of the exam is tried with half of what it
+learned, and with a quarter (`halfway.py`). For the built-in world, answers are judged by the known truth on held-out
 questions: how often does the new version win against the one before, both sampled as in a chat? At temperature 1, at
 which policies are trained, a version wins merely by being more confident; the chat's temperature gives that advantage
 to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the one before unless
@@ -162,7 +162,7 @@ def main(config: Align) -> None:
         write_json(directory / "align.json", state)
     new = home.stage_dir(config.name, state["made"])
     decision = measured(config, state, new, before)
-    if decision.losses and can_go_halfway(new):
+    while decision.losses and can_go_halfway(new):
         say(f"{decision.reason}: trying half of what it learned")
         go_halfway(new, before)
         decision = measured(config, state, new, before)

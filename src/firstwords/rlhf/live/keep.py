@@ -72,7 +72,7 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     result, refused = against_other(session.engine)
     directory, checked = save(session, stage), session.checked
     decision = judge(session, directory, checked, result, found, refused)
-    if found and decision.losses and can_go_halfway(directory):
+    while found and decision.losses and can_go_halfway(directory):
         say(f"{decision.reason}: trying half of what it learned")
         go_halfway(directory, session.parent)
         engine = open_engine(directory)

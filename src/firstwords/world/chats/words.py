@@ -355,9 +355,9 @@ def poem(rng: Random, town: Town) -> list[Turn]:
         topic = pick(rng, _POEM_TOPICS)
         yours = topic.replace("my ", "your ")
         said = _POEM_OF_ANYTHING.format(x=cap(yours), t=yours)
-        asked = Wording(tuple(q for q in _POEM.questions if "{t}" in q), _POEM.clauses[1:], tuple(w for w in _POEM.wishes if "{t}" in w),
+        wording = Wording(tuple(q for q in _POEM.questions if "{t}" in q), _POEM.clauses[1:], tuple(w for w in _POEM.wishes if "{t}" in w),
                         tuple(n for n in _POEM.notes if "{t}" in n))
-        return [Turn(ask(rng, asked, t=topic), said, Check("words", (topic.split()[-1],), least=20))]
+        return [Turn(ask(rng, wording, t=topic), said, Check("words", (topic.split()[-1],), least=20))]
     about = pick(rng, tuple(_POEMS))
     question = ask(rng, _POEM, t=pick(rng, (about, about, f"the {about.split()[-1]}")))
     words = tuple(topic.split()[-1] for topic in _POEMS)
