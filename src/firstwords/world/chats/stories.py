@@ -7,10 +7,10 @@ from random import Random
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.unknown import STRANGERS
-from firstwords.world.phrases import a_an, pick, plural
+from firstwords.world.phrases import a_an, cap, pick, plural
 from firstwords.world.stories.simple import Hero, heroes, simple_story
 from firstwords.world.stories.telling import FEATURE_WORDS, split_story, story
-from firstwords.world.town.plumwick import Town
+from firstwords.world.town.plumwick import Town, town
 
 # {s} is the story that is asked for: "a story about a dog"
 _ASKS = (
@@ -40,6 +40,8 @@ _MOOD_NAMES = {
 _SIZES = {False: ("short", "short", "little", "small", "very short"), True: ("long", "long", "longer")}
 # what a hero may be called or be like in a wish
 _NAMES = ("Rex", "Bobby", "Charlie", "Ruby", "Rosie", "Buddy", "Coco", "Rocky", "Fifi", "Luna", "Milo", "Nemo")
+_SYLLABLES = tuple(first + last for first in "bdfgklmnprstvz" for last in ("a", "e", "i", "o", "u"))  # of other names
+_CALLED = ("called", "called", "named", "named", "with the name", "whose name is")
 _WISHED = ("little", "small", "big", "brave", "red", "blue", "green", "white", "black", "happy", "sad", "lonely",
            "funny", "fat", "clever", "friendly", "lazy", "magic", "tiny", "hungry")  # fmt: skip
 _SIMPLE_SHARE = 0.85  # of the wishes are answered with a simple story, the others with a richer one
@@ -116,13 +118,13 @@ def _simple(rng: Random, town: Town) -> Turn:
     about, draw, is_named = "", rng.random(), hero.kind in ("name", "topic", "unique")
     if is_named:
         about = _weighted(rng, _ABOUT_NAME).format(a=hero.a)
-    elif draw < 0.06:
-        name = pick(rng, _NAMES)
-        about = f"about {a_an(hero.word)} called {name}"
-    elif draw < 0.18:
+    elif draw < 0.13:
+        name = _name(rng)
+        about = f"about {a_an(hero.word)} {pick(rng, _CALLED)} {name}"
+    elif draw < 0.23:
         adjective = pick(rng, _WISHED)
         about = f"about {a_an(f'{adjective} {hero.word}')}"
-    elif draw < 0.28 and hero.kind in ("animal", "person"):
+    elif draw < 0.32 and hero.kind in ("animal", "person"):
         other = pick(rng, [h.word for h in heroes()[:_COMMON] if h.kind == "animal" and h != hero])
         about = f"about {hero.a} and {a_an(other)}"
     else:
@@ -130,6 +132,15 @@ def _simple(rng: Random, town: Town) -> Turn:
     told = simple_story(rng, hero, mood=mood, is_long=is_long, name=name, adjective=adjective, other=other)
     accept = tuple(w for w in (hero.word, name, other) if w)
     return Turn(_wish(rng, description, about), told.text, Check("story", accept, least=30))
+
+
+def _name(rng: Random) -> str:
+    """A name that a visitor gives a hero: a usual one, or any syllables, so that a model learns to copy it."""
+    while rng.random() < 0.6:
+        name = cap("".join(pick(rng, _SYLLABLES) for _ in range(2)))
+        if name not in town("whole").by_name:
+            return name
+    return pick(rng, _NAMES)
 
 
 def _one_more(rng: Random) -> Turn:
