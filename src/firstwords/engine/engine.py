@@ -369,11 +369,12 @@ class Engine:
         rows, replaced, followed = batch.rows, list[int](), counts.copy()
         tokens = rows.tokens_RN[:, : max(counts)].tolist()
         numbers, known = rows.numbers_R.tolist(), rows.is_known_R.tolist()
+        landings, word_tokens = rows.landings_R.tolist(), rows.word_tokens_R.tolist()
         for row, matcher in batch.matchers:
             last = counts[row] - 1
             followed[row] = last + (batch.places is not None and known[row])
             if followed[row]:
-                matcher.follow(tokens[row][: followed[row]], numbers[row], rooms[row])
+                matcher.follow(tokens[row][: followed[row]], numbers[row], landings[row], word_tokens[row])
             if followed[row] > last:
                 continue
             token = tokens[row][last]

@@ -161,11 +161,12 @@ class Matcher:
         """
         return (self._landing or _first_landing(room), self._word_tokens) if self._grammar.is_prose else (0, 0)
 
-    def follow(self, tokens: Sequence[int], number: int, room: int) -> None:
-        """Record tokens that loops have drawn along known ways, to the place with this number. room: before them."""
+    def follow(self, tokens: Sequence[int], number: int, landing: int, word_tokens: int) -> None:
+        """Record tokens that loops have drawn along known ways, to the place with this number. landing, word_tokens:
+        as in `landing`, after them.
+        """
         assert self._places is not None
-        if self._grammar.is_prose:
-            self._count_words(tokens, room)
+        self._landing, self._word_tokens = landing, word_tokens
         step = self._places[number]
         self._place, self._here, self._before = step.place, step.found, None
         self._unread += tokens
@@ -213,19 +214,15 @@ class Matcher:
         return self._begins_word(token, room) and room <= self._landing and self._place.length <= LONGEST_ENDING
 
     def _begins_word(self, token: int, room: int) -> bool:
-        """Count a drawn token, and say whether it begins a new word."""
-        self._count_words([token], room)
-        return self._vocabulary.has_space[token]
-
-    def _count_words(self, tokens: Sequence[int], room: int) -> None:
-        """Count drawn tokens: how many the longest word takes decides how early the last one may begin."""
-        has_space, size, longest = self._vocabulary.has_space, self._word_tokens, -1
-        for token in tokens:
-            if has_space[token]:
-                longest, size = max(longest, size), 0
-            size += 1
-        self._word_tokens = size
-        self._landing = max(self._landing or _first_landing(room), min(longest + 2, MAX_LANDING) if longest >= 0 else 0)
+        """Count a drawn token, and say whether it begins a new word. How many the longest word takes decides how early
+        the last one may begin.
+        """
+        begins = self._vocabulary.has_space[token]
+        self._landing, size = self.landing(room)
+        if begins:
+            self._landing, size = max(self._landing, min(size + 2, MAX_LANDING)), 0
+        self._word_tokens = size + 1
+        return begins
 
     def _end_sentence(self, token: int) -> int:
         """The next token of the shortest way to the end of the sentence."""

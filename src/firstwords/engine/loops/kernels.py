@@ -338,15 +338,14 @@ def advance(rows, r, n, token):
 
 
 @inner
-def begins_too_late(rows, r, token):
-    """Count the tokens of row r's words, as `Matcher` does; whether this one begins a word that might be cut."""
-    if rows.landings_R[r] == 0:
-        return False
+def counted(rows, r, token):
+    """(landing, tokens of the word) of row r after a token, as `Matcher` counts them; 0 where words may be cut."""
+    landing, size = rows.landings_R[r], rows.word_tokens_R[r]
+    if landing == 0:
+        return landing, size
     if rows.has_space_V[token]:
-        rows.landings_R[r] = max(rows.landings_R[r], min(rows.word_tokens_R[r] + 2, MAX_LANDING))
-        rows.word_tokens_R[r] = 0
-    rows.word_tokens_R[r] += 1
-    return rows.has_space_V[token] and rows.rooms_R[r] <= rows.landings_R[r]
+        return max(landing, min(size + 2, MAX_LANDING)), 1
+    return landing, size + 1
 
 
 @inner
@@ -356,7 +355,10 @@ def follow(rows, r, token):
     """
     rows.is_known_R[r] = False
     after = rows.numbers_R[r]
-    if after == 0 or rows.starts_V[token] == rows.starts_V[token + 1] or begins_too_late(rows, r, token):
+    if after == 0 or rows.starts_V[token] == rows.starts_V[token + 1]:
+        return
+    landing, size = counted(rows, r, token)
+    if rows.has_space_V[token] and rows.rooms_R[r] <= landing:
         return
     for i in range(rows.starts_V[token], rows.starts_V[token + 1]):
         after = rows.next_PC[after, rows.chars[i]]  # 0 leads to 0
@@ -364,5 +366,6 @@ def follow(rows, r, token):
     if rows.is_known_R[r]:
         rows.numbers_R[r] = after
         rows.rooms_R[r] -= 1
+        rows.landings_R[r], rows.word_tokens_R[r] = landing, size
         for w in range(rows.masks_RW.shape[1]):
             rows.masks_RW[r, w] = rows.masks_PW[after, w]

@@ -206,13 +206,14 @@ _FOODS = ("apples", "cheese", "chocolate", "ice cream", "soup", "bread", "noodle
 _LIKED = ("music", "football", "rain", "snow", "school", "summer", "winter", "spring", "books", "films", "games", "flowers", "swimming",
           "dancing", "singing", "chess", "trains", "cars", "the sea", "the sun", "the moon", "your job", "this town", "computers", "people",
           "children", "holidays", "jokes", "poems", "maths", "sport", "running", "reading", "painting", "the news", "Mondays", "parties")
+_MAY_LIKE = tuple(thing for thing in (*_LIKED, *_FOODS) if thing != "your job")  # what a visitor may like
 _LIKING = ("I like {x}.", "I love {x}.", "i like {x}", "I really like {x}.", "I like {x} a lot.", "I like {x} very much.")
 
 
 def news(rng: Random, town: Town) -> list[Turn]:
     """Something good or bad that happened to the visitor, or something that he or she likes."""
     if rng.random() < 0.15:
-        liked = pick(rng, [thing for thing in (*_LIKED, *_FOODS) if not thing.startswith("your")])
+        liked = pick(rng, _MAY_LIKE)
         return [Turn(pick(rng, _LIKING).format(x=liked), f"I am glad that you like {liked}.", Check("says", ("glad",)))]
     is_bad = rng.random() < 0.65
     told = pick(rng, _BAD_NEWS if is_bad else _GOOD_NEWS).format(**{key: pick(rng, words) for key, words in _MINE.items()})

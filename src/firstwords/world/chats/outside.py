@@ -54,7 +54,7 @@ _WHO = Wording(
 )
 _RULERS = ("president", "king", "queen", "mayor", "captain", "boss", "prince", "chancellor", "leader", "emperor", "prime minister")
 _REALMS = _list("""
-    Mars|the moon|the sun|the clouds|the bottom of the sea|the North Pole|the rainbow|Venus|the evening star|the end of the world|France
+    Mars|the moon|the sun|the clouds|the bottom of the sea|the North Pole|the North Pole|the rainbow|Venus|the evening star|the end of the world|France
     Germany|the USA|America|England|Russia|China|Spain|Italy|the world|the United States|India|Canada|Jupiter|Saturn|the galaxy|Europe
     Australia|Mexico|the universe|London|Paris|New York|Berlin
 """)

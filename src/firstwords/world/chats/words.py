@@ -343,6 +343,7 @@ _POEM = Wording(
 )
 
 
+_POEM_ABOUT = Wording(*(tuple(way for way in ways if "{t}" in way) for ways in _POEM))
 _POEM_OF_ANYTHING = "{x}, {t}, what can I say?\nI think of {t} every day.\nI write these words for you and me,\nas small and light as words can be."
 _POEM_TOPICS = ("the sea", "the sun", "the sky", "the wood", "the river", "the wind", "the night", "spring", "summer", "winter", "snow", "love", "music",
                 "a dog", "a horse", "a bird", "a mouse", "a fox", "a flower", "a tree", "a star", "a boat", "a king", "a friend", "a house", "a train",
@@ -355,9 +356,7 @@ def poem(rng: Random, town: Town) -> list[Turn]:
         topic = pick(rng, _POEM_TOPICS)
         yours = topic.replace("my ", "your ")
         said = _POEM_OF_ANYTHING.format(x=cap(yours), t=yours)
-        wording = Wording(tuple(q for q in _POEM.questions if "{t}" in q), _POEM.clauses[1:], tuple(w for w in _POEM.wishes if "{t}" in w),
-                        tuple(n for n in _POEM.notes if "{t}" in n))
-        return [Turn(ask(rng, wording, t=topic), said, Check("words", (topic.split()[-1],), least=20))]
+        return [Turn(ask(rng, _POEM_ABOUT, t=topic), said, Check("words", (topic.split()[-1],), least=20))]
     about = pick(rng, tuple(_POEMS))
     question = ask(rng, _POEM, t=pick(rng, (about, about, f"the {about.split()[-1]}")))
     words = tuple(topic.split()[-1] for topic in _POEMS)
