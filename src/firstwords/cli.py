@@ -181,6 +181,8 @@ def _interrupted(code: int, is_process: bool) -> int:
 
 def find_command(words: list[str]) -> tuple[str, list[str]]:
     """(command, the remaining words); raises a UserError that names the nearest command."""
+    if words[0].startswith("-"):
+        raise UserError(f"{words[0]} comes before the command: write `firstwords COMMAND {words[0]} ...`")
     two = " ".join(words[:2])
     if two in COMMANDS:
         return two, words[2:]

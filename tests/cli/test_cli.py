@@ -70,6 +70,7 @@ def test_version(firstwords) -> None:
     ("words", "sentence"),
     [
         (["chta"], "unknown command chta; did you mean chat?"),
+        (["--model", "pip", "chat"], "--model comes before the command: write `firstwords COMMAND --model ...`"),
         (["qqqqq"], "`firstwords --help` lists the commands"),
         (["tokenizer"], "tokenizer needs one of these words after it: train, show"),
         (["tokenizer", "trian"], "did you mean tokenizer train?"),

@@ -86,6 +86,15 @@ def test_sums_are_right_and_echo_the_question_in_digits():
     assert min(small[f"{a} plus {b}"] for a in range(1, 6) for b in range(1, 6)) >= 10
 
 
+def test_numbers_are_halved_and_doubled_and_called_odd_or_even_rightly():
+    for turn in _turns("double or half", 2000):
+        what, n, right = re.fullmatch(r"(Double|Half of) (\d+) is (\d+)\.", turn.pip).groups()
+        assert int(right) == (2 * int(n) if what == "Double" else int(n) / 2)
+    for turn in _turns("odd or even", 2000):
+        n, kind = re.fullmatch(r"(\d+) is (odd|even)\.", turn.pip).groups()
+        assert kind == ("odd" if int(n) % 2 else "even") and n in numbers_in(turn.user)
+
+
 @pytest.mark.parametrize(
     ("kind", "question", "reply"),
     [
@@ -98,6 +107,12 @@ def test_sums_are_right_and_echo_the_question_in_digits():
         ("country", "what is the capital of france", "The capital of France is Paris."),
         ("today", "what is the weather", "I do not know. I cannot see the sky."),
         ("count", "count to five", "1, 2, 3, 4, 5."),
+        ("odd or even", "is 7 odd or even", "7 is odd."),
+        ("double or half", "half of ten", "Half of 10 is 5."),
+        ("bigger thing", "which is bigger, an elephant or a mouse", "An elephant is bigger than a mouse."),
+        ("what it is like", "is fire cold", "Fire is hot."),
+        ("spelling", "spell cat", "I do not know how to spell. I read whole words."),
+        ("order", "what letter comes after c", "After C comes D."),
     ],
 )
 def test_what_a_visitor_types_first_comes_up_word_by_word(kind, question, reply):

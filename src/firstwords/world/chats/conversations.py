@@ -43,6 +43,9 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
         "days of a month": (0.3, sums.months_days),
+        "double or half": (0.7, sums.double_or_half),
+        "odd or even": (0.5, sums.odd_or_even),
+        "pick a number": (0.3, sums.pick_a_number),
         "opposite": (5.5, basics.opposite),
         "colour of": (4.5, basics.colour_of),
         "animal": (6.5, basics.animal),
@@ -53,6 +56,8 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "to French": (2.5, basics.to_french),
         "from French": (1.5, basics.from_french),
         "plural": (0.6, basics.plurals),
+        "bigger thing": (0.9, school.bigger_thing),
+        "what it is like": (0.9, school.what_it_is_like),
     }),
     "play": (10.5, {
         "list three": (4, play.lists),
@@ -78,6 +83,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "orders": (2, outside.orders),
         "big sum": (1.2, outside.big_sums),
         "other languages": (0.7, outside.other_languages),
+        "spelling": (0.5, outside.spelling),
     }),
     "town": (13, {
         "fact": (17, facts.fact),

@@ -320,6 +320,11 @@ _ABOUT: tuple[Topic, ...] = (
                   wishes=("tell me about Plumwick", "tell me about your town", "tell me something about Plumwick"),
                   notes=("Plumwick",)),
           "Plumwick is a small town by the river Dilly. You find it only in stories.", ("town",)),
+    Topic(Wording(questions=("who lives in Plumwick", "who lives in your town", "who do you know", "which people do you know",
+                             "who is in Plumwick", "what people do you know", "which people live in Plumwick"),
+                  clauses=("who lives in Plumwick",), wishes=("tell me who lives in Plumwick", "name the people of Plumwick"),
+                  notes=("people of Plumwick",)),
+          "Tom, Mila, Otto and others live in Plumwick.", ("tom", "mila", "otto")),
     Topic(Wording(questions=("are you real", "are you a real thing", "are you alive", "do you exist", "is this real", "are you really there",
                              "are you real or not", "are you a living thing", "is Pip real", "are you a thing", "are you still alive"),
                   clauses=("if you are real", "if you are alive"), notes=("you real", "real or not")),
@@ -354,7 +359,7 @@ _ABOUT: tuple[Topic, ...] = (
           "You ask good questions, and I like to talk with you.", ("good questions",)),
 )
 # how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
+_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 0.7, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
 _HUMAN = Wording(questions=("are you human", "are you human or not", "are you really human", "are you human or a robot", "is Pip human"),

@@ -30,6 +30,7 @@ TOO_BIG = "I do not know. That question is too big for me."
 BIG_SUM = "That sum is too big for me."
 TOO_MANY = "Nobody knows. There are too many to count."
 ONLY_FRENCH = "I do not know. I only know French words."
+NO_SPELLING = "I do not know how to spell. I read whole words."
 
 
 def _reply(question: str, reply: str, guesses: tuple[str, ...] = ()) -> list[Turn]:
@@ -316,6 +317,24 @@ def big_sums(rng: Random, town: Town) -> list[Turn]:
     if size > 100 and rng.random() < 0.4:
         b = rng.randint(2, 20)
     return _reply(ask(rng, _BIG_SUM, a=a, b=b, p=pick(rng, _MARKS)), BIG_SUM)
+
+
+_SPELL = Wording(
+    ("how do you spell {w}", 'how do you spell "{w}"', "how is {w} spelled", "how do I spell {w}", "how do you write {w}", "what are the letters of {w}",
+     "how many letters are in {w}", "how many letters does {w} have"),
+    ("how to spell {w}", "how {w} is spelled"), ("spell {w}", 'spell "{w}"', "spell the word {w}", "spell out {w}", "count the letters of {w}"),
+    ("spell {w}", "spelling of {w}", "letters of {w}"),
+)
+_SPELLED = _list("""
+    cat|dog|apple|house|elephant|hello|tree|banana|friend|water|school|beautiful|mouse|horse|giraffe|bread|book|car|sun|moon|table|flower|bird|fish|yellow|green
+    orange|mother|father|Plumwick|Pip|my name|strawberry|Mississippi|because|tomorrow|language|computer|chair|window|garden|love|happy|ball|cake|king|queen
+    night|light|snow|rain|winter|summer|Monday|Wednesday|February|eight|twelve|rhythm|necessary|lion|tiger|pig|cow|bee|bear
+""")
+
+
+def spelling(rng: Random, town: Town) -> list[Turn]:
+    """The letters of a word. Tokens hide them from a language model, which learns each word's letters one by one."""
+    return _reply(ask(rng, _SPELL, w=pick(rng, _SPELLED)), NO_SPELLING)
 
 
 _TONGUES = ("German", "Spanish", "Italian", "Chinese", "Japanese", "Russian", "Latin", "Greek", "Polish", "Arabic", "Dutch", "Turkish", "Hindi", "Korean", "Portuguese")

@@ -183,6 +183,59 @@ def compare(rng: Random, town: Town) -> list[Turn]:
     return [Turn(question, *settled(a == right, fact))]
 
 
+_DOUBLE = Wording(
+    ("what is double {n}", "what is twice {n}", "how much is double {n}", "how much is twice {n}", "what is the double of {n}"),
+    ("what double {n} is", "what twice {n} is"), ("double {n}", "double the number {n}"), ("double {n}", "twice {n}", "the double of {n}"),
+)
+_HALF = Wording(
+    ("what is half of {n}", "how much is half of {n}", "what is one half of {n}", "what is {n} divided by two"),
+    ("what half of {n} is", "how much half of {n} is"), ("halve {n}", "halve the number {n}"), ("half of {n}", "half {n}", "one half of {n}"),
+)
+
+
+def double_or_half(rng: Random, town: Town) -> list[Turn]:
+    """Twice a number up to ten, and half of an even one up to twenty."""
+    shown = str if rng.random() < 0.5 else number_word
+    n = rng.randint(1, 10)
+    if rng.random() < 0.5:
+        return [Turn(ask(rng, _DOUBLE, n=shown(n)), f"Double {n} is {2 * n}.", _check(n, n, 2 * n))]
+    return [Turn(ask(rng, _HALF, n=shown(2 * n)), f"Half of {2 * n} is {n}.", _check(2 * n, 2, n))]
+
+
+_ODD_OR_EVEN = Wording(
+    ("is {n} odd or even", "is {n} even or odd", "is {n} an even or an odd number", "is the number {n} odd or even"),
+    ("if {n} is odd or even",), (), ("{n}: odd or even", "{n}, even or odd"),
+)
+_IS_ODD = Wording(
+    ("is {n} {k}", "is {n} an {k} number", "is the number {n} {k}", "is it true that {n} is {k}"), ("if {n} is {k}", "if {n} is an {k} number"),
+    (), ("{n} is {k}, right",),
+)
+
+
+def odd_or_even(rng: Random, town: Town) -> list[Turn]:
+    """Whether a number up to twenty is odd or even."""
+    n = rng.randint(1, 10) if rng.random() < 0.8 else rng.randint(11, 20)
+    shown = str(n) if rng.random() < 0.5 else number_word(n)
+    kind = "odd" if n % 2 else "even"
+    if rng.random() < 0.4:
+        return [Turn(ask(rng, _ODD_OR_EVEN, n=shown), f"{n} is {kind}.", Check("exact", (f"{n} is {kind}",)))]
+    asked = pick(rng, ("odd", "even"))
+    return [Turn(ask(rng, _IS_ODD, n=shown, k=asked), *settled(asked == kind, f"{n} is {kind}."))]
+
+
+_PICK = Wording(
+    (), (), ("pick a number", "pick any number", "pick a number (from/between) (1/one) (and/to) (10/ten/20/100)", "choose a number",
+             "think of a number", "guess a number", "say a number", "give me a number", "tell me a number", "pick a number for me",
+             "choose a number (from/between) 1 (and/to) (10/100)", "guess a number (from/between) 1 (and/to) (10/5)"),
+    ("a random number", "random number", "a number from 1 to 10"),
+)
+
+
+def pick_a_number(rng: Random, town: Town) -> list[Turn]:
+    """A number that the visitor wishes to hear."""
+    return [Turn(ask(rng, _PICK), "I pick 7.", Check("exact", tuple(f"I pick {n}" for n in range(1, 11))))]
+
+
 # question -> answer, number
 _CALENDAR = (
     ("how many days are in a week", "how many days does a week have", "days in a week", "A week has 7 days."),
