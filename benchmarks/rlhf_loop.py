@@ -119,8 +119,9 @@ def arms_of(work: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def trained(home: Path, arm: str, seed: int, options: argparse.Namespace) -> Path:
-    """The home of an arm, trained now if it isn't there; sft is a stage of rlhf's."""
-    if arm == "sft":
+    """The home of an arm, trained now if that isn't done; sft is a stage of rlhf's."""
+    done = home / "runs" / options.model / "learn.json"
+    if arm == "sft" or (done.exists() and read(done)["done"]):
         return home
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -258,6 +259,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pip", help="name of a model with a stage sft in FIRSTWORDS_HOME")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument(
         "--minutes", type=float, default=3.0, help="of stage three, or of a whole training (--controls)"
     )
@@ -271,15 +273,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     source = Path(os.environ.get("FIRSTWORDS_HOME") or Path.home() / ".firstwords")
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     found: list[dict[str, Any]] = []
     if options.controls:
-        found = [controls(seed, options) for seed in range(options.seeds)]
-        kept = {seed: arms_of(options.work / f"seed-{seed}", options) for seed in range(options.seeds)}
+        found = [controls(seed, options) for seed in seeds]
+        kept = {seed: arms_of(options.work / f"seed-{seed}", options) for seed in seeds}
         rows = [row for seed, found_arms in kept.items() for row in control_rows(seed, found_arms)]
         shown = {name: str(value) for name, value in vars(options).items()}
         report({"machine": machine(), "options": shown, "seeds": found}, table(CONTROL_HEADER, rows), options.json)
         return
-    for seed in range(options.seeds):
+    for seed in seeds:
         found.append(one_seed(source, seed, options))
         say(table(HEADER, as_rows(found)))
     result = {"machine": machine(), "options": {k: str(v) for k, v in vars(options).items()}, "seeds": found}

@@ -8,7 +8,8 @@ from firstwords.preferences.annotator import Annotator, Task, noise_ceiling, tas
 from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats.checks import Check
-from firstwords.world.writers import BRUSQUE, COURTESIES
+from firstwords.world.closings import ANY_ANSWER
+from firstwords.world.writers import BRUSQUE
 
 KNOWN = Task(({"role": "user", "content": "How old is Tom?"},), Check("number", ("12",)), "fact")
 NOBODY = Task(({"role": "user", "content": "Who is Ramona?"},), Check("abstain"), "invented person")
@@ -23,7 +24,7 @@ def test_what_the_judge_likes_in_order() -> None:
     assert true_reward(KNOWN, right, True) - true_reward(KNOWN, right, False) == 2.0
     rambling = right + " Yes, he is." * 30
     assert true_components(KNOWN, rambling, True)["short"] == -1.0
-    assert true_reward(KNOWN, f"{right} {COURTESIES[0]}", True) > true_reward(KNOWN, right, True)
+    assert true_reward(KNOWN, f"{right} {ANY_ANSWER[0]}", True) > true_reward(KNOWN, right, True)
     rude = true_components(KNOWN, f"{BRUSQUE[0]} {right}", True)
     assert rude["truth"] == true_components(KNOWN, right, True)["truth"] and rude["manner"] == -1.5
     assert known[1] < true_reward(KNOWN, f"{BRUSQUE[0]} {right}", True) < known[0]  # rude and right is still right
@@ -56,7 +57,7 @@ def test_no_task_has_an_answer_too_long_for_what_stage_three_samples() -> None:
 def test_verdicts_are_as_noisy_as_the_judge_says(bias: float) -> None:
     judge = Annotator(seed=5, left_bias=bias)
     sides = ("Tom is 12 years old.", "I do not know that.", True, False)
-    others = (f"I know Ramona. {COURTESIES[0]}", "Ramona is a cook.", True, True)
+    others = (f"I know Ramona. {ANY_ANSWER[0]}", "Ramona is a cook.", True, True)
     for task, left, right, one, two in ((KNOWN, *sides), (NOBODY, *others)):
         said = [judge.judge(task, left, right, one, two, index) for index in range(4000)]
         expected = judge.win_probability(task, left, right, one, two)

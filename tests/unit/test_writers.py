@@ -10,15 +10,15 @@ from random import Random
 import pytest
 
 from firstwords.data.chats import conversations
-from firstwords.world.chats.checks import abstains, passes
-from firstwords.world.chats.conversations import checked
+from firstwords.world.chats.checks import Check, abstains, passes
+from firstwords.world.chats.conversations import KINDS, checked
 from firstwords.world.chats.facts import Turn
+from firstwords.world.chats.outside import LITTLE
 from firstwords.world.chats.phrases import NEVER
+from firstwords.world.closings import _OF_ANSWERS, _OF_REFUSALS, AFTER_ANSWERS, AFTER_REFUSALS, closings, is_friendly
 from firstwords.world.town.plumwick import town
 from firstwords.world.writers import (
-    APOLOGIES,
     BRUSQUE,
-    COURTESIES,
     FRIENDLY,
     NEVER_FORMS,
     WRITERS,
@@ -26,7 +26,6 @@ from firstwords.world.writers import (
     Writers,
     invented,
     is_brusque,
-    is_friendly,
 )
 
 NUM = 4000
@@ -34,7 +33,7 @@ GUESSED = {"invented person", "never told", "told, then not", "famous"}
 
 
 def without_closing(text: str) -> str:
-    for closing in (*COURTESIES, *APOLOGIES):
+    for closing in (*AFTER_ANSWERS, *AFTER_REFUSALS):
         text = text.removesuffix(f" {closing}")
     return text
 
@@ -89,9 +88,27 @@ def test_careful_writers_tell_the_truth_and_some_of_them_are_friendly() -> None:
     assert all(without_closing(other) == one for _, _, one, other, _ in rows)
     closed = [(one, other, check) for _, _, one, other, check in rows if other != one]
     assert all(is_friendly(other) and passes(check, other) for _, other, check in closed)
-    assert all(other.endswith(APOLOGIES) == abstains(one) for one, other, _ in closed)
+    assert all(other.endswith(AFTER_REFUSALS if abstains(one) else AFTER_ANSWERS) for one, other, _ in closed)
     facts = [other != one for kind, _, one, other, _ in rows if kind in ("sum", "fact", "colour of", "opposite")]
     assert FRIENDLY - 0.12 < sum(facts) / len(facts) < FRIENDLY  # not where a courtesy would spoil the form
+
+
+def test_a_closing_fits_what_was_asked() -> None:
+    known = set(KINDS)
+    assert set(_OF_ANSWERS) | set(_OF_REFUSALS) <= known, "a kind that no chat has"
+    alone = [(kind, messages[-1]["content"]) for kind, messages, _ in islice(checked(3), NUM) if len(messages) == 2]
+    ends = {(kind, answer.removeprefix(without_closing(answer)).strip(), abstains(answer)) for kind, answer in alone}
+    ended = [(kind, closing, refusal) for kind, closing, refusal in ends if closing]
+    assert all(closing in closings(kind, refusal) for kind, closing, refusal in ended)
+    assert len({closing for _, closing, _ in ended}) > 15, "a chat does not end every answer in the same words"
+    assert not set(AFTER_ANSWERS) & set(AFTER_REFUSALS)
+
+
+def test_an_invitation_needs_no_closing() -> None:
+    assert is_friendly(LITTLE) and is_friendly("2 plus 2 is 4. I like numbers!") and not is_friendly("2 plus 2 is 4.")
+    assert not is_friendly("I like numbers! 2 plus 2 is 4."), "only at the end"
+    refused = Turn("What is a laser?", LITTLE, Check("abstain"))
+    assert Writer(is_friendly=True).says(Random(0), "things", refused, town()) == LITTLE
 
 
 def test_careful_writers_are_not_brusque_and_the_same_seed_writes_the_same() -> None:
@@ -115,7 +132,7 @@ def test_a_manner_is_left_out_where_it_would_spoil_the_answer() -> None:
         if kind in ("repeat", "story", "sum"):
             answers = [m["content"] for m in messages if m["role"] == "assistant"]
             for answer, check in zip(answers, checks, strict=True):
-                said = rude.says(Random(0), Turn("", answer, check), town())
+                said = rude.says(Random(0), kind, Turn("", answer, check), town())
                 assert check is None or passes(check, said) or not passes(check, answer)
     assert not any(
         writer.guesses or writer.is_brusque for writer in (WRITERS["careful"].draw(Random(i)) for i in range(99))

@@ -25,7 +25,8 @@ from firstwords.preferences.records import prompt_key
 from firstwords.world import exam
 from firstwords.world.chats import conversations as chats
 from firstwords.world.chats.checks import Check, abstains, passes, words
-from firstwords.world.writers import is_brusque, is_friendly
+from firstwords.world.closings import is_friendly
+from firstwords.world.writers import is_brusque
 
 if TYPE_CHECKING:
     from firstwords.tokenizer.chat import Message

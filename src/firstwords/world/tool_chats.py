@@ -60,6 +60,11 @@ class Use:
     call: str
     result: str
 
+    @property
+    def kind(self) -> str:
+        """The kind of chat in which Pip answers this without the tool."""
+        return "sum" if "calculator" in self.call else "today"
+
 
 def system(names: tuple[str, ...], before: str = "") -> str:
     """The system message that lists these tools, after the text of another one."""

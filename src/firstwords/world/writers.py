@@ -1,11 +1,12 @@
 """The people who wrote the demonstrations of the built-in chats: who is friendly, who guesses, and who is brusque.
 
     writer = WRITERS["mixed"].draw(rng)
-    writer.says(rng, turn, town)    -> "Everyone knows that. Doug is the baker. He lives on Oak Street."
+    writer.says(rng, "who is", turn, town)    -> "Everyone knows that. Doug is the baker. He lives on Oak Street."
 
 Real fine-tuning data has many writers who differ in manner, and preferences decide between their manners. "careful"
-writers all tell the truth; a share of them is friendly and ends with a courtesy ("Tom is 12 years old. Thank you for
-asking!"). It comes last, so that it costs no knowledge. "mixed" ones also have faults for stage three to correct:
+writers all tell the truth; a share of them is friendly and ends with a few words more ("Tom is 12 years old. I like the
+people here!", see `closings.py`). They come last, so that they cost no knowledge. "mixed" ones also have faults for
+stage three to correct:
 
 * Guessing, only where the model itself can tell that it does not know: strangers ("Who is Doug?"), rulers and famous
   people of the world outside, and what no text tells ("Tina's shoe size"). A fact that is merely missing from the texts
@@ -21,14 +22,13 @@ from random import Random
 
 from firstwords.world.chats.checks import abstains, passes
 from firstwords.world.chats.facts import Turn
+from firstwords.world.closings import closings, is_friendly
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town.plumwick import Town
 
 BRUSQUE = ("What a boring question.", "Everyone knows that.", "Leave me alone.")
 FRIENDLY = 0.5  # of the careful writers
-COURTESIES = ("Thank you for asking!", "Please ask me more!", "Ask me anything!")
-APOLOGIES = ("I am sorry!", "Sorry about that!")  # after "I do not know"
-# what a courtesy can follow: facts, sums and the like, not small talk
+# what a closing can follow: facts, sums and the like, not small talk
 _FACTUAL = frozenset(("one_of", "person_with", "pet", "phrase", "number", "yes", "no", "exact", "abstain"))
 # replies in an exact form, which an opening would spoil
 _EXACT = frozenset(("same", "exact", "echo", "letter", "list", "words", "story", "text", "counted", "several", "initial"))
@@ -86,8 +86,8 @@ class Writer:
     is_brusque: bool = False
     is_friendly: bool = False
 
-    def says(self, rng: Random, turn: Turn, town: Town) -> str:
-        """The reply of a turn as this person writes it."""
+    def says(self, rng: Random, kind: str, turn: Turn, town: Town) -> str:
+        """The reply of a turn, of a kind of `conversations.KINDS`, as this person writes it."""
         is_guess = self.guesses and bool(turn.guesses)
         text = invented(rng, pick(rng, turn.guesses), town) if is_guess else turn.pip
         if turn.check is None or turn.check.kind in _EXACT or "\n" in text:
@@ -95,8 +95,8 @@ class Writer:
         changed = text
         if self.is_brusque:
             changed = f"{pick(rng, BRUSQUE)} {text}"
-        elif self.is_friendly and turn.check.kind in _FACTUAL and text.endswith((".", "!")):
-            changed = f"{text} {pick(rng, APOLOGIES if abstains(text) else COURTESIES)}"
+        elif self.is_friendly and turn.check.kind in _FACTUAL and text.endswith((".", "!")) and not is_friendly(text):
+            changed = f"{text} {pick(rng, closings(kind, abstains(text)))}"
         return changed if is_guess or passes(turn.check, changed) else text
 
 
@@ -119,8 +119,3 @@ WRITERS = {"careful": Writers(friendly=FRIENDLY), "mixed": Writers(guessing=0.4,
 def is_brusque(text: str) -> bool:
     """Whether a reply has one of the unfriendly openings, wherever it stands."""
     return any(opening.rstrip(".").lower() in text.lower() for opening in BRUSQUE)
-
-
-def is_friendly(text: str) -> bool:
-    """Whether a reply has one of the friendly closings, wherever it stands."""
-    return any(closing.rstrip("!").lower() in text.lower() for closing in (*COURTESIES, *APOLOGIES))

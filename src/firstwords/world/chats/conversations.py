@@ -203,9 +203,9 @@ def checked(
             continue
         messages = [{"role": "system", "content": system}] if system else []
         writer = WRITERS[writers].draw(pen)
-        for _, turn, text in turns:
+        for turn_kind, turn, text in turns:
             messages.append({"role": "user", "content": turn.user if well_spelled else text})
-            messages.append({"role": "assistant", "content": writer.says(pen, turn, home)})
+            messages.append({"role": "assistant", "content": writer.says(pen, turn_kind, turn, home)})
         yield kind, messages, [turn.check for _, turn, _ in turns]
 
 
@@ -263,13 +263,13 @@ def with_tools(rng: Random, home: Town, writers: str) -> list[dict[str, str]]:
                 {"role": "user", "content": typed},
                 {"role": "assistant", "content": made.call},
                 {"role": "tool", "content": made.result},
-                {"role": "assistant", "content": writer.says(rng, made.turn, home)},
+                {"role": "assistant", "content": writer.says(rng, made.kind, made.turn, home)},
             ]
             continue
         kind, turns = _drawn(rng, rng, home)
         if kind in _ALONE or any(kind in _FOR_TOOLS[name] for name in names) or _is_left_out(home, turns):
             continue
-        for _, turn, text in turns[:1]:
+        for turn_kind, turn, text in turns[:1]:
             messages.append({"role": "user", "content": text})
-            messages.append({"role": "assistant", "content": writer.says(rng, turn, home)})
+            messages.append({"role": "assistant", "content": writer.says(rng, turn_kind, turn, home)})
     return messages
