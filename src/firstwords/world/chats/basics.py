@@ -307,7 +307,7 @@ _FIRST = Wording(("what is the {o} {k} of the {y}", "which is the {o} {k} of the
 def order(rng: Random, town: Town) -> list[Turn]:
     """Days, months, seasons and letters in order; the season of a month; all days."""
     draw = rng.random()
-    if rng.random() < 0.06:
+    if rng.random() < 0.12:
         i, step = rng.randrange(1, 25), pick(rng, (1, 1, -1))
         letter, right = ascii_uppercase[i], ascii_uppercase[i + step]
         side = "after" if step == 1 else "before"
