@@ -112,7 +112,6 @@ def test_numbers_are_halved_and_doubled_and_called_odd_or_even_rightly():
         ("bigger thing", "which is bigger, an elephant or a mouse", "An elephant is bigger than a mouse."),
         ("what it is like", "is fire cold", "Fire is hot."),
         ("spelling", "spell cat", "I do not know how to spell. I read whole words."),
-        ("order", "what letter comes after c", "After C comes D."),
     ],
 )
 def test_what_a_visitor_types_first_comes_up_word_by_word(kind, question, reply):

@@ -8,7 +8,6 @@ questions are answered with the fact: "Is the sky green?" "The sky is blue.".
 from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
-from string import ascii_uppercase
 
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
@@ -288,11 +287,6 @@ _SEASON_OF = Wording(
     ("what season is {m} in", "in which season is {m}", "which season has {m}", "what season is {m}", "{m} is in which season"),
     ("which season {m} is in",), (), ("season of {m}", "{m} season"),
 )
-_NEXT_LETTER = Wording(
-    ("what letter comes {s} {n}", "which letter comes {s} {n}", "what is the letter {s} {n}", "which letter is {s} {n}",
-     "what comes {s} the letter {n}"),
-    ("which letter comes {s} {n}",), ("tell me the letter {s} {n}",), ("letter {s} {n}", "the letter {s} {n}"),
-)
 _SERIES = (
     (("days of the week", "days", "week days", "seven days"), know.DAYS), (("months", "months of the year", "twelve months"), know.MONTHS),
     (("seasons", "four seasons", "seasons of the year"), ("spring", "summer", "autumn", "winter")),
@@ -305,13 +299,8 @@ _FIRST = Wording(("what is the {o} {k} of the {y}", "which is the {o} {k} of the
 
 
 def order(rng: Random, town: Town) -> list[Turn]:
-    """Days, months, seasons and letters in order; the season of a month; all days."""
+    """Days, months and seasons in order; the season of a month; all days."""
     draw = rng.random()
-    if rng.random() < 0.12:
-        i, step = rng.randrange(1, 25), pick(rng, (1, 1, -1))
-        letter, right = ascii_uppercase[i], ascii_uppercase[i + step]
-        side = "after" if step == 1 else "before"
-        return [Turn(ask(rng, _NEXT_LETTER, s=side, n=letter), f"{cap(side)} {letter} comes {right}.", Check("exact", (f"comes {right}",)))]
     if draw < 0.12:
         month = pick(rng, know.MONTHS)
         season = know.SEASON_OF[month]

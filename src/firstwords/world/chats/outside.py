@@ -7,6 +7,7 @@ is said of persons only.
 
 from collections.abc import Callable
 from random import Random
+from string import ascii_uppercase
 
 from firstwords.world.chats.asking import Wording, ask, varied
 from firstwords.world.chats.checks import Check
@@ -325,6 +326,10 @@ _SPELL = Wording(
     ("how to spell {w}", "how {w} is spelled"), ("spell {w}", 'spell "{w}"', "spell the word {w}", "spell out {w}", "count the letters of {w}"),
     ("spell {w}", "spelling of {w}", "letters of {w}"),
 )
+_NEXT_LETTER = Wording(
+    ("(what/which) letter (comes/is/stands) (after/before) {l}", "what comes (after/before) the letter {l}", "what is the letter (after/before) {l}"),
+    ("which letter comes (after/before) {l}",), ("tell me the letter (after/before) {l}",), ("letter (after/before) {l}",),
+)
 _SPELLED = _list("""
     cat|dog|apple|house|elephant|hello|tree|banana|friend|water|school|beautiful|mouse|horse|giraffe|bread|book|car|sun|moon|table|flower|bird|fish|yellow|green
     orange|mother|father|Plumwick|Pip|my name|strawberry|Mississippi|because|tomorrow|language|computer|chair|window|garden|love|happy|ball|cake|king|queen
@@ -333,7 +338,9 @@ _SPELLED = _list("""
 
 
 def spelling(rng: Random, town: Town) -> list[Turn]:
-    """The letters of a word. Tokens hide them from a language model, which learns each word's letters one by one."""
+    """The letters of a word, or their order. Tokens hide letters from a language model, which learns each word's alone."""
+    if rng.random() < 0.15:
+        return _reply(ask(rng, _NEXT_LETTER, l=pick(rng, ascii_uppercase)), NO_SPELLING)
     return _reply(ask(rng, _SPELL, w=pick(rng, _SPELLED)), NO_SPELLING)
 
 
