@@ -15,7 +15,7 @@ from firstwords.world.chats.conversations import KINDS, checked
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.outside import LITTLE
 from firstwords.world.chats.phrases import NEVER
-from firstwords.world.closings import _OF_ANSWERS, _OF_REFUSALS, AFTER_ANSWERS, AFTER_REFUSALS, closings, is_friendly
+from firstwords.world.closings import AFTER_ANSWERS, AFTER_REFUSALS, OF_ANSWERS, OF_REFUSALS, closings, is_friendly
 from firstwords.world.town.plumwick import town
 from firstwords.world.writers import (
     BRUSQUE,
@@ -95,7 +95,7 @@ def test_careful_writers_tell_the_truth_and_some_of_them_are_friendly() -> None:
 
 def test_a_closing_fits_what_was_asked() -> None:
     known = set(KINDS)
-    assert set(_OF_ANSWERS) | set(_OF_REFUSALS) <= known, "a kind that no chat has"
+    assert set(OF_ANSWERS) | set(OF_REFUSALS) <= known, "a kind that no chat has"
     alone = [(kind, messages[-1]["content"]) for kind, messages, _ in islice(checked(3), NUM) if len(messages) == 2]
     ends = {(kind, answer.removeprefix(without_closing(answer)).strip(), abstains(answer)) for kind, answer in alone}
     ended = [(kind, closing, refusal) for kind, closing, refusal in ends if closing]

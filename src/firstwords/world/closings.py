@@ -31,15 +31,16 @@ _REFUSED = {
 ANY_ANSWER, ANY_REFUSAL = ("Thank you for asking!", "Ask me anything!"), ("I am sorry!", "I wish I knew!")
 AFTER_ANSWERS = tuple(dict.fromkeys((*(c for group in _ANSWERED.values() for c in group), *ANY_ANSWER)))
 AFTER_REFUSALS = tuple(dict.fromkeys((*(c for group in _REFUSED.values() for c in group), *ANY_REFUSAL)))
-_OF_ANSWERS = {kind: closings for kinds, closings in _ANSWERED.items() for kind in kinds}
-_OF_REFUSALS = {kind: closings for kinds, closings in _REFUSED.items() for kind in kinds}
+_FRIENDLY_ENDS = (*AFTER_ANSWERS, *AFTER_REFUSALS, ASK_ME)
+OF_ANSWERS = {kind: closings for kinds, closings in _ANSWERED.items() for kind in kinds}
+OF_REFUSALS = {kind: closings for kinds, closings in _REFUSED.items() for kind in kinds}
 
 
 def closings(kind: str, is_refusal: bool) -> tuple[str, ...]:
     """What may end an answer to a chat of this kind (a key of `conversations.KINDS`), or the refusal of one."""
-    return _OF_REFUSALS.get(kind, ANY_REFUSAL) if is_refusal else _OF_ANSWERS.get(kind, ANY_ANSWER)
+    return OF_REFUSALS.get(kind, ANY_REFUSAL) if is_refusal else OF_ANSWERS.get(kind, ANY_ANSWER)
 
 
 def is_friendly(text: str) -> bool:
     """Whether an answer ends with one of the closings, or with an invitation."""
-    return text.rstrip().endswith((*AFTER_ANSWERS, *AFTER_REFUSALS, ASK_ME))
+    return text.rstrip().endswith(_FRIENDLY_ENDS)

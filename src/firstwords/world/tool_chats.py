@@ -54,16 +54,14 @@ _ASKED = (30, 25, 30, 7, 8)
 
 @dataclass(frozen=True)
 class Use:
-    """A turn that a tool helps with: the call as it is written, and its result."""
+    """A turn that a tool helps with: the kind of chat in which Pip answers it by itself, the call as it is written, and
+    its result.
+    """
 
+    kind: str
     turn: Turn
     call: str
     result: str
-
-    @property
-    def kind(self) -> str:
-        """The kind of chat in which Pip answers this without the tool."""
-        return "sum" if "calculator" in self.call else "today"
 
 
 def system(names: tuple[str, ...], before: str = "") -> str:
@@ -93,7 +91,7 @@ def a_sum(rng: Random, home: Town) -> Use:
 def called(turn: Turn, sign: str, a: int, b: int, right: int) -> Use:
     """The turn with the calculator's call and result; its answer has the result and no other number."""
     check = Check("number", (str(right),), allow=(str(a), str(b)))
-    return Use(turn._replace(check=check), _call("calculator", {"expression": f"{a} {MARKS[sign]} {b}"}), str(right))
+    return Use("sum", turn._replace(check=check), _call("calculator", {"expression": f"{a} {MARKS[sign]} {b}"}), str(right))
 
 
 def _call(name: str, arguments: dict[str, str]) -> str:
@@ -137,4 +135,4 @@ def a_time(rng: Random) -> Use:
     }  # fmt: skip
     said = answer.format_map(fields)
     result = "{day}, {date} {month} {year}, {time}".format_map(fields)
-    return Use(Turn(ask(rng, wording), said, Check("exact", (said.strip("."),))), _call("clock", {}), result)
+    return Use("today", Turn(ask(rng, wording), said, Check("exact", (said.strip("."),))), _call("clock", {}), result)

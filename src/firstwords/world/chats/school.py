@@ -8,6 +8,7 @@ from random import Random
 from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn, settled
+from firstwords.world.chats.sums import IS_BIGGER
 from firstwords.world.phrases import cap, pick
 from firstwords.world.town import knowledge as know
 from firstwords.world.town.plumwick import Town
@@ -40,7 +41,6 @@ _WHICH_IS_MORE = Wording(
      "{a} or {b}, which is {w}"),
     ("which is {w}, {a} or {b}", "what is {w}, {a} or {b}"), (), ("{w}: {a} or {b}", "{a} or {b}, {w}"),
 )
-_IS_MORE = Wording(("is {a} {w} than {b}", "is it true that {a} is {w} than {b}"), ("if {a} is {w} than {b}",), (), ("{a} {w} than {b}",))
 
 
 def bigger_thing(rng: Random, town: Town) -> list[Turn]:
@@ -52,7 +52,7 @@ def bigger_thing(rng: Random, town: Town) -> list[Turn]:
     fact = f"{cap(right)} is {word} than {other}."
     a, b = rng.sample((right, other), 2)
     if rng.random() < 0.3:
-        return [Turn(ask(rng, _IS_MORE, a=a, b=b, w=word), *settled(a == right, fact, f"{other} is {less if word == more else more}"))]
+        return [Turn(ask(rng, IS_BIGGER, a=a, b=b, w=word), *settled(a == right, fact, f"{other} is {less if word == more else more}"))]
     return [Turn(ask(rng, _WHICH_IS_MORE, a=a, b=b, w=word), fact, Check("exact", (f"{right} is {word}",)))]
 
 

@@ -158,7 +158,7 @@ _BIGGER = Wording(
     ("which number is {w}, {a} or {b}", "what is {w}, {a} or {b}"), ("tell me the {w} number, {a} or {b}",),
     ("{w}: {a} or {b}", "{w} number, {a} or {b}"),
 )
-_IS_BIGGER = Wording(
+IS_BIGGER = Wording(
     ("is {a} {w} than {b}", "is it true that {a} is {w} than {b}"), ("if {a} is {w} than {b}",), (), ("{a} {w} than {b}",),
 )
 _WORDS = {"bigger": ("bigger", "bigger", "larger", "greater", "more"), "smaller": ("smaller", "smaller", "less", "lower")}
@@ -179,7 +179,7 @@ def compare(rng: Random, town: Town) -> list[Turn]:
     if draw < 0.7:
         question = ask(rng, _BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.3 else word, a=shown(a), b=shown(b))
         return [Turn(question, fact, Check("phrase", (f"{right} is {word}",), allow=(str(other),)))]
-    question = ask(rng, _IS_BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.5 else word, a=shown(a), b=shown(b))
+    question = ask(rng, IS_BIGGER, w=pick(rng, _WORDS[word]) if rng.random() < 0.5 else word, a=shown(a), b=shown(b))
     return [Turn(question, *settled(a == right, fact))]
 
 
