@@ -1,4 +1,5 @@
-"""Processes that are started again find each other, whatever those before them have left in torchrun's store."""
+"""Processes that are started again find each other, whatever those before them have left in torchrun's store and
+however soon one of them ends."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src"
-STARTS, PATIENCE = 25, 20.0  # seconds
+STARTS, PATIENCE = 60, 20.0  # seconds
 
 
 def test_a_new_start_is_not_disturbed_by_the_dead() -> None:
     """PyTorch's agent keeps its store when it starts processes again; without names of starts, a third of these
-    starts failed or hung."""
+    starts failed or hung. On one core, about one start in forty failed while a process could leave before the other
+    had finished connecting."""
     env = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, __file__], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
@@ -29,6 +31,8 @@ def main() -> None:
     store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(store.port), "WORLD_SIZE": "2"}
     os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core: the processes interrupt each other
     draw = random.Random(1)
     for start in range(STARTS):
         if start % 3:

@@ -81,6 +81,7 @@ def joined() -> Iterator[Team]:
     dist.init_process_group(backends, store=own, rank=number, world_size=count, timeout=STEP_TIMEOUT)
     groups = (dist.new_group(backend="gloo", timeout=timeout) for timeout in (STEP_TIMEOUT, WAIT_TIMEOUT, STEP_TIMEOUT))
     _team, _arrivals = Team(number, count, *groups), 0
+    wait_for_all()  # a process that left now would fail the others, which may still be connecting to it
     if number:
         runlog.silence()  # the main process says it for all
     try:
