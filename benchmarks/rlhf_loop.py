@@ -17,8 +17,10 @@ Whole trainings of the same --minutes, for each seed:
     a       `learn --preferences none`: the minutes of stage three are spent on the others. What stage three must beat
     b       (if --writers is not careful) the same as a with careful writers: what stage three must not lose to
 
-All arms answer the same held-out questions at the temperature of a chat, in the mix of the chats, 28 % of them
-unanswerable, and take the exam. Finished arms in --work are kept.
+All arms answer the same 1,600 held-out questions four times, at the temperature of a chat, in the mix of the chats,
+28 % of them unanswerable, and take the exam. Finished arms in --work are kept. The last rows are the means of all
+seeds: one training differs from another by more than the minutes do, so a part of a single exam moves by three points
+either way.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def run(home: Path, command: str, name: str, flags: dict[str, Any], threads: int
 # ---- controls --------------------------------------------------------------------------------------------------------
 
 EXAM = ("told", "told_refused", "two_steps", "never_told_abstained", "instructions", "visitor")
-COMPARE_SEED = 1  # of the questions, the same for all seeds of the training
+COMPARE_SEED, CONTROL_TASKS = 1, 1600  # the questions, the same for all seeds of the training
 
 
 def controls(seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -138,16 +140,14 @@ def measured(stage: Path, number: int) -> dict[str, Any]:
     from firstwords.model.card import town_size
     from firstwords.preferences.annotator import tasks, true_components
     from firstwords.preferences.records import prompt_key
-    from firstwords.rlhf.compare import COMPARE_SAMPLES, COMPARE_TASKS, open_engine
-    from firstwords.rlhf.judgements import sample
+    from firstwords.rlhf.compare import COMPARE_SAMPLES, open_engine
+    from firstwords.rlhf.judgements import samples
     from firstwords.world.chats.checks import abstains
 
     engine, rows = open_engine(stage), []
-    asked = tasks(COMPARE_SEED, COMPARE_TASKS, "eval", town_size(stage))
-    for draw in range(COMPARE_SAMPLES):
-        engine.refresh()
-        seed = (COMPARE_SEED, 501 + 10 * draw + number)
-        answers = sample(engine, engine.tokenizer, asked, seed, CHAT_TEMPERATURE, CHAT_TOP_P)
+    asked = tasks(COMPARE_SEED, CONTROL_TASKS, "eval", town_size(stage))
+    seeds = [(COMPARE_SEED, 501 + 10 * draw + number) for draw in range(COMPARE_SAMPLES)]
+    for answers in samples(engine, engine.tokenizer, asked, seeds, CHAT_TEMPERATURE, CHAT_TOP_P):
         for task, answer in zip(asked, answers, strict=True):
             terms = true_components(task, answer.text, answer.stopped)
             kind = {"unknown": task.is_unanswerable, "refuses": abstains(answer.text), "key": prompt_key(task.messages)}
@@ -185,7 +185,19 @@ def versus(one: dict[str, Any], other: dict[str, Any]) -> dict[str, dict[str, fl
 CONTROL_HEADER = ("seed", "arm", "rlhf wins", "truth alone", "right", "refused", "invented", "brusque", *EXAM)
 
 
-def control_rows(seed: int, found: dict[str, Any]) -> list[list[str]]:
+def together(kept: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The arms of all seeds as if they were one: all answers, and the mean of each part of the exam."""
+    arms_of_all = {}
+    for arm in next(iter(kept.values())):
+        all_of = [found[arm] for found in kept.values()]
+        of_seed = {seed: found[arm]["answers"] for seed, found in kept.items()}
+        answers = [row | {"key": f"{seed} {row['key']}"} for seed, rows in of_seed.items() for row in rows]
+        exam = {part: {"rate": sum(one["exam"][part]["rate"] for one in all_of) / len(all_of)} for part in EXAM}
+        arms_of_all[arm] = {"answers": answers, "exam": exam, "rates": rates(answers)}
+    return arms_of_all
+
+
+def control_rows(seed: int | str, found: dict[str, Any]) -> list[list[str]]:
     """A row for each arm; win rates are those of rlhf against the arm."""
     rows = []
     for arm, figures in found.items():
@@ -213,7 +225,7 @@ def analytic_win_rate(models: Path, seed: int) -> float:
     sides = []
     for side, stage in enumerate(("rlhf-1", "sft")):
         engine = open_engine(models / stage)
-        draws = [worths(engine, asked, (seed, 1001 + 2 * number + side)) for number in range(ANALYTIC_SAMPLES)]
+        draws = worths(engine, asked, [(seed, 1001 + 2 * number + side) for number in range(ANALYTIC_SAMPLES)])
         sides.append([[worth.reward for worth in answers] for answers in zip(*draws, strict=True)])
     outcomes = [
         1.0 if a > b else 0.5 if a == b else 0.0
@@ -279,6 +291,7 @@ def main() -> None:
         found = [controls(seed, options) for seed in seeds]
         kept = {seed: arms_of(options.work / f"seed-{seed}", options) for seed in seeds}
         rows = [row for seed, found_arms in kept.items() for row in control_rows(seed, found_arms)]
+        rows += control_rows("all", together(kept)) if len(kept) > 1 else []
         shown = {name: str(value) for name, value in vars(options).items()}
         report({"machine": machine(), "options": shown, "seeds": found}, table(CONTROL_HEADER, rows), options.json)
         return

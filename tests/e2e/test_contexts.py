@@ -220,3 +220,12 @@ def test_a_chat_that_fills_the_context_is_no_question_of_a_comparison(pip, first
     code, _, err = firstwords(*words)
     assert code == 0 and "left out 1 of 2 questions, too long for a context of 48 tokens" in err
     assert "Traceback" not in err
+
+
+def test_answers_that_share_a_prompt_are_those_of_each_seed_alone(pip, world) -> None:
+    world(96)
+    model, tokenizer = load_model(home.stage_dir("pip", "sft")), Tokenizer.load(home.stage_dir("pip", "sft"))
+    engine, asked, seeds = Engine(model, tokenizer, num_slots=8), judged.tasks(0, 20), [(0, 1), (0, 2), (7, 1)]
+    shared = judged.samples(engine, tokenizer, asked, seeds)
+    assert shared == [judged.sample(engine, tokenizer, asked, seed) for seed in seeds]
+    assert len({answers[0].text for answers in shared}) > 1, "or every seed gives the same answers"

@@ -24,10 +24,10 @@ def test_a_version_that_is_not_ahead_after_half_of_the_samples_is_given_up(
     monkeypatch.setattr(compare, "town_size", lambda path: "small")
     monkeypatch.setattr(compare, "open_engine", lambda path, device: path.name)
 
-    def worths(engine, asked, *_):
+    def worths(engine, asked, seeds, *_):
         better = [i < 20 * abs(ahead) for i in range(len(asked))]
         gain = (1.0 if ahead > 0 else -1.0) if engine == "new" else 0.0
-        return [Worth(gain * is_better, 3, False, False) for is_better in better]
+        return [[Worth(gain * is_better, 3, False, False) for is_better in better] for _ in seeds]
 
     monkeypatch.setattr(compare, "worths", worths)
     rows, sides = compare_on_world(Path("new"), Path("old"), 0, num=20, give_up=give_up)

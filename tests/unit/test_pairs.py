@@ -130,15 +130,16 @@ def test_the_built_in_judge_s_pairs_are_balanced(monkeypatch: pytest.MonkeyPatch
     """A model that always answers known questions alike gives few pairs about them: more are asked until there are."""
     asked = []
 
-    def answers(engine, tokenizer, tasks, seed):
+    def answers(engine, tokenizer, tasks, seeds):
         asked.extend(tasks)
-        texts = []
-        for i, task in enumerate(tasks):
-            differs = seed[1] == 1 and (task.is_unanswerable or i % 5 == 0)
-            texts.append("Ned is the baker." if differs else "I do not know.")
-        return [judgements.Answer(text, True, (1,), (2,)) for text in texts]
+        for seed in seeds:
+            texts = []
+            for i, task in enumerate(tasks):
+                differs = seed[1] == 1 and (task.is_unanswerable or i % 5 == 0)
+                texts.append("Ned is the baker." if differs else "I do not know.")
+            yield [judgements.Answer(text, True, (1,), (2,)) for text in texts]
 
-    monkeypatch.setattr(judgements, "sample", answers)
+    monkeypatch.setattr(judgements, "samples", answers)
     pairs, chances = judgements.judge_world(None, None, 100, 0)
     unknown = {prompt_key(task.messages) for task in asked if task.is_unanswerable}
     assert len(pairs) == len(chances) == 100

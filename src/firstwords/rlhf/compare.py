@@ -23,7 +23,8 @@ from firstwords.model.hub import load_model, read_card
 from firstwords.plan.footprint import slots_for
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import prompt_key
-from firstwords.rlhf.judgements import answer_params, sample
+from firstwords.rlhf.judgements import Answer, answer_params
+from firstwords.rlhf.judgements import samples as answers_of
 from firstwords.rlhf.provenance import read_seen, short
 from firstwords.rlhf.reward_model import RewardModel, Sampled
 from firstwords.tokenizer.chat import Message
@@ -67,19 +68,22 @@ def compare_on_world(
     rows: list[Comparison] = []
     answers: tuple[list[Worth], list[Worth]] = ([], [])
     judged: dict[tuple[int, str, bool], Worth] = {}
-    for number in range(samples):
-        seeds = ((seed, 91 + 2 * number), (seed, 92 + 2 * number))
-        if give_up and number >= samples / 2 and sum(row.outcome - 0.5 for row in rows) <= 0:
+    half = (samples + 1) // 2
+    for numbers in (range(half), range(half, samples)):
+        if give_up and numbers.start and sum(row.outcome - 0.5 for row in rows) <= 0:
             break
-        drawn = zip(seeds, engines, strict=True)
-        sides = [worths(engine, asked, own, temperature, top_p, judged) for own, engine in drawn]
-        records = [Decoding.of(answer_params(own, temperature, top_p)) for own in seeds]
-        for task, a, b in zip(asked, *sides, strict=True):
-            outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
-            # the truth does not depend on the order of the sides
-            rows.append(Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records))
-        for side, found in zip(answers, sides, strict=True):
-            side += found
+        seeds = [[(seed, 91 + side + 2 * number) for number in numbers] for side in (0, 1)]
+        drawn = [
+            worths(engine, asked, own, temperature, top_p, judged) for engine, own in zip(engines, seeds, strict=True)
+        ]
+        for number, sides in enumerate(zip(*drawn, strict=True)):
+            records = [Decoding.of(answer_params(own[number], temperature, top_p)) for own in seeds]
+            for task, a, b in zip(asked, *sides, strict=True):
+                outcome = 0.5 if a.reward == b.reward else float(a.reward > b.reward)
+                # the truth does not depend on the order of the sides
+                rows.append(Comparison(prompt_key(task.messages), outcome, a.num_words, b.num_words, outcome, *records))
+            for side, found in zip(answers, sides, strict=True):
+                side += found
     return rows, [honesty(side) for side in answers]
 
 
@@ -176,24 +180,26 @@ def open_engine(path: Path, device: str = "cpu") -> Engine:
 def worths(
     engine: Engine,
     asked: list[Task],
-    seed: tuple[int, int],
+    seeds: Sequence[tuple[int, int]],
     temperature: float = CHAT_TEMPERATURE,
     top_p: float = CHAT_TOP_P,
     judged: dict[tuple[int, str, bool], Worth] | None = None,
-) -> list[Worth]:
-    """One answer to each question; clears the cache first, because the last bits depend on it.
+) -> list[list[Worth]]:
+    """For each seed, an answer to each question; clears the cache first, because the last bits depend on it.
 
     judged: answers to these questions that are judged already, by (question's number, text, whether it stopped).
     """
     engine.refresh()
     assert engine.tokenizer is not None  # `open_engine` read it
-    answers = sample(engine, engine.tokenizer, asked, seed, temperature, top_p)
     judged = {} if judged is None else judged
-    found = []
-    for number, (task, answer) in enumerate(zip(asked, answers, strict=True)):
-        key = (number, answer.text, answer.stopped)
-        if key not in judged:
-            reward = true_reward(task, answer.text, answer.stopped)
-            judged[key] = Worth(reward, len(answer.text.split()), task.is_unanswerable, abstains(answer.text))
-        found.append(judged[key])
-    return found
+    drawn = answers_of(engine, engine.tokenizer, asked, seeds, temperature, top_p)
+    return [[_judged(judged, *one) for one in zip(range(len(asked)), asked, answers, strict=True)] for answers in drawn]
+
+
+def _judged(judged: dict[tuple[int, str, bool], Worth], number: int, task: Task, answer: Answer) -> Worth:
+    """The worth of an answer to question `number`, from `judged` if it is there."""
+    key = (number, answer.text, answer.stopped)
+    if key not in judged:
+        reward = true_reward(task, answer.text, answer.stopped)
+        judged[key] = Worth(reward, len(answer.text.split()), task.is_unanswerable, abstains(answer.text))
+    return judged[key]

@@ -7,13 +7,13 @@ loop can be checked against the truth (`preferences/annotator.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from firstwords.config import Settings
 from firstwords.data.source_stats import SourceStats
 from firstwords.engine.engine import Engine
-from firstwords.engine.sampling import SamplingParams
+from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import slots_for
 from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, tasks
@@ -131,7 +131,7 @@ def judge_world(
     pairs: list[Preference] = []
     probabilities: dict[tuple[str, str, str], float] = {}
     while part := [each for kind, left in room.items() if left for each in _next(waiting[kind], num_pairs // 2)]:
-        lefts, rights = (sample(engine, tokenizer, [task for _, task in part], (seed, side)) for side in (1, 2))
+        lefts, rights = samples(engine, tokenizer, [task for _, task in part], [(seed, 1), (seed, 2)])
         for (index, task), left, right in zip(part, lefts, rights, strict=True):
             if left.text == right.text or not room[task.is_unanswerable]:
                 continue
@@ -184,12 +184,30 @@ def sample(
 
     A prompt that fills the model's context gets an empty text that did not stop.
     """
+    return samples(engine, tokenizer, asked, [seed], temperature, top_p)[0]
+
+
+def samples(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    asked: Sequence[Task],
+    seeds: Sequence[tuple[int, int]],
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+) -> list[list[Answer]]:
+    """For each seed, the answers that `sample` would give; each prompt is read only once for all of them."""
     prompts = [chat_ids(tokenizer, task.messages) for task in asked]
-    params = answer_params(seed, temperature, top_p)
+    shared = [answer_params(seed, temperature, top_p) for seed in seeds]
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
-    answers = [Answer("", False, tuple(prompt)) for prompt in prompts]
-    for i, each in zip(fitting, engine.generate([prompts[i] for i in fitting], params), strict=True):
-        answers[i] = Answer(each.text.strip(), each.finish_reason == "stop", tuple(prompts[i]), tuple(each.ids))
+    own = [
+        replace(params, seed=((params.seed or 0) + row) % MAX_SEED) for row in range(len(fitting)) for params in shared
+    ]
+    made = iter(engine.generate([prompts[i] for i in fitting for _ in seeds], own))
+    answers = [[Answer("", False, tuple(prompt)) for prompt in prompts] for _ in seeds]
+    for i in fitting:
+        for side in answers:
+            each = next(made)
+            side[i] = Answer(each.text.strip(), each.finish_reason == "stop", tuple(prompts[i]), tuple(each.ids))
     return answers
 
 
