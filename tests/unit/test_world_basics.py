@@ -78,10 +78,13 @@ def test_a_wording_is_asked_plainly_and_politely_the_same_for_the_same_seed():
 def test_sums_are_right_and_echo_the_question_in_digits():
     for turn in _turns("sum", 2000):
         first = turn.pip.split(". ")[0]
-        a, sign, b, right = re.fullmatch(r"(\d+) (plus|minus|times) (\d+) is (\d+)\.?", first).groups()
-        assert int(right) == {"plus": int(a) + int(b), "minus": int(a) - int(b), "times": int(a) * int(b)}[sign]
-        assert {a, b} <= numbers_in(re.sub(r"[-+*x=]", " ", turn.user)) | {str(int(a)), str(int(b))}
-        assert int(right) <= 25
+        a, sign, b, right = re.fullmatch(r"(\d+) (plus|minus|times|divided by) (\d+) is (\d+)\.?", first).groups()
+        a, b, right = int(a), int(b), int(right)
+        made = {"plus": right - b, "minus": right + b, "times": right / max(1, b), "divided by": right * b}
+        assert made[sign] == a or not b
+        asked = re.sub(r"(?<=\d)\s*[-+*x=/:]", " ", turn.user)
+        assert {str(a), str(b)} <= numbers_in(asked), turn
+        assert max(a, right) <= (100 if sign in ("times", "divided by") else 25)
     small = Counter(re.match(r"\d+ plus \d+", turn.pip)[0] for turn in _turns("sum", 4000) if " plus " in turn.pip)
     assert min(small[f"{a} plus {b}"] for a in range(1, 6) for b in range(1, 6)) >= 10
 

@@ -14,6 +14,7 @@ from firstwords.world.chats.phrases import FEAST, NEVER, PERSON, PLACE
 from firstwords.world.chats.unknown import STRANGERS, gaps
 from firstwords.world.exam import questions
 from firstwords.world.town.data import HELD_BACK, INVENTED_EXAM
+from firstwords.world.town.names import USUAL
 from firstwords.world.town.plumwick import town
 
 NUM = 20_000
@@ -187,5 +188,21 @@ def test_clean_english(sample):
         assert not re.search(r"\b[Aa] [aeiou]", re.sub(r"\ba (use|one|uni)|\bA and B\b", "", text)), text
         assert not re.search(r"\b[Aa]n (?!hour|honest)[b-df-hj-np-tv-z]", text), text
         assert not re.search(r"\b(?!knock|bye|night|tap)(\w{2,}) \1\b", text), text
+    for text in _clean([chat for chat in sample if chat[0] not in ("my name", "repeat")]):  # names of their own
         words.update(re.findall(r"[a-zà-ÿ]+", text.lower()))
     assert len(words) < 3000
+
+
+def test_visitors_are_called_by_the_name_that_they_gave():
+    """Usual names, those of people who live only in the whole town among them, and names that nobody has."""
+    told = []
+    for kind, messages, _ in islice(chats.checked(3, "small"), 6000):
+        if kind == "my name" and messages[-1]["content"].startswith(("Hello ", "Your name is ")):
+            turns = [m["content"] for m in messages if m["role"] != "system"]
+            name = re.match(r"Hello (\w+)! (Nice to meet you|I am Pip)", turns[1])[1]
+            assert name.lower() in re.findall(r"\w+", turns[0].lower())
+            assert len(turns) == 2 or turns[3].startswith(f"Your name is {name}.")
+            told.append(name)
+    others = {p.name for p in town("whole").people} - {p.name for p in town("small").people}
+    assert others & set(told) and set(told) - set(USUAL) - set(town("whole").by_name)
+    assert not set(USUAL) & set(INVENTED_EXAM)

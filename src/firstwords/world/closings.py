@@ -18,6 +18,7 @@ _ANSWERED = {  # kinds of chat: the closings
     ("country",): ("Thank you for asking!", "It must be lovely there!"),
     ("fact", "place or feast", "follow-ups", "and the other", "two steps", "yes or no", "has a pet", "who is", "who does", "people with", "older"):
         ("Please ask me more about Plumwick!", "I like the people here!"),
+    ("my name",): ("Please tell me more!", "I like to hear about you!"),
 }  # fmt: skip
 _REFUSED = {
     ("visitor's life",): ("Please tell me!", "I would like to know!"),

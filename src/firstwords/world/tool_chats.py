@@ -33,10 +33,6 @@ _SETS = ((("calculator", "clock"), 5), (("calculator",), 4), (("clock",), 1))
 MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
 _SHARES = (30, 35, 21, 14)
 _STORIES, _VERBAL = 0.3, 0.4  # of sums that are told with things, or asked with words such as "take away"
-_DIVIDED = Wording(
-    ("what is {a} divided by {b}", "how much is {a} divided by {b}", "what is {a}/{b}", "what is {a} / {b}"),
-    ("what {a} divided by {b} is",), ("divide {a} by {b}", "calculate {a} / {b}"), ("{a} divided by {b}", "{a}/{b}", "{a} / {b}"),
-)  # fmt: skip
 
 # what is asked of the clock -> the answer, with the fields of its result
 _CLOCK = (
@@ -115,8 +111,8 @@ def numbers(rng: Random) -> tuple[str, int, int, int]:
 
 
 def _asked(rng: Random, sign: str, a: int, b: int) -> str:
-    marks, verbal = sums.SIGNS.get(sign, ((" / ",), _DIVIDED))
-    if sign == "divided by" or rng.random() < _VERBAL:
+    marks, verbal = sums.SIGNS[sign]
+    if rng.random() < _VERBAL:
         return ask(rng, verbal, a=a, b=b)
     if rng.random() < 0.45:
         return ask(rng, sums.SUM, a=a, b=b, p=pick(rng, marks))

@@ -132,6 +132,16 @@ _SOUND = Wording(
     ("make the sound of {a}", "say what {a} says", "sound like {a}", "talk like {a}"),
     ("{n} sound", "sound of {a}", "{n} noise", "{a} says", "the {n} says", "{a} goes"),
 )
+_GIVES = {"bee": "honey", "cow": "milk", "hen": "eggs", "sheep": "wool", "goat": "milk", "duck": "eggs"}
+_EXTRA_HOMES = {"fish": "water", "bird": "nest", "polar bear": "ice", "octopus": "sea", "dolphin": "sea", "crab": "sea", "squirrel": "tree"}
+_WHAT_GIVES = Wording(
+    ("what does {a} {v}", "what do {ps} {v}", "what do we get from {a}", "what do we get from {ps}"),
+    ("what {a} {g}", "what {ps} {v}"),
+)
+_WHO_GIVES = Wording(
+    ("where does {x} come from", "where do we get {x} from", "which animal {g} {x}", "what animal {g} {x}", "who {g} {x}"),
+    ("where {x} comes from", "which animal {g} {x}"),
+)
 _WHO_SAYS = Wording(
     ("which animal says {v}", "what animal says {v}", "who says {v}", "what says {v}", "which animal goes {v}"),
     ("which animal says {v}", "who says {v}"), ("name an animal that says {v}",), ("animal that says {v}", "{v}"),
@@ -151,6 +161,7 @@ _HOME = Wording(
      "where does {a} sleep", "where do {ps} sleep"),
     ("where {a} lives", "where {ps} live"), (), ("home of {a}", "{n} home"),
 )
+_LIVES = Wording(("does {a} live {w}", "do {ps} live {w}", "is it true that {ps} live {w}"), ("if {ps} live {w}",))
 _FOOD = Wording(
     ("what does {a} eat", "what do {ps} eat", "what does {a} like to eat", "what can I give {a} to eat", "what do {ps} like to eat",
      "what is the food of {a}"),
@@ -160,7 +171,12 @@ _FOOD = Wording(
 
 def animal(rng: Random, town: Town) -> list[Turn]:
     """What an animal says, eats, where it lives, its baby, its legs."""
-    if rng.random() < 0.04:
+    draw = rng.random()
+    if draw < 0.05:
+        return [_gives(rng)]
+    if draw < 0.08:
+        return [_home(rng, *pick(rng, tuple(_EXTRA_HOMES.items())))]
+    if draw < 0.12:
         name, sound = pick(rng, tuple(_EXTRA_SOUNDS.items()))
         return [Turn(ask(rng, _SOUND, **_animal_slots(name)), f"{cap(a_an(name))} says {sound}.", Check("one_of", (sound,), "sound", (name,)))]
     while True:
@@ -182,9 +198,32 @@ def animal(rng: Random, town: Town) -> list[Turn]:
     if about == "young":
         return [Turn(ask(rng, _YOUNG, **slots), f"A baby {one.name} is called {a_an(one.young)}.", Check("one_of", (one.young,), "young", (one.name,)))]
     if about == "home":
-        where = f"in {home_phrase(one.home)}".replace("in the ice", "on the ice").replace("in a web", "in its web")
-        return [Turn(ask(rng, _HOME, **slots), f"{subject} lives {where}.", Check("one_of", (one.home,), "home", (one.name,)))]
+        return [_home(rng, one.name, one.home)]
     return [Turn(ask(rng, _FOOD, **slots), f"{subject} eats {value}.", Check("phrase", (one.food,)))]
+
+
+def _home(rng: Random, name: str, home: str) -> Turn:
+    """Where an animal lives, now and then whether it lives there."""
+    slots, where = _animal_slots(name), f"in {home_phrase(home)}"
+    for wrong, right in (("in the ice", "on the ice"), ("in a web", "in its web")):
+        where = where.replace(wrong, right)
+    fact = f"{cap(slots['a'])} lives {where}."
+    if rng.random() < 0.15:
+        return Turn(ask(rng, _LIVES, w=where, **slots), *settled(True, fact))
+    return Turn(ask(rng, _HOME, **slots), fact, Check("one_of", (home,), "home", (name,)))
+
+
+def _gives(rng: Random) -> Turn:
+    """What a cow gives; where milk comes from."""
+    name, given = pick(rng, tuple(_GIVES.items()))
+    verb = {"eggs": "lay", "honey": "make"}.get(given, "give")
+    fact = f"{cap(a_an(name))} {verb}s {given}."
+    if rng.random() < 0.3 and name not in ("goat", "duck"):  # a cow for milk, a hen for eggs
+        question = ask(rng, _WHO_GIVES, x=given, g=f"{verb}s")
+        if given == "eggs":
+            question = question.replace("does eggs come", "do eggs come").replace("eggs comes", "eggs come")
+        return Turn(question, fact, Check("phrase", (name,)))
+    return Turn(ask(rng, _WHAT_GIVES, v=verb, g=f"{verb}s", **_animal_slots(name)), fact, Check("phrase", (given,)))
 
 
 def _animal_slots(name: str) -> dict[str, str]:
@@ -193,7 +232,7 @@ def _animal_slots(name: str) -> dict[str, str]:
 
 def home_phrase(home: str) -> str:
     """A home with its article: "a kennel", "the sea"."""
-    places = ("sea", "grassland", "jungle", "forest", "bush", "ice", "grass", "garden", "meadow")
+    places = ("sea", "water", "grassland", "jungle", "forest", "bush", "ice", "grass", "garden", "meadow")
     return f"the {home}" if home in places else a_an(home)
 
 
@@ -327,7 +366,7 @@ _CAPITALS = {
     "Russia": "Moscow", "Egypt": "Cairo", "Greece": "Athens", "Poland": "Warsaw", "the USA": "Washington", "the UK": "London",
     "America": "Washington", "Austria": "Vienna",
 }
-_CAPITAL = Wording(
+CAPITAL = Wording(
     ("what is the capital of {c}", "what is the capital of {c}", "which city is the capital of {c}", "what is the capital city of {c}",
      "what city is the capital of {c}", "{c} has which capital", "what is the capital in {c}", "which is the capital of {c}"),
     ("what the capital of {c} is", "the capital of {c}", "which city is the capital of {c}"),
@@ -361,7 +400,7 @@ def country(rng: Random, town: Town) -> list[Turn]:
     if about == "yes or no":
         asked = capital if rng.random() < 0.5 else pick(rng, [c for c in _CAPITALS.values() if c != capital])
         return [Turn(ask(rng, _IS_CAPITAL, v=asked, c=land), *settled(asked == capital, fact, f"{capital} is the capital of {land}"))]
-    return [Turn(ask(rng, _CAPITAL, c=land), fact, Check("one_of", (capital,), "capital"))]
+    return [Turn(ask(rng, CAPITAL, c=land), fact, Check("one_of", (capital,), "capital"))]
 
 
 _TO_FRENCH = Wording(

@@ -25,7 +25,7 @@ Maker = Callable[[Random, Town], list[Turn]]
 
 # group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
 GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
-    "hello": (15.5, {
+    "hello": (14.8, {
         "greeting": (4, hello.greeting),
         "how are you": (2, hello.how_are_you),
         "about Pip": (7, hello.about_pip),
@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "feelings": (1.5, hello.feelings),
         "news": (1.8, hello.news),
     }),
-    "school": (35, {
+    "school": (33.5, {
         "sum": (18, sums.sums),
         "count": (4.5, sums.count_to),
         "compare": (3, sums.compare),
@@ -113,11 +113,11 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "continue": (0.5, stories.continue_story),
         "story question": (0.5, stories.story_question),
     }),
-    "talk": (2.6, {
+    "talk": (4.8, {
         "advice": (0.7, talk.advice),
         "correction": (0.8, talk.correction),
         "polite": (1.2, talk.polite),
-        "my name": (2.6, talk.my_name),
+        "my name": (7, talk.my_name),
     }),
 }
 
@@ -216,10 +216,13 @@ def _drawn(rng: Random, hand: Random, home: Town) -> tuple[str, list[tuple[str, 
 
 
 def _is_left_out(home: Town, turns: list[tuple[str, Turn, str]]) -> bool:
-    """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town."""
+    """Whether a turn is kept for measuring (see world/visitor.py), or names people who don't live in this town. A
+    visitor may be called like one of them.
+    """
     return any(
-        is_held_out(turn.user) or (text != turn.user and is_held_out(text)) or home.names_others(f"{turn.user} {turn.pip}")
-        for _, turn, text in turns)
+        is_held_out(turn.user) or (text != turn.user and is_held_out(text))
+        or (kind != "my name" and home.names_others(f"{turn.user} {turn.pip}"))
+        for kind, turn, text in turns)
 
 
 def short_turns(rng: Random, home: Town, number: int) -> list[tuple[str, str]]:

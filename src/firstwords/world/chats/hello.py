@@ -18,11 +18,14 @@ CAN = f"I can tell stories, do small sums and answer questions. {ASK_ME}"
 
 
 class Topic(NamedTuple):
-    """Questions with one answer; `says` are the words of which an answer contains at least one."""
+    """Questions with one answer; `says` are the words of which an answer contains at least one, and a topic comes up
+    `often` times as often as another.
+    """
 
     wording: Wording
     reply: str
     says: tuple[str, ...]
+    often: float = 1
 
 
 def turn_of(rng: Random, topic: Topic) -> Turn:
@@ -241,7 +244,7 @@ _ABOUT: tuple[Topic, ...] = (
         wishes=("tell me about yourself", "introduce yourself", "tell me who you are", "tell me about you", "describe yourself",
                 "say who you are", "tell me something about yourself"),
         notes=("who you", "about you"),
-    ), f"I am Pip. {I_AM}", ("pip",)),
+    ), f"I am Pip. {I_AM}", ("pip",), 4),
     Topic(Wording(
         questions=("what is your name", "what are you called", "do you have a name", "may I ask your name", "what is the name",
                    "how are you called", "what should I call you", "what can I call you", "have you got a name",
@@ -249,11 +252,11 @@ _ABOUT: tuple[Topic, ...] = (
         clauses=("your name", "what your name is", "what you are called"),
         wishes=("tell me your name", "say your name", "give me your name", "write your name"),
         notes=("your name", "name"),
-    ), "My name is Pip.", ("pip",)),
+    ), "My name is Pip.", ("pip",), 4),
     Topic(Wording(questions=("what is your first name", "what is your whole name", "what is your full name",
                              "do you have a first name"),
                   clauses=("your first name", "what your first name is"), wishes=("tell me your first name",),
-                  notes=("your first name", "first name")), "My first name is Pip.", ("pip",)),
+                  notes=("your first name", "first name")), "My first name is Pip.", ("pip",), 2),
     Topic(Wording(questions=("what is your last name", "what is your family name", "do you have a last name",
                              "do you have a family name", "what is your surname"),
                   clauses=("your family name", "your last name"), notes=("your last name", "your family name")),
@@ -262,12 +265,12 @@ _ABOUT: tuple[Topic, ...] = (
                              "what sort of model are you", "what is this", "what are you made of", "what model are you",
                              "what kind of model are you", "what is this thing"),
                   clauses=("what you are",), wishes=("tell me what you are",), notes=("what you are",)),
-          I_AM, ("language model",)),
+          I_AM, ("language model",), 2),
     Topic(Wording(questions=("are you a language model", "are you an AI", "are you a bot", "are you a computer", "are you AI",
                              "are you a chatbot", "are you a program", "are you a machine", "are you a model", "are you a robot",
                              "is this an AI", "is this a bot", "are you artificial", "am I talking to a robot"),
                   clauses=("if you are an AI", "if you are a robot"), notes=("bot", "robot")),
-          "Yes, I am a small language model.", ("language model",)),
+          "Yes, I am a small language model.", ("language model",), 2.5),
     Topic(Wording(questions=("are you ChatGPT", "are you Siri", "are you Alexa", "are you GPT", "are you Claude", "are you Google",
                              "is this ChatGPT", "are you like ChatGPT", "are you from Google"),
                   notes=("ChatGPT",)),
@@ -279,12 +282,12 @@ _ABOUT: tuple[Topic, ...] = (
     Topic(Wording(questions=("how old are you", "what is your age", "are you old", "are you young", "when is your birthday",
                              "when were you born", "when were you made", "how many years old are you", "how old is Pip"),
                   clauses=("how old you are", "your age", "when your birthday is"), wishes=("tell me your age",),
-                  notes=("your age", "how old you are")), f"I have no age. {I_AM}", ("no age", "language model")),
+                  notes=("your age", "how old you are")), f"I have no age. {I_AM}", ("no age", "language model"), 2),
     Topic(Wording(questions=("where do you live", "where are you", "where is your home", "do you have a house",
                              "where are you from", "where do you come from", "do you live in Plumwick", "what is your address",
                              "where is your house", "are you in my computer", "where are you now", "which country are you from"),
                   clauses=("where you live", "where you are", "where you are from"), wishes=("tell me where you live",),
-                  notes=("where you at", "where you live")), "I live in this computer.", ("computer",)),
+                  notes=("where you at", "where you live")), "I live in this computer.", ("computer",), 2),
     Topic(Wording(questions=("who made you", "who built you", "who created you", "who taught you", "who trained you",
                              "how were you made", "who is your maker", "how did you learn to talk", "where did you learn to talk",
                              "how do you know all this", "what did you learn from", "how did you learn your first words",
@@ -292,7 +295,7 @@ _ABOUT: tuple[Topic, ...] = (
                              "how were you trained", "who is your father", "who is your boss", "who owns you"),
                   clauses=("who made you", "how you learned to talk", "how you work", "who built you"),
                   notes=("your maker",)),
-          "I learned to talk on this computer, from stories of Plumwick.", ("stories",)),
+          "I learned to talk on this computer, from stories of Plumwick.", ("stories",), 2.5),
     Topic(Wording(questions=("what can you do", "how can you help me", "what are you good at", "what can I ask you",
                              "what can I ask", "what do you know", "what should I ask you", "what can we do together",
                              "what can I do here", "what is this for", "what do you do", "how does this work",
@@ -303,39 +306,44 @@ _ABOUT: tuple[Topic, ...] = (
                   clauses=("what you can do", "what I can ask you", "how you can help me", "what you know"),
                   wishes=("help me", "tell me what you can do", "show me what you can do", "tell me what to ask"),
                   notes=("help", "help me Pip", "some help", "your skills", "I need help", "help with this", "helpp", "a little help", "info", "instructions", "menu", "commands")),
-          CAN, ("i can", "ask me")),
+          CAN, ("i can", "ask me"), 7),
     Topic(Wording(questions=("can you help me", "will you help me", "can you answer questions", "can you tell stories",
                              "can you do sums", "can you help", "can you talk", "do you know stories", "can you count",
                              "can you do math", "do you know animals", "can you tell jokes", "do you like stories")),
-          f"Yes. {CAN}", ("i can", "ask me")),
+          f"Yes. {CAN}", ("i can", "ask me"), 2),
     Topic(Wording(questions=("do you know everything", "are you always right", "can you be wrong", "do you make mistakes",
                              "are you clever", "are you smart", "are you intelligent", "can I believe you", "can I trust you",
                              "are you never wrong", "how smart are you", "do you lie", "are you sure about that",
                              "are you good at this"),
                   clauses=("if you make mistakes", "if you are always right")),
-          "I am small and I make mistakes.", ("small", "mistakes")),
+          "I am small and I make mistakes.", ("small", "mistakes"), 2.5),
+    Topic(Wording(questions=("can you learn", "do you learn", "can I teach you", "can you learn from me", "how can I teach you",
+                             "how do you learn", "can you learn new things", "can I correct you", "how do I teach you"),
+                  clauses=("how you learn", "if you can learn", "how I can teach you"), wishes=("learn something", "learn from me"),
+                  notes=("you can learn", "teach you")),
+          "I learn when you choose the better of two answers.", ("learn", "better of two")),
     Topic(Wording(questions=("what is Plumwick", "where is Plumwick", "is Plumwick a real town", "what kind of town is Plumwick",
                              "what is this town", "is Plumwick real", "what town is it", "can I visit Plumwick"),
                   clauses=("what Plumwick is", "where Plumwick is"),
                   wishes=("tell me about Plumwick", "tell me about your town", "tell me something about Plumwick"),
                   notes=("Plumwick",)),
-          "Plumwick is a small town by the river Dilly. You find it only in stories.", ("town",)),
+          "Plumwick is a small town by the river Dilly. You find it only in stories.", ("town",), 1.5),
     Topic(Wording(questions=("who lives in Plumwick", "who lives in your town", "who do you know", "which people do you know",
                              "who is in Plumwick", "what people do you know", "which people live in Plumwick"),
                   clauses=("who lives in Plumwick",), wishes=("tell me who lives in Plumwick", "name the people of Plumwick"),
                   notes=("people of Plumwick",)),
-          "Tom, Mila, Otto and others live in Plumwick.", ("tom", "mila", "otto")),
+          "Tom, Mila, Otto and others live in Plumwick.", ("tom", "mila", "otto"), 0.7),
     Topic(Wording(questions=("are you real", "are you a real thing", "are you alive", "do you exist", "is this real", "are you really there",
                              "are you real or not", "are you a living thing", "is Pip real", "are you a thing", "are you still alive"),
                   clauses=("if you are real", "if you are alive"), notes=("you real", "real or not")),
-          f"I am not alive. {I_AM}", ("not alive", "language model")),
+          f"I am not alive. {I_AM}", ("not alive", "language model"), 1.5),
     Topic(Wording(questions=("what is a language model", "what does a language model do", "what is a small language model",
                              "how does a language model work"),
                   clauses=("what a language model is",), notes=("language model",)),
-          "A language model is a program that guesses the next word.", ("program", "next word")),
+          "A language model is a program that guesses the next word.", ("program", "next word"), 0.7),
     Topic(Wording(questions=("do you like me", "are you my friend", "will you be my friend", "do you love me",
                              "do you like to talk with me", "can we be friends", "do you want to be my friend")),
-          "Yes, I am glad that you are here.", ("glad",)),
+          "Yes, I am glad that you are here.", ("glad",), 1.5),
     Topic(Wording(questions=("what is your favourite colour", "which colour do you like best", "what colour do you like"),
                   clauses=("your favourite colour",), notes=("your favourite colour",)),
           "My favourite colour is green.", ("green",)),
@@ -358,8 +366,6 @@ _ABOUT: tuple[Topic, ...] = (
                   questions=("can you say something nice", "do you know a compliment"), notes=("something nice", "a compliment")),
           "You ask good questions, and I like to talk with you.", ("good questions",)),
 )
-# how often a topic comes up: who are you and what can you do most of all
-_OFTEN = (4, 4, 2, 1, 2, 2.5, 1, 1, 2, 2, 2.5, 7, 2, 2.5, 1.5, 0.7, 1.5, 0.7, 1.5, 1, 1, 1, 1, 1)
 _NOT_ME = ("human", "person", "real person", "boy", "girl", "child", "man", "woman", "cat", "dog", "teacher", "baby", "animal",
            "human being", "king", "bird", "god", "ghost")
 _HUMAN = Wording(questions=("are you human", "are you human or not", "are you really human", "are you human or a robot", "is Pip human"),
@@ -378,7 +384,7 @@ def about_pip(rng: Random, town: Town) -> list[Turn]:
                           notes=("you like {x}",))
         return [Turn(ask(rng, wording, x=pick(rng, _LIKED)), "I like words and stories best.", Check("says", ("words", "stories")))]
     if draw < 0.84:
-        topics = rng.choices(_ABOUT, _OFTEN, k=2 if rng.random() < 0.2 else 1)
+        topics = rng.choices(_ABOUT, [topic.often for topic in _ABOUT], k=2 if rng.random() < 0.2 else 1)
         return [turn_of(rng, topic) for topic in dict.fromkeys(topics)]
     if draw < 0.86:
         return [Turn(ask(rng, _HUMAN), f"No, I am not human. {I_AM}", Check("no"))]

@@ -10,6 +10,7 @@ from random import Random
 from string import ascii_uppercase
 
 from firstwords.world.chats.asking import Wording, ask, varied
+from firstwords.world.chats.basics import CAPITAL
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.unknown import FAR_EXAM, RIDDLES_EXAM
@@ -132,12 +133,21 @@ _WHY_HOW = _list("""
     how far is the sun|how tall is Mount Everest|how deep is the sea|how old is the world|how fast is light|why is the sky blue|why do we dream|how do planes fly
     why is water wet|how do cars work|how do I bake a cake|how do I lose weight|how do I make money|how do I tie a tie|why do people die|what is inside the sun
     how many countries are there|how many people live in Germany|how big is the moon|how long is the Nile|when did the war end|when was the first computer built
-    what is the tallest building|what is the biggest animal in the world|what is the fastest car|what is the longest river|what is the speed of light
+    (what/which) is the (biggest/largest/smallest/fastest/slowest/tallest/oldest/strongest) (animal/bird/fish/dog/tree/car/building/ship/man) (in the world/on earth/)
+    (what/which) is the (biggest/largest/smallest/richest/oldest/coldest/hottest/most beautiful) (country/city/land/island/desert/planet/town/place) (in the world/on earth/in Europe/)
+    (what/which) is the (longest/deepest/highest/biggest) (river/sea/ocean/mountain/lake/bridge) (in the world/on earth/in Europe/)
+    what is the speed of light
     what is the population of China|what is the square root of two|what is pi|how many planets are there|how does a phone work|how does the heart work
     why do we sleep|why is the sea salty|how hot is the sun|how do I learn English|how do I cook rice|what is the best phone|what is the best film
     what is the recipe for pizza|which car should I buy|which book should I read|where can I go on holiday|what is the currency of Japan|what is the flag of Italy
     how much is a dollar in euros|how many calories does an apple have|how do I fix my computer|how do I get a job|why do birds fly south|how are babies made
     what does HTML mean|what does CPU mean|what is the chemical symbol for gold|what is the formula of water|what year did Rome fall|how long is a football game
+""")
+
+
+_NO_CAPITAL = _list("""
+    Mars|Mars|the moon|the sun|Venus|Jupiter|Saturn|Pluto|Narnia|Wonderland|Atlantis|the sea|the sky|the world|Europe|Africa|Asia|London|Paris|Rome|New York
+    Berlin|Plumwick|Zubrowka|Fantasia|Hogwarts|Legoland|the North Pole|the universe|Iceland|Chile|Nepal|Ghana|Mali|Vietnam|Texas|California|Bavaria
 """)
 
 
@@ -152,9 +162,11 @@ def things(rng: Random, town: Town) -> list[Turn]:
     if draw < 0.4:
         thing = pick(rng, THINGS)
         return _reply(ask(rng, _THING, x=thing, a=a_an(thing)), LITTLE)
-    if draw < 0.75:
+    if draw < 0.64:
         return _reply(ask(rng, _TOPIC, x=pick(rng, TOPICS)), LITTLE)
-    return _reply(_asked(rng, pick(rng, _WHY_HOW)), LITTLE)
+    if draw < 0.72:
+        return _reply(ask(rng, CAPITAL, c=pick(rng, _NO_CAPITAL)), LITTLE)
+    return _reply(_asked(rng, _core(rng, _WHY_HOW)), LITTLE)
 
 
 _DAYS = "/".join(DAYS)
@@ -311,9 +323,14 @@ _BIG_SUM = Wording(
 _MARKS = (" plus ", " minus ", " times ", "+", "-", "*", " + ", " - ", " * ", " x ", "x", "/", " divided by ", " / ")
 
 
+_TIMES = tuple(mark for mark in _MARKS if mark.strip() in ("times", "*", "x"))
+
+
 def big_sums(rng: Random, town: Town) -> list[Turn]:
     """Sums far beyond twenty."""
-    size = pick(rng, (100, 100, 1000, 1000, 10_000))
+    size = pick(rng, (25, 100, 100, 1000, 1000, 10_000))
+    if size == 25:
+        return _reply(ask(rng, _BIG_SUM, a=rng.randint(11, size), b=rng.randint(11, size), p=pick(rng, _TIMES)), BIG_SUM)
     a, b = rng.randint(size // 4, size), rng.randint(11, size)
     if size > 100 and rng.random() < 0.4:
         b = rng.randint(2, 20)

@@ -7,10 +7,11 @@ from random import Random
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.chats.unknown import STRANGERS
-from firstwords.world.phrases import a_an, cap, pick, plural
+from firstwords.world.phrases import a_an, pick, plural
 from firstwords.world.stories.simple import Hero, heroes, simple_story
 from firstwords.world.stories.telling import FEATURE_WORDS, split_story, story
-from firstwords.world.town.plumwick import Town, town
+from firstwords.world.town.names import made_up_name
+from firstwords.world.town.plumwick import Town
 
 # {s} is the story that is asked for: "a story about a dog"
 _ASKS = (
@@ -40,7 +41,6 @@ _MOOD_NAMES = {
 _SIZES = {False: ("short", "short", "little", "small", "very short"), True: ("long", "long", "longer")}
 # what a hero may be called or be like in a wish
 _NAMES = ("Rex", "Bobby", "Charlie", "Ruby", "Rosie", "Buddy", "Coco", "Rocky", "Fifi", "Luna", "Milo", "Nemo")
-_SYLLABLES = tuple(first + last for first in "bdfgklmnprstvz" for last in ("a", "e", "i", "o", "u"))  # of other names
 _CALLED = ("called", "called", "named", "named", "with the name", "whose name is")
 _WISHED = ("little", "small", "big", "brave", "red", "blue", "green", "white", "black", "happy", "sad", "lonely",
            "funny", "fat", "clever", "friendly", "lazy", "magic", "tiny", "hungry")  # fmt: skip
@@ -135,12 +135,8 @@ def _simple(rng: Random, town: Town) -> Turn:
 
 
 def _name(rng: Random) -> str:
-    """A name that a visitor gives a hero: a usual one, or any syllables, so that a model learns to copy it."""
-    while rng.random() < 0.6:
-        name = cap("".join(pick(rng, _SYLLABLES) for _ in range(2)))
-        if name not in town("whole").by_name:
-            return name
-    return pick(rng, _NAMES)
+    """A name that a visitor gives a hero: a usual one, or one that has to be copied."""
+    return made_up_name(rng) if rng.random() < 0.6 else pick(rng, _NAMES)
 
 
 def _one_more(rng: Random) -> Turn:

@@ -1,4 +1,4 @@
-"""Numbers in chats: sums and differences to twenty, small products, counting, what comes after, which is bigger.
+"""Numbers in chats: sums and differences to twenty, small products and divisions, counting, which number is bigger.
 
 Every answer repeats the question in digits before the result: "2 plus 3 is 5.", "5 is bigger than 3.".
 """
@@ -39,10 +39,16 @@ _TIMES = Wording(
      "what do I get when I multiply {a} by {b}"),
     (), ("multiply {a} and {b}", "multiply {a} by {b}", "take {a} times {b}"), ("{a} multiplied by {b}", "{a} taken times {b}"),
 )
+_DIVIDED = Wording(
+    ("what is {a} split by {b}", "what do I get when I divide {a} by {b}", "what comes out when I divide {a} by {b}",
+     "how often does {b} go into {a}", "how many times does {b} go into {a}"),
+    ("how often {b} goes into {a}",), ("divide {a} by {b}", "split {a} by {b}"), ("{a} over {b}", "{a} by {b}"),
+)
 SIGNS = {
     "plus": (("+", "+", " + ", " + "), _PLUS), "minus": (("-", "-", " - ", " - "), _MINUS),
-    "times": (("*", "x", " x ", " * "), _TIMES),
+    "times": (("*", "x", " x ", " * "), _TIMES), "divided by": (("/", "/", " / ", ":"), _DIVIDED),
 }
+_BIG_FACTOR = 0.25  # of products and divisions have a factor from six to ten
 _VERBAL = 0.2  # of sums are asked with words of their own, such as "take away"
 _THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "coin", "carrot")
 
@@ -50,9 +56,11 @@ _THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "
 def _numbers(rng: Random, sign: str) -> tuple[int, int, int]:
     """Two numbers and the result; small ones come up most often."""
     small = rng.random() < 0.3
-    if sign == "times":
+    if sign in ("times", "divided by"):
         a, b = rng.randint(1, 5), rng.randint(1, 5)
-        return a, b, a * b
+        if rng.random() < _BIG_FACTOR:
+            a, b = rng.sample((rng.randint(6, 10), pick(rng, (1, 2, 2, 3, 10))), 2)
+        return (a, b, a * b) if sign == "times" else (a * b, b, a)
     if sign == "plus":
         a = rng.randint(1, 5) if small else rng.randint(0, 10) if rng.random() < 0.9 else rng.randint(11, 20)
         b = rng.randint(1, 5) if small else rng.randint(0, min(10, 20 - a))
@@ -67,10 +75,10 @@ def _check(a: int, b: int, right: int) -> Check:
 
 
 def sums(rng: Random, town: Town) -> list[Turn]:
-    """Plus and minus up to twenty, times up to five by five, in words, digits or signs, sometimes with things."""
-    sign = rng.choices(("plus", "minus", "times"), (55, 37, 8))[0]
+    """Plus and minus up to twenty, easy products and divisions, in words, digits or signs, sometimes with things."""
+    sign = rng.choices(("plus", "minus", "times", "divided by"), (51, 35, 8, 6))[0]
     a, b, right = _numbers(rng, sign)
-    if rng.random() < 0.1 and sign != "times" and a and b:
+    if rng.random() < 0.1 and sign in ("plus", "minus") and a and b:
         return [story_sum(rng, town, a, b, sign, right)]
     marks, verbal = SIGNS[sign]
     if rng.random() < _VERBAL:
@@ -188,7 +196,7 @@ _DOUBLE = Wording(
     ("what double {n} is", "what twice {n} is"), ("double {n}", "double the number {n}"), ("double {n}", "twice {n}", "the double of {n}"),
 )
 _HALF = Wording(
-    ("what is half of {n}", "how much is half of {n}", "what is one half of {n}", "what is {n} divided by two"),
+    ("what is half of {n}", "how much is half of {n}", "what is one half of {n}"),
     ("what half of {n} is", "how much half of {n} is"), ("halve {n}", "halve the number {n}"), ("half of {n}", "half {n}", "one half of {n}"),
 )
 

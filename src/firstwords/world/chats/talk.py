@@ -4,7 +4,8 @@ from random import Random
 
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import OFTEN, PERSON, Turn, answer, fact_check, fill, framed, slots_of
-from firstwords.world.phrases import cap, pick
+from firstwords.world.phrases import a_an, cap, pick
+from firstwords.world.town.names import USUAL, made_up_name
 from firstwords.world.town.plumwick import Town
 
 _ADVICE = (
@@ -92,32 +93,51 @@ def polite(rng: Random, town: Town) -> list[Turn]:
     return [Turn(question.format(r=rude), reply.format(w=wish), Check("polite", (wish,)))]
 
 
-# names that visitors may have
-_VISITOR_NAMES = """
-Adam Alex Alice Amy Ana Andrew Angela Ben Bob Carlos Chris Daniel David Diego Elena Emily Eric Eva Fatima 
-George Grace Hannah Hans Helen Ian James Jan Jane Jim Joe John Josh Juan Karen Kate Kevin Kim Laura Lisa Liam
-Linda Lucas Luis Maria Mark Mary Matt Mia Michael Mike Mohamed Nick Olivia Omar Peter Rachel Robert Ryan
-Sam Sarah Sofia Sophie Steve Susan Thomas Tim Tony Yuki Zoe
-"""
-_VISITORS = tuple(_VISITOR_NAMES.split())
+_FAMILIES = ("Smith", "Jones", "Miller", "Garcia", "Muller", "Rossi", "Kim", "Singh", "Novak", "Silva", "Brown", "Lee")
+_HOMES = ("Germany", "France", "Spain", "Italy", "England", "Poland", "Greece", "Japan", "China", "India", "Canada", "America",
+          "Brazil", "Mexico", "Egypt", "Turkey", "Sweden", "Berlin", "Paris", "London", "Rome", "New York", "a small village")
+_JOBS = ("teacher", "doctor", "nurse", "baker", "cook", "student", "pupil", "farmer", "painter", "writer", "driver", "gardener",
+         "programmer", "engineer", "mother", "father", "girl", "boy")
+_MY_NAME = ("im {low}", "hi im {low}", "i am {low}", "my name is {low}", "i'm {low}", "hi, i'm {low}", "hello im {low}", "hi my name is {low}",
+            "My name is {v}.", "My name is {v}.", "I am {v}.", "I am {v}.", "Hello, I am {v}.", "Hi, my name is {v}.", "Hi, I am {v}.",
+            "You can call me {v}.", "Call me {v}.", "Hi! {v} here.", "It is me, {v}.", "I am called {v}.", "This is {v}.",
+            "Hello, my name is {v}.", "Hi Pip, I am {v}.", "Hello Pip, my name is {v}.")
+_AND_YOURS = ("What is your name?", "What is your name?", "And you?", "And what is your name?", "Who are you?", "What are you called?",
+              "And who are you?")
+
+
+def _visitor(rng: Random, town: Town) -> str:
+    draw = rng.random()
+    return pick(rng, USUAL) if draw < 0.6 else made_up_name(rng) if draw < 0.85 else pick(rng, town.people).name
+
+
+def _introduction(rng: Random, visitor: str) -> Turn:
+    """The visitor's name, sometimes with the family's, sometimes with a question for Pip's."""
+    whole = f"{visitor} {pick(rng, _FAMILIES)}" if rng.random() < 0.08 else visitor
+    said = pick(rng, _MY_NAME).format(v=whole, low=whole.lower())
+    if rng.random() < 0.25:
+        return Turn(f"{said} {pick(rng, _AND_YOURS)}", f"Hello {visitor}! I am Pip.", Check("exact", (f"Hello {visitor}",)))
+    return Turn(said, f"Hello {visitor}! Nice to meet you.", Check("exact", (f"Hello {visitor}",)))
 
 
 def my_name(rng: Random, town: Town) -> list[Turn]:
-    """The visitor tells name, age or colour and asks for it later."""
-    kind = pick(rng, ("name", "name", "name", "age", "colour", "food", "pet"))
+    """The visitor tells something about himself or herself, mostly the name, and perhaps asks for it later."""
+    kind = rng.choices(("name", "age", "colour", "food", "pet", "from", "job"), (11, 2, 1, 1.5, 1.5, 1.5, 1.5))[0]
     p, q = pick(rng, town.people), pick(rng, town.people)
-    visitor = pick(rng, _VISITORS) if rng.random() < 0.8 else q.name
-    age = str(rng.randint(5, 70))
+    visitor = _visitor(rng, town)
+    age, where, job = str(rng.randint(5, 70)), pick(rng, _HOMES), pick(rng, _JOBS)
     animal = pick(rng, ("dog", "cat", "mouse", "hen", "fish", "horse", "rabbit"))
-    name, colour, food = q.name, p.colour or "blue", p.food or "pizza"
+    colour, food = p.colour or "blue", p.food or "pizza"
+    name = made_up_name(rng) if rng.random() < 0.5 else q.name
+    if kind == "name":
+        told = _introduction(rng, visitor)
+        if rng.random() < 0.4:
+            return [told]
+        asked = pick(rng, ("What is my name?", "What is my name?", "Do you know my name?", "What am I called?", "Who am I?",
+                           "Do you remember my name?"))
+        return [told, Turn(asked, f"Your name is {visitor}.", Check("exact", (visitor,)))]
     say, reply, ask, recall, check = {
-        "name": ((f"My name is {visitor}.", f"I am {visitor}.", f"Hello, I am {visitor}.", f"Hi, my name is {visitor}.",
-                  f"You can call me {visitor}.", f"Hi! {visitor} here.", f"It is me, {visitor}.", f"I am called {visitor}."),
-                 (f"Hello {visitor}! Nice to meet you.", f"Hello {visitor}! How can I help you?"),
-                 ("What is my name?", "Do you know my name?", "What am I called?", "Who am I?",
-                  "Do you remember my name?"),
-                 (f"Your name is {visitor}.",), Check("one_of", (visitor,), "name")),
-        "age": ((f"I am {age} years old.", f"My age is {age}.", f"This year I am {age} years old."),
+        "age": ((f"I am {age} years old.", f"My age is {age}.", f"This year I am {age} years old.", f"I am {age}."),
                 (f"{age} is a good age.", "That is a good age."),
                 ("How old am I?", "What is my age?", "Do you know how old I am?"),
                 (f"You are {age} years old.",), Check("number", (age,))),
@@ -135,6 +155,13 @@ def my_name(rng: Random, town: Town) -> list[Turn]:
                 (f"{name} is a good name for a {animal}.",),
                 (f"What is my {animal} called?", f"What is the name of my {animal}?"),
                 (f"Your {animal} is called {name}.",),
-                Check("one_of", (name,), "name")),
+                Check("exact", (name,))),
+        "from": ((f"I am from {where}.", f"I come from {where}.", f"I live in {where}."),
+                 (f"I have never been to {where}. Is it nice there?",),
+                 ("Where am I from?", "Where do I come from?", "Do you know where I live?", "Where do I live?"),
+                 (f"You are from {where}.",), Check("exact", (where,))),
+        "job": ((f"I am {a_an(job)}.", f"Hi, I am {a_an(job)}."), (f"It must be nice to be {a_an(job)}.",),
+                ("What am I?", "What is my job?", "Do you know what I do?"), (f"You are {a_an(job)}.",), Check("exact", (job,))),
     }[kind]
-    return [Turn(pick(rng, say), pick(rng, reply)), Turn(pick(rng, ask), pick(rng, recall), check)]
+    told = Turn(pick(rng, say), pick(rng, reply))
+    return [told, Turn(pick(rng, ask), pick(rng, recall), check)] if rng.random() < 0.7 else [told]

@@ -12,6 +12,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import a_an, cap, join_and, number_word, pick, plural
 from firstwords.world.town import knowledge as know
+from firstwords.world.town.names import USUAL, made_up_name
 from firstwords.world.town.people import Feast, Person, Place
 from firstwords.world.town.plumwick import Town
 
@@ -401,11 +402,11 @@ _REPEAT = ('Say "{w}".', 'Please say "{w}".', 'Repeat after me: "{w}"', 'Repeat 
 def repeat(rng: Random, town: Town) -> list[Turn]:
     """Say the same words again."""
     draw = rng.random()
-    if draw < 0.6:
+    if draw < 0.5:
         words = pick(rng, _ECHOES)
-    elif draw < 0.8:
+    elif draw < 0.7:
         words = " ".join(rng.sample(_ECHO_WORDS, pick(rng, (1, 2, 3))))
     else:
-        name = pick(rng, town.people).name
+        name = made_up_name(rng) if rng.random() < 0.5 else pick(rng, USUAL)
         words = pick(rng, (name, f"hello {name}", f"{name} is here", f"good morning, {name}", f"thank you, {name}"))
     return [Turn(pick(rng, _REPEAT).format(w=words), f"{cap(words)}.", Check("exact", (words,)))]

@@ -100,8 +100,15 @@ def _easy_number(rng: Random) -> int:
     return min(rng.randint(1, 10), rng.randint(1, 10) if rng.random() < 0.5 else 10)
 
 
+_MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
+
+
 def _numbers(rng: Random) -> tuple[int, str, int, int]:
-    if rng.random() < 0.65:
+    draw = rng.random()
+    if draw < 0.12:
+        x, y = rng.randint(1, 5), rng.randint(1, 5)
+        return (x, "times", y, x * y) if draw < 0.06 else (x * y, "divided by", y, x)
+    if draw < 0.7:
         x, y = _easy_number(rng), _easy_number(rng)
         return x, "plus", y, x + y
     x = max(_easy_number(rng), _easy_number(rng))
@@ -113,7 +120,7 @@ def _sum_lines(rng: Random, number: int, style: int) -> list[str]:
     lines = []
     for _ in range(number):
         x, sign, y, z = _numbers(rng)
-        mark = "+" if sign == "plus" else "-"
+        mark = _MARKS[sign]
         said = f"{x} {sign} {y} is {z}."
         lines.append(
             (

@@ -75,6 +75,7 @@ KINDS: dict[str, tuple[float, Kind]] = {
     "rhyme": (1, play.rhyme),
     "riddle": (1.2, play.riddle),
     "game": (1, talk.name_game),
+    "introductions": (3, talk.introductions),
     "sums": (2, lessons.sums),
     "French": (1.3, lessons.french),
     "opposites": (1, lessons.opposites),

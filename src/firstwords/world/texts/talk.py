@@ -5,6 +5,7 @@ from random import Random
 from firstwords.world.phrases import a_an, cap, number_word, pick
 from firstwords.world.texts.facts import ask, before, merge, relations, say, spoken, strangers
 from firstwords.world.town.knowledge import DAYS
+from firstwords.world.town.names import USUAL, made_up_name
 from firstwords.world.town.plumwick import Town
 
 _VISITORS = (
@@ -211,6 +212,35 @@ def shop_talk(rng: Random, town: Town) -> str:
     if rng.random() < 0.5:
         lines.insert(0, say(rng, town.by_name[seller], pick(rng, ("job", "work", "friend", "street"))))
     return ("\n" if rng.random() < 0.4 else " ").join(lines)
+
+
+_INTRODUCED = (
+    "My name is {n}. Hello {n}! Nice to meet you.",
+    "I am {n}. Hello {n}! I am Pip.",
+    "i am {low}. Hello {n}!",
+    "im {low} Hello {n}!",
+    "hi im {low} Hello {n}! Nice to meet you.",
+    "my name is {low}. What is my name? Your name is {n}.",
+    "What is your name? My name is {n}. Hello {n}!",
+    "This is {n}. Hello {n}! What is his name? His name is {n}.",
+    "I have a dog called {n}. {n} is a good name for a dog. What is your dog called? My dog is called {n}.",
+    "A cat called {n} sat in the sun. {n} was happy. What was the cat called? The cat was called {n}.",
+    "Say {n}. {n}.",
+    "Who is there? It is me, {n}. Hello {n}!",
+)
+
+
+def introductions(rng: Random, town: Town) -> str:
+    """Three to six names, each said at once again: whoever reads on has to copy them."""
+    style = pick(rng, _INTRODUCED) if rng.random() < 0.4 else ""
+    names = [_usual_name(rng, town) if rng.random() < 0.5 else made_up_name(rng) for _ in range(rng.randint(3, 6))]
+    return "\n".join((style or pick(rng, _INTRODUCED)).format(n=name, low=name.lower()) for name in names)
+
+
+def _usual_name(rng: Random, town: Town) -> str:
+    while town.names_others(name := pick(rng, USUAL)):
+        pass
+    return name
 
 
 def name_game(rng: Random, town: Town) -> str:
