@@ -223,6 +223,7 @@ def test_a_chat_that_fills_the_context_is_no_question_of_a_comparison(pip, first
 
 
 def test_answers_that_share_a_prompt_are_those_of_each_seed_alone(pip, world) -> None:
+    pip(96)
     world(96)
     model, tokenizer = load_model(home.stage_dir("pip", "sft")), Tokenizer.load(home.stage_dir("pip", "sft"))
     engine, asked, seeds = Engine(model, tokenizer, num_slots=8), judged.tasks(0, 20), [(0, 1), (0, 2), (7, 1)]
