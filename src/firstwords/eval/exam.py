@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 80
 STORY_TOKENS = 160
-ASKED_AT_ONCE = 128  # questions between two calls of `progress`; many more than slots, so that the slots stay full
+ASKED_AT_ONCE = 256  # questions between two calls of `progress`; many more than slots, so that the slots stay full
 EXAMPLES_PER_PART = 6
 SEEDS_APART = 1_000_003  # more than there are questions
 GREEDY = SamplingParams(temperature=0.0)

@@ -209,13 +209,16 @@ def _mentions(text: str, word: str) -> int:
     return sum(text.replace(" ", "  ").count(f" {form.replace(' ', '  ')} ") for form in forms)
 
 
+_ANNOUNCED = re.compile(r"Here is an? [\w ]+\. ")
+
+
 def _story(check: Check, answer: str) -> bool:
-    """A whole story about the first accepted word.
+    """A whole story about the first accepted word, perhaps announced ("Here is a sad story.").
 
     The word is in the first sentence, in the last third and three times in all; nothing else is the subject more often.
     The other accepted words are in it, hardly a sentence comes twice, and the end is one.
     """
-    sentences = [part for part in _SENTENCE.split(answer.strip()) if part]
+    sentences = [part for part in _SENTENCE.split(_ANNOUNCED.sub("", answer.strip())) if part]
     had = words(answer)
     if len(had) < check.least or len(sentences) < 4 or not answer.rstrip().endswith((".", "!", "?", '"')):
         return False

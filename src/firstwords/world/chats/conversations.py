@@ -25,7 +25,7 @@ Maker = Callable[[Random, Town], list[Turn]]
 
 # group -> (share of all conversations in percent, {kind: (weight within the group, maker)})
 GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
-    "hello": (14.8, {
+    "hello": (14.5, {
         "greeting": (4, hello.greeting),
         "how are you": (2, hello.how_are_you),
         "about Pip": (7, hello.about_pip),
@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "feelings": (1.5, hello.feelings),
         "news": (1.8, hello.news),
     }),
-    "school": (33.5, {
+    "school": (33, {
         "sum": (18, sums.sums),
         "count": (4.5, sums.count_to),
         "compare": (3, sums.compare),
@@ -113,11 +113,11 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "continue": (0.5, stories.continue_story),
         "story question": (0.5, stories.story_question),
     }),
-    "talk": (4.8, {
+    "talk": (5.6, {
         "advice": (0.7, talk.advice),
         "correction": (0.8, talk.correction),
         "polite": (1.2, talk.polite),
-        "my name": (7, talk.my_name),
+        "my name": (9, talk.my_name),
     }),
 }
 

@@ -113,7 +113,7 @@ def _simple(rng: Random, town: Town) -> Turn:
     description = " ".join([*words, pick(rng, ("story",) * 9 + ("tale",))])
     if rng.random() < 0.22:  # a story of any kind
         told = simple_story(rng, pick(rng, heroes()[:_COMMON]), mood=mood, is_long=is_long)
-        return Turn(_wish(rng, description, ""), told.text, Check("story", (), least=30))
+        return Turn(_wish(rng, description, ""), _in_mood(told.text, mood and words[-1]), Check("story", (), least=30))
     hero, name, adjective, other = _some_hero(rng, town), "", "", ""
     about, draw, is_named = "", rng.random(), hero.kind in ("name", "topic", "unique")
     if is_named:
@@ -131,7 +131,12 @@ def _simple(rng: Random, town: Town) -> Turn:
         about = _weighted(rng, _ABOUT).format(a=hero.a, the=hero.the, many=plural(hero.word), w=hero.word)
     told = simple_story(rng, hero, mood=mood, is_long=is_long, name=name, adjective=adjective, other=other)
     accept = tuple(w for w in (hero.word, name, other) if w)
-    return Turn(_wish(rng, description, about), told.text, Check("story", accept, least=30))
+    return Turn(_wish(rng, description, about), _in_mood(told.text, mood and words[-1]), Check("story", accept, least=30))
+
+
+def _in_mood(text: str, mood: str | None) -> str:
+    """The story after a sentence that says the mood that was asked for: a small model then keeps to what it has said."""
+    return f"Here is {a_an(mood)} story. {text}" if mood else text
 
 
 def _name(rng: Random) -> str:
