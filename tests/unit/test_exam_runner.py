@@ -39,10 +39,18 @@ class FakeEngine:
     answers: dict[tuple[int, ...], FakeCompletion]
     max_length: int = 256
     calls: list[list[Any]] = field(default_factory=list)
+    on_step: Any = None
+    written: int = 0
 
     def generate(self, prompts, params):
         self.calls.append(list(zip(prompts, params, strict=True)))
+        for self.written in range(len(prompts)):
+            if self.on_step is not None:
+                self.on_step()
         return [self.answers[tuple(prompt)] for prompt in prompts]
+
+    def share_of(self, total):
+        return self.written / total
 
 
 def question(part: str, text: str, check: str = "yes") -> Question:
@@ -133,9 +141,9 @@ def test_a_prompt_that_fills_the_context_counts_as_wrong(tokenizer, marked):
     engine.max_length = 40
     seen = []
     asked = [question("instructions", "long " * 60), question("instructions", "Say yes.")]
-    result = runner.run_exam(engine, tokenizer, progress=lambda *at: seen.append(at), questions=asked)
+    result = runner.run_exam(engine, tokenizer, progress=seen.append, questions=asked)
     assert (result["instructions"]["rate"], result["instructions"]["n"], result["too_long"]) == (0.5, 2, 1)
-    assert seen == [(2, 2)]
+    assert seen == [0.0, 1.0]
 
 
 def test_many_questions_are_reported_on_as_they_come_in(tokenizer, marked):
@@ -143,9 +151,9 @@ def test_many_questions_are_reported_on_as_they_come_in(tokenizer, marked):
     engine = engine_for(tokenizer, dict.fromkeys(texts, ("yes", "stop")))
     seen = []
     asked = [question("instructions", text) for text in texts]
-    result = runner.run_exam(engine, tokenizer, progress=lambda *at: seen.append(at), questions=asked)
+    result = runner.run_exam(engine, tokenizer, progress=seen.append, questions=asked)
     assert result["instructions"]["rate"] == 1
-    assert seen == [(128, 300), (256, 300), (300, 300)]
+    assert seen == [*(i / 300 for i in range(300)), 1.0] and engine.on_step is None
     assert len(result["examples"]) == runner.EXAMPLES_PER_PART
     assert [row["messages"][0]["content"] for row in result["examples"]][:2] == ["Say yes 0", "Say yes 50"]
 
@@ -191,7 +199,7 @@ def test_the_built_in_exam_is_askable(tokenizer):
     assert {"told", "instructions"} <= {q.part for q in questions}
 
     class Mute:
-        max_length = 1 << 20
+        max_length, on_step = 1 << 20, None
 
         def generate(self, prompts, params):
             return [FakeCompletion("", "stop") for _ in prompts]

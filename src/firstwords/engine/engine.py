@@ -110,6 +110,14 @@ class Engine:
                 self.cancel(request)
         return [request.completion() for request in requests]
 
+    def share_of(self, total: int) -> float:
+        """How much of `total` answers is written, 0..1; one that is being written counts by its possible tokens."""
+        running = self.scheduler.running.values()
+        left = len(self.scheduler.waiting) + sum(
+            1 - request.num_generated / request.max_generated for request in running
+        )
+        return 1 - left / total
+
     @staticmethod
     def _seeded(params: SamplingParams, offset: int) -> SamplingParams:
         seed = secrets.randbits(63) if params.seed is None else (params.seed + offset) % MAX_SEED

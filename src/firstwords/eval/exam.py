@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 80
 STORY_TOKENS = 160
-ASKED_AT_ONCE = 256  # questions between two calls of `progress`; many more than slots, so that the slots stay full
 EXAMPLES_PER_PART = 6
 SEEDS_APART = 1_000_003  # more than there are questions
 GREEDY = SamplingParams(temperature=0.0)
@@ -54,7 +53,7 @@ def run_exam(
     engine: Engine,
     tokenizer: Tokenizer,
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     questions: Sequence[Question] | None = None,
     size: Size = "whole",
 ) -> dict[str, Any]:
@@ -62,9 +61,11 @@ def run_exam(
 
     size: of the town that the model was taught (`model.card.town_size`).
 
-    progress(done, total) is called as answers come in. Returns the parts, each with rate, low, high (Wilson's 95 %) and
-    n; `examples`, unedited rows evenly spaced in each part; `too_long`, questions longer than the model's context,
-    which count as wrong; `version` of the whole exam; and `seconds`.
+    progress: called with the share that is answered, of all questions but those about tools.
+
+    Returns the parts, each with rate, low, high (Wilson's 95 %) and n; `examples`, unedited rows evenly spaced in each
+    part; `too_long`, questions longer than the model's context, which count as wrong; `version` of the whole exam; and
+    `seconds`.
     """
     began = time.perf_counter()
     asked = first_of_each_part(exam.questions(size) if questions is None else questions, limit)
@@ -121,7 +122,7 @@ def ask(
     engine: Engine,
     tokenizer: Tokenizer,
     questions: Sequence[Question],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     params: SamplingParams = GREEDY,
 ) -> list[tuple[str | None, bool]]:
     """(answer, whether it ended with a stop token) of each question; answer None if the prompt fills the context.
@@ -131,13 +132,18 @@ def ask(
     prompts = [chat_ids(tokenizer, question.messages) for question in questions]
     answers: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
     fitting = [i for i, prompt in enumerate(prompts) if len(prompt) < engine.max_length]
-    for begin in range(0, len(fitting), ASKED_AT_ONCE):
-        part = fitting[begin : begin + ASKED_AT_ONCE]
-        sampled = [replace(params, max_tokens=max_tokens(questions[i]), seed=seed_of(params, i)) for i in part]
-        for i, completion in zip(part, engine.generate([prompts[i] for i in part], sampled), strict=True):
-            answers[i] = (completion.text.strip(), completion.finish_reason == "stop")
-        if progress is not None:
-            progress(len(questions) - len(fitting) + begin + len(part), len(questions))
+    sampled = [replace(params, max_tokens=max_tokens(questions[i]), seed=seed_of(params, i)) for i in fitting]
+    before = engine.on_step
+    if progress is not None:
+        engine.on_step = lambda: progress(engine.share_of(len(fitting)))
+    try:
+        completions = engine.generate([prompts[i] for i in fitting], sampled)
+    finally:
+        engine.on_step = before
+    for i, completion in zip(fitting, completions, strict=True):
+        answers[i] = (completion.text.strip(), completion.finish_reason == "stop")
+    if progress is not None:
+        progress(1.0)
     return answers
 
 

@@ -9,6 +9,7 @@ The inputs and the program that judges the replies are in `world/visitor.py`; gr
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +26,26 @@ GREEDY = SamplingParams(temperature=0.0)
 
 
 def ask_visitors(
-    engine: Engine, tokenizer: Tokenizer, half: str = "", params: SamplingParams = GREEDY, seeds: int = 1
+    engine: Engine,
+    tokenizer: Tokenizer,
+    half: str = "",
+    params: SamplingParams = GREEDY,
+    seeds: int = 1,
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Type every input of a half (of both for "") once per seed and judge the replies.
 
-    params: temperature and filters of the answers. Returns rates with intervals and counts: `visitor` (all), the halves
-    and `kinds`; `answers`, every reply of the half to work with, or of the half that was asked for by name; `seconds`.
+    params: temperature and filters of the answers. progress: called with the share of a seed that is done.
+
+    Returns rates with intervals and counts: `visitor` (all), the halves and `kinds`; `answers`, every reply of the half
+    to work with, or of the half that was asked for by name; `seconds`.
     """
     began = time.perf_counter()
     asked = visits(half)
     questions = [visitor_question(visit) for visit in asked]
     rows = []
     for seed in range(seeds):
-        answers = ask(engine, tokenizer, questions, params=replace(params, seed=seed))
+        answers = ask(engine, tokenizer, questions, progress, replace(params, seed=seed))
         for visit, (answer, stopped) in zip(asked, answers, strict=True):
             rows.append((visit, answer or "", is_sensible(visit, answer or "", stopped)))
     table = rates((visit, sensible) for visit, _, sensible in rows)

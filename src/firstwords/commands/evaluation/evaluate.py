@@ -18,7 +18,7 @@ from firstwords.commands.evaluation import zero_shot
 from firstwords.commands.shared import JsonFlag
 from firstwords.config import UserError
 from firstwords.flags import Positional
-from firstwords.runlog import say
+from firstwords.runlog import Progress, say
 
 EXAM_SLOTS = 32  # answers generated at a time
 
@@ -129,8 +129,9 @@ def measure_exam(loaded: api.Model, limit: int) -> dict[str, Any]:
     from firstwords.eval.exam import run_exam
     from firstwords.model.card import town_size
 
-    engine = loaded.engine(EXAM_SLOTS)
-    return run_exam(engine, loaded.tokenizer, limit=limit or None, size=town_size(loaded.directory))
+    engine, size = loaded.engine(EXAM_SLOTS), town_size(loaded.directory)
+    with Progress(f"{loaded.label}: exam") as progress:
+        return run_exam(engine, loaded.tokenizer, limit or None, progress.update, size=size)
 
 
 def measure_visitor(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
@@ -142,7 +143,9 @@ def measure_visitor(loaded: api.Model, config: Evaluate) -> dict[str, Any]:
     if config.samples:
         how = loaded.chat_sampling()
         params = shared.sampling(temperature=how.temperature, top_p=how.top_p)
-    result = ask_visitors(loaded.engine(EXAM_SLOTS), loaded.tokenizer, config.half, params, config.samples or 1)
+    engine, seeds = loaded.engine(EXAM_SLOTS), config.samples or 1
+    with Progress(f"{loaded.label}: visitors") as progress:
+        result = ask_visitors(engine, loaded.tokenizer, config.half, params, seeds, progress.update)
     if not config.answers:
         del result["answers"]
     return result

@@ -115,17 +115,10 @@ def _write(task: Task, subject: Subject, as_chat: bool, progress: Progress | Non
     stop = () if as_chat else task.kind.stop
     params = SamplingParams(temperature=0.0, max_tokens=max_tokens, stop=stop, seed=0)
     if progress is not None:
-        engine.on_step = lambda: progress(_share_written(engine, len(prompts), max_tokens))
+        engine.on_step = lambda: progress(engine.share_of(len(prompts)))
     written = [each.text.strip() for each in engine.generate([ids[-room:] for ids in prompts], params)]
     found = figures.written_figures(task.kind, task.items, written)
     return list(task.items), written, found, {"cut": num_cut, "left_out": 0}
-
-
-def _share_written(engine: Engine, total: int, max_tokens: int) -> float:
-    """How much of the writing is done, where an answer counts as max_tokens until it is finished."""
-    running = list(engine.scheduler.running.values())
-    left = len(engine.scheduler.waiting) + sum(1 - request.num_generated / max_tokens for request in running)
-    return 1 - left / total
 
 
 def _fitting(
