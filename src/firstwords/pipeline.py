@@ -52,7 +52,8 @@ from firstwords.train.tracing import index_after_run
 
 CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts
 WORLD_CHATS_SHARE = 0.60  # the same for the built-in world, whose visitors notice the chats most (docs/LOG.md)
-ALIGN_SHARE, ALIGN_LEAST = 0.125, 45.0  # stage three: share of the total time; it is skipped with fewer seconds
+ALIGN_SHARE, ALIGN_LEAST = 0.0875, 30.0  # stage three: share of the total time; it is skipped with fewer seconds
+ALIGN_WIDTH, ALIGN_GFLOPS, ALIGN_SLOWER = 128, 120.0, 1.5  # more time if training at that width is slower
 ALIGN_MOST = 240.0  # more seconds teach no more manners, and stage two can use them (docs/LOG.md)
 TURN_BYTES = 24  # cost of a turn's special tokens, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training
@@ -168,7 +169,7 @@ class LearnJob:
 def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: float) -> None:
     """Run the stages in order; `learn.json` records which are done."""
     until_report = config.minutes * 60 * (1 - REPORT_SHARE) - REPORT_SECONDS * min(1.0, config.minutes / 5)
-    aligning = min(config.minutes * 60 * ALIGN_SHARE, ALIGN_MOST)
+    aligning = align_seconds(config)
     judged = usable_preferences(config) if aligning >= ALIGN_LEAST else []
     training = until_report - (aligning if judged else 0.0)
     job = LearnJob(config, state, directory, started, judged, training, aligning, until_report)
@@ -181,6 +182,14 @@ def run_stages(config: Learn, state: dict[str, Any], directory: Path, started: f
     if judged and not job.is_done("rlhf"):
         learn_from_preferences(job)
     report(job)
+
+
+def align_seconds(config: Learn) -> float:
+    """Seconds of stage three. Its pairs and its reward model are the same work on every machine."""
+    if not usable_preferences(config):
+        return 0.0
+    slower = ALIGN_GFLOPS / machine(config.device, config.precision).gflops_at(ALIGN_WIDTH)
+    return min(config.minutes * 60 * ALIGN_SHARE * min(max(1.0, slower), ALIGN_SLOWER), ALIGN_MOST)
 
 
 def learn_to_continue(job: LearnJob) -> None:

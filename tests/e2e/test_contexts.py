@@ -88,8 +88,8 @@ def world(monkeypatch: pytest.MonkeyPatch):
             return (known[:20] if split == "train" else known[20:])[:num]
 
         monkeypatch.setattr(judged, "ANSWER_TOKENS", context)
-        for module in (policy_data, judged):
-            monkeypatch.setattr(module, "tasks", tasks)
+        monkeypatch.setattr(policy_data, "tasks", tasks)
+        monkeypatch.setattr(judged, "all_tasks", lambda seed, split, size: iter(tasks(seed, 20, split)))
 
     return build
 
@@ -132,7 +132,7 @@ def test_dpo_and_align_train_to_the_end_in_short_contexts(context: int, pip, wor
 def cut_answers(context: int) -> tuple[Tokenizer, list[Answer], Sequence[Task]]:
     """Answers of pip/sft to prompts that nearly fill its context."""
     model, tokenizer = load_model(home.stage_dir("pip", "sft")), Tokenizer.load(home.stage_dir("pip", "sft"))
-    asked = judged.tasks(0, 20)
+    asked = policy_data.tasks(0, 20)
     return tokenizer, judged.sample(Engine(model, tokenizer, num_slots=8), tokenizer, asked, (0, 1)), asked
 
 
@@ -226,7 +226,7 @@ def test_answers_that_share_a_prompt_are_those_of_each_seed_alone(pip, world) ->
     pip(96)
     world(96)
     model, tokenizer = load_model(home.stage_dir("pip", "sft")), Tokenizer.load(home.stage_dir("pip", "sft"))
-    engine, asked, seeds = Engine(model, tokenizer, num_slots=8), judged.tasks(0, 20), [(0, 1), (0, 2), (7, 1)]
+    engine, asked, seeds = Engine(model, tokenizer, num_slots=8), policy_data.tasks(0, 20), [(0, 1), (0, 2), (7, 1)]
     shared = judged.samples(engine, tokenizer, asked, seeds)
     assert shared == [judged.sample(engine, tokenizer, asked, seed) for seed in seeds]
     assert len({answers[0].text for answers in shared}) > 1, "or every seed gives the same answers"

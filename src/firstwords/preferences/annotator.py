@@ -69,13 +69,18 @@ def tasks(seed: int, num: int, split: str = "train", size: Size = "whole") -> li
     known, unknown = round(num * (1 - UNKNOWN_SHARE)), num - round(num * (1 - UNKNOWN_SHARE))
     room = {False: known, True: unknown}
     found: list[Task] = []
-    for place, task in _stream(seed, size):
-        if place in SPLITS[split] and room[task.is_unanswerable]:
+    for task in all_tasks(seed, split, size):
+        if room[task.is_unanswerable]:
             room[task.is_unanswerable] -= 1
             found.append(task)
         if not any(room.values()):
             break
     return found
+
+
+def all_tasks(seed: int, split: str = "train", size: Size = "whole") -> Iterator[Task]:
+    """The endless tasks of a split, of which `tasks` takes the first; each is made when it is asked for."""
+    return (task for place, task in _stream(seed, size) if place in SPLITS[split])
 
 
 class _Stream:

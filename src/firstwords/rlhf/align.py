@@ -74,7 +74,7 @@ BY_REWARD: dict[str, tuple[Callable[[Any], Path], type[Any]]] = {
 OPTIONS = {"bestofn": BestofnOptions, "rloo": RlooOptions, "grpo": GrpoOptions, "ppo": PpoOptions, "dpo": DpoOptions}
 METHODS = tuple(OPTIONS)
 REWARD_SHARE = 0.3  # of --minutes, for the reward model of an imported model; others take seconds
-COMPARE_SECONDS = 12.0  # reserved for the comparison and two exams, which together take half of its time
+COMPARE_SECONDS = 8.0  # reserved for the comparison and two exams, which together take half of its time
 
 
 @dataclass

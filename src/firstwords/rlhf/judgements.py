@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from firstwords.config import Settings
@@ -16,7 +17,7 @@ from firstwords.engine.engine import Engine
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.model.transformer import Transformer
 from firstwords.plan.footprint import slots_for
-from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, tasks
+from firstwords.preferences.annotator import UNKNOWN_SHARE, Annotator, Task, all_tasks
 from firstwords.preferences.formats import read_preferences, summary
 from firstwords.preferences.records import Preference, TooFewError
 from firstwords.preferences.store import PreferenceStore
@@ -124,13 +125,13 @@ def judge_world(
     Pairs are as often about unanswerable questions as tasks are. Otherwise they would not be: a model that answers one
     kind of question always alike gives pairs without a difference there, which are left out.
     """
-    annotator, asked = Annotator(seed), tasks(seed, TRIES * num_pairs, "train", town)
-    room = {True: round(num_pairs * UNKNOWN_SHARE)}
+    annotator, room = Annotator(seed), {True: round(num_pairs * UNKNOWN_SHARE)}
     room[False] = num_pairs - room[True]
-    waiting = {kind: [(i, task) for i, task in enumerate(asked) if task.is_unanswerable == kind] for kind in room}
+    waiting = {kind: _numbered(seed, town, kind, TRIES * count) for kind, count in room.items()}
     pairs: list[Preference] = []
     probabilities: dict[tuple[str, str, str], float] = {}
-    while part := [each for kind, left in room.items() if left for each in _next(waiting[kind], num_pairs // 2)]:
+    most = max(1, num_pairs // 2)
+    while part := [each for kind, left in room.items() if left for each in islice(waiting[kind], most)]:
         lefts, rights = samples(engine, tokenizer, [task for _, task in part], [(seed, 1), (seed, 2)])
         for (index, task), left, right in zip(part, lefts, rights, strict=True):
             if left.text == right.text or not room[task.is_unanswerable]:
@@ -143,11 +144,10 @@ def judge_world(
     return pairs, probabilities
 
 
-def _next(waiting: list, count: int) -> list:
-    """Take the first `count` items, at least one, off a list."""
-    count = max(1, count)
-    taken, waiting[:] = waiting[:count], waiting[count:]
-    return taken
+def _numbered(seed: int, town: Size, is_unanswerable: bool, count: int) -> Iterator[tuple[int, Task]]:
+    """The first `count` tasks of one kind, each with its number among all."""
+    asked = enumerate(all_tasks(seed, "train", town))
+    return islice(((i, task) for i, task in asked if task.is_unanswerable == is_unanswerable), count)
 
 
 def _verdict(
