@@ -34,6 +34,18 @@ def test_chats_without_end_get_their_share() -> None:
     assert chat_seconds(Learn(), 1000) == 1000 * WORLD_CHATS_SHARE
 
 
+def test_stage_three_gets_more_time_on_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seconds(gflops: float, minutes: float) -> float:
+        machine = Machine(training_gflops={128: gflops})
+        monkeypatch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(machine)))
+        return learn.align_seconds(Learn(minutes=minutes))
+
+    assert seconds(5000, 8) == seconds(120, 8) == pytest.approx(42)
+    assert seconds(100, 8) == pytest.approx(50.4) and seconds(20, 8) == pytest.approx(63)
+    assert seconds(5000, 60) == seconds(20, 60) == learn.ALIGN_MOST
+    assert learn.align_seconds(Learn(preferences=["none"])) == 0
+
+
 def test_chats_that_end_early_leave_their_time_to_stage_one(tmp_path: Path) -> None:
     few = Learn(chats=[chats(tmp_path / "few.jsonl", 300)])
     more = Learn(chats=[chats(tmp_path / "more.jsonl", 600)])

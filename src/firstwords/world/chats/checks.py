@@ -209,7 +209,7 @@ def _mentions(text: str, word: str) -> int:
     return sum(text.replace(" ", "  ").count(f" {form.replace(' ', '  ')} ") for form in forms)
 
 
-_ANNOUNCED = re.compile(r"Here is an? [\w ]+\. ")
+_ANNOUNCED = re.compile(r"^Here is an? [\w ]+\. ")
 
 
 def _story(check: Check, answer: str) -> bool:
