@@ -52,8 +52,8 @@ from firstwords.train.tracing import index_after_run
 
 CHATS_SHARE = 0.30  # of the training time for stage two: small models need many answers to find their facts
 WORLD_CHATS_SHARE = 0.60  # the same for the built-in world, whose visitors notice the chats most (docs/LOG.md)
-ALIGN_SHARE, ALIGN_LEAST = 0.0875, 30.0  # stage three: share of the total time; it is skipped with fewer seconds
-ALIGN_WIDTH, ALIGN_GFLOPS, ALIGN_SLOWER = 128, 120.0, 1.5  # more time if training at that width is slower
+ALIGN_SHARE, ALIGN_LEAST = 0.1125, 40.0  # stage three: share of the total time; it is skipped with fewer seconds
+ALIGN_WIDTH, ALIGN_GFLOPS, ALIGN_SLOWER = 128, 120.0, 1.3  # more time if training at that width is slower
 ALIGN_MOST = 240.0  # more seconds teach no more manners, and stage two can use them (docs/LOG.md)
 TURN_BYTES = 24  # cost of a turn's special tokens, in bytes of prose
 CHAT_RESERVE = 5.0  # seconds of stage two that are not training

@@ -40,8 +40,8 @@ def test_stage_three_gets_more_time_on_a_slow_machine(monkeypatch: pytest.Monkey
         monkeypatch.setenv("FIRSTWORDS_MACHINE", json.dumps(asdict(machine)))
         return learn.align_seconds(Learn(minutes=minutes))
 
-    assert seconds(5000, 8) == seconds(120, 8) == pytest.approx(42)
-    assert seconds(100, 8) == pytest.approx(50.4) and seconds(20, 8) == pytest.approx(63)
+    assert seconds(5000, 8) == seconds(120, 8) == pytest.approx(54)
+    assert seconds(100, 8) == pytest.approx(64.8) and seconds(20, 8) == pytest.approx(70.2)
     assert seconds(5000, 60) == seconds(20, 60) == learn.ALIGN_MOST
     assert learn.align_seconds(Learn(preferences=["none"])) == 0
 
