@@ -195,14 +195,16 @@ def test_clean_english(sample):
 
 def test_visitors_are_called_by_the_name_that_they_gave():
     """Usual names, those of people who live only in the whole town among them, and names that nobody has."""
-    told = []
+    told, later = [], 0
     for kind, messages, _ in islice(chats.checked(3, "small"), 6000):
         if kind == "my name" and messages[-1]["content"].startswith(("Hello ", "Your name is ")):
             turns = [m["content"] for m in messages if m["role"] != "system"]
             name = re.match(r"Hello (\w+)! (Nice to meet you|I am Pip)", turns[1])[1]
             assert name.lower() in re.findall(r"\w+", turns[0].lower())
-            assert len(turns) == 2 or turns[3].startswith(f"Your name is {name}.")
+            assert len(turns) == 2 or turns[-1].startswith(f"Your name is {name}.")
             told.append(name)
+            later += len(turns) > 4
+    assert 0.1 * len(told) < later < 0.5 * len(told), "some ask for it after they talked of something else"
     others = {p.name for p in town("whole").people} - {p.name for p in town("small").people}
     assert others & set(told) and set(told) - set(USUAL) - set(town("whole").by_name)
     assert not set(USUAL) & set(INVENTED_EXAM)

@@ -143,6 +143,7 @@ SYSTEM = (
 _SYSTEM_RATE = 0.1
 # how often a conversation continues with another kind, begins with a greeting, ends with thanks or goodbye
 _MORE_RATE, _HELLO_RATE, _END_RATE = 0.22, 0.04, 0.06
+_LATER_RATE = 0.5  # how often a visitor talks of something else before asking for the name that he or she gave
 # these change who "I" is or are too long to be followed by something else
 _ALONE = frozenset(("story", "continue", "story question", "goodbye", "my name", "passage", "passage, silent",
                     "summarise"))
@@ -164,6 +165,8 @@ def _turns(rng: Random, home: Town) -> tuple[str, list[tuple[str, Turn]]]:
     """The kind of a conversation and its turns, each with its own kind."""
     kind = rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
     turns = _made(kind, rng, home)
+    if kind == "my name" and len(turns) == 2 and rng.random() < _LATER_RATE:
+        turns[1:1] = _between(rng, home)
     if kind in _ALONE:
         return kind, turns
     more = rng.random() < (0.6 if kind in _OPENERS else _MORE_RATE)
@@ -177,6 +180,16 @@ def _turns(rng: Random, home: Town) -> tuple[str, list[tuple[str, Turn]]]:
     if kind != "thanks" and rng.random() < _END_RATE:
         turns = [*turns, *_made("thanks" if rng.random() < 0.6 else "goodbye", rng, home)]
     return kind, turns
+
+
+def _between(rng: Random, home: Town) -> list[tuple[str, Turn]]:
+    """One to three turns about something else, after which the visitor asks what was said before."""
+    found: list[tuple[str, Turn]] = []
+    for _ in range(pick(rng, (1, 1, 2, 3))):
+        while (kind := rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]) in _ALONE or kind in ("greeting", "visitor's life"):
+            pass
+        found += _made(kind, rng, home)[:1]
+    return found
 
 
 def _typed(rng: Random, kind: str, text: str) -> str:
