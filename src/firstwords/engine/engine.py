@@ -113,10 +113,8 @@ class Engine:
     def share_of(self, total: int) -> float:
         """How much of `total` answers is written, 0..1; one that is being written counts by its possible tokens."""
         running = self.scheduler.running.values()
-        left = len(self.scheduler.waiting) + sum(
-            1 - request.num_generated / request.max_generated for request in running
-        )
-        return 1 - left / total
+        written = sum(request.num_generated / request.max_generated for request in running)
+        return 1 - (len(self.scheduler.waiting) + len(running) - written) / total
 
     @staticmethod
     def _seeded(params: SamplingParams, offset: int) -> SamplingParams:

@@ -19,7 +19,7 @@ from firstwords.world.chats.asking import Wording, ask
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import number_word, pick
-from firstwords.world.town.knowledge import DAYS, MONTHS
+from firstwords.world.town.knowledge import DAYS, MARKS, MONTHS
 from firstwords.world.town.plumwick import Town
 
 # the plain form of `tokenizer/tools.py` and the lines of the built-in tools (a test compares them)
@@ -30,7 +30,6 @@ LINES = {
 }
 _SETS = ((("calculator", "clock"), 5), (("calculator",), 4), (("clock",), 1))
 
-MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
 _SHARES = (30, 35, 21, 14)
 _STORIES, _VERBAL = 0.3, 0.4  # of sums that are told with things, or asked with words such as "take away"
 

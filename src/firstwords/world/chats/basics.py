@@ -204,9 +204,8 @@ def animal(rng: Random, town: Town) -> list[Turn]:
 
 def _home(rng: Random, name: str, home: str) -> Turn:
     """Where an animal lives, now and then whether it lives there."""
-    slots, where = _animal_slots(name), f"in {home_phrase(home)}"
-    for wrong, right in (("in the ice", "on the ice"), ("in a web", "in its web")):
-        where = where.replace(wrong, right)
+    slots = _animal_slots(name)
+    where = f"in {home_phrase(home)}".replace("in the ice", "on the ice").replace("in a web", "in its web")
     fact = f"{cap(slots['a'])} lives {where}."
     if rng.random() < 0.15:
         return Turn(ask(rng, _LIVES, w=where, **slots), *settled(True, fact))

@@ -161,9 +161,13 @@ def _made(kind: str, rng: Random, home: Town) -> list[tuple[str, Turn]]:
     return [(kind, turn) for turn in KINDS[kind][1](rng, home)]
 
 
+def _some_kind(rng: Random) -> str:
+    return rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
+
+
 def _turns(rng: Random, home: Town) -> tuple[str, list[tuple[str, Turn]]]:
     """The kind of a conversation and its turns, each with its own kind."""
-    kind = rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
+    kind = _some_kind(rng)
     turns = _made(kind, rng, home)
     if kind == "my name" and len(turns) == 2 and rng.random() < _LATER_RATE:
         turns[1:1] = _between(rng, home)
@@ -171,7 +175,7 @@ def _turns(rng: Random, home: Town) -> tuple[str, list[tuple[str, Turn]]]:
         return kind, turns
     more = rng.random() < (0.6 if kind in _OPENERS else _MORE_RATE)
     while more and len(turns) < 5:
-        other = rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]
+        other = _some_kind(rng)
         if other not in _ALONE and other not in (kind, "greeting"):
             turns = [*turns, *_made(other, rng, home)]
             more = rng.random() < _MORE_RATE
@@ -186,7 +190,7 @@ def _between(rng: Random, home: Town) -> list[tuple[str, Turn]]:
     """One to three turns about something else, after which the visitor asks what was said before."""
     found: list[tuple[str, Turn]] = []
     for _ in range(pick(rng, (1, 1, 2, 3))):
-        while (kind := rng.choices(_NAMES, cum_weights=_WEIGHTS)[0]) in _ALONE or kind in ("greeting", "visitor's life"):
+        while (kind := _some_kind(rng)) in _ALONE or kind in ("greeting", "visitor's life"):
             pass
         found += _made(kind, rng, home)[:1]
     return found

@@ -14,6 +14,7 @@ from firstwords.world.town.knowledge import (
     COUNTRY_BY_NAME,
     DAYS,
     FRENCH,
+    MARKS,
     MONTHS,
     OPPOSITES,
     SEASON_OF,
@@ -100,9 +101,6 @@ def _easy_number(rng: Random) -> int:
     return min(rng.randint(1, 10), rng.randint(1, 10) if rng.random() < 0.5 else 10)
 
 
-_MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}
-
-
 def _numbers(rng: Random) -> tuple[int, str, int, int]:
     draw = rng.random()
     if draw < 0.12:
@@ -120,7 +118,7 @@ def _sum_lines(rng: Random, number: int, style: int) -> list[str]:
     lines = []
     for _ in range(number):
         x, sign, y, z = _numbers(rng)
-        mark = _MARKS[sign]
+        mark = MARKS[sign]
         said = f"{x} {sign} {y} is {z}."
         lines.append(
             (

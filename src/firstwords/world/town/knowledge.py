@@ -115,6 +115,7 @@ NUMBER_WORDS = tuple(
     + [tens + ("" if one == 0 else f"-{_ONES[one]}") for tens in ("twenty", "thirty") for one in range(10)]
     + ["forty"]
 )
+MARKS = {"plus": "+", "minus": "-", "times": "*", "divided by": "/"}  # of sums, by name
 
 
 class Country(NamedTuple):
