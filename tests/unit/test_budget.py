@@ -84,9 +84,16 @@ def test_a_slow_machine_learns_the_built_in_world_with_a_larger_shape() -> None:
     """The smaller shapes that fit a slow machine's operations cannot learn it (docs/LOG.md)."""
     slow = Machine(training_gflops={128: 15.0})
     assert plan(180, slow).shape.hidden_size == 64
-    assert plan(180, slow, is_world=True).shape == WORLD_LEAST
-    assert plan(10, slow, is_world=True).shape == plan(10, slow).shape, "too few steps for it"
-    assert plan(3600, LAPTOP, is_world=True).shape == plan(3600, LAPTOP).shape
+    assert plan(180, slow, town="small").shape == WORLD_LEAST
+    assert plan(10, slow, town="small").shape == plan(10, slow).shape, "too few steps for it"
+    assert plan(3600, LAPTOP, town="whole").shape == plan(3600, LAPTOP).shape
+
+
+def test_the_small_town_is_learned_with_two_layers() -> None:
+    """On a fast machine, eight minutes of it are better spent on more tokens than on a third layer (docs/LOG.md)."""
+    fast = Machine(training_gflops={128: 160.0})
+    assert plan(165, fast).shape.num_hidden_layers == 3
+    assert plan(165, fast, town="small").shape.num_hidden_layers == 2
 
 
 def test_a_given_vocabulary_is_kept() -> None:

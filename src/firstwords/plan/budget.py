@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from firstwords.config import UserError
+from firstwords.world.town.plumwick import Size
 
 TOKENS_PER_PARAM = 8.0  # tokens per parameter *of the layers*, at a million of them; our runs (docs/LOG.md) ...
 TOKENS_EXPONENT = 0.1  # ... growing to 14 at a hundred million, the minimum of nanochat's isoFLOP curves
@@ -31,6 +32,7 @@ LIMITED_PARAMS_PER_TOKEN = 3.0  # ... but at most three parameters per distinct 
 BYTES_PER_PIECE = 700  # of text per token of the vocabulary: rarer tokens are not learned
 DECAY_PER_EPOCH, MAX_DECAY = 0.1, 0.7  # weight decay: a parabola through 0.1, 1 and 5 at six passes
 WORLD_TOKENS = 100_000  # with at least so many, the smallest shape that learns the built-in world is WORLD_LEAST
+SMALL_TOWN_SCARCITY = 1.5  # times as many tokens per parameter for the small town: measured at eight minutes
 MAX_USEFUL_EPOCHS = 16.0  # beyond this, more minutes hardly help
 SHORT_RUN, LONG_RUN = (1500, 0.85), (10_000, 0.95)  # (steps, Muon's momentum): ours, and the speed records'
 MIN_STEPS = 150  # with fewer updates, even the best batch size learns little
@@ -167,23 +169,23 @@ def plan(
     vocab_size: int | None = None,
     optimizer: str = "muon",
     curve: Mapping[int, float] | None = None,
-    is_world: bool = False,
+    town: Size | None = None,
 ) -> Plan:
     """Choose everything for `seconds` of pre-training on `machine`.
 
     corpus_bytes limits the epochs (None: endless text); vocab_size is given if a tokenizer already exists.
     curve: bytes per token of this text by vocabulary size, measured if it is unlike English prose.
-    is_world: the text is the built-in world alone, which a slow machine learns better with too large a shape than with
-    too small a one (docs/LOG.md).
+    town: the text is the built-in world alone, with a town of this size. A slow machine learns it better with too large
+    a shape than with too small a one, and the small town's few facts are worth more tokens than layers (docs/LOG.md).
     Raises UserError if the time or the text is too small for any model.
     """
     check_seconds(seconds)
     # the smallest shape has short rows, for tokens that are hardly longer than bytes
     ladder: Sequence[Shape] = LADDER if curve is None else LADDER[1:]
-    if is_world and _tokens(WORLD_LEAST, seconds, machine) >= WORLD_TOKENS:
+    if town is not None and _tokens(WORLD_LEAST, seconds, machine) >= WORLD_TOKENS:
         ladder = ladder[ladder.index(WORLD_LEAST) :]
     candidates = [_with_vocabulary(shape, vocab_size, corpus_bytes, curve) for shape in ladder]
-    shape = _best_fit(candidates, seconds, machine, 1.0)
+    shape = _best_fit(candidates, seconds, machine, SMALL_TOWN_SCARCITY if town == "small" else 1.0)
     if corpus_bytes is not None and (epochs := _epochs(shape, seconds, machine, corpus_bytes, curve)) > FREE_EPOCHS:
         most = LIMITED_PARAMS_PER_TOKEN * corpus_bytes
         small = [s for s in candidates if s.num_matmul_params <= most / bytes_per_token(s.vocab_size, curve)]

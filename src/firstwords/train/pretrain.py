@@ -305,8 +305,8 @@ def choose_plan(
     two (see `chat_sizes`). Raises UserError for a plan that needs more memory or time than there is.
     """
     if shape is None:
-        is_world = config.text == ["world"]
-        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve, is_world).shape
+        town = town_for(config.minutes, config.town) if config.text == ["world"] else None
+        shape = plan(seconds, this, num_bytes, config.vocab_size or None, config.optimizer, curve, town).shape
         shape = Shape(
             config.hidden_size or shape.hidden_size,
             config.layers or shape.num_hidden_layers,

@@ -37,8 +37,8 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "feelings": (1.5, hello.feelings),
         "news": (1.8, hello.news),
     }),
-    "school": (33, {
-        "sum": (18, sums.sums),
+    "school": (34, {
+        "sum": (20, sums.sums),
         "count": (4.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
@@ -59,7 +59,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "bigger thing": (0.9, school.bigger_thing),
         "what it is like": (0.9, school.what_it_is_like),
     }),
-    "play": (10.5, {
+    "play": (10, {
         "list three": (4, play.lists),
         "only one letter": (3.2, play.only_letter),
         "sentiment": (3, play.sentiment),
@@ -90,7 +90,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "place or feast": (4.5, facts.place_fact),
         "follow-ups": (6, facts.follow_ups),
         "and the other": (3, facts.and_the_other),
-        "two steps": (4, facts.two_steps),
+        "two steps": (5, facts.two_steps),
         "yes or no": (4.5, facts.yes_no),
         "has a pet": (0.7, facts.has_pet),
         "who is": (3, facts.who_is),
@@ -104,7 +104,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "held back": (1.8, unknown.held_back),
         "told, then not": (1.5, unknown.told_then_not),
     }),
-    "reading": (8.5, {
+    "reading": (8, {
         "one sentence": (3, passages.one_sentence),
         "passage": (1, passages.passage_question),
         "passage, silent": (0.5, passages.passage_silent),

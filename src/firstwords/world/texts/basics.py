@@ -103,10 +103,10 @@ def _easy_number(rng: Random) -> int:
 
 def _numbers(rng: Random) -> tuple[int, str, int, int]:
     draw = rng.random()
-    if draw < 0.12:
+    if draw < 0.08:
         x, y = rng.randint(1, 5), rng.randint(1, 5)
-        return (x, "times", y, x * y) if draw < 0.06 else (x * y, "divided by", y, x)
-    if draw < 0.7:
+        return (x, "times", y, x * y) if draw < 0.03 else (x * y, "divided by", y, x)
+    if draw < 0.68:
         x, y = _easy_number(rng), _easy_number(rng)
         return x, "plus", y, x + y
     x = max(_easy_number(rng), _easy_number(rng))
