@@ -169,6 +169,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cpu_flags() -> frozenset[str]:
+    """The processor's instruction sets, by the names of Linux ("avx2", "avx512f"); empty on other systems."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.lower().startswith(("flags", "features")):
+                return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
 def team_place() -> tuple[int, int]:
     """(number of this process, how many train together), from the environment that torchrun sets; (0, 1) without."""
     try:

@@ -99,7 +99,7 @@ def test_cached_logits_equal_uncached_ones(family, decoder_class):
     for slot, length in lengths.items():
         for start, end in ((0, length // 2), (length // 2, length)):  # in two chunks
             if end > start:
-                decoder.prefill(texts[slot][start:end], slot)
+                decoder.prefill([(texts[slot][start:end], slot)])
                 cache.lengths[slot] += end - start
     expected = {slot: model(torch.tensor([text]))[0] for slot, text in texts.items()}
     slots_R = np.array(list(lengths))

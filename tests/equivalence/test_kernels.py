@@ -193,7 +193,7 @@ def test_int8_equals_a_model_of_the_rounded_weights():
             parameter.copy_(torch.from_numpy(weight * scale[:, None]))
     ids = torch.randint(3, V, (40,), generator=torch.Generator().manual_seed(4))
     decoder = CompiledDecoder(model, KVCache(CONFIG, 2), is_int8=True)
-    decoder.prefill(ids[:-1].tolist(), 1)
+    decoder.prefill([(ids[:-1].tolist(), 1)])
     decoder.cache.lengths[1] = 39
     logits_RV = decoder.logits(ids[-1:].numpy(), np.array([1]))
     torch.testing.assert_close(logits_RV[0], rounded(ids[None])[0, -1], atol=1e-4, rtol=1e-4)

@@ -15,7 +15,7 @@ from typing import Any
 from firstwords import home
 from firstwords.commands import shared
 from firstwords.commands.shared import JsonFlag
-from firstwords.process import ALLOCATOR_MARK
+from firstwords.process import ALLOCATOR_MARK, cpu_flags
 
 CPU_FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")
 MIN_FREE_BYTES = 2e9
@@ -99,11 +99,8 @@ def processor() -> str:
 
 def cpu_features() -> list[str]:
     """The processor's instruction sets that matter for training (Linux only; elsewhere empty)."""
-    for line in _lines("/proc/cpuinfo"):
-        if line.lower().startswith(("flags", "features")):
-            present = set(line.partition(":")[2].split())
-            return [f for f in CPU_FEATURES if f in present]
-    return []
+    present = cpu_flags()
+    return [feature for feature in CPU_FEATURES if feature in present]
 
 
 def memory_bytes() -> int | None:

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from firstwords.engine.sampling import GREEDY_BELOW, SamplingParams
+from firstwords.process import cpu_flags
 
 if TYPE_CHECKING:
     from firstwords.engine.grammar.places import Places
 
-PANEL = 16  # outputs of a matrix that are computed together
+LANES = 16 if "avx512f" in cpu_flags() else 8  # float32 numbers in one register of this processor
+PANEL = 2 * LANES  # outputs of a matrix that are computed together
+APART = 16  # int64 numbers, two cache lines: counters that threads can change without disturbing one another
 FAINT = 1e-25  # a sum of weights below which single precision is not enough
 
 
@@ -80,7 +83,8 @@ class Buffers(NamedTuple):
     logits_RV: np.ndarray
     weights_TV: np.ndarray  # of a row's tokens, for the draw
     likely_TV: np.ndarray  # the larger ones of them
-    meetings: np.ndarray  # int64, how often threads have arrived at `meet`
+    stops: np.ndarray  # int64, whether one of several threads with rows of their own has stopped
+    arrivals: np.ndarray  # int64, how often each thread has arrived at `meet`, APART from one another
 
 
 class Rows(NamedTuple):
@@ -216,11 +220,13 @@ def _results(size: int, num_steps: int, num_top: int) -> dict[str, np.ndarray]:
     }
 
 
-def prompt_rows(ids: Sequence[int], slot: int, start: int) -> Rows:
-    """Rows that read the tokens of a prompt at the places from `start` on, and sample nothing."""
-    size = len(ids)
-    slots_R, places_R = np.full(size, slot, np.int64), np.arange(start, start + size)
-    return _no_rows()._replace(ids_R=np.array(ids, np.int64), slots_R=slots_R, places_R=places_R)
+def prompt_rows(chunks: Sequence[tuple[Sequence[int], int, int]]) -> Rows:
+    """Rows that read tokens of prompts and sample nothing. chunks: (ids, slot, place of the first) of each prompt."""
+    return _no_rows()._replace(
+        ids_R=np.concatenate([np.array(ids, np.int64) for ids, _, _ in chunks]),
+        slots_R=np.concatenate([np.full(len(ids), slot, np.int64) for ids, slot, _ in chunks]),
+        places_R=np.concatenate([np.arange(start, start + len(ids)) for ids, _, start in chunks]),
+    )
 
 
 @functools.cache

@@ -14,14 +14,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine.arrays import PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
+from firstwords.engine.arrays import APART, PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
 from firstwords.engine.int8 import quantised
 from firstwords.engine.machine_code import CompileError, is_cached, machine_code
 from firstwords.engine.request import Batch
@@ -35,8 +37,11 @@ from firstwords.process import cores, start_in_background
 
 SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's caches, and a row's work on one thread
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
-WAIT_TERMS = 3e6  # multiplications that may be wasted on rows that wait: what a look at the batch costs
-STEPS_OF_TEAM = 8  # of a small model, for which calling other threads pays
+WAIT_TERMS = 8e6  # multiplications that may be wasted on rows that wait: what a look at the batch costs
+STEPS_OF_TEAM, PROMPT_OF_TEAM = 8, 16  # steps, or tokens of a prompt, for which a small model calls other threads
+
+HUGE_PAGE, HUGE_ARRAY = 2 << 20, 4 << 20  # bytes: NumPy asks for huge pages for arrays of that size
+LINE = 64  # bytes of a cache line
 
 Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int, int], None]
 
@@ -61,7 +66,7 @@ class CompiledDecoder:
         self.refresh()
         self._steps = compiled_steps(self._weights, self._buffers)
         self.is_large = model.config.num_params > SMALL_PARAMS
-        self.sharing = Sharing()
+        self.sharing, self.prompt_sharing = Sharing(), Sharing()
 
     def refresh(self) -> None:
         """Copy the weights as they are now."""
@@ -75,38 +80,39 @@ class CompiledDecoder:
         rows = batch.rows
         storage = self._storage(int((rows.places_R + np.minimum(num_steps, rows.limits_R)).max()))
         self._buffers = self._grown(self._buffers, len(rows.ids_R), self.model.config.vocab_size)
-        self._run(storage, self._buffers, rows, num_steps)
+        self._run(storage, self._buffers, rows, num_steps, np.arange(1, len(rows.ids_R)))
 
-    def prefill(self, ids: list[int], slot: int) -> None:
-        """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
-        start, size = int(self.cache.lengths[slot]), len(ids)
-        storage = self._storage(start + size)
-        buffers = self._prompt_buffers = self._grown(self._prompt_buffers, size, 0)
-        self._run(storage, buffers, prompt_rows(ids, slot, start), num_steps=0, are_independent=False)
+    def prefill(self, chunks: Sequence[tuple[Sequence[int], int]]) -> None:
+        """Store the keys and values of the next tokens of some slots, (ids, slot). Does not advance the cache."""
+        placed = [(ids, slot, int(self.cache.lengths[slot])) for ids, slot in chunks]
+        ends = np.cumsum([len(ids) for ids, _ in chunks])
+        storage = self._storage(max(start + len(ids) for ids, _, start in placed))
+        buffers = self._prompt_buffers = self._grown(self._prompt_buffers, int(ends[-1]), 0)
+        self._run(storage, buffers, prompt_rows(placed), 0, ends[:-1])
 
     def logits(self, ids_R: np.ndarray, slots_R: np.ndarray) -> Tensor:
         """The logits after one more token in each of these slots, (R, V). Does not advance the cache."""
-        return self._logits(ids_R, slots_R, self.cache.lengths[slots_R], are_independent=True)
+        return self._logits(ids_R, slots_R, self.cache.lengths[slots_R])
 
     def prompt_logits(self, ids_T: np.ndarray) -> Tensor:
         """The logits after each token of a text, (T, V). Leaves the cache as it is."""
         T = len(ids_T)
         with self._scratch_cache(T):
-            return self._logits(ids_T, np.zeros(T, np.int64), np.arange(T), are_independent=False)
+            return self._logits(ids_T, np.zeros(T, np.int64), np.arange(T), is_text=True)
 
-    def _logits(self, ids_R: np.ndarray, slots_R: np.ndarray, places_R: np.ndarray, are_independent: bool) -> Tensor:
+    def _logits(self, ids_R: np.ndarray, slots_R: np.ndarray, places_R: np.ndarray, is_text: bool = False) -> Tensor:
         R, V = len(ids_R), self.model.config.vocab_size
         greedy = [SamplingParams(temperature=0.0)] * R
         rows = new_rows(greedy, [0] * R, slots_R.tolist(), [[token] for token in ids_R.tolist()], [1] * R, False, V)
         rows.places_R[:] = places_R
         storage = self._storage(int(places_R.max()) + 1)
         buffers = new_buffers(self.model, R, self.cache.capacity, V, self.num_threads)
-        self._run(storage, buffers, rows, num_steps=1, are_independent=are_independent)
+        self._run(storage, buffers, rows, 1, np.arange(1, 1 if is_text else R))
         return torch.from_numpy(buffers.logits_RV[:, :V])
 
     def logits_of(self, which: np.ndarray, ids_R: np.ndarray, rows: Rows) -> Tensor:
         """See `TorchDecoder.logits_of`; they are computed once more, as a row that waits overwrites them."""
-        return self._logits(ids_R, rows.slots_R[which], rows.places_R[which] - 1, are_independent=True)
+        return self._logits(ids_R, rows.slots_R[which], rows.places_R[which] - 1)
 
     @contextlib.contextmanager
     def _scratch_cache(self, length: int) -> Iterator[None]:
@@ -118,27 +124,25 @@ class CompiledDecoder:
         finally:
             self.cache, self._storage_version = kept, -1
 
-    def _run(
-        self, storage: np.ndarray, buffers: Buffers, rows: Rows, num_steps: int, are_independent: bool = True
-    ) -> None:
+    def _run(self, storage: np.ndarray, buffers: Buffers, rows: Rows, num_steps: int, cuts: np.ndarray) -> None:
         """Compute all rows: on this thread, by a team, or a share of the rows on each of several threads.
 
-        are_independent: whether no row reads what another one stores; those of a prompt do.
+        cuts: the rows before which a share may end. A row of a text reads what the rows before it store.
         """
-        size = len(rows.ids_R)
-        parts = min(self.num_threads, size // ROWS_PER_THREAD) if are_independent else 1
-        is_team = self.is_large or (parts < 2 and num_steps >= STEPS_OF_TEAM)
-        can_share = self.num_threads > 1 and (is_team or parts > 1)
-        is_shared = can_share and self.sharing.is_shared(size)
-        started = time.perf_counter()
+        size, before_R = len(rows.ids_R), rows.places_R.copy()
+        ranges = shares(size, cuts, min(self.num_threads, size // ROWS_PER_THREAD))
+        is_long = num_steps >= STEPS_OF_TEAM or (num_steps == 0 and size >= PROMPT_OF_TEAM)
+        is_team = self.is_large or (len(ranges) == 1 and is_long)
+        can_share = self.num_threads > 1 and (is_team or len(ranges) > 1)
+        sharing = self.sharing if num_steps else self.prompt_sharing
+        is_shared = can_share and sharing.is_shared(size)
         team = self.num_threads if is_shared and is_team else 1
-        if team > 1:
+        if team > 1 or not is_shared:
             ranges = [(0, size)] * team
-        else:
-            parts = parts if is_shared else 1
-            ranges = [(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
         if is_shared and self._pool is None:
             self._pool = ThreadPoolExecutor(self.num_threads - 1, thread_name_prefix="decode")
+        buffers.stops[0] = 0
+        started = time.perf_counter()
         common = self._weights, storage, buffers, rows, num_steps, int(WAIT_TERMS / self.model.config.num_params)
         others = [
             self._pool.submit(self._steps, *common, first, last, i, team)
@@ -150,7 +154,8 @@ class CompiledDecoder:
         for other in others:
             other.result()
         if can_share:
-            self.sharing.record(size, is_shared, (time.perf_counter() - started) / max(1, num_steps))
+            steps_done = max(1, int((rows.places_R - before_R).max()))
+            sharing.record(size, is_shared, (time.perf_counter() - started) / steps_done)
 
     def _storage(self, length: int) -> np.ndarray:
         """The cache's keys and values with room for `length` tokens in every slot."""
@@ -166,6 +171,12 @@ class CompiledDecoder:
             return buffers
         rows = max(rows, len(buffers.added_RD))
         return new_buffers(self.model, rows, capacity, vocab_size, self.num_threads)
+
+
+def shares(size: int, cuts: np.ndarray, parts: int) -> list[tuple[int, int]]:
+    """About equal ranges of `size` rows, (first, last + 1), that end where rows may be cut; at most `parts`."""
+    ends = {int(cuts[np.abs(cuts - size * part // parts).argmin()]) for part in range(1, parts) if cuts.size}
+    return list(pairwise([0, *sorted(ends), size]))
 
 
 def num_cores() -> int:
@@ -185,7 +196,7 @@ def compiled_steps(weights: Weights, buffers: Buffers) -> Steps:
         from firstwords.engine.loops import kernels
 
         storage = np.zeros((1, 2, 1, 1, 1, 2), np.float32)
-        arguments = (weights, storage, buffers, prompt_rows([0], 0, 0), 1, 0, 0, 1, 0, 1)
+        arguments = (weights, storage, buffers, prompt_rows([([0], 0, 0)]), 1, 0, 0, 1, 0, 1)
         signature = tuple(map(numba.typeof, arguments))
         steps: Steps = machine_code(kernels.steps, signature, sources())
     except Exception as error:  # numba and LLVM raise errors of many kinds
@@ -250,7 +261,8 @@ def new_buffers(model: Transformer, rows: int, length: int, vocab_size: int, num
         logits_RV=zeros(R, padded(vocab_size)),
         weights_TV=zeros(T, vocab_size),
         likely_TV=zeros(T, vocab_size),
-        meetings=np.zeros(1, np.int64),
+        stops=np.zeros(1, np.int64),
+        arrivals=np.zeros(T * APART, np.int64),
     )
 
 
@@ -275,7 +287,7 @@ def packed(model: Transformer, is_int8: bool) -> Weights:
     )
     layers = range(config.num_hidden_layers)
     slope, cubic = GELU if config.is_gemma else SILU
-    return Weights(
+    weights = Weights(
         table_PW, table_scale_V,
         before_attention, *qkv, _gains(a.q_norm for a in attention), _gains(a.k_norm for a in attention), *out,
         before_mlp, *gate_up, *down, after_attention, after_mlp,
@@ -285,6 +297,24 @@ def packed(model: Transformer, is_int8: bool) -> Weights:
         np.float32(config.attention_scale), np.float32(config.embedding_scale), np.float32(slope), np.float32(cubic),
         config.rms_norm_eps, config.vocab_size,
     )  # fmt: skip
+    return in_huge_pages(weights)
+
+
+def in_huge_pages(weights: Weights) -> Weights:
+    """The same weights, with the small arrays next to each other in memory that begins where a page of 2 MB does.
+
+    Linux uses such pages where NumPy asks for them, which it does for large arrays only. A processor that reads
+    weights one after the other stops at the end of each page, so pages of 4 KB cost a small model a sixth of its speed.
+    """
+    small = {id(array): array for array in weights if isinstance(array, np.ndarray) and array.nbytes < HUGE_ARRAY}
+    starts = np.cumsum([0, *(-(-array.nbytes // LINE) * LINE for array in small.values())]).tolist()
+    memory = np.empty(max(starts[-1], HUGE_ARRAY) + HUGE_PAGE, np.uint8)
+    memory = memory[-memory.ctypes.data % HUGE_PAGE :]
+    moved: dict[int, Any] = {}
+    for (key, array), start in zip(small.items(), starts, strict=False):
+        moved[key] = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        moved[key][...] = array
+    return weights._replace(**{name: moved[id(each)] for name, each in weights._asdict().items() if id(each) in moved})
 
 
 SILU = 1.0, 0.0  # (slope, cubic) of the argument of a gate's sigmoid

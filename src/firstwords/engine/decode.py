@@ -1,7 +1,7 @@
 """What computes the engine's steps: compiled loops on a CPU, the model's own forward for the rest.
 
     decoder = decoder_for(model, cache)
-    decoder.prefill(ids, slot)      # keys and values of prompt tokens
+    decoder.prefill([(ids, slot)])  # keys and values of prompt tokens
     decoder.step(batch)             # one token for every row of a batch: batch.rows holds what was sampled
 
 Both decoders compute the same function with the same draws, which tests assert for every family. Neither advances the
@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -130,10 +131,11 @@ class TorchDecoder:
         """
         return self._last_logits_RV[torch.from_numpy(which).to(self.cache.device)]
 
-    def prefill(self, ids: list[int], slot: int) -> None:
-        """Store the keys and values of the next tokens of one slot. Does not advance the cache."""
-        self.cache.select(slot, slot + 1)
-        self.model.hidden(torch.tensor([ids], device=self.cache.device), cache=self.cache)
+    def prefill(self, chunks: Sequence[tuple[Sequence[int], int]]) -> None:
+        """Store the keys and values of the next tokens of some slots, (ids, slot). Does not advance the cache."""
+        for ids, slot in chunks:
+            self.cache.select(slot, slot + 1)
+            self.model.hidden(torch.tensor([ids], device=self.cache.device), cache=self.cache)
 
     def refresh(self) -> None:
         """No copies of the weights are kept."""

@@ -23,7 +23,7 @@ from torch import Tensor
 from firstwords.engine.constraints import Constraints
 from firstwords.engine.decode import TorchDecoder, decoder_for, explain
 from firstwords.engine.grammar.matcher import Matcher
-from firstwords.engine.prefix import PrefixIndex
+from firstwords.engine.prefix import PrefixIndex, begin_alike
 from firstwords.engine.request import Batch, Completion, Request, Token, token_event
 from firstwords.engine.sampling import MAX_SEED, SamplingParams
 from firstwords.engine.scheduler import DECODE, PREFILL, Scheduler
@@ -258,19 +258,33 @@ class Engine:
         return zip(self._tokens, self.cache.lengths.tolist(), strict=True)
 
     def _prefill(self) -> None:
-        scheduler = self.scheduler
-        if scheduler.waiting:
-            scheduler.admit()
-        budget = scheduler.chunk_tokens
-        while budget > 0 and (chunk := scheduler.next_prefill(budget)) is not None:
-            request, first, last = chunk
+        if self.scheduler.waiting:
+            self.scheduler.admit()
+        budget = self.scheduler.chunk_tokens
+        while budget > 0 and (chunks := self._next_chunks(budget)):
+            self._decoder.prefill([(request.prompt_ids[first:last], request.slot) for request, first, last in chunks])
+            for request, first, last in chunks:
+                self.cache.lengths[request.slot] += last - first
+                budget -= last - first
+
+    def _next_chunks(self, budget: int) -> list[tuple[Request, int, int]]:
+        """What to compute next, together: (request, first token, one past the last) of unfinished prompts, at most
+        `budget` tokens. A prompt that begins like one of them waits, since it can reuse what they compute.
+        """
+        chunks = list[tuple[Request, int, int]]()
+        for request in self.scheduler.prefilling():
             if not request.has_started:
+                if any(begin_alike(request.prompt_ids, other.prompt_ids) for other, _, _ in chunks):
+                    continue
                 self._start(request)
-                continue
-            self._decoder.prefill(request.prompt_ids[first:last], request.slot)
-            self.cache.lengths[request.slot] += last - first
-            budget -= last - first
-            self._computed(request, last)
+            first, size = request.num_computed, min(request.num_to_prefill, budget)
+            if size > 0:
+                chunks.append((request, first, first + size))
+                budget -= size
+                self._computed(request, first + size)
+            if budget == 0:
+                break
+        return chunks
 
     def _start(self, request: Request) -> None:
         """Reuse any slot that already holds a prefix of the prompt."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+WORTH_SHARING = 16  # tokens: more than the templates and first words that most prompts share
+
 
 def common_prefix(one: Sequence[int], other: Sequence[int], length: int) -> int:
     """How many of the first `length` tokens two sequences share: common_prefix([5, 6, 7], [5, 6, 9], 3) -> 2."""
@@ -21,6 +23,12 @@ def common_prefix(one: Sequence[int], other: Sequence[int], length: int) -> int:
         else:
             high = middle
     return low
+
+
+def begin_alike(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether so much of `one` begins `other` that it pays to compute that part only once."""
+    length = min(len(one) - 1, WORTH_SHARING)
+    return one[:length] == other[:length]
 
 
 class PrefixIndex:

@@ -84,13 +84,9 @@ class Scheduler(Generic[R]):
             admitted.append(request)
         return admitted
 
-    def next_prefill(self, budget: int) -> tuple[R, int, int] | None:
-        """The oldest request with an unfinished prompt, with its next chunk of at most `budget` tokens."""
-        for request in self.running.values():
-            if request.state == PREFILL:
-                end = min(request.num_computed + budget, len(request.prompt_ids) - 1)
-                return request, request.num_computed, end
-        return None
+    def prefilling(self) -> list[R]:
+        """The requests with an unfinished prompt, the oldest first."""
+        return [request for request in self.running.values() if request.state == PREFILL]
 
     def prefilled(self, request: R, num_computed: int) -> None:
         """The slot of `request` now holds `num_computed` prompt tokens."""
@@ -102,12 +98,12 @@ class Scheduler(Generic[R]):
         """One whole step for callers without prefix reuse (simulations): admits, plans, and marks as computed."""
         plan, budget = Plan[R](), self.chunk_tokens
         self.admit()
-        while budget > 0 and (chunk := self.next_prefill(budget)) is not None:
-            request, first, last = chunk
-            if last > first:
-                plan.prefill.append(chunk)
-            budget -= last - first
-            self.prefilled(request, last)
+        for request in self.prefilling():
+            first, size = request.num_computed, min(request.num_to_prefill, budget)
+            if size:
+                plan.prefill.append((request, first, first + size))
+            budget -= size
+            self.prefilled(request, first + size)
         plan.decode = self.decoding()
         return plan
 

@@ -39,6 +39,7 @@ class KVCache:
         self.max_length = min(max_length or config.max_position_embeddings, config.max_position_embeddings)
         self.capacity = min(FIRST_CAPACITY, self.max_length)
         self.dtype, self.device = dtype, torch.device(device)
+        self._is_plain = dtype == torch.float32 and self.device.type == "cpu"
         self.lengths = np.zeros(num_slots, dtype=np.int64)
         self.version = 0
         self.storage = self._allocate(self.capacity)
@@ -47,7 +48,10 @@ class KVCache:
 
     def _allocate(self, capacity: int) -> Tensor:
         L, K, N = self.config.num_hidden_layers, self.config.num_key_value_heads, self.config.head_dim
-        return torch.zeros(L, 2, self.num_slots, K, capacity, N, dtype=self.dtype, device=self.device)
+        shape = L, 2, self.num_slots, K, capacity, N
+        if self._is_plain:
+            return torch.from_numpy(np.zeros(shape, np.float32))  # NumPy asks Linux for pages of 2 MB, PyTorch doesn't
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
     @property
     def num_bytes(self) -> int:
@@ -129,7 +133,11 @@ class KVCache:
     def copy(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` tokens of `source` to `target`."""
         if source != target:
-            self.storage[:, :, target, :, :length] = self.storage[:, :, source, :, :length]
+            ours, theirs = self.storage[:, :, target, :, :length], self.storage[:, :, source, :, :length]
+            if self._is_plain:  # PyTorch would wake its threads, which then keep other cores busy for a while
+                np.copyto(ours.numpy(), theirs.numpy())
+            else:
+                ours.copy_(theirs)
         self.lengths[target] = length
 
     def swap(self, one: int, other: int) -> None:

@@ -22,7 +22,7 @@ from firstwords.home import home
 from firstwords.model.transformer import Transformer
 from firstwords.plan.budget import Machine, Shape
 from firstwords.plan.new_model import model_config
-from firstwords.process import return_memory
+from firstwords.process import cpu_flags, return_memory
 from firstwords.runlog import read_json, write_json
 from firstwords.train.distributed import processes
 from firstwords.train.learner import Learner, OptimConfig, place, unplace
@@ -134,11 +134,7 @@ def _choose_precision(device: str) -> str:
 
 
 def _has_native_bf16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return not cpu_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
 
 
 def _probe_shape(width: int) -> Shape:

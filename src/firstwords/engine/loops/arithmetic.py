@@ -1,8 +1,8 @@
 """Compiled arithmetic that the model and the sampler share: exponentials, maxima, matrix products.
 
 A matrix is float32 with scales of 1, or int8 with one scale per output (weight = int8 * scale). It is packed in panels
-of 16 outputs: the weights of the first input, then those of the second, and so on, so that a product reads memory from
-front to back and keeps the sums of a panel in registers (`engine/loops/vectors.py`).
+of two registers of outputs: the weights of the first input, then those of the second, and so on, so that a product
+reads memory from front to back and keeps the sums of a panel in registers (`engine/loops/vectors.py`).
 
 Axes: R rows, I inputs, O outputs and P panels of a matrix, W weights of a panel, V vocabulary.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from firstwords.engine.arrays import PANEL
+from firstwords.engine.arrays import LANES, PANEL
 from firstwords.engine.loops.vectors import lane, larger, load, multiply_add, prefetch, splat, store
 
 # Sums may be reordered and multiplications fused, which vector instructions need; NaN and infinity keep their meaning.
@@ -86,8 +86,8 @@ def one_row(x_I, weight_PW, p, q, scale_O, out_O):
         p0 = p1 = q0 = q1 = splat(F32(0))
         for i in range(first, min(first + CHUNK, inputs)):
             x = splat(x_I[i])
-            p0, p1 = multiply_add(x, load(p_W, i * PANEL), p0), multiply_add(x, load(p_W, i * PANEL + 8), p1)
-            q0, q1 = multiply_add(x, load(q_W, i * PANEL), q0), multiply_add(x, load(q_W, i * PANEL + 8), q1)
+            p0, p1 = multiply_add(x, load(p_W, i * PANEL), p0), multiply_add(x, load(p_W, i * PANEL + LANES), p1)
+            q0, q1 = multiply_add(x, load(q_W, i * PANEL), q0), multiply_add(x, load(q_W, i * PANEL + LANES), q1)
         keep(p0, p1, scale_O, out_O, p * PANEL, first == 0)
         if q != p:
             keep(q0, q1, scale_O, out_O, q * PANEL, first == 0)
@@ -95,7 +95,7 @@ def one_row(x_I, weight_PW, p, q, scale_O, out_O):
 
 @inner
 def four_rows(x_RI, r, weight_W, next_W, o, scale_O, out_RO):
-    """Rows r to r + 3 and one panel: six registers are loaded for eight multiplications of eight numbers.
+    """Rows r to r + 3 and one panel: six registers are loaded for eight multiplications.
 
     next_W: the panel that follows, which is fetched from memory meanwhile.
     """
@@ -105,7 +105,7 @@ def four_rows(x_RI, r, weight_W, next_W, o, scale_O, out_RO):
         a0 = a1 = b0 = b1 = c0 = c1 = d0 = d1 = splat(F32(0))
         for i in range(first, min(first + CHUNK, inputs)):
             prefetch(next_W, i * PANEL)
-            w0, w1 = load(weight_W, i * PANEL), load(weight_W, i * PANEL + 8)
+            w0, w1 = load(weight_W, i * PANEL), load(weight_W, i * PANEL + LANES)
             a, b, c, d = splat(a_I[i]), splat(b_I[i]), splat(c_I[i]), splat(d_I[i])
             a0, a1 = multiply_add(a, w0, a0), multiply_add(a, w1, a1)
             b0, b1 = multiply_add(b, w0, b0), multiply_add(b, w1, b1)
@@ -122,9 +122,9 @@ def keep(low, high, scale_O, out_O, o, is_first):
     """Scale the sums of a panel and write them, or add them to those of the inputs before."""
     before_low = before_high = splat(F32(0))
     if not is_first:
-        before_low, before_high = load(out_O, o), load(out_O, o + 8)
+        before_low, before_high = load(out_O, o), load(out_O, o + LANES)
     store(out_O, o, multiply_add(low, load(scale_O, o), before_low))
-    store(out_O, o + 8, multiply_add(high, load(scale_O, o + 8), before_high))
+    store(out_O, o + LANES, multiply_add(high, load(scale_O, o + LANES), before_high))
 
 
 @inner
@@ -139,13 +139,13 @@ def dot(x_I, weight_I):
 def largest_of(x_V, size):
     """The largest of the first `size` numbers; -inf is one of them, NaN is not."""
     a = b = c = d = splat(F32(-np.inf))
-    whole = size & ~31
-    for v in range(0, whole, 32):
-        a, b = larger(load(x_V, v), a), larger(load(x_V, v + 8), b)
-        c, d = larger(load(x_V, v + 16), c), larger(load(x_V, v + 24), d)
+    whole = size // (4 * LANES) * (4 * LANES)
+    for v in range(0, whole, 4 * LANES):
+        a, b = larger(load(x_V, v), a), larger(load(x_V, v + LANES), b)
+        c, d = larger(load(x_V, v + 2 * LANES), c), larger(load(x_V, v + 3 * LANES), d)
     a = larger(larger(a, b), larger(c, d))
     largest = F32(-np.inf)
-    for i in range(8):
+    for i in range(LANES):
         largest = max(largest, lane(a, i))
     for v in range(whole, size):
         largest = max(largest, x_V[v])

@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from firstwords.engine.arrays import PANEL
+from firstwords.engine.arrays import APART, PANEL
 from firstwords.engine.grammar.spellings import MAX_LANDING
 from firstwords.engine.loops.arithmetic import F32, SETTINGS, dot, exp, inner, largest_of, product
 from firstwords.engine.loops.sampler import explain, lost_to_mask, sample
@@ -48,47 +48,47 @@ def share(count, unit, member, team):
 
 
 @inner
-def meet(meetings, team):
-    """Wait until all members of the team have arrived."""
+def meet(arrivals, member, team):
+    """Wait until all members of the team have arrived. Each counts its arrivals in a cache line of its own, which the
+    others only read: a counter that all of them change would travel between their cores once for each.
+    """
     if team == 1:
         return
-    arrived = atomic_add(meetings, 1) + 1
-    awaited = (arrived + team - 1) // team * team
-    spins = 0
-    while atomic_read(meetings) < awaited:
-        spins += 1
-        if spins > SPINS:
-            YIELD()
+    mine = arrivals[member * APART] + 1
+    publish(arrivals, member * APART, mine)
+    for other in range(team):
+        spins = 0
+        while published(arrivals, other * APART) < mine:
+            spins += 1
+            if spins > SPINS:
+                YIELD()
 
 
 @intrinsic
-def atomic_add(typingctx, array, amount):
-    """Add to the first number of an int64 array; returns its value before. No thread sees it halfway."""
+def publish(typingctx, array, place, number):
+    """Write a number of an int64 array. Whoever sees it sees all that this thread has written before."""
 
     def codegen(context, builder, signature, arguments):
-        first = first_item(context, builder, signature.args[0], arguments[0])
-        return builder.atomic_rmw("add", first, arguments[1], "seq_cst")
+        builder.store_atomic(arguments[2], item(context, builder, signature.args[0], arguments), "release", 8)
+        return context.get_dummy_value()
 
-    return types.int64(array, types.int64), codegen
+    return types.void(array, types.intp, types.int64), codegen
 
 
 @intrinsic
-def atomic_read(typingctx, array):
-    """The first number of an int64 array, which other threads change. Unlike a sum, it leaves their caches alone."""
+def published(typingctx, array, place):
+    """A number of an int64 array that another thread changes by `publish`."""
 
     def codegen(context, builder, signature, arguments):
-        first = first_item(context, builder, signature.args[0], arguments[0])
-        return builder.load_atomic(first, "acquire", 8)
+        return builder.load_atomic(item(context, builder, signature.args[0], arguments), "acquire", 8)
 
-    return types.int64(array), codegen
+    return types.int64(array, types.intp), codegen
 
 
-def first_item(context, builder, array_type, array):
-    """A pointer to the first number of an array."""
-    from numba.core import cgutils
-
-    struct = context.make_array(array_type)(context, builder, array)
-    return cgutils.get_item_pointer(context, builder, array_type, struct, [context.get_constant(types.intp, 0)])
+def item(context, builder, array_type, arguments):
+    """A pointer to the number at a place of an array."""
+    array, place, *_ = arguments
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [place])
 
 
 # ---- the transformer -------------------------------------------------------------------------------------------------
@@ -112,35 +112,35 @@ def forward(weights, cache, buffers, rows, first, last, samples, thread, team):
         for r in range(first, last):
             rms_norm(x_RD[r], weights.attention_norm_LD[layer], weights.eps, normed_RD[r])
         project(weights, layer, cache, buffers, normed_RD, rows, inside, H, member, team)
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         if layer == cache.shape[0] - 1 and not samples:
             return
         attend_all(weights, cache, layer, buffers, rows, inside, H, thread, member, team)
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         product(
             buffers.mixed_RI, weights.out_LPW[layer], weights.out_scale_LO[layer], weights.out_bias_LO[layer],
             added_RD, inside, streams,
         )  # fmt: skip
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         add(x_RD, added_RD, first, last, weights.after_attention_LD[layer], weights.eps)
 
         # feed-forward
         for r in range(first, last):
             rms_norm(x_RD[r], weights.mlp_norm_LD[layer], weights.eps, normed_RD[r])
         transform(weights, layer, buffers, normed_RD, inside, F, member, team)
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         product(
             buffers.gate_up_RO, weights.down_LPW[layer], weights.down_scale_LO[layer], weights.down_bias_LO[layer],
             added_RD, inside, streams,
         )  # fmt: skip
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         add(x_RD, added_RD, first, last, weights.after_mlp_LD[layer], weights.eps)
 
     for r in range(first, last):
         rms_norm(x_RD[r], weights.final_norm_D, weights.eps, normed_RD[r])
     tokens = share(weights.head_PW.shape[0], 1, member, team)
     product(normed_RD, weights.head_PW, weights.head_scale_V, weights.no_bias, buffers.logits_RV, inside, tokens)
-    meet(buffers.meetings, team)
+    meet(buffers.arrivals, member, team)
 
 
 @inner
@@ -278,10 +278,11 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
     low, high = share(num_panels, 1, member, team)
     product(normed_RD, weight_PW, scale_O, bias_O, gate_up_RO, inside, (low, high))
     product(normed_RD, weight_PW, scale_O, bias_O, gate_up_RO, inside, (num_panels + low, num_panels + high))
-    for r in range(inside[0], inside[1]):
-        for f in range(low * PANEL, high * PANEL):
-            gate = gate_up_RO[r, f]
-            gate_up_RO[r, f] = gate / (F32(1) + exp(-gate * (slope + cubic * gate * gate))) * gate_up_RO[r, up + f]
+    for r in range(inside[0], inside[1]):  # one-dimensional slices, or the loop would not use vector instructions
+        gate_F, up_F = gate_up_RO[r, low * PANEL : high * PANEL], gate_up_RO[r, up + low * PANEL : up + high * PANEL]
+        for f in range(gate_F.size):
+            gate = gate_F[f]
+            gate_F[f] = gate / (F32(1) + exp(-gate * (slope + cubic * gate * gate))) * up_F[f]
 
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
@@ -296,12 +297,12 @@ def steps(weights, cache, buffers, rows, num_steps, patience, first, last, threa
     With num_steps = 0 they only store their keys and values. thread: which buffers to use; with team > 1 also which
     share of the work. What was sampled and asked about it is in `rows`; places_R says how many tokens there are.
     """
-    num_waits = 0
+    num_waits, member = 0, thread if team > 1 else 0
     for n in range(max(num_steps, 1)):  # one call of `forward`, since each would be compiled
         forward(weights, cache, buffers, rows, first, last, num_steps > 0, thread, team)
         if num_steps == 0:
             return
-        for r in range(first + (thread if team > 1 else 0), last, team):
+        for r in range(first + member, last, team):
             if n > 0 and rows.waits_R[r]:
                 continue
             logits_V = buffers.logits_RV[r, : weights.vocab_size]
@@ -314,12 +315,15 @@ def steps(weights, cache, buffers, rows, num_steps, patience, first, last, threa
             if rows.numbers_R[r] >= 0:
                 follow(rows, r, token)
             rows.waits_R[r] = rows.has_ended_R[r] or not rows.is_known_R[r] or n + 1 >= rows.limits_R[r]
-        meet(buffers.meetings, team)
+        meet(buffers.arrivals, member, team)
         num_waiting = 0
         for r in range(first, last):
             num_waiting += rows.waits_R[r]
         num_waits += num_waiting
         if num_waiting == last - first or num_waits > patience:
+            publish(buffers.stops, 0, 1)
+            return
+        if team == 1 and published(buffers.stops, 0):  # the thread of other rows has stopped, and its core is idle
             return
 
 

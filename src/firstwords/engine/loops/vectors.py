@@ -1,11 +1,12 @@
-"""Eight float32 numbers in one register, for compiled loops: load, splat, fused multiply-add, store.
+"""A register full of float32 numbers, for compiled loops: load, splat, fused multiply-add, store.
 
     sums = splat(F32(0))
     for i in range(inputs):
-        sums = multiply_add(splat(x_I[i]), load(weights, 8 * i), sums)
+        sums = multiply_add(splat(x_I[i]), load(weights, LANES * i), sums)
 
 numba turns most plain loops into such instructions by itself, but it cannot be told to keep the sums of a matrix
-product in registers. Each function becomes one or two instructions of the processor (two to four without AVX2).
+product in registers. Each function becomes one or two instructions: LANES is how many numbers fit into a register, 16
+with AVX-512, 8 with AVX2 (a processor with smaller registers takes several instructions for each).
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, register_model
 
-LANES = 8
+from firstwords.engine.arrays import LANES
+
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
 
-class Float32x8(types.Type):
+class Register(types.Type):
     """The type of such a value in compiled code; it never reaches Python."""
 
     def __init__(self) -> None:
-        super().__init__("float32x8")
+        super().__init__("register")
 
 
-float32x8 = Float32x8()
+register = Register()
 
 
-@register_model(Float32x8)
+@register_model(Register)
 class _Register(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, VECTOR)
@@ -39,7 +41,7 @@ class _Register(models.PrimitiveModel):
 
 @intrinsic
 def load(typingctx, array, first):
-    """The eight numbers of a one-dimensional array (float32, or int8 converted to float32) that begin at `first`."""
+    """LANES numbers of a one-dimensional array (float32, or int8 converted to float32) that begin at `first`."""
 
     def codegen(context, builder, signature, arguments):
         kind = signature.args[0]
@@ -47,18 +49,18 @@ def load(typingctx, array, first):
         vector = builder.load(_pointer(context, builder, kind, arguments), align=size)
         return builder.sitofp(builder.sext(vector, INTEGERS), VECTOR) if size == 1 else vector
 
-    return float32x8(array, types.intp), codegen
+    return register(array, types.intp), codegen
 
 
 @intrinsic
 def store(typingctx, array, first, vector):
-    """Write eight numbers into a one-dimensional float32 array from `first` on."""
+    """Write LANES numbers into a one-dimensional float32 array from `first` on."""
 
     def codegen(context, builder, signature, arguments):
         builder.store(arguments[2], _pointer(context, builder, signature.args[0], arguments), align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, float32x8), codegen
+    return types.void(array, types.intp, register), codegen
 
 
 @intrinsic
@@ -79,14 +81,14 @@ def prefetch(typingctx, array, first):
 
 @intrinsic
 def splat(typingctx, number):
-    """A float32 number eight times."""
+    """A float32 number in all lanes."""
 
     def codegen(context, builder, signature, arguments):
         undefined, zero = ir.Constant(VECTOR, ir.Undefined), ir.Constant(ir.IntType(32), 0)
         single = builder.insert_element(undefined, arguments[0], zero)
         return builder.shuffle_vector(single, undefined, ir.Constant(INTEGERS, [0] * LANES))
 
-    return float32x8(types.float32), codegen
+    return register(types.float32), codegen
 
 
 @intrinsic
@@ -97,7 +99,7 @@ def multiply_add(typingctx, a, b, c):
         fused = ("contract",)
         return builder.fadd(builder.fmul(arguments[0], arguments[1], flags=fused), arguments[2], flags=fused)
 
-    return float32x8(float32x8, float32x8, float32x8), codegen
+    return register(register, register, register), codegen
 
 
 @intrinsic
@@ -108,17 +110,17 @@ def larger(typingctx, a, b):
         first, second = arguments
         return builder.select(builder.fcmp_ordered(">", first, second), first, second)
 
-    return float32x8(float32x8, float32x8), codegen
+    return register(register, register), codegen
 
 
 @intrinsic
 def lane(typingctx, vector, number):
-    """One of the eight numbers."""
+    """One of the numbers."""
 
     def codegen(context, builder, signature, arguments):
         return builder.extract_element(arguments[0], builder.trunc(arguments[1], ir.IntType(32)))
 
-    return types.float32(float32x8, types.intp), codegen
+    return types.float32(register, types.intp), codegen
 
 
 def _pointer(context: Any, builder: Any, kind: Any, arguments: Any) -> Any:
