@@ -9,7 +9,7 @@ from noisy_models import model_of
 from numba import njit
 
 from firstwords.engine.arrays import PANEL, Rows, new_rows
-from firstwords.engine.compiled import CompiledDecoder, in_panels
+from firstwords.engine.compiled import HUGE_PAGE, CompiledDecoder, in_panels, packed, shares
 from firstwords.engine.decode import TorchDecoder, decoder_for
 from firstwords.engine.engine import Engine
 from firstwords.engine.int8 import MAX_CHANGE, loss_change, quantised
@@ -263,3 +263,43 @@ def test_new_weights_are_copied_again():
     assert engine.generate([[5, 6]], dataclasses.replace(params, max_tokens=4))[0].ids == before[:4], "a copy"
     engine.refresh()
     assert engine.generate([[5, 6]], params)[0].ids == Engine(noisy_model(1)).generate([[5, 6]], params)[0].ids
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, 3])
+def test_prompts_are_read_together_and_their_beginnings_once(num_threads, monkeypatch):
+    """Eight prompts, each twice: two calls, of which the second reads what the copies do not share, and no answer
+    changes.
+    """
+    monkeypatch.setattr("firstwords.engine.sharing.Sharing.is_shared", lambda *_: True)
+    model, params = noisy_model(), SamplingParams(max_tokens=9, seed=3)
+    different = [[5 + n] * (2 + 3 * n) + [9, 11] for n in range(8)]
+    prompts = [prompt for prompt in different for _ in range(2)]
+    alone = [Engine(model).generate([p], dataclasses.replace(params, seed=3 + i))[0] for i, p in enumerate(prompts)]
+    engine, read = Engine(model), list[int]()
+    engine._decoder = CompiledDecoder(model, engine.cache, num_threads=num_threads)
+    prefill = engine._decoder.prefill
+    engine._decoder.prefill = lambda chunks: (read.append(sum(len(ids) for ids, _ in chunks)), prefill(chunks))
+    together = engine.generate(prompts, params)
+    assert [answer.ids for answer in together] == [answer.ids for answer in alone]
+    assert read == [sum(len(prompt) - 1 for prompt in different)]
+    assert [a.num_cached_tokens for a in together] == [n for p in different for n in (0, len(p) - 1)]
+
+
+def test_shares_end_where_rows_may_be_cut():
+    assert shares(10, np.arange(1, 10), 2) == [(0, 5), (5, 10)]
+    assert shares(10, np.array([3, 9]), 2) == [(0, 3), (3, 10)]
+    assert shares(10, np.array([3, 9]), 4) == [(0, 3), (3, 9), (9, 10)]
+    assert shares(10, np.array([], np.int64), 4) == shares(10, np.array([3]), 0) == [(0, 10)]
+
+
+def test_small_weights_lie_next_to_each_other_and_keep_their_values(monkeypatch):
+    weights = packed(noisy_model(), is_int8=False)
+    monkeypatch.setattr("firstwords.engine.compiled.in_huge_pages", lambda weights: weights)
+    before = packed(noisy_model(), is_int8=False)
+    arrays = [array for array in weights if isinstance(array, np.ndarray) and array.nbytes]
+    places = [array.ctypes.data for array in arrays]
+    assert min(places) % HUGE_PAGE == 0 and all(place % 64 == 0 for place in places)
+    assert max(places) - min(places) < 2 * sum(array.nbytes for array in arrays)
+    assert weights.table_PW is weights.head_PW, "tied"
+    for name, array in before._asdict().items():
+        np.testing.assert_array_equal(getattr(weights, name), array, name)

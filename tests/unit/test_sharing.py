@@ -38,3 +38,14 @@ def test_batches_of_other_sizes_decide_for_themselves() -> None:
     shares(sharing, 8, alone=1.0, shared=2.0, steps=100)
     assert shares(sharing, 64, alone=8.0, shared=5.0, steps=100) > 0.9
     assert shares(sharing, 8, alone=1.0, shared=2.0, steps=100) < 0.1
+
+
+def test_a_core_that_has_slept_is_given_time_to_wake() -> None:
+    """The first step with all threads after a while is slow; those that follow are worth it."""
+    sharing, previous, count = Sharing(), False, 0
+    for _ in range(1000):
+        is_shared = sharing.is_shared(16)
+        sharing.record(16, is_shared, (0.6 if previous else 1.5) if is_shared else 1.0)
+        previous = is_shared
+        count += is_shared
+    assert count > 960

@@ -39,8 +39,7 @@ SMALL_PARAMS = 30_000_000  # up to here the weights stay in the processor's cach
 ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than its work
 WAIT_TERMS = 8e6  # multiplications that may be wasted on rows that wait: what a look at the batch costs
 STEPS_OF_TEAM, PROMPT_OF_TEAM = 8, 16  # steps, or tokens of a prompt, for which a small model calls other threads
-
-HUGE_PAGE, HUGE_ARRAY = 2 << 20, 4 << 20  # bytes: NumPy asks for huge pages for arrays of that size
+HUGE_PAGE, HUGE_ARRAY = 2 << 20, 4 << 20  # bytes of a large page, and of an array for which NumPy asks for them
 LINE = 64  # bytes of a cache line
 
 Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int, int], None]

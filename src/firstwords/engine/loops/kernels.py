@@ -292,7 +292,8 @@ def transform(weights, layer, buffers, normed_RD, inside, F, member, team):
 def steps(weights, cache, buffers, rows, num_steps, patience, first, last, thread, team):
     """Rows first..last-1 sample up to num_steps tokens each. A row that has sampled an end token, a token that leads to
     an unknown place of its grammar, or as many as its limit allows then waits: its last step is computed again with the
-    others'. All stop when the waits add up to more than `patience` such steps.
+    others'. All stop when the waits add up to more than `patience` such steps, or when a thread with other rows has
+    stopped.
 
     With num_steps = 0 they only store their keys and values. thread: which buffers to use; with team > 1 also which
     share of the work. What was sampled and asked about it is in `rows`; places_R says how many tokens there are.

@@ -37,8 +37,8 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "feelings": (1.5, hello.feelings),
         "news": (1.8, hello.news),
     }),
-    "school": (34, {
-        "sum": (20, sums.sums),
+    "school": (33.4, {
+        "sum": (19.5, sums.sums),
         "count": (4.5, sums.count_to),
         "compare": (3, sums.compare),
         "how many": (1.5, sums.how_many),
@@ -90,7 +90,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "place or feast": (4.5, facts.place_fact),
         "follow-ups": (6, facts.follow_ups),
         "and the other": (3, facts.and_the_other),
-        "two steps": (5, facts.two_steps),
+        "two steps": (4.5, facts.two_steps),
         "yes or no": (4.5, facts.yes_no),
         "has a pet": (0.7, facts.has_pet),
         "who is": (3, facts.who_is),
@@ -98,7 +98,7 @@ GROUPS: dict[str, tuple[float, dict[str, tuple[float, Maker]]]] = {
         "people with": (1.3, facts.people_with),
         "older": (0.8, school.older),
     }),
-    "unknown": (7, {
+    "unknown": (7.6, {
         "invented person": (6, unknown.invented),
         "never told": (4, unknown.never_told),
         "held back": (1.8, unknown.held_back),

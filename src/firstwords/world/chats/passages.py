@@ -10,6 +10,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
+from firstwords.world.town.names import somebody
 from firstwords.world.town.people import Person
 from firstwords.world.town.plumwick import Town
 
@@ -153,9 +154,12 @@ _UNKNOWN_THINGS = ("What did {n} eat?", "How old is {n}?", "What colour is the h
 
 
 def one_sentence(rng: Random, town: Town) -> list[Turn]:
-    """One sentence and one question, which it usually answers; the answer is close to the sentence."""
+    """One sentence and one question, which it usually answers; the answer is close to the sentence. What it does not
+    say is asked about strangers: Pip knows how old the people of the town are.
+    """
     one, other = _two(rng, town)
-    n, m, toy, pet = one.name, other.name, pick(rng, _TOYS), pick(rng, _PETS)
+    is_silent = rng.random() < 0.12
+    n, m, toy, pet = somebody(rng) if is_silent else one.name, other.name, pick(rng, _TOYS), pick(rng, _PETS)
     colour, spot, food, number = pick(rng, _COLOURS), pick(rng, _SPOTS), pick(rng, _FOODS), rng.randint(2, 9)
     (more, less), things = pick(rng, _SIZES), plural(pick(rng, _THINGS))
     text, question, reply, check = pick(rng, (
@@ -176,7 +180,7 @@ def one_sentence(rng: Random, town: Town) -> list[Turn]:
     if check is None:
         place = text.removesuffix(".").split()[-1]
         question, reply, check = f"Where did {n} go?", f"{n} went to the {place}.", Check("exact", (place,))
-    if rng.random() < 0.12 and not text.startswith("The"):
+    if is_silent and not text.startswith("The"):
         unknown = pick(rng, [u for u in _UNKNOWN_THINGS if "eat" not in u or "ate" not in text])
         question, reply, check = unknown.format(n=n), _NOT_SAID[0], Check("abstain")
     return [Turn(pick(rng, _ONE_FRAMES).format(t=text, q=question), reply, check)]

@@ -38,6 +38,13 @@ def made_up_name(rng: Random) -> str:
             return name
 
 
+def somebody(rng: Random) -> str:
+    """A usual name that nobody of the town has."""
+    while (name := pick(rng, USUAL)) in _taken():
+        pass
+    return name
+
+
 @lru_cache(maxsize=1)
 def _taken() -> frozenset[str]:
     home = town("whole")
