@@ -10,7 +10,7 @@ from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import Turn
 from firstwords.world.phrases import cap, number_word, pick, plural
 from firstwords.world.town import knowledge as know
-from firstwords.world.town.names import somebody
+from firstwords.world.town.names import stranger
 from firstwords.world.town.people import Person
 from firstwords.world.town.plumwick import Town
 
@@ -159,7 +159,7 @@ def one_sentence(rng: Random, town: Town) -> list[Turn]:
     """
     one, other = _two(rng, town)
     is_silent = rng.random() < 0.12
-    n, m, toy, pet = somebody(rng) if is_silent else one.name, other.name, pick(rng, _TOYS), pick(rng, _PETS)
+    n, m, toy, pet = stranger(rng) if is_silent else one.name, other.name, pick(rng, _TOYS), pick(rng, _PETS)
     colour, spot, food, number = pick(rng, _COLOURS), pick(rng, _SPOTS), pick(rng, _FOODS), rng.randint(2, 9)
     (more, less), things = pick(rng, _SIZES), plural(pick(rng, _THINGS))
     text, question, reply, check = pick(rng, (

@@ -38,8 +38,8 @@ def made_up_name(rng: Random) -> str:
             return name
 
 
-def somebody(rng: Random) -> str:
-    """A usual name that nobody of the town has."""
+def stranger(rng: Random) -> str:
+    """A usual name that no one in the town has."""
     while (name := pick(rng, USUAL)) in _taken():
         pass
     return name
