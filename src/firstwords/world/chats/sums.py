@@ -49,6 +49,7 @@ SIGNS = {
     "times": (("*", "x", " x ", " * "), _TIMES), "divided by": (("/", "/", " / ", ":"), _DIVIDED),
 }
 _BIG_FACTOR = 0.25  # of products and divisions have a factor from six to ten
+_BARE = 0.15  # of sums with signs are typed as "2+2"
 _VERBAL = 0.2  # of sums are asked with words of their own, such as "take away"
 _THINGS = ("apple", "egg", "button", "cherry", "book", "pear", "nut", "stone", "coin", "carrot")
 
@@ -86,7 +87,7 @@ def sums(rng: Random, town: Town) -> list[Turn]:
         question = ask(rng, verbal, a=one, b=two)
     elif rng.random() < 0.5:
         mark = pick(rng, marks)
-        question = ask(rng, SUM, a=a, b=b, p=mark)
+        question = f"{a}{mark}{b}" if rng.random() < _BARE else ask(rng, SUM, a=a, b=b, p=mark)
         if question == f"{a}{mark}{b}" and rng.random() < 0.4:
             question += " =" if " " in mark else "="
     else:
