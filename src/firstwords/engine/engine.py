@@ -36,7 +36,7 @@ from firstwords.tokenizer.fast import Tokenizer
 if TYPE_CHECKING:
     from firstwords.engine.compiled import CompiledDecoder
 
-BURST_TERMS = 40e6  # multiplications without a look at the queue: two milliseconds of a core
+BURST_TERMS = 64e6  # multiplications without a look at the queue: two milliseconds of a core
 PATIENCE = 5  # times as many where no one reads the tokens as they come
 MAX_BURST = 32  # tokens of a row
 PREFILL_CHUNK = 256  # prompt tokens per step: worth about ten decode steps, so that streams continue smoothly
