@@ -4,6 +4,7 @@ from random import Random
 
 from firstwords.world.chats.checks import Check
 from firstwords.world.chats.facts import OFTEN, PERSON, Turn, answer, fact_check, fill, framed, slots_of
+from firstwords.world.chats.outside import NOT_TOLD_ME
 from firstwords.world.phrases import a_an, cap, pick
 from firstwords.world.town.names import USUAL, made_up_name
 from firstwords.world.town.plumwick import Town
@@ -120,8 +121,20 @@ def _introduction(rng: Random, visitor: str) -> Turn:
     return Turn(said, f"Hello {visitor}! Nice to meet you.", Check("exact", (f"Hello {visitor}",)))
 
 
+_UNTOLD = 0.15  # of the questions for something that a visitor tells come without it
+
+
 def my_name(rng: Random, town: Town) -> list[Turn]:
-    """The visitor tells something about himself or herself, mostly the name, and perhaps asks for it later."""
+    """The visitor tells something about himself or herself, mostly the name, and perhaps asks for it later, or asks
+    without having told.
+    """
+    turns = _told_and_asked(rng, town)
+    if len(turns) == 2 and rng.random() < _UNTOLD:
+        return [Turn(turns[1].user, NOT_TOLD_ME, Check("abstain"))]
+    return turns
+
+
+def _told_and_asked(rng: Random, town: Town) -> list[Turn]:
     kind = rng.choices(("name", "age", "colour", "food", "pet", "from", "job"), (11, 2, 1, 1.5, 1.5, 1.5, 1.5))[0]
     p, q = pick(rng, town.people), pick(rng, town.people)
     visitor = _visitor(rng, town)
