@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 LANES = 16 if "avx512f" in cpu_flags() else 8  # float32 numbers in one register of this processor
 PANEL = 2 * LANES  # outputs of a matrix that are computed together
-APART = 16  # int64 numbers, two cache lines: counters that threads can change without disturbing one another
+LINE = 64  # bytes of a cache line
+APART = 2 * LINE // 8  # int64 numbers, two cache lines: counters that threads can change without disturbing one another
 FAINT = 1e-25  # a sum of weights below which single precision is not enough
 
 

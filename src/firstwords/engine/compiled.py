@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstwords.engine.arrays import APART, PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
+from firstwords.engine.arrays import APART, LINE, PANEL, Buffers, Rows, Weights, new_rows, prompt_rows
 from firstwords.engine.int8 import quantised
 from firstwords.engine.machine_code import CompileError, is_cached, machine_code
 from firstwords.engine.request import Batch
@@ -40,7 +40,6 @@ ROWS_PER_THREAD = 4  # with fewer rows, waiting for a thread takes longer than i
 WAIT_TERMS = 8e6  # multiplications that may be wasted on rows that wait: what a look at the batch costs
 STEPS_OF_TEAM, PROMPT_OF_TEAM = 8, 16  # steps, or tokens of a prompt, for which a small model calls other threads
 HUGE_PAGE, HUGE_ARRAY = 2 << 20, 4 << 20  # bytes of a large page, and of an array for which NumPy asks for them
-LINE = 64  # bytes of a cache line
 
 Steps = Callable[[Weights, np.ndarray, Buffers, Rows, int, int, int, int, int, int], None]
 

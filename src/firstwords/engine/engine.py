@@ -277,11 +277,12 @@ class Engine:
                 if any(begin_alike(request.prompt_ids, other.prompt_ids) for other, _, _ in chunks):
                     continue
                 self._start(request)
-            first, size = request.num_computed, min(request.num_to_prefill, budget)
-            if size > 0:
-                chunks.append((request, first, first + size))
-                budget -= size
-                self._computed(request, first + size)
+            chunk = self.scheduler.next_chunk(request, budget)
+            _, first, last = chunk
+            if last > first:
+                chunks.append(chunk)
+                budget -= last - first
+                self._computed(request, last)
             if budget == 0:
                 break
         return chunks

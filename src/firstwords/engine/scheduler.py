@@ -88,6 +88,12 @@ class Scheduler(Generic[R]):
         """The requests with an unfinished prompt, the oldest first."""
         return [request for request in self.running.values() if request.state == PREFILL]
 
+    @staticmethod
+    def next_chunk(request: R, budget: int) -> tuple[R, int, int]:
+        """The next part of an unfinished prompt: (request, first token, one past the last), at most `budget` tokens."""
+        first = request.num_computed
+        return request, first, first + min(request.num_to_prefill, budget)
+
     def prefilled(self, request: R, num_computed: int) -> None:
         """The slot of `request` now holds `num_computed` prompt tokens."""
         request.num_computed = num_computed
@@ -99,11 +105,14 @@ class Scheduler(Generic[R]):
         plan, budget = Plan[R](), self.chunk_tokens
         self.admit()
         for request in self.prefilling():
-            first, size = request.num_computed, min(request.num_to_prefill, budget)
-            if size:
-                plan.prefill.append((request, first, first + size))
-            budget -= size
-            self.prefilled(request, first + size)
+            chunk = self.next_chunk(request, budget)
+            _, first, last = chunk
+            if last > first:
+                plan.prefill.append(chunk)
+            budget -= last - first
+            self.prefilled(request, last)
+            if budget == 0:
+                break
         plan.decode = self.decoding()
         return plan
 

@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from firstwords.engine.arrays import APART, PANEL
+from firstwords.engine.arrays import APART, LINE, PANEL
 from firstwords.engine.grammar.spellings import MAX_LANDING
 from firstwords.engine.loops.arithmetic import F32, SETTINGS, dot, exp, inner, largest_of, product
 from firstwords.engine.loops.sampler import explain, lost_to_mask, sample
@@ -32,7 +32,7 @@ from firstwords.engine.loops.vectors import prefetch
 
 outer = njit(**SETTINGS | {"cache": True})
 AHEAD = 12  # places of keys or values that are fetched from memory before they are needed
-LINE = 16  # numbers of a cache line
+LINE_FLOATS = LINE // 4  # numbers of a cache line
 SPINS = 2000  # looks at the counter before a waiting thread lets another program use its core
 YIELD = types.ExternalFunction("sched_yield", types.int32())
 
@@ -262,7 +262,7 @@ def attend(query_N, keys_SN, values_SN, factor, scores_S, mixed_N):
 @inner
 def ask_for_four(x_SN, s):
     """Let memory send the four places from s on, which need not exist."""
-    for n in range(0, 4 * x_SN.shape[1], LINE):
+    for n in range(0, 4 * x_SN.shape[1], LINE_FLOATS):
         prefetch(x_SN[s], n)
 
 

@@ -87,8 +87,9 @@ def sums(rng: Random, town: Town) -> list[Turn]:
         question = ask(rng, verbal, a=one, b=two)
     elif rng.random() < 0.5:
         mark = pick(rng, marks)
-        question = f"{a}{mark}{b}" if rng.random() < _BARE else ask(rng, SUM, a=a, b=b, p=mark)
-        if question == f"{a}{mark}{b}" and rng.random() < 0.4:
+        bare = f"{a}{mark}{b}"
+        question = bare if rng.random() < _BARE else ask(rng, SUM, a=a, b=b, p=mark)
+        if question == bare and rng.random() < 0.4:
             question += " =" if " " in mark else "="
     else:
         one, two = (str(a), str(b)) if rng.random() < 0.5 else (number_word(a), number_word(b))
