@@ -37,6 +37,22 @@ def test_a_chat_begins_with_the_models_examples(shown: Any) -> None:
     assert chips(page, "Texts to start with") == NEXT
 
 
+@pytest.mark.parametrize("view", ["chat", "stages"])
+def test_nothing_is_said_of_models_before_they_are_known(view: str, browser_open: Any) -> None:
+    """While the list of models was on its way, the page once offered others' examples, or said that there is none."""
+    group = "Things to ask" if view == "chat" else "Things to ask every stage"
+    page, late = browser_open(view), []
+    assert chips(page, group)
+    page.route("**/api/models", lambda route: late.append(route))
+    with page.expect_request("**/api/models"), page.expect_response("**/api/state"):
+        page.reload()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+    assert page.locator("main").count() == 0
+    for route in late:
+        route.continue_()
+    assert chips(page, group)
+
+
 def test_without_any_the_usual_ones_are_there(browser_open: Any) -> None:
     assert chips(browser_open("chat"), "Things to ask")[0] == "Who are you?"
     page = browser_open("inside")

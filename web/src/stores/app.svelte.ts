@@ -26,10 +26,12 @@ class App {
 
   async load(): Promise<void> {
     try {
-      this.state = await api.state();
-      this.version ||= this.state.version;
+      const state = await api.state();
+      // the page shows once there is a state: without its models it would say that there are none
+      if (!state.needs_key || state.keyed_in) await this.loadModels();
+      this.state = state;
+      this.version ||= state.version;
       this.trouble = "";
-      if (!this.needsKey) await this.loadModels();
     } catch (error) {
       // a page that is there stays there: what has failed is tried again when the server is back
       if (!this.state) this.trouble = error instanceof ApiError ? error.message : String(error);
