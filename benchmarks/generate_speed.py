@@ -5,10 +5,10 @@
     python benchmarks/generate_speed.py --before da55851 --llama    # with the engine of that commit, and llama.cpp
 
 Greedy, 256 new tokens, 1 stream and 16. Every contestant has a process of its own, and they take turns, round by round,
-so that other load on the machine affects all of them; the table shows each one's best round. Processor time per token
-hardly depends on other load. --before reads the commit
-from this repository's history; --llama needs `pip install llama-cpp-python gguf`. Nothing is trained and nothing is
-downloaded.
+so that other load on the machine affects all of them; the table shows each one's best round. Before its turn, the
+threads of the one before have gone to sleep, and it generates once without being timed: a core that slept is slow at
+first. Processor time per token hardly depends on other load. --before reads the commit from this repository's history;
+--llama needs `pip install llama-cpp-python gguf`. Nothing is trained and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from _generator import write_gguf
 
 STREAMS = 16
 PROMPT_TOKENS = 24  # a short question
+PAUSE = 0.3  # seconds: threads of PyTorch and llama.cpp wait for more work on a core before they sleep
 COMPARED_TOKENS = 16  # of each answer: later ones may differ where two tokens are equally likely
 
 
@@ -86,6 +88,8 @@ def measure(contestants: dict[str, Contestant], vocab_size: int, num_tokens: int
         contestant.generate(prompts[:1], COMPARED_TOKENS)
     for _ in range(rounds):
         for name, contestant in contestants.items():
+            time.sleep(PAUSE)
+            contestant.generate(prompts, num_tokens)
             for streams, label in labels.items():
                 seconds, processor_seconds, _ = contestant.generate(prompts[:streams], num_tokens)
                 speeds[label].setdefault(name, []).append(streams * num_tokens / seconds)
