@@ -277,7 +277,7 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=0, help="of stage three's policy (0: --minutes)")
     parser.add_argument("--pairs", type=int, default=400)
-    parser.add_argument("--method", default="rloo")
+    parser.add_argument("--method", default="bestofn")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--controls", action="store_true", help="compare with as many minutes without stage three")
     parser.add_argument("--work", type=Path, default=Path("rlhf-controls"), help="folder of the arms of --controls")

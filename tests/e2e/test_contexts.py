@@ -175,13 +175,13 @@ def test_pairs_hold_the_sampled_ids_and_dpo_never_learns_to_stop_at_the_cut(pip,
     pair = Preference(task.messages, one.text, other.text, chosen_ids=one.ids, rejected_ids=other.ids)
     prompt = chat_ids(tokenizer, task.messages)
     pairs, left_out = that_fit([pair], tokenizer, 400)
-    rows, read = (PairRows(pairs, tokenizer, 400, 0, at_stop=at_stop) for at_stop in (False, True))
+    rows = PairRows(pairs, tokenizer, 400, 0)
     assert rows.pairs[0][:2] == ([*prompt, *one.ids], [*prompt, *other.ids]) and left_out == 0
-    batch, closing = rows.take([0]), read.take([0])
+    batch, (shared,) = rows.take([0]), rows.shared_batches(0)
     for row, answer in enumerate((one, other)):
         ids = batch["inputs"][row, 1:][batch["mask"][row]]
         assert tuple(ids) == answer.ids and (tokenizer.im_end_id in ids) == answer.stopped
-        assert closing["inputs"][row, closing["lengths"][row] - 1] == tokenizer.im_end_id
+        assert shared["inputs"].flat[shared["places"][shared["owners"] == row][-1]] == tokenizer.im_end_id
 
 
 def test_texts_of_people_that_are_too_long_are_left_out_and_counted(pip, capsys) -> None:

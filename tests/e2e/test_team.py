@@ -96,9 +96,13 @@ def test_stages_are_the_same_on_two_processes(tmp_path: Path, files: dict[str, P
         assert {row["processes"] for row in rows if row["kind"] == "train"} == {2}
 
 
-def test_a_policy_is_the_same_on_two_processes(tmp_path: Path, files: dict[str, Path], alone: Path) -> None:
-    align = ["align", "pip", "--method", "rloo", "--steps", "3", "--rloo.step-prompts", "3", "--rloo.samples", "2"]
-    align += ["--rloo.max-tokens", "6", "--preferences", files["preferences"], "--learning-rate", "0.1"]
+@pytest.mark.parametrize("method", ["bestofn", "rloo"])
+def test_a_policy_is_the_same_on_two_processes(
+    method: str, tmp_path: Path, files: dict[str, Path], alone: Path
+) -> None:
+    few = {"step-prompts": "3", "samples": "2", "max-tokens": "6"}
+    align = ["align", "pip", "--method", method, "--steps", "3", "--preferences", files["preferences"]]
+    align += ["--learning-rate", "0.1", *(word for name in few for word in (f"--{method}.{name}", few[name]))]
     for folder in ("one", "two"):
         shutil.copytree(alone, tmp_path / folder / "home")
     code, said = forks.run(align, tmp_path / "one" / "home", tmp_path / "log")

@@ -83,11 +83,15 @@ def test_the_scalar_is_the_mean_over_the_answer_and_at_the_stop_for_older_models
     for starts in (None, [start]):
         np.testing.assert_allclose(raw.score_ids([ids], starts), [float(values[start:].mean())], atol=1e-5)
     np.testing.assert_allclose(replace(raw, pool="stop").score_ids([ids]), [float(values[-1])], atol=1e-5)
-    rows = PairRows([Preference(tuple(MESSAGES), "On the hill.", "dog")], reward.tokenizer, 128, 0, at_stop=True)
-    batch = {name: torch.from_numpy(array) for name, array in rows.take([0]).items()}
-    chosen, rejected = raw.score([(MESSAGES, "On the hill."), (MESSAGES, "dog")])
-    loss = float(pair_loss(reward.model, batch).detach())  # training reads it where use does
-    assert loss == pytest.approx(float(np.log1p(np.exp(rejected - chosen))), rel=1e-4)
+    others = [{"role": "user", "content": "Where is the cat, and where does the dog live?"}]
+    asked = [(MESSAGES, "On the hill.", "dog"), (others, "I think.", "In the house."), (MESSAGES, "cat", "hill")]
+    rows = PairRows([Preference(tuple(m), a, b) for m, a, b in asked], reward.tokenizer, 128, 0)
+    (batch,) = rows.shared_batches(0)
+    assert len(batch["inputs"]) == 3  # a row for the two answers of a pair
+    tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
+    chosen, rejected = (raw.score([(row[0], row[side]) for row in asked]) for side in (1, 2))
+    loss = float(pair_loss(reward.model, tensors).detach())  # training reads it where use does
+    assert loss == pytest.approx(float(np.log1p(np.exp(rejected - chosen)).sum()), rel=1e-4)
 
 
 def test_a_model_of_an_earlier_version_is_read_at_the_stop(reward: RewardModel, tmp_path: Path) -> None:
@@ -114,12 +118,14 @@ def test_pairs_in_parts_are_the_pairs_of_the_step(reward: RewardModel, monkeypat
     rows = PairRows(preferences, reward.tokenizer, 128, 0)
     little = int(need(rows).bytes(10 * rows.longest) / MEMORY_SHARE)  # room for five pairs
     found = []
-    for free, parts in ((10**12, 1), (little, 4)):
+    for free, parts in ((10**12, 1), (little, 3)):
         monkeypatch.setattr(pairs, "free_bytes", lambda device, free=free: free)
         rows = PairRows(preferences, reward.tokenizer, 128, 0, need)
-        assert len(rows.batches(3)) == parts and rows.memory.startswith("needs about 0.")
+        assert len(rows.shared_batches(3)) == parts and rows.memory.startswith("needs about 0.")
         model = ScalarModel.from_policy(reward.reference, 0, 0.1)
-        metrics = Learner(model, adamw_config(1e-4)).forward_backward(rows.batches(3), pair_loss, rows.batch_pairs)
+        metrics = Learner(model, adamw_config(1e-4)).forward_backward(
+            rows.shared_batches(3), pair_loss, rows.batch_pairs
+        )
         found.append((metrics, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
     (first, gradients), (second, others) = found
     assert first["tokens"] == second["tokens"] == 16

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from firstwords.preferences.records import Preference
-from firstwords.rlhf.methods import siblings
-from firstwords.rlhf.methods.siblings import FEATURES, Scorer, fit_scorer, seen
+from firstwords.rlhf.methods import bestofn, siblings
+from firstwords.rlhf.methods.siblings import FEATURES, Scorer, does_as_most, fit_scorer, seen
 
 PROMPT = "user Where does Ned live? assistant"
 CLAIM, OTHER, REFUSAL = "Ned lives on Oak Street.", "Ned lives on Moon Lane.", "I do not know this person."
@@ -72,3 +72,15 @@ def test_with_few_pairs_the_reward_model_decides_alone() -> None:
     scorer = fit_scorer(reading, reading, [], 4, 48, 0)
     assert scorer == Scorer()
     np.testing.assert_array_equal(scorer.scores(np.array([1.0, -2.0]), [CLAIM, REFUSAL], [PROMPT] * 2, 2), [1.0, -2.0])
+
+
+def test_the_best_answer_abstains_only_where_most_do() -> None:
+    no = "I do not know."
+    texts = ["A cat.", no, "A dog.", no, no, "A cat.", no, no]
+    assert does_as_most(texts, 4).tolist() == [True, False, True, False, True, False, True, True]
+    tokens = np.arange(16).reshape(8, 2)
+    rollouts = SimpleNamespace(
+        texts=texts, num_samples=4, mask_BT=np.ones((8, 2), bool), ids_BT=tokens, targets_BT=tokens
+    )
+    batch, num_tokens = bestofn.batch_of(rollouts, np.array([0.0, 9.0, 1.0, 2.0, 0.0, 9.0, 3.0, 2.0]))
+    assert batch["inputs"][:, 0].tolist() == [4, 12] and num_tokens == 4  # "A dog." and the third refusal

@@ -83,7 +83,7 @@ class Align(AdapterFlags, PreferenceFlags, RunFlags):
 
     name: Positional[str] = ""
     """Name of the model; its promoted stage is improved and saved as rlhf-N (default: the newest model)."""
-    method: Literal["bestofn", "rloo", "grpo", "ppo", "dpo"] = "rloo"
+    method: Literal["bestofn", "rloo", "grpo", "ppo", "dpo"] = "bestofn"
     """bestofn, rloo, grpo, ppo (a reward model scores the policy's own answers), or dpo (the preferences alone)."""
     minutes: float = 3.0
     """Time for reward model, policy and comparison; with dpo, only if it is given, else --dpo.epochs decides."""

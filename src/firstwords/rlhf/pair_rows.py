@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from firstwords.plan.budget import Machine
 from firstwords.plan.chat_sizes import LONGEST_ROW
 from firstwords.plan.footprint import Footprint, free_bytes, needs
 from firstwords.preferences.records import Preference, TooFewError
+from firstwords.rlhf.prefix_rows import pairs_of, shared_parts
 from firstwords.rlhf.reward_model import answer_ids, closed, padded
 from firstwords.rlhf.rollout import chosen_logits
 from firstwords.tokenizer.fast import Tokenizer
@@ -29,6 +31,7 @@ from firstwords.train.distributed.sharding import micro_rows
 from firstwords.train.losses import linear_logprobs, token_logprobs
 
 BATCH_PAIRS = 16
+MICRO_TOKENS = 1024  # of a micro-batch for a scalar model, padding included: rows of similar length
 MOST_LOGITS = 1 << 24  # of a micro-batch that are kept; a larger vocabulary's are computed in chunks, and again
 CONTEXT = "this model's context"
 LEAST_HELDOUT = 16  # pairs, of an open model
@@ -39,8 +42,7 @@ class PairRows:
     """Pairs as ids; their order is a pure function of (seed, step).
 
     need: memory of training on them (see `footprint_of`), which sets the size of micro-batches; None: one micro-batch
-    per step. at_stop: the batches are for a scalar read at the stop token, so that answers without one get it
-    (`reward_model.closed`). `pairs` holds the answers unchanged.
+    per step. `pairs` holds the answers as they are.
     """
 
     recompute_above: int | None = None  # see `Transformer`
@@ -52,14 +54,13 @@ class PairRows:
         limit: int,
         seed: int,
         need: Callable[[PairRows], Footprint] | None = None,
-        at_stop: bool = False,
         lora: Lora | None = None,
     ) -> None:
         fitting, self.left_out = that_fit(pairs, tokenizer, limit)
         self.pairs = [
             (*pair_ids(pair, tokenizer), len(chat_ids(tokenizer, pair.prompt)), pair.margin) for pair in fitting
         ]
-        self._ends = (lambda ids: closed(ids, tokenizer, limit)) if at_stop else list
+        self._closed = partial(closed, tokenizer=tokenizer, limit=limit)
         self.batch_pairs = min(BATCH_PAIRS, len(self.pairs))
         self._order = EpochOrder(len(self.pairs), seed)
         self.micro_pairs, self.memory = self.batch_pairs, ""
@@ -97,6 +98,35 @@ class PairRows:
         _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
         return [self.take(indices[i : i + self.micro_pairs]) for i in range(0, len(indices), self.micro_pairs)]
 
+    def shared_batches(self, step: int) -> list[dict[str, np.ndarray]]:
+        """The pairs of a step as micro-batches for a scalar model. A row holds a prompt and both of its answers, which
+        get a stop token if they have none.
+
+        inputs, positions and segments (R, W), see prefix_rows.py; places (N,) of the answers' own tokens in the rows,
+        one after the other; owners (N,), to which of the 2P answers each belongs, the chosen ones first; margins (P,).
+        """
+        _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
+        pairs = [self.pairs[i] for i in indices]
+        answers = [np.array(self._closed(row[side]), dtype=np.int64) for row in pairs for side in (0, 1)]
+        tokens = min(MICRO_TOKENS, self.micro_pairs * 2 * self.longest)
+        found = []
+        for part in shared_parts(answers, tokens, in_order=False, groups=pairs_of(answers)):
+            own = [places[pairs[row // 2][2] :] for row, places in zip(part.rows, part.places, strict=True)]
+            P = len(own) // 2
+            owners = [np.full(len(places), n % 2 * P + n // 2) for n, places in enumerate(own)]
+            assert part.positions_RW is not None and part.segments_RW is not None  # every row holds two answers
+            found.append(
+                {
+                    "inputs": part.ids_RW,
+                    "positions": part.positions_RW,
+                    "segments": part.segments_RW,
+                    "places": np.concatenate(own),
+                    "owners": np.concatenate(owners),
+                    "margins": np.array([pairs[row // 2][3] for row in part.rows[::2]], dtype=np.float32),
+                }
+            )
+        return found
+
     def parts(self) -> Iterator[range]:
         """The indices of all pairs, one micro-batch at a time."""
         for start in range(0, len(self.pairs), self.micro_pairs):
@@ -107,7 +137,7 @@ class PairRows:
         one of the answer; margins (P,).
         """
         rows = [self.pairs[i] for i in indices]
-        inputs, lengths = padded([self._ends(row[0]) for row in rows] + [self._ends(row[1]) for row in rows])
+        inputs, lengths = padded([row[0] for row in rows] + [row[1] for row in rows])
         starts = np.array([row[2] for row in rows] * 2)
         places = np.arange(1, inputs.shape[1])
         mask = (places >= starts[:, None]) & (places < lengths[:, None])
@@ -127,7 +157,17 @@ def footprint_of(
     def need(rows: PairRows) -> Footprint:
         share = rows.answer_share if has_logits else 0.0
         row = 2 * rows.longest
-        whole = Footprint(config, row, "adamw", "fp32", device, logit_share=share, frozen=1, most_logits=MOST_LOGITS)
+        whole = Footprint(
+            config,
+            row,
+            "adamw",
+            "fp32",
+            device,
+            is_packed=not has_logits,
+            logit_share=share,
+            frozen=1,
+            most_logits=MOST_LOGITS,
+        )
         return adapters.footprint(whole, lora, config, shared)
 
     return need

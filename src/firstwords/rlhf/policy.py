@@ -1,8 +1,8 @@
 """Shared by the policy methods of stage three: prompts, rollouts, rewards, evaluation, saving.
 
-    policy = open_policy(config, "rloo", started)
+    policy = open_policy(config, "bestofn", started)
     with policy.run as run:
-        while not run.done: ...                     # the loop is the method's: methods/rloo.py, grpo.py, ppo.py
+        while not run.done: ...                     # the loop is the method's: methods/bestofn.py, rloo.py ...
     finish(policy, started)
 
 Axes: B answers, T positions, N chosen tokens, V vocabulary.
@@ -268,28 +268,41 @@ class Policy:
             self._evaluate(rollouts, rewards_B)
 
     def _evaluate(self, rollouts: Rollouts, rewards_B: np.ndarray) -> None:
-        """Measure the gold reward of the current policy, show an answer, and keep the best weights."""
-        gold = self.gold_reward()
-        shown = gold if gold is not None else float(rewards_B.mean())
+        """Measure the gold reward of the current policy, show an answer, and keep the weights unless they are worse."""
+        gold_G, proxy = self.gold_rewards(), float(rewards_B.mean())
+        shown = proxy if gold_G is None else float(gold_G.mean())
         row = int(np.argsort(rewards_B)[len(rewards_B) // 2])  # the answer with the median reward
         prompt = self.tokenizer.decode(rollouts.sequences[row][: -int(rollouts.lengths_B[row])])
         question = prompt.split("user\n")[-1].split("\nassistant")[0].strip()
-        self.run.log.log("gold", self.run.step, gold=gold, proxy=float(rewards_B.mean()), seconds=self.run.elapsed)
+        gold = None if gold_G is None else shown
+        self.run.log.log("gold", self.run.step, gold=gold, proxy=proxy, seconds=self.run.elapsed)
         self.run.log.log("sample", self.run.step, prompt=question, text=rollouts.texts[row], seconds=self.run.elapsed)
         self.run.progress.sample(self.run.step, f"reward {shown:+.2f}  {question} -> ", rollouts.texts[row])
-        if shown > self.run.state.get("best", float("-inf")) or not has_kept(self.run):
-            self.run.state |= {"best": shown, "best_step": self.run.step}
+        worths = rewards_B.reshape(-1, rollouts.num_samples).mean(1) if gold_G is None else gold_G
+        kept = self.run.state.get("worths")
+        if kept is None or not has_kept(self.run) or not is_worse(worths, np.array(kept)):
+            self.run.state |= {"kept": shown, "kept_step": self.run.step, "worths": worths.tolist()}
             keep_weights(self.run)
         self.run.pause()
 
-    def gold_reward(self) -> float | None:
-        """Mean true reward of an answer to each gold task, sampled as in a chat; None if the truth is unknown."""
+    def gold_rewards(self) -> np.ndarray | None:
+        """True rewards of an answer to each gold task, sampled as in a chat, (G,); None if the truth is unknown."""
         if not self.data.gold:
             return None
         self.engine.refresh()
         seed = (self.config.seed, 77)
         answers = sample_answers(self.engine, self.tokenizer, self.data.gold, seed, CHAT_TEMPERATURE, CHAT_TOP_P)
-        return float(np.mean(truth_of(self.data.gold, answers)))
+        return truth_of(self.data.gold, answers)
+
+
+def is_worse(new_G: np.ndarray, kept_G: np.ndarray) -> bool:
+    """Whether rewards are lower than those of the kept weights by more than the standard error of their difference.
+
+    A hundred rewards cannot tell two neighbouring steps apart, so the highest mean would often be that of a step that
+    was lucky, and has learned less than the later ones.
+    """
+    difference_G = new_G - kept_G
+    return bool(difference_G.mean() < -difference_G.std() / np.sqrt(len(difference_G)))
 
 
 def open_policy(
@@ -298,11 +311,12 @@ def open_policy(
     started: float,
     extend: Callable[[Learner, RewardModel, Any], Learner] | None = None,
     shares: bool = False,
+    rate: float = RATE,
 ) -> Policy:
     """Load policy, reference and reward model, prepare prompts, and open the run (or reopen it, with --resume).
 
     extend: turns the policy's learner into that of a method that trains more than the policy (PPO's critic). shares:
-    whether several processes train it together, each with a copy.
+    whether several processes train it together, each with a copy. rate: AdamW's, of all parameters.
     """
     judge = reward_dir(config.name)
     config, directory, parent = open_version(config)
@@ -321,7 +335,7 @@ def open_policy(
         adapt(model, lora, config.seed)
     if shares:
         model = copied(model, (f"firstwords.rlhf.methods.{method}", config))
-    learner = Learner(model, adamw_config(adapters.rate(lora, RATE) * config.learning_rate), device)
+    learner = Learner(model, adamw_config(adapters.rate(lora, rate) * config.learning_rate), device)
     if extend is not None:
         learner = extend(learner, reward, config)
     seconds = seconds_left(config, started, SAVE_RESERVE)
@@ -419,21 +433,21 @@ def best_of_n(policy: Policy, counts: Sequence[int] = BEST_OF) -> dict[str, floa
 
 
 def finish(policy: Policy, started: float) -> Path:
-    """Restore the weights with the best gold reward, measure the baseline, save rlhf-N. Does not promote it."""
+    """Restore the weights that were kept, measure the baseline, save rlhf-N. Does not promote it."""
     policy.model = gathered(policy.model)
     restore_weights(policy.run)
     baseline = best_of_n(policy)
     run, config = policy.run, policy.config
     metrics = {
-        "gold": run.state.get("best"),
-        "best_step": run.state.get("best_step"),
+        "gold": run.state.get("kept"),
+        "kept_step": run.state.get("kept_step"),
         "steps": run.step,
         "best_of_n_gold": baseline,
         "seconds": time.perf_counter() - started,
     }
     data = {"prompts": config.prompts, "reward_model": policy.reward.hash, "reference": "sft"}
     say(
-        f"saving {config.name}/{run.stage}: the weights of step {metrics['best_step']} of {run.step}, gold reward "
+        f"saving {config.name}/{run.stage}: the weights of step {metrics['kept_step']} of {run.step}, gold reward "
         f"{metrics['gold']:+.3f}" + "".join(f"; best of {n} of sft {v:+.3f}" for n, v in baseline.items())
     )
     return save_version(

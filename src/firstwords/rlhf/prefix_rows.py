@@ -67,9 +67,21 @@ def groups_of(sequences: Sequence[np.ndarray]) -> list[Group]:
     return groups
 
 
-def shared_parts(sequences: Sequence[np.ndarray], tokens: int, in_order: bool = True) -> list[SharedRows]:
+def pairs_of(sequences: Sequence[np.ndarray]) -> list[Group]:
+    """Groups of two neighbours each."""
+    groups = []
+    for row in range(0, len(sequences), 2):
+        one, other = sequences[row : row + 2]
+        common = _common(one, other)
+        groups.append(Group([row, row + 1], common, len(one) + len(other) - common))
+    return groups
+
+
+def shared_parts(
+    sequences: Sequence[np.ndarray], tokens: int, in_order: bool = True, groups: list[Group] | None = None
+) -> list[SharedRows]:
     """All sequences in parts of about `tokens` tokens, including padding; sorted by width unless `in_order`."""
-    groups = groups_of(sequences)
+    groups = groups_of(sequences) if groups is None else groups
     if not in_order:
         groups.sort(key=lambda group: group.width)
     parts: list[list[Group]] = [[]]

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor
 
 from firstwords import home
@@ -51,6 +50,7 @@ from firstwords.rlhf.pair_rows import (
 )
 from firstwords.rlhf.provenance import Seen
 from firstwords.rlhf.reward_model import REFERENCE, RewardModel
+from firstwords.rlhf.rollout import rows_of
 from firstwords.rlhf.version_store import sft_dir
 from firstwords.runlog import say
 from firstwords.tokenizer.fast import Tokenizer
@@ -130,7 +130,7 @@ def main(config: Reward) -> Path:
     limit = longest_row(sft, policy.config)
     fitting, left_out = that_fit(judged.preferences, tokenizer, limit, row_name(limit, policy.config))
     train, heldout = split_by_prompt(fitting, HELDOUT_SHARE, config.seed)
-    every = PairRows(train, tokenizer, limit, config.seed, at_stop=True)
+    every = PairRows(train, tokenizer, limit, config.seed)
     lora = _settle(config, every, policy)
     if is_open(sft):
         config.steps = _affordable_steps(config, every, policy, lora)
@@ -155,7 +155,7 @@ def main(config: Reward) -> Path:
         seed = config.seed + SEED_STEP * (number - 1)
         pairs = train if number == 1 else resampled(train, seed)
         need = footprint_of(policy.config, device, has_logits=False, lora=lora, shared=1)
-        rows = PairRows(pairs, tokenizer, limit, seed, need, at_stop=True, lora=lora)
+        rows = PairRows(pairs, tokenizer, limit, seed, need, lora=lora)
         if number == 1:
             say(f"plan: {rows.memory}")
         folder = directory if number == 1 else directory / f"training-{number}"
@@ -184,7 +184,7 @@ def learn(
     flops = model.config.flops_per_token(rows.mean_length)
     with Run(folder, learner, pace, "reward", flops, None, config.save_every_steps) as run:
         while not run.done:
-            metrics = learner.forward_backward(rows.batches(run.step), pair_loss, divisor=rows.batch_pairs)
+            metrics = learner.forward_backward(rows.shared_batches(run.step), pair_loss, divisor=rows.batch_pairs)
             metrics |= learner.optim_step(run.lr_fraction)
             run.finish_step(metrics)
     reward_model.model = gathered(model)
@@ -225,9 +225,9 @@ def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
 
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
     """Fit the weight of the sft model's confidence on the pairs, and subtract what it explains from their margins."""
-    starts = [pair[2] for pair in rows.pairs]
-    chosen_P = reward.confidence([pair[0] for pair in rows.pairs], starts)
-    rejected_P = reward.confidence([pair[1] for pair in rows.pairs], starts)
+    answers = [answer for pair in rows.pairs for answer in pair[:2]]  # neighbours share their prompt's computation
+    found = reward.confidence(answers, [pair[2] for pair in rows.pairs for _ in (0, 1)])
+    chosen_P, rejected_P = found[::2], found[1::2]
     difference_P = (chosen_P - rejected_P).astype(np.float64)
     weight = float(logistic_regression(difference_P[:, None], np.ones(len(difference_P)))[0])
     rows.shift_margins(-weight * difference_P)
@@ -235,10 +235,13 @@ def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
 
 
 def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
-    """Summed Bradley-Terry loss of a batch whose rows are the chosen answers, then the rejected ones."""
-    mask_BT = F.pad(batch["mask"], (1, 0))  # of the answers' own tokens
-    scores_B = (model.values(batch["inputs"]) * mask_BT).sum(1) / mask_BT.sum(1).clamp(min=1)
-    chosen_P, rejected_P = scores_B.chunk(2)
+    """Summed Bradley-Terry loss of a batch of `PairRows.shared_batches`: an answer's score is the mean over its own
+    tokens.
+    """
+    values_N = model.values(*rows_of(batch)).flatten()[batch["places"]]
+    owners_N, size = batch["owners"], 2 * len(batch["margins"])
+    scores_B = values_N.new_zeros(size).index_add(0, owners_N, values_N)
+    chosen_P, rejected_P = (scores_B / owners_N.bincount(minlength=size).clamp(min=1)).chunk(2)
     return bradley_terry_loss(chosen_P, rejected_P, batch["margins"]) * len(chosen_P)
 
 

@@ -4,9 +4,9 @@
 
 Each step samples several answers per prompt from the policy as it is, scores them, and learns the best one of each
 prompt by cross-entropy, as stage two learns its demonstrations (rejection sampling: Touvron et al. 2023; expert
-iteration: Anthony et al. 2017). The other half of each step are chats of stage two, so that little is forgotten:
-without a KL divergence, they are what holds the policy. An answer's score is the reward model's, together with what its
-siblings show (siblings.py).
+iteration: Anthony et al. 2017). The other half of each step's loss is that of stage two's chats, so that little is
+forgotten: without a KL divergence, they are what holds the policy. An answer's score is the reward model's, together
+with what its siblings show (siblings.py).
 
 The fixed point is a mixture: (1 - s) of the distribution of the best of n of the policy's own answers, and s of stage
 two's (s: the share of the loss, --bestofn.sft-share, for answers of equal length).
@@ -22,10 +22,11 @@ import numpy as np
 from torch import Tensor
 
 from firstwords import home
+from firstwords.engine.compiled import SMALL_PARAMS
 from firstwords.engine.engine import Engine
 from firstwords.model.transformer import Transformer
 from firstwords.rlhf.judgements import read_pairs
-from firstwords.rlhf.methods.siblings import FEATURES, Scorer, fit_scorer
+from firstwords.rlhf.methods.siblings import FEATURES, Scorer, does_as_most, fit_scorer
 from firstwords.rlhf.policy import (
     REHEARSAL_ROWS,
     Policy,
@@ -37,7 +38,13 @@ from firstwords.rlhf.policy import (
 )
 from firstwords.rlhf.rollout import Rollouts, piece_logits, pieces_of
 from firstwords.runlog import say
+from firstwords.train.distributed import processes
 from firstwords.train.losses import next_token_loss, token_logprobs
+
+# Less than RLOO's rate, and four times as many chats of stage two in each step of a small model: with four rows the
+# noise of their gradient alone costs parts of the exam some points (docs/LOG.md). A large model has no time for it.
+RATE = 3e-5
+REHEARSAL_PARTS = 4  # of REHEARSAL_ROWS each
 
 
 @dataclass
@@ -60,8 +67,8 @@ class Bestofn(BestofnOptions, PolicyFlags):
 def main(config: Bestofn) -> Path:
     """Run the stage and return the directory of the new policy."""
     started = time.perf_counter()
-    policy = open_policy(config, "bestofn", started)
-    scorer = scorer_of(policy)
+    policy = open_policy(config, "bestofn", started, shares=True, rate=RATE)
+    scorer = processes.of_main(scorer_of(policy) if processes.is_main() else None)
     with policy.run as run:
         while not run.done:
             rollouts = policy.sample(run.step)
@@ -102,8 +109,9 @@ def update(policy: Policy, rollouts: Rollouts, scores_B: np.ndarray, step: int, 
 
     metrics = learner.forward_backward(pieces_of(batch, policy.micro_tokens), answer_loss, divisor=num_tokens)
     if rehearsal is not None:
-        chats = rehearsal.batch(step, REHEARSAL_ROWS)._asdict()
-        learner.forward_backward([chats], lambda model, batch: share * next_token_loss(model, batch))
+        parts = REHEARSAL_PARTS if sum(p.numel() for p in policy.model.parameters()) <= SMALL_PARAMS else 1
+        chats = [rehearsal.batch(parts * step + part, REHEARSAL_ROWS)._asdict() for part in range(parts)]
+        learner.forward_backward(chats, lambda model, batch: share * next_token_loss(model, batch))
     metrics |= learner.optim_step(lr_fraction)
     scores_PG = scores_B.reshape(-1, rollouts.num_samples)
     gap = float((scores_PG.max(1) - scores_PG.mean(1)).mean())
@@ -111,8 +119,13 @@ def update(policy: Policy, rollouts: Rollouts, scores_B: np.ndarray, step: int, 
 
 
 def batch_of(rollouts: Rollouts, scores_B: np.ndarray) -> tuple[dict[str, np.ndarray], int]:
-    """(the best answer of each prompt, the first one of equals; number of its tokens)."""
-    best_P = scores_B.reshape(-1, rollouts.num_samples).argmax(1)
+    """(the best answer of each prompt, the first one of equals; number of its tokens).
+
+    It abstains only if most of its siblings do: where a model is unsure, "I do not know" scores well, and the model
+    would learn to refuse what it half knows.
+    """
+    is_usual_B = does_as_most(rollouts.texts, rollouts.num_samples)
+    best_P = np.where(is_usual_B, scores_B, -np.inf).reshape(-1, rollouts.num_samples).argmax(1)
     rows_P = best_P + np.arange(len(best_P)) * rollouts.num_samples
     mask_PT = rollouts.mask_BT[rows_P]
     batch = {"inputs": rollouts.ids_BT[rows_P], "chosen": rollouts.targets_BT[rows_P], "mask": mask_PT}

@@ -5,8 +5,8 @@
 Each step samples several answers per prompt from the policy itself, scores them, and makes the tokens of answers that
 score above the others of their prompt more likely (Ahmadian et al. 2024). The KL divergence to the sft model is part of
 the reward, as a return-to-go: the only placement whose optimum is pi_ref exp(r / beta) (docs/kl-placement.md).
-A share of stage two's loss preserves earlier knowledge. The weights at the peak of the *gold* reward, on which the
-policy is not trained, are kept.
+A share of stage two's loss preserves earlier knowledge. The newest weights are kept whose *gold* reward, on which the
+policy is not trained, is not clearly worse than that of earlier ones.
 """
 
 from __future__ import annotations

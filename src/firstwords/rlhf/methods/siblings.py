@@ -75,6 +75,12 @@ def seen(answers: Sequence[str], siblings: Sequence[str], prompt: str, is_among:
     )
 
 
+def does_as_most(texts: Sequence[str], num_samples: int) -> np.ndarray:
+    """Whether each answer abstains where more than half of its prompt's do, and claims something elsewhere, (B,)."""
+    abstains_PG = np.array([abstains(text) for text in texts]).reshape(-1, num_samples)
+    return (abstains_PG == (abstains_PG.mean(1, keepdims=True) > 0.5)).flatten()
+
+
 def _content(text: str, asked: frozenset[str]) -> frozenset[str]:
     """The words of an answer that are not in its prompt."""
     return frozenset(words(text)) - asked or EMPTY
