@@ -12,6 +12,7 @@ from typing import Any
 
 import forks
 import pytest
+from browser_talk import LONG
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "src" / "firstwords" / "serve" / "static"
@@ -246,6 +247,7 @@ def browser_open(
                 reduced_motion="reduce",
             )
             contexts.append(context)
+            context.set_default_timeout(LONG)
             kept = {"sampling": {"temperature": 1, "top_p": 1, "max_tokens": max_tokens, "seed": 1}, **settings}
             for name, value in kept.items():
                 key, text = json.dumps(f"firstwords:{name}"), json.dumps(json.dumps(value))

@@ -42,7 +42,7 @@ def test_every_option_of_a_method_reaches_it(method: str, pip: Path, monkeypatch
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--ppo.clip", "0.1"], "--ppo.clip is an option of --method ppo, but --method is rloo"),
+        (["--ppo.clip", "0.1"], "--ppo.clip is an option of --method ppo, but --method is bestofn"),
         (["--method", "dpo", "--rloo.beta", "1"], "--rloo.beta is an option of --method rloo, but --method is dpo"),
         (["--ppo.clp", "0.1"], "unknown flag --ppo.clp; did you mean --ppo.clip?"),
         (["--clip", "0.1"], "unknown flag --clip"),
