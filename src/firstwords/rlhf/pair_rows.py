@@ -93,9 +93,13 @@ class PairRows:
         """Add a number to each pair's margin, to subtract a difference that is already explained otherwise."""
         self.pairs = [(*pair[:3], pair[3] + float(shift)) for pair, shift in zip(self.pairs, shifts_P, strict=True)]
 
+    def _indices(self, step: int) -> np.ndarray:
+        """Which pairs a step trains on, (P,)."""
+        return self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))[1]
+
     def batches(self, step: int) -> list[dict[str, np.ndarray]]:
         """The pairs of a step, as micro-batches."""
-        _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
+        indices = self._indices(step)
         return [self.take(indices[i : i + self.micro_pairs]) for i in range(0, len(indices), self.micro_pairs)]
 
     def shared_batches(self, step: int) -> list[dict[str, np.ndarray]]:
@@ -105,8 +109,7 @@ class PairRows:
         inputs, positions and segments (R, W), see prefix_rows.py; places (N,) of the answers' own tokens in the rows,
         one after the other; owners (N,), to which of the 2P answers each belongs, the chosen ones first; margins (P,).
         """
-        _, indices = self._order.at(np.arange(step * self.batch_pairs, (step + 1) * self.batch_pairs))
-        pairs = [self.pairs[i] for i in indices]
+        pairs = [self.pairs[i] for i in self._indices(step)]
         answers = [np.array(self._closed(row[side]), dtype=np.int64) for row in pairs for side in (0, 1)]
         tokens = min(MICRO_TOKENS, self.micro_pairs * 2 * self.longest)
         found = []
@@ -133,8 +136,8 @@ class PairRows:
             yield range(start, min(start + self.micro_pairs, len(self.pairs)))
 
     def take(self, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
-        """inputs (2P, T) and lengths (2P,), the chosen answers first; mask (2P, T - 1), True where the next token is
-        one of the answer; margins (P,).
+        """inputs (2P, T), the chosen answers first; mask (2P, T - 1), True where the next token is one of the answer;
+        margins (P,).
         """
         rows = [self.pairs[i] for i in indices]
         inputs, lengths = padded([row[0] for row in rows] + [row[1] for row in rows])
@@ -142,7 +145,7 @@ class PairRows:
         places = np.arange(1, inputs.shape[1])
         mask = (places >= starts[:, None]) & (places < lengths[:, None])
         margins = np.array([row[3] for row in rows], dtype=np.float32)
-        return {"inputs": inputs, "lengths": lengths, "mask": mask, "margins": margins}
+        return {"inputs": inputs, "mask": mask, "margins": margins}
 
 
 def footprint_of(

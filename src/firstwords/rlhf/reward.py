@@ -225,7 +225,7 @@ def resampled(pairs: Sequence[Preference], seed: int) -> list[Preference]:
 
 def confidence_weight(reward: RewardModel, rows: PairRows) -> float:
     """Fit the weight of the sft model's confidence on the pairs, and subtract what it explains from their margins."""
-    answers = [answer for pair in rows.pairs for answer in pair[:2]]  # neighbours share their prompt's computation
+    answers = [answer for pair in rows.pairs for answer in pair[:2]]  # neighbours share their prompt
     found = reward.confidence(answers, [pair[2] for pair in rows.pairs for _ in (0, 1)])
     chosen_P, rejected_P = found[::2], found[1::2]
     difference_P = (chosen_P - rejected_P).astype(np.float64)
@@ -247,14 +247,13 @@ def pair_loss(model: ScalarModel, batch: dict[str, Tensor]) -> Tensor:
 
 def examine(reward: RewardModel, heldout: Sequence[Preference], judged: Judged) -> dict[str, Any]:
     """The report card of a reward model on held-out preferences, all of which fit its context."""
-    ids = [pair_ids(pair, reward.tokenizer) for pair in heldout]
-    starts = [len(chat_ids(reward.tokenizer, pair.prompt)) for pair in heldout]
-    chosen, rejected = (reward.score_ids([pair[side] for pair in ids], starts) * reward.std for side in (0, 1))
-    lengths = np.array([[len(side) for side in pair] for pair in ids])
+    answers = [ids for pair in heldout for ids in pair_ids(pair, reward.tokenizer)]  # neighbours share their prompt
+    starts = [len(chat_ids(reward.tokenizer, pair.prompt)) for pair in heldout for _ in (0, 1)]
+    scores, lengths = reward.score_ids(answers, starts) * reward.std, np.array([len(ids) for ids in answers])
     truth = None
     if judged.probabilities is not None:
         truth = np.array([judged.probabilities[(p.prompt_key, p.chosen, p.rejected)] for p in heldout])
-    return report_card(chosen, rejected, lengths[:, 0], lengths[:, 1], true_probability=truth)
+    return report_card(scores[::2], scores[1::2], lengths[::2], lengths[1::2], true_probability=truth)
 
 
 def _finish(

@@ -108,14 +108,12 @@ def reference_of(sft: Path, parent: Path, model: Transformer, lora: Lora | None,
 
 
 def has_kept(run: Run) -> bool:
-    """Whether the run's folder holds its best weights."""
+    """Whether the run's folder holds weights that were kept."""
     return (run.directory / BEST).exists()
 
 
 def keep_weights(run: Run) -> None:
-    """Save the current weights, or the adapter that is trained, as the best of the run. Raises UserError if the disk
-    is full.
-    """
+    """Keep the current weights of the run, or of the adapter that is trained. Raises UserError if the disk is full."""
     aside = run.directory / f".{BEST}"
     try:
         trained = ((name, p) for name, p in run.learner.model.named_parameters() if p.requires_grad)
@@ -128,7 +126,7 @@ def keep_weights(run: Run) -> None:
 
 @torch.no_grad()
 def restore_weights(run: Run) -> None:
-    """Load the best weights of the run into its model. Raises UserError if their file is missing or damaged."""
+    """Load the weights that were kept into the run's model. Raises UserError if their file is missing or damaged."""
     own = dict(run.learner.model.named_parameters())
     for name, tensor in tensors_of(run.directory / BEST):
         own[name].copy_(tensor)

@@ -3,6 +3,9 @@ import { api, ApiError } from "../lib/api";
 import { Kept } from "../lib/kept.svelte";
 import type { Model, Stage, State, Thrown } from "../lib/types";
 
+/** Whether the server wants a key that it has not got. */
+const isLocked = (state: State): boolean => state.needs_key && !state.keyed_in;
+
 class App {
   state = $state.raw<State | null>(null);
   models = $state.raw<Model[]>([]);
@@ -16,7 +19,7 @@ class App {
   /** The stage that one talks with, "" for the server's own choice. */
   private chosen = new Kept("model", "");
 
-  readonly needsKey = $derived(this.state !== null && this.state.needs_key && !this.state.keyed_in);
+  readonly needsKey = $derived(this.state !== null && isLocked(this.state));
 
   constructor() {
     addEventListener("firstwords:key-needed", () => {
@@ -28,7 +31,7 @@ class App {
     try {
       const state = await api.state();
       // the page shows once there is a state: without its models it would say that there are none
-      if (!state.needs_key || state.keyed_in) await this.loadModels();
+      if (!isLocked(state)) await this.loadModels();
       this.state = state;
       this.version ||= state.version;
       this.trouble = "";
