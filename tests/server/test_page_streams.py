@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from page_helpers import Listening, running, until
+from page_helpers import Listening, parse, running, until
 
 from firstwords.serve.chats import store
+from firstwords.serve.chats.records import dump
+from firstwords.serve.page.parts import event
 from firstwords.serve.settings import Settings
 
 pytest_plugins = ("page_fixtures",)
@@ -25,6 +28,14 @@ def tokens(events: list[tuple[str, Any]]) -> list[Any]:
         assert parcel["index"] == parcels[0]["index"] + len(found)
         found += parcel["tokens"]
     return found
+
+
+def test_no_line_end_of_a_token_ends_a_line() -> None:
+    token = {"text": "".join(map(chr, range(0x20))) + "\x7f\x85\xa0\u2028\u2029\\u2028", "top": [[133, "\x85", -1.5]]}
+    sent = event("tokens", dump(token)) + event("done", "{}")
+    lines = list(httpx.Response(200, text=sent).iter_lines())
+    assert [line for line in lines if line] == sent.replace("\n\n", "\n").split("\n")[:-1]
+    assert parse(sent) == [("tokens", token), ("done", {})]
 
 
 def test_any_number_of_watchers_see_the_same(page_server: Listening) -> None:

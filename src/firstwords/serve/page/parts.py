@@ -125,7 +125,11 @@ class JsonText(Response):
 
 
 def event(kind: str, data: str) -> str:
-    """One server-sent event with pre-serialised JSON."""
+    """One server-sent event with pre-serialised JSON. JSON leaves three kinds of line end unescaped, at which
+    some clients, httpx among them, split the stream; a token may contain one, so they are escaped here.
+    """
+    for end in "\x85\u2028\u2029":
+        data = data.replace(end, f"\\u{ord(end):04x}")
     return f"event: {kind}\ndata: {data}\n\n"
 
 
