@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
+import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +36,17 @@ TRL_COMMON: dict[str, Any] = {
 def data_dir() -> Path:
     """Folder of real texts: $FIRSTWORDS_TEST_DATA, by default ../shared/data next to the repository."""
     return Path(os.environ.get("FIRSTWORDS_TEST_DATA") or ROOT.parent / "shared" / "data")
+
+
+def source_of(commit: str, scratch: Path) -> Path:
+    """The source folder of a commit, unpacked."""
+    command = ["git", "-C", str(ROOT), "archive", commit, "src"]
+    archive = subprocess.run(command, capture_output=True)
+    if archive.returncode:
+        raise SystemExit(f"git has no {commit}: {archive.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(scratch, filter="data")
+    return scratch / "src"
 
 
 def child_env(home: Path | None = None, allocator: bool = False) -> dict[str, str]:

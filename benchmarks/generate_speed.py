@@ -14,21 +14,19 @@ first. Processor time per token hardly depends on other load. --before reads the
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, random_model
+from _common import ROOT, random_model, source_of
 from _generator import write_gguf
 
 STREAMS = 16
@@ -62,17 +60,6 @@ class Contestant:
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait()
-
-
-def source_of(commit: str, scratch: Path) -> Path:
-    """The source folder of a commit, unpacked."""
-    command = ["git", "-C", str(ROOT), "archive", commit, "src"]
-    archive = subprocess.run(command, capture_output=True)
-    if archive.returncode:
-        raise SystemExit(f"git has no {commit}: {archive.stderr.decode().strip()}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(scratch, filter="data")
-    return scratch / "src"
 
 
 def measure(contestants: dict[str, Contestant], vocab_size: int, num_tokens: int, rounds: int) -> dict[str, Any]:

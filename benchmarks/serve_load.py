@@ -3,11 +3,13 @@ overhead compared with the engine alone.
 
     python benchmarks/serve_load.py                     # a random Qwen3-shaped model of a million parameters
     python benchmarks/serve_load.py --model DIR --json
+    python benchmarks/serve_load.py --before da55851    # with the server of that commit
 
 The server is a separate process (`firstwords serve`); the clients share one process, and all share the machine's cores,
 so that the clients' work counts against the server. The engine is measured in this process: `engine.step` with the same
 requests and one thread, as in the server with a small model. Engine and server take turns, and the ratio of their
-throughputs is the median over the turns, because a machine's speed drifts. In the load tests that follow, another
+throughputs is the median over the turns, because a machine's speed drifts; --before adds another commit's server, which
+is a process of its own and takes its turns too. In the load tests that follow, another
 process requests /health every 20 ms throughout.
 """
 
@@ -27,12 +29,14 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from _common import ROOT, machine, random_model, report, say, table
+from _common import ROOT, machine, random_model, report, say, source_of, table
 
 STREAMS, TOKENS = 16, 256  # for the comparison of throughput
 CROWD, CROWD_TOKENS = 200, 64
@@ -192,21 +196,27 @@ async def _throughput(url: str) -> float:
     return STREAMS * TOKENS / (time.perf_counter() - begun)
 
 
-def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
-    """Throughput with 16 streams and time to the first token with one, for both in turns."""
+def compare(server: Server, directory: Path, rounds: int, before: Server | None = None) -> dict[str, float]:
+    """Throughput with 16 streams and time to the first token with one, for all in turns."""
     own = OwnEngine(directory)
-    speeds: dict[str, list[float]] = {"engine": [], "server": []}
+    speeds: dict[str, list[float]] = {"engine": [], "server": [], "before": []}
     firsts: dict[str, list[float]] = {"engine": [], "server": []}
     for turn in range(rounds):
         speeds["engine"].append(own.tokens_per_second())
         speeds["server"].append(asyncio.run(_throughput(server.url)))
+        speeds["before"] += [asyncio.run(_throughput(before.url))] if before is not None else []
         for index in range(10):
             seed = 1000 * (turn + 1) + index
             firsts["engine"].append(own.first_token(seed))
             answer = asyncio.run(ask(server.url, seed, max_tokens=4))
             firsts["server"].append(answer.first_seconds)
-    middle = {name: statistics.median(values) for name, values in speeds.items()}
+    middle = {name: statistics.median(values) for name, values in speeds.items() if values}
     ratios = [server / engine for server, engine in zip(speeds["server"], speeds["engine"], strict=True)]
+    times = [server / before for server, before in zip(speeds["server"], speeds["before"], strict=False)]
+    than_before = {}
+    if times:
+        than_before["before_tokens_per_second"] = round(middle["before"])
+        than_before["times_as_fast_as_before"] = round(statistics.median(times), 2)
     first = {name: 1000 * statistics.median(values) for name, values in firsts.items()}
     return {
         "engine_tokens_per_second": round(middle["engine"]),
@@ -217,7 +227,7 @@ def compare(server: Server, directory: Path, rounds: int) -> dict[str, float]:
         "server_first_token_ms": round(first["server"], 2),
         "first_token_ratio": round(first["server"] / first["engine"], 2),
         "first_token_ms_added": round(first["server"] - first["engine"], 2),
-    }
+    } | than_before
 
 
 # -- crowds -----------------------------------------------------------------------------------------------------------
@@ -300,19 +310,25 @@ SCENES = {"200 streams": crowd, "50 leave": leavers, "slow readers": slow_reader
 # -- the processes ----------------------------------------------------------------------------------------------------
 
 
-def start(home: Path) -> Server:
-    environment = os.environ | {"FIRSTWORDS_HOME": str(home), "PYTHONPATH": str(ROOT / "src")}
+@contextmanager
+def started(home: Path, source: Path = ROOT / "src") -> Iterator[Server]:
+    """A server over a home, once it answers; it is stopped afterwards."""
+    environment = os.environ | {"FIRSTWORDS_HOME": str(home), "PYTHONPATH": str(source)}
     command = [sys.executable, "-m", "firstwords", "serve", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    line = process.stdout.readline()  # type: ignore[union-attr]
-    url = re.search(r"http://\S+", line)[0]  # type: ignore[index]
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/tokenizer_info").read()
-            break
-        except OSError:
-            time.sleep(0.1)
-    return Server(url, process)
+    try:
+        line = process.stdout.readline()  # type: ignore[union-attr]
+        url = re.search(r"http://\S+", line)[0]  # type: ignore[index]
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/tokenizer_info").read()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield Server(url, process)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def start_watcher(server: Server) -> None:
@@ -364,6 +380,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", type=Path, help="a model directory (default: a random model)")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of the comparison with the engine")
+    parser.add_argument("--before", help="a commit whose server takes part in the comparison")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--watch", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -373,18 +390,20 @@ def main() -> None:
     result: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as scratch:
         directory = make_home(Path(scratch), options.model)
-        server = start(Path(scratch))
-        try:
-            result["against the engine"] = compare(server, directory, options.rounds)
+        with started(Path(scratch)) as server:
+            with ExitStack() as stack:
+                before = None
+                if options.before:
+                    make_home(Path(scratch, "before"), options.model)
+                    source = source_of(options.before, Path(scratch, "before"))
+                    before = stack.enter_context(started(Path(scratch, "before"), source))
+                result["against the engine"] = compare(server, directory, options.rounds, before)
             start_watcher(server)
             for name, scene in SCENES.items():
                 say(name)
                 result[name] = scene(server)
             server.watcher.terminate()  # type: ignore[union-attr]
             result["health"] = health(server)
-        finally:
-            server.process.terminate()
-            server.process.wait()
     rows = [(scene, name, value) for scene, found in result.items() for name, value in found.items()]
     report(result, table(("scene", "figure", "value"), rows), options.json)
 

@@ -6,7 +6,18 @@ import re
 import secrets
 from typing import Any
 
+import pytest
+
 LONG = 60_000  # ms: the machine may be busy
+# waits for two frames and for all movement that has an end
+SETTLED = """async () => {
+    for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+    const moving = document.getAnimations().filter((each) => each.effect.getComputedTiming().endTime < Infinity);
+    await Promise.allSettled(moving.map((each) => each.finished));
+}"""
+# px by which the page or its main part is wider than what is seen of it
+TOO_WIDE = """() => Math.max(...[document.documentElement, document.querySelector("main")].map((each) =>
+    each ? each.scrollWidth - each.clientWidth : 0))"""
 VIEWS = ("chat", "inside", "stages", "learning", "teach", "models")
 
 
@@ -68,6 +79,22 @@ def in_colours(page: Any, dark: bool) -> str:
     )
     page.wait_for_function(f"isDark => ({sum_of_background} < 150) === isDark", arg=dark, timeout=LONG)
     return name
+
+
+def assert_no_barriers(page: Any, where: str = "") -> None:
+    """axe-core finds nothing on the page as it is, in either colours, and nothing scrolls sideways.
+
+    The colours are all that differs, so in the dark ones only the rules about colours run.
+    """
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for dark, more in ((False, {}), (True, {"runOnly": ["color-contrast", "link-in-text-block"]})):
+        colours = in_colours(page, dark)
+        page.evaluate(SETTLED)
+        wide = page.evaluate(TOO_WIDE)
+        assert not wide, f"{where} {colours}: {wide} px too wide"
+        found = axe.run(page, options={"resultTypes": ["violations"]} | more).response["violations"]
+        told = [f"{v['id']}: {[n['html'][:200] + str(n['any'][:1])[:300] for n in v['nodes'][:3]]}" for v in found]
+        assert not told, f"{where} {colours}\n" + "\n".join(told)
 
 
 def answers(page: Any) -> Any:

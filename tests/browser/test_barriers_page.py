@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_talk import LONG, ask, import_chat, in_colours, own_pair, turns
+from browser_talk import LONG, ask, assert_no_barriers, import_chat, own_pair, turns
 
 SIZES = [(360, 740), (1280, 800)]
 EXAM = {
@@ -126,7 +126,6 @@ STATES: dict[str, tuple[str, Callable[[Any], None]]] = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_opened_has_no_barriers(state: str, browser_open: Any, browser_shared_server: Any) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     server = browser_shared_server
     view, act = STATES[state]
     path = server.home / "models" / "pip" / "sft" / "firstwords.json"
@@ -142,11 +141,5 @@ def test_what_is_opened_has_no_barriers(state: str, browser_open: Any, browser_s
         page = browser_open(view, server=server, width=width, max_tokens=12)
         page.set_viewport_size({"width": width, "height": height})
         act(page)
-        for dark in (False, True):
-            where = f"{state}, {width} px, {in_colours(page, dark)}"
-            page.wait_for_timeout(200)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, where
-            violations = axe.run(page).response["violations"]
-            told = [f"{v['id']}: {[node['html'][:200] for node in v['nodes'][:3]]}" for v in violations]
-            assert not told, f"{where}\n" + "\n".join(told)
+        assert_no_barriers(page, f"{state}, {width} px")
         page.context.close()
