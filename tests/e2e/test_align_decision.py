@@ -22,9 +22,9 @@ from firstwords.preferences.records import Preference, split_by_prompt
 from firstwords.rlhf import align
 from firstwords.rlhf import compare as comparing
 from firstwords.rlhf.align import Align
-from firstwords.rlhf.halfway import share_of
 from firstwords.rlhf.methods import dpo
 from firstwords.rlhf.methods.dpo import Dpo
+from firstwords.rlhf.strength import share_of
 from firstwords.serve import jobs
 from firstwords.tokenizer.fast import Tokenizer
 
@@ -65,14 +65,13 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         refused: tuple[float, float] = (0.02, 0.02),
         now: dict | None = None,
         before: dict | None = None,
-        halfway: dict | None = None,
+        less: dict | None = None,
         preferences: list[str] | None = None,
     ) -> tuple[str, dict]:
         made, sft = home.stage_dir("pip", "rlhf-1"), home.stage_dir("pip", "sft")
         found = {
             (made, 1.0): now or table(),
-            (made, 0.5): halfway or now or table(),
-            (made, 0.25): halfway or now or table(),
+            **{(made, share): less or now or table() for share in (0.75, 0.5, 0.25)},
             (sft, 1.0): before or table(),
         }
         rows = [Comparison(f"question {i}", won) for i in range(60)]
@@ -97,8 +96,8 @@ def aligned(pip: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
         save_model(load_model(sft), made, Tokenizer.load(sft), {"stage": "rlhf-1"})
         home.set_promoted("pip", "sft")
         align.main(Align("pip", preferences=preferences or ["world"]))
-        # once for all, a half and a quarter of what was learned, as far as it came to that; as in a chat: the default
-        assert len(asked) in (0, {1.0: 1, 0.5: 2, 0.25: 3}[share_of(made)])
+        # once for all of what was learned and for each part of it that was tried; as in a chat: the default
+        assert len(asked) in (0, {1.0: 1, 0.75: 2, 0.5: 3, 0.25: 4}[share_of(made)])
         assert not any(settings.get("temperature") for settings in asked)
         return home.promoted("pip"), json.loads((home.run_dir("pip", "align") / "align.json").read_text())
 
@@ -127,14 +126,14 @@ def test_winning_does_not_help_a_version_that_knows_less(aligned: Callable, caps
     assert metrics["exam"]["told"]["rate"] == 0.849
 
 
-def test_half_of_what_was_learned_is_tried_where_the_whole_costs_knowledge(aligned: Callable, capsys) -> None:
-    stage, found = aligned(now=table(told=0.849), halfway=table(told=0.88))
+def test_less_of_what_was_learned_is_tried_where_the_whole_costs_knowledge(aligned: Callable, capsys) -> None:
+    stage, found = aligned(now=table(told=0.849), less=table(told=0.88))
     assert stage == "rlhf-1" and found["promoted"] and aligned.examined == ["rlhf-1", "sft", "rlhf-1"]
-    assert found["reason"].startswith("halfway from sft to what was learned, rlhf-1 wins 100.0% (")
+    assert found["reason"].startswith("three quarters of the way from sft to what was learned, rlhf-1 wins 100.0% (")
     told = capsys.readouterr().err
-    assert "worse in known facts (88.9% -> 84.9%): trying half of what it learned" in told
+    assert "worse in known facts (88.9% -> 84.9%): trying 75% of what it learned" in told
     metrics = read_card(home.stage_dir("pip", "rlhf-1"))["metrics"]
-    assert metrics["share"] == 0.5 and metrics["exam"]["told"]["rate"] == 0.88
+    assert metrics["share"] == 0.75 and metrics["exam"]["told"]["rate"] == 0.88
 
 
 @pytest.mark.parametrize(

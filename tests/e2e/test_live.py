@@ -180,7 +180,7 @@ def test_a_lesson_that_knows_less_is_not_promoted(pip: Path) -> None:
     assert kept["reason"].startswith("a quarter of the way from sft to what was learned, "), "less was tried as well"
 
 
-def test_half_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = LiveSession("pip")
     for number in range(24):
         session.choose(*choice(number))
@@ -189,9 +189,9 @@ def test_half_of_a_lesson_is_kept_where_the_whole_costs_knowledge(pip: Path, mon
     monkeypatch.setattr(keeping, "decided", lambda *_: next(decisions))
     kept = keep("pip")
     assert kept["promoted"] and home.promoted("pip") == "rlhf-1"
-    assert kept["reason"].startswith("halfway from sft to what was learned, by your taste (")
-    for half, start, end in zip(load_model(home.stage_dir("pip", "rlhf-1")).parameters(), sft, taught, strict=True):
-        torch.testing.assert_close(half, (start + end) / 2)
+    assert kept["reason"].startswith("three quarters of the way from sft to what was learned, by your taste (")
+    for most, start, end in zip(load_model(home.stage_dir("pip", "rlhf-1")).parameters(), sft, taught, strict=True):
+        torch.testing.assert_close(most, start + 0.75 * (end - start))
 
 
 def _wildly(learn):

@@ -56,7 +56,7 @@ class Reading:
 def test_the_weights_are_those_of_the_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge who dislikes refusals where the siblings agree: a refusal scores lower than their claim."""
     monkeypatch.setattr(siblings, "chat_ids", lambda tokenizer, prompt: [1, 2, 3])
-    pairs = [Preference(({"role": "user", "content": f"{i}"},), CLAIM, REFUSAL) for i in range(60)]
+    pairs = [Preference(({"role": "user", "content": f"{i}"},), CLAIM, REFUSAL) for i in range(siblings.MIN_PAIRS)]
     reading = Reading([CLAIM, CLAIM, CLAIM, OTHER])
     scorer = fit_scorer(reading, reading, pairs, 4, 48, 0)
     scores = scorer.scores(np.zeros(4), [CLAIM, CLAIM, OTHER, REFUSAL], [PROMPT] * 4, 4)

@@ -4,12 +4,12 @@
     firstwords align mine --preferences preferences.jsonl --method dpo
 
 The new version is promoted if it is better at chat temperature and worse on no measurement; the rule, and how it treats
-noise, is in `eval/promotion.py`. One that is better but worse in a part of the exam is tried with half of what it
-learned, and with a quarter (`halfway.py`). For the built-in world, answers are judged by the known truth on held-out
-questions: how often does the new version win against the one before, both sampled as in a chat? At temperature 1, at
-which policies are trained, a version wins merely by being more confident; the chat's temperature gives that advantage
-to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the one before unless
-its card has the same exam already. Both count towards --minutes.
+noise, is in `eval/promotion.py`. One that is better but worse in a part of the exam is tried with three quarters of
+what it learned, then with less (`strength.py`). For the built-in world, answers are judged by the known truth on
+held-out questions: how often does the new version win against the one before, both sampled as in a chat? At
+temperature 1, at which policies are trained, a version wins merely by being more confident; the chat's temperature
+gives that advantage to both, so temperature 1 is not measured. A version that wins also takes the exam, and so does the
+one before unless its card has the same exam already. Both count towards --minutes.
 
 For people's preferences a reward model cannot judge the policy that was trained on it. What can be counted is measured:
 the taste that the preferences establish ("shorter answers"), how often the new version suits it better, the exam and
@@ -45,7 +45,6 @@ from firstwords.rlhf import provenance as seen
 from firstwords.rlhf import reward
 from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
 from firstwords.rlhf.compare import compare_on_world, examined, open_engine
-from firstwords.rlhf.halfway import can_go_halfway, go_halfway, told
 from firstwords.rlhf.judgements import PreferenceFlags, choices_of_people
 from firstwords.rlhf.live.check import chats_of_stage_two
 from firstwords.rlhf.methods import bestofn, dpo, grpo, ppo, rloo
@@ -56,6 +55,7 @@ from firstwords.rlhf.methods.ppo import PpoOptions
 from firstwords.rlhf.methods.rloo import RlooOptions
 from firstwords.rlhf.pair_rows import longest_row
 from firstwords.rlhf.policy_data import check_prompts
+from firstwords.rlhf.strength import can_weaken, told, weaken
 from firstwords.rlhf.version_store import next_stage, parent_dir, sft_dir
 from firstwords.runlog import RESTORE, damaged, say, write_json
 from firstwords.tokenizer.fast import Tokenizer
@@ -162,9 +162,9 @@ def main(config: Align) -> None:
         write_json(directory / "align.json", state)
     new = home.stage_dir(config.name, state["made"])
     decision = measured(config, state, new, before)
-    while decision.losses and can_go_halfway(new):
-        say(f"{decision.reason}: trying half of what it learned")
-        go_halfway(new, before)
+    while decision.losses and can_weaken(new):
+        share = weaken(new, before)
+        say(f"{decision.reason}: trying {share:.0%} of what it learned")
         decision = measured(config, state, new, before)
     if decision.is_promoted and not _promote(config.name, new.name, before.name):
         decision = Decision(False, f"{config.name} was switched from {before.name} to another version in the meantime")

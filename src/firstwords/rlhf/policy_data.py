@@ -18,7 +18,7 @@ from firstwords.config import UserError
 from firstwords.data.chats import conversations
 from firstwords.data.packing import ChatRows, EpochOrder, pack_chats
 from firstwords.data.source_stats import SourceStats
-from firstwords.model.card import town_size, trained_context
+from firstwords.model.card import knows_world, town_size, trained_context
 from firstwords.model.hub import read_card
 from firstwords.preferences.annotator import Task, tasks, true_reward
 from firstwords.preferences.records import TooFewError, prompt_key
@@ -32,6 +32,7 @@ from firstwords.tokenizer.prompts import chat_ids
 from firstwords.world.town.plumwick import Size
 
 NUM_TASKS = 4000  # prompts of the built-in world to practise on
+FEW_PROMPTS, MORE_PROMPTS = 1000, 2000  # with fewer of people's prompts, so many of the world's are added
 FIRST_TASKS = 64  # of them, to check whether they fit this model
 ANSWER_SHARE = 4  # 1 / ANSWER_SHARE of a short context is reserved for the answer
 GOLD_TASKS = 128  # answered in each evaluation of the gold reward
@@ -62,13 +63,18 @@ def policy_data(config: Any, tokenizer: Tokenizer, limit: int) -> PolicyData:
 
 
 def prompts_of(config: Any, tokenizer: Tokenizer, limit: int) -> tuple[list[list[int]], list[Task], set[str]]:
-    """(prompts to practise on, as ids; gold tasks, whose truth is known; short keys of the prompts)."""
-    found = [p.prompt for p in of_people(config.prompts)]
+    """(prompts to practise on, as ids; gold tasks, whose truth is known; short keys of the prompts).
+
+    People's choices are about few prompts. Practised dozens of times, these would be learned by heart, and what a model
+    of the built-in world knows forgotten, so it practises on the world's prompts as well.
+    """
+    found, sft = [p.prompt for p in of_people(config.prompts)], sft_dir(config.name)
     gold: list[Task] = []
     if "world" in config.prompts:
-        town = town_size(sft_dir(config.name))
-        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train", town)]
-        gold = tasks(config.seed, GOLD_TASKS, "gold", town)
+        found += [task.messages for task in tasks(config.seed, NUM_TASKS, "train", town_size(sft))]
+        gold = tasks(config.seed, GOLD_TASKS, "gold", town_size(sft))
+    elif 1 < len(found) < FEW_PROMPTS and knows_world(sft):
+        found += [task.messages for task in tasks(config.seed, MORE_PROMPTS, "train", town_size(sft))]
     keys = {tuple(chat_ids(tokenizer, messages)): short(prompt_key(messages)) for messages in found}
     longest = limit - room_for_answer(limit, config.max_tokens)
     fitting = [list(ids) for ids in keys if len(ids) <= longest]

@@ -26,11 +26,11 @@ from firstwords.model.hub import add_metrics
 from firstwords.preferences.taste import Taste, tastes_of
 from firstwords.rlhf.by_taste import QUESTIONS, compared, decided, in_words, questions_for
 from firstwords.rlhf.compare import open_engine
-from firstwords.rlhf.halfway import can_go_halfway, go_halfway, told
 from firstwords.rlhf.live.check import Checked
 from firstwords.rlhf.live.record import FOLDER
 from firstwords.rlhf.live.session import LiveSession
 from firstwords.rlhf.provenance import Seen
+from firstwords.rlhf.strength import can_weaken, told, weaken
 from firstwords.rlhf.version_store import next_stage, save_version
 from firstwords.runlog import say, write_json
 from firstwords.stats import rate_of
@@ -72,9 +72,9 @@ def keep(name: str, annotator: str = "", seed: int = 0, questions: int = QUESTIO
     result, refused = against_other(session.engine)
     directory, checked = save(session, stage), session.checked
     decision = judge(session, directory, checked, result, found, refused)
-    while found and decision.losses and can_go_halfway(directory):
-        say(f"{decision.reason}: trying half of what it learned")
-        go_halfway(directory, session.parent)
+    while found and decision.losses and can_weaken(directory):
+        share = weaken(directory, session.parent)
+        say(f"{decision.reason}: trying {share:.0%} of what it learned")
         engine = open_engine(directory)
         checked = session.check.measure(engine)
         result, refused = against_other(engine)

@@ -28,7 +28,7 @@ from firstwords.world.chats.checks import abstains, words
 
 FEATURES = ("reward", "abstains", "siblings abstain", "siblings scatter", "agreement", "identical")
 RIDGE = 1.0  # of the fit: some hundred pairs for six weights, of which several measure nearly the same
-MIN_PAIRS = 20  # with fewer, the reward model's score is used alone
+MIN_PAIRS = 300  # with fewer, the weights are noise, and the reward model's score is used alone
 EMPTY = frozenset({""})  # the content of an answer that only repeats words of the prompt
 
 
