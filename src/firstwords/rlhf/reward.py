@@ -65,8 +65,8 @@ from firstwords.train.run import Pace, Run
 from firstwords.train.run_flags import StageFlags
 from firstwords.train.watch import card
 
-# Passes over the pairs: two, or more where that makes too few steps. After two passes over 150 pairs, a policy can please
-# the reward model without what the person likes (docs/LOG.md); two over 640 are enough.
+# Passes over the pairs: two, or more where that makes too few steps. After two passes over 150 pairs, a policy can
+# please the reward model without what the person likes (docs/LOG.md); two over 640 are enough.
 EPOCHS, MOST_EPOCHS, ENOUGH_STEPS = 2.0, 8.0, 80
 HELDOUT_SHARE = 0.2  # of the prompts
 HEAD_SCALE = 0.1  # of the head's initial weights: it starts as a small correction of the confidence
