@@ -203,3 +203,11 @@ def test_pages_are_kept_by_git() -> None:
     if listed.returncode or not listed.stdout:
         pytest.skip("not a git checkout")
     assert set(listed.stdout.split()) <= set(PAGES)
+
+
+def test_the_guide_names_the_default_method() -> None:
+    from firstwords.rlhf.align import Align
+
+    default = Align.__dataclass_fields__["method"].default
+    marked = re.findall(r"`(\w+)` \(default\)", read("docs/guides/stage-three.md"))
+    assert marked == [default]
