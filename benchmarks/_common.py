@@ -20,6 +20,7 @@ ALLOCATOR = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592",
 }
+PAUSE = 0.3  # seconds: threads of PyTorch and llama.cpp wait for more work on a core before they sleep
 # What TRL is told in every benchmark: to train, with fused AdamW, and nothing else that takes time.
 TRL_COMMON: dict[str, Any] = {
     "use_cpu": True,
@@ -47,6 +48,30 @@ def source_of(commit: str, scratch: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(scratch, filter="data")
     return scratch / "src"
+
+
+class Worker:
+    """A process that says "ready" and then answers lines of JSON, with a source folder of its own."""
+
+    def __init__(self, command: Sequence[str], source: Path) -> None:
+        env = dict(os.environ, PYTHONPATH=f"{source}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen([sys.executable, *command], env=env, **pipes)
+        if self._process.stdout.readline() != "ready\n":
+            raise SystemExit(f"{' '.join(command)} cannot start: see above")
+
+    def ask(self, line: Any) -> Any:
+        """Its answer to a line."""
+        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit("a contestant ended: see above")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
 
 
 def child_env(home: Path | None = None, allocator: bool = False) -> dict[str, str]:

@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,40 +25,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import ROOT, random_model, source_of
+from _common import PAUSE, ROOT, Worker, random_model, source_of
 from _generator import write_gguf
 
 STREAMS = 16
 PROMPT_TOKENS = 24  # a short question
-PAUSE = 0.3  # seconds: threads of PyTorch and llama.cpp wait for more work on a core before they sleep
 COMPARED_TOKENS = 16  # of each answer: later ones may differ where two tokens are equally likely
 
 
-class Contestant:
+class Contestant(Worker):
     """A process that generates on request; idle otherwise."""
 
     def __init__(self, kind: str, directory: Path, source: Path) -> None:
-        env = dict(os.environ, PYTHONPATH=f"{source}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-        command = [sys.executable, str(Path(__file__).with_name("_generator.py")), kind, str(directory)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen(command, env=env, **pipes)
-        if self._process.stdout.readline() != "ready\n":
-            raise SystemExit(f"{kind} cannot start: see above")
+        super().__init__([str(Path(__file__).with_name("_generator.py")), kind, str(directory)], source)
 
     def generate(self, prompts: list[list[int]], num_tokens: int) -> tuple[float, float, list[list[int]]]:
         """(seconds, processor seconds, answers)."""
-        self._process.stdin.write(json.dumps([prompts, num_tokens]) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("a contestant ended: see above")
-        seconds, busy, answers = json.loads(line)
+        seconds, busy, answers = self.ask([prompts, num_tokens])
         assert all(len(answer) == num_tokens for answer in answers)
         return seconds, busy, answers
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait()
 
 
 def measure(contestants: dict[str, Contestant], vocab_size: int, num_tokens: int, rounds: int) -> dict[str, Any]:

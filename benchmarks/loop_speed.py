@@ -12,18 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from _common import ROOT, machine, source_of
+from _common import PAUSE, ROOT, Worker, machine, report, source_of, table
 
-PAUSE = 0.3  # seconds: PyTorch's threads wait for more work on a core before they sleep
 JUDGED, COMPARED, STEP = (800, 2), (400, 4), (32, 4)  # prompts and the answers to each
 BEFORE_SLOTS = {"exam": 32, "judge": 32, "comparison": 64, "RLOO": 64}  # up to the compiled engine
 
@@ -63,7 +60,7 @@ def work_of(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def answer(directory: Path) -> None:
-    """The process of one engine: a line names a file of work; the answer is {part: [seconds, tokens generated]}."""
+    """The process of one engine: a line is [file of work, part, slots]; the answer [seconds, tokens generated]."""
     from firstwords.engine.engine import Engine
     from firstwords.engine.sampling import SamplingParams
     from firstwords.model.hub import load_model
@@ -73,12 +70,12 @@ def answer(directory: Path) -> None:
     kept: dict[str, Engine] = {}
     print("ready", flush=True)
     for line in sys.stdin:
-        path, part = json.loads(line)
+        path, part, slots = json.loads(line)
         work = json.loads(Path(path).read_text(encoding="utf-8"))[part]
         params = [SamplingParams(**each) for each in work["params"]]
         time.sleep(PAUSE)
         begun = time.perf_counter()
-        engine = kept.get(part) or Engine(model, tokenizer, num_slots=work["slots"])
+        engine = kept.get(part) or Engine(model, tokenizer, num_slots=slots)
         if work.get("refresh"):
             kept[part] = engine  # of a stage that goes on
             engine.refresh()
@@ -87,45 +84,21 @@ def answer(directory: Path) -> None:
         print(json.dumps([seconds, sum(len(each.ids) for each in answers)]), flush=True)
 
 
-def opened(source: Path, directory: Path) -> subprocess.Popen[str]:
-    """The process of the engine in a source folder."""
-    env = dict(os.environ, PYTHONPATH=f"{source}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    command = [sys.executable, __file__, "--answer", "--model", str(directory)]
-    process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    if ask(process) != "ready":
-        raise SystemExit(f"the engine in {source} cannot start: see above")
-    return process
-
-
-def ask(process: subprocess.Popen[str], *line: str) -> Any:
-    """Send a line, if there is one, and return the answer."""
-    assert process.stdin is not None and process.stdout is not None
-    if line:
-        process.stdin.write(json.dumps(line) + "\n")
-        process.stdin.flush()
-    said = process.stdout.readline().strip()
-    if not said:
-        raise SystemExit("an engine's process ended: see above")
-    return said if said == "ready" else json.loads(said)
-
-
 def measure(directory: Path, before: str, rounds: int, scratch: Path) -> dict[str, Any]:
-    now, then = work_of(directory), work_of(directory)
-    for part, slots in BEFORE_SLOTS.items():
-        then[part]["slots"] = slots
-    files = {"now": scratch / "now.json", "before": scratch / "before.json"}
-    files["now"].write_text(json.dumps(now), encoding="utf-8")
-    files["before"].write_text(json.dumps(then), encoding="utf-8")
-    engines = {"now": opened(ROOT / "src", directory), "before": opened(source_of(before, scratch), directory)}
-    seconds: dict[str, dict[str, list[float]]] = {part: {name: [] for name in engines} for part in now}
-    tokens: dict[str, dict[str, int]] = {part: {} for part in now}
+    work, file = work_of(directory), scratch / "work.json"
+    file.write_text(json.dumps(work), encoding="utf-8")
+    slots = {"now": {part: each["slots"] for part, each in work.items()}, "before": BEFORE_SLOTS}
+    command = [__file__, "--answer", "--model", str(directory)]
+    engines = {"now": Worker(command, ROOT / "src"), "before": Worker(command, source_of(before, scratch))}
+    seconds: dict[str, dict[str, list[float]]] = {part: {name: [] for name in engines} for part in work}
+    tokens: dict[str, dict[str, int]] = {part: {} for part in work}
     for number in range(rounds + 1):  # the first round is not counted: it compiles, and allocates
-        for part in now:
+        for part in work:
             for name, engine in engines.items():
-                spent, tokens[part][name] = ask(engine, str(files[name]), part)
+                spent, tokens[part][name] = engine.ask([str(file), part, slots[name][part]])
                 seconds[part][name] += [spent] * (number > 0)
     for engine in engines.values():
-        engine.communicate()
+        engine.close()
     medians = {part: {name: statistics.median(each) for name, each in rows.items()} for part, rows in seconds.items()}
     return {
         "machine": machine(),
@@ -149,16 +122,12 @@ def main() -> None:
         return answer(options.model)
     with tempfile.TemporaryDirectory() as scratch:
         result = measure(options.model, options.before, options.rounds, Path(scratch))
-    if options.json:
-        return print(json.dumps(result))
-    facts = result["machine"]
-    print(f"{facts['processor']}, {facts['cores']} cores, load {facts['load_at_start']}; medians of {options.rounds}")
-    for part, each in result["seconds"].items():
-        ratio, tokens = result["now / before"][part], result["tokens"][part]["now"]
-        print(
-            f"  {part:12} {tokens:>7,} tokens  {each['now']:>7.3f} s, {options.before} {each['before']:>7.3f} s:"
-            f" {ratio:.2f} of the time, {1 / ratio:.2f} times as fast"
-        )
+    rows = [
+        (part, f"{result['tokens'][part]['now']:,}", each["now"], each["before"], ratio, round(1 / ratio, 2))
+        for (part, each), ratio in zip(result["seconds"].items(), result["now / before"].values(), strict=True)
+    ]
+    head = ("part", "tokens", "seconds", f"seconds, {options.before}", "of the time", "times as fast")
+    report(result, table(head, rows), options.json)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ The server is a separate process (`firstwords serve`); the clients share one pro
 so that the clients' work counts against the server. The engine is measured in this process: `engine.step` with the same
 requests and one thread, as in the server with a small model. Engine and server take turns, and the ratio of their
 throughputs is the median over the turns, because a machine's speed drifts; --before adds another commit's server, which
-is a process of its own and takes its turns too. In the load tests that follow, another
-process requests /health every 20 ms throughout.
+is a process of its own and takes its turns too. In the load tests that follow, another process requests /health every
+20 ms throughout.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -331,6 +331,12 @@ def started(home: Path, source: Path = ROOT / "src") -> Iterator[Server]:
         process.wait()
 
 
+def earlier(options: argparse.Namespace, home: Path) -> AbstractContextManager[Server]:
+    """The server of the commit --before, over a home of its own."""
+    make_home(home, options.model)
+    return started(home, source_of(options.before, home))
+
+
 def start_watcher(server: Server) -> None:
     command = [sys.executable, __file__, "--watch", server.url]
     server.watcher = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -391,12 +397,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         directory = make_home(Path(scratch), options.model)
         with started(Path(scratch)) as server:
-            with ExitStack() as stack:
-                before = None
-                if options.before:
-                    make_home(Path(scratch, "before"), options.model)
-                    source = source_of(options.before, Path(scratch, "before"))
-                    before = stack.enter_context(started(Path(scratch, "before"), source))
+            with earlier(options, Path(scratch, "before")) if options.before else nullcontext() as before:
                 result["against the engine"] = compare(server, directory, options.rounds, before)
             start_watcher(server)
             for name, scene in SCENES.items():

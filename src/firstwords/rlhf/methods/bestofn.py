@@ -84,6 +84,9 @@ def scorer_of(policy: Policy) -> Scorer:
     pairs = read_pairs(home.run_dir(config.name, "reward"))
     engine = Engine(policy.reference, policy.tokenizer, num_slots=policy.engine.cache.num_slots)
     scorer = fit_scorer(policy.reward, engine, pairs, config.samples, config.max_tokens, config.seed)
+    if scorer == Scorer():
+        say(f"plan: an answer's score is its reward alone: {len(pairs)} pairs are too few to weigh anything else")
+        return scorer
     weights = ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(FEATURES, scorer.weights, strict=True))
     say(f"plan: an answer's score weighs {weights} (fitted on {len(pairs)} pairs)")
     return scorer
